@@ -1,0 +1,4 @@
+PYTHON ?= python3
+BIN := .venv/bin
+UV := .venv/bin/uv
+

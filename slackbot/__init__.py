@@ -1,0 +1,1 @@
+"""ssat-bot: no customer who asked for a manager's contact is forgotten."""

@@ -1,0 +1,80 @@
+"""Text for Slack: escaping, times in the reader's zone, shortening. Pure.
+
+https://docs.slack.dev/messaging/formatting-message-text
+"""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+ELLIPSIS = "…"
+Block = dict[str, Any]
+
+_SPACE = re.compile(r"\s+")
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b\u202a-\u202e\u2066-\u2069]")
+
+
+def escape(text: str) -> str:
+    """Escape the three characters that Slack gives a meaning to."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def name(text: str, limit: int = 80) -> str:
+    """Make a name, or another line of somebody's, inert in mrkdwn: no ping, no markup, one line."""
+    flat = _SPACE.sub(" ", _INVISIBLE.sub("", text)).strip()
+    for mark, look_alike in (("@", "\uff20"), ("*", "\u2217"), ("`", "\u02cb"), ("~", "\u223c")):
+        flat = flat.replace(mark, look_alike)
+    return escape(shorten(flat, limit)) or "somebody"
+
+
+def shorten(text: str, limit: int) -> str:
+    """Cut text to ``limit`` characters, on a word boundary where there is one."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - len(ELLIPSIS)]
+    at_word = cut.rsplit(maxsplit=1)[0] if not text[len(cut)].isspace() else cut
+    # A word longer than half of the room is cut rather than dropped.
+    kept = at_word if len(at_word) > limit // 2 else cut
+    return kept.rstrip(" ,;:.-") + ELLIPSIS
+
+
+def first_lines(text: str, lines: int, limit: int) -> str:
+    """Keep the first lines of a text, at most ``limit`` characters."""
+    kept = [line.strip() for line in _INVISIBLE.sub("", text).splitlines() if line.strip()]
+    shown = "\n".join(kept[:lines])
+    if len(kept) > lines:
+        shown += " " + ELLIPSIS
+    return shorten(shown, limit)
+
+
+def moment(at: datetime, zone: ZoneInfo) -> str:
+    """Show a moment in the reader's own zone; the fallback is in the team's, which it names."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}}, {{time}}|{plain_moment(at, zone)}>"
+
+
+def plain_moment(at: datetime, zone: ZoneInfo) -> str:
+    """Show a moment in the team's zone, where Slack cannot translate it."""
+    local = at.astimezone(zone)
+    return f"{local:%a} {local.day} {local:%b}, {local:%H:%M} {local.tzname() or zone.key}"
+
+
+def duration(length: timedelta) -> str:
+    """Say a length of time in the words of a glance: minutes, hours, from two days on days."""
+    minutes = int(length.total_seconds() // 60)
+    if minutes < 60:
+        return f"{max(minutes, 1)} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h"
+    days, hours = divmod(minutes // 60, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def mrkdwn(text: str) -> Block:
+    """Make a text object in which Slack turns nothing into a ping or a link by itself."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def plain(text: str, limit: int = 75) -> Block:
+    """Make a plain text object, cut to Slack's limit for its place."""
+    return {"type": "plain_text", "text": shorten(text, limit), "emoji": True}

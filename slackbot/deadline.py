@@ -1,0 +1,328 @@
+"""Business hours: when a deadline falls, as pure calendar arithmetic.
+
+Handbook, "Who is responsible for reviewing Support Satisfaction feedback": a customer may ask for
+a manager's contact "within 48hrs Mon-Fri". That is read as elapsed time of which closed days do
+not count; the defaults are Monday to Friday, around the clock.
+
+All arithmetic is on instants in UTC, so real elapsed time counts when the clocks change. The local
+zone only says at which instants a day or a window begins and ends.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import Self
+from zoneinfo import ZoneInfo
+
+MINUTES_IN_DAY = 24 * 60
+"""24:00, the end of a day, as minutes after midnight."""
+
+SEARCH_YEARS = 10
+"""How far ahead to look for the next opening before a calendar is said never to open."""
+
+_SEARCH_DAYS = SEARCH_YEARS * 366
+_ONE_DAY = timedelta(days=1)
+_ONE_SECOND = timedelta(seconds=1)
+_DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WINDOW = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+_Span = tuple[datetime, datetime]
+
+
+class NeverOpensError(ValueError):
+    """The business hours never open: every working day in reach is a holiday."""
+
+    def __init__(self, since: datetime) -> None:
+        super().__init__(
+            f"The business hours do not open within {SEARCH_YEARS} years after "
+            f"{since.isoformat()}: check the working days, the hours and the holidays."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holidays:
+    """The days on which nobody works: single dates, and the public holidays of regions.
+
+    `day in holidays` asks. A region is a country and, or an empty string, its subdivision, as the
+    `holidays` library spells them.
+    """
+
+    dates: frozenset[date] = frozenset()
+    regions: frozenset[tuple[str, str]] = frozenset()
+
+    def __contains__(self, day: object) -> bool:
+        return day in self.dates or any(day in _region_calendar(*each) for each in self.regions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BusinessHours:
+    """When time counts: the working days and the window of each, in one time zone.
+
+    `opens` and `closes` are minutes after midnight; a `closes` of 1440 is the end of the day, which
+    is the start of the next one. `workdays` has Monday as 0. Raises ValueError for a calendar
+    without a working day or with a window that does not open before it closes.
+
+    A local time that exists twice means its first instant, and one that the clocks skip means the
+    instant at which they skip it. So windows never overlap and no time is counted twice or lost.
+    """
+
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    workdays: frozenset[int] = frozenset(range(5))
+    opens: int = 0
+    closes: int = MINUTES_IN_DAY
+    holidays: Container[date] = frozenset()
+
+    def __post_init__(self) -> None:
+        if not self.workdays or not self.workdays <= frozenset(range(7)):
+            raise ValueError("The working days must be at least one of 0 (Monday) to 6 (Sunday).")
+        if not 0 <= self.opens < self.closes <= MINUTES_IN_DAY:
+            raise ValueError(
+                "The hours must open before they close, "
+                f"in minutes after midnight from 0 to {MINUTES_IN_DAY}."
+            )
+
+    @classmethod
+    def from_settings(cls, *, timezone: str, workdays: str, hours: str, holidays: str) -> Self:
+        """Read the four settings as they are written.
+
+        Raises ValueError, in words that say what is allowed.
+        """
+        opens, closes = parse_window(hours)
+        return cls(
+            timezone=parse_timezone(timezone),
+            workdays=parse_workdays(workdays),
+            opens=opens,
+            closes=closes,
+            holidays=parse_holidays(holidays),
+        )
+
+    def add(self, start: datetime, amount: timedelta) -> datetime:
+        """Return the earliest moment by which `amount` of business time has passed after `start`.
+
+        In UTC. A deadline that is used up at closing time is that closing time, not the next
+        opening. Raises ValueError for a naive `start` or a negative `amount`, and NeverOpensError.
+        """
+        moment = _utc(start)
+        if amount < timedelta():
+            raise ValueError(f"The amount of business time must not be negative: {amount}.")
+        if not amount:
+            return moment
+        remaining = amount
+        for opening, closing in self._spans_after(moment):
+            begin = max(opening, moment)
+            if remaining <= closing - begin:
+                return begin + remaining
+            remaining -= closing - begin
+        raise NeverOpensError(moment)
+
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        """Return the business time from `start` to `end`, negative when `end` is the earlier one.
+
+        Raises ValueError for naive datetimes.
+        """
+        first, last = _utc(start), _utc(end)
+        if last < first:
+            return -self.between(last, first)
+        elapsed = timedelta()
+        for opening, closing in self._spans_after(first):
+            if opening >= last:
+                break
+            elapsed += min(closing, last) - max(opening, first)
+        return elapsed
+
+    def is_open(self, moment: datetime) -> bool:
+        """Tell whether time counts at `moment`: from the opening on, until just before closing.
+
+        Raises ValueError for a naive datetime.
+        """
+        instant = _utc(moment)
+        today = self._local_date(instant)
+        # The next day too: when clocks go back over midnight, an ended day's date shows again.
+        nearby = (self._span(today + n * _ONE_DAY) for n in (0, 1))
+        return any(span and span[0] <= instant < span[1] for span in nearby)
+
+    def next_opening(self, moment: datetime) -> datetime:
+        """Return the first moment, in UTC, from `moment` on that is open: itself when it is open.
+
+        Raises ValueError for a naive datetime, and NeverOpensError.
+        """
+        instant = _utc(moment)
+        for opening, _closing in self._spans_after(instant):
+            return max(opening, instant)
+        raise NeverOpensError(instant)
+
+    def _spans_after(self, moment: datetime) -> Iterator[_Span]:
+        """Yield in order the open spans that end after `moment`, until no more come for years."""
+        day = self._local_date(moment)
+        closed_days = 0
+        while closed_days <= _SEARCH_DAYS:
+            span = self._span(day)
+            closed_days += 1
+            if span and moment < span[1]:
+                closed_days = 0
+                yield span
+            day += _ONE_DAY
+
+    def _span(self, day: date) -> _Span | None:
+        """Return the instants at which `day` opens and closes, or None when it is closed."""
+        if day.weekday() not in self.workdays or day in self.holidays:
+            return None
+        opening = _first_instant(day, self.opens, self.timezone)
+        closing = _first_instant(day, self.closes, self.timezone)
+        # The same instant when the clocks skip all of the window, or the whole day.
+        return (opening, closing) if opening < closing else None
+
+    def _local_date(self, instant: datetime) -> date:
+        return instant.astimezone(self.timezone).date()
+
+
+def parse_timezone(text: str) -> ZoneInfo:
+    """Read the name of an IANA time zone. Raises ValueError for an unknown one."""
+    try:
+        return ZoneInfo(text.strip())
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(
+            f"{text!r} is not a time zone: use an IANA name, such as UTC or Europe/Amsterdam."
+        ) from error
+
+
+def parse_workdays(text: str) -> frozenset[int]:
+    """Read working days such as `Mon-Fri`, `Mon,Tue,Thu` or `Sun-Thu`. Monday is 0.
+
+    A range may wrap around the end of the week. Raises ValueError for anything else.
+    """
+    days: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        begin = _weekday(first, text)
+        end = _weekday(last, text) if dash else begin
+        days.update((begin + n) % 7 for n in range((end - begin) % 7 + 1))
+    return frozenset(days)
+
+
+def parse_window(text: str) -> tuple[int, int]:
+    """Read hours such as `09:00-17:30` or `00:00-24:00` as minutes after midnight.
+
+    Raises ValueError for times that do not exist and for windows that do not open before they
+    close; a window over midnight is refused.
+    """
+    match = _WINDOW.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} are not hours: write them as 09:00-17:30 or 00:00-24:00.")
+    from_hour, from_minute, to_hour, to_minute = map(int, match.groups())
+    opens, closes = from_hour * 60 + from_minute, to_hour * 60 + to_minute
+    if from_minute > 59 or to_minute > 59 or max(opens, closes) > MINUTES_IN_DAY:
+        raise ValueError(f"{text!r} has a time that no clock shows: use 00:00 to 24:00.")
+    if opens >= closes:
+        raise ValueError(
+            f"{text!r} does not open before it closes: hours must begin and end on the same day, "
+            "a window over midnight is not supported."
+        )
+    return opens, closes
+
+
+def parse_holidays(text: str) -> Holidays:
+    """Read holidays: regions such as `US` or `DE-BY`, dates such as `2026-12-25`, by commas.
+
+    Nothing means no holidays. Raises ValueError for a country, subdivision or date that does not
+    exist.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    dates = {part for part in parts if part[0].isdigit()}
+    return Holidays(
+        dates=frozenset(_date(part) for part in dates),
+        regions=frozenset(_region(part) for part in parts if part not in dates),
+    )
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone: pass an aware datetime.")
+    return moment.astimezone(UTC)
+
+
+def _first_instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
+    """Return, in UTC, the first instant at which the clock on the wall shows that time or later."""
+    wall = datetime.combine(day, time.min, tzinfo=zone) + timedelta(minutes=minute)
+    instant = wall.astimezone(UTC)
+    if _on_the_wall(instant, zone) == wall.replace(tzinfo=None):
+        return instant
+    return _end_of_gap(wall, zone)
+
+
+def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant at which the clocks skip the local time `wall`, which does not exist.
+
+    In a gap fold=1 gives an instant before the change and fold=0 one at or after it (PEP 495).
+    """
+    before, after = wall.replace(fold=1).astimezone(UTC), wall.replace(fold=0).astimezone(UTC)
+    seconds = range((after - before) // _ONE_SECOND)
+    skipped = bisect_left(
+        seconds,
+        wall.replace(tzinfo=None),
+        key=lambda second: _on_the_wall(before + second * _ONE_SECOND, zone),
+    )
+    return before + skipped * _ONE_SECOND
+
+
+def _on_the_wall(instant: datetime, zone: ZoneInfo) -> datetime:
+    return instant.astimezone(zone).replace(tzinfo=None)
+
+
+def _weekday(name: str, text: str) -> int:
+    wanted = name.strip().lower()
+    for number, full_name in enumerate(_DAY_NAMES):
+        if wanted in (full_name, full_name[:3]):
+            return number
+    raise ValueError(
+        f"{text!r} are not working days: write Mon, Tue, Wed, Thu, Fri, Sat or Sun, "
+        "as a range (Mon-Fri) or with commas (Mon,Tue,Thu)."
+    )
+
+
+def _date(text: str) -> date:
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is not a date of the calendar: write 2026-12-25.")
+
+
+def _region(text: str) -> tuple[str, str]:
+    # Imported late: the library takes long to load, and most teams name no country.
+    from holidays import list_supported_countries
+
+    code, _dash, wanted = text.partition("-")
+    country = code.strip().upper()
+    supported = list_supported_countries(include_aliases=True)
+    if country not in supported:
+        raise ValueError(
+            f"{code!r} is not a country whose holidays are known: "
+            "use a code of two letters such as DE or US, or dates such as 2026-12-25."
+        )
+    if not wanted:
+        return country, ""
+    for subdivision in supported[country]:
+        if subdivision.lower() == wanted.strip().lower():
+            return country, subdivision
+    raise ValueError(
+        f"{wanted!r} is not a part of {country} whose holidays are known: "
+        f"use one of {', '.join(supported[country]) or 'none'}."
+    )
+
+
+@cache
+def _region_calendar(country: str, subdivision: str) -> Container[object]:
+    """Return the library's calendar, which works out each year when it is first asked for it."""
+    from holidays import country_holidays
+
+    return country_holidays(country, subdiv=subdivision or None)
+
+
+ALWAYS = BusinessHours()
+"""The handbook's "48hrs Mon-Fri": Monday to Friday around the clock, in UTC."""

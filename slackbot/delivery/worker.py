@@ -1,0 +1,199 @@
+"""The engine of what happens later: takes errands of a lane, runs them, retries them."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from slackbot import metrics
+from slackbot.clock import Clock
+from slackbot.request import IssueKey
+from slackbot.store import errands
+from slackbot.store.database import Database
+from slackbot.store.errands import Errand, Lane
+
+log = structlog.get_logger()
+
+FIRST_RETRY = timedelta(seconds=1)
+LAST_RETRY = timedelta(minutes=5)
+LEASE = timedelta(seconds=20)
+IDLE_SECONDS = 1.0
+"""How often a lane looks for errands that have become ready, or were left by another process."""
+SHUTDOWN_SECONDS = 10.0
+
+
+class Postponed(Exception):
+    """An errand could not be finished for now; the message says why, for log and card.
+
+    ``after`` is how long to wait at least; without it, the back-off decides.
+    """
+
+    def __init__(self, problem: str, after: timedelta | None = None) -> None:
+        super().__init__(problem)
+        self.problem, self.after = problem, after
+
+
+@dataclass
+class Bells:
+    """Wakes the lanes of this process when there is something to do."""
+
+    _bells: dict[Lane, asyncio.Event] = field(
+        default_factory=lambda: {lane: asyncio.Event() for lane in Lane}
+    )
+
+    def ring(self, *lanes: Lane) -> None:
+        """Wake lanes, after the commit that asked for an errand."""
+        for lane in lanes:
+            self._bells[lane].set()
+
+    async def wait(self, lane: Lane, seconds: float) -> None:
+        """Wait until a lane is woken, or for some seconds."""
+        bell = self._bells[lane]
+        try:
+            async with asyncio.timeout(seconds):
+                await bell.wait()
+        except TimeoutError:
+            return
+        bell.clear()
+
+
+def backoff(attempts: int) -> timedelta:
+    """Return how long to wait after a failed attempt: a second, doubling, minutes at the most."""
+    doubled = FIRST_RETRY * 2 ** min(attempts - 1, 16)
+    # Spread, so that what failed together is not tried together.
+    spread = random.uniform(0.9, 1.1)  # noqa: S311 - not for secrets
+    return timedelta(seconds=min(doubled, LAST_RETRY).total_seconds() * spread)
+
+
+class Worker:
+    """Runs the errands of one lane, several at a time but one at a time for each issue.
+
+    Args:
+        run: Does one errand; raises ``Postponed`` to have it tried again. Returns when the errand
+            is to be run again by itself, or ``None``.
+        owner: Names this process in leases.
+    """
+
+    def __init__(
+        self,
+        lane: Lane,
+        run: Callable[[IssueKey], Awaitable[datetime | None]],
+        *,
+        database: Database,
+        bells: Bells,
+        clock: Clock,
+        owner: str,
+        concurrency: int,
+    ) -> None:
+        self.lane, self._run = lane, run
+        self._database, self._bells, self._clock = database, bells, clock
+        self._owner, self._free = owner, asyncio.Semaphore(concurrency)
+        self._under_way: dict[asyncio.Task[None], IssueKey] = {}
+        self._stopping = False
+
+    async def work(self) -> None:
+        """Work until cancelled or told to stop."""
+        async with asyncio.TaskGroup() as group:
+            keeper = group.create_task(self._keep_leases())
+            while not self._stopping:
+                if not await self._start_next():
+                    await self._bells.wait(self.lane, IDLE_SECONDS)
+            keeper.cancel()
+
+    async def stop(self) -> None:
+        """Take nothing new; finish what is under way or hand it back."""
+        self._stopping = True
+        self._bells.ring(self.lane)
+        if not self._under_way:
+            return
+        _, late = await asyncio.wait(list(self._under_way), timeout=SHUTDOWN_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _start_next(self) -> bool:
+        await self._free.acquire()
+        errand = None
+        try:
+            errand = await self._lease()
+        finally:
+            if errand is None:
+                self._free.release()
+        if errand is None:
+            return False
+        task = asyncio.create_task(self._do(errand))
+        self._under_way[task] = errand.key
+        task.add_done_callback(self._ended)
+        return True
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self._free.release()
+
+    async def _lease(self) -> Errand | None:
+        if self._stopping:
+            return None
+        try:
+            async with self._database.transaction() as tx:
+                errand = await errands.lease(tx, self.lane, self._owner, self._clock(), LEASE)
+        except Exception:
+            # The database is away; whatever is asked for is still there when it is back.
+            log.exception("lease_failed", lane=self.lane)
+            return None
+        # A clock that jumps ahead ends leases early; what runs here runs once all the same.
+        is_running = errand is not None and errand.key in self._under_way.values()
+        return None if is_running else errand
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 4)
+            if not self._under_way:
+                continue
+            try:
+                async with self._database.transaction() as tx:
+                    await errands.renew(tx, self.lane, self._owner, self._clock(), LEASE)
+            except Exception:
+                log.exception("renewal_failed", lane=self.lane)
+
+    async def _do(self, errand: Errand) -> None:
+        try:
+            again_at = await self._run(errand.key)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._hand_back(errand))
+            raise
+        except Postponed as postponed:
+            await self._put_off(errand, postponed.problem, postponed.after)
+        except Exception as error:
+            # A fault of ours must not end the lane, nor lose the errand.
+            log.exception("errand_failed", lane=errand.lane, issue=str(errand.key))
+            await self._put_off(errand, type(error).__name__, None)
+        else:
+            await self._finish(errand, again_at)
+
+    async def _finish(self, errand: Errand, again_at: datetime | None) -> None:
+        metrics.ERRANDS.labels(errand.lane, "done").inc()
+        async with self._database.transaction() as tx:
+            await errands.finish(tx, errand)
+            if again_at is not None:
+                await errands.ask(tx, errand.lane, [errand.key], again_at)
+
+    async def _put_off(self, errand: Errand, problem: str, after: timedelta | None) -> None:
+        wait = max(after or timedelta(0), backoff(errand.attempts))
+        metrics.ERRANDS.labels(errand.lane, "put_off").inc()
+        log.warning(
+            "errand_put_off",
+            lane=errand.lane,
+            issue=str(errand.key),
+            attempts=errand.attempts,
+            seconds=round(wait.total_seconds(), 1),
+            problem=problem,
+        )
+        async with self._database.transaction() as tx:
+            await errands.put_off(tx, errand, self._clock() + wait, problem)
+
+    async def _hand_back(self, errand: Errand) -> None:
+        async with self._database.transaction() as tx:
+            await errands.hand_back(tx, errand)

@@ -1,0 +1,48 @@
+"""Claim, take over, release."""
+
+from collections.abc import Callable
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.respond.async_respond import AsyncRespond
+
+from slackbot.blocks.card import CLAIM, RELEASE, TAKE_OVER
+from slackbot.handlers.desk import Desk
+from slackbot.handlers.listening import Body, Click, Listener, answer, privately
+from slackbot.request import Request
+from slackbot.triage import Action, Claim, Release, TakeOver
+
+
+def take_over(request: Request, click: Click) -> Action:
+    """Take over from whom the person saw; if that is not who holds it now, it is a mere claim."""
+    holder = request.holder
+    return TakeOver(holder=holder) if holder and holder.handle == click.detail else Claim()
+
+
+ACTIONS: dict[str, Callable[[Request, Click], Action]] = {
+    CLAIM: lambda *_: Claim(),
+    TAKE_OVER: take_over,
+    RELEASE: lambda *_: Release(),
+}
+
+
+def register(app: AsyncApp, desk: Desk) -> None:
+    """Listen for the buttons that say who has a request."""
+    for action_id, action_on in ACTIONS.items():
+        app.action(action_id)(_listener(desk, action_id, action_on))
+
+
+def _listener(
+    desk: Desk, action_id: str, action_on: Callable[[Request, Click], Action]
+) -> Listener:
+    async def listen(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+        async def work() -> None:
+            click = Click.of(body)
+            who = await desk.admit(click.team, click.user)
+            await desk.choose(
+                click.key, who, click.interaction, lambda request: action_on(request, click)
+            )
+
+        await answer(work, privately(respond), ack=ack, what=action_id)
+
+    return listen

@@ -1,0 +1,96 @@
+"""Mark a customer as contacted: the modal, and its submission."""
+
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.respond.async_respond import AsyncRespond
+
+from slackbot.blocks.card import MARK_CONTACTED
+from slackbot.blocks.contact import (
+    CALLBACK,
+    CHANNEL,
+    FIELD_BLOCKS,
+    LABEL,
+    MalformedForm,
+    contact_modal,
+    read_contact,
+)
+from slackbot.blocks.words import refusal_words
+from slackbot.handlers.desk import Desk
+from slackbot.handlers.listening import (
+    Body,
+    Click,
+    answer,
+    interaction_of,
+    log_failure,
+    privately,
+    team_of,
+)
+from slackbot.refusals import AlreadyContacted, InvalidField, Refusal, Unknown, UnknownLabel
+from slackbot.request import IssueKey, State
+from slackbot.workspace import Workspace
+
+
+def register(app: AsyncApp, desk: Desk, workspace: Workspace) -> None:
+    """Listen for the button "Mark contacted" and for its modal."""
+
+    @app.action(MARK_CONTACTED)
+    async def open_modal(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+        async def work() -> None:
+            click = Click.of(body)
+            await desk.admit(click.team, click.user)
+            view = await _modal(desk, click.key)
+            # All of this comes from the record, so the trigger's three seconds are plenty.
+            await workspace.call("views.open", trigger_id=body["trigger_id"], view=view)
+
+        await answer(work, privately(respond), ack=ack, what=MARK_CONTACTED)
+
+    @app.view(CALLBACK)
+    async def submit(ack: AsyncAck, body: Body) -> None:
+        try:
+            await _record(desk, body)
+        except Refusal as refusal:
+            await ack(response_action="errors", errors=_errors(refusal, body))
+        except Exception:
+            words = log_failure(CALLBACK)
+            await ack(response_action="errors", errors={CHANNEL: words})
+        else:
+            await ack()
+
+
+async def _modal(desk: Desk, key: IssueKey) -> dict[str, Any]:
+    async with desk.database.transaction() as tx:
+        picture = await desk.viewer.picture(tx, key)
+        labels = await desk.viewer.labels(tx)
+    if picture is None:
+        raise Unknown
+    if picture.request.state is State.CONTACTED:
+        raise AlreadyContacted(picture.request.contacted_by)
+    return contact_modal(
+        picture.request, labels=labels, scope=desk.viewer.words.scope, now=desk.now()
+    )
+
+
+async def _record(desk: Desk, body: Body) -> None:
+    view = body["view"]
+    try:
+        key = IssueKey.parse(view["private_metadata"])
+        contact = read_contact(view["state"]["values"], desk.now())
+    except (ValueError, MalformedForm) as error:
+        raise Unknown from error
+    who = await desk.admit(team_of(body), str(body["user"]["id"]))
+    await desk.choose(key, who, interaction_of(body), lambda _: contact)
+
+
+def _errors(refusal: Refusal, body: Body) -> dict[str, str]:
+    """Put the words at the input that they are about; Slack shows none elsewhere."""
+    words = refusal_words(refusal)
+    blocks = {block.get("block_id") for block in body["view"].get("blocks", ())}
+    match refusal:
+        case InvalidField(field=field):
+            return {FIELD_BLOCKS[field]: words}
+        case UnknownLabel() if LABEL in blocks:
+            return {LABEL: words}
+        case _:
+            return {CHANNEL: words}

@@ -1,0 +1,136 @@
+"""What all listeners share: who clicked on what, the ack, and words for whatever goes wrong."""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.respond.async_respond import AsyncRespond
+
+from slackbot import metrics
+from slackbot.blocks.text import mrkdwn
+from slackbot.blocks.words import failure_words, refusal_words
+from slackbot.refusals import Refusal, Unknown
+from slackbot.request import IssueKey
+
+log = structlog.get_logger()
+
+Body = dict[str, Any]
+Listener = Callable[..., Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Click:
+    """A button or a select of a card. Only ``key`` says what it is about; nothing is trusted."""
+
+    team: str
+    user: str
+    key: IssueKey
+    interaction: str
+    detail: str
+    """What stands behind the key in a button's value, or the option chosen in a select."""
+
+    @classmethod
+    def of(cls, body: Body) -> "Click":
+        """Read an interaction of type ``block_actions``.
+
+        Raises:
+            Unknown: It names no issue: it was forged, or made by another release.
+        """
+        action = body["actions"][0]
+        # A select's option has no room for the key; the block it stands in is named by it.
+        key_text, _, detail = str(action.get("value") or action.get("block_id")).partition(":")
+        option = action.get("selected_option")
+        try:
+            key = IssueKey.parse(key_text)
+        except ValueError as error:
+            raise Unknown from error
+        return cls(
+            team=team_of(body),
+            user=str(body["user"]["id"]),
+            key=key,
+            interaction=interaction_of(body),
+            detail=str(option["value"]) if option else detail,
+        )
+
+    @property
+    def decision(self) -> UUID:
+        """The decision that a button is about.
+
+        Raises:
+            Unknown: It names none.
+        """
+        try:
+            return UUID(self.detail)
+        except ValueError as error:
+            raise Unknown from error
+
+
+def team_of(body: Body) -> str:
+    """Return the workspace that a person belongs to, which for Slack Connect is not ours."""
+    user = body.get("user") or {}
+    return str(user.get("team_id") or (body.get("team") or {}).get("id") or "")
+
+
+def interaction_of(body: Body) -> str:
+    """Return Slack's id of an interaction, which its repetition carries, too."""
+    return str(body["trigger_id"])[:255]
+
+
+async def answer(
+    work: Callable[[], Awaitable[None]],
+    tell: Callable[[str], Awaitable[Any]],
+    *,
+    ack: AsyncAck,
+    what: str,
+) -> None:
+    """Do the work of a listener, ack when it is committed, and tell the person what went wrong.
+
+    Args:
+        work: Judges and records; raises ``Refusal``.
+        tell: Tells the person something that only they see.
+        ack: Bolt's.
+        what: Names the choice in the log.
+    """
+    started = time.monotonic()
+    words = None
+    try:
+        await work()
+    except Refusal as refusal:
+        words = refusal_words(refusal)
+        log.info("choice_refused", what=what, refusal=type(refusal).__name__)
+    except Exception:
+        words = log_failure(what)
+    await ack()
+    metrics.ACK_SECONDS.observe(time.monotonic() - started)
+    if words:
+        await tell(words)
+
+
+def log_failure(what: str) -> str:
+    """Log the exception being handled under a reference number; return words with that number."""
+    reference = secrets.token_hex(4)
+    log.exception("choice_failed", what=what, reference=reference)
+    return failure_words(reference)
+
+
+def privately(respond: AsyncRespond) -> Callable[[str], Awaitable[Any]]:
+    """Tell a person something in the channel that only they see."""
+
+    async def tell(words: str) -> None:
+        try:
+            await respond(
+                text=words,
+                blocks=[{"type": "section", "text": mrkdwn(words)}],
+                response_type="ephemeral",
+                replace_original=False,
+            )
+        except Exception:
+            # The choice is settled either way; a lost explanation must not look like a fault.
+            log.exception("explanation_lost")
+
+    return tell

@@ -1,0 +1,236 @@
+"""What the REST API v4 says of things, shaped as its entities are."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from slackbot.local.gitlab.model import (
+    MAINTAINER,
+    Issue,
+    Label,
+    LabelEvent,
+    Note,
+    Project,
+    StateEvent,
+    Token,
+    User,
+)
+
+Json = dict[str, Any]
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """Return a moment in UTC with milliseconds."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Entities:
+    """Builds entities for one instance's base URL."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def user(self, user: User) -> Json:
+        """Build a user as others see it inside of other things."""
+        return {
+            "id": user.id,
+            "username": user.username,
+            "public_email": user.public_email or "",
+            "name": user.name,
+            "state": "active",
+            "locked": False,
+            "avatar_url": None,
+            "web_url": f"{self._url}/{user.username}",
+        }
+
+    def user_page(self, user: User) -> Json:
+        """Build a user asked for by id."""
+        return self.user(user) | {
+            "created_at": timestamp(user.created_at),
+            "bio": "",
+            "location": "",
+            "bot": user.bot,
+            "job_title": "",
+            "followers": 0,
+            "following": 0,
+        }
+
+    def current_user(self, user: User) -> Json:
+        """Build a user's own account."""
+        return self.user_page(user) | {
+            "email": user.email or f"{user.username}@users.noreply.gitlab.invalid",
+            "confirmed_at": timestamp(user.created_at),
+            "two_factor_enabled": False,
+            "external": False,
+            "private_profile": False,
+            "can_create_group": False,
+            "can_create_project": False,
+        }
+
+    def member(self, project: Project, user: User) -> Json:
+        """Build a user as a member of a project."""
+        return self.user(user) | {
+            "access_level": project.role(user),
+            "created_at": timestamp(project.created_at),
+            "expires_at": None,
+            "membership_state": "active",
+        }
+
+    def token(self, token: Token, *, active: bool) -> Json:
+        """Build an access token without its secret."""
+        return {
+            "id": token.id,
+            "name": "token",
+            "description": None,
+            "revoked": token.revoked,
+            "created_at": timestamp(token.created_at),
+            "scopes": list(token.scopes),
+            "user_id": token.user.id,
+            "last_used_at": None,
+            "active": active,
+            "expires_at": token.expires_at.isoformat() if token.expires_at else None,
+        }
+
+    def project(self, project: Project, user: User) -> Json:
+        """Build a project as one of its members sees it."""
+        namespace, _, name = project.path.rpartition("/")
+        return {
+            "id": project.id,
+            "description": None,
+            "name": name,
+            "name_with_namespace": project.path.replace("/", " / "),
+            "path": name,
+            "path_with_namespace": project.path,
+            "created_at": timestamp(project.created_at),
+            "default_branch": "main",
+            "visibility": "private",
+            "archived": False,
+            "issues_enabled": True,
+            "issues_access_level": "enabled",
+            "open_issues_count": sum(i.state == "opened" for i in project.issues.values()),
+            "web_url": f"{self._url}/{project.path}",
+            "namespace": {"name": namespace, "path": namespace, "full_path": namespace},
+            "permissions": {
+                "project_access": {
+                    "access_level": min(project.role(user), MAINTAINER),
+                    "notification_level": 3,
+                },
+                "group_access": None,
+            },
+        }
+
+    def label(self, label: Label) -> Json:
+        """Build a label of a project."""
+        return {
+            "id": label.id,
+            "name": label.name,
+            "description": label.description or None,
+            "description_html": label.description,
+            "text_color": "#FFFFFF",
+            "color": label.color,
+            "archived": False,
+            "subscribed": False,
+            "priority": None,
+            "is_project_label": True,
+        }
+
+    def issue(self, issue: Issue) -> Json:
+        """Build an issue."""
+        assignees = [self.user(user) for user in issue.assignees]
+        return {
+            "id": issue.id,
+            "iid": issue.iid,
+            "project_id": issue.project.id,
+            "title": issue.title,
+            "description": issue.description,
+            "state": issue.state,
+            "created_at": timestamp(issue.created_at),
+            "updated_at": timestamp(issue.updated_at),
+            "closed_at": timestamp(issue.closed_at),
+            "closed_by": self.user(issue.closed_by) if issue.closed_by else None,
+            "labels": issue.labels,
+            "milestone": None,
+            "assignees": assignees,
+            "author": self.user(issue.author),
+            "type": issue.issue_type.upper(),
+            "assignee": assignees[0] if assignees else None,
+            "user_notes_count": len(issue.comments),
+            "merge_requests_count": 0,
+            "upvotes": 0,
+            "downvotes": 0,
+            "start_date": None,
+            "due_date": None,
+            "confidential": issue.confidential,
+            "discussion_locked": None,
+            "issue_type": issue.issue_type,
+            "web_url": f"{self._url}/{issue.project.path}/-/{issue.url_part}/{issue.iid}",
+            "time_stats": {
+                "time_estimate": 0,
+                "total_time_spent": 0,
+                "human_time_estimate": None,
+                "human_total_time_spent": None,
+            },
+            "task_completion_status": {"count": 0, "completed_count": 0},
+            "has_tasks": False,
+            "references": {
+                "short": f"#{issue.iid}",
+                "relative": f"#{issue.iid}",
+                "full": f"{issue.project.path}#{issue.iid}",
+            },
+            "severity": "UNKNOWN",
+            "subscribed": False,
+            "moved_to_id": None,
+            "imported": False,
+            "imported_from": "none",
+            "service_desk_reply_to": None,
+        }
+
+    def note(self, issue: Issue, note: Note) -> Json:
+        """Build a note on an issue."""
+        return {
+            "id": note.id,
+            "type": None,
+            "body": note.body,
+            "author": self.user(note.author),
+            "created_at": timestamp(note.created_at),
+            "updated_at": timestamp(note.updated_at),
+            "system": note.system,
+            "noteable_id": issue.id,
+            "noteable_type": "Issue",
+            "project_id": issue.project.id,
+            "resolvable": False,
+            "confidential": note.internal,
+            "internal": note.internal,
+            "imported": False,
+            "imported_from": "none",
+            "noteable_iid": issue.iid,
+            "commands_changes": {},
+        }
+
+    def label_event(self, issue: Issue, event: LabelEvent) -> Json:
+        """Build a label's coming or going."""
+        label = event.label and {
+            "id": event.label.id,
+            "name": event.label.name,
+            "color": event.label.color,
+            "description": event.label.description or None,
+        }
+        return self._event(issue, event) | {"label": label, "action": event.action}
+
+    def state_event(self, issue: Issue, event: StateEvent) -> Json:
+        """Build a closing or reopening."""
+        return self._event(issue, event) | {
+            "source_commit": None,
+            "source_merge_request_id": None,
+            "state": event.state,
+        }
+
+    def _event(self, issue: Issue, event: LabelEvent | StateEvent) -> Json:
+        return {
+            "id": event.id,
+            "user": self.user(event.user),
+            "created_at": timestamp(event.created_at),
+            "resource_type": "Issue",
+            "resource_id": issue.id,
+        }

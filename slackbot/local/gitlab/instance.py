@@ -1,0 +1,351 @@
+"""The stand-in itself: its state, and what people do in GitLab's own pages."""
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from typing import Any
+
+from slackbot.local.gitlab import quick_actions
+from slackbot.local.gitlab.faults import Faults
+from slackbot.local.gitlab.hooks import Delivery, Dispatcher, Hook
+from slackbot.local.gitlab.model import (
+    DEVELOPER,
+    Change,
+    Issue,
+    Label,
+    Note,
+    Project,
+    Request,
+    Token,
+    User,
+)
+from slackbot.local.gitlab.payloads import HookTimes
+from slackbot.local.gitlab.updates import Updates
+
+
+class GitLab:
+    """One GitLab. Use it from the thread of the event loop that serves it.
+
+    Attributes:
+        url: the base URL, set by `serve`
+        premium: whether scoped labels exclude each other and issues take several assignees
+        requests: every request to the API, in the order of arrival
+        violations: what a well-behaved bot must not do, in words; tests expect it to be empty
+        faults: misfortunes on order
+        notes_per_minute: how many notes one user may post by API in 60 seconds
+        requests_per_minute: how many requests one user may make in 60 seconds
+        hook_times: the notation of time in hooks
+    """
+
+    def __init__(self, *, clock: Callable[[], datetime], premium: bool = True) -> None:
+        self.clock = clock
+        self.premium = premium
+        self.url = "http://gitlab.invalid"
+        self.users: list[User] = []
+        self.tokens: list[Token] = []
+        self.projects: list[Project] = []
+        self.hooks: list[Hook] = []
+        self.requests: list[Request] = []
+        self.violations: list[str] = []
+        self.faults = Faults()
+        self.notes_per_minute = 60
+        self.requests_per_minute = 2000
+        self.hook_times: HookTimes = "utc"
+        self.monotonic: Callable[[], float] = time.monotonic
+        self.change_count = 0
+        self._changed = asyncio.Event()
+        self._ids = itertools.count(1001)
+        self._dispatcher = Dispatcher(clock, self.note_change)
+        self._updates = Updates(self)
+
+    # Change, and waiting for it
+
+    def note_change(self) -> None:
+        """Count a change of state and wake those who wait for one."""
+        self.change_count += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def wait_for(
+        self,
+        predicate: Callable[[], bool],
+        timeout: float = 5,  # noqa: ASYNC109 - reads as asyncio.wait_for does
+    ) -> None:
+        """Wait until `predicate()` holds; looked at again after every change of state.
+
+        Raises:
+            TimeoutError: it did not hold within `timeout` seconds.
+        """
+        async with asyncio.timeout(timeout):
+            while True:
+                changed = self._changed
+                if predicate():
+                    return
+                await changed.wait()
+
+    def down(self) -> None:
+        """Answer everything with 502 until `up`."""
+        self.faults.down = True
+
+    def up(self) -> None:
+        """Be back."""
+        self.faults.down = False
+        self.note_change()
+
+    # People and projects
+
+    def next_id(self) -> int:
+        """Return a number that no other thing of this GitLab has."""
+        return next(self._ids)
+
+    def add_user(
+        self,
+        username: str,
+        name: str,
+        *,
+        email: str | None = None,
+        public_email: str | None = None,
+        bot: bool = False,
+    ) -> User:
+        """Add an account; only `public_email` can be found by others."""
+        user = User(
+            id=self.next_id(),
+            username=username,
+            name=name,
+            created_at=self.clock(),
+            email=email,
+            public_email=public_email,
+            bot=bot,
+        )
+        self.users.append(user)
+        return user
+
+    def user(self, username: str) -> User:
+        """Return the account of this username."""
+        return next(user for user in self.users if user.username == username)
+
+    def delete_user(self, user: User) -> None:
+        """Delete an account: what it wrote and did belongs to the Ghost User from now on."""
+        ghost = self._ghost()
+        self.users.remove(user)
+        self.tokens = [token for token in self.tokens if token.user is not user]
+        for project in self.projects:
+            project.members.pop(user, None)
+            for issue in project.issues.values():
+                issue.hand_over(user, ghost)
+        self.note_change()
+
+    def add_token(
+        self, user: User, *, scopes: tuple[str, ...] = ("api",), expires_at: date | None = None
+    ) -> str:
+        """Make an access token for a user and return its secret."""
+        secret = f"glpat-{secrets.token_urlsafe(15)}"
+        self.tokens.append(
+            Token(
+                id=self.next_id(),
+                secret=secret,
+                user=user,
+                scopes=scopes,
+                created_at=self.clock(),
+                expires_at=expires_at,
+            )
+        )
+        return secret
+
+    def revoke_token(self, token: str) -> None:
+        """Make a token worthless from now on."""
+        next(known for known in self.tokens if known.secret == token).revoked = True
+        self.note_change()
+
+    def add_project(self, path: str, *, id: int | None = None) -> Project:  # noqa: A002
+        """Add an empty private project at a path such as `group/project`."""
+        project = Project(id=id or self.next_id(), path=path, created_at=self.clock())
+        self.projects.append(project)
+        return project
+
+    def project(self, path: str) -> Project:
+        """Return the project at this path."""
+        return next(project for project in self.projects if project.path == path)
+
+    def add_member(self, project: Project, user: User, access_level: int = DEVELOPER) -> None:
+        """Give a user a role: 10 guest, 20 reporter, 30 developer, 40 maintainer; 0 takes it."""
+        project.members.pop(user, None)
+        if access_level:
+            project.members[user] = access_level
+        self.note_change()
+
+    # Labels
+
+    def add_label(
+        self, project: Project, name: str, description: str = "", color: str = "#428BCA"
+    ) -> Label:
+        """Add a label to a project."""
+        now = self.clock()
+        label = Label(
+            id=self.next_id(),
+            name=name,
+            description=description,
+            color=color,
+            created_at=now,
+            updated_at=now,
+        )
+        project.labels.append(label)
+        self.note_change()
+        return label
+
+    def rename_label(self, project: Project, name: str, new_name: str) -> None:
+        """Rename a label; the issues that carry it are not touched by this."""
+        label = self._label(project, name)
+        label.name = new_name
+        label.updated_at = self.clock()
+        self.note_change()
+
+    def delete_label(self, project: Project, name: str) -> None:
+        """Delete a label from the project and, without hooks or events, from its issues."""
+        label = self._label(project, name)
+        project.labels.remove(label)
+        for issue in project.issues.values():
+            issue.label_objects = [kept for kept in issue.label_objects if kept is not label]
+            for event in issue.label_events:
+                event.label = None if event.label is label else event.label
+        self.note_change()
+
+    # What people do with issues
+
+    def open_issue(
+        self,
+        project: Project,
+        *,
+        author: User,
+        title: str,
+        description: str | None = None,
+        labels: Iterable[str] = (),
+        assignees: Iterable[User | str] = (),
+        confidential: bool = False,
+        issue_type: str = "issue",
+    ) -> Issue:
+        """Open an issue or another work item (`incident`, `task`, …) with labels that exist."""
+        return self._updates.open(
+            project,
+            author,
+            Change(
+                title=title,
+                description=description,
+                labels=self._labels(project, labels),
+                assignees=self._people(assignees),
+                confidential=confidential,
+            ),
+            issue_type=issue_type,
+        )
+
+    def assign(self, issue: Issue, *users: User | str, by: User) -> None:
+        """Make these people, and nobody else, the assignees; none to unassign everybody."""
+        self.update(issue, by, Change(assignees=self._people(users)))
+
+    def change_labels(
+        self, issue: Issue, add: Iterable[str] = (), remove: Iterable[str] = (), *, by: User
+    ) -> None:
+        """Add and remove labels that exist in the project."""
+        change = Change(
+            add_labels=self._labels(issue.project, add),
+            remove_labels=self._labels(issue.project, remove),
+        )
+        self.update(issue, by, change)
+
+    def close(self, issue: Issue, by: User) -> None:
+        """Close an issue; delivers `close` and then `update`, as GitLab does."""
+        self.update(issue, by, Change(state_event="close"))
+
+    def reopen(self, issue: Issue, by: User) -> None:
+        """Reopen an issue."""
+        self.update(issue, by, Change(state_event="reopen"))
+
+    def edit(
+        self, issue: Issue, title: str | None = None, description: str | None = None, *, by: User
+    ) -> None:
+        """Change the words of an issue."""
+        self.update(issue, by, Change(title=title, description=description))
+
+    def comment(self, issue: Issue, body: str, by: User, internal: bool = False) -> Note | None:
+        """Write a comment; its quick actions are executed, and one of those alone makes no note."""
+        rest, actions = quick_actions.extract(body)
+        note = None
+        if rest.strip():
+            note = self._updates.comment(issue, rest, by, internal=internal)
+        for action in actions:
+            self._updates.execute(issue, action, by)
+        return note
+
+    def delete_issue(self, issue: Issue) -> None:
+        """Delete an issue for good; GitLab tells no hook of it."""
+        del issue.project.issues[issue.iid]
+        self.note_change()
+
+    def update(self, issue: Issue, by: User, change: Change) -> None:
+        """Apply several changes of an issue at once, as one form or one PUT does."""
+        self._updates.apply(issue, by, change)
+
+    # Hooks
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every attempt to deliver a hook, in order."""
+        return self._dispatcher.deliveries
+
+    def add_hook(
+        self,
+        project: Project,
+        url: str,
+        *,
+        token: str | None = None,
+        signing_token: str | None = None,
+    ) -> Hook:
+        """Add a webhook for issue and note events, the confidential ones included.
+
+        Args:
+            project: whose events it tells
+            url: where they go
+            token: sent in plain as `X-Gitlab-Token`
+            signing_token: `whsec_` and 32 bytes in base64; signs every body
+        """
+        hook = Hook(
+            id=self.next_id(), project=project, url=url, token=token, signing_token=signing_token
+        )
+        self.hooks.append(hook)
+        return hook
+
+    async def hooks_settled(self) -> None:
+        """Wait until every hook fired so far is delivered, lost or given up."""
+        await self._dispatcher.settled()
+
+    async def stop_hooks(self) -> None:
+        """Drop what is not yet delivered."""
+        await self._dispatcher.stop()
+
+    def fire(self, project: Project, event: str, payload: dict[str, Any]) -> None:
+        """Send an event to the hooks of a project; tests may send odd ones."""
+        self._dispatcher.instance_url = self.url
+        for hook in self.hooks:
+            if hook.project is project:
+                self._dispatcher.fire(hook, event, payload)
+
+    # Small finders
+
+    def _label(self, project: Project, name: str) -> Label:
+        label = project.label(name)
+        if label is None:
+            raise LookupError(f"{project.path} has no label {name!r}: add_label() it first")
+        return label
+
+    def _labels(self, project: Project, names: Iterable[str]) -> tuple[Label, ...]:
+        return tuple(self._label(project, name) for name in names)
+
+    def _people(self, people: Iterable[User | str]) -> tuple[User, ...]:
+        return tuple(self.user(who) if isinstance(who, str) else who for who in people)
+
+    def _ghost(self) -> User:
+        ghosts = (user for user in self.users if user.username == "ghost")
+        return next(ghosts, None) or self.add_user("ghost", "Ghost User")

@@ -1,0 +1,40 @@
+"""Serves a GitLab over HTTP: the API and the human pages."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from slackbot.local.gitlab.api import Api
+from slackbot.local.gitlab.instance import GitLab
+from slackbot.local.gitlab.page import Pages
+
+
+@asynccontextmanager
+async def serve(gitlab: GitLab, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    """Serve until the block ends; yields the base URL, which `gitlab.url` then is too.
+
+    Args:
+        gitlab: what to serve
+        host: the address to listen on
+        port: the port, 0 for any that is free
+    """
+    runner = web.AppRunner(_application(gitlab), access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        gitlab.url = f"http://{host}:{runner.addresses[0][1]}"
+        yield gitlab.url
+    finally:
+        gitlab.faults.release()
+        await gitlab.stop_hooks()
+        await runner.cleanup()
+
+
+def _application(gitlab: GitLab) -> web.Application:
+    app = web.Application()
+    app.add_subapp("/api/v4", Api(gitlab).app())
+    issue = r"/{path:.+?}/-/{kind:issues|work_items}/{iid:\d+}"
+    app.router.add_get(issue, Pages(gitlab).issue)
+    return app

@@ -1,0 +1,157 @@
+"""The Web API over HTTP: reads a call, checks the caller's rights, answers and keeps a record."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+# The modules of methods register theirs when they are imported.
+from slackbot.local.slack import chat, conversations, directory, views
+from slackbot.local.slack.calls import METHODS, Method, structured
+from slackbot.local.slack.conversations import missing_scope
+from slackbot.local.slack.faults import Fault
+from slackbot.local.slack.models import ApiRequest, Json, SlackError
+from slackbot.local.slack.state import State
+
+METHOD_MODULES = (chat, conversations, directory, views)
+
+
+@dataclass
+class _Answer:
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    error: str | None = None
+
+
+class Api:
+    """Serves `/api/<method>` from the state of a workspace."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one call, or lose it as ordered by `faults`."""
+        name = request.match_info["method"]
+        args, token = await read_arguments(request)
+        if self._state.is_down:
+            return self._lost(request, name, args, token, self._state.down_status)
+        fault = self._state.faults.take(name)
+        if fault is not None and fault.hang:
+            await asyncio.sleep(fault.hang)
+        if fault is not None and fault.when == "before" and (fault.drop or fault.answers):
+            return self._spoilt(request, name, args, token, fault)
+        answer = self._call(name, args, token)
+        if fault is not None and (fault.drop or fault.answers):
+            return self._spoilt(request, name, args, token, fault)
+        self._record(name, args, token, answer)
+        return _response(answer)
+
+    def _call(self, name: str, args: Json, token: str | None) -> _Answer:
+        method = METHODS.get(name)
+        try:
+            if method is None:
+                raise SlackError("unknown_method", mistake=True, req_method=name)
+            self._authorise(method, token)
+            if wait := self._limited(name, method, args):
+                self._state.refuse(f"{name}: ratelimited (Retry-After: {wait})")
+                body = {"ok": False, "error": "ratelimited"}
+                return _Answer(429, body, {"Retry-After": str(wait)}, "ratelimited")
+            result = method.call(self._state, structured(args))
+        except SlackError as error:
+            return self._failed(name, error)
+        scopes = {"x-oauth-scopes": ",".join(sorted(self._state.scopes))}
+        return _Answer(body={"ok": True, **result}, headers=scopes)
+
+    def _authorise(self, method: Method, token: str | None) -> None:
+        if method.bearer == "none":
+            return
+        if not token:
+            raise SlackError("not_authed", mistake=True)
+        if token in self._state.revoked:
+            raise SlackError("token_revoked")
+        right = {"bot": self._state.bot_token, "app": self._state.app_token}
+        if token not in right.values():
+            raise SlackError("invalid_auth", mistake=True)
+        if token != right[method.bearer]:
+            raise SlackError("not_allowed_token_type", mistake=True)
+        if method.scope is not None and method.scope not in self._state.scopes:
+            raise missing_scope(self._state, method.scope)
+
+    def _limited(self, name: str, method: Method, args: Json) -> int:
+        channel = str(args.get("channel", "")).lstrip("#")
+        known = [c.id for c in self._state.channels.values() if channel in (c.id, c.name)]
+        return self._state.rates.wait(name, method.tier, known[0] if known else channel)
+
+    def _failed(self, name: str, error: SlackError) -> _Answer:
+        body: Json = {"ok": False, "error": error.code, **error.extra}
+        if error.messages:
+            body["response_metadata"] = {"messages": error.messages}
+        if error.mistake:
+            self._state.refuse(f"{name}: {error.code} {' '.join(error.messages)}".rstrip())
+        scopes = {"x-oauth-scopes": ",".join(sorted(self._state.scopes))}
+        return _Answer(body=body, headers=scopes, error=error.code)
+
+    def _lost(
+        self, request: web.Request, name: str, args: Json, token: str | None, status: int | None
+    ) -> web.StreamResponse:
+        fault = Fault(method=name, status=status or 200, drop=status is None)
+        return self._spoilt(request, name, args, token, fault)
+
+    def _spoilt(
+        self, request: web.Request, name: str, args: Json, token: str | None, fault: Fault
+    ) -> web.StreamResponse:
+        """Answer with the trouble that was ordered, or close the connection."""
+        body = fault.body
+        if body is None and fault.error is not None:
+            body = {"ok": False, "error": fault.error}
+        error = fault.error or f"fault {fault.status}"
+        answer = _Answer(fault.status, body, dict(fault.headers), error)
+        if not fault.drop:
+            self._record(name, args, token, answer)
+            return _response(answer)
+        self._record(name, args, token, None)
+        if request.transport is not None:
+            request.transport.close()
+        return web.Response()
+
+    def _record(self, name: str, args: Json, token: str | None, answer: _Answer | None) -> None:
+        self._state.requests.append(
+            ApiRequest(
+                method=name,
+                args=args,
+                token=token,
+                status=answer.status if answer else None,
+                ok=answer is not None and answer.error is None,
+                error=answer.error if answer else "dropped",
+                at=time.monotonic(),
+            )
+        )
+        self._state.changed()
+
+
+def _response(answer: _Answer) -> web.Response:
+    if isinstance(answer.body, dict | list):
+        return web.json_response(answer.body, status=answer.status, headers=answer.headers)
+    return web.Response(text=answer.body or "", status=answer.status, headers=answer.headers)
+
+
+async def read_arguments(request: web.Request) -> tuple[Json, str | None]:
+    """Return a call's arguments and token, from wherever a client may put them."""
+    args: Json = dict(request.query)
+    if request.content_type == "application/json":
+        try:
+            decoded = json.loads(await request.text() or "{}")
+        except ValueError:
+            decoded = {}
+        args |= decoded if isinstance(decoded, dict) else {}
+    elif request.can_read_body:
+        args |= dict(await request.post())
+    in_body = args.pop("token", None)
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer" and token:
+        return args, token.strip()
+    return args, str(in_body) if in_body else None

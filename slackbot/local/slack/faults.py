@@ -1,0 +1,82 @@
+"""Trouble to order: what Slack or the network does to a call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ANY_METHOD = "*"
+
+
+@dataclass(kw_only=True)
+class Fault:
+    """One kind of trouble, for the next `times` calls of a method."""
+
+    method: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    error: str | None = None
+    times: int = 1
+    when: Literal["before", "after"] = "before"
+    drop: bool = False
+    hang: float | None = None
+    hits: int = 0
+
+    @property
+    def answers(self) -> bool:
+        """Whether the fault takes the place of the answer, rather than only delaying it."""
+        return self.status != 200 or self.error is not None or self.body is not None
+
+
+class Faults:
+    """The trouble that is still to come, first in first out for each method."""
+
+    def __init__(self) -> None:
+        self._pending: list[Fault] = []
+
+    def add(
+        self,
+        method: str = ANY_METHOD,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        error: str | None = None,
+        times: int = 1,
+        when: Literal["before", "after"] = "before",
+        drop: bool = False,
+        hang: float | None = None,
+    ) -> Fault:
+        """Order trouble for the next `times` calls of `method` (`*`: of any).
+
+        `when` is `before` (nothing happened) or `after` (it happened, and the caller never hears).
+        `drop` closes the connection without an answer; `hang` waits so many seconds first; a fault
+        with nothing but `hang` then answers as usual. The returned fault counts its `hits`.
+        """
+        fault = Fault(
+            method=method,
+            status=status,
+            headers=headers or {},
+            body=body,
+            error=error,
+            times=times,
+            when=when,
+            drop=drop,
+            hang=hang,
+        )
+        self._pending.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Call off all trouble that has not happened yet."""
+        self._pending.clear()
+
+    def take(self, method: str) -> Fault | None:
+        """Return the trouble that this call meets, if any, and use it up."""
+        for fault in self._pending:
+            if fault.method in {method, ANY_METHOD}:
+                fault.hits += 1
+                if fault.hits >= fault.times:
+                    self._pending.remove(fault)
+                return fault
+        return None

@@ -1,0 +1,80 @@
+"""What the bot may do with a response_url.
+
+https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
+"""
+
+from aiohttp import web
+
+from slackbot.local.slack.api import read_arguments
+from slackbot.local.slack.calls import flag, structured
+from slackbot.local.slack.chat import check_content
+from slackbot.local.slack.leases import ResponseUrl
+from slackbot.local.slack.models import Ephemeral, Json, SlackError
+from slackbot.local.slack.state import State
+
+
+class Responses:
+    """Serves `/response/<token>`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one use of a response_url."""
+        args, _ = await read_arguments(request)
+        if self._state.is_down:
+            return web.Response(status=self._state.down_status or 503)
+        try:
+            lease = self._state.leases.use_response_url(request.match_info["token"])
+            respond(self._state, lease, structured(args))
+        except SlackError as error:
+            if error.mistake:
+                what = " ".join([error.code, *error.messages])
+                self._state.refuse(f"response_url: {what}")
+            gone = error.code in {"used_url", "expired_url", "invalid_url"}
+            body = {"ok": False, "error": error.code}
+            return web.json_response(body, status=404 if gone else 400)
+        return web.json_response({"ok": True})
+
+
+def respond(state: State, lease: ResponseUrl, args: Json) -> None:
+    """Show, replace or delete what the answer says."""
+    channel = state.channels[lease.channel]
+    original = next((one for one in state.ephemerals if one.ts == lease.original), None)
+    if flag(args, "delete_original"):
+        _delete(state, lease, original)
+        return
+    text, blocks = check_content(args)
+    if blocks and not text:
+        state.refuse("response_url: blocks without a text for notifications")
+    if flag(args, "replace_original") and lease.original is not None:
+        _replace(state, lease, original, text, blocks)
+        return
+    thread_ts = args.get("thread_ts") or lease.thread_ts
+    if args.get("response_type") == "in_channel":
+        state.post(channel, state.bot_user_id, text, blocks=blocks, thread_ts=thread_ts)
+    else:
+        state.whisper(channel, lease.user, text, blocks, thread_ts)
+
+
+def _replace(
+    state: State, lease: ResponseUrl, original: Ephemeral | None, text: str, blocks: list[Json]
+) -> None:
+    if original is not None:
+        state.ephemerals.remove(original)
+        channel = state.channels[lease.channel]
+        state.whisper(channel, lease.user, text, blocks, original.thread_ts)
+        lease.original = state.ephemerals[-1].ts
+        return
+    message = state.channels[lease.channel].find(str(lease.original))
+    if message is None:
+        raise SlackError("message_not_found")
+    state.edit(message, text, blocks)
+
+
+def _delete(state: State, lease: ResponseUrl, original: Ephemeral | None) -> None:
+    if original is not None:
+        state.ephemerals.remove(original)
+        state.changed()
+    elif lease.original is not None:
+        state.delete(state.channels[lease.channel], lease.original)

@@ -1,0 +1,138 @@
+"""A request for contact as the record knows it: frozen data, and the state that follows from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from slackbot.feedback import ticket_url
+
+
+class State(StrEnum):
+    """Where a request for contact stands."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    CONTACTED = "contacted"
+    CLOSED = "closed"
+    """Closed in GitLab without a contact on record."""
+    WITHDRAWN = "withdrawn"
+    """The contact label was taken off in GitLab."""
+    GONE = "gone"
+    """The issue was deleted, moved or hidden in GitLab."""
+
+
+UNFINISHED = (State.WAITING, State.CLAIMED)
+"""The states in which a customer is still waiting to hear from a manager."""
+
+
+@dataclass(frozen=True, order=True)
+class IssueKey:
+    """A feedback issue, by GitLab's numeric project id and the number within the project."""
+
+    project: int
+    iid: int
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.iid}"
+
+    @classmethod
+    def parse(cls, text: str) -> "IssueKey":
+        """Read ``project/iid``, as button values carry it.
+
+        Raises:
+            ValueError: The text is not of that form.
+        """
+        project, separator, iid = text.partition("/")
+        if not (separator and project.isascii() and iid.isascii()):
+            raise ValueError(f"not an issue's key: {text[:40]!r}")
+        key = cls(int(project), int(iid))
+        if not (0 < key.project < 2**63 and 0 < key.iid < 2**31):
+            raise ValueError(f"not an issue's key: {text[:40]!r}")
+        return key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody who acts: known in Slack, in GitLab, or in both.
+
+    ``slack_team`` and ``slack_user`` go together; ``gitlab`` is a username.
+    """
+
+    name: str
+    slack_team: str | None = None
+    slack_user: str | None = None
+    gitlab: str | None = None
+
+    @property
+    def handle(self) -> str:
+        """What names the person in a button's value: the Slack id, else the GitLab username."""
+        return self.slack_user or f"@{self.gitlab}"
+
+    def is_same(self, other: "Person | None") -> bool:
+        """Tell whether both are one human: by their Slack account, else by their GitLab account."""
+        if other is None:
+            return False
+        if self.slack_user and other.slack_user:
+            return (self.slack_team, self.slack_user) == (other.slack_team, other.slack_user)
+        return self.gitlab is not None and self.gitlab == other.gitlab
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One feedback issue in which a customer asked for a manager's contact.
+
+    All moments are aware datetimes in UTC. ``labels`` and ``assignees`` mirror GitLab as last read
+    (or as decided, once decisions are applied); ``holder`` is who said "I am on it".
+    """
+
+    key: IssueKey
+    url: str
+    title: str
+    ticket: int | None = None
+    comment: str | None = None
+    organisation: str | None = None
+    score: str | None = None
+    labels: frozenset[str] = frozenset()
+    assignees: tuple[str, ...] = ()
+    """GitLab usernames."""
+    is_open: bool = True
+    is_requested: bool = True
+    is_gone: bool = False
+    asked_at: datetime
+    due_at: datetime
+    holder: Person | None = None
+    held_since: datetime | None = None
+    contacted_at: datetime | None = None
+    contacted_by: Person | None = None
+    closed_by: str | None = None
+    """The GitLab username of who closed the issue, while it is closed."""
+    gitlab_updated_at: datetime | None = None
+    """GitLab's ``updated_at`` of the issue when it was last read: tells whether it has changed."""
+
+    @property
+    def state(self) -> State:
+        """Where the request stands, by the facts above."""
+        if self.contacted_at is not None:
+            return State.CONTACTED
+        if self.is_gone:
+            return State.GONE
+        if not self.is_open:
+            return State.CLOSED
+        if not self.is_requested:
+            return State.WITHDRAWN
+        return State.CLAIMED if self.holder else State.WAITING
+
+    @property
+    def ticket_url(self) -> str | None:
+        """Where the customer's ticket is."""
+        return ticket_url(self.ticket) if self.ticket else None
+
+    def label_of(self, scope: str) -> str | None:
+        """Return the label of a scope, as ``feedback::soft-skills`` is of ``feedback``; or none."""
+        return next((name for name in sorted(self.labels) if in_scope(name, scope)), None)
+
+
+def in_scope(label: str, scope: str) -> bool:
+    """Tell whether a label belongs to a scope as GitLab cuts it: at the last ``::``."""
+    prefix, separator, _ = label.rpartition("::")
+    return bool(separator) and prefix == scope

@@ -1,0 +1,149 @@
+"""The tables of the record. What queries ask for are columns; the rest is one JSON document a row.
+
+Documents are written and read by pydantic from the frozen classes of ``request`` and ``triage``.
+New fields there need a default, so that rows of an older release stay readable.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+# Named constraints, so that a later migration can address them on both databases.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware moment; SQLite forgets the zone, so it is kept as UTC and put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive moments, which would be read back as another moment."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return the moment in UTC."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _key() -> tuple[Column[int], Column[int]]:
+    return (
+        Column("project", BigInteger, primary_key=True, autoincrement=False),
+        Column("iid", BigInteger, primary_key=True, autoincrement=False),
+    )
+
+
+requests = Table(
+    "requests",
+    metadata,
+    *_key(),
+    Column("state", String(16), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("document", Text, nullable=False),
+    Index(None, "state", "due_at"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("project", BigInteger, nullable=False),
+    Column("iid", BigInteger, nullable=False),
+    Column("interaction", String(255), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("begun_at", Instant),
+    Column("finished_at", Instant),
+    Column("problem", Text),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("interaction"),
+    Index(None, "project", "iid", "status"),
+    # A number is never given twice, so that the order of decisions survives purging.
+    sqlite_autoincrement=True,
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    *_key(),
+    Column("channel", String(32)),
+    Column("ts", String(32)),
+    Column("posting_since", Instant),
+    Column("version", BigInteger, nullable=False),
+    Column("painted", BigInteger, nullable=False),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("project", BigInteger, nullable=False),
+    Column("iid", BigInteger, nullable=False),
+    Column("begun_at", Instant),
+    Column("sent_at", Instant),
+    Column("document", Text, nullable=False),
+    Index(None, "project", "iid", "sent_at"),
+    sqlite_autoincrement=True,
+)
+
+errands = Table(
+    "errands",
+    metadata,
+    Column("lane", String(16), primary_key=True),
+    *_key(),
+    Column("wanted", BigInteger, nullable=False),
+    Column("urgent", Integer, nullable=False),
+    Column("ready_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("problem", Text),
+    Column("leased_by", String(64)),
+    Column("leased_until", Instant),
+    Index(None, "lane", "ready_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(255), primary_key=True),
+    Column("received_at", Instant, nullable=False),
+    Index(None, "received_at"),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)

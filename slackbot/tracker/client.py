@@ -1,0 +1,330 @@
+"""GitLab over python-gitlab, which is synchronous: a bounded pool of threads, a client for each."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+import gitlab
+import requests
+from gitlab.exceptions import GitlabAuthenticationError, GitlabError, GitlabHttpError
+
+from slackbot.request import IssueKey, in_scope
+from slackbot.tracker.errors import Missing, Rejected, Throttled, Unauthorized, Unreachable
+from slackbot.tracker.snapshot import (
+    GitLabUser,
+    IssueSnapshot,
+    LabelEvent,
+    Note,
+    parse_issue,
+    parse_label_event,
+    parse_note,
+    parse_user,
+)
+
+T = TypeVar("T")
+
+TIMEOUT_SECONDS = 10
+THREADS = 6
+PAGE = 100
+"""GitLab's largest page."""
+DEFAULT_RETRY_AFTER = 60.0
+REASON_LIMIT = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueChange:
+    """One PUT on an issue; what is left out stays as it is.
+
+    Only ``add_labels`` and ``remove_labels``: a plain ``labels`` would replace everything.
+    """
+
+    add_labels: frozenset[str] = frozenset()
+    remove_labels: frozenset[str] = frozenset()
+    assignee_ids: tuple[int, ...] | None = None
+    """The new set of assignees; empty for nobody."""
+    close: bool = False
+
+    def body(self) -> dict[str, Any]:
+        """Spell the change as GitLab's API wants it; empty when there is nothing to change."""
+        body: dict[str, Any] = {}
+        if self.add_labels:
+            body["add_labels"] = ",".join(sorted(self.add_labels))
+        if self.remove_labels:
+            body["remove_labels"] = ",".join(sorted(self.remove_labels))
+        if self.assignee_ids is not None:
+            body["assignee_ids"] = list(self.assignee_ids) or [0]  # 0: nobody, in GitLab's words
+        if self.close:
+            body["state_event"] = "close"
+        return body
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The feedback project."""
+
+    id: int
+    path: str
+    access_level: int
+    """The bot's role there: 20 is Reporter, the least that may change issues."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """What GitLab says of the bot's own token."""
+
+    scopes: frozenset[str]
+    expires_on: date | None
+
+
+class Hold:
+    """Keeps calls back while GitLab asks for patience; notes have a limit of their own."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def hold(self, seconds: float) -> None:
+        """Keep calls back for some seconds from now."""
+        self._until = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """Raise ``Throttled`` while calls are kept back, without bothering GitLab."""
+        left = self._until - time.monotonic()
+        if left > 0:
+            raise Throttled(left)
+
+
+class Tracker:
+    """The feedback project in GitLab, for asyncio.
+
+    Every method raises ``TrackerError``s only: ``Unreachable`` (with ``Throttled``) for what may
+    pass, ``Unauthorized`` for a dead token, ``Rejected`` (with ``Missing``) for what will not mend.
+    """
+
+    def __init__(self, url: str, token: str, project: str) -> None:
+        self._url, self._token, self._project = url, token, project
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gitlab")
+        self._local = threading.local()
+        self._notes_held, self._calls_held = Hold(), Hold()
+
+    async def close(self) -> None:
+        """Wait for calls under way and end the threads."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+
+    async def project(self) -> Project:
+        """Read the configured project."""
+
+        def read(client: gitlab.Gitlab) -> Project:
+            found = client.projects.get(self._project)
+            permissions = found.attributes.get("permissions") or {}
+            roles = [permissions.get(kind) or {} for kind in ("project_access", "group_access")]
+            return Project(
+                id=found.id,
+                path=found.path_with_namespace,
+                access_level=max(role.get("access_level") or 0 for role in roles),
+            )
+
+        return await self._call(read)
+
+    async def token(self) -> Token:
+        """Read the scopes and the expiry of the bot's token."""
+
+        def read(client: gitlab.Gitlab) -> Token:
+            found = client.personal_access_tokens.get("self")
+            expiry = found.attributes.get("expires_at")
+            return Token(
+                scopes=frozenset(found.attributes.get("scopes") or ()),
+                expires_on=date.fromisoformat(expiry) if expiry else None,
+            )
+
+        return await self._call(read)
+
+    async def own_username(self) -> str:
+        """Return the username that the bot writes as."""
+
+        def read(client: gitlab.Gitlab) -> str:
+            client.auth()
+            return str(client.user.username) if client.user else ""
+
+        return await self._call(read)
+
+    async def read_issue(self, key: IssueKey) -> IssueSnapshot:
+        """Read one issue."""
+        return await self._call(
+            lambda client: parse_issue(self._issues(client, key).get(key.iid).attributes)
+        )
+
+    async def open_issues(self) -> list[IssueSnapshot]:
+        """Read every open issue, the least recently changed first."""
+        return await self._list(state="opened")
+
+    async def changed_issues(self, since: datetime) -> list[IssueSnapshot]:
+        """Read the issues changed at or after a moment, the least recently changed first."""
+        return await self._list(state="all", updated_after=since.astimezone(UTC).isoformat())
+
+    async def these_issues(self, iids: Sequence[int]) -> list[IssueSnapshot]:
+        """Read known issues in batches; those that are gone are missing from the answer."""
+        found = []
+        for start in range(0, len(iids), PAGE):
+            found += await self._list(state="all", iids=list(iids[start : start + PAGE]))
+        return found
+
+    async def _list(self, **query: Any) -> list[IssueSnapshot]:
+        def read(client: gitlab.Gitlab) -> list[IssueSnapshot]:
+            issues = client.projects.get(self._project, lazy=True).issues.list(
+                iterator=True,
+                scope="all",
+                pagination="keyset",
+                order_by="updated_at",
+                sort="asc",
+                per_page=PAGE,
+                **query,
+            )
+            return [parse_issue(issue.attributes) for issue in issues]
+
+        return await self._call(read)
+
+    async def label_events(self, key: IssueKey) -> list[LabelEvent]:
+        """Read when labels were put on and taken off an issue, oldest first."""
+
+        def read(client: gitlab.Gitlab) -> list[LabelEvent]:
+            issue = self._issues(client, key).get(key.iid, lazy=True)
+            events = issue.resourcelabelevents.list(iterator=True, per_page=PAGE)
+            parsed = (parse_label_event(event.attributes) for event in events)
+            return sorted((event for event in parsed if event), key=lambda event: event.at)
+
+        return await self._call(read)
+
+    async def notes(self, key: IssueKey) -> list[Note]:
+        """Read the notes of an issue, newest first."""
+
+        def read(client: gitlab.Gitlab) -> list[Note]:
+            issue = self._issues(client, key).get(key.iid, lazy=True)
+            notes = issue.notes.list(
+                iterator=True, order_by="created_at", sort="desc", per_page=PAGE
+            )
+            return [parse_note(note.attributes) for note in notes]
+
+        return await self._call(read)
+
+    async def add_note(self, key: IssueKey, body: str) -> None:
+        """Post a note; the outcome is unknown when this raises ``Unreachable``."""
+
+        def write(client: gitlab.Gitlab) -> None:
+            issue = self._issues(client, key).get(key.iid, lazy=True)
+            issue.notes.create({"body": body})
+
+        await self._call(write, self._notes_held)
+
+    async def change_issue(self, key: IssueKey, change: IssueChange) -> IssueSnapshot:
+        """Change an issue by one PUT, which is safe to repeat, and return it as it is then."""
+
+        def write(client: gitlab.Gitlab) -> IssueSnapshot:
+            return parse_issue(self._issues(client, key).update(key.iid, change.body()))
+
+        return await self._call(write)
+
+    async def label_names(self) -> frozenset[str]:
+        """Read the names of every label that the project knows, its groups' included."""
+        return frozenset(await self._labels())
+
+    async def labels_in_scope(self, scope: str) -> dict[str, str]:
+        """Read the labels of a scope with their descriptions."""
+        labels = await self._labels(search=f"{scope}::")
+        return {name: text for name, text in sorted(labels.items()) if in_scope(name, scope)}
+
+    async def _labels(self, **query: Any) -> dict[str, str]:
+        def read(client: gitlab.Gitlab) -> dict[str, str]:
+            project = client.projects.get(self._project, lazy=True)
+            labels = project.labels.list(iterator=True, per_page=PAGE, **query)
+            return {label.name: label.attributes.get("description") or "" for label in labels}
+
+        return await self._call(read)
+
+    async def user_named(self, username: str) -> GitLabUser | None:
+        """Find an account by its username."""
+        return await self._find_user(lambda user: user.username == username, username=username)
+
+    async def user_with_email(self, email: str) -> GitLabUser | None:
+        """Find an account by its public e-mail; GitLab does not look further for a bot."""
+        return await self._find_user(lambda _user: True, search=email)
+
+    async def _find_user(self, fits: Callable[[Any], bool], **query: Any) -> GitLabUser | None:
+        def read(client: gitlab.Gitlab) -> GitLabUser | None:
+            found = [user for user in client.users.list(get_all=False, **query) if fits(user)]
+            if len(found) != 1:  # an e-mail that fits two accounts names nobody
+                return None
+            return parse_user(found[0].attributes)
+
+        return await self._call(read)
+
+    def _issues(self, client: gitlab.Gitlab, key: IssueKey) -> Any:
+        return client.projects.get(key.project, lazy=True).issues
+
+    async def _call(self, use: Callable[[gitlab.Gitlab], T], hold: "Hold | None" = None) -> T:
+        hold = hold or self._calls_held
+        hold.check()
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, self._use, use)
+        except Throttled as error:
+            hold.hold(error.retry_after)
+            raise
+
+    def _use(self, use: Callable[[gitlab.Gitlab], T]) -> T:
+        try:
+            return use(self._client())
+        except GitlabAuthenticationError as error:
+            raise Unauthorized("GitLab does not accept GITLAB_TOKEN (401)") from error
+        except GitlabHttpError as error:
+            raise _by_status(error) from error
+        except GitlabError as error:
+            # GetError, CreateError and their like carry the status of the answer, too.
+            raise _by_status(error) from error
+        except requests.RequestException as error:
+            raise Unreachable(f"no answer from GitLab ({type(error).__name__})") from error
+
+    def _client(self) -> gitlab.Gitlab:
+        if not hasattr(self._local, "client"):
+            session = requests.Session()
+            session.hooks["response"].append(_raise_when_throttled)
+            self._local.client = gitlab.Gitlab(
+                self._url,
+                private_token=self._token,
+                timeout=TIMEOUT_SECONDS,
+                keep_base_url=True,
+                retry_transient_errors=False,  # it would repeat POSTs, and comments would double
+                session=session,
+            )
+        client: gitlab.Gitlab = self._local.client
+        return client
+
+
+def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> None:
+    # python-gitlab would sleep in the thread; here other issues must not wait meanwhile.
+    if response.status_code != requests.codes.too_many_requests:
+        return
+    try:
+        seconds = float(response.headers.get("Retry-After", ""))
+    except ValueError:
+        seconds = DEFAULT_RETRY_AFTER
+    raise Throttled(max(seconds, 1.0))
+
+
+def _by_status(error: GitlabError) -> Exception:
+    status = error.response_code
+    if status is None or status >= 500 or status in (408, 409, 423):
+        return Unreachable(f"GitLab is failing ({status or type(error).__name__})")
+    kind = Missing if status == requests.codes.not_found else Rejected
+    return kind(status, str(error.error_message)[:REASON_LIMIT])
+
+
+def project_matches(setting: str, *, project_id: int, path: str | None) -> bool:
+    """Tell whether a project is the configured one, which is named by path or by number."""
+    if setting.isdecimal():
+        return int(setting) == project_id
+    return path is not None and setting.strip("/").casefold() == path.casefold()

@@ -1,0 +1,161 @@
+"""Webhooks of GitLab: whether a delivery is authentic, and which issue it says to look at.
+
+Pure: https://docs.gitlab.com/user/project/integrations/webhooks/.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from slackbot.request import IssueKey
+from slackbot.tracker.client import project_matches
+from slackbot.tracker.snapshot import WORK_ITEM_TYPE
+
+SIGNING_PREFIX = "whsec_"
+SIGNATURE_VERSION = "v1,"
+TOLERANCE = timedelta(seconds=300)
+
+
+class NotAuthentic(Exception):
+    """The delivery does not prove that it comes from our GitLab; the message says how not."""
+
+
+class Malformed(Exception):
+    """The body is not a webhook's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookSecrets:
+    """What a delivery may prove itself with; at least one is set where hooks are accepted."""
+
+    secret: str | None = None
+    signing_token: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.secret or self.signing_token)
+
+
+def signing_key(token: str) -> bytes:
+    """Return the key of a signing token, ``whsec_`` and base64.
+
+    Raises:
+        ValueError: The token is not of that form.
+    """
+    try:
+        return base64.b64decode(token.removeprefix(SIGNING_PREFIX), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"a signing token is {SIGNING_PREFIX} and base64") from error
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: datetime) -> None:
+    """Check a delivery by its signature or, if it has none, by its secret token.
+
+    Args:
+        headers: The request's headers; names in any case when it is a case-insensitive mapping.
+        body: The raw body.
+        secrets: What we share with GitLab.
+        now: The current moment, UTC.
+
+    Raises:
+        NotAuthentic: The delivery is not from our GitLab, or too old.
+    """
+    # A signature is never passed over for the weaker token: that would let a thief downgrade.
+    if "webhook-signature" in headers:
+        _verify_signature(headers, body, secrets, now)
+        return
+    if secrets.secret is None:
+        raise NotAuthentic("the delivery is not signed")
+    token = headers.get("X-Gitlab-Token")
+    if token is None:
+        raise NotAuthentic("the delivery has no token")
+    if not hmac.compare_digest(token.encode(), secrets.secret.encode()):
+        raise NotAuthentic("the token is wrong")
+
+
+def _verify_signature(
+    headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: datetime
+) -> None:
+    if secrets.signing_token is None:
+        raise NotAuthentic("the delivery is signed, but GITLAB_WEBHOOK_SIGNING_TOKEN is not set")
+    delivery, timestamp = headers.get("webhook-id"), headers.get("webhook-timestamp")
+    if not delivery or not timestamp:
+        raise NotAuthentic("the signature has no id or no timestamp")
+    _refuse_stale(timestamp, now)
+    content = b".".join((delivery.encode(), timestamp.encode(), body))
+    digest = hmac.new(signing_key(secrets.signing_token), content, hashlib.sha256).digest()
+    expected = SIGNATURE_VERSION + base64.b64encode(digest).decode()
+    # While a token is being replaced, GitLab sends one signature for each, space-separated.
+    given = headers["webhook-signature"].split()
+    if not any(hmac.compare_digest(one.encode(), expected.encode()) for one in given):
+        raise NotAuthentic("the signature is wrong")
+
+
+def _refuse_stale(timestamp: str, now: datetime) -> None:
+    try:
+        sent = datetime.fromtimestamp(int(timestamp), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise NotAuthentic("the timestamp is not a number of seconds") from error
+    if abs(now - sent) > TOLERANCE:
+        raise NotAuthentic("the timestamp is stale; is this machine's clock right?")
+
+
+def delivery_id(headers: Mapping[str, str]) -> str | None:
+    """Return the id by which a repeated delivery is known."""
+    name = headers.get("webhook-id") or headers.get("Idempotency-Key")
+    return name[:255] if name else None
+
+
+def issue_to_look_at(body: bytes, project: str) -> IssueKey | None:
+    """Return the issue that a delivery is about, ``None`` if it is none of ours.
+
+    Args:
+        body: The raw body of an authentic delivery.
+        project: ``GITLAB_PROJECT``, a path or a number.
+
+    Raises:
+        Malformed: The body is no JSON object, or one of another shape.
+    """
+    payload = _load(body)
+    attributes = payload.get("object_attributes")
+    match payload.get("object_kind"):
+        case "issue":
+            issue = attributes
+        case "note" if isinstance(attributes, dict) and attributes.get("noteable_type") == "Issue":
+            issue = payload.get("issue")
+        case _:
+            return None
+    return _key(payload.get("project"), issue, project)
+
+
+def _load(body: bytes) -> dict[str, Any]:
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("the body is no JSON") from error
+    if not isinstance(payload, dict):
+        raise Malformed("the body is no JSON object")
+    return payload
+
+
+def _key(project: Any, issue: Any, setting: str) -> IssueKey | None:
+    if not isinstance(project, dict) or not isinstance(issue, dict):
+        raise Malformed("the body names no project or no issue")
+    path, number, iid = project.get("path_with_namespace"), project.get("id"), issue.get("iid")
+    if type(number) is not int or type(iid) is not int:
+        raise Malformed("the body names no project or no issue")
+    if path is not None and not isinstance(path, str):
+        raise Malformed("the project has no path")
+    if not project_matches(setting, project_id=number, path=path):
+        return None
+    if str(issue.get("type") or WORK_ITEM_TYPE).lower() != WORK_ITEM_TYPE:
+        return None
+    try:
+        return IssueKey.parse(f"{number}/{iid}")
+    except ValueError as error:
+        raise Malformed("the project or the issue has an impossible number") from error

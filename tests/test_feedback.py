@@ -1,0 +1,532 @@
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slackbot.feedback import (
+    HANDBOOK_LABELS,
+    MAX_COMMENT,
+    MAX_DESCRIPTION,
+    MAX_TITLE,
+    MAX_VALUE,
+    Feedback,
+    Sentiment,
+    is_request_for_contact,
+    read_feedback,
+    ticket_url,
+)
+
+TITLE = "Negative feedback for ticket 412345"
+
+
+def described(description: str | None) -> Feedback:
+    return read_feedback(title=TITLE, description=description, labels=[])
+
+
+class TestTitle:
+    @pytest.mark.parametrize(
+        ("title", "sentiment", "ticket"),
+        [
+            # the handbook's three
+            ("Positive feedback for ticket 412345", Sentiment.POSITIVE, 412345),
+            ("Negative feedback for ticket 412345", Sentiment.NEGATIVE, 412345),
+            ("Neutral feedback for ticket 412345", Sentiment.NEUTRAL, 412345),
+            # any case
+            ("NEGATIVE FEEDBACK FOR TICKET 412345", Sentiment.NEGATIVE, 412345),
+            # words before and between
+            ("FYI: Negative customer feedback for the ticket 412345", Sentiment.NEGATIVE, 412345),
+            # as a reference
+            ("Negative feedback for ticket #412345", Sentiment.NEGATIVE, 412345),
+            ("Negative feedback (#412345)", Sentiment.NEGATIVE, 412345),
+            # other words for the number
+            ("Negative feedback for ticket ID: 412345", Sentiment.NEGATIVE, 412345),
+            # the number alone
+            ("Negative feedback 412345", Sentiment.NEGATIVE, 412345),
+            # a link
+            (
+                "Neutral feedback https://gitlab.zendesk.com/agent/tickets/412345",
+                Sentiment.NEUTRAL,
+                412345,
+            ),
+            # the sentiment elsewhere
+            ("Indirect feedback: negative, ticket 412345", Sentiment.NEGATIVE, 412345),
+            ("Feedback (positive) for ticket 412345", Sentiment.POSITIVE, 412345),
+            ("[Neutral] ticket 412345", Sentiment.NEUTRAL, 412345),
+            ("Positive: ticket 412345", Sentiment.POSITIVE, 412345),
+            # an emoji before it
+            (
+                "\N{THUMBS DOWN SIGN} Negative feedback for ticket 412345",
+                Sentiment.NEGATIVE,
+                412345,
+            ),
+            # neither
+            ("Indirect feedback: from a prospect", None, None),
+            ("Feedback for ticket 412345", None, 412345),
+            # the form's own title, filled in by nobody
+            ("Positive/Negative/Neutral feedback for ticket nnnnnn", None, None),
+            ("Feedback: positive/negative for ticket 412345", None, 412345),
+            # two things at once say nothing
+            ("Positive and negative feedback for ticket 412345", None, 412345),
+            # not about the feedback: must not hide a request
+            ("Customer is not positive about ticket 412345", None, 412345),
+            ("Positive-sounding but angry, ticket 412345", None, 412345),
+            # a year is no ticket
+            ("Negative feedback of 2026", Sentiment.NEGATIVE, None),
+            # nor is a version
+            ("Negative feedback on 17.12345", Sentiment.NEGATIVE, None),
+            # nor nothing
+            ("Negative feedback for ticket 0", Sentiment.NEGATIVE, None),
+            # nor a number that no ticket has
+            ("Negative feedback for ticket " + "9" * 5000, Sentiment.NEGATIVE, None),
+            # a second number, when the first is none
+            ("Negative feedback for ticket 0 (#412345)", Sentiment.NEGATIVE, 412345),
+            # further along than anybody reads
+            (" " * MAX_TITLE + TITLE, None, None),
+            ("", None, None),
+        ],
+    )
+    def test_says_sentiment_and_ticket(
+        self, title: str, sentiment: Sentiment | None, ticket: int | None
+    ) -> None:
+        feedback = read_feedback(title=title, description=None, labels=[])
+        assert (feedback.title_sentiment, feedback.ticket) == (sentiment, ticket)
+
+    @pytest.mark.parametrize(
+        "description",
+        [
+            # the customer's link
+            "See https://support.gitlab.com/hc/requests/412345.",
+            "See https://support.gitlab.com/hc/en-us/requests/412345?page=1",
+            # the agent's link
+            "<https://gitlab.zendesk.com/agent/tickets/412345>",
+            # fields
+            "Ticket: 412345",
+            "**Ticket:** [#412345](https://gitlab.zendesk.com/agent/tickets/412345)",
+            "| Ticket ID | 412345 |",
+            "### Ticket\n\n412345",
+            "- Zendesk ticket - #412345",
+            # prose
+            "They wrote about ticket 412345 and 55555.",
+            # a field goes before a link in the prose
+            "See https://gitlab.zendesk.com/agent/tickets/7\n\nTicket: 412345",
+        ],
+    )
+    def test_the_ticket_may_be_in_the_description(self, description: str) -> None:
+        feedback = read_feedback(title="Indirect feedback", description=description, labels=[])
+        assert feedback.ticket == 412345
+
+    def test_the_titles_ticket_goes_first(self) -> None:
+        assert described("Ticket: 7").ticket == 412345
+
+    def test_another_sites_link_is_no_ticket(self) -> None:
+        text = "https://example.com/agent/tickets/412345"
+        assert read_feedback(title="", description=text, labels=[]).ticket is None
+
+    def test_link_to_a_ticket(self) -> None:
+        assert ticket_url(412345) == "https://support.gitlab.com/hc/requests/412345"
+
+
+YES = [
+    # the plain spellings
+    "Contact requested: yes",
+    "Manager contact requested: Yes",
+    "manager contact: TRUE",
+    "Would you like a manager to contact you? Yes, please!",
+    "Would you like to be contacted by a manager?: y",
+    "Request manager contact (within 48hrs Mon-Fri): ✓",
+    "Manager contact requested = true",
+    # bold
+    "**Manager contact requested:** Yes",
+    "**Manager contact requested**: Yes",
+    "**Manager contact requested** Yes",
+    "**Manager contact requested: Yes**",
+    "**Manager contact requested:** **Yes**",
+    # lists
+    "* **Manager contact requested:** requested",
+    "- Manager contact requested - Yes",
+    "1. Contact requested: ✔\ufe0f",
+    "+ Contact requested – yes",  # noqa: RUF001
+    # tables
+    "| Manager contact requested | Yes |",
+    "|Field|Value|\n|---|---|\n|Organisation|Acme|\n|**Manager contact**|:white_check_mark:|",
+    "| Score | Contact requested |\n|:--|--:|\n| 1 | yes |",
+    # headings
+    "### Manager contact requested\n\nYes",
+    "### Would you like a manager to contact you?\nYes\n### Comment\nNo.",
+    "## Contact requested: yes ##",
+    "**Would you like a manager to contact you?**\n\nYes",
+    "Manager contact requested:\n\n  Yes",
+    # boxes
+    "- [x] Request manager contact (within 48hrs Mon-Fri)",
+    "* [X] Would you like a manager to contact you?",
+    "Manager contact requested: [x]",
+    "### Would you like a manager to contact you?\n\n- [ ] No\n- [x] Yes",
+    # statements
+    "Manager contact requested",
+    "- Contact was requested.",
+    "The customer has requested manager contact.",
+    "The customer requests a manager's contact",
+    # found late, and after words of the customer's
+    "Comment: I am unhappy.\n\nVery.\n\nContact requested: yes",
+    # one that says no does not take back one that says yes
+    "Contact requested: no\nManager contact: yes",
+    # other people's line ends
+    "Score: 1\r\nContact requested: yes\r\n",
+    "Score: 1\rContact requested: yes",
+    # hidden by nothing: a comment that is never closed
+    "Comment: <!-- look\nContact requested: yes",
+]
+NO = [
+    # the plain spellings
+    "Contact requested: no",
+    "Manager contact requested: False",
+    "Would you like a manager to contact you? No, yes would be too much",
+    "Request manager contact (within 48hrs Mon-Fri): n",
+    "* **Manager contact requested:** not requested",
+    "| Manager contact requested | No |",
+    "| Score | Contact requested |\n|:--|--:|\n| 1 | no |",
+    "### Manager contact requested\n\nNo",
+    # boxes
+    "- [ ] Request manager contact (within 48hrs Mon-Fri)",
+    "Manager contact requested: [ ]",
+    "### Would you like a manager to contact you?\n\n- [x] No\n- [ ] Yes",
+    # a form that nobody filled in
+    "Manager contact requested: Yes/No",
+    "### Manager contact requested\n\n### Comment\n\nYes",
+    "**Manager contact requested**",
+    "Manager contact requested:",
+    # a statement with an answer
+    "Manager contact requested\nNo",
+    "Manager contact was not requested.",
+    # hidden in an HTML comment
+    "<!-- Contact requested: yes -->",
+    "<!--\nContact requested: yes\n-->\nScore: 1",
+    # a link is no box
+    "Manager contact requested: [x](https://example.com)",
+    # about something else
+    "Contact: yes",
+    "Can I contact you? yes",
+    # prose
+    "I asked your manager to contact me: nobody did",
+    "",
+]
+
+
+class TestContactRequested:
+    @pytest.mark.parametrize("description", YES)
+    def test_asked_for(self, description: str) -> None:
+        assert described(description).says_contact_requested
+
+    @pytest.mark.parametrize("description", NO)
+    def test_not_asked_for(self, description: str) -> None:
+        assert not described(description).says_contact_requested
+
+    def test_an_answer_is_not_taken_from_later_prose(self) -> None:
+        feedback = described("Manager contact requested:\nNobody answered.\nYes")
+        assert not feedback.says_contact_requested
+        assert feedback.comment == "Nobody answered.\nYes"
+
+
+class TestFields:
+    @pytest.mark.parametrize(
+        "description",
+        [
+            # plain
+            "Organisation: Acme Ltd\nScore: 2/7\nComment: Too slow.",
+            "COMPANY: Acme Ltd\nrating: 2/7\nCustomer comments: Too slow.",
+            # American, and bold
+            "**Organization:** Acme Ltd\n**CSAT:** 2/7\n**Customer feedback:** Too slow.",
+            # the colon outside
+            "**Organization**: Acme Ltd\n**CSAT**: 2/7\n**Feedback**: Too slow.",
+            # lists
+            "* **Account:** Acme Ltd\n* **Satisfaction:** 2/7\n* **Comment:** Too slow.",
+            "- Customer - Acme Ltd\n- Score - 2/7\n- Comment - Too slow.",
+            # a table of two columns
+            "| Key | Value |\n| --- | --- |\n| Company | Acme Ltd |\n| Score | 2/7 |\n"
+            "| Comment | Too slow. |",
+            # a table of one row
+            "| Company | Score | Comment |\n| --- | --- | --- |\n| Acme Ltd | 2/7 | Too slow. |",
+            # headings
+            "### Organisation\n\nAcme Ltd\n\n### Score\n\n2/7\n\n### Comment\n\nToo slow.\n",
+            # headings in bold
+            "**Company**\nAcme Ltd\n\n**Score**\n2/7\n\n**Comment**\n\nToo slow.",
+            # an explanation within the key
+            "Company (account): Acme Ltd\nScore (1 to 7): 2/7\n**Comment (optional):** Too slow.",
+            # a form's question
+            "Company: Acme Ltd\nScore: 2/7\nWhat could we have done better? Too slow.",
+            "### What could we have done better?\nToo slow.\n### Company\nAcme Ltd\n### CSAT\n2/7",
+            # values in Markdown
+            "Company: **Acme Ltd**\nScore: `2/7`\nComment:\n> Too slow.",
+            "Company: [Acme Ltd](https://example.com)\nScore: _2/7_\nComment:\n```\nToo slow.\n```",
+            # the rest is the comment
+            "Company: Acme Ltd\n\nToo slow.\n\nScore: 2/7",
+            # or else the quotation
+            "Company: Acme Ltd\nScore: 2/7\n\n> Too slow.",
+            # other fields are left out
+            "Company: Acme Ltd\nComment: Too slow.\n* **Assignee:** somebody\nScore: 2/7",
+            # a rule ends the comment
+            "Company: Acme Ltd\nScore: 2/7\nComment: Too slow.\n\n---\n\nMade by a form.",
+            # what says nothing does not stand in the way
+            "Company: N/A\nCompany: Acme Ltd\nComment: _No response_\nScore: -\nScore: 2/7\n\n"
+            "Too slow.",
+            # an organisation goes before a customer, who may be a person
+            "Customer: Somebody\nCompany: Acme Ltd\nScore: 2/7\nComment: Too slow.",
+            # HTML comments are dropped
+            "<!-- form 7 -->Company: Acme<!-- x --> Ltd\nScore: 2/7\nToo slow.<!--->",
+            # controls and overrides of direction are stripped
+            "Company: Acme\u202e Ltd\x00\nScore: \u20662/7\u2069\nComment: Too\x1b \ud800slow.\x07",
+        ],
+    )
+    def test_every_layout_says_the_same(self, description: str) -> None:
+        feedback = described(description)
+        assert feedback.organisation == "Acme Ltd"
+        assert feedback.score == "2/7"
+        assert feedback.comment == "Too slow."
+
+    @pytest.mark.parametrize(
+        ("description", "comment"),
+        [
+            # over several paragraphs, with Markdown as it was written
+            ("Comment: One.\n\n- *two*\n\t- three", "One.\n\n- *two*\n\t- three"),
+            # two fields: nothing is lost
+            ("Comment: One.\nCustomer feedback: Two.", "One.\n\nTwo."),
+            # a heading that says "Feedback" and its fields
+            ("## Feedback\n\n* **Comment:** One.", "One."),
+            # a value that is spelt like a key
+            ("| Company | Score |\n| --- | --- |\n| Feedback | 2 |", None),
+            # breaks in a table
+            ("| Comment | One.<br>Two.<br />Three. |", "One.\nTwo.\nThree."),
+            # a table ends it
+            ("Comment: One.\n| Assignee | somebody |\nMade by a form.", "One."),
+            # a bar in a table
+            (r"| Comment | a \| b |", r"a \| b"),
+            # a quotation in the middle is kept as it is
+            ("Comment: One.\n> two\nThree.", "One.\n> two\nThree."),
+            # only known fields are fields
+            ("Note: this is prose, and so is: that", "Note: this is prose, and so is: that"),
+            # prose that speaks of contact is prose
+            (
+                "I asked your manager to contact me: never!",
+                "I asked your manager to contact me: never!",
+            ),
+            # boxes of somebody's own
+            ("- [x] done\n- [ ] not done", "- [x] done\n- [ ] not done"),
+            # mentions are the renderer's business
+            ("<!channel> @all /close", "<!channel> @all /close"),
+            # other letters
+            ("Comment：とても遅い", "とても遅い"),  # noqa: RUF001
+            # nothing
+            ("", None),
+            (None, None),
+            ("Score: 1", None),
+            ("# Negative feedback for ticket 412345\n\n---", None),
+        ],
+    )
+    def test_the_customers_words(self, description: str | None, comment: str | None) -> None:
+        assert described(description).comment == comment
+
+    def test_a_long_comment_is_shortened_and_says_so(self) -> None:
+        comment = described("Comment: " + "a" * 10_000).comment
+        assert comment is not None
+        assert len(comment) == MAX_COMMENT
+        assert comment.endswith("a…")
+
+    def test_a_comment_that_just_fits_is_whole(self) -> None:
+        assert described("a" * MAX_COMMENT).comment == "a" * MAX_COMMENT
+
+    def test_long_values_are_shortened(self) -> None:
+        feedback = described(f"Company: {'b' * 999}\nScore: {'c' * 999}")
+        assert feedback.organisation == "b" * (MAX_VALUE - 1) + "…"
+        assert feedback.score == "c" * (MAX_VALUE - 1) + "…"
+
+
+class TestRequestForContact:
+    @pytest.mark.parametrize(
+        ("title", "labels", "sentiment", "is_request"),
+        [
+            # the ordinary one
+            (TITLE, ["satisfaction::bad"], Sentiment.NEGATIVE, True),
+            # without a satisfaction label
+            (TITLE, ["SSAT::Contact"], Sentiment.NEGATIVE, True),
+            # a title that says neither still counts
+            ("Indirect feedback", [], None, True),
+            ("Indirect feedback", ["satisfaction::bad"], Sentiment.NEGATIVE, True),
+            # excluded by the title
+            ("Positive feedback for ticket 1", [], Sentiment.POSITIVE, False),
+            ("Neutral feedback for ticket 1", [], Sentiment.NEUTRAL, False),
+            # excluded by the label
+            ("Indirect feedback", ["satisfaction::good"], Sentiment.POSITIVE, False),
+            ("Indirect feedback", ["satisfaction::neutral"], Sentiment.NEUTRAL, False),
+            # either excludes
+            (TITLE, ["satisfaction::good"], Sentiment.NEGATIVE, False),
+            ("Positive feedback", ["satisfaction::bad"], Sentiment.POSITIVE, False),
+            # of two labels the worse: no request is missed
+            ("Feedback", ["satisfaction::good", "satisfaction::bad"], Sentiment.NEGATIVE, True),
+            # labels in another case
+            ("Feedback", ["Satisfaction::Good"], Sentiment.POSITIVE, False),
+            # other labels say nothing
+            ("Feedback", ["satisfaction", "feedback::soft-skills", "good"], None, True),
+        ],
+    )
+    def test_sentiment_excludes(
+        self, title: str, labels: list[str], sentiment: Sentiment | None, is_request: bool
+    ) -> None:
+        feedback = read_feedback(title=title, description="Contact requested: yes", labels=labels)
+        assert feedback.sentiment == sentiment
+        assert is_request_for_contact(feedback, has_contact_label=True) is is_request
+        assert is_request_for_contact(feedback, has_contact_label=False) is is_request
+
+    @pytest.mark.parametrize(
+        ("has_contact_label", "description", "is_request"),
+        [
+            # both
+            (True, "Contact requested: yes", True),
+            # the label alone, even against the field: somebody set it by hand
+            (True, "Contact requested: no", True),
+            (True, "", True),
+            # the field alone
+            (False, "Contact requested: yes", True),
+            # neither
+            (False, "Contact requested: no", False),
+            (False, "", False),
+        ],
+    )
+    def test_the_label_or_the_field_asks(
+        self, has_contact_label: bool, description: str, is_request: bool
+    ) -> None:
+        feedback = described(description)
+        assert is_request_for_contact(feedback, has_contact_label=has_contact_label) is is_request
+
+
+class TestHandbookLabels:
+    def test_there_are_fifteen_of_one_scope(self) -> None:
+        assert len(HANDBOOK_LABELS) == 15
+        assert all(label.startswith("feedback::") for label in HANDBOOK_LABELS)
+        assert all(HANDBOOK_LABELS.values())
+
+    def test_they_keep_the_handbooks_order_and_words(self) -> None:
+        labels = list(HANDBOOK_LABELS)
+        assert labels[0] == "feedback::customer-resolved"
+        assert labels[-1] == "feedback::technical-skills-customer"
+        assert HANDBOOK_LABELS["feedback::known-issue"] == "Known issue with Issue already created"
+
+
+# Pieces that layouts are made of, so that random text comes near to them.
+PIECES = [
+    *(
+        "- ",
+        "* ",
+        "# ",
+        "### ",
+        "> ",
+        "|",
+        "| --- |",
+        "**",
+        "__",
+        "```",
+        "---",
+        "<!--",
+        "-->",
+        "<br>",
+    ),
+    *(
+        ":",
+        "?",
+        " - ",
+        "\n",
+        "\n\n",
+        "\r",
+        "\u2028",
+        "\u202e",
+        "\ud800",
+        "\x00",
+        "[x] ",
+        "[ ] ",
+        "(",
+    ),
+    *("Comment", "Manager contact requested", "Yes", "No", "Score", "Company", "Ticket", "412345"),
+    *("https://support.gitlab.com/hc/requests/", "negative", "feedback", "²", "٣"),
+]
+hostile = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=40).map("".join)
+
+
+# Each of them, repeated to a megabyte, is the worst case of some careless pattern.
+AWKWARD = [
+    *(
+        "a",
+        " ",
+        "\n",
+        "*",
+        "**a",
+        "|",
+        "|a",
+        "| a |\n",
+        "<!--",
+        "<!-- ",
+        "[",
+        "[x]",
+        "- ",
+        ">",
+        "#",
+    ),
+    *("Comment: a\n", "Comment:\n", "Contact requested: ", "ticket ", "ticket#", "zendesk.com/"),
+    *("hc/", "1", "# ", "`", "```\n", "a: ", "a - ", "** ", "\\|", "\t", "\r", "<br ", "(a", "_"),
+]
+
+
+class TestAnything:
+    @settings(deadline=None)
+    @given(st.text() | hostile, st.none() | st.text() | hostile, st.lists(st.text()))
+    def test_never_fails_and_stays_bounded(
+        self, title: str, description: str | None, labels: list[str]
+    ) -> None:
+        feedback = read_feedback(title=title, description=description, labels=labels)
+        assert feedback.comment is None or 0 < len(feedback.comment) <= MAX_COMMENT
+        assert feedback.ticket is None or 0 < feedback.ticket < 10**12
+        for value in (feedback.organisation, feedback.score):
+            assert value is None or (0 < len(value) <= MAX_VALUE and "\n" not in value)
+        for value in (feedback.organisation, feedback.score, feedback.comment):
+            # Any database takes it: no lone surrogates, no NUL.
+            assert b"\0" not in (value or "").encode()
+            assert not {"\u202e", "\u2066", "\x1b"} & set(value or "")
+
+    @settings(deadline=None)
+    @given(st.booleans(), st.text(st.characters(codec="utf-8")))
+    def test_words_before_the_field_do_not_hide_it(self, asked: bool, words: str) -> None:
+        feedback = described(f"{words}\n\nManager contact requested: {'yes' if asked else 'no'}")
+        # Only an HTML comment of theirs could; one that is opened and never closed does not.
+        assert feedback.says_contact_requested or not asked
+
+    @pytest.mark.parametrize("piece", AWKWARD)
+    def test_a_megabyte_of_it_is_bounded_work(self, piece: str) -> None:
+        text = piece * (1_000_000 // len(piece))
+        at_one, at_two = (_steps(text[: size - size % len(piece)]) for size in (10_000, 20_000))
+        # Twice the text takes about twice the steps, not four times.
+        assert at_two < 2.5 * at_one + 500
+        assert read_feedback(title=text, description=text, labels=[text]) is not None
+
+    def test_only_the_beginning_is_looked_at(self) -> None:
+        field = "\nContact requested: yes"
+        assert described(" " * (MAX_DESCRIPTION - len(field)) + field).says_contact_requested
+        assert not described(" " * MAX_DESCRIPTION + field).says_contact_requested
+
+
+def _steps(text: str) -> int:
+    """Count the lines and calls of Python that reading a description takes."""
+    here = str(Path(sys.modules[read_feedback.__module__].__file__ or ""))
+    steps = 0
+
+    def trace(frame, event, arg):  # type: ignore[no-untyped-def]
+        nonlocal steps
+        steps += frame.f_code.co_filename == here
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        described(text)
+    finally:
+        sys.settrace(before)
+    return steps
