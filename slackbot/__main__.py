@@ -9,11 +9,12 @@ from collections.abc import Callable, Coroutine
 
 import structlog
 
-from slackbot.app import connect, run_bot
+from slackbot.app import Outside, connect, run_bot
 from slackbot.logs import configure_logs
 from slackbot.people import PeopleFileError, read_people
 from slackbot.preflight import examine
 from slackbot.settings import Settings, SettingsError, load_settings
+from slackbot.store.database import DatabaseError
 
 log = structlog.get_logger()
 
@@ -66,18 +67,26 @@ async def _check(settings: Settings) -> int:
 
 
 async def _run(settings: Settings) -> int:
-    stopped = stop_on_signals()
     async with connect(settings) as outside:
         problems = [finding async for finding in examine(settings, outside) if finding.problem]
         for problem in problems:
             print(problem, file=sys.stderr)
         if any(problem.is_fatal for problem in problems):
             return SETUP_IS_WRONG
-        async with run_bot(settings, outside) as url:
-            log.info("running", url=url, socket_mode=settings.uses_socket_mode)
-            await stopped.wait()
-            log.info("stopping")
+        try:
+            await _run_until_stopped(settings, outside)
+        except (DatabaseError, OSError) as error:
+            print(error, file=sys.stderr)
+            return SETUP_IS_WRONG
     return 0
+
+
+async def _run_until_stopped(settings: Settings, outside: Outside) -> None:
+    stopped = stop_on_signals()
+    async with run_bot(settings, outside) as url:
+        log.info("running", url=url, socket_mode=settings.uses_socket_mode)
+        await stopped.wait()
+        log.info("stopping")
 
 
 def stop_on_signals() -> asyncio.Event:

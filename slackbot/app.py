@@ -5,8 +5,9 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import aiohttp
 import structlog
@@ -15,26 +16,29 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from slackbot.blocks.text import without_markup
 from slackbot.blocks.words import refusal_words
 from slackbot.clock import Clock, system_clock
 from slackbot.delivery.reconcile import Reconciler
 from slackbot.delivery.show import Exhibitor
 from slackbot.delivery.sync import Synchroniser
+from slackbot.delivery.watch import Watch
 from slackbot.delivery.worker import Bells, Worker
 from slackbot.handlers import register_all
 from slackbot.handlers.desk import Desk
 from slackbot.health import WORKER, Health
 from slackbot.people import People, PeopleFile
 from slackbot.settings import Settings
-from slackbot.store import errands
+from slackbot.store import errands, record
 from slackbot.store.database import Database
 from slackbot.store.errands import Lane
+from slackbot.store.listen import listen
 from slackbot.store.picture import Vocabulary
 from slackbot.tracker.client import Tracker
 from slackbot.tracker.hooks import HookSecrets
 from slackbot.tracker.observe import Rules
 from slackbot.views import Viewer
-from slackbot.web import HookReceiver, web_application
+from slackbot.web import HookReceiver, Readiness, SlackReceiver, web_application
 from slackbot.workspace import PACES, TIMEOUT_SECONDS, Workspace
 
 log = structlog.get_logger()
@@ -95,10 +99,14 @@ async def run_bot(
     """Run the bot until the context is left, then shut it down cleanly; yields its URL."""
     database = Database(settings.database_url)
     try:
-        await database.migrate()
-        if database.is_sqlite:
-            async with database.transaction() as tx:
+        await database.open()
+        async with database.transaction() as tx:
+            if database.is_sqlite:
                 await errands.take_over_all(tx)
+            # Settings may have changed, and with them every deadline.
+            known = [request.key for request in await record.open_requests(tx)]
+            await errands.ask(tx, Lane.SYNC, known, clock())
+            await errands.ask(tx, Lane.POLL, [errands.EVERY_ISSUE], clock())
         async with _parts(settings, outside, database, clock) as url:
             yield url
     finally:
@@ -121,7 +129,7 @@ async def _parts(
         tracker,
         rules,
         account=people.account,
-        explain=refusal_words,
+        explain=lambda refusal: without_markup(refusal_words(refusal)),
         bells=bells,
         health=health,
         clock=clock,
@@ -138,9 +146,9 @@ async def _parts(
     reconciler = Reconciler(
         database,
         tracker,
-        workspace,
         rules,
-        channel=settings.ssat_channel,
+        project=settings.gitlab_project,
+        every=timedelta(seconds=settings.ssat_poll_seconds),
         bells=bells,
         health=health,
         clock=clock,
@@ -159,30 +167,45 @@ async def _parts(
         for lane, run, concurrency in (
             (Lane.SYNC, synchroniser.run, SYNC_CONCURRENCY),
             (Lane.SHOW, exhibitor.run, SHOW_CONCURRENCY),
+            (Lane.POLL, reconciler.run, 1),
         )
     ]
-    bolt = _bolt(settings, workspace)
+    watch = Watch(
+        database,
+        workspace,
+        tracker,
+        channel=settings.ssat_channel,
+        bells=bells,
+        health=health,
+        clock=clock,
+    )
+    bolt = _bolt(workspace)
     register_all(bolt, Desk(database, people, viewer, bells=bells, clock=clock), workspace)
     hooks = _hooks(settings, database, bells, clock)
-    application = web_application(
-        None if settings.uses_socket_mode else bolt, hooks, health, database
-    )
+    socket_mode = _socket_handler(bolt, settings)
+    is_connected = socket_mode.client.is_connected if socket_mode else None
+    readiness = Readiness(database, health, is_connected)
+    application = web_application(_slack(bolt, settings), hooks, readiness)
     async with (
         _serving(application, settings) as url,
-        _working(workers, reconciler, settings, health),
-        _socket_mode(bolt, settings),
+        _hearing(database, bells),
+        _working(workers, health),
+        _in_background(watch.run_every(settings.ssat_poll_seconds)),
+        _connected(socket_mode),
     ):
         yield url
 
 
-def _bolt(settings: Settings, workspace: Workspace) -> AsyncApp:
+def _bolt(workspace: Workspace) -> AsyncApp:
+    # The receiver verifies requests before Bolt reads them; a websocket is authentic as such.
+    return AsyncApp(client=workspace.client, request_verification_enabled=False)
+
+
+def _slack(bolt: AsyncApp, settings: Settings) -> SlackReceiver | None:
     secret = settings.slack_signing_secret
-    return AsyncApp(
-        client=workspace.client,
-        signing_secret=secret.get_secret_value() if secret else None,
-        # Envelopes of Socket Mode are not signed: the connection itself is authenticated.
-        request_verification_enabled=not settings.uses_socket_mode,
-    )
+    if settings.uses_socket_mode or secret is None:
+        return None
+    return SlackReceiver(bolt, secret.get_secret_value())
 
 
 def _hooks(
@@ -215,22 +238,37 @@ async def _serving(application: web.Application, settings: Settings) -> AsyncIte
 
 
 @contextlib.asynccontextmanager
-async def _working(
-    workers: list[Worker], reconciler: Reconciler, settings: Settings, health: Health
-) -> AsyncIterator[None]:
+async def _working(workers: list[Worker], health: Health) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(worker.work()) for worker in workers]
-    poll = asyncio.create_task(reconciler.run_every(settings.ssat_poll_seconds))
     health.report(WORKER, None)
-    for task in (*tasks, poll):
+    for task in tasks:
         task.add_done_callback(lambda ended: _report_death(ended, health))
     try:
         yield
     finally:
-        poll.cancel()
-        await asyncio.gather(*(worker.stop() for worker in workers))
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, poll, return_exceptions=True)
+        for worker in workers:
+            worker.stop()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _hearing(database: Database, bells: Bells) -> AsyncIterator[None]:
+    """Be woken by other replicas, where the database can be shared."""
+    if database.conninfo is None:
+        yield
+        return
+    async with _in_background(listen(database.conninfo, bells.ring)):
+        yield
 
 
 def _report_death(task: asyncio.Task[None], health: Health) -> None:
@@ -240,17 +278,25 @@ def _report_death(task: asyncio.Task[None], health: Health) -> None:
     health.report(WORKER, "a worker died; restart the bot and see the log")
 
 
-@contextlib.asynccontextmanager
-async def _socket_mode(bolt: AsyncApp, settings: Settings) -> AsyncIterator[None]:
+def _socket_handler(bolt: AsyncApp, settings: Settings) -> AsyncSocketModeHandler | None:
     if settings.slack_app_token is None:
-        yield
-        return
+        return None
     token = settings.slack_app_token.get_secret_value()
     # With another base URL, the handler's own client needs the app token itself.
     client = AsyncWebClient(token=token, base_url=settings.slack_api_url, timeout=TIMEOUT_SECONDS)
-    handler = AsyncSocketModeHandler(bolt, token, web_client=client)
-    await handler.connect_async()  # type: ignore[no-untyped-call]
+    return AsyncSocketModeHandler(bolt, token, web_client=client)
+
+
+@contextlib.asynccontextmanager
+async def _connected(handler: AsyncSocketModeHandler | None) -> AsyncIterator[None]:
+    """Keep a websocket to Slack open, in Socket Mode; it connects, and reconnects, by itself."""
+    if handler is None:
+        yield
+        return
+    connecting = asyncio.create_task(handler.connect_async())  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
         await handler.close_async()  # type: ignore[no-untyped-call]

@@ -3,25 +3,19 @@
 Handbook, "Who is responsible for reviewing Support Satisfaction feedback": the title reads
 "Positive/Negative/Neutral feedback for ticket nnnnnn", and an issue requiring contact carries a
 label "and a field within the issue that specifies manager contact was requested". The layout of
-the description is not public. So it is read leniently, line by line, and never fails.
+the description is not public: ``description`` reads it leniently, and neither ever fails.
 """
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum, StrEnum, auto
+from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 
-MAX_DESCRIPTION = 100_000
-"""How many characters of a description are looked at; bounds the work on hostile input."""
+from slackbot.description import DASHES, Description, Kind
 
 MAX_TITLE = 1_000
-MAX_COMMENT = 3_000
-MAX_VALUE = 200
-
-# A key stands at the beginning of its line; what comes later is somebody's prose.
-_MAX_KEY = 120
-_MAX_CELLS = 50
+"""How many characters of a title are looked at."""
 
 
 class Sentiment(StrEnum):
@@ -105,18 +99,15 @@ class Feedback:
 def read_feedback(*, title: str, description: str | None, labels: Collection[str]) -> Feedback:
     """Read what a feedback issue says. Never fails: what is not found is None."""
     title = title[:MAX_TITLE]
-    text = _normalised(description or "")
-    reader = _Reader()
-    for line in text.split("\n"):
-        reader.read(line)
+    said = Description(description or "")
     return Feedback(
         title_sentiment=_title_sentiment(title),
         label_sentiment=_label_sentiment(labels),
-        ticket=_ticket(title) or reader.ticket() or _ticket_in_prose(text),
-        comment=reader.comment(),
-        organisation=reader.value(_Kind.ORGANISATION) or reader.value(_Kind.CUSTOMER),
-        score=reader.value(_Kind.SCORE),
-        says_contact_requested=reader.says_contact_requested(),
+        ticket=_ticket(title) or _ticket_in_field(said) or _ticket_in_prose(said.text),
+        comment=said.comment(),
+        organisation=said.value(Kind.ORGANISATION) or said.value(Kind.CUSTOMER),
+        score=said.value(Kind.SCORE),
+        says_contact_requested=said.says_contact_requested(),
     )
 
 
@@ -137,10 +128,6 @@ def ticket_url(ticket: int) -> str:
     return f"https://support.gitlab.com/hc/requests/{ticket}"
 
 
-# Dashes and colons, for use within the brackets of a regular expression.
-_DASHES = "\u2013\u2014-"
-_COLONS = ":\uff1a"
-
 # --- Sentiment ---------------------------------------------------------------------------------
 
 _SENTIMENT_WORD = r"(positive|negative|neutral)\b"
@@ -152,11 +139,11 @@ _TITLE_SENTIMENTS = (
         rf"(?<![\w/-]){_SENTIMENT_WORD}(?=(?:\s{{1,3}}\w{{1,20}}){{0,2}}\s{{1,3}}feedback\b)"
     ),
     # "Indirect feedback: negative", "Feedback (negative)"
-    re.compile(rf"\bfeedback\s{{0,3}}[:(\[{_DASHES}]\s{{0,3}}{_SENTIMENT_WORD}(?!/)"),
+    re.compile(rf"\bfeedback\s{{0,3}}[:(\[{DASHES}]\s{{0,3}}{_SENTIMENT_WORD}(?!/)"),
     # "[Negative] ticket 412345"
     re.compile(rf"[(\[]{_SENTIMENT_WORD}[)\]]"),
     # "Negative: ticket 412345"
-    re.compile(rf"^\W{{0,5}}{_SENTIMENT_WORD}(?::|\s[{_DASHES}]\s)"),
+    re.compile(rf"^\W{{0,5}}{_SENTIMENT_WORD}(?::|\s[{DASHES}]\s)"),
 )
 _LABEL_SENTIMENTS = {
     "satisfaction::bad": Sentiment.NEGATIVE,
@@ -207,325 +194,7 @@ def _ticket_in_prose(text: str) -> int | None:
     return _first_number((_TICKET_LINK, _TICKET_WORD), text)
 
 
-# --- Text --------------------------------------------------------------------------------------
-
-_LINE_BREAK = re.compile("\r\n?|\u2028|\u2029")
-_HTML_BREAK = re.compile(r"<br {0,2}/?>", re.IGNORECASE)
-# Controls, what turns text around, and lone surrogates, which no database takes.
-_HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_EMPTY_VALUES = {"", "-", "\u2013", "\u2014", "n/a", "none", "null", "no response", "no comment"}
-_LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\n]{0,500}\)")
-_FENCES = ("```", "~~~")
-
-
-def _normalised(description: str) -> str:
-    """Cut to what is looked at, with lines ended by a line feed and without HTML comments."""
-    text = _LINE_BREAK.sub("\n", description[:MAX_DESCRIPTION])
-    kept = []
-    begin = 0
-    while (opened := text.find("<!--", begin)) >= 0:
-        closed = text.find("-->", opened)
-        if closed < 0:
-            # Never closed: it may be the customer's typing, so it hides nothing.
-            break
-        kept.append(text[begin:opened])
-        begin = closed + len("-->")
-    return "".join([*kept, text[begin:]])
-
-
-def _clean(text: str) -> str:
-    return _HARMFUL.sub("", _HTML_BREAK.sub("\n", text))
-
-
-def _clean_value(text: str) -> str | None:
-    """Return a short value on one line, without Markdown around it, or None."""
-    plain = " ".join(_clean(text[: 4 * MAX_VALUE]).split()).strip("*_` ")
-    link = _LINK.fullmatch(plain)
-    plain = link[1].strip() if link else plain
-    return None if plain.lower() in _EMPTY_VALUES else _shortened(plain, MAX_VALUE)
-
-
-def _clean_comment(lines: Iterable[str]) -> str:
-    """Return the customer's words, without the quotation or the code fence around all of them."""
-    rows = _clean("\n".join(lines)).strip("\n").split("\n")
-    if len(rows) > 2 and rows[0].strip().startswith(_FENCES) and rows[-1].strip() in _FENCES:
-        rows = rows[1:-1]
-    if all(row.lstrip().startswith(">") for row in rows if row.strip()):
-        rows = [row.lstrip().removeprefix(">").removeprefix(" ") for row in rows]
-    text = "\n".join(rows).strip()
-    return "" if text.lower().strip("*_") in _EMPTY_VALUES else text
-
-
-def _shortened(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-
-
-# --- Fields ------------------------------------------------------------------------------------
-
-
-class _Kind(Enum):
-    CONTACT = auto()
-    ORGANISATION = auto()
-    CUSTOMER = auto()
-    SCORE = auto()
-    COMMENT = auto()
-    TICKET = auto()
-
-
-_KEYS: Mapping[_Kind, str] = {
-    _Kind.ORGANISATION: (
-        "organisation, organization, org, company, organisation name, organization name, "
-        "company name, customer organisation, customer organization, customer company"
-    ),
-    # Weaker: it may be the name of a person.
-    _Kind.CUSTOMER: "customer, customer name, account, account name",
-    _Kind.SCORE: (
-        "score, rating, csat, ssat, satisfaction, csat score, ssat score, csat rating, "
-        "satisfaction score, satisfaction rating"
-    ),
-    _Kind.COMMENT: (
-        "comment, comments, feedback, customer comment, customer comments, customer's comment, "
-        "customer's comments, customer feedback, customer's feedback, feedback comment, "
-        "feedback comments, additional comments, what could we have done better"
-    ),
-    _Kind.TICKET: (
-        "ticket, ticket id, ticket number, ticket link, ticket url, zendesk ticket, support ticket"
-    ),
-}
-_KIND_OF_KEY = {key: kind for kind, keys in _KEYS.items() for key in keys.split(", ")}
-# "Would you like a manager to contact you?", "Manager contact", "Contact requested", …
-_CONTACT_WORDS = ("manager", "request")
-
-_YES = frozenset(
-    ("yes", "y", "true", "1", "x", "requested", "checked", "✓", "✔", "✅", "☑", "whitecheckmark")
-)
-_NO = frozenset(
-    ("no", "n", "false", "0", "not", "unchecked", "none", "n/a", "-", "✗", "✘", "❌", "☐")
-)
-
-_LIST_MARKER = re.compile(r"(?:[-*+•]|[0-9]{1,3}[.)])\s+")
-_CHECKBOX = re.compile(r"\[([ xX✓✔]?)\](?!\()\s*")
-_HEADING = re.compile(r"#{1,6}\s+(\S.*)")
-_RULE = re.compile(r"-{3,}|\*{3,}|_{3,}")
-_KEY_END = re.compile(rf"[{_COLONS}?]|\s[={_DASHES}]\s|\*\*(?=\s)")
-_VALUE_LEAD = re.compile(rf"[*_]{{0,3}}[\s{_COLONS}?]*(?:[={_DASHES}]\s+)?")
-_OTHER_FIELD = re.compile(r"(?:\*\*|__)[^*_\n]{1,80}(?::(?:\*\*|__)|(?:\*\*|__):)")
-_STATEMENT = re.compile(
-    r"(?:the |a )?(?:customer )?"
-    r"(?:(?:manager )?contact (?:(?:was|is|has been) )?requested"
-    r"|(?:has )?request(?:s|ed) (?:a )?(?:manager |manager's )?contact)"
-    r"(?: by the customer)?"
-)
-_TABLE_RULE = re.compile(r"[|\s:-]+")
-_CELL_END = re.compile(r"(?<!\\)\|")
-
-
-@dataclass
-class _Field:
-    kind: _Kind
-    lines: list[str] = field(default_factory=list)
-    stated: bool = False
-    """A whole line that says that contact was requested, such as "Manager contact requested"."""
-
-    def takes(self, text: str) -> bool:
-        """Tell whether a line that is no field of its own belongs to this one."""
-        if not text:
-            return True
-        if self.kind is _Kind.COMMENT:
-            return not _OTHER_FIELD.match(_without_marker(text))
-        if self.kind is _Kind.CONTACT:
-            return _answer(text) is not None or _CHECKBOX.match(_without_marker(text)) is not None
-        return not any(self.lines)
-
-    def says_yes(self) -> bool:
-        answers = [_answer(line) for line in self.lines]
-        return True in answers or (self.stated and False not in answers)
-
-
-def _without_marker(text: str) -> str:
-    marker = _LIST_MARKER.match(text)
-    return text[marker.end() :] if marker else text
-
-
-def _bare_key(text: str) -> str:
-    """Return a key without case, Markdown, parentheses and punctuation around it."""
-    words, _, _ = text.replace("\u2019", "'").partition("(")
-    return " ".join(words.translate(_NO_MARKUP).lower().split()).strip(f" ?.{_COLONS}")
-
-
-_NO_MARKUP = {ord(character): None for character in "*_`~#\ufe0f"}
-
-
-def _kind_of(text: str) -> _Kind | None:
-    """Tell which field a key names, if any."""
-    if len(text) > _MAX_KEY:
-        return None
-    key = _bare_key(text)
-    if "contact" in key and any(word in key for word in _CONTACT_WORDS):
-        return _Kind.CONTACT
-    return _KIND_OF_KEY.get(key)
-
-
-def _answer(text: str) -> bool | None:
-    """Read a yes or a no: its first word, a tick, or a checked box before either."""
-    bare = _without_marker(text.strip())
-    box = _CHECKBOX.match(bare)
-    if box is None:
-        return _said(bare)
-    checked = bool(box[1].strip())
-    said = _said(bare[box.end() :])
-    if said is None:
-        return checked
-    # "[ ] Yes" beside "[x] No": a box that is not checked answers nothing.
-    return said if checked else None
-
-
-def _said(text: str) -> bool | None:
-    plain = text[:_MAX_KEY].translate(_NO_MARKUP).lower().strip(" :")
-    words = re.split(r"[\s,.;:!(]", plain, maxsplit=1)
-    if words[0] in _YES:
-        return True
-    return False if words[0] in _NO else None
-
-
-def _field_in(text: str) -> _Field | None:
-    """Read a line that begins with a key that is known: `Key: value` in its several spellings."""
-    bare = _without_marker(text)
-    box = _CHECKBOX.match(bare)
-    if box:
-        return _checkbox_field(bare[box.end() :], checked=bool(box[1].strip()))
-    if _STATEMENT.fullmatch(_bare_key(bare[:_MAX_KEY])) and _is_sentence(bare):
-        return _Field(_Kind.CONTACT, stated=True)
-    return _keyed_field(bare) or _title_field(bare)
-
-
-def _is_sentence(text: str) -> bool:
-    """Tell a sentence from a heading in bold and from a key, which have their answer elsewhere."""
-    return (
-        len(text) <= _MAX_KEY
-        and not text.startswith(("**", "__"))
-        and text[-1] not in f"?{_COLONS}"
-    )
-
-
-def _keyed_field(text: str) -> _Field | None:
-    for end in _KEY_END.finditer(text, 0, _MAX_KEY):
-        kind = _kind_of(text[: end.start()])
-        if kind is None:
-            continue
-        value = text[end.end() :]
-        lead = _VALUE_LEAD.match(value)
-        value = value[lead.end() :] if lead else value
-        if kind is _Kind.CONTACT and value and _answer(value) is None:
-            # Prose: "I asked your manager to contact me: nobody did".
-            return None
-        return _Field(kind, [value] if value else [])
-    return None
-
-
-def _title_field(text: str) -> _Field | None:
-    """Read a line that is all bold, which stands as a heading: `**Comment**`."""
-    if not (text.startswith(("**", "__")) and text.endswith(("**", "__"))):
-        return None
-    kind = _kind_of(text)
-    return _Field(kind) if kind else None
-
-
-def _checkbox_field(text: str, *, checked: bool) -> _Field | None:
-    """Read `[x] Manager contact requested`; other boxes are answers or prose."""
-    written = _keyed_field(text)
-    if written and written.kind is _Kind.CONTACT and written.lines:
-        return written
-    if _kind_of(text) is not _Kind.CONTACT:
-        return None
-    return _Field(_Kind.CONTACT, ["yes" if checked else "no"])
-
-
-class _Reader:
-    """Reads a description line by line into fields, prose and quotations."""
-
-    def __init__(self) -> None:
-        self._fields: list[_Field] = []
-        self._open: _Field | None = None
-        self._columns: list[_Kind | None] = []
-        self._prose: list[str] = []
-        self._quoted: list[str] = []
-
-    def read(self, line: str) -> None:
-        """Take in the next line."""
-        text = line.strip()
-        if text.startswith("|"):
-            self._read_row(text)
-            return
-        self._columns = []
-        heading = _HEADING.fullmatch(text)
-        if heading:
-            self._begin(self._heading_field(heading[1]))
-        elif _RULE.fullmatch(text):
-            self._begin(None)
-        elif text and (found := _field_in(text)):
-            self._begin(found)
-        else:
-            self._read_text(line, text)
-
-    def value(self, kind: _Kind) -> str | None:
-        """Return the first value of a kind that says something."""
-        values = (_clean_value(" ".join(each.lines)) for each in self._of(kind))
-        return next((value for value in values if value), None)
-
-    def ticket(self) -> int | None:
-        """Return the first number or link that a field for the ticket holds."""
-        texts = (" ".join(each.lines)[: 4 * MAX_VALUE] for each in self._of(_Kind.TICKET))
-        numbers = (_first_number((_TICKET_LINK, _ANY_NUMBER), text) for text in texts)
-        return next((number for number in numbers if number), None)
-
-    def comment(self) -> str | None:
-        """Return the fields for a comment, else the prose, else what is quoted."""
-        written = "\n\n".join(
-            filter(None, (_clean_comment(f.lines) for f in self._of(_Kind.COMMENT)))
-        )
-        text = written or _clean_comment(self._prose) or _clean_comment(self._quoted)
-        return _shortened(text, MAX_COMMENT) or None
-
-    def says_contact_requested(self) -> bool:
-        """Tell whether any field says so: one that says no does not take back one that says yes."""
-        return any(each.says_yes() for each in self._of(_Kind.CONTACT))
-
-    def _of(self, kind: _Kind) -> list[_Field]:
-        return [each for each in self._fields if each.kind is kind]
-
-    def _begin(self, begun: _Field | None) -> None:
-        self._open = begun
-        if begun:
-            self._fields.append(begun)
-
-    def _heading_field(self, text: str) -> _Field | None:
-        bare = text.rstrip("# ")
-        kind = _kind_of(bare)
-        return _keyed_field(bare) or (_Field(kind) if kind else None)
-
-    def _read_text(self, line: str, text: str) -> None:
-        if self._open and self._open.takes(text):
-            self._open.lines.append(line)
-            return
-        self._open = None
-        (self._quoted if text.startswith(">") else self._prose).append(line)
-
-    def _read_row(self, text: str) -> None:
-        """Read a row of a table: a key and its value, or one value under each key of the head."""
-        self._open = None
-        if _TABLE_RULE.fullmatch(text):
-            return
-        cells = [cell.strip() for cell in _CELL_END.split(text.strip("|"), _MAX_CELLS)]
-        if self._columns:
-            self._fields += [
-                _Field(kind, [cell])
-                for kind, cell in zip(self._columns, cells, strict=False)
-                if kind
-            ]
-            return
-        kinds = [_kind_of(cell) for cell in cells]
-        if len([kind for kind in kinds if kind]) > 1:
-            self._columns = kinds
-        elif kinds[0] and len(cells) > 1:
-            self._fields.append(_Field(kinds[0], [cells[1]]))
+def _ticket_in_field(said: Description) -> int | None:
+    texts = said.raw_values(Kind.TICKET)
+    numbers = (_first_number((_TICKET_LINK, _ANY_NUMBER), text) for text in texts)
+    return next((number for number in numbers if number), None)

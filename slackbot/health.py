@@ -7,6 +7,8 @@ import structlog
 log = structlog.get_logger()
 
 DATABASE, SLACK, GITLAB, WORKER = "database", "slack", "gitlab", "worker"
+SOCKET = "socket"
+STARTING = "starting"
 
 
 @dataclass
@@ -14,14 +16,19 @@ class Health:
     """The present problem of each part, ``None`` when it works; a part unheard of is not ready."""
 
     problems: dict[str, str | None] = field(
-        default_factory=lambda: dict.fromkeys((DATABASE, SLACK, GITLAB, WORKER), "starting")
+        default_factory=lambda: dict.fromkeys((DATABASE, SLACK, GITLAB, WORKER), STARTING)
     )
 
-    def report(self, part: str, problem: str | None) -> None:
+    outages: set[str] = field(default_factory=set)
+    """The parts whose problem passes by itself and keeps no choice from being recorded."""
+
+    def report(self, part: str, problem: str | None, *, is_outage: bool = False) -> None:
         """Note that a part works, or what is wrong with it; changes are logged once."""
-        if self.problems.get(part) == problem:
+        (self.outages.add if is_outage else self.outages.discard)(part)
+        before = self.problems.get(part, STARTING)
+        if before == problem:
             return
-        before, self.problems[part] = self.problems.get(part), problem
+        self.problems[part] = problem
         if problem:
             log.error("unhealthy", part=part, problem=problem)
         else:
@@ -29,5 +36,10 @@ class Health:
 
     @property
     def is_ready(self) -> bool:
-        """Whether everything works."""
-        return not any(self.problems.values())
+        """Whether everything works that the bot cannot do without.
+
+        Without GitLab it still records choices, so an outage there must not keep clicks away.
+        """
+        return not any(
+            problem for part, problem in self.problems.items() if part not in self.outages
+        )

@@ -1,5 +1,6 @@
 """Logs for an administrator: a line an event, JSON unless somebody watches; never a secret."""
 
+import json
 import logging
 import sys
 from collections.abc import Iterable
@@ -17,13 +18,12 @@ def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> No
         secrets: Values that never may appear in a line, whatever a library puts into a message.
         watched: Write for a terminal; by default when standard error is one.
     """
-    hide = _hider(tuple(secret for secret in secrets if secret))
     to_terminal = sys.stderr.isatty() if watched is None else watched
     shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        hide,
     ]
     last = (
         structlog.dev.ConsoleRenderer(colors=True)
@@ -32,7 +32,11 @@ def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> No
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            last,
+            _hider(secrets),
+        ],
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
@@ -54,16 +58,15 @@ def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> No
     )
 
 
-def _hider(secrets: tuple[str, ...]) -> Any:
-    def hide(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-        return {name: _clean(value, secrets) for name, value in event.items()}
+def _hider(secrets: Iterable[str]) -> Any:
+    """Return a processor that works on the finished line, so that no value escapes it."""
+    plain = [secret for secret in secrets if secret]
+    # A line of JSON spells some characters differently.
+    spelled = dict.fromkeys((*plain, *(json.dumps(secret)[1:-1] for secret in plain)))
+
+    def hide(_logger: Any, _method: str, line: str) -> str:
+        for secret in spelled:
+            line = line.replace(secret, HIDDEN)
+        return line
 
     return hide
-
-
-def _clean(value: Any, secrets: tuple[str, ...]) -> Any:
-    if not isinstance(value, str):
-        return value
-    for secret in secrets:
-        value = value.replace(secret, HIDDEN)
-    return value

@@ -1,8 +1,10 @@
 """Who is who in Slack and GitLab, and who may act."""
 
+import asyncio
+import contextlib
 import time
 import tomllib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -12,14 +14,17 @@ import structlog
 from slackbot.refusals import CannotTell, Guest, NotAHuman, NotAManager, OtherWorkspace
 from slackbot.request import Person
 from slackbot.tracker.client import Tracker
+from slackbot.tracker.errors import Rejected
 from slackbot.tracker.snapshot import GitLabUser
-from slackbot.workspace import Denied, Member, Refused, SlackError, Workspace
+from slackbot.workspace import Member, SlackError, Workspace
 
 T = TypeVar("T")
 log = structlog.get_logger()
 
 CACHE_SECONDS = 300
 """How long a profile or a group's membership is believed; who leaves may act that much longer."""
+PATIENCE_SECONDS = 1.5
+"""How long Slack may take to say who somebody is: an ack is due within three seconds."""
 
 
 class PeopleFileError(Exception):
@@ -77,11 +82,16 @@ def read_people(path: Path) -> dict[str, str]:
         raise PeopleFileError(f"SSAT_PEOPLE_FILE: {error}") from error
     if not isinstance(people, dict):
         raise PeopleFileError("SSAT_PEOPLE_FILE: [people] must be a table")
-    strange = [user for user, name in people.items() if not (isinstance(name, str) and name)]
+    strange = [
+        user
+        for user, name in people.items()
+        if not (isinstance(name, str) and name.removeprefix("@"))
+    ]
     if strange:
         raise PeopleFileError(f"SSAT_PEOPLE_FILE: no GitLab username for {', '.join(strange)}")
     linked = {user: name.removeprefix("@") for user, name in people.items()}
-    twice = {name for name in linked.values() if list(linked.values()).count(name) > 1}
+    names = [name.casefold() for name in linked.values()]  # GitLab does not mind the case
+    twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise PeopleFileError(f"SSAT_PEOPLE_FILE: linked to two people: {', '.join(sorted(twice))}")
     return linked
@@ -100,6 +110,7 @@ class People:
         self._workspace, self._tracker, self._file = workspace, tracker, file
         self._managers = managers
         self._cache = Cache(CACHE_SECONDS)
+        self._found: dict[str, str] = {}
 
     async def admit(self, team: str, user: str) -> Person:
         """Return the person if they may act; default deny.
@@ -107,18 +118,27 @@ class People:
         Raises:
             NotAllowed: They may not, or Slack does not tell.
         """
-        try:
-            if team != (await self._workspace.identity()).team:
-                raise OtherWorkspace
-            member = await self._member(user)
-            self._refuse_strangers(member, team)
-            if self._managers and not await self._is_manager(user):
-                raise NotAManager(self._managers)
-        except (Refused, Denied) as error:
-            log.warning("cannot_tell_who_clicked", user=user, problem=str(error))
-            raise CannotTell from error
-        except SlackError as error:
-            raise CannotTell from error
+        async with _slack_answers(user):
+            person = await self._recognise(team, user)
+            is_manager = not self._managers or await self._is_manager(user)
+        if not is_manager:
+            raise NotAManager(self._managers)
+        return person
+
+    async def recognise(self, team: str, user: str) -> Person:
+        """Return the person if they may look: every full member of the workspace.
+
+        Raises:
+            NotAllowed: They may not, or Slack does not tell.
+        """
+        async with _slack_answers(user):
+            return await self._recognise(team, user)
+
+    async def _recognise(self, team: str, user: str) -> Person:
+        if team != (await self._workspace.identity()).team:
+            raise OtherWorkspace
+        member = await self._member(user)
+        self._refuse_strangers(member, team)
         return self._person(member, team)
 
     def _refuse_strangers(self, member: Member, team: str) -> None:
@@ -138,7 +158,7 @@ class People:
         return False
 
     def _person(self, member: Member, team: str) -> Person:
-        username = self._file.usernames().get(member.user)
+        username = self._usernames().get(member.user)
         return Person(name=member.name, slack_team=team, slack_user=member.user, gitlab=username)
 
     async def _member(self, user: str) -> Member:
@@ -153,7 +173,18 @@ class People:
         Raises:
             TrackerError: GitLab does not answer; without an answer nobody is taken for unknown.
         """
-        username = self._file.usernames().get(person.slack_user or "") or person.gitlab
+        try:
+            account = await self._account(person)
+        except Rejected as error:
+            # Some instances keep their users to themselves; a claim goes on without.
+            log.warning("accounts_cannot_be_looked_up", problem=str(error.status))
+            return None
+        if account is not None and person.slack_user:
+            self._found[person.slack_user] = account.username
+        return account
+
+    async def _account(self, person: Person) -> GitLabUser | None:
+        username = self._usernames().get(person.slack_user or "") or person.gitlab
         if username:
             return await self._cache.get(
                 ("account", username), lambda: self._tracker.user_named(username)
@@ -162,6 +193,10 @@ class People:
         if email is None:
             return None
         return await self._cache.get(("email", email), lambda: self._tracker.user_with_email(email))
+
+    def _usernames(self) -> dict[str, str]:
+        """Return GitLab usernames by Slack user id: as the file says, else as found by e-mail."""
+        return self._found | self._file.usernames()
 
     async def _email(self, person: Person) -> str | None:
         if person.slack_user is None:
@@ -175,5 +210,17 @@ class People:
         """Add the Slack account of a person known by their GitLab username, if a link says so."""
         if person.slack_user or person.gitlab is None:
             return person
-        users = [user for user, name in self._file.usernames().items() if name == person.gitlab]
+        own = person.gitlab.casefold()
+        users = [user for user, name in self._usernames().items() if name.casefold() == own]
         return replace(person, slack_team=team, slack_user=users[0]) if users else person
+
+
+@contextlib.asynccontextmanager
+async def _slack_answers(user: str) -> AsyncIterator[None]:
+    """Deny while Slack does not say who somebody is, or would say so too late for the ack."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            yield
+    except (SlackError, TimeoutError) as error:
+        log.warning("cannot_tell_who_it_is", user=user, problem=str(error) or "no answer in time")
+        raise CannotTell from error

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from slack_sdk.web.async_client import AsyncWebClient
+
 from slackbot.app import Outside
 from slackbot.settings import Settings
 from slackbot.tracker.client import Project
 from slackbot.tracker.errors import Missing, Rejected, TrackerError, Unauthorized
-from slackbot.workspace import REQUIRED_SCOPES, Denied, Refused, SlackError
+from slackbot.workspace import REQUIRED_SCOPES, Denied, Refused, SlackError, Workspace
 
 REPORTER = 20
 """GitLab's access level that may change labels, assignees and state."""
@@ -54,7 +56,12 @@ async def _examine_slack(settings: Settings, outside: Outside) -> AsyncIterator[
         yield _warning("Slack", f"{error}; the bot starts and keeps trying")
         return
     yield Finding(about=f"Slack workspace {identity.team}, as {identity.user}")
-    missing = sorted(REQUIRED_SCOPES - identity.scopes)
+    if settings.slack_app_token is not None:
+        yield await _examine_app_token(settings, settings.slack_app_token.get_secret_value())
+    needed = REQUIRED_SCOPES
+    if any(each.startswith("S") for each in settings.ssat_managers):
+        needed |= {"usergroups:read"}  # else nobody could be told to be a manager
+    missing = sorted(needed - identity.scopes)
     if missing:
         yield _fatal(
             "Slack scopes",
@@ -68,6 +75,18 @@ async def _examine_slack(settings: Settings, outside: Outside) -> AsyncIterator[
         yield _warning(f"SSAT_CHANNEL {settings.ssat_channel}", error)
     else:
         yield Finding(about=f"Slack channel {settings.ssat_channel}")
+
+
+async def _examine_app_token(settings: Settings, token: str) -> Finding:
+    # Asking for the address of a websocket that is never opened has no effect.
+    client = AsyncWebClient(token=token, base_url=settings.slack_api_url, retry_handlers=[])
+    try:
+        await Workspace(client).call("apps.connections.open")
+    except (Denied, Refused):
+        return _fatal("SLACK_APP_TOKEN", "not valid: create one with the scope connections:write")
+    except SlackError as error:
+        return _warning("Socket Mode", f"{error}; the bot starts and keeps trying")
+    return Finding(about="Socket Mode")
 
 
 async def _examine_gitlab(settings: Settings, outside: Outside) -> AsyncIterator[Finding]:

@@ -14,6 +14,10 @@ class Unknown(Refusal):
     """The record has no such request for contact."""
 
 
+class AlreadySettled(Refusal):
+    """What GitLab refused has been tried again or dismissed already."""
+
+
 class AlreadyYours(Refusal):
     """The person holds the request already."""
 

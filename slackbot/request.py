@@ -1,10 +1,13 @@
 """A request for contact as the record knows it: frozen data, and the state that follows from it."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from slackbot.feedback import ticket_url
+
+_KEY = re.compile("([1-9][0-9]{0,18})/([1-9][0-9]{0,9})")
 
 
 class State(StrEnum):
@@ -42,11 +45,9 @@ class IssueKey:
         Raises:
             ValueError: The text is not of that form.
         """
-        project, separator, iid = text.partition("/")
-        if not (separator and project.isascii() and iid.isascii()):
-            raise ValueError(f"not an issue's key: {text[:40]!r}")
-        key = cls(int(project), int(iid))
-        if not (0 < key.project < 2**63 and 0 < key.iid < 2**31):
+        match = _KEY.fullmatch(text)
+        key = cls(int(match[1]), int(match[2])) if match else None
+        if key is None or key.project >= 2**63 or key.iid >= 2**31:
             raise ValueError(f"not an issue's key: {text[:40]!r}")
         return key
 
@@ -74,7 +75,9 @@ class Person:
             return False
         if self.slack_user and other.slack_user:
             return (self.slack_team, self.slack_user) == (other.slack_team, other.slack_user)
-        return self.gitlab is not None and self.gitlab == other.gitlab
+        if self.gitlab is None or other.gitlab is None:
+            return False
+        return self.gitlab.casefold() == other.gitlab.casefold()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,7 @@ class Request:
     @property
     def state(self) -> State:
         """Where the request stands, by the facts above."""
-        if self.contacted_at is not None:
+        if self.is_answered:
             return State.CONTACTED
         if self.is_gone:
             return State.GONE
@@ -121,6 +124,13 @@ class Request:
         if not self.is_requested:
             return State.WITHDRAWN
         return State.CLAIMED if self.holder else State.WAITING
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the customer was contacted after asking; who asks again waits again."""
+        if self.contacted_at is None:
+            return False
+        return self.contacted_at >= self.asked_at.replace(second=0, microsecond=0)
 
     @property
     def ticket_url(self) -> str | None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,6 +15,7 @@ from slackbot.deadline import (
     parse_window,
     parse_workdays,
 )
+from slackbot.tracker.hooks import signing_key
 
 
 class SettingsError(Exception):
@@ -97,8 +99,15 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_database(cls, value: str) -> str:
-        if not value.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        if not _names_database(value):
             raise ValueError("give sqlite:///file.db or postgresql://user:password@host/database")
+        return value
+
+    @field_validator("gitlab_webhook_signing_token")
+    @classmethod
+    def _is_signing_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            signing_key(value.get_secret_value())
         return value
 
     @field_validator("ssat_timezone")
@@ -168,8 +177,22 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, so that logs can be kept clear of them."""
-        held = (value for value in dict(self).values() if isinstance(value, SecretStr))
-        return tuple(secret for value in held if (secret := value.get_secret_value()))
+        held = [value for value in dict(self).values() if isinstance(value, SecretStr)]
+        revealed = [value.get_secret_value() for value in held]
+        revealed.append(urlsplit(self.database_url).password or "")
+        return tuple(secret for secret in revealed if secret)
+
+
+def _names_database(url: str) -> bool:
+    if url.startswith("sqlite:///"):
+        # A database in memory would forget with the process what people have chosen.
+        return url.removeprefix("sqlite:///") not in ("", ":memory:")
+    if not url.startswith(("postgresql://", "postgres://")):
+        return False
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:  # a port that is no number, often for a password with a slash in it
+        return False
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -230,6 +230,8 @@ class StepKind(StrEnum):
     REFUSED = "refused"
     UNLINKED = "unlinked"
     """The person who claimed has no GitLab account that is known."""
+    NOT_A_MEMBER = "not_a_member"
+    """GitLab did not assign the person who claimed: they are no member of the project."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The bot's one port: Slack's events, GitLab's hooks, health and metrics."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -7,11 +8,13 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.response import BoltResponse
+from slack_sdk.signature import SignatureVerifier
 
 from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
-from slackbot.health import DATABASE, Health
+from slackbot.health import DATABASE, SOCKET, Health
 from slackbot.store import errands, facts
 from slackbot.store.database import Database
 from slackbot.store.errands import Lane
@@ -26,10 +29,9 @@ from slackbot.tracker.hooks import (
 
 log = structlog.get_logger()
 
+PING_SECONDS = 3
 BODY_LIMIT = 10 * 1024 * 1024
 """The largest body accepted, bytes: room for an issue's description thrice, GitLab's largest."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class HookReceiver:
@@ -74,64 +76,97 @@ class HookReceiver:
         return web.Response()
 
 
+class SlackReceiver:
+    """``POST /slack/events``: hands to Bolt what Slack has signed.
+
+    Bolt's own check comes after it has read the body, and strangers' bodies would break it.
+    """
+
+    def __init__(self, bolt: AsyncApp, signing_secret: str) -> None:
+        self._bolt, self._verifier = bolt, SignatureVerifier(signing_secret)
+        bolt.error(_not_understood)
+
+    async def receive(self, request: web.Request) -> web.StreamResponse:
+        """Answer 401 to what is not signed, 400 to what cannot be read, else as Bolt does."""
+        if not self._is_authentic(await request.read(), request):
+            log.warning("slack_request_not_authentic", remote=request.remote)
+            return web.Response(status=401, text="the signature is missing, wrong or stale\n")
+        try:
+            answer = await self._bolt.async_dispatch(await to_bolt_request(request))
+        except Exception as error:
+            # Also where Bolt stumbles once more over the same body, on its way to `bolt.error`.
+            answer = await _not_understood(error)
+        return await to_aiohttp_response(answer)
+
+    def _is_authentic(self, body: bytes, request: web.Request) -> bool:
+        try:
+            return self._verifier.is_valid_request(body, dict(request.headers))
+        except (TypeError, ValueError):  # a timestamp that is no number, bytes that are no text
+            return False
+
+
+async def _not_understood(error: Exception) -> BoltResponse:
+    """Answer for Bolt where it stumbles over a body; listeners see to their errors themselves."""
+    log.error("slack_request_not_understood", exc_info=error)
+    return BoltResponse(status=400, body="the request could not be read\n")
+
+
+class Readiness:
+    """``GET /readyz``: whether everything that the bot depends on works, and what does not.
+
+    Args:
+        database: Is asked every time.
+        health: What the workers last saw of Slack and GitLab.
+        is_connected: Tells in Socket Mode whether the websocket stands; ``None`` in HTTP mode.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        health: Health,
+        is_connected: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        self._database, self._health, self._is_connected = database, health, is_connected
+
+    async def tell(self, _: web.Request) -> web.Response:
+        """Answer 200 when ready, else 503; either with the state of every part."""
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await self._database.ping()
+        except Exception as error:
+            self._health.report(DATABASE, type(error).__name__)
+        else:
+            self._health.report(DATABASE, None)
+        if self._is_connected is not None:
+            stands = await self._is_connected()
+            self._health.report(SOCKET, None if stands else "the websocket is not connected")
+        state = {part: problem or "ok" for part, problem in self._health.problems.items()}
+        return web.json_response(state, status=200 if self._health.is_ready else 503)
+
+
 def web_application(
-    slack: AsyncApp | None, hooks: HookReceiver | None, health: Health, database: Database
+    slack: SlackReceiver | None, hooks: HookReceiver | None, readiness: Readiness
 ) -> web.Application:
     """Assemble the routes.
 
     Args:
-        slack: Bolt, in HTTP mode; ``None`` in Socket Mode.
+        slack: In HTTP mode; ``None`` in Socket Mode: then the route answers 404.
         hooks: ``None`` where no secret is set: then the route answers 404 and the poll serves.
-        health: What ``/readyz`` tells.
-        database: Asked by ``/readyz``.
+        readiness: Answers ``/readyz``.
     """
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_no_surprises])
+    app = web.Application(client_max_size=BODY_LIMIT)
     if slack is not None:
-        app.router.add_post("/slack/events", _bolt(slack))
+        app.router.add_post("/slack/events", slack.receive)
     if hooks is not None:
         app.router.add_post("/gitlab/webhook", hooks.receive)
     app.router.add_get("/healthz", _alive)
-    app.router.add_get("/readyz", _ready(health, database))
+    app.router.add_get("/readyz", readiness.tell)
     app.router.add_get("/metrics", _metrics)
     return app
 
 
-@web.middleware
-async def _no_surprises(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException:
-        raise
-    except (ValueError, LookupError) as error:
-        # A body that only claims to be a form or JSON: the sender's mistake, not a fault of ours.
-        log.warning("request_malformed", path=request.path, problem=type(error).__name__)
-        return web.Response(status=400, text="The request could not be read.\n")
-
-
-def _bolt(slack: AsyncApp) -> Handler:
-    async def dispatch(request: web.Request) -> web.StreamResponse:
-        bolt_request = await to_bolt_request(request)
-        return await to_aiohttp_response(await slack.async_dispatch(bolt_request))
-
-    return dispatch
-
-
 async def _alive(_: web.Request) -> web.Response:
     return web.Response(text="ok\n")
-
-
-def _ready(health: Health, database: Database) -> Handler:
-    async def ready(_: web.Request) -> web.Response:
-        try:
-            await database.ping()
-        except Exception as error:
-            health.report(DATABASE, type(error).__name__)
-        else:
-            health.report(DATABASE, None)
-        state = {part: problem or "ok" for part, problem in health.problems.items()}
-        return web.json_response(state, status=200 if health.is_ready else 503)
-
-    return ready
 
 
 async def _metrics(_: web.Request) -> web.Response:

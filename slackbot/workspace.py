@@ -11,6 +11,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 TIMEOUT_SECONDS = 10
+PATIENCE_SECONDS = 10.0
+"""How long a call waits for its turn before it lets other work go first."""
 PAGE = 200
 SCOPES_HEADER = "x-oauth-scopes"
 
@@ -38,7 +40,13 @@ _ADMINISTRATOR = {
     "token_expired": "SLACK_BOT_TOKEN has expired: install the app again",
     "token_revoked": "SLACK_BOT_TOKEN was revoked: install the app again",
 }
+# The last one is what slack_sdk makes of a plain text with status 200.
+_NO_ANSWER = (aiohttp.ClientError, TimeoutError, SlackClientError, AttributeError)
 _DOUBTFUL = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+
+
+_LATER = frozenset({"message_limit_exceeded", "rate_limited", "ratelimited", "team_added_to_org"})
+_LATER_SECONDS = 30.0
 
 
 class SlackError(Exception):
@@ -47,6 +55,10 @@ class SlackError(Exception):
 
 class Doubtful(SlackError):
     """No answer, or one that does not say whether Slack has acted; may work later."""
+
+
+class Unsettled(Doubtful):
+    """Slack has not answered in time, and may still be at it."""
 
 
 @dataclass(eq=False)
@@ -111,21 +123,24 @@ class Pace:
     def __init__(self, per_second: float, burst: int) -> None:
         self._per_second, self._burst = per_second, burst
         self._tokens, self._at = float(burst), time.monotonic()
-        self._turn = asyncio.Lock()
 
     async def wait(self) -> None:
-        """Wait for one's turn, in order of arrival."""
-        async with self._turn:
-            self._refill()
-            if self._tokens < 1:
-                await asyncio.sleep((1 - self._tokens) / self._per_second)
-                self._refill()
-            self._tokens -= 1
+        """Wait for one's turn, in order of arrival.
+
+        Raises:
+            Throttled: The turn is so far away that other work should not wait for it.
+        """
+        self._refill()
+        seconds = max(0.0, (1 - self._tokens) / self._per_second)
+        if seconds > PATIENCE_SECONDS:
+            raise Throttled(seconds)
+        self._tokens -= 1
+        await asyncio.sleep(seconds)
 
     def hold(self, seconds: float) -> None:
         """Let nothing through for some seconds from now."""
         self._refill()
-        self._tokens = 1 - seconds * self._per_second
+        self._tokens = min(self._tokens, 1 - seconds * self._per_second)
 
     def _refill(self) -> None:
         now = time.monotonic()
@@ -161,7 +176,9 @@ class Workspace:
             return await self.client.api_call(method, json=arguments)
         except SlackApiError as error:
             problem = _by_remedy(error)
-        except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+        except TimeoutError:
+            problem = Unsettled("Slack did not answer in time")
+        except _NO_ANSWER as error:
             problem = Doubtful(f"no answer from Slack ({type(error).__name__})")
         if pace and isinstance(problem, Throttled):
             pace.hold(problem.retry_after)
@@ -215,10 +232,11 @@ class Workspace:
         return found
 
     async def _channel_named(self, name: str) -> str | None:
+        # Only the bot's own channels: a large workspace has too many to read them all.
         kinds = "public_channel"
         if "groups:read" in (await self.identity()).scopes:
             kinds += ",private_channel"
-        pages = self._pages("conversations.list", types=kinds, exclude_archived="true")
+        pages = self._pages("users.conversations", types=kinds, exclude_archived="true")
         async for page in pages:
             for channel in page["channels"]:
                 if channel.get("name") == name:
@@ -241,7 +259,7 @@ class Workspace:
             return await self.client.api_call(method, data=form)
         except SlackApiError as error:
             raise _by_remedy(error) from error
-        except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+        except _NO_ANSWER as error:
             raise Doubtful(f"no answer from Slack ({type(error).__name__})") from error
 
     async def member(self, user: str) -> Member:
@@ -262,8 +280,13 @@ class Workspace:
         )
 
     async def group_members(self, group: str) -> frozenset[str]:
-        """List the user ids of a user group; a disabled one has none."""
-        answer = await self._get("usergroups.users.list", usergroup=group)
+        """List the user ids of a user group; one that is disabled or gone has none."""
+        try:
+            answer = await self._get("usergroups.users.list", usergroup=group)
+        except Refused as error:
+            if error.code != "no_such_subteam":
+                raise
+            return frozenset()
         return frozenset(answer.get("users") or ())
 
     async def find_message(
@@ -291,16 +314,24 @@ class Workspace:
         return None
 
 
+def _seconds(retry_after: str | None) -> float:
+    try:
+        return max(float(retry_after or 1), 1.0)
+    except ValueError:
+        return 1.0
+
+
 def _by_remedy(error: SlackApiError) -> SlackError:
     response = error.response
-    status = getattr(response, "status_code", None)
+    # Where the body should be JSON and is not, slack_sdk hands over aiohttp's own response.
+    status = getattr(response, "status_code", None) or getattr(response, "status", None)
     if status == 429:
-        return Throttled(max(float(response.headers.get("Retry-After") or 1), 1.0))
+        return Throttled(_seconds(response.headers.get("Retry-After")))
     code = response.get("error") if isinstance(getattr(response, "data", None), dict) else None
     if code is None or code in _DOUBTFUL or (status is not None and status >= 500):
         return Doubtful(f"Slack is failing ({code or status})")
-    if code == "ratelimited":
-        return Throttled(1.0)
+    if code in _LATER:
+        return Throttled(_LATER_SECONDS)
     if code in _ADMINISTRATOR:
         needed = f" ({response.get('needed')})" if response.get("needed") else ""
         return Denied(code, _ADMINISTRATOR[code] + needed)

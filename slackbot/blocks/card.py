@@ -15,6 +15,7 @@ from slackbot.blocks.text import (
     moment,
     mrkdwn,
     name,
+    one_line,
     plain,
     plain_moment,
     shorten,
@@ -27,7 +28,7 @@ from slackbot.blocks.words import (
 )
 from slackbot.deadline import BusinessHours
 from slackbot.request import UNFINISHED, IssueKey, Person, Request, State
-from slackbot.triage import Decision
+from slackbot.triage import Decision, MarkContacted
 
 CLAIM, TAKE_OVER, RELEASE = "claim", "take_over", "release"
 CHOOSE_LABEL, MARK_CONTACTED = "choose_label", "mark_contacted"
@@ -46,7 +47,9 @@ OPTIONS_LIMIT = 100
 SELECT_BUDGET = 5000
 """How much of a message's 12,000 characters the select may take."""
 
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+IN_HOURS = 2 * DAY
+"""Up to here it is told in hours how late a contact is, then in days."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,11 @@ class CardView:
     def is_overdue(self) -> bool:
         """Whether the customer should have been contacted by now and was not."""
         return self.request.state in UNFINISHED and self.now >= self.request.due_at
+
+    @property
+    def is_contact_on_its_way(self) -> bool:
+        """Whether GitLab does not know yet that the customer was contacted."""
+        return any(isinstance(decision.action, MarkContacted) for decision in self.pending)
 
     @property
     def label(self) -> str | None:
@@ -100,7 +108,7 @@ def render_bare_card(view: CardView) -> SlackMessage:
     blocks = [
         {"type": "header", "text": plain(headline(view), 150)},
         {"type": "section", "text": text},
-        *_buttons(view),
+        *_bare_buttons(view),
     ]
     return SlackMessage(text=escape(notification(view)), blocks=tuple(blocks))
 
@@ -118,7 +126,7 @@ def headline(view: CardView) -> str:
             return f"{mark} Waiting: contact requested, {subject}"
         case State.CLAIMED:
             return f"{mark} Claimed by {_bare(request.holder)}: contact requested, {subject}"
-        case State.CONTACTED if view.pending:
+        case State.CONTACTED if view.is_contact_on_its_way:
             return f"⏳ Contact recorded, on its way to GitLab: {subject}"
         case State.CONTACTED:
             return f"{mark} Customer contacted: {subject}"
@@ -132,7 +140,7 @@ def headline(view: CardView) -> str:
 
 def _bare(person: Person | None) -> str:
     """Name a person in plain text, where Slack reads no markup."""
-    return shorten(" ".join(person.name.split()), 40) if person else "somebody"
+    return (shorten(one_line(person.name), 40) if person else "") or "somebody"
 
 
 def notification(view: CardView) -> str:
@@ -178,9 +186,16 @@ def _promise(view: CardView, contacted_at: datetime) -> str:
 def _time_left(view: CardView) -> str:
     due = view.request.due_at
     if view.now >= due:
-        return f"overdue by {duration(view.now - due)}"
+        return f"overdue by {_lateness(view.now - due)}"
     left = view.hours.between(view.now, due)
-    return f"{int(left / HOUR)} business h left" if left >= HOUR else "less than 1 h left"
+    return f"{left // HOUR} business h left" if left >= HOUR else "less than 1 h left"
+
+
+def _lateness(late: timedelta) -> str:
+    # In whole steps, so that it stays true until the card is painted again.
+    if late < HOUR:
+        return "less than 1 h"
+    return f"{late // HOUR} h" if late < IN_HOURS else f"{late // DAY} d"
 
 
 def next_change(view: CardView) -> datetime | None:
@@ -190,12 +205,14 @@ def next_change(view: CardView) -> datetime | None:
     now, due = view.now, view.request.due_at
     if now >= due:
         late = now - due
-        step = HOUR if late < 48 * HOUR else 24 * HOUR
+        step = HOUR if late < IN_HOURS else DAY
         return due + (late // step + 1) * step
     left = view.hours.between(now, due)
-    ahead = left % HOUR or HOUR
-    # A moment later than the full hour, so that the hour that reads differently has begun.
-    return min(view.hours.add(now, ahead) + timedelta(seconds=1), due)
+    if left < HOUR:
+        return due
+    # A full hour left reads the same until the next one has begun, be it after a weekend.
+    full = view.hours.add(now, left % HOUR)
+    return view.hours.next_opening(full) + timedelta(seconds=1)
 
 
 def _holder(view: CardView) -> str:
@@ -253,10 +270,15 @@ def _refused(view: CardView) -> list[Block]:
             f"{name(problem, PROBLEM_CHARACTERS)}"
         )
         blocks.append({"type": "section", "text": mrkdwn(said)})
-        elements = [
-            _button("Try again", TRY_AGAIN, f"{view.request.key}:{decision.id}"),
-            _button("Dismiss", DISMISS, f"{view.request.key}:{decision.id}"),
-        ]
+        value = f"{view.request.key}:{decision.id}"
+        dismiss = _button("Dismiss", DISMISS, value)
+        dismiss["confirm"] = {
+            "title": plain("Dismiss this choice?", 100),
+            "text": plain("It will not reach GitLab, and a text with it is forgotten.", 300),
+            "confirm": plain("Dismiss", 30),
+            "deny": plain("Keep it", 30),
+        }
+        elements = [_button("Try again", TRY_AGAIN, value), dismiss]
         blocks.append(
             {"type": "actions", "block_id": _refusal_id(decision.id), "elements": elements}
         )
@@ -286,6 +308,14 @@ def _buttons(view: CardView) -> list[Block]:
     return [
         {"type": "actions", "block_id": actions_id(request.key, view.label), "elements": elements}
     ]
+
+
+def _bare_buttons(view: CardView) -> list[Block]:
+    if view.request.state not in UNFINISHED:
+        return []
+    elements = _holding(view)
+    elements.append(_button("Mark contacted", MARK_CONTACTED, str(view.request.key)))
+    return [{"type": "actions", "elements": elements}]
 
 
 def actions_id(key: IssueKey, label: str | None) -> str:
@@ -330,20 +360,27 @@ def _label_select(view: CardView) -> list[Block]:
 
 def label_options(labels: Mapping[str, str], chosen: str | None) -> list[Block]:
     """List labels as options with their descriptions, within what a message has room for."""
-    names = sorted(label for label in labels if 0 < len(label) <= OPTION_LIMIT)
-    if len(names) > OPTIONS_LIMIT:
-        others = [label for label in names if label != chosen]
-        kept = OPTIONS_LIMIT - (chosen in names)
-        names = sorted(others[:kept] + ([chosen] if chosen in names else []))
-    options = [_option(label, labels[label]) for label in names]
-    if len(str(options)) > SELECT_BUDGET:
-        options = [_option(label, "") for label in names]
-    return options
+    # The chosen one first: whatever there is no room for, it is not that.
+    names = sorted(
+        (label for label in labels if 0 < len(label) <= OPTION_LIMIT),
+        key=lambda label: (label != chosen, label),
+    )
+    options = [_option(label, labels[label]) for label in names[:OPTIONS_LIMIT]]
+    if _size(options) > SELECT_BUDGET:
+        options = [_option(label, "") for label in names[:OPTIONS_LIMIT]]
+    while _size(options) > SELECT_BUDGET:
+        options.pop()
+    return sorted(options, key=lambda option: str(option["value"]))
+
+
+def _size(options: list[Block]) -> int:
+    texts = [(one["text"], one.get("description", {"text": ""})) for one in options]
+    return sum(len(text["text"]) * 2 + len(about["text"]) for text, about in texts)
 
 
 def _option(label: str, description: str) -> Block:
     option: Block = {"text": plain(label, OPTION_LIMIT), "value": label}
-    flat = " ".join(description.split())
+    flat = one_line(description)
     if flat:
         option["description"] = plain(flat, OPTION_LIMIT)
     return option

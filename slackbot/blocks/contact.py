@@ -1,7 +1,6 @@
 """The modal "Mark contacted": how the customer was contacted, and what was sent. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +25,6 @@ CHANNEL_OPTIONS = {
 _CLOSE_OPTION = {"text": plain("Close the feedback issue"), "value": "close"}
 
 
-@dataclass(frozen=True, kw_only=True)
 class MalformedForm(Exception):
     """The submission lacks an input that the modal has."""
 

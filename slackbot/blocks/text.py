@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 ELLIPSIS = "…"
 Block = dict[str, Any]
 
+_REFERENCE = re.compile(r"<(?:@|!subteam\^)[A-Z0-9]+>")
 _SPACE = re.compile(r"\s+")
+_LAST_WORD = re.compile(r"\S+\Z")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b\u202a-\u202e\u2066-\u2069]")
 
 
@@ -22,10 +24,18 @@ def escape(text: str) -> str:
 
 def name(text: str, limit: int = 80) -> str:
     """Make a name, or another line of somebody's, inert in mrkdwn: no ping, no markup, one line."""
-    flat = _SPACE.sub(" ", _INVISIBLE.sub("", text)).strip()
+    flat = one_line(text)
     for mark, look_alike in (("@", "\uff20"), ("*", "\u2217"), ("`", "\u02cb"), ("~", "\u223c")):
         flat = flat.replace(mark, look_alike)
-    return escape(shorten(flat, limit)) or "somebody"
+    room = limit
+    while len(escaped := escape(shorten(flat, room))) > limit:  # Slack counts what is sent
+        room -= 1
+    return escaped or "somebody"
+
+
+def one_line(text: str) -> str:
+    """Put a text on one line, without characters that cannot be seen or turn others around."""
+    return " ".join(_INVISIBLE.sub("", _SPACE.sub(" ", text)).split())
 
 
 def shorten(text: str, limit: int) -> str:
@@ -33,15 +43,15 @@ def shorten(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     cut = text[: limit - len(ELLIPSIS)]
-    at_word = cut.rsplit(maxsplit=1)[0] if not text[len(cut)].isspace() else cut
+    at_word = cut if text[len(cut)].isspace() else _LAST_WORD.sub("", cut)
     # A word longer than half of the room is cut rather than dropped.
     kept = at_word if len(at_word) > limit // 2 else cut
-    return kept.rstrip(" ,;:.-") + ELLIPSIS
+    return kept.rstrip(" \n,;:.-") + ELLIPSIS
 
 
 def first_lines(text: str, lines: int, limit: int) -> str:
     """Keep the first lines of a text, at most ``limit`` characters."""
-    kept = [line.strip() for line in _INVISIBLE.sub("", text).splitlines() if line.strip()]
+    kept = [line for each in text.splitlines() if (line := one_line(each))]
     shown = "\n".join(kept[:lines])
     if len(kept) > lines:
         shown += " " + ELLIPSIS
@@ -68,6 +78,14 @@ def duration(length: timedelta) -> str:
         return f"{minutes // 60} h"
     days, hours = divmod(minutes // 60, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def without_markup(text: str) -> str:
+    """Turn our own mrkdwn into plain words, for where Slack reads no markup."""
+    text = _REFERENCE.sub("a manager", text)
+    for mark in "*`":
+        text = text.replace(mark, "")
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def mrkdwn(text: str) -> Block:

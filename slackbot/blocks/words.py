@@ -9,6 +9,7 @@ from slackbot.refusals import (
     AlreadyClaimed,
     AlreadyClosed,
     AlreadyContacted,
+    AlreadySettled,
     AlreadyYours,
     BeforeTheRequest,
     CannotTell,
@@ -129,9 +130,13 @@ _STEPS: dict[StepKind, Callable[[Step], str]] = {
     StepKind.REFUSED: lambda step: (
         f"⚠️ {mention(step.who)}: this did not reach GitLab: {name(step.detail or '', 400)}"
     ),
+    StepKind.NOT_A_MEMBER: lambda step: (
+        f"GitLab did not assign {someone(step.who)}: they are no member of the project. The note "
+        "there names them"
+    ),
     StepKind.UNLINKED: lambda step: (
-        f"{someone(step.who)} is not known in GitLab, so the note there names them and nobody is "
-        f"assigned. To be linked: ask the bot's administrator for a line in the people file, "
+        f"{someone(step.who)} is not known in GitLab, so the note there names them in place of an "
+        f"assignment. To be linked: ask the bot's administrator for a line in the people file, "
         f'`{step.who.slack_user if step.who else ""} = "gitlab-username"`'
     ),
 }
@@ -163,6 +168,7 @@ def _not_a_manager(refusal: NotAManager) -> str:
 
 _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
     Unknown: lambda _: "This request is not on record any more. `/ssat` shows what is open.",
+    AlreadySettled: lambda _: "This has been tried again or dismissed already.",
     AlreadyYours: lambda _: "You have this request already.",
     AlreadyClaimed: lambda refusal: (
         f"{someone(refusal.holder)} has this request. If you agree with them, use *Take over* on "

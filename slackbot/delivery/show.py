@@ -18,7 +18,7 @@ from slackbot.blocks.card import (
 )
 from slackbot.blocks.thread import STEP_EVENT, render_step, step_metadata
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Postponed
+from slackbot.delivery.worker import PLATFORM_TIMEOUT, Postponed
 from slackbot.health import SLACK, Health
 from slackbot.people import People
 from slackbot.request import UNFINISHED, IssueKey, Person
@@ -28,7 +28,15 @@ from slackbot.store.database import Database
 from slackbot.store.picture import Picture
 from slackbot.triage import Step
 from slackbot.views import Viewer
-from slackbot.workspace import Denied, Doubtful, Refused, SlackError, Throttled, Workspace
+from slackbot.workspace import (
+    Denied,
+    Doubtful,
+    Refused,
+    SlackError,
+    Throttled,
+    Unsettled,
+    Workspace,
+)
 
 log = structlog.get_logger()
 
@@ -38,7 +46,6 @@ CLOCK_MARGIN = timedelta(minutes=10)
 GONE_FROM_SLACK = frozenset({"message_not_found"})
 TERMINAL = frozenset({"cant_update_message", "edit_window_closed"})
 """Slack will not repaint this card any more, and a second one would be one too many."""
-THREAD_IS_GONE = frozenset({"thread_not_found", "message_not_found", "cannot_reply_to_message"})
 
 
 class Exhibitor:
@@ -72,6 +79,8 @@ class Exhibitor:
             return await self._run(key)
         except Throttled as error:
             raise Postponed(str(error), timedelta(seconds=error.retry_after)) from error
+        except Unsettled as error:
+            raise Postponed(str(error), PLATFORM_TIMEOUT, is_unsettled=True) from error
         except SlackError as error:
             if isinstance(error, Denied):
                 self._health.report(SLACK, str(error))
@@ -88,7 +97,7 @@ class Exhibitor:
             return None
         card = await self._stand(card, view)
         await self._tell(card)
-        return next_change(view)
+        return card.repaint_at
 
     def _deserves_card(self, card: Card, picture: Picture) -> bool:
         # A request that ended before anybody could see it needs no card, unless it may have one.
@@ -100,6 +109,8 @@ class Exhibitor:
             card = await self._adopt_if_posted(card)
         if card.ts is None:
             return await self._post(card, view)
+        if not card.is_stale(view.now):
+            return card
         return await self._repaint(card, view)
 
     async def _adopt_if_posted(self, card: Card) -> Card:
@@ -111,7 +122,7 @@ class Exhibitor:
         )
         if found is None:
             return card
-        return await self._note_card(card, channel, found, painted=0)
+        return await self._note_card(card, channel, found)
 
     async def _post(self, card: Card, view: CardView) -> Card:
         channel = await self._workspace.channel_id(self._channel)
@@ -141,7 +152,7 @@ class Exhibitor:
         metrics.POSTS.labels("card").inc()
         self._health.report(SLACK, None)
         log.info("card_posted", issue=str(card.key), channel=channel, ts=ts)
-        return await self._note_card(card, channel, ts, painted=card.version)
+        return await self._note_card(card, channel, ts, view)
 
     async def _repaint(self, card: Card, view: CardView) -> Card:
         async def update(message: SlackMessage) -> str:
@@ -165,7 +176,7 @@ class Exhibitor:
             log.warning("card_not_repaintable", issue=str(card.key), problem=error.code)
         metrics.POSTS.labels("repaint").inc()
         self._health.report(SLACK, None)
-        return await self._note_card(card, card.channel or "", card.ts or "", painted=card.version)
+        return await self._note_card(card, card.channel or "", card.ts or "", view)
 
     async def _replace(self, card: Card, view: CardView) -> Card:
         log.warning("card_deleted_in_slack", issue=str(card.key))
@@ -185,10 +196,22 @@ class Exhibitor:
             log.error("card_too_much_for_slack", issue=str(view.request.key), problem=error.code)
             return await send(render_bare_card(view))
 
-    async def _note_card(self, card: Card, channel: str, ts: str, *, painted: int) -> Card:
+    async def _note_card(
+        self, card: Card, channel: str, ts: str, shown: CardView | None = None
+    ) -> Card:
+        """Note where a card stands, and what it shows if that is known."""
+        painted = card.version if shown else 0
+        repaint_at = next_change(shown) if shown else None
         async with self._database.transaction() as tx:
-            await cards.adopt(tx, card.key, channel, ts, painted)
-        return replace(card, channel=channel, ts=ts, painted=painted, posting_since=None)
+            await cards.adopt(tx, card.key, channel, ts, painted, repaint_at)
+        return replace(
+            card,
+            channel=channel,
+            ts=ts,
+            painted=painted,
+            repaint_at=repaint_at,
+            posting_since=None,
+        )
 
     async def _tell(self, card: Card) -> None:
         async with self._database.transaction() as tx:

@@ -9,19 +9,26 @@ import structlog
 
 from slackbot import metrics
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Bells, Postponed
+from slackbot.delivery.worker import PLATFORM_TIMEOUT, Bells, Postponed
 from slackbot.health import GITLAB, Health
-from slackbot.refusals import AlreadyContacted, AlreadyYours, Refusal, SameLabel, UnknownLabel
+from slackbot.refusals import AlreadyYours, Refusal, SameLabel, UnknownLabel
 from slackbot.request import IssueKey, Person, Request, in_scope
 from slackbot.store import cards, errands, facts, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import Lane
 from slackbot.store.record import Recorded, Status
 from slackbot.tracker.client import IssueChange, Tracker
-from slackbot.tracker.errors import Missing, Rejected, Throttled, TrackerError, Unauthorized
+from slackbot.tracker.errors import (
+    Missing,
+    Rejected,
+    Throttled,
+    TrackerError,
+    Unauthorized,
+    Unsettled,
+)
 from slackbot.tracker.notes import decisions_marked, note_of
 from slackbot.tracker.observe import Observation, Rules, gone, observe
-from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, LabelEvent
+from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
 from slackbot.triage import (
     ChooseLabel,
     Claim,
@@ -40,6 +47,16 @@ log = structlog.get_logger()
 
 ASSIGNMENT_NOTES = ("assigned to", "unassigned")
 """How GitLab's system notes about assignments begin."""
+
+
+def _postponed(error: TrackerError) -> Postponed:
+    match error:
+        case Throttled(retry_after=seconds):
+            return Postponed(str(error), timedelta(seconds=seconds))
+        case Unsettled():
+            return Postponed(str(error), PLATFORM_TIMEOUT, is_unsettled=True)
+        case _:
+            return Postponed(str(error))
 
 
 class Synchroniser:
@@ -74,8 +91,7 @@ class Synchroniser:
             if isinstance(error, Unauthorized):
                 self._health.report(GITLAB, str(error))
             await self._note_problem(key, str(error))
-            after = timedelta(seconds=error.retry_after) if isinstance(error, Throttled) else None
-            raise Postponed(str(error), after) from error
+            raise _postponed(error) from error
 
     async def _note_problem(self, key: IssueKey, problem: str) -> None:
         async with self._database.transaction() as tx:
@@ -102,17 +118,17 @@ class Synchroniser:
     async def _read(self, key: IssueKey, known: Request | None) -> Observation:
         issue = await self._tracker.read_issue(key)
         events: Sequence[LabelEvent] = await self._tracker.label_events(key)
-        assigned_by = None
-        if known is not None and known.assignees != issue.usernames:
-            assigned_by = await self._assigner(key)
+        assignment = None
+        if issue.usernames != (known.assignees if known else ()):
+            assignment = await self._latest_assignment(key)
         return Observation(
-            issue=issue, label_events=events, assigned_by=assigned_by, at=self._clock()
+            issue=issue, label_events=events, assignment=assignment, at=self._clock()
         )
 
-    async def _assigner(self, key: IssueKey) -> Person | None:
+    async def _latest_assignment(self, key: IssueKey) -> Note | None:
         for note in await self._tracker.notes(key):
             if note.is_system and note.body.startswith(ASSIGNMENT_NOTES):
-                return note.by
+                return note
         return None
 
     async def _noted_before(self, key: IssueKey, pending: Iterable[Recorded]) -> frozenset[UUID]:
@@ -183,11 +199,14 @@ class Synchroniser:
         labels = await self._labels_for(decision)
         if isinstance(labels, Refusal):
             return labels
+        # A contact happened, whatever was done in GitLab meanwhile: its text belongs in the issue.
+        if isinstance(decision.action, MarkContacted):
+            return None
         async with self._database.transaction() as tx:
             request = await record.load_request(tx, decision.key)
         if request is None:
             return None
-        refusal = decide(
+        return decide(
             request,
             decision.action,
             decision.by,
@@ -195,9 +214,6 @@ class Synchroniser:
             labels=labels,
             scope=self._rules.scope,
         )
-        # A contact happened, whoever else said so meanwhile: its text belongs in the issue.
-        is_contact = isinstance(decision.action, MarkContacted)
-        return None if is_contact and isinstance(refusal, AlreadyContacted) else refusal
 
     async def _labels_for(self, decision: Decision) -> frozenset[str] | Refusal:
         """Read the project's labels if the decision names one: GitLab would create unknown ones."""
@@ -243,7 +259,7 @@ class Synchroniser:
         issue = seen.issue
         if change.body():
             issue = await self._tracker.change_issue(decision.key, change)
-        after = replace(seen, issue=issue, assigned_by=None, at=self._clock())
+        after = replace(seen, issue=issue, assignment=None, at=self._clock())
         await self._complete(replace(decision, by=person), change, after)
         return after
 
@@ -257,8 +273,12 @@ class Synchroniser:
         self, decision: Decision, issue: IssueSnapshot, account: GitLabUser | None
     ) -> IssueChange:
         match decision.action:
-            case Claim() | TakeOver():
+            case Claim():
                 return IssueChange(assignee_ids=(account.id,) if account else None)
+            case TakeOver(holder=holder):
+                # The colleague is taken off even where nobody can be put in their place.
+                left = tuple(user.id for user in issue.assignees if user.username != holder.gitlab)
+                return IssueChange(assignee_ids=(account.id,) if account else left)
             case Release():
                 others = tuple(user.id for user in issue.assignees if user != account)
                 is_assigned = len(others) < len(issue.assignees)
@@ -304,7 +324,8 @@ class Synchroniser:
                 labels = (after.labels | change.add_labels) - change.remove_labels
                 after = replace(after, labels=labels)
             request, steps = observe(after, seen, self._rules)
-            told = (step_of(decision, before), *self._unlinked(decision), *steps)
+            unassigned = self._not_assigned(decision, change, seen.issue)
+            told = (step_of(decision, before), *unassigned, *steps)
             await self._save(tx, before, request, told)
             await record.finish_decision(tx, decision, Status.DELIVERED, self._clock())
             await self._show(tx, decision.key, urgent=True)
@@ -312,7 +333,14 @@ class Synchroniser:
         log.info("decision_delivered", issue=str(decision.key), kind=decision.action.kind)
         self._bells.ring(Lane.SHOW)
 
-    def _unlinked(self, decision: Decision) -> tuple[Step, ...]:
-        if decision.by.gitlab or not isinstance(decision.action, Claim | TakeOver):
+    def _not_assigned(
+        self, decision: Decision, change: IssueChange, issue: IssueSnapshot
+    ) -> tuple[Step, ...]:
+        """Tell when GitLab has not assigned who has claimed: it has no such account or member."""
+        if not isinstance(decision.action, Claim | TakeOver):
             return ()
-        return (Step(kind=StepKind.UNLINKED, who=decision.by, at=decision.at),)
+        if decision.by.gitlab is None:
+            return (Step(kind=StepKind.UNLINKED, who=decision.by, at=decision.at),)
+        if change.assignee_ids and decision.by.gitlab not in issue.usernames:
+            return (Step(kind=StepKind.NOT_A_MEMBER, who=decision.by, at=decision.at),)
+        return ()

@@ -20,20 +20,26 @@ log = structlog.get_logger()
 FIRST_RETRY = timedelta(seconds=1)
 LAST_RETRY = timedelta(minutes=5)
 LEASE = timedelta(seconds=20)
+PLATFORM_TIMEOUT = timedelta(seconds=60)
+"""After this long a platform has done what it was asked, or never will; their own limit."""
 IDLE_SECONDS = 1.0
 """How often a lane looks for errands that have become ready, or were left by another process."""
+SHORTEST_IDLE_SECONDS = 0.02
 SHUTDOWN_SECONDS = 10.0
 
 
 class Postponed(Exception):
     """An errand could not be finished for now; the message says why, for log and card.
 
-    ``after`` is how long to wait at least; without it, the back-off decides.
+    ``after`` is how long the platform asks to wait; without it, the back-off decides. While it
+    ``is_unsettled`` what the platform makes of the last try, nothing may shorten that.
     """
 
-    def __init__(self, problem: str, after: timedelta | None = None) -> None:
+    def __init__(
+        self, problem: str, after: timedelta | None = None, *, is_unsettled: bool = False
+    ) -> None:
         super().__init__(problem)
-        self.problem, self.after = problem, after
+        self.problem, self.after, self.is_unsettled = problem, after, is_unsettled
 
 
 @dataclass
@@ -75,6 +81,8 @@ class Worker:
         run: Does one errand; raises ``Postponed`` to have it tried again. Returns when the errand
             is to be run again by itself, or ``None``.
         owner: Names this process in leases.
+        lease: How long an errand stays with a process that no longer says that it runs.
+        shutdown_seconds: How long what is under way may take to finish after ``stop``.
     """
 
     def __init__(
@@ -87,29 +95,38 @@ class Worker:
         clock: Clock,
         owner: str,
         concurrency: int,
+        lease: timedelta = LEASE,
+        shutdown_seconds: float = SHUTDOWN_SECONDS,
     ) -> None:
         self.lane, self._run = lane, run
         self._database, self._bells, self._clock = database, bells, clock
         self._owner, self._free = owner, asyncio.Semaphore(concurrency)
+        self._lease_time, self._shutdown_seconds = lease, shutdown_seconds
         self._under_way: dict[asyncio.Task[None], IssueKey] = {}
+        self._unsettled: dict[IssueKey, datetime] = {}
         self._stopping = False
 
     async def work(self) -> None:
-        """Work until cancelled or told to stop."""
-        async with asyncio.TaskGroup() as group:
-            keeper = group.create_task(self._keep_leases())
+        """Work until told to stop; then finish what is under way, or hand it back."""
+        keeper = asyncio.create_task(self._keep_leases())
+        try:
             while not self._stopping:
                 if not await self._start_next():
-                    await self._bells.wait(self.lane, IDLE_SECONDS)
+                    await self._bells.wait(self.lane, await self._idle_seconds())
+        finally:
+            await self._drain()
             keeper.cancel()
 
-    async def stop(self) -> None:
-        """Take nothing new; finish what is under way or hand it back."""
+    def stop(self) -> None:
+        """Take nothing new from now on, so that ``work`` ends."""
         self._stopping = True
         self._bells.ring(self.lane)
+        self._free.release()  # a full lane waits for this, and nothing more is taken
+
+    async def _drain(self) -> None:
         if not self._under_way:
             return
-        _, late = await asyncio.wait(list(self._under_way), timeout=SHUTDOWN_SECONDS)
+        _, late = await asyncio.wait(list(self._under_way), timeout=self._shutdown_seconds)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -138,7 +155,9 @@ class Worker:
             return None
         try:
             async with self._database.transaction() as tx:
-                errand = await errands.lease(tx, self.lane, self._owner, self._clock(), LEASE)
+                errand = await errands.lease(
+                    tx, self.lane, self._owner, self._clock(), self._lease_time
+                )
         except Exception:
             # The database is away; whatever is asked for is still there when it is back.
             log.exception("lease_failed", lane=self.lane)
@@ -147,24 +166,49 @@ class Worker:
         is_running = errand is not None and errand.key in self._under_way.values()
         return None if is_running else errand
 
+    async def _idle_seconds(self) -> float:
+        """Return how long to sleep unless woken: until the next errand, and never for long."""
+        try:
+            async with self._database.transaction() as tx:
+                ready_at = await errands.next_ready(tx, self.lane)
+        except Exception:
+            log.exception("no_view_of_errands", lane=self.lane)
+            return IDLE_SECONDS
+        if ready_at is None:
+            return IDLE_SECONDS
+        ahead = (ready_at - self._clock()).total_seconds()
+        return min(max(ahead, SHORTEST_IDLE_SECONDS), IDLE_SECONDS)
+
     async def _keep_leases(self) -> None:
         while True:
-            await asyncio.sleep(LEASE.total_seconds() / 4)
-            if not self._under_way:
+            await asyncio.sleep(self._lease_time.total_seconds() / 4)
+            keys = set(self._under_way.values())
+            if not keys:
                 continue
             try:
                 async with self._database.transaction() as tx:
-                    await errands.renew(tx, self.lane, self._owner, self._clock(), LEASE)
+                    until = self._clock() + self._lease_time
+                    await errands.renew(tx, self.lane, keys, self._owner, until)
             except Exception:
                 log.exception("renewal_failed", lane=self.lane)
 
     async def _do(self, errand: Errand) -> None:
         try:
+            await self._run_once(errand)
+        except Exception:
+            # The database is away. The lease is not renewed any more, so the errand is taken again.
+            log.exception("errand_left_to_its_lease", lane=errand.lane, issue=str(errand.key))
+
+    async def _run_once(self, errand: Errand) -> None:
+        try:
+            self._check_settled(errand.key)
             again_at = await self._run(errand.key)
         except asyncio.CancelledError:
             await asyncio.shield(self._hand_back(errand))
             raise
         except Postponed as postponed:
+            if postponed.is_unsettled and postponed.after:
+                self._unsettled[errand.key] = self._clock() + postponed.after
             await self._put_off(errand, postponed.problem, postponed.after)
         except Exception as error:
             # A fault of ours must not end the lane, nor lose the errand.
@@ -173,15 +217,27 @@ class Worker:
         else:
             await self._finish(errand, again_at)
 
+    def _check_settled(self, key: IssueKey) -> None:
+        """Raise ``Postponed`` while a platform may still be at what it did not answer."""
+        until = self._unsettled.get(key)
+        if until is None:
+            return
+        left = until - self._clock()
+        if left > timedelta(0):
+            raise Postponed("waiting for the last try to settle", left)
+        del self._unsettled[key]
+
     async def _finish(self, errand: Errand, again_at: datetime | None) -> None:
         metrics.ERRANDS.labels(errand.lane, "done").inc()
         async with self._database.transaction() as tx:
-            await errands.finish(tx, errand)
+            has_ended = await errands.finish(tx, errand)
             if again_at is not None:
                 await errands.ask(tx, errand.lane, [errand.key], again_at)
+        if not has_ended:  # whoever asked meanwhile has rung already, while this was under way
+            self._bells.ring(self.lane)
 
     async def _put_off(self, errand: Errand, problem: str, after: timedelta | None) -> None:
-        wait = max(after or timedelta(0), backoff(errand.attempts))
+        wait = after or backoff(errand.attempts)
         metrics.ERRANDS.labels(errand.lane, "put_off").inc()
         log.warning(
             "errand_put_off",
@@ -192,7 +248,9 @@ class Worker:
             problem=problem,
         )
         async with self._database.transaction() as tx:
-            await errands.put_off(tx, errand, self._clock() + wait, problem)
+            failure = None if after else problem
+            await errands.put_off(tx, errand, self._clock() + wait, failure)
+        self._bells.ring(self.lane)  # it may be wanted at once, or sooner than the lane would look
 
     async def _hand_back(self, errand: Errand) -> None:
         async with self._database.transaction() as tx:

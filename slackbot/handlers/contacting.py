@@ -1,5 +1,6 @@
 """Mark a customer as contacted: the modal, and its submission."""
 
+import asyncio
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
@@ -16,6 +17,7 @@ from slackbot.blocks.contact import (
     contact_modal,
     read_contact,
 )
+from slackbot.blocks.text import without_markup
 from slackbot.blocks.words import refusal_words
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import (
@@ -23,6 +25,7 @@ from slackbot.handlers.listening import (
     Click,
     answer,
     interaction_of,
+    issue_of,
     log_failure,
     privately,
     team_of,
@@ -30,6 +33,9 @@ from slackbot.handlers.listening import (
 from slackbot.refusals import AlreadyContacted, InvalidField, Refusal, Unknown, UnknownLabel
 from slackbot.request import IssueKey, State
 from slackbot.workspace import Workspace
+
+PATIENCE_SECONDS = 1.2
+"""How long Slack may take to open a modal before the person is told; the ack waits for it."""
 
 
 def register(app: AsyncApp, desk: Desk, workspace: Workspace) -> None:
@@ -41,8 +47,9 @@ def register(app: AsyncApp, desk: Desk, workspace: Workspace) -> None:
             click = Click.of(body)
             await desk.admit(click.team, click.user)
             view = await _modal(desk, click.key)
-            # All of this comes from the record, so the trigger's three seconds are plenty.
-            await workspace.call("views.open", trigger_id=body["trigger_id"], view=view)
+            # All of this comes from the record; what is left of the three seconds is Slack's.
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await workspace.call("views.open", trigger_id=body["trigger_id"], view=view)
 
         await answer(work, privately(respond), ack=ack, what=MARK_CONTACTED)
 
@@ -53,7 +60,7 @@ def register(app: AsyncApp, desk: Desk, workspace: Workspace) -> None:
         except Refusal as refusal:
             await ack(response_action="errors", errors=_errors(refusal, body))
         except Exception:
-            words = log_failure(CALLBACK)
+            words = without_markup(log_failure(CALLBACK))
             await ack(response_action="errors", errors={CHANNEL: words})
         else:
             await ack()
@@ -74,10 +81,10 @@ async def _modal(desk: Desk, key: IssueKey) -> dict[str, Any]:
 
 async def _record(desk: Desk, body: Body) -> None:
     view = body["view"]
+    key = issue_of(view["private_metadata"])
     try:
-        key = IssueKey.parse(view["private_metadata"])
         contact = read_contact(view["state"]["values"], desk.now())
-    except (ValueError, MalformedForm) as error:
+    except MalformedForm as error:
         raise Unknown from error
     who = await desk.admit(team_of(body), str(body["user"]["id"]))
     await desk.choose(key, who, interaction_of(body), lambda _: contact)
@@ -85,7 +92,7 @@ async def _record(desk: Desk, body: Body) -> None:
 
 def _errors(refusal: Refusal, body: Body) -> dict[str, str]:
     """Put the words at the input that they are about; Slack shows none elsewhere."""
-    words = refusal_words(refusal)
+    words = without_markup(refusal_words(refusal))
     blocks = {block.get("block_id") for block in body["view"].get("blocks", ())}
     match refusal:
         case InvalidField(field=field):

@@ -8,14 +8,14 @@ from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.people import People
-from slackbot.refusals import Unknown
+from slackbot.refusals import AlreadySettled, Unknown
 from slackbot.request import IssueKey, Person, Request
 from slackbot.store import cards, errands, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import Lane
 from slackbot.store.picture import Picture
 from slackbot.store.record import Status
-from slackbot.triage import Action, Decision, decide
+from slackbot.triage import Action, Decision, MarkContacted, decide
 from slackbot.views import Viewer
 
 
@@ -39,6 +39,14 @@ class Desk:
             NotAllowed: They may not, or Slack does not tell.
         """
         return await self._people.admit(team, user)
+
+    async def recognise(self, team: str, user: str) -> Person:
+        """Return the person if they may look.
+
+        Raises:
+            NotAllowed: They may not, or Slack does not tell.
+        """
+        return await self._people.recognise(team, user)
 
     async def picture(self, key: IssueKey) -> Picture:
         """Return a request as decided so far.
@@ -105,19 +113,37 @@ class Desk:
         await errands.ask(tx, Lane.SHOW, [key], now, urgent=True)
 
     async def retry(self, key: IssueKey, decision: UUID) -> None:
-        """Put a decision that GitLab refused back on its way."""
+        """Put a decision that GitLab refused back on its way.
+
+        Raises:
+            Refusal: There is none, or somebody was faster.
+        """
         async with self.database.transaction() as tx:
-            if not await record.revive_decision(tx, key, decision):
-                raise Unknown
+            refused = await self._refused(tx, key, decision)
+            if not isinstance(refused.action, MarkContacted):  # a contact has happened anyway
+                picture = await self._picture(tx, key)
+                await self._judge(tx, picture.request, refused.action, refused.by)
+            await record.revive_decision(tx, key, decision)
             await self._set_going(tx, key)
         self._bells.ring(Lane.SYNC, Lane.SHOW)
 
     async def dismiss(self, key: IssueKey, decision: UUID) -> None:
-        """Give a decision up that GitLab refused, and forget its text."""
+        """Give a decision up that GitLab refused, and forget its text.
+
+        Raises:
+            Refusal: There is none, or somebody was faster.
+        """
         async with self.database.transaction() as tx:
-            recorded = await record.find_decision(tx, key, decision)
-            if recorded is None or recorded.status is not Status.REFUSED:
-                raise Unknown
-            await record.finish_decision(tx, recorded.decision, Status.DROPPED, self._clock())
+            refused = await self._refused(tx, key, decision)
+            await record.finish_decision(tx, refused, Status.DROPPED, self._clock())
             await self._set_going(tx, key)
         self._bells.ring(Lane.SYNC, Lane.SHOW)
+
+    async def _refused(self, tx: Transaction, key: IssueKey, decision: UUID) -> Decision:
+        await self._picture(tx, key, lock=True)
+        recorded = await record.find_decision(tx, key, decision)
+        if recorded is None:
+            raise Unknown
+        if recorded.status is not Status.REFUSED:
+            raise AlreadySettled
+        return recorded.decision

@@ -45,14 +45,10 @@ class Click:
         # A select's option has no room for the key; the block it stands in is named by it.
         key_text, _, detail = str(action.get("value") or action.get("block_id")).partition(":")
         option = action.get("selected_option")
-        try:
-            key = IssueKey.parse(key_text)
-        except ValueError as error:
-            raise Unknown from error
         return cls(
             team=team_of(body),
             user=str(body["user"]["id"]),
-            key=key,
+            key=issue_of(key_text),
             interaction=interaction_of(body),
             detail=str(option["value"]) if option else detail,
         )
@@ -68,6 +64,21 @@ class Click:
             return UUID(self.detail)
         except ValueError as error:
             raise Unknown from error
+
+
+def issue_of(text: str) -> IssueKey:
+    """Read which issue an interaction is about; what this listener logs from now on names it.
+
+    Raises:
+        Unknown: The text names none.
+    """
+    try:
+        key = IssueKey.parse(text)
+    except ValueError as error:
+        raise Unknown from error
+    # Bolt runs every listener in a task of its own, so this reaches no other's lines.
+    structlog.contextvars.bind_contextvars(issue=str(key))
+    return key
 
 
 def team_of(body: Body) -> str:

@@ -22,7 +22,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
     @app.command(COMMAND)
     async def listen(ack: AsyncAck, body: Body) -> None:
         try:
-            await desk.admit(str(body["team_id"]), str(body["user_id"]))
+            await desk.recognise(str(body["team_id"]), str(body["user_id"]))
             answer = await _queue(desk)
         except Refusal as refusal:
             await _say(ack, refusal_words(refusal))

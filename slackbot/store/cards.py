@@ -29,11 +29,13 @@ class Card:
     """Set while a post may have reached Slack without our knowing."""
     version: int
     painted: int
+    repaint_at: datetime | None = None
+    """When the time left on the card reads differently."""
 
-    @property
-    def is_stale(self) -> bool:
-        """Whether the record has changed since the card was last painted."""
-        return self.painted < self.version
+    def is_stale(self, now: datetime) -> bool:
+        """Whether the record, or the time left, has changed since the card was last painted."""
+        is_late = self.repaint_at is not None and now >= self.repaint_at
+        return self.painted < self.version or is_late
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,7 @@ async def load_card(tx: Transaction, key: IssueKey) -> Card | None:
         posting_since=row.posting_since,
         version=row.version,
         painted=row.painted,
+        repaint_at=row.repaint_at,
     )
 
 
@@ -79,12 +82,19 @@ async def begin_posting(tx: Transaction, key: IssueKey, now: datetime) -> None:
     )
 
 
-async def adopt(tx: Transaction, key: IssueKey, channel: str, ts: str, painted: int) -> None:
-    """Note where the card stands and which version of the record it shows."""
+async def adopt(
+    tx: Transaction,
+    key: IssueKey,
+    channel: str,
+    ts: str,
+    painted: int,
+    repaint_at: datetime | None = None,
+) -> None:
+    """Note where the card stands, which version of the record it shows, and until when."""
     await tx.execute(
         update(cards)
         .where(*_is(key))
-        .values(channel=channel, ts=ts, painted=painted, posting_since=None)
+        .values(channel=channel, ts=ts, painted=painted, repaint_at=repaint_at, posting_since=None)
     )
 
 

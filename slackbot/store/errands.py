@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, tuple_, update
 
 from slackbot.request import IssueKey
 from slackbot.store.database import Transaction, upsert
@@ -23,6 +23,15 @@ class Lane(StrEnum):
     """With GitLab: read the issue, note what changed, deliver decisions."""
     SHOW = "show"
     """In Slack: the card, then the thread."""
+    POLL = "poll"
+    """With GitLab's list of issues; its only errand is about ``EVERY_ISSUE``."""
+
+
+CHANNEL = "ssat_bot_errands"
+"""Where PostgreSQL tells the other processes."""
+
+EVERY_ISSUE = IssueKey(0, 0)
+"""Stands in the place of an issue where an errand is about the project as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +53,14 @@ async def ask(
     *,
     urgent: bool = False,
 ) -> None:
-    """Ask for errands; ``urgent`` ones, which a person waits for, go ahead of bulk."""
-    for key in keys:
+    """Ask for errands; ``urgent`` ones, which a person waits for, go ahead of bulk.
+
+    Other processes on the same PostgreSQL hear of it at the commit.
+    """
+    asked = sorted(keys)  # in one order everywhere, so that no two wait for each other
+    if asked and tx.dialect.name == "postgresql":
+        await tx.execute(select(func.pg_notify(CHANNEL, lane)))
+    for key in asked:
         insert = upsert(tx, errands).values(
             lane=lane,
             project=key.project,
@@ -108,8 +123,8 @@ async def lease(
     return errand
 
 
-async def finish(tx: Transaction, errand: Errand) -> None:
-    """End an errand, or let it run again if it was asked for meanwhile."""
+async def finish(tx: Transaction, errand: Errand) -> bool:
+    """End an errand, or let it run again if it was asked for meanwhile; tell whether it ended."""
     done = await tx.execute(
         delete(errands).where(
             *_is(errand), errands.c.wanted == errand.wanted, errands.c.leased_by == errand.owner
@@ -117,12 +132,30 @@ async def finish(tx: Transaction, errand: Errand) -> None:
     )
     if done.rowcount == 0:
         await _hand_back(tx, errand, attempts=0, problem=None)
+    return done.rowcount > 0
 
 
-async def put_off(tx: Transaction, errand: Errand, ready_at: datetime, problem: str) -> None:
-    """Try an errand again later, unless somebody asks for it sooner."""
+async def put_off(tx: Transaction, errand: Errand, ready_at: datetime, problem: str | None) -> None:
+    """Try an errand again later, unless somebody asks for it sooner.
+
+    ``problem`` says what failed, ``None`` where a platform has asked to wait until ``ready_at``.
+    """
     still_wanted = case((errands.c.wanted == errand.wanted, ready_at), else_=errands.c.ready_at)
     await _hand_back(tx, errand, attempts=errand.attempts, problem=problem, ready_at=still_wanted)
+
+
+async def hurry(tx: Transaction, lane: Lane, now: datetime) -> None:
+    """Make what failed ready at once; what a platform has asked to wait for goes on waiting."""
+    await tx.execute(
+        update(errands)
+        .where(
+            errands.c.lane == lane,
+            errands.c.leased_by.is_(None),
+            errands.c.problem.is_not(None),
+            errands.c.ready_at > now,
+        )
+        .values(ready_at=now, problem=None)
+    )
 
 
 async def hand_back(tx: Transaction, errand: Errand) -> None:
@@ -158,13 +191,14 @@ async def next_ready(tx: Transaction, lane: Lane) -> datetime | None:
 
 
 async def renew(
-    tx: Transaction, lane: Lane, owner: str, now: datetime, duration: timedelta
+    tx: Transaction, lane: Lane, keys: Iterable[IssueKey], owner: str, leased_until: datetime
 ) -> None:
-    """Keep the leases of a lane's running errands from running out."""
+    """Keep the leases of running errands; those of others are left to run out."""
+    running = tuple_(errands.c.project, errands.c.iid).in_([(k.project, k.iid) for k in keys])
     await tx.execute(
         update(errands)
-        .where(errands.c.lane == lane, errands.c.leased_by == owner)
-        .values(leased_until=now + duration)
+        .where(errands.c.lane == lane, errands.c.leased_by == owner, running)
+        .values(leased_until=leased_until)
     )
 
 

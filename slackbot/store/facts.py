@@ -1,5 +1,6 @@
 """Queries on small things worth keeping: seen deliveries, the poll's place, the labels."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import TypeAdapter
@@ -12,17 +13,29 @@ _LABELS = TypeAdapter(dict[str, str])
 
 POLLED_UNTIL = "polled_until"
 FEEDBACK_LABELS = "feedback_labels"
-PROJECT = "project"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """How far the poll has read: GitLab's own time, UTC, and of what."""
+
+    until: datetime
+    about: str
+
+
+_PLACE = TypeAdapter(Place)
 
 
 async def first_sight(tx: Transaction, delivery: str, now: datetime) -> bool:
     """Remember a webhook delivery by its id; tell whether it is new."""
-    added = await tx.execute(
+    # RETURNING, for the count of inserted rows is not to be had from every driver.
+    added = await tx.scalar(
         upsert(tx, deliveries)
         .values(id=delivery, received_at=now)
         .on_conflict_do_nothing(index_elements=["id"])
+        .returning(deliveries.c.id)
     )
-    return added.rowcount > 0
+    return added is not None
 
 
 async def forget_deliveries(tx: Transaction, before: datetime) -> None:
@@ -43,6 +56,17 @@ async def save_fact(tx: Transaction, name: str, value: str) -> None:
         .values(name=name, value=value)
         .on_conflict_do_update(index_elements=["name"], set_={"value": value})
     )
+
+
+async def load_place(tx: Transaction) -> Place | None:
+    """Return how far the poll has read; ``None`` before the first time."""
+    value = await load_fact(tx, POLLED_UNTIL)
+    return None if value is None else _PLACE.validate_json(value)
+
+
+async def save_place(tx: Transaction, place: Place) -> None:
+    """Note how far the poll has read."""
+    await save_fact(tx, POLLED_UNTIL, _PLACE.dump_json(place).decode())
 
 
 async def load_labels(tx: Transaction) -> dict[str, str] | None:

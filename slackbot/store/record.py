@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, Row, func, select, update
 
 from slackbot.request import UNFINISHED, IssueKey, Request
@@ -14,10 +15,16 @@ from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import decisions, requests
 from slackbot.triage import Decision, MarkContacted
 
+T = TypeVar("T")
+
 _REQUEST = TypeAdapter(Request)
 _DECISION = TypeAdapter(Decision)
 
 FORGOTTEN_TEXT = "(delivered to GitLab)"
+
+
+class UnreadableError(Exception):
+    """A row was written by another release, or damaged; the message names the fields."""
 
 
 class Status(StrEnum):
@@ -57,7 +64,7 @@ async def load_request(tx: Transaction, key: IssueKey, *, lock: bool = False) ->
         requests.c.project == key.project, requests.c.iid == key.iid
     )
     document = await tx.scalar(query.with_for_update() if lock else query)
-    return _REQUEST.validate_json(document) if document else None
+    return _read(_REQUEST, document) if document else None
 
 
 async def load_standing(tx: Transaction, key: IssueKey, *, lock: bool = False) -> Standing | None:
@@ -84,11 +91,20 @@ async def load_standing(tx: Transaction, key: IssueKey, *, lock: bool = False) -
 
 def _recorded(row: Row[tuple[object, ...]]) -> Recorded:
     return Recorded(
-        decision=_DECISION.validate_json(row.document),
+        decision=_read(_DECISION, row.document),
         status=Status(row.status),
         begun_at=row.begun_at,
         problem=row.problem,
     )
+
+
+def _read(kind: TypeAdapter[T], document: str) -> T:
+    try:
+        return kind.validate_json(document)
+    except ValidationError as error:
+        # Its message quotes the document, which has a customer's words in it.
+        places = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+        raise UnreadableError(f"a row of the record cannot be read: {places}") from None
 
 
 async def save_request(tx: Transaction, request: Request) -> None:
@@ -96,7 +112,7 @@ async def save_request(tx: Transaction, request: Request) -> None:
     values = {
         "state": request.state,
         "due_at": request.due_at,
-        "is_open": request.is_open and not request.is_gone,
+        "is_open": request.is_open,
         "document": _REQUEST.dump_json(request).decode(),
     }
     await tx.execute(
@@ -106,14 +122,12 @@ async def save_request(tx: Transaction, request: Request) -> None:
     )
 
 
-async def open_keys(tx: Transaction) -> list[IssueKey]:
-    """List the known requests whose issue was open when last read, oldest deadline first."""
-    rows = await tx.execute(
-        select(requests.c.project, requests.c.iid)
-        .where(requests.c.is_open)
-        .order_by(requests.c.due_at)
-    )
-    return [IssueKey(row.project, row.iid) for row in rows]
+async def open_requests(tx: Transaction, project: int | None = None) -> list[Request]:
+    """List the requests whose issue was open when last seen, oldest deadline first."""
+    query = select(requests.c.document).where(requests.c.is_open).order_by(requests.c.due_at)
+    if project is not None:
+        query = query.where(requests.c.project == project)
+    return [_read(_REQUEST, document) for document in await tx.scalars(query)]
 
 
 async def unfinished_keys(tx: Transaction) -> list[IssueKey]:

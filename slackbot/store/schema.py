@@ -102,6 +102,7 @@ cards = Table(
     Column("posting_since", Instant),
     Column("version", BigInteger, nullable=False),
     Column("painted", BigInteger, nullable=False),
+    Column("repaint_at", Instant),
 )
 
 messages = Table(

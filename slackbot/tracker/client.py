@@ -3,10 +3,13 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
+from http import HTTPStatus
+from itertools import islice
 from typing import Any, TypeVar
 
 import gitlab
@@ -14,7 +17,15 @@ import requests
 from gitlab.exceptions import GitlabAuthenticationError, GitlabError, GitlabHttpError
 
 from slackbot.request import IssueKey, in_scope
-from slackbot.tracker.errors import Missing, Rejected, Throttled, Unauthorized, Unreachable
+from slackbot.tracker.errors import (
+    Missing,
+    Rejected,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+    Unsettled,
+)
 from slackbot.tracker.snapshot import (
     GitLabUser,
     IssueSnapshot,
@@ -158,35 +169,42 @@ class Tracker:
             lambda client: parse_issue(self._issues(client, key).get(key.iid).attributes)
         )
 
-    async def open_issues(self) -> list[IssueSnapshot]:
-        """Read every open issue, the least recently changed first."""
-        return await self._list(state="opened")
+    async def issue_pages(self, since: datetime | None) -> AsyncIterator[list[IssueSnapshot]]:
+        """Read issues in pages, the least recently changed first.
 
-    async def changed_issues(self, since: datetime) -> list[IssueSnapshot]:
-        """Read the issues changed at or after a moment, the least recently changed first."""
-        return await self._list(state="all", updated_after=since.astimezone(UTC).isoformat())
+        Args:
+            since: Read all that changed at or after this moment; ``None``: read all open ones.
+        """
+        query = {"state": "opened"}
+        if since is not None:
+            query = {"state": "all", "updated_after": since.astimezone(UTC).isoformat()}
+        # A client of its own, for the pages may be read by several threads in turn.
+        listing = await self._call(lambda _: self._listing(self._new_client(), query))
+        while page := await self._call(lambda _: list(islice(listing, PAGE))):
+            yield page
 
     async def these_issues(self, iids: Sequence[int]) -> list[IssueSnapshot]:
         """Read known issues in batches; those that are gone are missing from the answer."""
         found = []
         for start in range(0, len(iids), PAGE):
-            found += await self._list(state="all", iids=list(iids[start : start + PAGE]))
+            query = {"state": "all", "iids": list(iids[start : start + PAGE])}
+            found += await self._call(partial(self._read_all, query))
         return found
 
-    async def _list(self, **query: Any) -> list[IssueSnapshot]:
-        def read(client: gitlab.Gitlab) -> list[IssueSnapshot]:
-            issues = client.projects.get(self._project, lazy=True).issues.list(
-                iterator=True,
-                scope="all",
-                pagination="keyset",
-                order_by="updated_at",
-                sort="asc",
-                per_page=PAGE,
-                **query,
-            )
-            return [parse_issue(issue.attributes) for issue in issues]
+    def _read_all(self, query: dict[str, Any], client: gitlab.Gitlab) -> list[IssueSnapshot]:
+        return list(self._listing(client, query))
 
-        return await self._call(read)
+    def _listing(self, client: gitlab.Gitlab, query: dict[str, Any]) -> Iterator[IssueSnapshot]:
+        issues = client.projects.get(self._project, lazy=True).issues.list(
+            iterator=True,
+            scope="all",
+            pagination="keyset",
+            order_by="updated_at",
+            sort="asc",
+            per_page=PAGE,
+            **query,
+        )
+        return (parse_issue(issue.attributes) for issue in issues)
 
     async def label_events(self, key: IssueKey) -> list[LabelEvent]:
         """Read when labels were put on and taken off an issue, oldest first."""
@@ -212,13 +230,16 @@ class Tracker:
         return await self._call(read)
 
     async def add_note(self, key: IssueKey, body: str) -> None:
-        """Post a note; the outcome is unknown when this raises ``Unreachable``."""
+        """Post a note; the outcome is unknown when this raises ``Unreachable`` or ``Unsettled``."""
 
         def write(client: gitlab.Gitlab) -> None:
             issue = self._issues(client, key).get(key.iid, lazy=True)
             issue.notes.create({"body": body})
 
-        await self._call(write, self._notes_held)
+        try:
+            await self._call(write, self._notes_held)
+        except TimedOut as error:
+            raise Unsettled(str(error)) from error
 
     async def change_issue(self, key: IssueKey, change: IssueChange) -> IssueSnapshot:
         """Change an issue by one PUT, which is safe to repeat, and return it as it is then."""
@@ -246,12 +267,20 @@ class Tracker:
         return await self._call(read)
 
     async def user_named(self, username: str) -> GitLabUser | None:
-        """Find an account by its username."""
-        return await self._find_user(lambda user: user.username == username, username=username)
+        """Find an account by its username, in any case."""
+        return await self._find_user(
+            lambda user: user.username.casefold() == username.casefold(), username=username
+        )
 
     async def user_with_email(self, email: str) -> GitLabUser | None:
         """Find an account by its public e-mail; GitLab does not look further for a bot."""
-        return await self._find_user(lambda _user: True, search=email)
+
+        def has_it(user: Any) -> bool:
+            # The search looks into names, too. An older GitLab does not show what it found.
+            public: str = user.attributes.get("public_email", email) or ""
+            return public.casefold() == email.casefold()
+
+        return await self._find_user(has_it, search=email)
 
     async def _find_user(self, fits: Callable[[Any], bool], **query: Any) -> GitLabUser | None:
         def read(client: gitlab.Gitlab) -> GitLabUser | None:
@@ -285,23 +314,28 @@ class Tracker:
         except GitlabError as error:
             # GetError, CreateError and their like carry the status of the answer, too.
             raise _by_status(error) from error
+        except requests.Timeout as error:
+            raise TimedOut("GitLab did not answer in time") from error
         except requests.RequestException as error:
             raise Unreachable(f"no answer from GitLab ({type(error).__name__})") from error
 
     def _client(self) -> gitlab.Gitlab:
         if not hasattr(self._local, "client"):
-            session = requests.Session()
-            session.hooks["response"].append(_raise_when_throttled)
-            self._local.client = gitlab.Gitlab(
-                self._url,
-                private_token=self._token,
-                timeout=TIMEOUT_SECONDS,
-                keep_base_url=True,
-                retry_transient_errors=False,  # it would repeat POSTs, and comments would double
-                session=session,
-            )
+            self._local.client = self._new_client()
         client: gitlab.Gitlab = self._local.client
         return client
+
+    def _new_client(self) -> gitlab.Gitlab:
+        session = requests.Session()
+        session.hooks["response"].append(_raise_when_throttled)
+        return gitlab.Gitlab(
+            self._url,
+            private_token=self._token,
+            timeout=TIMEOUT_SECONDS,
+            keep_base_url=True,
+            retry_transient_errors=False,  # it would repeat POSTs, and comments would double
+            session=session,
+        )
 
 
 def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> None:
@@ -320,7 +354,10 @@ def _by_status(error: GitlabError) -> Exception:
     if status is None or status >= 500 or status in (408, 409, 423):
         return Unreachable(f"GitLab is failing ({status or type(error).__name__})")
     kind = Missing if status == requests.codes.not_found else Rejected
-    return kind(status, str(error.error_message)[:REASON_LIMIT])
+    reason = str(error.error_message)
+    if reason.lstrip().startswith("<"):  # a page of some proxy: nothing for people to read
+        reason = HTTPStatus(status).phrase
+    return kind(status, reason[:REASON_LIMIT])
 
 
 def project_matches(setting: str, *, project_id: int, path: str | None) -> bool:

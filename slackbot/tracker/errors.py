@@ -11,6 +11,14 @@ class Unreachable(TrackerError):
     """GitLab cannot be reached or is failing; the same call may work later."""
 
 
+class TimedOut(Unreachable):
+    """GitLab has not answered in time."""
+
+
+class Unsettled(TimedOut):
+    """GitLab has not answered in time to what must not be done twice, and may still be at it."""
+
+
 @dataclass(eq=False)
 class Throttled(Unreachable):
     """GitLab asks for patience: HTTP 429 with ``Retry-After``, in seconds."""
@@ -18,7 +26,7 @@ class Throttled(Unreachable):
     retry_after: float
 
     def __str__(self) -> str:
-        return f"GitLab asks to wait {self.retry_after:.0f} s (429)"
+        return "GitLab asks for patience (429)"
 
 
 class Unauthorized(TrackerError):

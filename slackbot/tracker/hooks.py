@@ -4,7 +4,6 @@ Pure: https://docs.gitlab.com/user/project/integrations/webhooks/.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -48,9 +47,12 @@ def signing_key(token: str) -> bytes:
         ValueError: The token is not of that form.
     """
     try:
-        return base64.b64decode(token.removeprefix(SIGNING_PREFIX), validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"a signing token is {SIGNING_PREFIX} and base64") from error
+        key = base64.b64decode(token.removeprefix(SIGNING_PREFIX), validate=True)
+    except ValueError:
+        key = b""
+    if not key:
+        raise ValueError(f"a signing token is {SIGNING_PREFIX} and base64")
+    return key
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: datetime) -> None:
@@ -74,7 +76,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: d
     token = headers.get("X-Gitlab-Token")
     if token is None:
         raise NotAuthentic("the delivery has no token")
-    if not hmac.compare_digest(token.encode(), secrets.secret.encode()):
+    if not hmac.compare_digest(_raw(token), secrets.secret.encode()):
         raise NotAuthentic("the token is wrong")
 
 
@@ -87,13 +89,18 @@ def _verify_signature(
     if not delivery or not timestamp:
         raise NotAuthentic("the signature has no id or no timestamp")
     _refuse_stale(timestamp, now)
-    content = b".".join((delivery.encode(), timestamp.encode(), body))
+    content = b".".join((_raw(delivery), _raw(timestamp), body))
     digest = hmac.new(signing_key(secrets.signing_token), content, hashlib.sha256).digest()
     expected = SIGNATURE_VERSION + base64.b64encode(digest).decode()
     # While a token is being replaced, GitLab sends one signature for each, space-separated.
     given = headers["webhook-signature"].split()
-    if not any(hmac.compare_digest(one.encode(), expected.encode()) for one in given):
+    if not any(hmac.compare_digest(_raw(one), expected.encode()) for one in given):
         raise NotAuthentic("the signature is wrong")
+
+
+def _raw(header: str) -> bytes:
+    """Return a header as it came: bytes that are no UTF-8 are read as lone surrogates."""
+    return header.encode(errors="surrogateescape")
 
 
 def _refuse_stale(timestamp: str, now: datetime) -> None:
@@ -108,7 +115,7 @@ def _refuse_stale(timestamp: str, now: datetime) -> None:
 def delivery_id(headers: Mapping[str, str]) -> str | None:
     """Return the id by which a repeated delivery is known."""
     name = headers.get("webhook-id") or headers.get("Idempotency-Key")
-    return name[:255] if name else None
+    return _raw(name).decode(errors="replace")[:255] if name else None
 
 
 def issue_to_look_at(body: bytes, project: str) -> IssueKey | None:

@@ -22,8 +22,9 @@ from slackbot.triage import (
     TakeOver,
 )
 
-_MARKER = re.compile(r"<!-- ssat-bot: (\{.*\}) -->\Z")
-_MENTION = re.compile(r"(?<![\w.+-])@(?=\w)")
+_MARKER = re.compile(r"(?:\A|\n)<!-- ssat-bot: (\{.*\}) -->\Z")
+# GitLab finds one wherever no ASCII word ends: ".@avery", too. Backslashes before would undo ours.
+_MENTION = re.compile(r"(\\+)@|(?<!\w)@", re.ASCII)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$&@:/-])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u0085\u2028\u2029]")
 
@@ -49,8 +50,9 @@ def marker(decision: Decision) -> str:
             content["contacted_at"] = contacted_at.isoformat()
         case _:
             pass
-    # No name of a person and no text goes in, so nothing in here can end the comment early.
-    return f"<!-- ssat-bot: {json.dumps(content)} -->"
+    # Whatever a username in the people file looks like, nothing may end the comment early.
+    written = json.dumps(content).replace("<", r"\u003c").replace(">", r"\u003e")
+    return f"<!-- ssat-bot: {written} -->"
 
 
 def decisions_marked(notes: Iterable[Note], own_username: str) -> frozenset[UUID]:
@@ -70,7 +72,7 @@ def read_marker(body: str) -> UUID | None:
         return None
     try:
         return UUID(json.loads(match.group(1))["decision"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -114,7 +116,7 @@ def quote(text: str) -> str:
     """
     text = _CONTROLS.sub("\n", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = text.replace("<", "&lt;")
-    text = _MENTION.sub(r"\\@", text)
+    text = _MENTION.sub(r"\1\1\\@", text)
     return "\n".join(f"> {line}".rstrip() for line in text.strip("\n").split("\n"))
 
 

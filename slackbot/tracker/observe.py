@@ -3,6 +3,7 @@
 Lost, doubled, reordered and echoed webhooks all end here, so all end in the same state.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,11 +11,14 @@ from datetime import datetime, timedelta
 from slackbot.deadline import BusinessHours
 from slackbot.feedback import Feedback, is_request_for_contact, read_feedback
 from slackbot.request import Person, Request, State
-from slackbot.tracker.snapshot import IssueSnapshot, LabelEvent
+from slackbot.tracker.snapshot import WORK_ITEM_TYPE, IssueSnapshot, LabelEvent, Note
 from slackbot.triage import Step, StepKind
 
 BIRTH = timedelta(seconds=60)
 """A label put on this soon after the issue's creation was part of it, as integrations do."""
+
+_ASSIGNED = re.compile(r"@([\w.-]*\w)")
+"""Whom GitLab's note of an assignment names: several, where some were assigned before."""
 
 COMMENT_LIMIT = 1500
 """How much of the customer's words the record keeps, in characters: what a card may show."""
@@ -37,10 +41,15 @@ class Observation:
 
     issue: IssueSnapshot
     label_events: Sequence[LabelEvent] = ()
-    assigned_by: Person | None = None
-    """Who made the latest assignment, where GitLab tells."""
+    assignment: Note | None = None
+    """GitLab's own note of the latest assignment, where it tells."""
     at: datetime
     """When it was read, UTC."""
+
+    @property
+    def assigned_by(self) -> Person | None:
+        """Who made the latest assignment, where GitLab tells."""
+        return self.assignment.by if self.assignment else None
 
 
 def may_matter(issue: IssueSnapshot, rules: Rules) -> bool:
@@ -98,6 +107,8 @@ def _read(issue: IssueSnapshot) -> Feedback:
 
 
 def _asks_for_contact(issue: IssueSnapshot, feedback: Feedback, rules: Rules) -> bool:
+    if issue.type != WORK_ITEM_TYPE:
+        return False  # an incident or a task is listed among the issues, too
     return is_request_for_contact(feedback, has_contact_label=rules.contact_label in issue.labels)
 
 
@@ -140,9 +151,17 @@ def _first_sight(seen: Observation, feedback: Feedback, rules: Rules) -> Request
         asked_at=asked,
         due_at=rules.hours.add(asked, rules.deadline),
     )
-    return _contact_in_gitlab(request, _mirror(request, seen, feedback, True, rules), seen, rules)[
-        0
-    ]
+    now = _mirror(request, seen, feedback, True, rules)
+    now, _ = _contact_in_gitlab(request, now, seen, rules)
+    return _assigned_before_sight(request, now, seen)
+
+
+def _assigned_before_sight(known: Request, now: Request, seen: Observation) -> Request:
+    # What an issue was born with is a suggestion, and GitLab need not have a note of it; whoever
+    # was assigned since then has the request, though nobody was looking.
+    if seen.assignment is None:
+        return now
+    return _assignment_in_gitlab(known, now, seen)[0]
 
 
 def _mirror(
@@ -191,19 +210,23 @@ def _assignment_in_gitlab(
 ) -> tuple[Request, tuple[Step, ...]]:
     if now.assignees == known.assignees:
         return now, ()
-    if _is_automatic(seen):
+    if known.holder is None and _is_part_of_birth(seen):
         return now, ()
     newcomers = [user for user in seen.issue.assignees if user.username not in known.assignees]
     if newcomers:
-        return _assigned(known, now, newcomers[0].person, seen)
+        named = _ASSIGNED.findall(seen.assignment.body) if seen.assignment else ()
+        latest = next((user for user in newcomers if user.username in named), newcomers[0])
+        return _assigned(known, now, latest.person, seen)
     return _unassigned(known, now, seen)
 
 
-def _is_automatic(seen: Observation) -> bool:
+def _is_part_of_birth(seen: Observation) -> bool:
     # What creates the feedback issues also assigns the manager on duty, perhaps a moment later:
     # that is a suggestion. Somebody who assigns what they have written themselves means it.
-    by, author = seen.assigned_by, seen.issue.author
-    return by is not None and by.gitlab == author and author not in seen.issue.usernames
+    issue, assignment = seen.issue, seen.assignment
+    if assignment is None or assignment.author != issue.author:
+        return False
+    return assignment.at - issue.created_at <= BIRTH and issue.author not in issue.usernames
 
 
 def _assigned(
@@ -244,7 +267,8 @@ def _other_steps(known: Request, now: Request, seen: Observation, rules: Rules) 
         event = _latest(seen.label_events, rules.contact_label)
         who = event.by if event and not event.is_added else None
         yield Step(kind=StepKind.WITHDRAWN, who=who, at=at, in_gitlab=True)
-    if not known.is_requested and now.is_requested:
+    # The label may have been taken off and put back since the last look.
+    if now.is_requested and (not known.is_requested or now.asked_at > known.asked_at):
         yield Step(kind=StepKind.ASKED_AGAIN, at=now.asked_at, in_gitlab=True)
     before, after = known.label_of(rules.scope), now.label_of(rules.scope)
     if after and after != before:

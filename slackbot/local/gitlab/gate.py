@@ -23,7 +23,7 @@ WINDOW_SECONDS = 60.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
+class Refused(Exception):
     """A request is answered with an error."""
 
     def __init__(

@@ -1,8 +1,9 @@
 """How issues change: one place applies a change, records its events and fires the hooks."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from slackbot.local.gitlab import quick_actions
 from slackbot.local.gitlab.model import (
@@ -15,10 +16,7 @@ from slackbot.local.gitlab.model import (
     StateEvent,
     User,
 )
-from slackbot.local.gitlab.payloads import Json, Payloads, changes_between
-
-if TYPE_CHECKING:
-    from slackbot.local.gitlab.instance import GitLab
+from slackbot.local.gitlab.payloads import HookTimes, Json, Payloads, changes_between
 
 _REFERENCE = re.compile(r'[~@](?:"([^"]+)"|([^\s,]+))')
 _STATE_WORDS: dict[str, tuple[Literal["opened", "closed"], Literal["reopened", "closed"]]] = {
@@ -29,10 +27,28 @@ _STATE_WORDS: dict[str, tuple[Literal["opened", "closed"], Literal["reopened", "
 _BORN_WITH = ("author_id", "created_at", "description", "id", "iid", "project_id", "title")
 
 
+class Host(Protocol):
+    """What applying a change needs of the GitLab around it."""
+
+    url: str
+    premium: bool
+    hook_times: HookTimes
+    clock: Callable[[], datetime]
+
+    def next_id(self) -> int:
+        """Return a number that no other thing has."""
+
+    def note_change(self) -> None:
+        """Wake those who wait for a change."""
+
+    def fire(self, project: Project, event: str, payload: Json) -> None:
+        """Send an event to the hooks of a project."""
+
+
 class Updates:
     """Applies changes to the issues of one GitLab."""
 
-    def __init__(self, gitlab: "GitLab") -> None:
+    def __init__(self, gitlab: Host) -> None:
         self._gitlab = gitlab
 
     @property

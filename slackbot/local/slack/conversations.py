@@ -38,6 +38,17 @@ def missing_scope(state: State, scope: str) -> SlackError:
 @method("conversations.list", tier=2)
 def list_channels(state: State, args: Json) -> Json:
     """List the channels that the bot can see, by pages."""
+    return _listed(state, args, [c for c in state.channels.values() if _visible(state, c)])
+
+
+@method("users.conversations", tier=3)
+def own_channels(state: State, args: Json) -> Json:
+    """List the channels that the bot is a member of, by pages."""
+    own = [c for c in state.channels.values() if state.bot_user_id in c.members]
+    return _listed(state, args, own)
+
+
+def _listed(state: State, args: Json, channels: list[Channel]) -> Json:
     kinds = str(args.get("types", "public_channel")).replace(" ", "").split(",")
     scopes = {"public_channel": "channels:read", "private_channel": "groups:read", "im": "im:read"}
     for kind in kinds:
@@ -45,7 +56,7 @@ def list_channels(state: State, args: Json) -> Json:
             raise SlackError("invalid_types", mistake=True)
         if kind in scopes and scopes[kind] not in state.scopes:
             raise missing_scope(state, scopes[kind])
-    seen = [c for c in state.channels.values() if _kind(c) in kinds and _visible(state, c)]
+    seen = [channel for channel in channels if _kind(channel) in kinds]
     if flag(args, "exclude_archived"):
         seen = [channel for channel in seen if not channel.archived]
     found, cursor = page(seen, args, 100, 999)

@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("posting_since", _moment()),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("painted", sa.BigInteger, nullable=False),
+        sa.Column("repaint_at", _moment()),
         sa.PrimaryKeyConstraint("project", "iid", name="pk_cards"),
     )
     op.create_table(

@@ -1,0 +1,177 @@
+"""The web page of ``ssat-bot local``: its files, the state as it changes, and people's acts.
+
+The page is for this machine alone: it is bound to loopback, answers to its own name only (against
+DNS rebinding), and only its own scripts may change anything (against other sites' requests).
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from slackbot.local.acts import Acts, Problem
+from slackbot.local.cast import PEOPLE
+from slackbot.local.sample import Sample
+from slackbot.local.shown import Json, shown_to
+
+STATIC = Path(__file__).parent / "static"
+CONTENT_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+LOOK_SECONDS = 0.1
+"""How often to look whether there is something new to show."""
+QUIET_LOOKS = 100
+"""After how many looks without news to say so, that a page that is gone gets noticed."""
+AT_MOST_EVERY = 0.05
+"""Seconds between two pieces of news: a burst of changes is shown at once."""
+
+
+class Page:
+    """What the page shows to one of the people, and what they do there."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample, self._acts = sample, Acts(sample)
+        self._is_ready = self._is_closing = False
+
+    def begin(self) -> None:
+        """Let people act: the sample is complete."""
+        self._is_ready = True
+        self._sample.slack.changed()
+
+    async def close(self, _: web.Application) -> None:
+        """End the streams of news."""
+        self._is_closing = True
+
+    async def index(self, _: web.Request) -> web.Response:
+        """Return the page itself."""
+        return _file("index.html")
+
+    async def file(self, request: web.Request) -> web.Response:
+        """Return a part of the page."""
+        return _file(request.match_info["name"])
+
+    async def state(self, request: web.Request) -> web.Response:
+        """Return what one person sees now."""
+        return web.json_response(self._state(_who(request)))
+
+    def _state(self, me: str) -> Json:
+        return {"ready": self._is_ready} | shown_to(me, self._sample)
+
+    async def news(self, request: web.Request) -> web.StreamResponse:
+        """Send what one person sees, again after every change: server-sent events."""
+        me = _who(request)
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await stream.prepare(request)
+        sent, quiet = "", 0
+        with contextlib.suppress(ConnectionError):
+            while not self._is_closing:
+                state = json.dumps(self._state(me))
+                quiet = 0 if state != sent else quiet + 1
+                if state != sent:
+                    await stream.write(f"data: {state}\n\n".encode())
+                elif quiet % QUIET_LOOKS == 0:
+                    await stream.write(b": still here\n\n")
+                sent = state
+                await self._next_change()
+        return stream
+
+    async def _next_change(self) -> None:
+        seen = self._version
+        await asyncio.sleep(AT_MOST_EVERY)
+        if self._version == seen:
+            await self._sample.slack.next_change(LOOK_SECONDS)
+
+    @property
+    def _version(self) -> tuple[int, int]:
+        return self._sample.slack.version, self._sample.gitlab.change_count
+
+    async def act(self, request: web.Request) -> web.Response:
+        """Do what somebody asks for; what keeps it from being done is told in words."""
+        name = request.match_info["act"]
+        if name not in self._acts:
+            raise web.HTTPNotFound
+        body = await request.json()
+        try:
+            if not self._is_ready:
+                raise Problem("The past days are still being played. Try again in a moment.")
+            await self._acts.do(name, body if isinstance(body, dict) else {})
+        except Problem as problem:
+            return web.json_response({"problem": str(problem)})
+        finally:
+            self._sample.slack.changed()  # time and switches count for no platform's change
+        return web.json_response({})
+
+
+def _who(request: web.Request) -> str:
+    wanted = request.query.get("me")
+    return next((each.slack for each in PEOPLE if each.slack == wanted), PEOPLE[0].slack)
+
+
+def _file(name: str) -> web.Response:
+    path = STATIC / name
+    if path.parent != STATIC or not path.is_file():
+        raise web.HTTPNotFound
+    return web.Response(
+        text=path.read_text(encoding="utf-8"),
+        content_type=CONTENT_TYPES[path.suffix],
+        charset="utf-8",
+    )
+
+
+def _guard(names: frozenset[str]) -> Middleware:
+    """Refuse what was asked under another name, and changes that other sites ask for."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.host not in names:
+            raise web.HTTPMisdirectedRequest
+        if request.method == "POST" and request.headers.get("Origin") != f"http://{request.host}":
+            raise web.HTTPForbidden
+        return await handler(request)
+
+    return guard
+
+
+async def _harden(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+
+
+@contextlib.asynccontextmanager
+async def serve_page(page: Page, listener: socket.socket) -> AsyncIterator[str]:
+    """Serve the page on a socket that listens already; yields its URL."""
+    host, port = listener.getsockname()[:2]
+    app = web.Application(middlewares=[_guard(frozenset({f"{host}:{port}", f"localhost:{port}"}))])
+    app.router.add_get("/", page.index)
+    app.router.add_get("/static/{name}", page.file)
+    app.router.add_get("/api/state", page.state)
+    app.router.add_get("/api/news", page.news)
+    app.router.add_post("/api/{act}", page.act)
+    app.on_response_prepare.append(_harden)
+    app.on_shutdown.append(page.close)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()

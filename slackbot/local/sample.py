@@ -1,0 +1,237 @@
+"""Both platforms with people and feedback in them, so that there is something to click at once."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from slackbot.blocks.card import CARD_EVENT, CHOOSE_LABEL, CLAIM, MARK_CONTACTED
+from slackbot.blocks.contact import TEXT
+from slackbot.deadline import ALWAYS, BusinessHours
+from slackbot.feedback import HANDBOOK_LABELS
+from slackbot.local.cast import (
+    AVERY,
+    BLAKE,
+    CASEY,
+    CLAIMED,
+    CONTACT_LABEL,
+    CONTACTED,
+    CONTACTED_LABEL,
+    FRESH,
+    INDIRECT_TEXT,
+    INDIRECT_TITLE,
+    LETTER,
+    NASTY,
+    NEARLY_DUE,
+    OVERDUE,
+    PEOPLE,
+    PRAISE,
+    Figure,
+    Story,
+)
+from slackbot.local.clock import LocalClock
+from slackbot.local.gitlab import GitLab, Issue
+from slackbot.local.gitlab import User as GitLabUser
+from slackbot.local.slack import Message, Outcome, Workspace
+
+PROJECT = "gitlab-com/support/feedback"
+CHANNEL = "support_escalations"
+MANAGERS = "S0MANAGERS"
+
+SPEED = 40
+"""How many times faster than real Slack this one lets calls through: days pass in seconds here."""
+
+_COLOURS = {
+    CONTACT_LABEL: "#c9342b",
+    CONTACTED_LABEL: "#217645",
+    "satisfaction::bad": "#9a5b13",
+    "satisfaction::good": "#2e6f9e",
+}
+_FEEDBACK_COLOUR = "#5a5fb8"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Something that happened at a certain moment before now."""
+
+    at: datetime
+    act: Callable[[], Awaitable[object]]
+
+
+def business_ago(hours: BusinessHours, now: datetime, amount: timedelta) -> datetime:
+    """Return the latest moment since which so much business time has passed, to the minute."""
+    earlier, later = now - 3 * amount - timedelta(days=7), now
+    while later - earlier > timedelta(minutes=1):
+        middle = earlier + (later - earlier) / 2
+        if hours.between(middle, now) >= amount:
+            earlier = middle
+        else:
+            later = middle
+    return earlier
+
+
+class Sample:
+    """The two platforms, furnished, and the past days to be played in them."""
+
+    def __init__(self, clock: LocalClock) -> None:
+        self.clock = clock
+        self.scenes = self._scenes(clock())
+        # The accounts are older than the first feedback.
+        clock.start_at(self.scenes[0].at - timedelta(hours=1))
+        self.slack = Workspace(clock=clock, signing_secret=secrets.token_hex(16))
+        self.slack.bot_token = f"xoxb-{secrets.token_hex(16)}"
+        self.slack.rates.scale = SPEED
+        self.gitlab = GitLab(clock=clock)
+        self._furnish_slack()
+        self._furnish_gitlab()
+        self._tickets = FRESH.ticket
+
+    def _furnish_slack(self) -> None:
+        for figure in PEOPLE:
+            self.slack.add_user(
+                figure.slack,
+                figure.handle,
+                real_name=figure.name,
+                email=f"{figure.handle}@example.com",
+                is_restricted=figure.is_guest,
+                team_id=figure.team,
+            )
+        self.slack.add_usergroup(
+            MANAGERS, "support-managers", [each.slack for each in PEOPLE if each.is_manager]
+        )
+        self.channel = self.slack.add_channel(CHANNEL, members=[each.slack for each in PEOPLE])
+
+    def _furnish_gitlab(self) -> None:
+        gitlab = self.gitlab
+        self.project = gitlab.add_project(PROJECT)
+        for name, text in HANDBOOK_LABELS.items():
+            gitlab.add_label(self.project, name, text, _FEEDBACK_COLOUR)
+        for name, colour in _COLOURS.items():
+            gitlab.add_label(self.project, name, color=colour)
+        self.automation = gitlab.add_user("support-automation", "Support Automation", bot=True)
+        bot = gitlab.add_user("ssat-bot", "SSAT bot", bot=True)
+        self.token = gitlab.add_token(bot)
+        people = [gitlab.add_user(each.gitlab, each.name) for each in PEOPLE if each.gitlab]
+        for member in (*people, self.automation, bot):
+            gitlab.add_member(self.project, member)
+
+    # What happens
+
+    def new_ticket(self) -> int:
+        """Return the number of a ticket that nobody has heard of yet."""
+        self._tickets += 1
+        return self._tickets
+
+    def open_feedback(self, story: Story) -> Issue:
+        """Let the automation open a feedback issue and assign the manager on duty."""
+        return self.gitlab.open_issue(
+            self.project,
+            author=self.automation,
+            title=story.title,
+            description=story.description,
+            labels=story.labels,
+            assignees=[AVERY.gitlab] if AVERY.gitlab else [],
+        )
+
+    def account(self, figure: Figure) -> GitLabUser:
+        """Return the GitLab account of somebody who has one."""
+        if figure.gitlab is None:
+            raise LookupError(f"{figure.name} has no account in this GitLab.")
+        return self.gitlab.user(figure.gitlab)
+
+    def issue_about(self, text: str) -> Issue:
+        """Return the issue whose title holds some text, such as a ticket's number."""
+        return next(each for each in self.project.issues.values() if text in each.title)
+
+    def issue_of(self, message: Message) -> Issue | None:
+        """Return the issue that a card is about; other messages are about none."""
+        metadata = message.metadata or {}
+        if metadata.get("event_type") != CARD_EVENT:
+            return None
+        _, _, iid = str(metadata["event_payload"]["key"]).partition("/")
+        return self.project.issues.get(int(iid))
+
+    def card_of(self, issue: Issue) -> Message:
+        """Return the card of an issue; LookupError where there is none."""
+        for message in self.channel.messages:
+            if self.issue_of(message) is issue:
+                return message
+        raise LookupError(f"no card for #{issue.iid}")
+
+    async def play(self) -> None:
+        """Let the past days happen, up to the present."""
+        try:
+            for scene in self.scenes:
+                self.clock.move_to(scene.at)
+                await scene.act()
+                # A hook under way would be refused as stale when the clock jumps meanwhile.
+                await self.gitlab.hooks_settled()
+        finally:
+            self.clock.move_to(datetime.now(UTC))
+
+    def _scenes(self, now: datetime) -> list[Scene]:
+        def ago(hours: float, act: Callable[[], Awaitable[object]]) -> Scene:
+            return Scene(at=business_ago(ALWAYS, now, timedelta(hours=hours)), act=act)
+
+        scenes = [
+            ago(53, lambda: self._arrives(OVERDUE)),
+            ago(45.9, lambda: self._arrives(NEARLY_DUE)),
+            ago(45.5, lambda: self._arrives(CONTACTED)),
+            ago(44, lambda: self._clicks(BLAKE, CONTACTED, CLAIM)),
+            ago(43.8, lambda: self._labels(BLAKE, CONTACTED, "feedback::docs-not-helpful")),
+            ago(41, self._write_to_customer),
+            ago(31, lambda: self._arrives(CLAIMED)),
+            ago(30, lambda: self._clicks(CASEY, CLAIMED, CLAIM)),
+            ago(29.5, lambda: self._labels(CASEY, CLAIMED, "feedback::docs-new-issue")),
+            ago(26, lambda: self._arrives(PRAISE)),
+            ago(21, self._share_indirect_feedback),
+            ago(18, self._ask_for_contact_by_hand),
+            ago(9, lambda: self._arrives(NASTY)),
+            Scene(at=now - timedelta(minutes=12), act=lambda: self._arrives(FRESH)),
+        ]
+        return sorted(scenes, key=lambda scene: scene.at)
+
+    async def _arrives(self, story: Story) -> None:
+        issue = self.open_feedback(story)
+        if story.wants_contact:
+            await self.slack.wait_for(lambda: self.card_of(issue))
+
+    async def _clicks(self, figure: Figure, story: Story, button: str) -> None:
+        card = self.card_of(self.issue_about(str(story.ticket)))
+        told = len(card.thread)
+        _answered(await self.slack.click(figure.slack, card, button))
+        await self.slack.wait_for(lambda: len(card.thread) > told)
+
+    async def _labels(self, figure: Figure, story: Story, label: str) -> None:
+        card = self.card_of(self.issue_about(str(story.ticket)))
+        told = len(card.thread)
+        _answered(await self.slack.choose(figure.slack, card, CHOOSE_LABEL, label))
+        await self.slack.wait_for(lambda: len(card.thread) > told)
+
+    async def _write_to_customer(self) -> None:
+        issue = self.issue_about(str(CONTACTED.ticket))
+        card = self.card_of(issue)
+        told = len(card.thread)
+        _answered(await self.slack.click(BLAKE.slack, card, MARK_CONTACTED))
+        await self.slack.wait_for(lambda: self.slack.views[BLAKE.slack])
+        _answered(await self.slack.submit(BLAKE.slack, {TEXT: LETTER}))
+        await self.slack.wait_for(lambda: len(card.thread) > told and issue.state == "closed")
+
+    async def _share_indirect_feedback(self) -> None:
+        self.gitlab.open_issue(
+            self.project,
+            author=self.account(BLAKE),
+            title=INDIRECT_TITLE,
+            description=INDIRECT_TEXT,
+            labels=["satisfaction::bad"],
+        )
+
+    async def _ask_for_contact_by_hand(self) -> None:
+        issue = self.issue_about(INDIRECT_TITLE)
+        self.gitlab.change_labels(issue, add=[CONTACT_LABEL], by=self.account(BLAKE))
+        await self.slack.wait_for(lambda: self.card_of(issue))
+
+
+def _answered(outcome: Outcome) -> None:
+    if not outcome.ok:
+        raise AssertionError(f"the bot did not answer {outcome.kind}: {outcome.error}")

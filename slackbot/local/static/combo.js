@@ -1,0 +1,148 @@
+// A select that shows a description under each option: a button and a listbox.
+// Keys and roles follow https://www.w3.org/WAI/ARIA/apg/patterns/listbox/
+
+import { h } from "./dom.js";
+import { set, store } from "./store.js";
+
+let active = 0;
+let typed = "";
+let typedAt = 0;
+const TYPING_MILLISECONDS = 800;
+const MARGIN = 8; // pixels
+
+/**
+ * Draw a select.
+ *   id           tells it from all others
+ *   label        what a screen reader calls it
+ *   placeholder  shown while nothing is chosen
+ *   options      Slack's option objects
+ *   chosen       the value of the option chosen, or null
+ *   choose       called with the option's value
+ */
+export function combo({
+  id,
+  label,
+  placeholder,
+  options,
+  chosen,
+  choose,
+  busy = false,
+  describedBy = null,
+}) {
+  const isOpen = store.ui.open === id;
+  const current = options.find((each) => each.value === chosen);
+  const close = () => {
+    set({ open: null });
+    document.getElementById(id)?.focus();
+  };
+  const pick = (option) => {
+    close();
+    choose(option.value);
+  };
+  const open = () => {
+    active = Math.max(0, options.indexOf(current));
+    set({ open: isOpen ? null : id });
+  };
+  const button = h(
+    "button",
+    {
+      key: "button",
+      id,
+      type: "button",
+      class: current ? "combo-button" : "combo-button is-empty",
+      disabled: busy,
+      "aria-haspopup": "listbox",
+      "aria-expanded": String(isOpen),
+      "aria-label": current ? `${label}: ${current.text.text}` : label,
+      "aria-describedby": describedBy,
+      on: {
+        click: open,
+        keydown: (event) => {
+          if (event.key !== "ArrowDown" || isOpen) return;
+          event.preventDefault();
+          open();
+        },
+      },
+    },
+    h("span", { class: "combo-text" }, current?.text.text ?? placeholder),
+    h("span", { class: "chevron", "aria-hidden": "true" }, "▾"),
+  );
+  return h(
+    "span",
+    { key: `combo-${id}`, class: "combo" },
+    button,
+    isOpen && list({ id, label, options, current, pick, close }),
+  );
+}
+
+function list({ id, label, options, current, pick, close }) {
+  const idOf = (index) => `${id}-option-${index}`;
+  const keydown = (event) => {
+    const moved = move(event, options);
+    if (moved !== null) active = moved;
+    else if (event.key === "Enter" || event.key === " ") pick(options[active]);
+    else if (event.key === "Escape" || event.key === "Tab") close();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+    set({});
+  };
+  return h(
+    "ul",
+    {
+      key: "list",
+      class: "combo-list",
+      role: "listbox",
+      tabindex: "-1",
+      "aria-label": label,
+      "aria-activedescendant": idOf(active),
+      on: { keydown },
+      hook: (element, isNew) => {
+        if (!isNew) return;
+        keepInside(element);
+        element.focus({ preventScroll: true });
+        element.scrollIntoView({ block: "nearest" });
+        document.getElementById(idOf(active))?.scrollIntoView({ block: "nearest" });
+      },
+    },
+    options.map((option, index) =>
+      h(
+        "li",
+        {
+          key: option.value,
+          id: idOf(index),
+          role: "option",
+          class: index === active ? "option is-active" : "option",
+          "aria-selected": String(option === current),
+          hook: (element, isNew) => {
+            if (index === active && !isNew) element.scrollIntoView({ block: "nearest" });
+          },
+          on: { click: () => pick(option) },
+        },
+        h("span", { class: "option-text" }, option.text.text),
+        option.description && h("span", { class: "option-description" }, option.description.text),
+      ),
+    ),
+  );
+}
+
+/** Move a list that would reach out of what it stands in. */
+function keepInside(element) {
+  const edge = element.closest(".timeline, dialog")?.getBoundingClientRect().right ?? innerWidth;
+  const room = Math.min(edge, innerWidth) - MARGIN - element.getBoundingClientRect().right;
+  if (room < 0) element.style.left = `${room}px`;
+}
+
+function move(event, options) {
+  const last = options.length - 1;
+  const to = { ArrowDown: active + 1, ArrowUp: active - 1, Home: 0, End: last }[event.key];
+  if (to !== undefined) return Math.min(Math.max(to, 0), last);
+  if (event.key.length !== 1 || event.key === " " || event.ctrlKey || event.metaKey || event.altKey)
+    return null;
+  typed = event.timeStamp - typedAt < TYPING_MILLISECONDS ? typed + event.key : event.key;
+  typedAt = event.timeStamp;
+  const found = options.findIndex((each) =>
+    each.text.text.toLowerCase().includes(typed.toLowerCase()),
+  );
+  return found < 0 ? active : found;
+}

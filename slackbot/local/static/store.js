@@ -1,0 +1,112 @@
+// What the page knows: the state as the server tells it, and what only this window is about.
+
+const WARNING_SECONDS = 12;
+
+export const store = {
+  state: null,
+  isConnected: true,
+  ui: {
+    me: new URLSearchParams(location.search).get("me") ?? "",
+    pane: "slack", // which of the two a narrow window shows
+    channel: null,
+    issue: null,
+    newBelow: false, // whether something came while somebody read further up
+    threads: new Set(),
+    open: null, // the key of the menu that is open
+    confirm: null, // what is to be confirmed before it is done
+    controls: false, // whether a narrow window shows the controls
+    feedback: false, // whether the form for new feedback is open
+    editing: null, // the issue being edited
+    busy: new Set(),
+    warnings: [],
+  },
+};
+
+let isDue = false;
+let paint = () => {};
+
+/** Say how the page is drawn. */
+export function onChange(draw) {
+  paint = draw;
+}
+
+/** Draw the page again soon. */
+export function redraw() {
+  if (isDue) return;
+  isDue = true;
+  queueMicrotask(() => {
+    isDue = false;
+    paint();
+  });
+}
+
+/** Change what this window is about. */
+export function set(changes) {
+  Object.assign(store.ui, changes);
+  redraw();
+}
+
+/** Tell the person that something did not work. */
+export function warn(words) {
+  const warning = { id: crypto.randomUUID(), words };
+  store.ui.warnings = [...store.ui.warnings.slice(-2), warning];
+  setTimeout(() => forget(warning.id), WARNING_SECONDS * 1000);
+  redraw();
+}
+
+export function forget(id) {
+  set({ warnings: store.ui.warnings.filter((each) => each.id !== id) });
+}
+
+/**
+ * Do something as the person whom this window stands for. Tells the person what keeps it from
+ * being done, and returns whether it was. `busy` names what shows that it is under way.
+ */
+export async function act(name, body = {}, busy = name) {
+  const { ui } = store;
+  if (ui.busy.has(busy)) return false;
+  ui.busy.add(busy);
+  ui.warnings = [];
+  redraw();
+  try {
+    const answer = await fetch(`/api/${name}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ me: ui.me, ...body }),
+    });
+    if (!answer.ok) throw new Error(`answered ${answer.status}`);
+    const { problem } = await answer.json();
+    if (!problem) return true;
+    warn(problem);
+  } catch {
+    warn("The page's server does not answer as it should. Is it still running?");
+  } finally {
+    ui.busy.delete(busy);
+    redraw();
+  }
+  return false;
+}
+
+let stream = null;
+
+/** Follow the news of what one person sees; another window may follow somebody else's. */
+export function follow(me) {
+  stream?.close();
+  if (me) history.replaceState(null, "", `?me=${encodeURIComponent(me)}`);
+  stream = new EventSource(`/api/news?me=${encodeURIComponent(me)}`);
+  stream.onmessage = (message) => {
+    store.state = JSON.parse(message.data);
+    store.isConnected = true;
+    store.ui.me = store.state.me;
+    redraw();
+  };
+  stream.onerror = () => {
+    store.isConnected = false;
+    redraw();
+  };
+}
+
+/** The person whom this window stands for. */
+export function me() {
+  return store.state.people.find((each) => each.id === store.ui.me) ?? store.state.people[0];
+}
