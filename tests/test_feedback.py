@@ -5,12 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slackbot.description import MAX_COMMENT, MAX_DESCRIPTION, MAX_VALUE
 from slackbot.feedback import (
     HANDBOOK_LABELS,
-    MAX_COMMENT,
-    MAX_DESCRIPTION,
     MAX_TITLE,
-    MAX_VALUE,
     Feedback,
     Sentiment,
     is_request_for_contact,

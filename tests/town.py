@@ -1,25 +1,40 @@
 """A whole town for stories: a Slack, a GitLab and the bot between them, over real HTTP."""
 
 import contextlib
+import copy
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
+
+import yaml
+from sqlalchemy import Engine, MetaData, create_engine, func, or_, select
+from sqlalchemy.pool import NullPool
 
 from slackbot.app import connect, run_bot
 from slackbot.feedback import HANDBOOK_LABELS
 from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.gitlab import serve as serve_gitlab
-from slackbot.local.slack import Message, Workspace
+from slackbot.local.gitlab.model import Request
+from slackbot.local.slack import Ephemeral, Message, Outcome, Workspace
+from slackbot.local.slack import User as SlackUser
 from slackbot.local.slack import serve as serve_slack
 from slackbot.settings import Settings
+from slackbot.store.database import async_url
+from slackbot.store.errands import Lane
+from slackbot.store.schema import decisions, errands
 from tests.conftest import MovableClock
+
+MANIFEST = Path(__file__).parent.parent / "manifest.yml"
 
 T = TypeVar("T")
 
 PROJECT = "gitlab-com/support/feedback"
 HOOK_SECRET = "hook-secret"
 FAST = {"chat.postMessage": (100.0, 100), "chat.update": (100.0, 100)}
+
+PATIENCE = 15.0
+"""How many seconds a story waits for what should come at once: a machine may be busy."""
 
 CONTACT = "SSAT::Contact"
 CONTACTED = "ssat-manager-contacted-customer"
@@ -46,6 +61,9 @@ class Town:
         self.url = ""
 
     def _fill_slack(self) -> None:
+        # What the manifest asks for has to be enough for every story.
+        manifest = yaml.safe_load(MANIFEST.read_text())
+        self.slack.scopes = set(manifest["oauth_config"]["scopes"]["bot"])
         add = self.slack.add_user
         self.avery = add("U0AVERY", "avery", real_name="Avery Example", email="avery@example.com")
         self.blake = add("U0BLAKE", "blake", real_name="Blake Sample", email="blake@example.com")
@@ -97,9 +115,7 @@ class Town:
         ):
             self.url = url
             self.slack.request_url = f"{url}/slack/events"
-            hook = self.gitlab.add_hook(
-                self.project, f"{url}/gitlab/webhook", token=HOOK_SECRET
-            )
+            hook = self.gitlab.add_hook(self.project, f"{url}/gitlab/webhook", token=HOOK_SECRET)
             try:
                 yield url
             finally:
@@ -125,31 +141,39 @@ class Town:
 
     @property
     def cards(self) -> list[Message]:
-        """The cards in the channel."""
-        return [message for message in self.channel.messages if message.metadata]
+        """The cards in the channel; of those deleted in Slack a gravestone may be left."""
+        return [
+            message
+            for message in self.channel.messages
+            if message.metadata and not message.tombstone
+        ]
 
     def card_of(self, issue: Issue) -> Message | None:
         """The one card of an issue; more than one fails the test."""
         key = f"{self.project.id}/{issue.iid}"
         found = [
-            card for card in self.cards
+            card
+            for card in self.cards
             if card.metadata and card.metadata["event_payload"]["key"] == key
         ]
         assert len(found) <= 1, f"{len(found)} cards for one request"
         return found[0] if found else None
 
     async def card(self, issue: Issue, *words: str, without: str = "\0") -> Message:
-        """Wait until the card of an issue shows some words."""
+        """Wait until the card of an issue shows some words; ``without`` others, in any case."""
 
         def shows() -> Message | None:
             card = self.card_of(issue)
             text = text_of(card)
-            return card if all(word in text for word in words) and without not in text else None
+            is_clear = without.lower() not in text.lower()
+            return card if is_clear and all(word in text for word in words) else None
 
         try:
-            return await self.slack.wait_for(shows)
+            return await self.slack.wait_for(shows, PATIENCE)
         except AssertionError as error:
-            raise AssertionError(f"expected {words}, got: {text_of(self.card_of(issue))}") from error
+            raise AssertionError(
+                f"expected {words}, got: {text_of(self.card_of(issue))}"
+            ) from error
 
     async def thread(self, issue: Issue, *words: str) -> Message:
         """Wait until a message in the thread of an issue's card shows some words."""
@@ -159,17 +183,91 @@ class Town:
             told = card.thread if card else []
             return next((one for one in told if all(word in one.text for word in words)), None)
 
-        return await self.slack.wait_for(shows)
+        return await self.slack.wait_for(shows, PATIENCE)
 
     async def in_gitlab(self, happened: Callable[[], T]) -> T:
         """Wait until something is so in GitLab."""
-        await self.gitlab.wait_for(lambda: bool(happened()))
+        await self.gitlab.wait_for(lambda: bool(happened()), PATIENCE)
         return happened()
+
+    async def told(self, user: SlackUser, *words: str) -> Ephemeral:
+        """Wait until a person is shown some words that only they see."""
+
+        def shows() -> Ephemeral | None:
+            own = (one for one in self.slack.ephemerals if one.user == user.id)
+            return next((one for one in own if all(word in text_of(one) for word in words)), None)
+
+        return await self.slack.wait_for(shows, PATIENCE)
+
+    async def mark_contacted(self, user: SlackUser, card: Message, **inputs: Any) -> Outcome:
+        """Open the modal "Mark contacted" from a card, fill some of it in, and send it."""
+        assert (await self.slack.click(user, card, "Mark contacted")).ok
+        await self.slack.wait_for(lambda: self.slack.views[user.id])
+        return await self.slack.submit(user, inputs)
+
+    def steps(self, issue: Issue) -> list[str]:
+        """What the thread of an issue's card tells, without the times."""
+        card = self.card_of(issue)
+        return [message.text.partition(" · ")[0] for message in card.thread] if card else []
+
+    def writes(self, issue: Issue) -> list[Request]:
+        """Every request of the bot's that was to change an issue or to comment on it."""
+        path = f"/api/v4/projects/{self.project.id}/issues/{issue.iid}"
+        return [
+            request
+            for request in self.gitlab.requests
+            if request.method in ("PUT", "POST") and request.path in (path, f"{path}/notes")
+        ]
+
+    def choices(self) -> list[str]:
+        """How far each choice on record has come, in the order in which they were made."""
+        engine = self._engine()
+        with engine.connect() as connection:
+            return list(connection.scalars(select(decisions.c.status).order_by(decisions.c.seq)))
+
+    async def settled(self) -> None:
+        """Wait until the bot has nothing left to do, but for what it has put off."""
+        while True:
+            await self.slack.wait_for(self._is_idle, PATIENCE)
+            sent = len(self.gitlab.deliveries)
+            await self.gitlab.hooks_settled()
+            if len(self.gitlab.deliveries) == sent and self._is_idle():
+                return
+
+    def _is_idle(self) -> bool:
+        is_due = or_(errands.c.ready_at <= self.clock(), errands.c.leased_by.is_not(None))
+        of_issues = errands.c.lane.in_((Lane.SYNC, Lane.SHOW))
+        query = select(func.count()).where(of_issues, is_due)
+        engine = self._engine()
+        with engine.connect() as connection:
+            return connection.scalar(query) == 0
+
+    def everything_stored(self) -> str:
+        """All that the bot's database holds, as text."""
+        found = MetaData()
+        engine = self._engine()
+        found.reflect(engine)
+        with engine.connect() as connection:
+            rows = [
+                row for table in found.sorted_tables for row in connection.execute(select(table))
+            ]
+        return "\n".join(str(tuple(row)) for row in rows)
+
+    def _engine(self) -> Engine:
+        # A connection of one's own each time, so that the bot's closing is not disturbed.
+        url = async_url(self.settings["database_url"])
+        driver = "sqlite" if url.get_backend_name() == "sqlite" else url.drivername
+        return create_engine(url.set(drivername=driver), poolclass=NullPool)
 
     def check(self) -> None:
         """Fail if either platform had anything to object to."""
         assert self.slack.refusals == []
         assert self.gitlab.violations == []
+
+
+def as_seen(card: Message) -> Message:
+    """A card as somebody has it before their eyes, whatever becomes of it meanwhile."""
+    return copy.deepcopy(card)
 
 
 def text_of(message: Any) -> str:
@@ -200,9 +298,7 @@ def buttons(message: Message) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def town(
-    clock: MovableClock, folder: Path, database_url: str
-) -> AsyncIterator[Town]:
+async def town(clock: MovableClock, folder: Path, database_url: str) -> AsyncIterator[Town]:
     """Build a town; its bot is not running yet."""
     built = Town(clock, folder)
     async with serve_slack(built.slack) as slack_url, serve_gitlab(built.gitlab) as gitlab_url:

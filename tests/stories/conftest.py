@@ -9,9 +9,7 @@ from tests.town import town as build_town
 
 
 @pytest.fixture
-async def quiet_town(
-    clock: MovableClock, tmp_path: Path, database_url: str
-) -> AsyncIterator[Town]:
+async def quiet_town(clock: MovableClock, tmp_path: Path, database_url: str) -> AsyncIterator[Town]:
     """A town whose bot has not been started; the story does that."""
     async with build_town(clock, tmp_path, database_url) as built:
         yield built

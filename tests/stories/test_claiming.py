@@ -1,14 +1,22 @@
-"""Who has it: claim, take over, release."""
+"""Who has it: claim, take over, release, and what an assignment in GitLab means."""
 
 import asyncio
 
-from tests.town import Town, buttons, text_of
+import pytest
+
+from tests.town import Town, as_seen, buttons, text_of
 
 
 async def test_a_request_becomes_a_card_and_a_claim_ends_in_gitlab(town: Town) -> None:
     issue = town.feedback()
     card = await town.card(issue, "Waiting", "ticket 412345", "Nobody answered for three days")
-    assert buttons(card) == ["Claim", "Feedback label", "Mark contacted", "Open issue", "Open ticket"]
+    assert buttons(card) == [
+        "Claim",
+        "Feedback label",
+        "Mark contacted",
+        "Open issue",
+        "Open ticket",
+    ]
 
     assert (await town.slack.click(town.avery, card, "Claim")).ok
 
@@ -33,3 +41,130 @@ async def test_two_managers_claim_at_once_and_one_is_told_who_has_it(town: Town)
     assert winner in text_of(told)
     await town.card(issue, f"Claimed by {winner}", without="not in GitLab")
     assert len(issue.comments) == 1
+
+
+async def test_claiming_what_one_has_already_changes_nothing(town: Town) -> None:
+    issue = town.feedback()
+    unclaimed = as_seen(await town.card(issue, "Waiting"))
+    await town.slack.click(town.avery, unclaimed, "Claim")
+    await town.slack.click(town.avery, unclaimed, "Claim")  # a double click is two clicks
+    await town.told(town.avery, "You have this request already")
+    await town.settled()
+    assert len(town.writes(issue)) == 2  # one note, one assignment
+    assert town.steps(issue) == ["🔵 Avery Example claimed this request"]
+
+
+async def test_taking_over_asks_first_and_tells_the_colleague(town: Town) -> None:
+    issue = town.feedback()
+    await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
+    card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    seen_by_casey = as_seen(card)
+
+    # Whoever asks is warned, and may think better of it.
+    assert not (await town.slack.click(town.blake, card, "Take over", confirm=False)).sent
+    dialog = next(
+        element["confirm"]
+        for block in card.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if "confirm" in element
+    )
+    assert dialog["text"]["text"] == "Avery Example has this request and will be told."
+
+    await town.slack.click(town.blake, card, "Take over")
+
+    await town.in_gitlab(lambda: issue.assigned_to == ["blake.sample"])
+    assert issue.comments[-1].body.startswith(
+        "**Taken over** by Blake Sample (`@blake.sample`) from Avery Example (`@avery`)."
+    )
+    told = await town.thread(issue, "<@U0AVERY>: Blake Sample has taken this request over from you")
+    assert told.pings == {"<@U0AVERY>"}  # and nobody else, least of all the person who has acted
+
+    # Casey agreed with Avery to take over, but Blake was faster: that is not overridden.
+    await town.slack.click(town.casey, seen_by_casey, "Take over")
+    await town.told(town.casey, "Blake Sample has this request")
+    await town.settled()
+    assert issue.assigned_to == ["blake.sample"]
+    assert len(issue.comments) == 2
+
+
+async def test_only_the_holder_can_release_and_then_anybody_can_claim(town: Town) -> None:
+    issue = town.feedback()
+    await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
+    card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+
+    await town.slack.click(town.blake, card, "Release")
+    await town.told(town.blake, "Avery Example has this request; only they can release it")
+
+    held = as_seen(card)
+    await town.slack.click(town.avery, card, "Release")
+    card = await town.card(issue, "Waiting", "Nobody yet", without="not in GitLab")
+    assert "Claim" in buttons(card)
+    assert issue.assigned_to == []
+    assert issue.comments[-1].body.startswith("**Released** by Avery Example (`@avery`)")
+    await town.thread(issue, "Avery Example released this request")
+
+    await town.slack.click(town.avery, held, "Release")
+    await town.told(town.avery, "Nobody has this request, so there is nothing to release")
+    await town.slack.click(town.blake, card, "Claim")
+    await town.in_gitlab(lambda: issue.assigned_to == ["blake.sample"])
+
+
+async def test_a_person_unknown_to_gitlab_can_claim_and_is_told_how_to_be_linked(
+    town: Town,
+) -> None:
+    issue = town.feedback()
+    await town.slack.click(town.casey, await town.card(issue, "Waiting"), "Claim")
+    card = await town.card(issue, "Claimed by Casey Nolink", without="not in GitLab")
+    assert issue.comments[0].body.startswith("**Claimed** by Casey Nolink.\n")
+    assert issue.assigned_to == []
+    await town.thread(issue, "Casey Nolink is not known in GitLab", 'U0CASEY = "gitlab-username"')
+
+    # An administrator links them: from then on GitLab knows them, without a restart.
+    town.gitlab.add_member(town.project, town.gitlab.add_user("casey", "Casey Nolink"))
+    town.people_file.write_text('[people]\nU0AVERY = "avery"\nU0CASEY = "casey"\n')
+    await town.slack.click(town.casey, card, "Release")
+    card = await town.card(issue, "Waiting", without="not in GitLab")
+    await town.slack.click(town.casey, card, "Claim")
+    await town.in_gitlab(lambda: issue.assigned_to == ["casey"])
+    assert issue.comments[-1].body.startswith("**Claimed** by Casey Nolink (`@casey`).")
+
+
+@pytest.mark.parametrize("assigned", ["at birth", "a moment later"])
+async def test_an_automatic_assignment_is_a_suggestion_that_a_claim_replaces(
+    town: Town, assigned: str
+) -> None:
+    at_birth = assigned == "at birth"
+    issue = town.feedback(assignees=[town.duty_gitlab] if at_birth else [])
+    await town.card(issue, "Waiting")
+    if not at_birth:
+        town.gitlab.assign(issue, town.duty_gitlab, by=town.automation)
+    card = await town.card(issue, "Waiting", "Nobody yet", "assigned in GitLab: duty")
+    await town.settled()
+    assert town.steps(issue) == []
+
+    await town.slack.click(town.avery, card, "Claim")
+
+    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    assert issue.assigned_to == ["avery"]
+    await town.settled()
+    # Dana did nothing, so nobody reads that she has lost anything.
+    assert town.steps(issue) == ["🔵 Avery Example claimed this request"]
+
+
+async def test_who_was_faster_in_gitlab_keeps_the_request(town: Town) -> None:
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    town.gitlab.down()
+    await town.slack.click(town.avery, card, "Claim")
+    await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet")
+
+    town.gitlab.assign(issue, town.blake_gitlab, by=town.blake_gitlab)
+    town.gitlab.up()
+    town.clock.forward(minutes=1)
+
+    await town.thread(issue, "<@U0AVERY>", "did not reach GitLab", "Blake Sample has this request")
+    await town.card(issue, "Claimed by Blake Sample", "Not in GitLab:", "claim by Avery Example")
+    await town.settled()
+    assert issue.assigned_to == ["blake.sample"]
+    assert issue.comments == []

@@ -1,0 +1,643 @@
+"""The card: what it says in every state, and that nothing anybody writes can spoil it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from slackbot.blocks.card import (
+    SELECT_BUDGET,
+    CardView,
+    SlackMessage,
+    actions_id,
+    card_metadata,
+    label_options,
+    next_change,
+    notification,
+    render_bare_card,
+    render_card,
+)
+from slackbot.deadline import ALWAYS, BusinessHours
+from slackbot.feedback import HANDBOOK_LABELS
+from slackbot.local.slack import links, pings
+from slackbot.local.slack.block_kit import characters, validate_blocks
+from slackbot.request import IssueKey, Person, Request, State
+from slackbot.triage import (
+    Action,
+    Channel,
+    ChooseLabel,
+    Claim,
+    Decision,
+    MarkContacted,
+    Release,
+    TakeOver,
+)
+
+KEY = IssueKey(7, 12)
+FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
+MONDAY = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
+DUE = datetime(2026, 2, 3, 15, 0, tzinfo=UTC)
+CHARACTERS = 10_000
+"""What a message of ours may have over all blocks; Slack refuses it at about 12,000."""
+
+AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
+BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U2")
+SOFT_SKILLS = "feedback::soft-skills"
+
+WAITING = Request(
+    key=KEY,
+    url="https://gitlab.example/-/issues/12",
+    title="Negative feedback for ticket 412345",
+    ticket=412345,
+    comment="Nobody answered for three days.",
+    labels=frozenset({"SSAT::Contact"}),
+    asked_at=FRIDAY,
+    due_at=DUE,
+)
+CLAIMED = replace(WAITING, holder=AVERY, held_since=FRIDAY + timedelta(minutes=5))
+CONTACTED = replace(CLAIMED, contacted_at=MONDAY, contacted_by=AVERY, is_open=False)
+STATES = {
+    State.WAITING: WAITING,
+    State.CLAIMED: CLAIMED,
+    State.CONTACTED: CONTACTED,
+    State.CLOSED: replace(CLAIMED, is_open=False),
+    State.WITHDRAWN: replace(CLAIMED, is_requested=False),
+    State.GONE: replace(CLAIMED, is_gone=True),
+}
+
+
+def a_view(request: Request = WAITING, **changes: Any) -> CardView:
+    view = CardView(
+        request=request, labels=HANDBOOK_LABELS, scope="feedback", hours=ALWAYS, now=MONDAY
+    )
+    return replace(view, **changes)
+
+
+def decided(action: Action, who: Person = AVERY, number: int = 0) -> Decision:
+    return Decision(id=uuid5(UUID(int=0), str(number)), key=KEY, by=who, at=MONDAY, action=action)
+
+
+CALLED = decided(MarkContacted(channel=Channel.CALL, text=None, at=MONDAY))
+
+
+def texts(node: Any) -> Iterable[str]:
+    """Every text in blocks, from top to bottom; options and confirmations left out."""
+    if isinstance(node, dict):
+        if isinstance(node.get("text"), str):
+            yield node["text"]
+        for key, value in node.items():
+            if key not in ("options", "confirm", "initial_option"):
+                yield from texts(value)
+    elif isinstance(node, list | tuple):
+        for each in node:
+            yield from texts(each)
+
+
+def shown(message: SlackMessage) -> str:
+    return "\n".join(texts(message.blocks))
+
+
+def elements(message: SlackMessage) -> list[dict[str, Any]]:
+    rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
+    return [element for row in rows for element in row]
+
+
+def labels_of_elements(message: SlackMessage) -> list[str]:
+    return [(one.get("text") or one["placeholder"])["text"] for one in elements(message)]
+
+
+def check(message: SlackMessage) -> None:
+    blocks = list(message.blocks)
+    assert validate_blocks(blocks, "message") == []
+    assert characters(blocks) < CHARACTERS
+    assert pings(blocks) == set()
+    assert pings(message.text) == set()
+    assert links(blocks) == set()
+    assert message.text.strip()
+
+
+# --- States ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "header", "buttons"),
+    [
+        (
+            State.WAITING,
+            "🟠 Waiting: contact requested, ticket 412345",
+            ["Claim", "Feedback label", "Mark contacted", "Open issue", "Open ticket"],
+        ),
+        (
+            State.CLAIMED,
+            "🔵 Claimed by Avery Example: contact requested, ticket 412345",
+            [
+                "Take over",
+                "Release",
+                "Feedback label",
+                "Mark contacted",
+                "Open issue",
+                "Open ticket",
+            ],
+        ),
+        # The cause may still be named; nothing else is left to do.
+        (
+            State.CONTACTED,
+            "✅ Customer contacted: ticket 412345",
+            ["Feedback label", "Open issue", "Open ticket"],
+        ),
+        (
+            State.CLOSED,
+            "⚫ Closed without contact: ticket 412345",
+            ["Open issue", "Open ticket"],
+        ),
+        (State.WITHDRAWN, "⚪ Withdrawn: ticket 412345", ["Open issue", "Open ticket"]),
+        # A link to what is gone would lead nowhere.
+        (State.GONE, "⚫ No longer in GitLab: ticket 412345", ["Open ticket"]),
+    ],
+)
+def test_a_card_says_its_state_in_words_and_offers_what_can_be_done(
+    state: State, header: str, buttons: list[str]
+) -> None:
+    assert STATES[state].state is state
+    card = render_card(a_view(STATES[state]))
+    check(card)
+    assert card.blocks[0]["text"]["text"] == header
+    assert labels_of_elements(card) == buttons
+    check(render_bare_card(a_view(STATES[state])))
+
+
+def test_every_state_has_other_words_and_not_only_another_mark() -> None:
+    headers = [
+        render_card(a_view(request)).blocks[0]["text"]["text"] for request in STATES.values()
+    ]
+    assert len({re.sub(r"^\W+", "", header).split(":")[0] for header in headers}) == len(State)
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        (
+            a_view(),
+            "🟠 Waiting: contact requested, ticket 412345 · 30 business h left, "
+            "due Tue 3 Feb, 15:00 UTC",
+        ),
+        (
+            a_view(CLAIMED, hours=BusinessHours(timezone=ZoneInfo("Europe/Amsterdam"))),
+            "🔵 Claimed by Avery Example: contact requested, ticket 412345 · 30 business h left, "
+            "due Tue 3 Feb, 16:00 CET",
+        ),
+        (
+            a_view(now=DUE - timedelta(minutes=10)),
+            "🟠 Waiting: contact requested, ticket 412345 · less than 1 h left, "
+            "due Tue 3 Feb, 15:00 UTC",
+        ),
+        (
+            a_view(now=DUE),
+            "🔴 Overdue, unclaimed: contact requested, ticket 412345 · overdue by less than 1 h, "
+            "due Tue 3 Feb, 15:00 UTC",
+        ),
+        (
+            a_view(CLAIMED, now=DUE + timedelta(hours=25)),
+            "🔴 Overdue, claimed by Avery Example: contact requested, ticket 412345 · "
+            "overdue by 25 h, due Tue 3 Feb, 15:00 UTC",
+        ),
+        (a_view(CONTACTED), "✅ Customer contacted: ticket 412345"),
+        # Indirect feedback has no ticket.
+        (
+            a_view(replace(WAITING, ticket=None)),
+            "🟠 Waiting: contact requested, feedback #12 · 30 business h left, "
+            "due Tue 3 Feb, 15:00 UTC",
+        ),
+    ],
+)
+def test_the_notification_reads_well_alone(view: CardView, said: str) -> None:
+    assert notification(view) == said
+    assert render_card(view).text == said
+
+
+def test_the_notification_is_escaped() -> None:
+    who = replace(AVERY, name="A <!channel> & @here")
+    card = render_card(a_view(replace(CLAIMED, holder=who)))
+    assert "A &lt;!channel&gt; &amp; \uff20here" in card.text
+    check(card)
+
+
+def test_a_name_in_the_headline_is_short_and_hides_nothing() -> None:
+    who = replace(AVERY, name="evil\u202egnp\n" * 20)
+    header = render_card(a_view(replace(CLAIMED, holder=who))).blocks[0]["text"]["text"]
+    assert header == (
+        "🔵 Claimed by evilgnp evilgnp evilgnp evilgnp evilgnp…: contact requested, ticket 412345"
+    )
+
+
+# --- What it shows -----------------------------------------------------------------------------
+
+
+def test_the_customers_words_are_shown_as_plain_text() -> None:
+    words = "*Nobody* answered <!channel> @here https://example.com\n/close"
+    card = render_card(a_view(replace(WAITING, comment=words)))
+    [quote] = [block for block in card.blocks if block["type"] == "rich_text"]
+    assert quote["elements"][0]["elements"] == [{"type": "text", "text": words}]
+    check(card)
+
+
+def test_of_many_words_of_the_customer_a_few_lines_are_shown() -> None:
+    card = render_card(a_view(replace(WAITING, comment="\n".join(f"line {n}" for n in range(99)))))
+    assert "line 3 …" in shown(card)
+    assert "line 4" not in shown(card)
+
+
+def test_a_long_line_of_the_customer_is_cut() -> None:
+    card = render_card(a_view(replace(WAITING, comment="word " * 300)))
+    [quote] = [block for block in card.blocks if block["type"] == "rich_text"]
+    words = quote["elements"][0]["elements"][0]["text"]
+    assert len(words) <= 400
+    assert words.endswith("word…")
+
+
+def test_organisation_and_score_are_shown_where_they_are_known() -> None:
+    card = render_card(a_view(replace(WAITING, organisation="Example & Sons", score="2 of 7")))
+    assert "*Organisation*\nExample &amp; Sons" in shown(card)
+    assert "*Score*\n2 of 7" in shown(card)
+    assert "Organisation" not in shown(render_card(a_view()))
+    assert "Score" not in shown(render_card(a_view()))
+
+
+@pytest.mark.parametrize(
+    ("request_", "who"),
+    [
+        (WAITING, "*Who has it*\nNobody yet"),
+        (
+            replace(WAITING, assignees=("dana", "<!here>")),
+            "*Who has it*\nNobody yet\n(assigned in GitLab: dana, &lt;!here&gt;)",
+        ),
+        (CLAIMED, "*Who has it*\nAvery Example\nsince <!date^1769785500^"),
+        (CONTACTED, "*Who has it*\nAvery Example contacted the customer"),
+    ],
+)
+def test_a_card_says_who_has_it(request_: Request, who: str) -> None:
+    assert who in shown(render_card(a_view(request_)))
+
+
+def test_a_label_is_shown_with_its_whole_meaning() -> None:
+    label = "feedback::process-sfdc"
+    card = render_card(a_view(replace(WAITING, labels=frozenset({label}))))
+    assert f"*Feedback label*\n{label}\n{HANDBOOK_LABELS[label]}" in shown(card)
+
+
+def test_neither_a_label_nor_its_meaning_wakes_anybody() -> None:
+    label = "feedback::<!channel>"
+    request = replace(WAITING, labels=frozenset({label}))
+    check(render_card(a_view(request, labels={label: "<!here>"})))
+    check(render_card(a_view(request, labels={})))
+
+
+def test_a_label_that_the_project_does_not_describe_is_shown_all_the_same() -> None:
+    card = render_card(a_view(replace(WAITING, labels=frozenset({"feedback::new"}))))
+    assert "*Feedback label*\nfeedback::new" in shown(card)
+    assert "*Feedback label*\nNot chosen yet" in shown(render_card(a_view()))
+
+
+@pytest.mark.parametrize(
+    ("contacted_at", "said"),
+    [
+        (MONDAY, "✅ Kept: contacted after 18 h of business time"),
+        # To the second, and over the weekend.
+        (DUE, "✅ Kept: contacted after 2 d of business time"),
+        (
+            DUE + timedelta(seconds=1),
+            "🔴 Missed by 1 min: contacted after 2 d of business time",
+        ),
+        (
+            datetime(2026, 2, 9, 15, 0, tzinfo=UTC),
+            "🔴 Missed by 6 d: contacted after 6 d of business time",
+        ),
+        # Contacted in the very minute of the request, as people pick minutes.
+        (FRIDAY - timedelta(seconds=20), "✅ Kept: contacted after 1 min of business time"),
+    ],
+)
+def test_a_card_says_whether_the_promise_was_kept(contacted_at: datetime, said: str) -> None:
+    card = render_card(a_view(replace(CONTACTED, contacted_at=contacted_at)))
+    assert said in shown(card)
+
+
+# --- On the way, refused -----------------------------------------------------------------------
+
+
+def test_what_gitlab_does_not_have_yet_is_said_with_the_reason() -> None:
+    claim = decided(Claim(), BLAKE)
+    view = a_view(CLAIMED, pending=(claim,), waits_because="GitLab is failing (502)")
+    said = shown(render_card(view))
+    assert "⏳ Recorded, not in GitLab yet: claim by Blake Sample (GitLab is failing (502))" in said
+
+
+def test_of_many_choices_on_their_way_a_few_are_named() -> None:
+    view = a_view(CLAIMED, pending=tuple(decided(Release(), number=n) for n in range(9)))
+    assert shown(render_card(view)).count("release by Avery Example") == 5
+
+
+def test_a_contact_is_not_said_to_be_done_before_gitlab_has_it() -> None:
+    card = render_card(a_view(CONTACTED, pending=(CALLED,)))
+    assert card.blocks[0]["text"]["text"] == (
+        "⏳ Contact recorded, on its way to GitLab: ticket 412345"
+    )
+
+
+def test_a_label_on_its_way_does_not_put_the_contact_in_doubt() -> None:
+    card = render_card(a_view(CONTACTED, pending=(decided(ChooseLabel(label=SOFT_SKILLS)),)))
+    assert card.blocks[0]["text"]["text"] == "✅ Customer contacted: ticket 412345"
+
+
+def test_what_gitlab_refused_is_said_with_what_can_be_done() -> None:
+    label = decided(ChooseLabel(label=SOFT_SKILLS))
+    card = render_card(a_view(CLAIMED, refused=((label, "GitLab answered 403: Forbidden"),)))
+    check(card)
+    assert (
+        f"⚠️ *Not in GitLab:* label {SOFT_SKILLS} by Avery Example.\nGitLab answered 403: Forbidden"
+    ) in shown(card)
+    again, dismiss = elements(card)[:2]
+    assert labels_of_elements(card)[:2] == ["Try again", "Dismiss"]
+    assert again["value"] == dismiss["value"] == f"7/12:{label.id}"
+    assert "confirm" in dismiss  # it cannot be undone
+    assert "confirm" not in again
+
+
+# --- Buttons -----------------------------------------------------------------------------------
+
+
+def test_a_button_carries_the_key_and_a_take_over_whom_the_person_saw() -> None:
+    values = {one["action_id"]: one.get("value") for one in elements(render_card(a_view(CLAIMED)))}
+    assert values["take_over"] == "7/12:U1"
+    assert values["release"] == values["mark_contacted"] == "7/12"
+    in_gitlab = replace(CLAIMED, holder=Person(name="Dana", gitlab="dana"))
+    values = {
+        one["action_id"]: one.get("value") for one in elements(render_card(a_view(in_gitlab)))
+    }
+    assert values["take_over"] == "7/12:@dana"
+
+
+def test_a_take_over_is_confirmed_against_a_name() -> None:
+    [take_over] = [
+        one for one in elements(render_card(a_view(CLAIMED))) if one["action_id"] == "take_over"
+    ]
+    assert take_over["confirm"]["text"]["text"] == (
+        "Avery Example has this request and will be told."
+    )
+
+
+def test_the_links_lead_to_issue_and_ticket() -> None:
+    urls = {one["action_id"]: one.get("url") for one in elements(render_card(a_view()))}
+    assert urls["open_issue"] == "https://gitlab.example/-/issues/12"
+    assert urls["open_ticket"] == "https://support.gitlab.com/hc/requests/412345"
+
+
+def test_an_address_that_is_none_is_no_link() -> None:
+    card = render_card(a_view(replace(WAITING, url="", ticket=None)))
+    assert "Open issue" not in labels_of_elements(card)
+    assert "Open ticket" not in labels_of_elements(card)
+    check(card)
+
+
+def test_what_marks_a_card_holds_nothing_of_the_customer() -> None:
+    assert card_metadata(replace(WAITING, organisation="Example Ltd")) == {
+        "event_type": "ssat_card",
+        "event_payload": {"key": "7/12"},
+    }
+
+
+# --- The select of labels ----------------------------------------------------------------------
+
+
+def the_select(card: SlackMessage) -> dict[str, Any]:
+    return next(one for one in elements(card) if one["type"] == "static_select")
+
+
+def test_the_handbooks_labels_are_offered_with_their_meanings() -> None:
+    options = the_select(render_card(a_view()))["options"]
+    assert [one["value"] for one in options] == sorted(HANDBOOK_LABELS)
+    described = {one["value"]: one["description"]["text"] for one in options}
+    assert described["feedback::known-issue"] == HANDBOOK_LABELS["feedback::known-issue"]
+
+
+def test_a_meaning_too_long_for_slack_is_cut_between_words() -> None:
+    for option in label_options(HANDBOOK_LABELS, None):
+        said, whole = option["description"]["text"], HANDBOOK_LABELS[option["value"]]
+        assert len(said) <= 75
+        if said != whole:
+            kept = said.removesuffix("…")
+            assert whole.startswith(kept)
+            assert not whole[len(kept)].isalnum()
+
+
+def test_the_label_chosen_is_shown_as_chosen() -> None:
+    card = render_card(a_view(replace(WAITING, labels=frozenset({SOFT_SKILLS}))))
+    assert the_select(card)["initial_option"]["value"] == SOFT_SKILLS
+    assert "initial_option" not in the_select(render_card(a_view()))
+
+
+def test_another_label_makes_another_block_so_that_slack_shows_it() -> None:
+    assert actions_id(KEY, None) != actions_id(KEY, SOFT_SKILLS)
+    assert actions_id(KEY, SOFT_SKILLS).startswith("7/12:")
+
+
+def test_without_labels_there_is_no_select() -> None:
+    card = render_card(a_view(labels={}))
+    assert "Feedback label" not in labels_of_elements(card)
+    check(card)
+
+
+def test_forty_labels_are_offered_with_their_meanings() -> None:
+    labels = {f"feedback::reason-{n:03}": "What it means, in some words" for n in range(40)}
+    assert all("description" in option for option in label_options(labels, None))
+
+
+def test_of_very_many_labels_as_many_as_fit_are_offered_and_the_chosen_one_always() -> None:
+    labels = {f"feedback::{n:03}{'x' * 62}": "y" * 300 for n in range(150)}
+    chosen = max(labels)
+    options = label_options(labels, chosen)
+    assert len(options) > 30
+    assert chosen in [option["value"] for option in options]
+    assert characters(options) < SELECT_BUDGET
+    check(render_card(a_view(replace(WAITING, labels=frozenset({chosen})), labels=labels)))
+
+
+def test_a_label_that_slack_has_no_room_for_is_not_offered() -> None:
+    labels = {"feedback::" + "x" * 65: "", "feedback::" + "x" * 66: ""}
+    assert [len(option["value"]) for option in label_options(labels, None)] == [75]
+
+
+# --- Whatever people write ---------------------------------------------------------------------
+
+_PIECES = [
+    *("<!channel>", "<!here>", "<@U123>", "<!subteam^S1>", "@here", "@everyone", "@channel"),
+    *("*b*", "`c`", "```", "~g~", "> q", "<https://example.com|x>", "https://example.com"),
+    *("&", "<", ">", "&lt;", "\u202e", "\u200b", "\x00", "\n", "\r", "\u2028", " ", "😀"),
+]
+hostile = st.one_of(
+    st.lists(st.sampled_from(_PIECES) | st.text(max_size=3), max_size=12).map("".join),
+    st.sampled_from(["&" * 5000, "<!channel>" * 500, "word " * 2000, "x" * 3000, "\n" * 500, ""]),
+)
+_people = st.builds(
+    Person,
+    name=hostile,
+    slack_team=st.just("T1"),
+    slack_user=st.sampled_from(["U1", "U2"]),
+    gitlab=st.none() | hostile,
+)
+_moments = st.timedeltas(timedelta(days=-8), timedelta(days=8)).map(DUE.__add__)
+_labels = st.one_of(
+    st.dictionaries(hostile.map("feedback::{}".format), hostile, max_size=5),
+    st.integers(1, 150).map(
+        lambda many: {f"feedback::{n:03}{'&' * (n % 70)}": "&" * 300 for n in range(many)}
+    ),
+)
+_actions: st.SearchStrategy[Action] = st.one_of(
+    st.just(Claim()),
+    st.just(Release()),
+    st.builds(TakeOver, holder=_people),
+    st.builds(ChooseLabel, label=hostile),
+    st.just(CALLED.action),
+)
+_decisions = st.builds(
+    Decision, id=st.uuids(), key=st.just(KEY), by=_people, at=_moments, action=_actions
+)
+
+
+@st.composite
+def _requests(draw: st.DrawFn) -> Request:
+    return replace(
+        draw(st.sampled_from(list(STATES.values()))),
+        title=draw(hostile),
+        ticket=draw(st.none() | st.integers(1, 10**12)),
+        comment=draw(st.none() | hostile),
+        organisation=draw(st.none() | hostile),
+        score=draw(st.none() | hostile),
+        labels=draw(st.frozensets(hostile.map("feedback::{}".format), max_size=3)),
+        assignees=draw(st.lists(hostile, max_size=3).map(tuple)),
+        holder=draw(st.none() | _people),
+        contacted_by=draw(st.none() | _people),
+        due_at=draw(_moments),
+    )
+
+
+hostile_views = st.builds(
+    CardView,
+    request=_requests(),
+    pending=st.lists(_decisions, max_size=8).map(tuple),
+    waits_because=st.none() | hostile,
+    refused=st.lists(
+        st.tuples(_decisions, hostile), max_size=5, unique_by=lambda one: one[0].id
+    ).map(tuple),
+    labels=_labels,
+    scope=st.just("feedback"),
+    hours=st.just(ALWAYS),
+    now=_moments,
+)
+
+_LONG = "&" * 400
+_LOUD = replace(AVERY, name=_LONG)
+_WORST = a_view(
+    replace(
+        WAITING,
+        comment="x" * 1500,
+        organisation=_LONG,
+        score=_LONG,
+        labels=frozenset({"feedback::" + "&" * 65}),
+        assignees=(_LONG,) * 10,
+        holder=_LOUD,
+        held_since=FRIDAY,
+    ),
+    pending=tuple(decided(ChooseLabel(label=_LONG), _LOUD, number) for number in range(9)),
+    waits_because=_LONG,
+    refused=tuple((decided(ChooseLabel(label=_LONG), _LOUD, n), _LONG * 9) for n in range(9)),
+    labels={f"feedback::{'&' * (n % 60)}{n:03}": "&" * 300 for n in range(150)}
+    | {"feedback::" + "&" * 65: "&" * 400},
+)
+
+
+@given(hostile_views)
+@example(_WORST)
+@settings(deadline=None)
+def test_no_text_of_anybody_spoils_a_card_or_wakes_anybody(view: CardView) -> None:
+    card = render_card(view)
+    check(card)
+    assert all("\u202e" not in text for text in texts(card.blocks))
+    check(render_bare_card(view))
+
+
+# --- The time left -----------------------------------------------------------------------------
+
+_AMSTERDAM = BusinessHours(timezone=ZoneInfo("Europe/Amsterdam"))
+_OFFICE = BusinessHours(opens=9 * 60, closes=17 * 60, holidays={date(2026, 2, 2)})
+
+
+def _words_at(view: CardView, now: datetime) -> str:
+    return notification(replace(view, now=now))
+
+
+@pytest.mark.parametrize(
+    ("now", "changes_at"),
+    [
+        # 47 h 45 min are left: in 45 minutes, the 46th has begun.
+        (FRIDAY + timedelta(minutes=15), FRIDAY + timedelta(hours=1, seconds=1)),
+        # Full hours read the same for that one moment.
+        (FRIDAY, FRIDAY + timedelta(seconds=1)),
+        (FRIDAY + timedelta(seconds=1), FRIDAY + timedelta(hours=1, seconds=1)),
+        # Nothing changes over the weekend: 39 hours are left on Friday at 24:00.
+        (
+            datetime(2026, 1, 30, 23, 30, tzinfo=UTC),
+            datetime(2026, 2, 2, 0, 0, 1, tzinfo=UTC),
+        ),
+        (
+            datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
+            datetime(2026, 2, 2, 0, 0, 1, tzinfo=UTC),
+        ),
+        # The last hour ends with the deadline.
+        (DUE - timedelta(minutes=59), DUE),
+        (DUE - timedelta(hours=1), DUE - timedelta(minutes=59, seconds=59)),
+        # Overdue it is told by the hour, from two days on by the day.
+        (DUE, DUE + timedelta(hours=1)),
+        (DUE + timedelta(minutes=90), DUE + timedelta(hours=2)),
+        (DUE + timedelta(hours=47, minutes=59), DUE + timedelta(hours=48)),
+        (DUE + timedelta(hours=48), DUE + timedelta(hours=72)),
+        (DUE + timedelta(days=8, hours=1), DUE + timedelta(days=9)),
+    ],
+)
+def test_a_card_is_painted_again_when_the_time_left_reads_differently(
+    now: datetime, changes_at: datetime
+) -> None:
+    assert next_change(a_view(now=now)) == changes_at
+
+
+@given(
+    st.timedeltas(timedelta(days=-6), timedelta(days=6)),
+    st.sampled_from([WAITING, CLAIMED]),
+    st.sampled_from([ALWAYS, _AMSTERDAM, _OFFICE]),
+)
+@example(timedelta(0), WAITING, ALWAYS)
+@example(timedelta(hours=-72), WAITING, ALWAYS)  # on Saturday, when the clock stands still
+@example(timedelta(hours=-64), WAITING, _OFFICE)
+@settings(deadline=None)
+def test_the_words_change_at_the_next_change_and_not_before(
+    late: timedelta, request_: Request, hours: BusinessHours
+) -> None:
+    view = a_view(request_, hours=hours, now=DUE + late)
+    then = next_change(view)
+    assert then is not None
+    assert then > view.now
+    words = notification(view)
+    before, after = then - timedelta(seconds=2), then + timedelta(seconds=1)
+    assert _words_at(view, max(before, view.now)) == words
+    assert _words_at(view, after) != words
+
+
+@pytest.mark.parametrize("state", [State.CONTACTED, State.CLOSED, State.WITHDRAWN, State.GONE])
+def test_nothing_changes_by_itself_once_nobody_waits(state: State) -> None:
+    assert next_change(a_view(STATES[state])) is None

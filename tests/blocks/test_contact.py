@@ -1,0 +1,220 @@
+"""The modal "Mark contacted", and how its submission is read."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slackbot.blocks.contact import (
+    CHANNEL_OPTIONS,
+    FIELD_BLOCKS,
+    MalformedForm,
+    contact_modal,
+    read_contact,
+)
+from slackbot.feedback import HANDBOOK_LABELS
+from slackbot.local.slack import pings
+from slackbot.local.slack.block_kit import validate_view
+from slackbot.local.slack.inputs import initial_values
+from slackbot.refusals import InvalidField
+from slackbot.request import IssueKey, Request
+from slackbot.triage import Channel, MarkContacted
+
+NOW = datetime(2026, 2, 2, 9, 30, 15, tzinfo=UTC)
+REQUEST = Request(
+    key=IssueKey(7, 12),
+    url="https://gitlab.example/-/issues/12",
+    title="Negative feedback for ticket 412345",
+    ticket=412345,
+    asked_at=datetime(2026, 1, 30, 15, 0, tzinfo=UTC),
+    due_at=datetime(2026, 2, 3, 15, 0, tzinfo=UTC),
+)
+
+
+def modal(request: Request = REQUEST, labels: dict[str, str] | None = None) -> dict[str, Any]:
+    known = dict(HANDBOOK_LABELS) if labels is None else labels
+    return contact_modal(request, labels=known, scope="feedback", now=NOW)
+
+
+def inputs(view: dict[str, Any]) -> list[str]:
+    return [block["label"]["text"] for block in view["blocks"] if block["type"] == "input"]
+
+
+# --- Drawing -----------------------------------------------------------------------------------
+
+
+def test_the_modal_asks_what_the_handbook_wants_to_know() -> None:
+    view = modal()
+    assert validate_view(view) == []
+    assert view["private_metadata"] == "7/12"
+    assert inputs(view) == [
+        "How was the customer contacted?",
+        "Text that was sent",
+        "When",
+        "Feedback label",
+        "Then",
+    ]
+    assert view["blocks"][0]["text"]["text"] == "*Ticket 412345*"
+
+
+def test_a_call_needs_no_text_and_an_issue_may_stay_open() -> None:
+    required = [
+        block["block_id"]
+        for block in modal()["blocks"]
+        if block["type"] == "input" and not block.get("optional")
+    ]
+    assert required == ["channel", "at"]
+
+
+def test_a_label_that_is_chosen_already_is_not_asked_for() -> None:
+    chosen = replace(REQUEST, labels=frozenset({"feedback::soft-skills"}))
+    assert "Feedback label" not in inputs(modal(chosen))
+    assert "Feedback label" not in inputs(modal(labels={}))
+    assert validate_view(modal(labels={})) == []
+
+
+def test_without_a_ticket_the_issue_is_named() -> None:
+    view = modal(replace(REQUEST, ticket=None, organisation="Example & <!channel>"))
+    assert view["blocks"][0]["text"]["text"] == ("*Feedback #12* · Example &amp; &lt;!channel&gt;")
+
+
+_hostile = st.text() | st.sampled_from(["&" * 5000, "<!channel> @here", "\n" * 99, "*x*"])
+
+
+@given(
+    st.none() | _hostile,
+    st.dictionaries(_hostile.map("feedback::{}".format), _hostile)
+    | st.integers(1, 150).map(lambda n: {f"feedback::{i:03}": "&" * 300 for i in range(n)}),
+)
+@settings(deadline=None)
+def test_no_text_of_anybody_spoils_the_modal(
+    organisation: str | None, labels: dict[str, str]
+) -> None:
+    view = modal(replace(REQUEST, organisation=organisation), labels)
+    assert validate_view(view) == []
+    assert pings(view["blocks"]) == set()
+
+
+def test_every_field_that_can_be_wrong_has_an_input_of_its_own() -> None:
+    blocks = {block.get("block_id") for block in modal()["blocks"]}
+    assert set(FIELD_BLOCKS.values()) <= blocks
+    assert {kind.__name__ for kind in InvalidField.__subclasses__()} == {
+        "TextRequired",
+        "InTheFuture",
+        "BeforeTheRequest",
+    }
+
+
+# --- Reading -----------------------------------------------------------------------------------
+
+
+def submitted(view: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """What Slack sends when somebody submits the modal, as they opened it but for some changes."""
+    values: dict[str, Any] = initial_values(view["blocks"])
+    for name, value in changes.items():
+        values[name] = {name: value}
+    return values
+
+
+def test_a_modal_submitted_as_it_opens_says_by_e_mail_now_and_closes() -> None:
+    assert read_contact(submitted(modal()), NOW) == MarkContacted(
+        channel=Channel.EMAIL, text=None, at=NOW, label=None, close=True
+    )
+
+
+def test_what_a_person_fills_in_is_what_is_read() -> None:
+    earlier = NOW - timedelta(hours=2)
+    values = submitted(
+        modal(),
+        channel={"selected_option": {"value": "ticket"}},
+        text={"value": "Dear customer,\n/close"},
+        at={"selected_date_time": int(earlier.timestamp())},
+        label={"selected_option": {"value": "feedback::known-issue"}},
+        close={"selected_options": []},
+    )
+    assert read_contact(values, NOW) == MarkContacted(
+        channel=Channel.TICKET,
+        text="Dear customer,\n/close",
+        at=earlier,
+        label="feedback::known-issue",
+        close=False,
+    )
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_every_way_to_contact_a_customer_can_be_chosen(channel: Channel) -> None:
+    assert CHANNEL_OPTIONS[channel]
+    values = submitted(modal(), channel={"selected_option": {"value": channel.value}})
+    assert read_contact(values, NOW).channel is channel
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        # A time that was cleared means now.
+        ({"at": {"selected_date_time": None}}, {"at": NOW}),
+        # Slack leaves out what is empty, or sends null.
+        ({"text": {}}, {"text": None}),
+        ({"text": {"value": ""}}, {"text": None}),
+        ({"close": {}}, {"close": False}),
+        ({"label": {"selected_option": None}}, {"label": None}),
+    ],
+)
+def test_what_is_left_empty_is_read_as_empty(
+    changes: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    contact = read_contact(submitted(modal(), **changes), NOW)
+    assert {name: getattr(contact, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"channel": None},
+        submitted(modal(), channel={"selected_option": None}),
+        submitted(modal(), channel={"selected_option": {"value": "pigeon"}}),
+        submitted(modal(), at={"selected_date_time": "soon"}),
+        submitted(modal(), at={"selected_date_time": 10**30}),
+        submitted(modal(), label=None),
+        submitted(modal(), close="yes"),
+    ],
+)
+def test_what_is_no_submission_of_this_modal_is_malformed(values: Any) -> None:
+    with pytest.raises(MalformedForm):
+        read_contact(values, NOW)
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["channel", "text", "at", "label", "close"]),
+        st.dictionaries(
+            st.sampled_from(["channel", "text", "at", "label", "close"]),
+            _json
+            | st.dictionaries(
+                st.sampled_from(
+                    ["value", "selected_option", "selected_options", "selected_date_time"]
+                ),
+                _json,
+            ),
+        )
+        | _json,
+    )
+)
+@settings(deadline=None)
+def test_whatever_is_submitted_is_read_or_malformed(values: dict[str, Any]) -> None:
+    try:
+        contact = read_contact(values, NOW)
+    except MalformedForm:
+        return
+    assert contact.at.tzinfo is UTC

@@ -1,0 +1,272 @@
+"""The page of `ssat-bot local` in a real browser: stories of what people do there."""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+
+from slackbot.local.cast import CLAIMED, FRESH, NASTY, NEARLY_DUE, OVERDUE, Story
+from tests.local.process import Local, running
+
+pytestmark = pytest.mark.browser
+
+REQUIRED = "SSAT_REQUIRE_BROWSER"
+PICTURE = os.environ.get("SSAT_SCREENSHOT")
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DESKTOP, PHONE = (1400, 900), (390, 844)
+SECONDS = 15
+AVERY, BLAKE, DANA = "U0AVERY", "U0BLAKE", "U0DANA"
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Local]:
+    """One for all stories: each acts on an issue of its own."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        missing = "no Chromium on this machine (Debian: apt-get install chromium)"
+        if os.environ.get(REQUIRED) == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    expect.set_options(timeout=SECONDS * 1000)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+class Visit:
+    """Somebody who looks at the page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.gitlab = page.get_by_role("region", name="GitLab")
+        self.modal = page.get_by_role("dialog")
+
+    def card(self, story: Story) -> Locator:
+        return self.page.get_by_role("article").filter(has_text=f"ticket {story.ticket}").first
+
+    def button(self, story: Story, name: str) -> Locator:
+        return self.card(story).get_by_role("button", name=name, exact=True)
+
+    async def opens_in_gitlab(self, story: Story) -> None:
+        await self.card(story).get_by_role("button", name=re.compile(r"^GitLab #")).click()
+        await expect(self.gitlab.get_by_role("heading", level=2)).to_have_text(story.title)
+
+
+@asynccontextmanager
+async def visiting(
+    browser: Browser, local: Local, me: str = AVERY, size: tuple[int, int] = DESKTOP
+) -> AsyncIterator[Visit]:
+    """Open the page; what the browser complains of fails the test."""
+    width, height = size
+    context = await browser.new_context(viewport={"width": width, "height": height})
+    context.set_default_timeout(SECONDS * 1000)
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(f"{local.url}/?me={me}")
+    visit = Visit(page)
+    # The card of the last scene before now: the sample is complete then.
+    await expect(visit.card(FRESH)).to_be_visible()
+    await expect(page.get_by_text("The past days are being played")).to_have_count(0)
+    yield visit
+    assert complaints == []
+    assert await page.get_by_text("0 broken rules").count() == 1
+    await context.close()
+
+
+async def test_cards_stand_in_the_channel_next_to_the_issue(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local) as visit:
+        await expect(visit.page.get_by_role("article").first).to_contain_text("Overdue")
+        await expect(visit.card(CLAIMED)).to_contain_text("Casey Placeholder")
+        await expect(visit.gitlab.get_by_role("heading", level=2)).to_have_text(FRESH.title)
+        await visit.card(CLAIMED).get_by_role("button", name=re.compile("replies")).click()
+        await expect(visit.card(CLAIMED)).to_contain_text("claimed this request")
+
+
+async def test_a_claim_shows_on_the_card_and_in_gitlab(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, BLAKE) as visit:
+        await visit.button(FRESH, "Claim").click()
+        await expect(visit.card(FRESH)).to_contain_text("Claimed by Blake Sample")
+        await expect(visit.button(FRESH, "Claim")).to_have_count(0)
+        await expect(visit.gitlab.get_by_label("Assignee")).to_have_value("blake.sample")
+        await expect(visit.gitlab).to_contain_text("Claimed by Blake Sample")
+        # The note's hidden marker is as hidden as on GitLab's own page.
+        await expect(visit.gitlab).not_to_contain_text("ssat-bot:")
+
+
+async def test_a_label_is_chosen_by_keyboard(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local) as visit:
+        await visit.opens_in_gitlab(NEARLY_DUE)
+        select = visit.button(NEARLY_DUE, "Feedback label")
+        await select.press("Enter")
+        options = visit.page.get_by_role("listbox", name="Feedback label")
+        await expect(options).to_be_focused()
+        await expect(options).to_contain_text("Documentation unhelpful to customer")
+        await options.press("Escape")
+        await expect(select).to_be_focused()
+        await select.press("ArrowDown")
+        await options.press_sequentially("soft")
+        await options.press("Enter")
+        label = visit.gitlab.get_by_role("button", name="Remove feedback::soft-skills")
+        await expect(label).to_be_visible()
+        await expect(visit.card(NEARLY_DUE)).to_contain_text("customer expectations mishandled")
+
+
+async def test_a_customer_is_marked_as_contacted_by_the_modal(
+    browser: Browser, local: Local
+) -> None:
+    async with visiting(browser, local) as visit:
+        await visit.opens_in_gitlab(OVERDUE)
+        await visit.button(OVERDUE, "Mark contacted").click()
+        send = visit.modal.get_by_role("button", name="Record contact")
+        text = visit.modal.get_by_label("Text that was sent")
+        await send.click()
+        await expect(visit.modal).to_contain_text("Paste the text of the e-mail")
+        await expect(text).to_be_focused()
+        await text.fill("Dear customer,\nI am sorry.\n/reopen")
+        await expect(visit.modal).to_contain_text("34 of 3000 characters")
+        await send.click()
+        await expect(visit.modal).to_have_count(0)
+        await expect(visit.card(OVERDUE)).to_contain_text("Customer contacted")
+        await expect(visit.gitlab.get_by_text("Closed", exact=True)).to_be_visible()
+        await expect(visit.gitlab.get_by_role("blockquote").last).to_contain_text("/reopen")
+
+
+async def test_a_modal_is_left_with_escape(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local) as visit:
+        await visit.button(NASTY, "Mark contacted").click()
+        await expect(visit.modal).to_be_visible()
+        await visit.page.keyboard.press("Escape")
+        await expect(visit.modal).to_have_count(0)
+
+
+async def test_taking_over_is_confirmed_first(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local) as visit:
+        await visit.button(CLAIMED, "Take over").click()
+        await expect(visit.modal).to_contain_text("Casey Placeholder has this request")
+        await visit.modal.get_by_role("button", name="Leave it").click()
+        await expect(visit.card(CLAIMED)).to_contain_text("Claimed by Casey Placeholder")
+        await visit.button(CLAIMED, "Take over").click()
+        await visit.modal.get_by_role("button", name="Take over").click()
+        await expect(visit.card(CLAIMED)).to_contain_text("Claimed by Avery Example")
+
+
+async def test_what_customers_write_does_nothing(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local) as visit:
+        await visit.opens_in_gitlab(NASTY)
+        for shown in (visit.card(NASTY), visit.gitlab):
+            await expect(shown).to_contain_text("<script>alert('boo')</script>")
+            await expect(shown).to_contain_text("<https://example.com|click me>")
+            await expect(shown.locator("script, .mention, a[href*='example.com']")).to_have_count(0)
+
+
+async def test_a_guest_is_told_why_nothing_happened(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, DANA) as visit:
+        await visit.button(NASTY, "Claim").click()
+        told = visit.page.get_by_role("article").filter(has_text="Only visible to you")
+        await expect(told).to_contain_text("Guests cannot act here")
+        await expect(visit.gitlab).to_contain_text("Dana Guest has no account in this GitLab")
+        await told.get_by_role("button", name="Dismiss message").click()
+        await expect(told).to_have_count(0)
+
+
+async def test_the_command_is_typed_into_the_message_box(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local) as visit:
+        box = visit.page.get_by_label("Message #support_escalations")
+        await box.fill("/ssat")
+        await box.press("Enter")
+        told = visit.page.get_by_role("article").filter(has_text="Only visible to you")
+        await expect(told).to_contain_text("waiting for a manager's contact")
+        await expect(box).to_have_value("")
+        await box.fill("/unknown")
+        await box.press("Enter")
+        await expect(visit.page.get_by_role("alert")).to_contain_text("/unknown is not a command")
+        # What was refused can be corrected.
+        await expect(box).to_have_value("/unknown")
+
+
+async def test_nothing_is_lost_that_somebody_types_while_the_page_changes(
+    browser: Browser, local: Local
+) -> None:
+    async with visiting(browser, local) as visit, visiting(browser, local, BLAKE) as other:
+        box = visit.gitlab.get_by_label("Comment as @avery")
+        await box.fill("I have begun to wri")
+        await other.page.get_by_label("Message #support_escalations").fill("Hello from Blake")
+        await other.page.keyboard.press("Enter")
+        await expect(visit.page.get_by_text("Hello from Blake")).to_be_visible()
+        await expect(box).to_be_focused()
+        await visit.page.keyboard.type("te this.")
+        await expect(box).to_have_value("I have begun to write this.")
+
+
+async def test_what_is_done_in_gitlab_shows_on_the_card(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, BLAKE) as visit:
+        await visit.page.get_by_role("button", name="New feedback").click()
+        await visit.modal.get_by_label("Comment").fill("Nobody <b>answered</b>.\n/close")
+        await visit.modal.get_by_role("button", name="Send feedback").click()
+        card = visit.page.get_by_role("article").filter(has_text="Nobody <b>answered</b>.")
+        await card.get_by_role("button", name=re.compile(r"^GitLab #")).click()
+        await visit.gitlab.get_by_label("Assignee").select_option("casey")
+        await expect(card).to_contain_text("Claimed by Casey Placeholder")
+        await visit.gitlab.get_by_label("Comment as").fill("/unassign\n/close")
+        await visit.gitlab.get_by_role("button", name="Comment", exact=True).click()
+        await expect(card).to_contain_text("Closed without contact")
+        await visit.gitlab.get_by_role("button", name="Reopen issue").click()
+        await expect(card.get_by_role("button", name="Claim", exact=True)).to_be_visible()
+
+
+async def test_a_choice_waits_while_gitlab_is_down(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local) as visit:
+        switch = visit.page.get_by_role("switch", name="GitLab down")
+        await switch.click()
+        await expect(visit.gitlab).to_contain_text("502")
+        await visit.button(NASTY, "Claim").click()
+        await expect(visit.card(NASTY)).to_contain_text("Recorded, not in GitLab yet")
+        await switch.click()
+        await visit.page.get_by_role("button", name="+1 h", exact=True).click()
+        await expect(visit.card(NASTY)).not_to_contain_text("Recorded, not in GitLab yet")
+        await visit.opens_in_gitlab(NASTY)
+        await expect(visit.gitlab.get_by_label("Assignee")).to_have_value("avery")
+
+
+async def test_a_phone_shows_one_pane_at_a_time(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, size=PHONE) as visit:
+        await expect(visit.gitlab).to_be_hidden()
+        await visit.opens_in_gitlab(FRESH)
+        await expect(visit.card(FRESH)).to_be_hidden()
+        await visit.page.get_by_role("button", name="Slack", exact=True).click()
+        await visit.page.get_by_role("button", name="Controls").click()
+        await expect(visit.page.get_by_role("button", name="+8 h")).to_be_visible()
+        width = await visit.page.evaluate("document.documentElement.scrollWidth")
+        assert width == PHONE[0]
+
+
+@pytest.mark.skipif(PICTURE is None, reason="SSAT_SCREENSHOT names no file to write")
+async def test_a_picture_for_the_readme(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local) as visit:
+        await visit.opens_in_gitlab(CLAIMED)
+        await visit.card(CLAIMED).get_by_role("button", name=re.compile("replies")).click()
+        await expect(visit.card(CLAIMED)).to_contain_text("claimed this request")
+        await visit.card(CLAIMED).evaluate("card => card.scrollIntoView({ block: 'center' })")
+        await visit.page.screenshot(path=PICTURE)

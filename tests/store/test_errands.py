@@ -1,0 +1,467 @@
+"""Errands: asked for, leased, finished, retried; each issue's by one worker at a time."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+)
+from sqlalchemy import select
+
+from slackbot.request import IssueKey
+from slackbot.store import errands, schema
+from slackbot.store.database import Database, Transaction
+from slackbot.store.errands import Errand, Lane
+
+T = TypeVar("T")
+
+NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+LEASE = timedelta(seconds=20)
+KEY, OTHER = IssueKey(7, 12), IssueKey(7, 13)
+
+
+async def ask(
+    database: Database, *keys: IssueKey, at: datetime = NOW, urgent: bool = False
+) -> None:
+    async with database.transaction() as tx:
+        await errands.ask(tx, Lane.SYNC, keys, at, urgent=urgent)
+
+
+async def lease(
+    database: Database, owner: str = "A", now: datetime = NOW, lane: Lane = Lane.SYNC
+) -> Errand | None:
+    async with database.transaction() as tx:
+        return await errands.lease(tx, lane, owner, now, LEASE)
+
+
+async def leased(database: Database, owner: str = "A", now: datetime = NOW) -> Errand:
+    errand = await lease(database, owner, now)
+    assert errand is not None
+    return errand
+
+
+async def finish(database: Database, errand: Errand) -> bool:
+    async with database.transaction() as tx:
+        return await errands.finish(tx, errand)
+
+
+async def put_off(
+    database: Database, errand: Errand, at: datetime, problem: str | None = "GitLab is failing"
+) -> None:
+    async with database.transaction() as tx:
+        await errands.put_off(tx, errand, at, problem)
+
+
+async def count(database: Database) -> int:
+    async with database.transaction() as tx:
+        return await errands.count(tx, Lane.SYNC)
+
+
+async def next_ready(database: Database) -> datetime | None:
+    async with database.transaction() as tx:
+        return await errands.next_ready(tx, Lane.SYNC)
+
+
+# --- Asked for ---------------------------------------------------------------------------------
+
+
+async def test_an_errand_asked_for_is_done_once(database: Database) -> None:
+    await ask(database, KEY)
+    errand = await leased(database)
+    assert (errand.key, errand.attempts, errand.owner) == (KEY, 1, "A")
+    assert await finish(database, errand)
+    assert await lease(database) is None
+    assert await count(database) == 0
+
+
+async def test_asked_for_many_times_it_is_done_once(database: Database) -> None:
+    for _ in range(5):
+        await ask(database, KEY)
+    assert await finish(database, await leased(database))
+    assert await lease(database) is None
+
+
+async def test_asked_for_while_it_is_under_way_it_is_done_once_more(database: Database) -> None:
+    await ask(database, KEY)
+    errand = await leased(database)
+    await ask(database, KEY)
+    await ask(database, KEY)
+    assert await lease(database, "B") is None  # but not at the same time
+    assert not await finish(database, errand)
+    again = await leased(database)
+    assert again.attempts == 1
+    assert await finish(database, again)
+    assert await lease(database) is None
+
+
+async def test_lanes_and_projects_are_apart(database: Database) -> None:
+    await ask(database, KEY, IssueKey(8, 12))
+    assert await lease(database, lane=Lane.SHOW) is None
+    assert {(await leased(database)).key, (await leased(database)).key} == {KEY, IssueKey(8, 12)}
+
+
+async def test_asked_for_nothing_nothing_is_to_be_done(database: Database) -> None:
+    await ask(database)
+    assert await count(database) == 0
+
+
+async def test_nothing_is_done_before_its_time(database: Database) -> None:
+    await ask(database, KEY, at=NOW + MINUTE)
+    assert await lease(database) is None
+    assert await lease(database, now=NOW + MINUTE) is not None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ready"),
+    [
+        # The sooner of two moments counts, whichever was said first.
+        (NOW + MINUTE, NOW, NOW),
+        (NOW, NOW + MINUTE, NOW),
+    ],
+)
+async def test_whoever_wants_it_sooner_gets_it_sooner(
+    database: Database, first: datetime, second: datetime, ready: datetime
+) -> None:
+    await ask(database, KEY, at=first)
+    await ask(database, KEY, at=second)
+    assert await next_ready(database) == ready
+
+
+async def test_errands_are_asked_for_with_what_they_are_about_or_not_at_all(
+    database: Database,
+) -> None:
+    async def killed(tx: Transaction) -> None:
+        await errands.ask(tx, Lane.SYNC, [KEY], NOW)
+        raise RuntimeError("the process is killed here")
+
+    with pytest.raises(RuntimeError):
+        async with database.transaction() as tx:
+            await killed(tx)
+    assert await count(database) == 0
+
+
+# --- In which order ----------------------------------------------------------------------------
+
+
+async def test_what_a_person_waits_for_goes_first_then_what_has_waited_longest(
+    database: Database,
+) -> None:
+    await ask(database, IssueKey(7, 1), at=NOW - SECOND)
+    await ask(database, IssueKey(7, 2), at=NOW - MINUTE)
+    await ask(database, IssueKey(7, 3), at=NOW, urgent=True)
+    await ask(database, IssueKey(7, 4), at=NOW - SECOND, urgent=True)
+    order = [(await leased(database)).key.iid for _ in range(4)]
+    assert order == [4, 3, 2, 1]
+
+
+async def test_what_is_urgent_once_stays_so_until_it_is_done(database: Database) -> None:
+    await ask(database, KEY, urgent=True)
+    await ask(database, KEY)
+    await ask(database, OTHER, at=NOW - MINUTE)
+    assert (await leased(database)).key == KEY
+
+
+async def test_bulk_becomes_urgent_when_a_person_asks_for_it(database: Database) -> None:
+    await ask(database, OTHER, at=NOW - MINUTE)
+    await ask(database, KEY)
+    await ask(database, KEY, urgent=True)
+    assert (await leased(database)).key == KEY
+
+
+# --- Leases ------------------------------------------------------------------------------------
+
+
+async def test_what_is_leased_is_nobody_elses_until_the_lease_runs_out(database: Database) -> None:
+    await ask(database, KEY)
+    await leased(database)
+    assert await lease(database, "B", NOW + LEASE) is None
+    taken = await leased(database, "B", NOW + LEASE + SECOND)
+    assert (taken.owner, taken.attempts) == ("B", 2)
+
+
+async def test_a_renewed_lease_runs_on(database: Database) -> None:
+    await ask(database, KEY, OTHER)
+    await leased(database)
+    await leased(database)
+    async with database.transaction() as tx:
+        await errands.renew(tx, Lane.SYNC, [KEY], "A", NOW + MINUTE)
+        await errands.renew(tx, Lane.SYNC, [OTHER], "B", NOW + MINUTE)  # which is not B's
+        await errands.renew(tx, Lane.SHOW, [OTHER], "A", NOW + MINUTE)
+    later = NOW + LEASE + SECOND
+    assert (await leased(database, "B", later)).key == OTHER
+    assert await lease(database, "B", later) is None
+    assert (await leased(database, "B", NOW + MINUTE + SECOND)).key == KEY
+
+
+@pytest.mark.parametrize("how", ["finish", "put_off", "hand_back", "renew"])
+async def test_who_has_lost_the_lease_changes_nothing(database: Database, how: str) -> None:
+    await ask(database, KEY)
+    slow = await leased(database, "A")
+    later = NOW + LEASE + SECOND
+    taken = await leased(database, "B", later)
+    before = await _row(database)
+    async with database.transaction() as tx:
+        match how:
+            case "finish":
+                assert not await errands.finish(tx, slow)
+            case "put_off":
+                await errands.put_off(tx, slow, later + MINUTE, "too late")
+            case "hand_back":
+                await errands.hand_back(tx, slow)
+            case "renew":
+                await errands.renew(tx, Lane.SYNC, [KEY], "A", later + MINUTE)
+    assert await _row(database) == before
+    assert await finish(database, taken)
+
+
+async def _row(database: Database) -> tuple[Any, ...]:
+    async with database.transaction() as tx:
+        return tuple((await tx.execute(select(schema.errands))).one())
+
+
+async def test_a_process_that_starts_frees_what_its_predecessor_held(database: Database) -> None:
+    await ask(database, KEY, OTHER)
+    await leased(database, "dead")
+    async with database.transaction() as tx:
+        await errands.take_over_all(tx)
+    assert {(await leased(database, "new")).key for _ in range(2)} == {KEY, OTHER}
+
+
+async def test_many_workers_at_once_never_get_the_same_errand(database: Database) -> None:
+    keys = [IssueKey(7, number) for number in range(1, 31)]
+    await ask(database, *keys)
+    taken: list[Errand] = []
+
+    async def work(owner: str) -> None:
+        while (errand := await lease(database, owner)) is not None:
+            taken.append(errand)
+
+    await asyncio.gather(*(work(f"worker {number}") for number in range(8)))
+    # A worker may see nothing while others hold all that is left; what is left, somebody takes.
+    await work("straggler")
+    assert sorted(errand.key for errand in taken) == keys
+    assert all(errand.attempts == 1 for errand in taken)
+
+
+async def test_many_who_ask_at_once_make_one_errand(database: Database) -> None:
+    await asyncio.gather(*(ask(database, KEY, OTHER) for _ in range(8)))
+    assert await count(database) == 2
+    errand = await leased(database)
+    assert errand.wanted == 8
+
+
+# --- Retried -----------------------------------------------------------------------------------
+
+
+async def test_put_off_it_is_tried_again_at_its_time(database: Database) -> None:
+    await ask(database, KEY)
+    await put_off(database, await leased(database), NOW + MINUTE)
+    assert await next_ready(database) == NOW + MINUTE
+    assert await lease(database, now=NOW + MINUTE - SECOND) is None
+    again = await leased(database, now=NOW + MINUTE)
+    assert again.attempts == 2
+
+
+async def test_asked_for_while_it_waits_it_is_tried_at_once(database: Database) -> None:
+    await ask(database, KEY)
+    await put_off(database, await leased(database), NOW + MINUTE)
+    await ask(database, KEY, at=NOW + SECOND)
+    again = await leased(database, now=NOW + SECOND)
+    assert again.attempts == 2  # the next waiting time is longer all the same
+
+
+async def test_asked_for_while_it_failed_it_does_not_wait(database: Database) -> None:
+    await ask(database, KEY)
+    errand = await leased(database)
+    await ask(database, KEY, at=NOW + SECOND)
+    await put_off(database, errand, NOW + MINUTE)
+    assert await lease(database, now=NOW + SECOND) is not None
+
+
+async def test_handed_back_it_is_as_if_it_had_not_been_tried(database: Database) -> None:
+    await ask(database, KEY)
+    errand = await leased(database)
+    async with database.transaction() as tx:
+        await errands.hand_back(tx, errand)
+    assert await leased(database, "B") == replace(errand, owner="B")
+
+
+async def test_what_failed_can_be_hurried_but_not_what_a_platform_has_put_off(
+    database: Database,
+) -> None:
+    failed, throttled, planned, running = (IssueKey(7, number) for number in range(1, 5))
+    await ask(database, failed, throttled, running)
+    await put_off(database, await leased(database), NOW + MINUTE)
+    await put_off(database, await leased(database), NOW + MINUTE, None)
+    await leased(database)
+    await ask(database, planned, at=NOW + MINUTE)
+    async with database.transaction() as tx:
+        await errands.hurry(tx, Lane.SHOW, NOW)
+        assert await errands.lease(tx, Lane.SYNC, "A", NOW, LEASE) is None
+        await errands.hurry(tx, Lane.SYNC, NOW)
+    assert (await leased(database)).key == failed
+    assert await lease(database) is None
+
+
+async def test_the_next_moment_is_of_what_nobody_works_on(database: Database) -> None:
+    assert await next_ready(database) is None
+    await ask(database, KEY)
+    await ask(database, OTHER, at=NOW + MINUTE)
+    assert await next_ready(database) == NOW
+    await leased(database)
+    assert await next_ready(database) == NOW + MINUTE
+
+
+# --- Whatever happens in whichever order -------------------------------------------------------
+
+
+@dataclass
+class Row:
+    """What an errand is, in a few words of Python."""
+
+    ready_at: datetime
+    urgent: bool
+    wanted: int = 1
+    attempts: int = 0
+    problem: str | None = None
+    leased_by: str | None = None
+    leased_until: datetime = NOW
+
+    def free(self, **changes: Any) -> None:
+        self.leased_by = None
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+
+_keys = st.builds(IssueKey, st.just(7), st.integers(1, 3))
+_owners = st.sampled_from(["A", "B"])
+_waits = st.integers(-5, 40).map(lambda seconds: timedelta(seconds=seconds))
+
+
+class ErrandsMachine(RuleBasedStateMachine):
+    """The table does what the model does."""
+
+    under_way: Bundle[Errand] = Bundle("under_way")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.rows: dict[IssueKey, Row] = {}
+        self.folder = TemporaryDirectory()
+        self.runner = asyncio.Runner()
+        self.database = Database(f"sqlite:///{Path(self.folder.name) / 'errands.db'}")
+        # One transaction for all, never committed: what is tested here is not the disk.
+        self.transaction = self.database.transaction()
+        self.tx = self.run(self.transaction.__aenter__())
+        self.run(self.tx.run_sync(schema.metadata.create_all))
+
+    def teardown(self) -> None:
+        self.run(self.tx.rollback())
+        self.run(self.transaction.__aexit__(None, None, None))
+        self.run(self.database.close())
+        self.runner.close()
+        self.folder.cleanup()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    def held(self, errand: Errand) -> Row | None:
+        row = self.rows.get(errand.key)
+        return row if row and row.leased_by == errand.owner else None
+
+    @rule(by=_waits)
+    def time_passes(self, by: timedelta) -> None:
+        self.now += max(by, timedelta(0))
+
+    @rule(key=_keys, wait=_waits, urgent=st.booleans())
+    def ask(self, key: IssueKey, wait: timedelta, urgent: bool) -> None:
+        at = self.now + wait
+        self.run(errands.ask(self.tx, Lane.SYNC, [key], at, urgent=urgent))
+        row = self.rows.get(key)
+        if row is None:
+            self.rows[key] = Row(ready_at=at, urgent=urgent)
+        else:
+            row.wanted += 1
+            row.ready_at, row.urgent = min(row.ready_at, at), row.urgent or urgent
+
+    @rule(target=under_way, owner=_owners)
+    def lease(self, owner: str) -> Any:
+        found = self.run(errands.lease(self.tx, Lane.SYNC, owner, self.now, LEASE))
+        ready = [
+            (not row.urgent, row.ready_at, key)
+            for key, row in self.rows.items()
+            if row.ready_at <= self.now and (not row.leased_by or row.leased_until < self.now)
+        ]
+        if not ready:
+            assert found is None
+            return multiple()
+        key = min(ready)[2]
+        row = self.rows[key]
+        row.attempts += 1
+        row.leased_by, row.leased_until = owner, self.now + LEASE
+        assert found == Errand(
+            lane=Lane.SYNC, key=key, wanted=row.wanted, attempts=row.attempts, owner=owner
+        )
+        return found
+
+    @rule(errand=under_way)  # an errand may be ended twice, by a worker that was thought dead
+    def finish(self, errand: Errand) -> None:
+        has_ended = self.run(errands.finish(self.tx, errand))
+        row = self.held(errand)
+        assert has_ended == (row is not None and row.wanted == errand.wanted)
+        if has_ended:
+            del self.rows[errand.key]
+        elif row:
+            row.free(attempts=0, problem=None)
+
+    @rule(errand=consumes(under_way), wait=_waits, problem=st.sampled_from([None, "failed"]))
+    def put_off(self, errand: Errand, wait: timedelta, problem: str | None) -> None:
+        at = self.now + wait
+        self.run(errands.put_off(self.tx, errand, at, problem))
+        if row := self.held(errand):
+            ready_at = at if row.wanted == errand.wanted else row.ready_at
+            row.free(attempts=errand.attempts, ready_at=ready_at, problem=problem)
+
+    @rule(errand=consumes(under_way))
+    def hand_back(self, errand: Errand) -> None:
+        self.run(errands.hand_back(self.tx, errand))
+        if row := self.held(errand):
+            row.free(attempts=errand.attempts - 1, problem=None)
+
+    @rule(keys=st.sets(_keys), owner=_owners)
+    def renew(self, keys: set[IssueKey], owner: str) -> None:
+        self.run(errands.renew(self.tx, Lane.SYNC, keys, owner, self.now + LEASE))
+        for key in keys & self.rows.keys():
+            if self.rows[key].leased_by == owner:
+                self.rows[key].leased_until = self.now + LEASE
+
+    @rule()
+    def hurry(self) -> None:
+        self.run(errands.hurry(self.tx, Lane.SYNC, self.now))
+        for row in self.rows.values():
+            if row.problem and not row.leased_by and row.ready_at > self.now:
+                row.ready_at, row.problem = self.now, None
+
+    @invariant()
+    def nothing_is_lost_and_the_next_moment_is_known(self) -> None:
+        assert self.run(errands.count(self.tx, Lane.SYNC)) == len(self.rows)
+        free = [row.ready_at for row in self.rows.values() if not row.leased_by]
+        assert self.run(errands.next_ready(self.tx, Lane.SYNC)) == min(free, default=None)
+
+
+TestErrandsMachine = ErrandsMachine.TestCase
+TestErrandsMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

@@ -1,0 +1,87 @@
+"""The schema as the migrations make it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from slackbot.store import facts
+from slackbot.store.database import Database, async_url
+from slackbot.store.schema import metadata
+
+
+async def test_the_migrations_make_what_the_queries_expect(database: Database) -> None:
+    def differences(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        return list(compare_metadata(context, metadata))
+
+    async with database.transaction() as tx:
+        assert await tx.run_sync(differences) == []
+
+
+async def test_the_comparison_would_see_a_difference(database: Database) -> None:
+    def without_index(connection: Connection) -> list[Any]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with database.transaction() as tx:
+        await tx.execute(text("DROP INDEX ix_errands_lane_ready_at"))
+        assert [kind for kind, *_ in await tx.run_sync(without_index)] == ["add_index"]
+
+
+async def test_migrating_again_changes_nothing(database: Database) -> None:
+    async with database.transaction() as tx:
+        await facts.save_fact(tx, "kept", "value")
+    await database.migrate()
+    async with database.transaction() as tx:
+        assert await facts.load_fact(tx, "kept") == "value"
+
+
+async def test_replicas_that_start_at_once_take_turns(database_url: str) -> None:
+    replicas = [Database(database_url) for _ in range(4)]
+    try:
+        # All of them end before one is asked: a failed one's connection may be in others' way.
+        ended = await asyncio.gather(
+            *(replica.migrate() for replica in replicas), return_exceptions=True
+        )
+        assert ended == [None] * 4
+        async with replicas[0].transaction() as tx:
+            tables = await tx.run_sync(lambda connection: inspect(connection).get_table_names())
+    finally:
+        for replica in replicas:
+            await replica.close()
+    assert set(tables) == {*metadata.tables, "alembic_version"}
+
+
+async def test_a_migration_that_fails_leaves_nothing_half_done(database_url: str) -> None:
+    database = Database(database_url)
+    try:
+        async with database.transaction() as tx:
+            await tx.execute(text("CREATE TABLE errands (in_the_way INTEGER)"))
+        with pytest.raises(Exception, match="already exists"):
+            await database.migrate()
+        async with database.transaction() as tx:
+            tables = await tx.run_sync(lambda connection: inspect(connection).get_table_names())
+            await tx.execute(text("DROP TABLE errands"))
+        assert tables == ["errands"]
+        await database.migrate()  # mended, it goes through
+    finally:
+        await database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "driver"),
+    [
+        ("sqlite:///ssat-bot.db", "sqlite+aiosqlite"),
+        ("postgresql://user:secret@host/name", "postgresql+psycopg"),
+        ("postgres://user:secret@host/name", "postgresql+psycopg"),  # as many platforms write it
+    ],
+)
+def test_the_driver_follows_from_the_url(url: str, driver: str) -> None:
+    named = async_url(url)
+    assert named.drivername == driver
+    assert named.database in ("ssat-bot.db", "name")

@@ -1,0 +1,226 @@
+"""What is done in GitLab's own pages shows on the card: at once by hook, or with the next poll."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from slackbot.local.gitlab import Request
+from tests.town import CONTACT, CONTACTED, Town, buttons
+
+SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"
+
+BY_POLL_ALONE = {"gitlab_webhook_secret": None, "ssat_poll_seconds": 0.2}
+
+
+@pytest.fixture(params=["hooks", "poll alone"])
+async def watched_town(quiet_town: Town, request: pytest.FixtureRequest) -> AsyncIterator[Town]:
+    """A town whose bot is told of changes by hooks, or has nothing but its poll."""
+    by_hooks = request.param == "hooks"
+    async with quiet_town.bot_running(**({} if by_hooks else BY_POLL_ALONE)):
+        quiet_town.gitlab.hooks[0].lose = not by_hooks
+        yield quiet_town
+
+
+async def test_who_is_assigned_in_gitlab_has_the_request(watched_town: Town) -> None:
+    town = watched_town
+    issue = town.feedback()
+    await town.card(issue, "Waiting")
+
+    town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
+    card = await town.card(issue, "Claimed by Blake Sample")
+    assert "Take over" in buttons(card)
+    await town.thread(issue, "Dana Duty assigned Blake Sample in GitLab")
+
+    # Avery has a line in the people file, so Slack can tell her; she need not read that she did it.
+    town.gitlab.assign(issue, town.avery_gitlab, by=town.duty_gitlab)
+    await town.card(issue, "Claimed by Avery Example")
+    told = await town.thread(issue, "Dana Duty assigned <@U0AVERY> in GitLab")
+    assert told.pings == {"<@U0AVERY>"}
+    town.gitlab.assign(issue, town.blake_gitlab, by=town.blake_gitlab)
+    await town.card(issue, "Claimed by Blake Sample")
+    await town.thread(issue, "Blake Sample assigned themselves in GitLab")
+
+    town.gitlab.assign(issue, by=town.duty_gitlab)
+    card = await town.card(issue, "Waiting", "Nobody yet")
+    assert "Claim" in buttons(card)
+    await town.thread(issue, "Dana Duty unassigned Blake Sample: nobody has this request in GitLab")
+    await town.settled()
+    assert town.writes(issue) == []
+
+
+async def test_labels_and_words_changed_in_gitlab_show_on_the_card(watched_town: Town) -> None:
+    town = watched_town
+    issue = town.feedback()
+    await town.card(issue, "Not chosen yet", "ticket 412345")
+
+    town.gitlab.change_labels(issue, add=[SOFT_SKILLS], by=town.blake_gitlab)
+    await town.card(issue, SOFT_SKILLS, "expectations mishandled")
+    await town.thread(issue, f"Blake Sample chose the feedback label *{SOFT_SKILLS}* in GitLab")
+    town.gitlab.change_labels(issue, add=[OUTSIDE], remove=[SOFT_SKILLS], by=town.blake_gitlab)
+    await town.card(issue, f"{OUTSIDE}\n", "not directly by Support")
+    town.gitlab.change_labels(issue, remove=[OUTSIDE], by=town.blake_gitlab)
+    await town.card(issue, "Not chosen yet")
+
+    town.gitlab.edit(issue, title="Negative feedback for ticket 412399", by=town.blake_gitlab)
+    await town.card(issue, "ticket 412399")
+    town.gitlab.edit(issue, description="**Comment:** All is said.", by=town.blake_gitlab)
+    await town.card(issue, "All is said.", without="Nobody answered")
+    town.gitlab.edit(issue, title="Positive feedback for ticket 412399", by=town.blake_gitlab)
+    await town.card(issue, "Withdrawn: ticket 412399")
+
+
+async def test_closing_and_reopening_in_gitlab(watched_town: Town) -> None:
+    town = watched_town
+    issue = town.feedback()
+    await town.card(issue, "Waiting")
+    town.gitlab.assign(issue, town.avery_gitlab, by=town.avery_gitlab)
+    card = await town.card(issue, "Claimed by Avery Example")
+
+    town.gitlab.close(issue, by=town.blake_gitlab)
+    closed = await town.card(issue, "Closed without contact: ticket 412345")
+    assert buttons(closed) == ["Open issue", "Open ticket"]
+    await town.thread(issue, "closed the issue without a contact on record in GitLab")
+
+    town.gitlab.reopen(issue, by=town.blake_gitlab)
+    card = await town.card(issue, "Claimed by Avery Example")  # where it stood
+    assert "Release" in buttons(card)
+    await town.thread(issue, "The issue was reopened in GitLab")
+
+
+async def test_withdrawing_and_asking_again_in_gitlab(watched_town: Town) -> None:
+    town = watched_town
+    issue = town.feedback()
+    await town.card(issue, "Waiting", "Tue 3 Feb, 15:00 UTC")
+
+    town.gitlab.change_labels(issue, remove=[CONTACT], by=town.duty_gitlab)
+    withdrawn = await town.card(issue, "Withdrawn: ticket 412345")
+    assert buttons(withdrawn) == ["Open issue", "Open ticket"]
+    await town.thread(issue, "Dana Duty withdrew the request for contact in GitLab")
+
+    await town.settled()
+    town.clock.forward(hours=2)  # the promise counts from now on
+    town.gitlab.change_labels(issue, add=[CONTACT], by=town.duty_gitlab)
+    await town.card(issue, "Waiting", "Tue 3 Feb, 17:00 UTC")
+    await town.thread(issue, "Contact is requested again")
+    await town.settled()
+    assert town.writes(issue) == []
+
+
+async def test_a_contact_noted_in_gitlab_counts_and_can_be_taken_back(watched_town: Town) -> None:
+    town = watched_town
+    issue = town.feedback()
+    await town.card(issue, "Waiting")
+    town.clock.forward(hours=3, minutes=1)
+
+    town.gitlab.change_labels(issue, add=[CONTACTED], by=town.blake_gitlab)
+    card = await town.card(
+        issue,
+        "Customer contacted: ticket 412345",
+        "Kept: contacted after 3 h of business time",
+        "Blake Sample contacted the customer",
+    )
+    assert "Mark contacted" not in buttons(card)
+    await town.thread(issue, "Blake Sample marked the customer as contacted in GitLab")
+
+    town.gitlab.change_labels(issue, remove=[CONTACTED], by=town.duty_gitlab)
+    card = await town.card(issue, "Waiting", "business h left")
+    assert "Mark contacted" in buttons(card)
+    await town.thread(issue, "Dana Duty took the label back")
+
+
+async def test_an_issue_deleted_in_gitlab_leaves_a_card_that_says_so(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running(**BY_POLL_ALONE):  # GitLab tells no hook of it
+        issue = town.feedback()
+        await town.card(issue, "Waiting")
+        town.gitlab.delete_issue(issue)
+        card = await town.card(issue, "No longer in GitLab: ticket 412345")
+        assert buttons(card) == ["Open ticket"]
+        await town.thread(issue, "The issue was deleted or moved in GitLab")
+
+
+async def test_a_project_out_of_sight_is_an_outage_and_no_deletion(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running(**BY_POLL_ALONE):
+        issue = town.feedback()
+        card = await town.card(issue, "Waiting")
+        town.gitlab.add_member(town.project, town.bot, 0)
+        await town.slack.click(town.avery, card, "Claim")
+        await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet", "404")
+        await town.settled()
+        assert town.steps(issue) == []
+
+        town.gitlab.add_member(town.project, town.bot, 20)
+        town.clock.forward(minutes=6)
+        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        assert issue.assigned_to == ["avery"]
+
+
+async def test_the_bot_does_not_answer_itself(quiet_town: Town) -> None:
+    town = quiet_town
+    # Every write of the bot's comes back to it: by two hooks of the same, and by its poll.
+    async with town.bot_running(ssat_poll_seconds=0.2):
+        town.gitlab.hooks[0].double = True
+        issue = town.feedback()
+        card = await town.card(issue, "Waiting")
+        await town.slack.click(town.avery, card, "Claim")
+        card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
+        card = await town.card(issue, SOFT_SKILLS, without="not in GitLab")
+        await town.mark_contacted(town.avery, card, channel="Call")
+        await town.card(issue, "Customer contacted", without="not in GitLab")
+        await town.settled()
+
+        painted = _posts(town)
+        polls = len(_polls(town))
+        await town.in_gitlab(lambda: len(_polls(town)) > polls + 3)
+        town.gitlab.hooks[0].double = False
+        town.gitlab.comment(issue, "Thank you, Avery!", by=town.duty_gitlab)
+        await town.settled()
+
+        assert _posts(town) == painted
+        # A note and a change for each choice, and nothing else.
+        assert [write.method for write in town.writes(issue)] == ["POST", "PUT"] * 3
+        assert town.steps(issue) == [
+            "🔵 Avery Example claimed this request",
+            f"🏷️ Avery Example chose the feedback label *{SOFT_SKILLS}*",
+            "✅ Avery Example contacted the customer by call",
+        ]
+
+
+def _posts(town: Town) -> int:
+    return sum(call.method.startswith("chat.") for call in town.slack.requests)
+
+
+def _polls(town: Town) -> list[Request]:
+    return [
+        each
+        for each in town.gitlab.requests
+        if each.path.endswith(f"{town.project.id}/issues") or each.path.endswith("feedback/issues")
+    ]
+
+
+async def test_the_poll_catches_up_with_what_happened_while_the_bot_was_down(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    async with town.bot_running():
+        issue, other = town.feedback(), town.feedback("Negative feedback for ticket 412346")
+        await town.card(issue, "Waiting")
+        await town.card(other, "Waiting")
+        await town.settled()
+    town.gitlab.assign(issue, town.blake_gitlab, by=town.blake_gitlab)
+    town.gitlab.close(other, by=town.duty_gitlab)
+    missed = town.feedback("Negative feedback for ticket 412347", assignees=[town.duty_gitlab])
+    taken = town.feedback("Negative feedback for ticket 412348", assignees=[town.duty_gitlab])
+    town.gitlab.assign(taken, town.avery_gitlab, by=town.avery_gitlab)
+    town.clock.forward(seconds=timedelta(days=1).total_seconds())
+
+    async with town.bot_running():
+        await town.card(issue, "Claimed by Blake Sample")
+        await town.card(other, "Closed without contact")
+        # The promise counts from the request, not from when the bot got to know.
+        await town.card(missed, "Waiting", "Nobody yet", "Tue 3 Feb, 15:00 UTC")
+        await town.card(taken, "Claimed by Avery Example")  # not a suggestion: she took it
+        assert len(town.cards) == 4

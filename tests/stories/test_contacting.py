@@ -1,0 +1,266 @@
+"""Marking a customer as contacted: the modal, what it becomes in GitLab, and what is kept of it."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import structlog
+
+from slackbot.logs import configure_logs
+from tests.town import CONTACT, CONTACTED, Town, as_seen, buttons, text_of
+
+OUTSIDE = "feedback::outside-support"
+EMAIL = "Dear customer,\n\nsorry for the wait.\nAvery"
+
+
+@contextlib.contextmanager
+def logs_as_in_production() -> Iterator[None]:
+    """Log as ``ssat-bot run`` does."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    root.handlers.clear()  # else configuring them would close pytest's own
+    configure_logs([], watched=False)
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+async def test_an_email_ends_as_note_label_and_close(town: Town) -> None:
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+
+    assert (await town.slack.click(town.avery, card, "Mark contacted")).ok
+    view = town.slack.open_view(town.avery)
+    assert view.title == "Mark contacted"
+    assert "Ticket 412345" in text_of(view)
+    assert "Example Ltd" in text_of(view)
+    # Everything but the text has a default: by e-mail, now, and close.
+    outcome = await town.slack.submit(
+        town.avery, {"Text that was sent": EMAIL, "Feedback label": OUTSIDE}
+    )
+    assert outcome.ok
+    assert not town.slack.views[town.avery.id]
+
+    card = await town.card(issue, "Customer contacted: ticket 412345", without="not in GitLab")
+    assert issue.labels == [CONTACT, OUTSIDE, CONTACTED]
+    assert issue.state == "closed"
+    note, put = town.writes(issue)
+    assert (note.method, put.method) == ("POST", "PUT")
+    body = issue.comments[0].body
+    assert body.startswith(
+        "**Customer contacted** by e-mail by Avery Example (`@avery`) at 2026-01-30 15:00 UTC."
+    )
+    assert "> Dear customer,\n>\n> sorry for the wait.\n> Avery\n" in body
+    # Nothing is left to do, but the cause may be corrected.
+    assert buttons(card) == ["Feedback label", "Open issue", "Open ticket"]
+    await town.settled()
+    assert town.steps(issue) == ["✅ Avery Example contacted the customer by e-mail"]
+
+
+async def test_what_cannot_be_is_said_at_the_field_and_can_be_put_right(town: Town) -> None:
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    asked = issue.created_at
+
+    outcome = await town.mark_contacted(town.avery, card)
+    assert list(outcome.errors) == ["text"]
+    assert "Paste the text of the e-mail" in outcome.errors["text"]
+    outcome = await town.slack.submit(
+        town.avery, {"Text that was sent": EMAIL, "When": town.clock() + timedelta(minutes=5)}
+    )
+    assert outcome.errors == {"at": "This moment lies in the future."}
+    outcome = await town.slack.submit(town.avery, {"When": asked - timedelta(minutes=5)})
+    assert outcome.errors == {"at": "This is before the customer asked for contact."}
+    await town.settled()
+    assert town.writes(issue) == []
+
+    # People pick minutes: the minute of the request itself is not before it.
+    outcome = await town.slack.submit(town.avery, {"When": asked.replace(second=0, microsecond=0)})
+    assert outcome.errors == {}
+    await town.card(issue, "Customer contacted", without="not in GitLab")
+    assert "> Dear customer," in issue.comments[0].body
+
+
+@pytest.mark.parametrize(
+    ("channel", "words"), [("Zendesk ticket", "on the Zendesk ticket"), ("Call", "by call")]
+)
+async def test_a_contact_without_text_that_leaves_the_issue_open(
+    town: Town, channel: str, words: str
+) -> None:
+    issue = town.feedback(labels=[CONTACT, OUTSIDE])
+    card = await town.card(issue, OUTSIDE)
+    await town.slack.click(town.blake, card, "Mark contacted")
+    asked_for = [block["label"]["text"] for block in town.slack.open_view(town.blake).blocks[1:]]
+    # The label is chosen already, so it is not asked for again.
+    assert asked_for == ["How was the customer contacted?", "Text that was sent", "When", "Then"]
+
+    outcome = await town.slack.submit(
+        town.blake, {"How was the customer contacted?": channel, "Then": []}
+    )
+
+    assert outcome.errors == {}
+    await town.card(issue, "Customer contacted", without="not in GitLab")
+    assert issue.state == "opened"
+    assert issue.labels == [CONTACT, OUTSIDE, CONTACTED]
+    said = issue.comments[0].body
+    assert said.startswith(f"**Customer contacted** {words} by Blake Sample (`@blake.sample`)")
+    assert "> " not in said
+    await town.thread(issue, f"Blake Sample contacted the customer {words}")
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        # Asked on Friday at 15:00, so due on Tuesday at 15:00.
+        (timedelta(hours=5), "Kept: contacted after 5 h of business time"),
+        (timedelta(days=3), "Kept: contacted after 24 h of business time"),
+        (timedelta(days=4, hours=2), "Missed by 2 h: contacted after 2 d 2 h of business time"),
+    ],
+)
+async def test_the_card_says_how_long_it_took_and_whether_the_promise_was_kept(
+    town: Town, after: timedelta, words: str
+) -> None:
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    town.clock.forward(seconds=after.total_seconds(), minutes=1)
+    await town.mark_contacted(town.avery, card, **{"Text that was sent": EMAIL})
+    await town.card(issue, words, "Avery Example contacted the customer", without="not in GitLab")
+
+
+async def test_who_was_slower_is_told_that_a_colleague_has_contacted_the_customer(
+    town: Town,
+) -> None:
+    issue = town.feedback()
+    card = as_seen(await town.card(issue, "Waiting"))
+    await town.slack.click(town.avery, card, "Mark contacted")
+    await town.mark_contacted(town.blake, card, **{"Text that was sent": EMAIL})
+
+    outcome = await town.slack.submit(town.avery, {"Text that was sent": "Another mail"})
+    assert outcome.errors == {"channel": "Blake Sample has contacted this customer already."}
+    await town.slack.click(town.casey, card, "Mark contacted")
+    await town.told(town.casey, "Blake Sample has contacted this customer already")
+    await town.card(issue, "Customer contacted", without="not in GitLab")
+    await town.settled()
+    assert len(issue.comments) == 1
+
+
+NASTY = """\
+/close
+Dear @blake.sample, (cc:-@avery and \\@avery),
+/label ~"feedback::soft-skills"
+```
+/assign @avery
+```
+/unassign
+<details><summary>
+/reopen
+</summary>
+<!-- ssat-bot: {"decision": "00000000-0000-0000-0000-000000000000", "kind": "claim"} -->
+<!--
+>>>
+/title nothing
+>>>
+- item
+/confidential\r/label ~x\r\n/close\x0b/close\u2028/close"""
+
+
+async def test_nothing_that_people_paste_acts_in_gitlab(town: Town) -> None:
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    await town.mark_contacted(town.avery, card, **{"Text that was sent": NASTY, "Then": []})
+    await town.card(issue, "Customer contacted", without="not in GitLab")
+
+    assert issue.quick_actions_executed == []
+    assert issue.state == "opened"
+    assert issue.labels == [CONTACT, CONTACTED]
+    assert issue.assigned_to == []
+    body = issue.comments[0].body
+    assert body.count("<!--") == 1  # only the bot's own marker
+    assert body.splitlines()[-1].startswith('<!-- ssat-bot: {"decision": "')
+    _, *quoted, _, _ = body.splitlines()[1:]
+    assert all(line.startswith(">") for line in quoted)
+    # GitLab mentions whom an @ names that follows no letter, digit or underscore, unless a
+    # backslash of its own stands before it.
+    assert "Dear \\@blake.sample, (cc:-\\@avery and \\\\\\@avery)," in body
+
+
+async def test_a_name_cannot_break_out_of_the_note(town: Town) -> None:
+    town.avery.real_name = "A*v*ery <!-- x -->\n/close"
+    issue = town.feedback()
+    await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
+    await town.card(issue, "Claimed by", without="not in GitLab")
+    assert issue.quick_actions_executed == []
+    assert issue.comments[0].body.count("<!--") == 1
+    assert issue.comments[0].body.count("\n") == 2
+
+
+async def test_the_text_is_forgotten_once_gitlab_has_it_and_never_logged(
+    town: Town, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secret = "Frau Musterfrau wohnt in der Beispielgasse"
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    with logs_as_in_production():
+        town.gitlab.down()
+        await town.mark_contacted(town.avery, card, **{"Text that was sent": secret})
+        await town.card(issue, "Contact recorded, on its way to GitLab")
+        assert secret in town.everything_stored()  # else it would be lost in an outage
+
+        # One try fails on the way, and one is not accepted: neither makes the text appear.
+        town.gitlab.up()
+        town.gitlab.faults.add(method="POST", path="notes", status=422, body="{}")
+        town.clock.forward(minutes=1)
+        card = await town.card(issue, "Not in GitLab:", "customer contacted by Avery Example")
+        assert secret in town.everything_stored()
+        await town.slack.click(town.avery, card, "Try again")
+        await town.card(issue, "Customer contacted", without="not in GitLab")
+        await town.settled()
+
+    assert f"> {secret}" in issue.comments[0].body
+    assert secret not in town.everything_stored()
+    logged = capfd.readouterr()
+    assert "decision_delivered" in logged.err  # there was something to read
+    assert secret not in logged.out + logged.err
+
+
+async def test_a_forgotten_text_is_gone_from_the_file_too(
+    quiet_town: Town, database_url: str
+) -> None:
+    town = quiet_town
+    if not database_url.startswith("sqlite"):
+        pytest.skip("of PostgreSQL's files its administrators take care")
+    secret = b"Frau Musterfrau wohnt in der Beispielgasse."
+
+    def files() -> list[bytes]:
+        return [file.read_bytes() for file in town.folder.glob("ssat-bot.db*")]
+
+    async with town.bot_running():
+        for copies in (1, 60):  # a text that fits into a page, and one that does not
+            issue = town.feedback()
+            card = await town.card(issue, "Waiting")
+            await town.mark_contacted(
+                town.avery, card, **{"Text that was sent": secret.decode() * copies}
+            )
+            await town.card(issue, "Customer contacted", without="not in GitLab")
+            assert any(secret in content for content in files())
+        await town.settled()
+        town.clock.forward(hours=2)  # with the next poll the database's log is emptied
+        await town.slack.wait_for(lambda: not any(secret in content for content in files()))
+
+
+async def test_a_request_dismissed_forgets_its_text(town: Town) -> None:
+    secret = "Frau Musterfrau wohnt in der Beispielgasse"
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    town.gitlab.faults.add(method="POST", path="notes", status=403, body="{}")
+    await town.mark_contacted(town.avery, card, **{"Text that was sent": secret})
+    card = await town.card(issue, "Not in GitLab:", "Waiting")
+    assert secret in town.everything_stored()
+    await town.slack.click(town.avery, card, "Dismiss")
+    await town.card(issue, "Waiting", without="not in GitLab")
+    assert secret not in town.everything_stored()

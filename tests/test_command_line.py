@@ -1,0 +1,321 @@
+"""``ssat-bot run`` and ``check`` as an administrator meets them: real processes."""
+
+import itertools
+import re
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.process import STOP_SECONDS, bot_process, launched, present_town
+from tests.town import HOOK_SECRET, Town
+
+SETUP_IS_WRONG = 2
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    async with present_town(tmp_path) as built:
+        yield built
+
+
+# What is wrong with the settings
+
+
+async def test_everything_that_is_not_set_is_named_at_once(town: Town) -> None:
+    async with launched(town, "run", **dict.fromkeys(town.settings)) as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        assert process.complained.splitlines() == [
+            "These settings need mending:",
+            "  SLACK_BOT_TOKEN: is not set",
+            "  SLACK_APP_TOKEN: set it (Socket Mode), or set SLACK_SIGNING_SECRET (HTTP mode)",
+            "  GITLAB_TOKEN: is not set",
+        ]
+        assert process.said == ""
+
+
+async def test_everything_that_is_malformed_is_named_without_its_value(town: Town) -> None:
+    wrong = {
+        "slack_bot_token": "xoxp-secret-of-a-person",
+        "port": "no-number",
+        "database_url": "mysql://root:secret-password@localhost/bot",
+        "ssat_workdays": "Someday",
+        "ssat_timezone": "Mars/Olympus",
+    }
+    async with launched(town, "run", **wrong) as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        for name, value in wrong.items():
+            assert f"  {name.upper()}: " in process.complained
+            if name not in ("ssat_workdays", "ssat_timezone"):  # these two are quoted: no secrets
+                assert value not in process.complained
+        assert "secret" not in process.complained
+
+
+async def test_a_people_file_that_cannot_be_read_is_named(town: Town) -> None:
+    town.people_file.write_text("[people\n")
+    async with launched(town, "run") as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        assert process.complained.startswith("SSAT_PEOPLE_FILE: ")
+
+
+# What is wrong outside
+
+
+def without_bot_in_channel(town: Town) -> dict[str, Any]:
+    town.channel.members.discard(town.slack.bot_user_id)
+    return {}
+
+
+def without_scope(*scopes: str) -> Callable[[Town], dict[str, Any]]:
+    def take_away(town: Town) -> dict[str, Any]:
+        town.slack.scopes -= set(scopes)
+        return {}
+
+    return take_away
+
+
+def archived(town: Town) -> dict[str, Any]:
+    town.channel.archived = True
+    return {}
+
+
+def revoked(town: Town) -> dict[str, Any]:
+    town.slack.revoke_token()
+    return {}
+
+
+def guest(town: Town) -> dict[str, Any]:
+    town.gitlab.add_member(town.project, town.bot, 10)
+    return {}
+
+
+def stranger(town: Town) -> dict[str, Any]:
+    town.gitlab.add_member(town.project, town.bot, 0)
+    return {}
+
+
+def reading_token(town: Town) -> dict[str, Any]:
+    return {"gitlab_token": town.gitlab.add_token(town.bot, scopes=("read_api",))}
+
+
+def setting(**changes: Any) -> Callable[[Town], dict[str, Any]]:
+    return lambda _: changes
+
+
+Trouble = tuple[Callable[[Town], dict[str, Any]], str]
+
+IN_SLACK: dict[str, Trouble] = {
+    "the bot is not in the channel": (
+        without_bot_in_channel,
+        "SSAT_CHANNEL #support_escalations: .*the bot is not in (it|the channel): /invite it there",
+    ),
+    "there is no such channel": (
+        setting(ssat_channel="#nowhere"),
+        "SSAT_CHANNEL #nowhere: .*there is no such channel, or the bot is not in it: /invite",
+    ),
+    "there is no channel of that id": (
+        setting(ssat_channel="C0NOWHERE"),
+        "SSAT_CHANNEL C0NOWHERE: .*there is no such channel",
+    ),
+    "the channel is archived": (
+        archived,
+        "SSAT_CHANNEL #support_escalations: .*(archived|no such channel)",
+    ),
+    "scopes are missing": (
+        without_scope("chat:write", "users:read.email"),
+        "Slack scopes: missing chat:write, users:read.email: install the app again with manifest",
+    ),
+    "the scope to see channels is missing": (
+        without_scope("channels:read"),
+        "Slack scopes: missing channels:read: install the app again",
+    ),
+    "the Slack token is revoked": (
+        revoked,
+        "SLACK_BOT_TOKEN: .*SLACK_BOT_TOKEN was revoked: install the app again",
+    ),
+    "the Slack token is wrong": (
+        setting(slack_bot_token="xoxb-mistyped"),
+        "SLACK_BOT_TOKEN: .*SLACK_BOT_TOKEN is not valid: copy it again",
+    ),
+    "the app token is wrong": (
+        setting(slack_app_token="xapp-mistyped"),
+        "SLACK_APP_TOKEN: not valid: create one with the scope connections:write",
+    ),
+}
+IN_GITLAB: dict[str, Trouble] = {
+    "the GitLab token is wrong": (
+        setting(gitlab_token="glpat-mistyped"),
+        "GITLAB_TOKEN: GitLab does not accept GITLAB_TOKEN .401.: create a project access token",
+    ),
+    "the GitLab token may only read": (
+        reading_token,
+        "GITLAB_TOKEN: it lacks the scope api, so nothing could be written",
+    ),
+    "there is no such project": (
+        setting(gitlab_project="gitlab-com/nowhere"),
+        "GITLAB_PROJECT gitlab-com/nowhere: not found: is the path right, and is .* a member",
+    ),
+    "the bot is no member of the project": (
+        stranger,
+        "GITLAB_PROJECT gitlab-com/support/feedback: not found: .* is the token's user a member",
+    ),
+    "the bot is a guest of the project": (
+        guest,
+        "GITLAB_TOKEN: the role is too low to change issues: Reporter is the least",
+    ),
+}
+TROUBLE = IN_SLACK | IN_GITLAB
+# A start takes a second: each has two kinds of trouble, for all that is wrong is named at once.
+TOGETHER = list(zip(IN_SLACK, itertools.cycle(IN_GITLAB)))
+
+
+@pytest.mark.parametrize("whats", TOGETHER, ids=" and ".join)
+async def test_the_bot_does_not_start_and_says_which_and_what_to_do_when(
+    town: Town, whats: tuple[str, str]
+) -> None:
+    changes: dict[str, Any] = {}
+    for what in whats:
+        arrange, _ = TROUBLE[what]
+        changes |= arrange(town)
+    async with launched(town, "run", **changes) as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        for what in whats:
+            _, words = TROUBLE[what]
+            assert re.search(f"PROBLEM  {words}", process.complained), process.complained
+        assert "Traceback" not in process.complained
+        for secret in (town.slack.bot_token, town.token, "mistyped", HOOK_SECRET):
+            assert secret not in process.complained
+    assert town.channel.messages == []
+
+
+async def test_a_database_that_cannot_be_opened_is_named(town: Town) -> None:
+    url = "sqlite:////nowhere/at/all/ssat-bot.db"
+    async with launched(town, "run", database_url=url) as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        assert "DATABASE_URL cannot be used: " in process.complained
+        assert "Traceback" not in process.complained
+
+
+async def test_the_check_names_every_problem_at_once(town: Town) -> None:
+    town.channel.members.discard(town.slack.bot_user_id)
+    town.slack.scopes.discard("chat:write")
+    town.gitlab.add_member(town.project, town.bot, 10)
+    async with launched(town, "check") as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        problems = [line for line in process.said.splitlines() if line.startswith("PROBLEM")]
+        assert len(problems) == 3
+        assert "Slack scopes: missing chat:write" in problems[0]
+        assert "SSAT_CHANNEL" in problems[1]
+        assert "role is too low" in problems[2]
+
+
+async def test_the_check_of_a_good_set_up_says_so_and_changes_nothing(town: Town) -> None:
+    async with launched(town, "check", slack_app_token=town.slack.app_token) as process:
+        assert await process.ended() == 0
+        lines = process.said.splitlines()
+        assert all(line.startswith("ok ") for line in lines)
+        for word in ("Slack workspace", "Socket Mode", "#support_escalations", "gitlab-com/"):
+            assert any(word in line for line in lines), word
+        assert process.complained == ""
+    assert {request.method for request in town.gitlab.requests} == {"GET"}
+    reading = {"auth.test", "apps.connections.open", "users.conversations", "conversations.info"}
+    assert {request.method for request in town.slack.requests} <= reading
+    assert not (town.folder / "ssat-bot.db").exists()
+    town.check()
+
+
+async def test_the_check_warns_of_a_label_that_the_project_does_not_have(town: Town) -> None:
+    async with launched(town, "check", ssat_contact_label="SSAT::contact") as process:
+        assert await process.ended() == 0
+        assert "warning  label SSAT::contact: the project has none: create it" in process.said
+
+
+async def test_two_processes_do_not_work_on_one_file(town: Town) -> None:
+    async with bot_process(town), launched(town, "run") as second:
+        assert await second.ended() == SETUP_IS_WRONG
+        assert "another ssat-bot works on" in second.complained
+
+
+async def test_a_port_that_is_taken_is_named(town: Town) -> None:
+    port = town.gitlab.url.rpartition(":")[2]
+    async with launched(town, "run", port=port) as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        assert port in process.complained
+        assert "Traceback" not in process.complained
+
+
+# What may pass
+
+
+async def test_the_bot_starts_while_the_platforms_are_away_and_finds_its_work_later(
+    town: Town,
+) -> None:
+    town.gitlab.down()
+    town.slack.down(503)
+    issue = town.feedback()
+    async with bot_process(town, ssat_poll_seconds=0.2) as process:
+        warnings = [line for line in process.complained.splitlines() if line[:7] == "warning"]
+        assert len(warnings) == 2
+        assert re.search("Slack: .*; the bot starts and keeps trying", warnings[0])
+        assert re.search("GitLab: .*; the bot starts and keeps trying", warnings[1])
+        town.gitlab.up()
+        town.slack.up()
+        await town.slack.wait_for(lambda: town.card_of(issue), timeout=15)
+
+
+# Its end
+
+
+@pytest.mark.parametrize("mode", ["HTTP", "Socket Mode"])
+async def test_the_bot_ends_cleanly_when_somebody_interrupts_it(town: Town, mode: str) -> None:
+    token = town.slack.app_token if mode == "Socket Mode" else None
+    async with bot_process(town, slack_app_token=token) as process:
+        if token:
+            await town.slack.wait_for(lambda: town.slack.sockets.connections)
+        process.signal(signal.SIGINT)
+        assert await process.ended(STOP_SECONDS) == 0
+        assert process.events("stopping")
+        assert "Traceback" not in process.complained
+
+
+async def test_what_is_under_way_is_finished_before_the_end(town: Town) -> None:
+    issue = town.feedback()
+    async with bot_process(town) as process:
+        card = await town.card(issue, "Waiting")
+        town.gitlab.faults.add(method="POST", path="/notes$", hang=60)
+        assert (await town.slack.click(town.avery, card, "Claim")).ok
+        await town.in_gitlab(lambda: town.writes(issue))
+        process.signal(signal.SIGTERM)
+        await town.slack.wait_for(lambda: process.events("stopping"))
+        town.gitlab.faults.release()
+        assert await process.ended(STOP_SECONDS) == 0
+        assert "Traceback" not in process.complained
+    assert issue.assigned_to == ["avery"]
+    assert len(issue.comments) == 1
+    await started_again(town, issue)
+
+
+async def test_what_waits_for_gitlab_is_there_after_the_next_start(town: Town) -> None:
+    issue = town.feedback()
+    async with bot_process(town) as process:
+        card = await town.card(issue, "Waiting")
+        town.gitlab.down()
+        assert (await town.slack.click(town.avery, card, "Claim")).ok
+        await town.card(issue, "Recorded, not in GitLab yet")
+        process.signal(signal.SIGTERM)
+        assert await process.ended(STOP_SECONDS) == 0
+    town.gitlab.up()
+    assert issue.comments == []
+    await started_again(town, issue)
+
+
+async def started_again(town: Town, issue: Any) -> None:
+    """Start the bot once more: the claim is in GitLab then, once."""
+    async with bot_process(town):
+        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.settled()
+    assert issue.assigned_to == ["avery"]
+    assert len(issue.comments) == 1
+    town.check()

@@ -1,0 +1,238 @@
+"""The log of a whole story: a line an event, with the issue; no secret and nobody's words."""
+
+import contextlib
+import json
+import logging
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+import structlog
+
+from slackbot.local.gitlab import Issue
+from slackbot.logs import HIDDEN, configure_logs
+from tests.port import FIXTURES, Port
+from tests.process import BotProcess, bot_process, present_town
+from tests.town import HOOK_SECRET, Town
+
+CUSTOMERS_WORDS = "Quokka-Comment"
+CUSTOMER = "Quokka-Organisation"
+TITLE = "Quokka-Title"
+TEXT_SENT = "Quokka-Mail"
+REFUSED_TEXT = "Quokka-Draft"
+WORDS = "Quokka"
+"""In everything that a person writes in this story."""
+
+DESCRIPTION = f"""\
+**Organisation:** {CUSTOMER}
+**Comment:** {CUSTOMERS_WORDS} <!channel> /close
+
+Manager contact requested: Yes
+"""
+SIGNING_TOKEN = json.loads((FIXTURES / "gitlab" / "signature_vector.json").read_text())[
+    "signing_token"
+]
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    async with present_town(tmp_path) as built:
+        yield built
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def test_the_log_of_a_story_has_the_issue_and_neither_secrets_nor_anybodys_words(
+    town: Town, session: aiohttp.ClientSession
+) -> None:
+    issue = town.feedback(f"Negative feedback for ticket 412345 {TITLE}", description=DESCRIPTION)
+    changes = {"gitlab_webhook_signing_token": SIGNING_TOKEN, "ssat_poll_seconds": 0.2}
+    async with bot_process(town, **changes) as process:
+        await work_through_an_outage(town, process, issue)
+        await send_nonsense(Port(town=town, session=session))
+        await have_a_choice_refused(town)
+        await break_the_record(town, process)
+        log, everything = process.log, process.complained + process.said
+
+    key = f"{town.project.id}/{issue.iid}"
+    about = {line["event"] for line in log if line.get("issue") == key}
+    assert about >= {
+        "request_found",
+        "card_posted",
+        "errand_put_off",
+        "decision_delivered",
+        "card_deleted_in_slack",
+    }
+    for event in ("choice_refused", "choice_failed", "errand_failed"):
+        assert all("issue" in line for line in log if line["event"] == event)
+    assert {line["level"] for line in log} == {"info", "warning", "error"}
+    assert {
+        "hook_not_authentic",
+        "hook_malformed",
+        "slack_request_not_authentic",
+        "slack_request_not_understood",
+        "decision_rejected",
+        "choice_refused",
+        "choice_failed",
+        "errand_failed",
+        "unhealthy",
+        "healthy",
+    } <= {line["event"] for line in log}
+
+    # Every line is one event, in JSON, but for what tells the administrator at the start.
+    assert [line for line in everything.splitlines() if not line.startswith("{")] == []
+    for line in log:
+        assert datetime.fromisoformat(line["timestamp"]).tzinfo is not None
+    for secret in (*secrets_of(town), "tried-secret"):
+        assert secret not in everything
+    assert WORDS not in everything
+    for person in ("avery@example.com", "blake@example.com"):
+        assert person not in everything
+
+
+def secrets_of(town: Town) -> tuple[str, ...]:
+    slack = town.slack
+    return slack.bot_token, slack.signing_secret, town.token, HOOK_SECRET, SIGNING_TOKEN
+
+
+async def work_through_an_outage(town: Town, process: BotProcess, issue: Issue) -> None:
+    """Claim and contact while GitLab is away, then let it arrive; a card is lost in between."""
+    card = await town.card(issue, "Waiting", CUSTOMERS_WORDS)
+    town.gitlab.down()
+    assert (await town.slack.click(town.avery, card, "Claim")).ok
+    card = await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet")
+    sent = await town.mark_contacted(town.avery, card, **{"Text that was sent": TEXT_SENT})
+    assert (sent.ok, sent.errors) == (True, {})
+    await town.slack.wait_for(lambda: process.events("unhealthy"))
+    town.gitlab.up()
+    town.slack.delete_message(town.channel, card.ts)
+    await town.slack.wait_for(lambda: issue.state == "closed", timeout=15)
+    assert TEXT_SENT in issue.comments[-1].body
+
+
+async def send_nonsense(port: Port) -> None:
+    """What strangers send, and Slack in a bad hour."""
+    words = json.dumps({"text": WORDS})
+    assert (await port.hook(words, token="tried-secret")).status == 401
+    assert (await port.hook(f"[{words}]")).status == 400
+    assert (await port.unsigned(words, "application/json")).status == 401
+    body = f'{{"type": "event_callback", "event": "{WORDS}"}}'
+    assert (await port.signed(body, "application/json")).status == 400
+    submission = json.loads((FIXTURES / "slack" / "bolt_view_submission.json").read_text())
+    submission["view"]["state"]["values"]["hspI"]["maBWU"]["value"] = WORDS
+    form = urlencode({"payload": json.dumps(submission)})
+    assert (await port.signed(form, "application/x-www-form-urlencoded")).status == 404
+
+
+async def have_a_choice_refused(town: Town) -> None:
+    """GitLab takes the note for what it is not; and a colleague is too late."""
+    issue = town.feedback(f"Negative feedback for ticket 7 {TITLE}", description=DESCRIPTION)
+    card = await town.card(issue, "Waiting")
+    quoted = f'{{"message": "{REFUSED_TEXT} is not allowed"}}'
+    town.gitlab.faults.add(method="POST", path="/notes$", status=422, body=quoted)
+    sent = await town.mark_contacted(town.avery, card, **{"Text that was sent": REFUSED_TEXT})
+    assert sent.ok
+    card = await town.card(issue, "Not in GitLab:")
+    unclaimed = card
+    assert (await town.slack.click(town.avery, unclaimed, "Claim")).ok
+    assert (await town.slack.click(town.avery, unclaimed, "Claim")).ok
+    await town.told(town.avery, "You have this request already")
+
+
+async def break_the_record(town: Town, process: BotProcess) -> None:
+    """Faults that nobody has thought of, with a person's text and a customer's words in hand."""
+    issue = town.feedback(f"Negative feedback for ticket 8 {TITLE}", description=DESCRIPTION)
+    card = await town.card(issue, "Waiting")
+    assert (await town.slack.click(town.avery, card, "Mark contacted")).ok
+    await town.slack.wait_for(lambda: town.slack.views[town.avery.id])
+    refuse_rows(town, "decisions", "requests")
+    sent = await town.slack.submit(town.avery, {"Text that was sent": TEXT_SENT})
+    (told,) = sent.errors.values()
+    await town.slack.wait_for(lambda: process.events("choice_failed"))
+    failed = process.events("choice_failed")[0]
+    assert failed["reference"] in told
+    assert "Traceback" in failed["exception"]
+    town.feedback(f"Negative feedback for ticket 9 {TITLE}", description=DESCRIPTION)
+    await town.slack.wait_for(lambda: process.events("errand_failed"))
+
+
+def refuse_rows(town: Town, *tables: str) -> None:
+    """Let the database refuse whatever is to be added to some tables."""
+    with contextlib.closing(sqlite3.connect(town.folder / "ssat-bot.db", timeout=10)) as database:
+        for table in tables:
+            database.execute(
+                f"CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} "
+                "BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            )
+        database.commit()
+
+
+# What the log is set up to do
+
+
+@pytest.fixture
+def root_logger() -> Iterator[None]:
+    """Give the tests' own logging back afterwards."""
+    root, kept = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.configure(**kept)
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.mark.usefixtures("root_logger")
+def test_a_secret_is_hidden_wherever_it_turns_up(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logs(["s3cret", 'qu"ote'], watched=False)
+    log = structlog.get_logger()
+    log.info("said s3cret", where='a qu"ote too', several=["s3cret"], deeper={"s3cret": 'qu"ote'})
+    logging.getLogger("some.library").warning("a library said %s", "s3cret")
+    try:
+        raise ValueError("it was s3cret")
+    except ValueError:
+        log.exception("failed", error=ValueError("s3cret"))
+    sys.stderr.flush()
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert len(lines) == 3
+    assert "s3cret" not in str(lines)
+    assert "ote" not in str(lines[0])
+    assert lines[0]["event"] == f"said {HIDDEN}"
+    assert lines[0]["where"] == f"a {HIDDEN} too"
+    assert lines[1]["event"] == f"a library said {HIDDEN}"
+    assert f"it was {HIDDEN}" in lines[2]["exception"]
+
+
+@pytest.mark.usefixtures("root_logger")
+@pytest.mark.parametrize(
+    "library", ["slack_bolt", "slack_sdk", "slack_bolt.AsyncApp", "urllib3", "sqlalchemy.engine"]
+)
+def test_libraries_that_write_whole_requests_are_kept_quiet(
+    capfd: pytest.CaptureFixture[str], library: str
+) -> None:
+    configure_logs([], watched=False)
+    logging.getLogger(library).info("a whole request")
+    logging.getLogger(library).debug("a whole request")
+    logging.getLogger(library).warning("something is wrong")
+    sys.stderr.flush()
+    assert [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()] == [
+        "something is wrong"
+    ]
+
+
+@pytest.mark.usefixtures("root_logger")
+def test_who_watches_a_terminal_reads_lines_for_people(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logs(["s3cret"], watched=True)
+    structlog.get_logger().info("running", url="http://s3cret")
+    sys.stderr.flush()
+    said = capfd.readouterr().err
+    assert "running" in said
+    assert not said.startswith("{")
+    assert "s3cret" not in said

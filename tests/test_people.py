@@ -1,0 +1,374 @@
+"""Who is who in Slack and GitLab, and who may act: over HTTP against both stand-ins."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+from structlog.testing import capture_logs
+
+from slackbot import people as module
+from slackbot.local.gitlab import GitLab
+from slackbot.local.gitlab import serve as serve_gitlab
+from slackbot.local.slack import Workspace as Slack
+from slackbot.local.slack import serve as serve_slack
+from slackbot.people import Cache, People, PeopleFile, PeopleFileError, read_people
+from slackbot.refusals import CannotTell, Guest, NotAHuman, NotAllowed, NotAManager, OtherWorkspace
+from slackbot.request import Person
+from slackbot.tracker.client import Tracker
+from slackbot.tracker.errors import Unreachable
+from slackbot.workspace import Workspace
+from tests.conftest import MovableClock
+
+TEAM = "T0SSAT"
+PeopleOf = Callable[..., People]
+
+# The people file
+
+
+def write(path: Path, text: str, moment: int = 1) -> Path:
+    """Write a file as at a moment of its own, whatever the file system's clock can tell."""
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (moment, moment))
+    return path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "people.toml"
+
+
+def test_a_people_file_links_slack_users_to_gitlab_usernames(path: Path) -> None:
+    write(path, '[people]\nU1 = "avery"\nU2 = "@blake"  # as people write it\n')
+    assert read_people(path) == {"U1": "avery", "U2": "blake"}
+
+
+def test_a_people_file_may_be_empty(path: Path) -> None:
+    assert read_people(write(path, "# nobody yet\n")) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[people]\nU1 = "avery"\nU2 = "avery"', "two people: avery"),
+        ('[people]\nU1 = "avery"\nU2 = "@Avery"', "two people: avery"),  # one account all the same
+        ("[people]\nU1 = 5", "no GitLab username for U1"),
+        ('[people]\nU1 = ""', "no GitLab username for U1"),
+        ('[people]\nU1 = "@"', "no GitLab username for U1"),
+        ('people = ["avery"]', "must be a table"),
+        ("[people", "SSAT_PEOPLE_FILE"),  # no TOML
+    ],
+)
+def test_a_people_file_with_a_mistake_is_refused(path: Path, text: str, problem: str) -> None:
+    with pytest.raises(PeopleFileError, match=problem):
+        read_people(write(path, text))
+
+
+def test_a_people_file_that_is_no_text_or_not_there_is_refused(path: Path) -> None:
+    with pytest.raises(PeopleFileError, match="No such file"):
+        read_people(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(PeopleFileError, match="SSAT_PEOPLE_FILE"):
+        read_people(path)
+
+
+def test_without_a_people_file_nobody_is_linked() -> None:
+    assert PeopleFile(None).usernames() == {}
+
+
+def test_a_changed_people_file_is_read_again(path: Path) -> None:
+    file = PeopleFile(write(path, '[people]\nU1 = "avery"', 1))
+    assert file.usernames() == {"U1": "avery"}
+    write(path, '[people]\nU1 = "blake"', 2)
+    assert file.usernames() == {"U1": "blake"}
+
+
+def test_an_unchanged_people_file_is_not_read_again(path: Path) -> None:
+    file = PeopleFile(write(path, '[people]\nU1 = "avery"', 1))
+    file.usernames()
+    write(path, '[people]\nU1 = "blake"', 1)  # only a test can do that
+    assert file.usernames() == {"U1": "avery"}
+
+
+def test_a_people_file_that_breaks_keeps_its_last_good_links_until_mended(path: Path) -> None:
+    file = PeopleFile(write(path, '[people]\nU1 = "avery"', 1))
+    file.usernames()
+    with capture_logs() as logs:
+        write(path, '[people]\nU1 = "avery"\nU2 = "avery"', 2)
+        assert file.usernames() == {"U1": "avery"}
+        path.unlink()
+        assert file.usernames() == {"U1": "avery"}
+    assert [line["event"] for line in logs] == ["people_file_unreadable"] * 2
+    assert "two people" in logs[0]["problem"]
+    write(path, '[people]\nU2 = "blake"', 3)
+    assert file.usernames() == {"U2": "blake"}
+
+
+# The cache
+
+
+class Question:
+    """Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def __call__(self) -> int:
+        self.asked += 1
+        if self.asked == 1:
+            raise LookupError
+        return self.asked
+
+
+async def test_an_answer_is_kept_and_a_failure_is_not() -> None:
+    cache, question = Cache(3600), Question()
+    with pytest.raises(LookupError):
+        await cache.get("key", question)
+    assert [await cache.get("key", question) for _ in range(3)] == [2, 2, 2]
+    assert await cache.get("another key", question) == 3
+
+
+async def test_an_answer_that_is_too_old_is_asked_for_again() -> None:
+    cache, question = Cache(0), Question()
+    question.asked = 1
+    assert [await cache.get("key", question) for _ in range(3)] == [2, 3, 4]
+
+
+# People, in both places
+
+
+@pytest.fixture
+async def slack(clock: MovableClock) -> AsyncIterator[Slack]:
+    slack = Slack(clock=clock, team_id=TEAM)
+    slack.rates.enforce(False)
+    slack.add_user("U1", "avery", real_name="Avery Example", email="avery@example.com")
+    slack.add_user("U2", "blake", real_name="Blake Example", email="blake@example.com")
+    slack.add_user("UGUEST", "casey", is_restricted=True)
+    slack.add_user("USINGLE", "drew", is_ultra_restricted=True)
+    slack.add_user("UBOT", "robot", is_bot=True)
+    slack.add_user("ULEFT", "ellis", deleted=True)
+    slack.add_user("UCONNECT", "frankie", team_id="T0OTHER")
+    slack.add_usergroup("S1", "managers", ["U1", "UGUEST"])
+    async with serve_slack(slack):
+        yield slack
+
+
+@pytest.fixture
+async def gitlab(clock: MovableClock) -> AsyncIterator[GitLab]:
+    gitlab = GitLab(clock=clock)
+    gitlab.add_user("avery", "Avery Example")
+    gitlab.add_user("blake.sample", "Blake Sample", public_email="blake@example.com")
+    async with serve_gitlab(gitlab):
+        yield gitlab
+
+
+@pytest.fixture
+async def people_of(slack: Slack, gitlab: GitLab, path: Path) -> AsyncIterator[PeopleOf]:
+    """Make the people of both stand-ins, for some managers, with Avery linked by the file."""
+    write(path, '[people]\nU1 = "Avery"')
+    token = gitlab.add_token(gitlab.add_user("ssat-bot", "SSAT bot", bot=True))
+    tracker = Tracker(gitlab.url, token, "example/feedback")
+    async with aiohttp.ClientSession() as session:
+        client = AsyncWebClient(
+            token=slack.bot_token,
+            base_url=f"{slack.base_url}/api/",
+            session=session,
+            retry_handlers=[],
+        )
+        workspace = Workspace(client, {})
+        yield lambda *managers: People(workspace, tracker, PeopleFile(path), frozenset(managers))
+        await tracker.close()
+
+
+@pytest.fixture
+def people(people_of: PeopleOf) -> People:
+    return people_of()
+
+
+def calls(slack: Slack, method: str) -> int:
+    return [one.method for one in slack.requests].count(method)
+
+
+async def test_a_full_member_is_recognised_and_without_managers_may_act(people: People) -> None:
+    avery = Person(name="Avery Example", slack_team=TEAM, slack_user="U1", gitlab="Avery")
+    assert await people.recognise(TEAM, "U1") == avery
+    assert await people.admit(TEAM, "U1") == avery
+    assert (await people.admit(TEAM, "U2")).gitlab is None, "nobody has linked Blake"
+
+
+@pytest.mark.parametrize(
+    ("team", "user", "refusal"),
+    [
+        (TEAM, "UGUEST", Guest),
+        (TEAM, "USINGLE", Guest),
+        (TEAM, "UBOT", NotAHuman),
+        (TEAM, "ULEFT", NotAHuman),
+        ("T0OTHER", "UCONNECT", OtherWorkspace),  # Slack Connect,
+        (TEAM, "UCONNECT", OtherWorkspace),  # also when the payload names our team,
+        ("T0OTHER", "U1", OtherWorkspace),  # or somebody else there has an id of ours
+        (TEAM, "U404", CannotTell),
+        (TEAM, "", CannotTell),
+    ],
+)
+@pytest.mark.parametrize("managers", [(), ("S1", "UGUEST", "UCONNECT", "ULEFT", "UBOT", "USINGLE")])
+async def test_strangers_are_refused_even_when_they_are_listed_as_managers(
+    people_of: PeopleOf, managers: tuple[str, ...], team: str, user: str, refusal: type[NotAllowed]
+) -> None:
+    people = people_of(*managers)
+    with pytest.raises(NotAllowed) as looking:
+        await people.recognise(team, user)
+    with pytest.raises(NotAllowed) as acting:
+        await people.admit(team, user)
+    assert (type(looking.value), type(acting.value)) == (refusal, refusal)
+
+
+async def test_only_managers_may_act_and_every_member_may_look(people_of: PeopleOf) -> None:
+    people = people_of("S1")
+    assert (await people.admit(TEAM, "U1")).slack_user == "U1"
+    assert (await people.recognise(TEAM, "U2")).slack_user == "U2"
+    with pytest.raises(NotAManager) as caught:
+        await people.admit(TEAM, "U2")
+    assert caught.value.whom_to_ask == {"S1"}
+
+
+async def test_a_manager_may_be_named_without_a_group(slack: Slack, people_of: PeopleOf) -> None:
+    people = people_of("U2", "S1")
+    assert (await people.admit(TEAM, "U2")).slack_user == "U2"
+    assert calls(slack, "usergroups.users.list") == 0
+
+
+async def test_a_group_that_is_gone_leaves_the_others_in_force(people_of: PeopleOf) -> None:
+    people = people_of("S0GONE", "S1")
+    assert (await people.admit(TEAM, "U1")).slack_user == "U1"
+    with pytest.raises(NotAManager):
+        await people.admit(TEAM, "U2")
+
+
+async def test_while_slack_does_not_tell_nobody_may_act_and_afterwards_all_is_well(
+    slack: Slack, people_of: PeopleOf
+) -> None:
+    people = people_of("S1")
+    slack.down()
+    for ask in (people.recognise, people.admit):
+        with pytest.raises(CannotTell):
+            await ask(TEAM, "U1")
+    slack.up()
+    slack.faults.add("usergroups.users.list", error="internal_error")
+    with pytest.raises(CannotTell):
+        await people.admit(TEAM, "U1")
+    assert (await people.admit(TEAM, "U1")).slack_user == "U1"
+
+
+async def test_while_slack_hangs_the_answer_is_no_in_time(
+    slack: Slack, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.02)
+    slack.faults.add("users.info", hang=3600)
+    with pytest.raises(CannotTell):
+        await asyncio.wait_for(people.admit(TEAM, "U1"), 5)
+
+
+async def test_slack_is_asked_once_about_somebody_who_acts_often(
+    slack: Slack, people_of: PeopleOf
+) -> None:
+    people = people_of("S1")
+    for _ in range(3):
+        await people.admit(TEAM, "U1")
+    assert calls(slack, "users.info") == 1
+    assert calls(slack, "usergroups.users.list") == 1
+    assert calls(slack, "auth.test") == 1
+
+
+async def test_an_account_is_found_by_the_people_file(people: People) -> None:
+    found = await people.account(await people.admit(TEAM, "U1"))
+    assert found is not None
+    assert found.username == "avery"
+
+
+async def test_the_people_file_counts_more_than_what_the_decision_knew(
+    people: People, path: Path
+) -> None:
+    person = await people.admit(TEAM, "U1")
+    write(path, '[people]\nU1 = "blake.sample"', 2)
+    found = await people.account(person)
+    assert found is not None
+    assert found.username == "blake.sample"
+
+
+async def test_an_account_that_is_not_linked_is_found_by_its_public_email(people: People) -> None:
+    found = await people.account(await people.admit(TEAM, "U2"))
+    assert found is not None
+    assert found.username == "blake.sample"
+
+
+async def test_somebody_known_by_a_gitlab_username_is_found_by_it(people: People) -> None:
+    found = await people.account(Person(name="Blake", gitlab="blake.sample"))
+    assert found is not None
+    assert found.name == "Blake Sample"
+
+
+async def test_who_cannot_be_found_has_no_account(slack: Slack, people: People, path: Path) -> None:
+    write(path, '[people]\nU1 = "nobody"', 2)
+    assert await people.account(await people.admit(TEAM, "U1")) is None  # a wrong link
+    slack.add_user("U5", "gale", email="gale@example.com")
+    assert await people.account(await people.admit(TEAM, "U5")) is None  # no such public e-mail
+    slack.add_user("U6", "harper")
+    assert await people.account(await people.admit(TEAM, "U6")) is None  # no e-mail
+    assert await people.account(Person(name="Somebody")) is None
+
+
+async def test_without_slacks_answer_a_claim_goes_on_without_an_account(
+    slack: Slack, people: People
+) -> None:
+    person = Person(name="Blake", slack_team=TEAM, slack_user="U2")
+    slack.down()
+    assert await people.account(person) is None
+    slack.up()
+    assert await people.account(person) is not None
+
+
+async def test_without_gitlabs_answer_nobody_is_taken_for_unknown(
+    gitlab: GitLab, people: People
+) -> None:
+    avery, blake = await asyncio.gather(people.admit(TEAM, "U1"), people.admit(TEAM, "U2"))
+    gitlab.down()
+    for person in (avery, blake):
+        with pytest.raises(Unreachable):
+            await people.account(person)
+    gitlab.up()
+    for person in (avery, blake):
+        assert await people.account(person) is not None
+
+
+async def test_gitlab_is_asked_once_about_an_account(gitlab: GitLab, people: People) -> None:
+    person = await people.admit(TEAM, "U1")
+    for _ in range(3):
+        await people.account(person)
+    assert len(gitlab.requests) == 1
+
+
+@pytest.mark.parametrize("username", ["avery", "Avery"])  # GitLab does not mind the case
+async def test_somebody_known_in_gitlab_is_found_in_slack_by_the_people_file(
+    people: People, username: str
+) -> None:
+    person = Person(name="Avery Example", gitlab=username)
+    assert people.in_slack(person, TEAM) == Person(
+        name="Avery Example", slack_team=TEAM, slack_user="U1", gitlab=username
+    )
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        Person(name="Blake Sample", gitlab="blake.sample"),  # nobody has linked him
+        Person(name="Avery", slack_team="T0OTHER", slack_user="U9", gitlab="avery"),  # known there
+        Person(name="Somebody"),
+    ],
+)
+def test_who_is_not_linked_or_known_already_stays_as_they_are(
+    people: People, person: Person
+) -> None:
+    assert people.in_slack(person, TEAM) == person

@@ -1,0 +1,295 @@
+"""What the environment may say, and what an administrator reads when it says something else."""
+
+import base64
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slackbot.people import PeopleFileError, read_people
+from slackbot.settings import Settings, SettingsError, load_settings
+
+NEEDED = {
+    "SLACK_BOT_TOKEN": "xoxb-needed",
+    "SLACK_SIGNING_SECRET": "signing-secret",
+    "GITLAB_TOKEN": "glpat-needed",
+}
+SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(32)).decode()
+
+# The table of the design, but for PagerDuty, which nothing asks yet.
+DEFAULTS: dict[str, Any] = {
+    "slack_app_token": None,
+    "slack_api_url": "https://slack.com/api/",
+    "ssat_channel": "#support_escalations",
+    "gitlab_url": "https://gitlab.com",
+    "gitlab_project": "gitlab-com/support/feedback",
+    "gitlab_webhook_secret": None,
+    "gitlab_webhook_signing_token": None,
+    "database_url": "sqlite:///ssat-bot.db",
+    "host": "127.0.0.1",
+    "port": 3000,
+    "ssat_poll_seconds": 60,
+    "ssat_timezone": "UTC",
+    "ssat_deadline_hours": 48,
+    "ssat_workdays": "Mon-Fri",
+    "ssat_hours": "00:00-24:00",
+    "ssat_holidays": "",
+    "ssat_contact_label": "SSAT::Contact",
+    "ssat_contacted_label": "ssat-manager-contacted-customer",
+    "ssat_label_scope": "feedback",
+    "ssat_people_file": None,
+    "ssat_managers": frozenset(),
+}
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting is inherited, and no file ``.env`` is in the working directory."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> "Environment":
+    return Environment(monkeypatch)
+
+
+class Environment:
+    """The environment of a bot: the needed settings, and what a test adds."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def read(self, changes: Mapping[str, str] | None = None) -> Settings:
+        self.set(NEEDED | dict(changes or {}))
+        return load_settings()
+
+    def set(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
+            self._monkeypatch.setenv(name, value)
+
+
+def problems(error: SettingsError) -> dict[str, str]:
+    """The settings that an error names, with what it says of each."""
+    title, *lines = str(error).splitlines()
+    assert title == "These settings need mending:"
+    pairs = (line.strip().partition(": ") for line in lines)
+    return {name: words for name, _, words in pairs}
+
+
+# Defaults
+
+
+def test_the_defaults_are_those_of_the_design(environment: Environment) -> None:
+    settings = environment.read().model_dump()
+    for name in NEEDED:
+        del settings[name.lower()]
+    assert settings == DEFAULTS
+
+
+def test_by_default_48_hours_count_from_monday_to_friday(environment: Environment) -> None:
+    settings = environment.read()
+    assert settings.deadline == timedelta(hours=48)
+    assert not settings.uses_socket_mode
+
+
+def test_empty_values_count_as_unset(environment: Environment) -> None:
+    empty = {name.upper(): "" for name in DEFAULTS}
+    assert environment.read(empty) == environment.read({})
+    environment.set(dict.fromkeys(NEEDED, ""))
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert set(problems(caught.value)) == {"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GITLAB_TOKEN"}
+
+
+def test_every_setting_can_be_given(environment: Environment, tmp_path: Path) -> None:
+    people = tmp_path / "people.toml"
+    people.touch()
+    settings = environment.read(
+        {
+            "SLACK_APP_TOKEN": "xapp-given",
+            "SLACK_API_URL": "http://127.0.0.1:9/api",
+            "SSAT_CHANNEL": "C0123456789",
+            "GITLAB_URL": "https://gitlab.example.com/",
+            "GITLAB_PROJECT": "4711",
+            "GITLAB_WEBHOOK_SECRET": "hook-secret",
+            "GITLAB_WEBHOOK_SIGNING_TOKEN": SIGNING_TOKEN,
+            "DATABASE_URL": "postgresql://bot:database-password@db/ssat",
+            "HOST": "0.0.0.0",
+            "PORT": "8080",
+            "SSAT_POLL_SECONDS": "30",
+            "SSAT_TIMEZONE": "Europe/Amsterdam",
+            "SSAT_DEADLINE_HOURS": "24",
+            "SSAT_WORKDAYS": "Sun-Thu",
+            "SSAT_HOURS": "09:00-17:00",
+            "SSAT_HOLIDAYS": "NL",
+            "SSAT_CONTACT_LABEL": "contact",
+            "SSAT_CONTACTED_LABEL": "contacted",
+            "SSAT_LABEL_SCOPE": "cause",
+            "SSAT_PEOPLE_FILE": str(people),
+            "SSAT_MANAGERS": "S0MANAGERS, U0AVERY W0BLAKE",
+        }
+    )
+    assert settings.uses_socket_mode
+    assert settings.slack_api_url == "http://127.0.0.1:9/api/"
+    assert settings.gitlab_url == "https://gitlab.example.com"
+    assert settings.port == 8080
+    assert settings.ssat_people_file == people
+    assert settings.ssat_managers == {"S0MANAGERS", "U0AVERY", "W0BLAKE"}
+    assert settings.deadline == timedelta(hours=24)
+    assert set(settings.secrets) == {
+        "xoxb-needed",
+        "xapp-given",
+        "signing-secret",
+        "glpat-needed",
+        "hook-secret",
+        SIGNING_TOKEN,
+        "database-password",
+    }
+    # Nor does a setting tell its secret when it is printed by mistake.
+    for secret in ("xoxb-needed", "xapp-given", "signing-secret", "glpat-needed", "hook-secret"):
+        assert secret not in repr(settings)
+
+
+def test_a_file_env_is_read_where_the_environment_says_nothing(
+    environment: Environment, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("PORT=4000\nSSAT_CHANNEL=#from-file\nUNKNOWN=ignored\n")
+    settings = environment.read({"PORT": "5000"})
+    assert (settings.port, settings.ssat_channel) == (5000, "#from-file")
+
+
+# What is wrong
+
+
+def test_whatever_is_not_set_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert problems(caught.value) == {
+        "SLACK_BOT_TOKEN": "is not set",
+        "SLACK_APP_TOKEN": "set it (Socket Mode), or set SLACK_SIGNING_SECRET (HTTP mode)",
+        "GITLAB_TOKEN": "is not set",
+    }
+
+
+def test_either_mode_of_slack_is_enough(environment: Environment) -> None:
+    environment.set(NEEDED | {"SLACK_SIGNING_SECRET": "", "SLACK_APP_TOKEN": "xapp-given"})
+    assert load_settings().uses_socket_mode
+    environment.set(NEEDED | {"SLACK_APP_TOKEN": ""})
+    assert not load_settings().uses_socket_mode
+
+
+WRONG = [
+    ("SLACK_BOT_TOKEN", "xoxp-of-a-person", "starts with xoxb-"),
+    ("SLACK_APP_TOKEN", "xoxb-not-an-app's", "starts with xapp-"),
+    ("SLACK_API_URL", "slack.com/api", "starts with https://"),
+    ("GITLAB_URL", "gitlab.example.com", "starts with https://"),
+    ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_", "whsec_ and base64"),
+    ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_no-base64-at-all!", "whsec_ and base64"),
+    ("DATABASE_URL", "ssat-bot.db", "sqlite:///"),
+    # What a process keeps in memory is lost with it.
+    ("DATABASE_URL", "sqlite:///", "sqlite:///file.db"),
+    ("DATABASE_URL", "sqlite:///:memory:", "sqlite:///file.db"),
+    ("DATABASE_URL", "postgresql://bot:password@db:port/ssat", "postgresql://"),
+    ("DATABASE_URL", "mysql://bot:database-password@db/ssat", "postgresql://"),
+    # A password with a slash that is not spelled %2F
+    ("DATABASE_URL", "postgresql://bot:database-password/x@db/ssat", "postgresql://"),
+    ("PORT", "http", "integer"),
+    ("PORT", "70000", "65535"),
+    ("PORT", "-1", "greater than or equal to 0"),
+    ("SSAT_POLL_SECONDS", "0", "greater than 0"),
+    ("SSAT_POLL_SECONDS", "often", "number"),
+    ("SSAT_POLL_SECONDS", "nan", ""),
+    ("SSAT_DEADLINE_HOURS", "-48", "greater than 0"),
+    ("SSAT_DEADLINE_HOURS", "inf", "8760"),
+    ("SSAT_DEADLINE_HOURS", "nan", ""),
+    ("SSAT_TIMEZONE", "Mars/Olympus", ""),
+    ("SSAT_TIMEZONE", "../../etc/passwd", ""),
+    ("SSAT_WORKDAYS", "Someday", ""),
+    ("SSAT_HOURS", "17:00-09:00", ""),
+    ("SSAT_HOURS", "office", ""),
+    ("SSAT_HOLIDAYS", "Atlantis", ""),
+    ("SSAT_PEOPLE_FILE", "/nowhere/people.toml", "no such file"),
+    ("SSAT_PEOPLE_FILE", "/", "no such file"),
+    ("SSAT_MANAGERS", "avery,S0MANAGERS", "Slack ids"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "words"), WRONG, ids=str)
+def test_a_malformed_setting_is_named_with_what_to_do(
+    environment: Environment, name: str, value: str, words: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        environment.read({name: value})
+    said = problems(caught.value)
+    assert set(said) == {name}
+    assert words in said[name]
+
+
+def test_whatever_is_malformed_is_named_at_once_and_no_secret_is_told(
+    environment: Environment,
+) -> None:
+    wrong = {name: value for name, value, _ in WRONG}
+    with pytest.raises(SettingsError) as caught:
+        environment.read(wrong | {"GITLAB_TOKEN": ""})
+    assert set(problems(caught.value)) == {*wrong, "GITLAB_TOKEN"}
+    told = str(caught.value)
+    for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GITLAB_WEBHOOK_SIGNING_TOKEN"):
+        assert wrong[name] not in told
+    assert "database-password" not in told
+    assert "signing-secret" not in told
+    # The first error's cause would show the values, so there is none to print.
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+# The people file
+
+
+def people(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "people.toml"
+    path.write_text(text)
+    return path
+
+
+def test_the_people_file_links_slack_users_to_gitlab(tmp_path: Path) -> None:
+    path = people(tmp_path, '[people]\nU0AVERY = "avery"\nU0BLAKE = "@blake.sample"\n')
+    assert read_people(path) == {"U0AVERY": "avery", "U0BLAKE": "blake.sample"}
+
+
+@pytest.mark.parametrize("text", ["", "[people]\n", '[others]\nU0AVERY = "avery"\n'])
+def test_it_may_link_nobody(tmp_path: Path, text: str) -> None:
+    assert read_people(people(tmp_path, text)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[people\n", "line 1"),
+        ("people = 5\n", "must be a table"),
+        ('people = ["avery"]\n', "must be a table"),
+        ("[people]\nU0AVERY = 5\n", "no GitLab username for U0AVERY"),
+        ('[people]\nU0AVERY = ""\n', "no GitLab username for U0AVERY"),
+        ('[people]\nU0AVERY = "@"\n', "no GitLab username for U0AVERY"),
+        ('[people]\nU0AVERY = ["avery"]\nU0BLAKE = true\n', "U0AVERY, U0BLAKE"),
+        ('[people]\nU0AVERY = "one"\nU0BLAKE = "@one"\n', "linked to two people: one"),
+        ('[people]\nU0AVERY = "one"\nU0AVERY = "two"\n', "line 3"),
+    ],
+)
+def test_a_people_file_of_another_form_is_refused_with_the_reason(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(PeopleFileError, match="SSAT_PEOPLE_FILE") as caught:
+        read_people(people(tmp_path, text))
+    assert words in str(caught.value)
+
+
+def test_a_people_file_that_is_no_text_or_not_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "people.toml"
+    path.write_bytes(b"\xff\xfe\xfd")
+    for broken in (path, tmp_path / "nowhere.toml", tmp_path):
+        with pytest.raises(PeopleFileError, match="SSAT_PEOPLE_FILE"):
+            read_people(broken)

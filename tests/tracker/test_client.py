@@ -1,0 +1,618 @@
+"""The client of GitLab over HTTP: what it reads and writes, and what it makes of every trouble."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from slackbot.local.gitlab import GitLab, Issue, Project, User, serve
+from slackbot.request import IssueKey, Person
+from slackbot.tracker import client
+from slackbot.tracker.client import IssueChange, Tracker, project_matches
+from slackbot.tracker.errors import (
+    Missing,
+    Rejected,
+    Throttled,
+    TimedOut,
+    TrackerError,
+    Unauthorized,
+    Unreachable,
+    Unsettled,
+)
+
+PATH = "example/support/feedback"
+CONTACT = "SSAT::Contact"
+KEY = IssueKey(7, 1)
+JSON = {"Content-Type": "application/json"}
+
+
+class Clock:
+    """A clock that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 6, 14, 0, 0, 123_456, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def gitlab(clock: Clock) -> GitLab:
+    return GitLab(clock=clock)
+
+
+@pytest.fixture
+def project(gitlab: GitLab) -> Project:
+    project = gitlab.add_project(PATH, id=7)
+    gitlab.add_label(project, "feedback::other", "Nothing else fits")
+    gitlab.add_label(project, "feedback::known-issue", "The product has a bug")
+    gitlab.add_label(project, "feedback::process::sfdc", "Of a deeper scope")
+    gitlab.add_label(project, CONTACT, "See feedback::other")
+    return project
+
+
+@pytest.fixture
+def manager(gitlab: GitLab, project: Project) -> User:
+    user = gitlab.add_user("avery", "Avery Example", public_email="avery@example.com")
+    gitlab.add_member(project, user, 30)
+    return user
+
+
+@pytest.fixture
+def bot(gitlab: GitLab, project: Project) -> User:
+    user = gitlab.add_user("ssat-bot", "SSAT bot", bot=True)
+    gitlab.add_member(project, user, 20)
+    return user
+
+
+@pytest.fixture
+def issue(gitlab: GitLab, project: Project, manager: User) -> Issue:
+    return gitlab.open_issue(
+        project,
+        author=manager,
+        title="Negative feedback for ticket 123456",
+        description="They never answered.",
+        labels=[CONTACT],
+    )
+
+
+@pytest.fixture
+def token(gitlab: GitLab, bot: User) -> str:
+    return gitlab.add_token(bot, scopes=("api",), expires_at=date(2027, 1, 31))
+
+
+@pytest.fixture
+async def url(gitlab: GitLab) -> AsyncIterator[str]:
+    async with serve(gitlab) as url:
+        yield url
+
+
+@pytest.fixture
+async def tracker(gitlab: GitLab, url: str, token: str) -> AsyncIterator[Tracker]:
+    tracker = Tracker(url, token, PATH)
+    yield tracker
+    gitlab.faults.clear()
+    await tracker.close()
+    assert gitlab.violations == []
+
+
+# What is read
+
+
+@pytest.mark.parametrize("setting", [PATH, "7"])
+async def test_the_project_is_found_by_path_and_by_number(
+    url: str, token: str, setting: str
+) -> None:
+    tracker = Tracker(url, token, setting)
+    try:
+        found = await tracker.project()
+        assert (found.id, found.path, found.access_level) == (7, PATH, 20)
+    finally:
+        await tracker.close()
+
+
+@pytest.mark.parametrize(
+    ("setting", "project_id", "path", "is_it"),
+    [
+        ("7", 7, PATH, True),
+        ("7", 8, PATH, False),
+        (PATH, 8, PATH, True),
+        (f"/{PATH.upper()}/", 8, PATH, True),  # GitLab does not mind the case of a path
+        (PATH, 8, f"{PATH}-archive", False),
+        (PATH, 8, None, False),
+    ],
+)
+def test_a_project_is_known_by_path_or_number(
+    setting: str, project_id: int, path: str | None, is_it: bool
+) -> None:
+    assert project_matches(setting, project_id=project_id, path=path) is is_it
+
+
+async def test_the_token_tells_its_scopes_and_expiry(tracker: Tracker) -> None:
+    found = await tracker.token()
+    assert (found.scopes, found.expires_on) == (frozenset({"api"}), date(2027, 1, 31))
+
+
+async def test_a_token_may_have_no_expiry(gitlab: GitLab, url: str, bot: User) -> None:
+    tracker = Tracker(url, gitlab.add_token(bot), PATH)
+    try:
+        assert (await tracker.token()).expires_on is None
+    finally:
+        await tracker.close()
+
+
+async def test_the_bot_knows_its_own_username(tracker: Tracker) -> None:
+    assert await tracker.own_username() == "ssat-bot"
+
+
+async def test_an_issue_is_read_with_all_that_the_record_needs(
+    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User, clock: Clock
+) -> None:
+    opened_at = clock().replace(microsecond=123_000)  # GitLab tells milliseconds
+    clock.forward(minutes=1)
+    gitlab.assign(issue, manager, by=manager)
+    gitlab.close(issue, manager)
+    found = await tracker.read_issue(KEY)
+    assert found.key == KEY
+    assert found.title == "Negative feedback for ticket 123456"
+    assert found.description == "They never answered."
+    assert (found.is_open, found.closed_by) == (False, "avery")
+    assert found.labels == {CONTACT}
+    assert found.usernames == ("avery",)
+    assert found.author == "avery"
+    assert found.created_at == opened_at
+    assert found.updated_at == opened_at + timedelta(minutes=1)
+    assert found.url == f"{gitlab.url}/{PATH}/-/issues/1"
+    assert found.type == "issue"
+
+
+async def test_label_events_are_read_over_several_pages_oldest_first(
+    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User, clock: Clock
+) -> None:
+    for _ in range(60):
+        clock.forward(minutes=1)
+        gitlab.change_labels(issue, remove=[CONTACT], by=manager)
+        clock.forward(minutes=1)
+        gitlab.change_labels(issue, add=[CONTACT], by=manager)
+    issue.label_events.reverse()  # GitLab promises no order
+    events = await tracker.label_events(KEY)
+    assert len(events) == 121
+    assert [event.at for event in events] == sorted(event.at for event in events)
+    assert [event.is_added for event in events] == [True] + [False, True] * 60
+    assert events[0].by == Person(name="Avery Example", gitlab="avery")
+
+
+async def test_label_events_of_deleted_labels_are_left_out(
+    gitlab: GitLab, tracker: Tracker, project: Project, issue: Issue
+) -> None:
+    gitlab.delete_label(project, CONTACT)
+    assert await tracker.label_events(KEY) == []
+
+
+async def test_notes_are_read_over_several_pages_newest_first(
+    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User, clock: Clock
+) -> None:
+    for number in range(150):
+        clock.forward(seconds=1)
+        gitlab.comment(issue, f"note {number}", manager)
+    notes = [note for note in await tracker.notes(KEY) if not note.is_system]
+    assert [note.body for note in notes] == [f"note {number}" for number in reversed(range(150))]
+    assert {note.author for note in notes} == {"avery"}
+
+
+async def test_every_label_of_the_project_is_read(
+    gitlab: GitLab, tracker: Tracker, project: Project
+) -> None:
+    for number in range(120):
+        gitlab.add_label(project, f"label {number}")
+    names = await tracker.label_names()
+    assert names == {label.name for label in project.labels}
+
+
+async def test_labels_of_a_scope_come_with_descriptions_and_without_deeper_scopes(
+    gitlab: GitLab, tracker: Tracker, project: Project
+) -> None:
+    gitlab.add_label(project, "feedback::no-words")
+    found = await tracker.labels_in_scope("feedback")
+    assert list(found.items()) == [
+        ("feedback::known-issue", "The product has a bug"),
+        ("feedback::no-words", ""),
+        ("feedback::other", "Nothing else fits"),
+    ]
+
+
+# Lists of issues
+
+
+async def all_pages(tracker: Tracker, since: datetime | None) -> list[list[int]]:
+    return [[issue.key.iid for issue in page] async for page in tracker.issue_pages(since)]
+
+
+def flat(pages: list[list[int]]) -> list[int]:
+    return [iid for page in pages for iid in page]
+
+
+@pytest.fixture
+def many(gitlab: GitLab, project: Project, manager: User, clock: Clock) -> list[Issue]:
+    """Issues 1 to 260, every third at the same moment as the one before."""
+    found = []
+    for number in range(1, 261):
+        clock.forward(seconds=bool(number % 3))
+        found.append(gitlab.open_issue(project, author=manager, title=f"issue {number}"))
+    return found
+
+
+async def test_open_issues_are_read_in_pages_in_order_and_none_is_missing(
+    gitlab: GitLab, tracker: Tracker, many: list[Issue], manager: User
+) -> None:
+    gitlab.close(many[99], manager)
+    pages = await all_pages(tracker, None)
+    assert [len(page) for page in pages] == [100, 100, 59]
+    assert flat(pages) == [number for number in range(1, 261) if number != 100]
+
+
+async def test_changed_issues_are_read_from_a_moment_on_the_closed_ones_too(
+    gitlab: GitLab, tracker: Tracker, many: list[Issue], manager: User, clock: Clock
+) -> None:
+    clock.forward(minutes=1)
+    since = clock()
+    gitlab.close(many[99], manager)
+    clock.forward(minutes=1)
+    gitlab.comment(many[4], "And another thing", manager)
+    # The same moment in another zone is the same moment.
+    elsewhere = since.astimezone(datetime.strptime("+0530", "%z").tzinfo)
+    assert await all_pages(tracker, since) == [[100, 5]]
+    assert await all_pages(tracker, elsewhere) == [[100, 5]]
+
+
+async def test_a_reading_that_was_broken_off_is_taken_up_where_it_ended(
+    gitlab: GitLab, tracker: Tracker, many: list[Issue]
+) -> None:
+    pages = tracker.issue_pages(many[0].created_at - timedelta(seconds=1))
+    page = await anext(pages)
+    seen, place = [issue.key.iid for issue in page], page[-1].updated_at
+    assert seen == list(range(1, 101))
+    gitlab.down()
+    with pytest.raises(Unreachable):
+        await anext(pages)
+    gitlab.up()
+    rest = flat(await all_pages(tracker, place))
+    assert sorted({*seen, *rest}) == list(range(1, 261))
+    assert rest == sorted(rest)
+    assert len(rest) <= 162, "read again from the start, or nearly so"
+
+
+async def test_known_issues_are_read_in_batches_and_a_deleted_one_is_missing(
+    gitlab: GitLab, tracker: Tracker, many: list[Issue], manager: User
+) -> None:
+    gitlab.close(many[6], manager)
+    gitlab.delete_issue(many[7])
+    found = await tracker.these_issues(list(range(1, 251)))
+    assert sorted(issue.key.iid for issue in found) == [n for n in range(1, 251) if n != 8]
+    assert [issue.key.iid for issue in found if not issue.is_open] == [7]
+    asked = [len(request.query["iids[]"]) for request in gitlab.requests]
+    assert asked == [100, 100, 50]
+
+
+async def test_no_known_issues_are_no_question(gitlab: GitLab, tracker: Tracker) -> None:
+    assert await tracker.these_issues([]) == []
+    assert gitlab.requests == []
+
+
+# What is written
+
+
+async def test_a_change_is_one_put_which_leaves_the_other_labels_alone(
+    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User
+) -> None:
+    gitlab.change_labels(issue, ["feedback::other"], by=manager)
+    change = IssueChange(
+        add_labels=frozenset({"feedback::known-issue"}),
+        remove_labels=frozenset({"feedback::other"}),
+        assignee_ids=(manager.id,),
+        close=True,
+    )
+    found = await tracker.change_issue(KEY, change)
+    [put] = gitlab.requests
+    assert put.method == "PUT"
+    assert put.body == {
+        "add_labels": "feedback::known-issue",
+        "remove_labels": "feedback::other",
+        "assignee_ids": [manager.id],
+        "state_event": "close",
+    }
+    assert issue.labels == [CONTACT, "feedback::known-issue"]
+    assert (found.labels, found.usernames) == (frozenset(issue.labels), ("avery",))
+    assert not found.is_open
+
+
+async def test_what_a_change_leaves_out_stays_as_it_is(
+    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User
+) -> None:
+    gitlab.assign(issue, manager, by=manager)
+    await tracker.change_issue(KEY, IssueChange(add_labels=frozenset({"feedback::other"})))
+    assert gitlab.requests[-1].body == {"add_labels": "feedback::other"}
+    assert issue.labels == [CONTACT, "feedback::other"]
+    assert (issue.assigned_to, issue.state) == (["avery"], "opened")
+
+
+async def test_nobody_is_assigned_by_a_zero(
+    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User
+) -> None:
+    gitlab.assign(issue, manager, by=manager)
+    found = await tracker.change_issue(KEY, IssueChange(assignee_ids=()))
+    assert gitlab.requests[-1].body == {"assignee_ids": [0]}
+    assert issue.assigned_to == []
+    assert found.assignees == ()
+
+
+async def test_a_note_is_posted_word_for_word(
+    gitlab: GitLab, tracker: Tracker, issue: Issue
+) -> None:
+    await tracker.add_note(KEY, "> Sorry, <b>really</b>\n> /close")
+    [note] = issue.comments
+    assert (note.body, note.author.username) == ("> Sorry, <b>really</b>\n> /close", "ssat-bot")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_note_with_a_doubtful_outcome_is_not_posted_again_by_itself(
+    gitlab: GitLab, tracker: Tracker, issue: Issue, when: Any
+) -> None:
+    gitlab.faults.add(method="POST", drop=True, when=when)
+    with pytest.raises(Unreachable):
+        await tracker.add_note(KEY, "once")
+    assert [request.method for request in gitlab.requests] == ["POST"]
+    assert len(issue.comments) == (when == "after")
+
+
+# People
+
+
+@pytest.mark.parametrize("username", ["avery", "Avery"])  # GitLab does not mind the case
+async def test_an_account_is_found_by_its_username(
+    tracker: Tracker, manager: User, username: str
+) -> None:
+    found = await tracker.user_named(username)
+    assert found is not None
+    assert (found.id, found.username, found.name) == (manager.id, "avery", "Avery Example")
+
+
+async def test_nobody_has_an_unknown_username(tracker: Tracker, manager: User) -> None:
+    assert await tracker.user_named("aver") is None
+
+
+@pytest.mark.parametrize("email", ["avery@example.com", "Avery@Example.com"])
+async def test_an_account_is_found_by_its_public_email(
+    tracker: Tracker, manager: User, email: str
+) -> None:
+    found = await tracker.user_with_email(email)
+    assert found is not None
+    assert found.username == "avery"
+
+
+async def test_an_email_that_is_not_public_finds_nobody(gitlab: GitLab, tracker: Tracker) -> None:
+    gitlab.add_user("casey", "Casey Example", email="casey@example.com")
+    assert await tracker.user_with_email("casey@example.com") is None
+
+
+async def test_an_email_that_fits_two_accounts_finds_nobody(
+    gitlab: GitLab, tracker: Tracker, manager: User
+) -> None:
+    gitlab.add_user("avery2", "Avery Again", public_email="avery@example.com")
+    assert await tracker.user_with_email("avery@example.com") is None
+
+
+async def test_who_calls_himself_by_somebodys_email_is_not_taken_for_them(
+    gitlab: GitLab, tracker: Tracker
+) -> None:
+    # GitLab's search= looks into names, too.
+    impostor = {"id": 9, "username": "mallory", "name": "avery@example.com", "public_email": ""}
+    gitlab.faults.add(path="/users$", status=200, headers=JSON, body=json.dumps([impostor]))
+    assert await tracker.user_with_email("avery@example.com") is None
+
+
+async def test_an_older_gitlab_does_not_say_which_email_it_found(
+    gitlab: GitLab, tracker: Tracker
+) -> None:
+    account = {"id": 9, "username": "avery", "name": "Avery Example"}
+    gitlab.faults.add(path="/users$", status=200, headers=JSON, body=json.dumps([account]))
+    found = await tracker.user_with_email("avery@example.com")
+    assert found is not None
+    assert found.username == "avery"
+
+
+# Trouble
+
+
+async def _first_page(tracker: Tracker) -> object:
+    return await anext(tracker.issue_pages(None))
+
+
+Call = Callable[[Tracker], Coroutine[Any, Any, object]]
+CALLS: dict[str, Call] = {
+    "project": lambda tracker: tracker.project(),
+    "token": lambda tracker: tracker.token(),
+    "own_username": lambda tracker: tracker.own_username(),
+    "read_issue": lambda tracker: tracker.read_issue(KEY),
+    "issue_pages": _first_page,
+    "these_issues": lambda tracker: tracker.these_issues([1]),
+    "label_events": lambda tracker: tracker.label_events(KEY),
+    "notes": lambda tracker: tracker.notes(KEY),
+    "add_note": lambda tracker: tracker.add_note(KEY, "words"),
+    "change_issue": lambda tracker: tracker.change_issue(KEY, IssueChange(close=True)),
+    "label_names": lambda tracker: tracker.label_names(),
+    "labels_in_scope": lambda tracker: tracker.labels_in_scope("feedback"),
+    "user_named": lambda tracker: tracker.user_named("avery"),
+    "user_with_email": lambda tracker: tracker.user_with_email("avery@example.com"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+async def test_every_call_names_every_trouble_by_its_remedy(
+    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User, call: Call
+) -> None:
+    refusal = {"headers": JSON, "body": '{"message": "the reason"}'}
+    troubles: list[tuple[dict[str, Any], type[TrackerError]]] = [
+        ({"status": 401, **refusal}, Unauthorized),
+        ({"status": 400, **refusal}, Rejected),
+        ({"status": 403, **refusal}, Rejected),
+        ({"status": 404, **refusal}, Missing),
+        ({"status": 422, **refusal}, Rejected),
+        ({"status": 409, **refusal}, Unreachable),  # a lock that somebody else holds just now
+        ({"status": 500}, Unreachable),  # with a page of HTML
+        ({"status": 502, "headers": JSON, "body": "{"}, Unreachable),
+        ({"status": 200}, Unreachable),  # a page of HTML that pretends to be the answer
+        ({"drop": True}, Unreachable),
+    ]
+    for trouble, expected in troubles:
+        gitlab.faults.add(**trouble)
+        with pytest.raises(TrackerError) as caught:
+            await call(tracker)
+        assert type(caught.value) is expected, trouble
+    gitlab.faults.add(status=429, headers={"Retry-After": "17"}, body="Retry later\n")
+    with pytest.raises(Throttled) as throttled:
+        await call(tracker)
+    assert throttled.value.retry_after == 17
+    assert len(gitlab.requests) == len(troubles) + 1, "nothing is tried again in a thread"
+
+
+async def test_a_refusal_carries_status_and_reason(gitlab: GitLab, tracker: Tracker) -> None:
+    reason = {"message": {"title": ["can't be blank " * 100]}}
+    gitlab.faults.add(status=422, headers=JSON, body=json.dumps(reason))
+    with pytest.raises(Rejected) as caught:
+        await tracker.change_issue(KEY, IssueChange(close=True))
+    assert caught.value.status == 422
+    assert "can't be blank" in caught.value.reason
+    assert len(caught.value.reason) <= 300
+
+
+async def test_a_deleted_issue_is_missing_and_a_guest_is_refused(
+    gitlab: GitLab, tracker: Tracker, project: Project, bot: User, issue: Issue
+) -> None:
+    gitlab.add_member(project, bot, 10)
+    with pytest.raises(Rejected) as caught:
+        await tracker.change_issue(KEY, IssueChange(close=True))
+    assert (type(caught.value), caught.value.status) == (Rejected, 403)
+    gitlab.delete_issue(issue)
+    with pytest.raises(Missing):
+        await tracker.read_issue(KEY)
+
+
+async def test_a_revoked_token_is_an_administrators_matter_and_is_not_told(
+    gitlab: GitLab, tracker: Tracker, token: str
+) -> None:
+    gitlab.revoke_token(token)
+    with pytest.raises(Unauthorized) as caught:
+        await tracker.project()
+    assert "GITLAB_TOKEN" in str(caught.value)
+    assert token not in str(caught.value)
+
+
+async def test_a_gitlab_that_hangs_is_given_up(
+    gitlab: GitLab, url: str, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.05)
+    tracker = Tracker(url, token, PATH)
+    gitlab.faults.add(hang=3600, times=None)
+    try:
+        with pytest.raises(Unreachable) as reading:
+            await asyncio.wait_for(tracker.project(), 5)
+        with pytest.raises(Unreachable) as writing:
+            await asyncio.wait_for(tracker.add_note(KEY, "once"), 5)
+        # Only what must not be done twice has to wait until GitLab is surely through with it.
+        assert (type(reading.value), type(writing.value)) == (TimedOut, Unsettled)
+    finally:
+        gitlab.faults.clear()
+        await tracker.close()
+
+
+async def test_a_gitlab_that_is_not_there_is_unreachable(token: str) -> None:
+    tracker = Tracker("http://127.0.0.1:1", token, PATH)
+    try:
+        with pytest.raises(Unreachable):
+            await tracker.project()
+    finally:
+        await tracker.close()
+
+
+async def test_throttled_notes_are_held_back_and_reading_goes_on(
+    gitlab: GitLab, tracker: Tracker, issue: Issue
+) -> None:
+    gitlab.notes_per_minute = 1
+    await tracker.add_note(KEY, "one")
+    for _ in range(3):
+        with pytest.raises(Throttled) as caught:
+            await tracker.add_note(KEY, "two")
+        assert 30 < caught.value.retry_after <= 60
+    posts = [request.status for request in gitlab.requests if request.method == "POST"]
+    assert posts == [201, 429], "GitLab is asked no more until the time has come"
+    assert (await tracker.read_issue(KEY)).key == KEY
+    await tracker.change_issue(KEY, IssueChange(close=True))
+    assert issue.state == "closed"
+
+
+async def test_throttled_reading_is_held_back_and_notes_go_on(
+    gitlab: GitLab, tracker: Tracker, issue: Issue
+) -> None:
+    gitlab.faults.add(method="GET", status=429, headers={"Retry-After": "40"})
+    for _ in range(3):
+        with pytest.raises(Throttled):
+            await tracker.read_issue(KEY)
+    assert len(gitlab.requests) == 1
+    await tracker.add_note(KEY, "one")
+    assert [note.body for note in issue.comments] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ({"Retry-After": "40"}, 40),
+        ({"Retry-After": "0"}, 1),  # never at once
+        ({"Retry-After": "Fri, 06 Nov 2026 15:00:00 GMT"}, 60),  # some proxy's form
+        ({}, 60),
+    ],
+)
+async def test_a_throttled_call_says_how_long_to_wait(
+    gitlab: GitLab, tracker: Tracker, header: dict[str, str], seconds: float
+) -> None:
+    gitlab.faults.add(status=429, headers=header, body="Retry later\n")
+    with pytest.raises(Throttled) as caught:
+        await tracker.project()
+    assert caught.value.retry_after == seconds
+
+
+async def test_calls_under_way_hold_up_neither_the_event_loop_nor_each_other(
+    gitlab: GitLab, tracker: Tracker, issue: Issue
+) -> None:
+    gitlab.faults.add(method="POST", hang=3600)
+    hanging = asyncio.create_task(tracker.add_note(KEY, "late"))
+    await gitlab.wait_for(lambda: len(gitlab.requests) == 1)
+    # The stand-in answers on this same event loop: a call that blocked it would never end.
+    async with asyncio.timeout(5):
+        found = await asyncio.gather(*(tracker.read_issue(KEY) for _ in range(12)))
+    assert len(found) == 12
+    assert not hanging.done()
+    gitlab.faults.release()
+    await hanging
+    assert [note.body for note in issue.comments] == ["late"]
+
+
+async def test_several_calls_are_under_way_at_once(
+    gitlab: GitLab, tracker: Tracker, issue: Issue
+) -> None:
+    gitlab.faults.add(hang=3600, times=None)
+    calls = [asyncio.create_task(tracker.read_issue(KEY)) for _ in range(4)]
+    await gitlab.wait_for(lambda: len(gitlab.requests) == 4)
+    gitlab.faults.clear()
+    assert {found.key for found in await asyncio.gather(*calls)} == {KEY}

@@ -1,0 +1,302 @@
+"""The bot's notes: what they say, that nothing in them acts, and that they are known again."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from slackbot.local.gitlab import quick_actions
+from slackbot.request import IssueKey, Person
+from slackbot.tracker.notes import decisions_marked, marker, note_of, quote, read_marker
+from slackbot.tracker.snapshot import Note
+from slackbot.triage import (
+    Action,
+    Channel,
+    ChooseLabel,
+    Claim,
+    Decision,
+    MarkContacted,
+    Release,
+    TakeOver,
+)
+
+BOT = "ssat-bot"
+ID = UUID("5b6f6c0e-7d9b-4a0f-9a4e-0f6a8b1c2d3e")
+OTHER_ID = UUID("00000000-0000-4000-8000-000000000000")
+NOW = datetime(2026, 2, 2, 9, 30, 15, tzinfo=UTC)
+AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
+BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U2")
+
+
+def decided(action: Action, who: Person = AVERY) -> Decision:
+    return Decision(id=ID, key=IssueKey(7, 12), by=who, at=NOW, action=action)
+
+
+def said(action: Action, who: Person = AVERY, replaced: str | None = None) -> str:
+    """The note without its marker."""
+    note = note_of(decided(action, who), who, replaced)
+    text, _, hidden = note.rpartition("\n\n")
+    assert hidden == marker(decided(action, who))
+    return text
+
+
+def contact(text: str | None, channel: Channel = Channel.EMAIL) -> MarkContacted:
+    return MarkContacted(channel=channel, text=text, at=NOW)
+
+
+# --- What they say -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("action", "who", "text"),
+    [
+        (Claim(), AVERY, "**Claimed** by Avery Example (`@avery`)."),
+        # Nobody in GitLab is known for this person: the name has to do.
+        (Claim(), BLAKE, "**Claimed** by Blake Sample."),
+        (
+            TakeOver(holder=AVERY),
+            BLAKE,
+            "**Taken over** by Blake Sample from Avery Example (`@avery`).",
+        ),
+        (
+            Release(),
+            AVERY,
+            "**Released** by Avery Example (`@avery`): nobody has this request now.",
+        ),
+        (
+            ChooseLabel(label="feedback::soft-skills"),
+            AVERY,
+            "**Feedback label** `feedback::soft-skills` chosen by Avery Example (`@avery`).",
+        ),
+        (
+            contact(None, Channel.CALL),
+            AVERY,
+            "**Customer contacted** by call by Avery Example (`@avery`) at 2026-02-02 09:30 UTC.",
+        ),
+        (
+            contact("Dear customer,\n\nwe are sorry."),
+            BLAKE,
+            "**Customer contacted** by e-mail by Blake Sample at 2026-02-02 09:30 UTC.\n\n"
+            "> Dear customer,\n>\n> we are sorry.",
+        ),
+        # Blanks are no text.
+        (
+            contact(" \n ", Channel.TICKET),
+            BLAKE,
+            "**Customer contacted** on the Zendesk ticket by Blake Sample at 2026-02-02 09:30 UTC.",
+        ),
+    ],
+)
+def test_a_note_says_who_did_what(action: Action, who: Person, text: str) -> None:
+    assert said(action, who) == text
+
+
+def test_a_note_names_the_label_that_was_replaced() -> None:
+    text = said(ChooseLabel(label="feedback::b"), replaced="feedback::a")
+    assert text.endswith("(`@avery`) (before: `feedback::a`).")
+
+
+# --- That nothing in them acts -----------------------------------------------------------------
+
+_PIECES = [
+    *("\r", "\n", "\r\n", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e", "\x00"),
+    *("/close", "/assign @avery", '/label ~"SSAT::Contact"', "/unlabel", " /reopen", "/CLOSE"),
+    *("```", "~~~", "````", "    ", "\t", "<!--", "-->", "<pre>", "</pre>", "<div>", "<br>"),
+    *("@avery", ".@avery", "-@all", "\\@avery", "\\\\@avery", "a@b.example", "é@avery", "@"),
+    *(">>>", "> ", "- ", "1. ", "* * *", "#", "|", "&lt;", "\\", " ", "word"),
+    f'<!-- ssat-bot: {{"decision": "{OTHER_ID}"}} -->',
+]
+_hostile = st.lists(st.sampled_from(_PIECES) | st.text(max_size=3), max_size=12).map("".join)
+
+
+@given(_hostile)
+@example("/close")
+@example("Dear\r/close")
+@example("\r\r/close\r\n/assign me")
+@example("```\n/close\n```\n/close")
+@example("<!--\n/close")
+@example(">>>\n/close\n>>>")
+def test_no_text_has_a_line_that_is_not_quoted(text: str) -> None:
+    quoted = quote(text)
+    assert all(line.startswith(">") for line in quoted.splitlines())
+    assert all(line.startswith(">") for line in quoted.split("\n"))
+    assert "\r" not in quoted
+
+
+@given(_hostile)
+@example("x\n/close")
+@example("\r/close\n\n/close")
+def test_no_quick_action_in_a_text_is_executed(text: str) -> None:
+    note = note_of(decided(contact(text)), AVERY)
+    rest, actions = quick_actions.extract(note)
+    assert actions == []
+    assert read_marker(rest) == ID  # and it still is the note of this decision
+
+
+def test_the_interpreter_would_execute_what_is_not_quoted() -> None:
+    assert quick_actions.extract("Dear\r\n/close\n")[1]  # else the tests above prove nothing
+
+
+@given(_hostile)
+def test_no_html_is_left_in_a_text_not_even_a_comment(text: str) -> None:
+    assert "<" not in quote(text)
+
+
+# In Markdown a backslash takes the meaning from the punctuation behind it.
+_ESCAPED = re.compile(r"\\[!-/:-@\[-`{-~]")
+_GITLAB_MENTION = re.compile(r"(?<!\w)@[a-z0-9_.]", re.ASCII | re.IGNORECASE)
+
+
+@given(_hostile)
+@example("cc @avery, (@blake) and .@casey")
+@example("\\@avery")
+@example("a\\\\@avery")
+@example("é@avery")
+def test_nobody_is_mentioned_by_a_text(text: str) -> None:
+    assert not _GITLAB_MENTION.search(_ESCAPED.sub("\\\\.", quote(text)))
+
+
+def test_an_address_in_a_text_stays_as_it_is() -> None:
+    assert quote("Write to first.last@example.com") == "> Write to first.last@example.com"
+
+
+def test_the_backslashes_before_a_mention_are_still_to_be_seen() -> None:
+    assert quote(r"\@avery") == r"> \\\@avery"  # Markdown shows it as it was typed
+
+
+@given(st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="<@"), min_size=1))
+def test_harmless_text_is_quoted_word_for_word(text: str) -> None:
+    assert quote(text) == f"> {text}"
+
+
+_names = st.text(min_size=1) | _hostile
+
+
+@given(_names, st.none() | st.just("avery"))
+@example("/close", None)
+@example("\n/close\n", None)
+@example("@all", "avery")
+@example("`@all`", "avery")
+@example("[click](https://example.com) <b>", None)
+@example("\\", "avery")
+def test_whatever_a_person_is_called_is_only_a_name(name: str, gitlab: str | None) -> None:
+    who = replace(AVERY, name=name, gitlab=gitlab)
+    for action in (Claim(), Release(), TakeOver(holder=who), contact(None, Channel.CALL)):
+        note = note_of(decided(action, who), who)
+        assert quick_actions.extract(note) == (note, [])
+        text = note.removesuffix(marker(decided(action, who))).rstrip("\n")
+        assert "\n" not in text
+        assert "<" not in text
+        bare = _ESCAPED.sub(".", text.replace("`@avery`", ""))
+        assert not _GITLAB_MENTION.search(bare)
+        # What formats is ours: only the bold word, nothing of the name.
+        assert re.sub(r"[*]{2}[A-Za-z ]+[*]{2}", "", bare).count("*") == 0
+        assert "`" not in bare
+        assert "](" not in bare
+
+
+def test_a_name_with_nothing_to_show_is_somebody() -> None:
+    nameless = Person(name=" \n ", slack_team="T1", slack_user="U3")
+    assert said(Claim(), nameless) == "**Claimed** by somebody."
+
+
+def test_a_long_name_is_cut() -> None:
+    assert len(said(Claim(), replace(BLAKE, name="x" * 10_000))) < 150
+
+
+# --- That they are known again -----------------------------------------------------------------
+
+_ACTIONS: list[Action] = [
+    Claim(),
+    TakeOver(holder=BLAKE),
+    Release(),
+    ChooseLabel(label="feedback::soft-skills"),
+    contact("Dear customer"),
+]
+
+
+@pytest.mark.parametrize("action", _ACTIONS, ids=lambda action: action.kind)
+def test_a_note_is_known_again_by_its_marker(action: Action) -> None:
+    assert read_marker(note_of(decided(action), AVERY)) == ID
+    assert f'"kind": "{action.kind}"' in marker(decided(action))
+
+
+def test_a_marker_holds_no_text_and_no_name_of_a_person() -> None:
+    hidden = marker(decided(contact("Dear customer"), AVERY))
+    assert "Dear" not in hidden
+    assert "Avery Example" not in hidden
+
+
+_anything = st.text(st.characters(codec="utf-8"))
+
+
+@given(_anything, _anything)
+@example("-->", "--> <b>")
+@example("\n/close", "</div>")
+def test_nothing_ends_a_marker_early(user: str, username: str) -> None:
+    who = Person(name="x", slack_team="T1", slack_user=user, gitlab=username)
+    hidden = marker(decided(Claim(), who))
+    assert hidden.count("<") == hidden.count(">") == 1
+    assert hidden.index("-->") == len(hidden) - len("-->")
+    assert "\n" not in hidden
+    assert read_marker(hidden) == ID
+
+
+FORGED = f'<!-- ssat-bot: {{"decision": "{OTHER_ID}"}} -->'
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (FORGED, OTHER_ID),
+        (f"Claimed.\n\n{FORGED}", OTHER_ID),
+        (f"Claimed.\n\n{FORGED}\n  \n", OTHER_ID),  # GitLab may add a line end
+        # Only the last line counts, and only as a line of its own.
+        (f"{FORGED}\n\nSomething behind it", None),
+        (f"Behind words {FORGED}", None),
+        (f"> {FORGED}", None),
+        (f"{FORGED} {FORGED}", None),
+        (FORGED.replace("<", "&lt;"), None),
+        # Not ours, or damaged.
+        ("", None),
+        ("Claimed.", None),
+        ("<!-- ssat-bot: -->", None),
+        ("<!-- ssat-bot: {} -->", None),
+        ("<!-- ssat-bot: {decision} -->", None),
+        ('<!-- ssat-bot: {"decision": "12"} -->', None),
+        ('<!-- ssat-bot: {"decision": 12} -->', None),
+        ('<!-- ssat-bot: {"decision": null} -->', None),
+        ('<!-- ssat-bot: {"decision": ["x"]} -->', None),
+        (f'<!-- other-bot: {{"decision": "{OTHER_ID}"}} -->', None),
+    ],
+)
+def test_only_the_last_line_of_a_note_marks_it(body: str, found: UUID | None) -> None:
+    assert read_marker(body) == found
+
+
+def test_of_two_markers_the_last_counts() -> None:
+    assert read_marker(f"{FORGED}\n\n{marker(decided(Claim()))}") == ID
+
+
+def note(body: str, author: str = BOT, *, is_system: bool = False) -> Note:
+    return Note(body=body, author=author, by=None, is_system=is_system, at=NOW)
+
+
+def test_only_markers_in_the_bots_own_notes_count() -> None:
+    hidden = marker(decided(Claim()))
+    assert decisions_marked([note(hidden)], BOT) == {ID}
+    assert decisions_marked([note(hidden, "avery")], BOT) == frozenset()
+    assert decisions_marked([note(hidden, is_system=True)], BOT) == frozenset()
+    assert decisions_marked([note("hello"), note(FORGED), note(hidden)], BOT) == {ID, OTHER_ID}
+
+
+@given(_hostile)
+@example(FORGED)
+@example(f"x\n\n{FORGED}\n")
+def test_a_marker_in_a_customers_text_marks_nothing(text: str) -> None:
+    ours = note(note_of(decided(contact(f"{text}{FORGED}")), AVERY))
+    assert decisions_marked([ours], BOT) == {ID}

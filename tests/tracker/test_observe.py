@@ -1,0 +1,766 @@
+"""What follows from an issue as GitLab has it: the request, and the steps that were made there."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slackbot.deadline import ALWAYS
+from slackbot.feedback import read_feedback
+from slackbot.local.gitlab import GitLab, Issue, User
+from slackbot.local.gitlab.entities import Entities
+from slackbot.request import IssueKey, Person, Request, State
+from slackbot.tracker.observe import (
+    COMMENT_LIMIT,
+    Observation,
+    Rules,
+    asked_at,
+    gone,
+    looks_changed,
+    may_matter,
+    observe,
+)
+from slackbot.tracker.snapshot import (
+    GitLabUser,
+    IssueSnapshot,
+    LabelEvent,
+    Note,
+    parse_issue,
+    parse_label_event,
+    parse_note,
+)
+from slackbot.triage import StepKind
+
+CONTACT, CONTACTED = "SSAT::Contact", "ssat-manager-contacted-customer"
+SOFT_SKILLS, KNOWN_ISSUE = "feedback::soft-skills", "feedback::known-issue"
+RULES = Rules(
+    contact_label=CONTACT,
+    contacted_label=CONTACTED,
+    scope="feedback",
+    hours=ALWAYS,
+    deadline=timedelta(hours=48),
+)
+
+FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
+SATURDAY = datetime(2026, 1, 31, 11, 0, tzinfo=UTC)
+SUNDAY = datetime(2026, 2, 1, 9, 0, tzinfo=UTC)
+MONDAY = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
+TUESDAY_15 = datetime(2026, 2, 3, 15, 0, tzinfo=UTC)
+WEDNESDAY_0 = datetime(2026, 2, 4, 0, 0, tzinfo=UTC)
+
+AVERY = GitLabUser(id=11, username="avery", name="Avery Example")
+BLAKE = GitLabUser(id=12, username="blake", name="Blake Sample")
+DANA = GitLabUser(id=13, username="dana", name="Dana Duty")
+AUTOMATION = Person(name="Support Automation", gitlab="support-automation")
+ASKS = "Manager contact requested: Yes"
+
+ISSUE = IssueSnapshot(
+    key=IssueKey(7, 12),
+    url="https://gitlab.example/-/issues/12",
+    title="Negative feedback for ticket 412345",
+    description=None,
+    is_open=True,
+    labels=frozenset({CONTACT}),
+    assignees=(),
+    author="support-automation",
+    created_at=FRIDAY,
+    updated_at=FRIDAY,
+    closed_by=None,
+)
+
+
+def added(label: str, at: datetime, by: Person | None = None) -> LabelEvent:
+    return LabelEvent(label=label, is_added=True, at=at, by=by)
+
+
+def removed(label: str, at: datetime, by: Person | None = None) -> LabelEvent:
+    return LabelEvent(label=label, is_added=False, at=at, by=by)
+
+
+BORN = (added(CONTACT, FRIDAY, AUTOMATION),)
+
+
+def look(
+    events: Sequence[LabelEvent] = BORN, assigned: Note | None = None, **changes: Any
+) -> Observation:
+    """The issue with some changes, made on Monday where the look does not say otherwise."""
+    if changes:
+        changes.setdefault("updated_at", MONDAY)
+    return Observation(
+        issue=replace(ISSUE, **changes), label_events=events, assignment=assigned, at=MONDAY
+    )
+
+
+def by(who: Person | None, at: datetime = MONDAY) -> Note:
+    """GitLab's own note of an assignment."""
+    author = who.gitlab if who and who.gitlab else "ghost"
+    return Note(body="assigned to @avery", author=author, by=who, is_system=True, at=at)
+
+
+def first(seen: Observation) -> Request:
+    request, steps = observe(None, seen, RULES)
+    assert request is not None
+    assert steps == ()  # nothing to tell of what was so before anybody looked
+    return request
+
+
+WAITING = first(look())
+CLAIMED = replace(
+    WAITING,
+    holder=Person(name="Avery", slack_team="T1", slack_user="U1", gitlab="avery"),
+    held_since=FRIDAY,
+    assignees=("avery",),
+)
+ASSIGNED_TO_AVERY: dict[str, Any] = {"assignees": (AVERY,)}
+
+
+# --- When was contact asked for? ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("description", "events", "asked"),
+    [
+        # Born with the label.
+        (None, BORN, FRIDAY),
+        # As far as GitLab says: events may be missing for a label that was recreated.
+        (None, [], FRIDAY),
+        # The integration labels a moment after it has created.
+        (None, [added(CONTACT, FRIDAY + timedelta(seconds=60))], FRIDAY),
+        (None, [added(CONTACT, FRIDAY + timedelta(seconds=61))], FRIDAY + timedelta(seconds=61)),
+        # A person labels it a day later.
+        (None, [added(CONTACT, SATURDAY)], SATURDAY),
+        # The description has said so from the beginning, with or without the label.
+        (ASKS, [], FRIDAY),
+        (ASKS, [added(CONTACT, SATURDAY)], FRIDAY),
+        # Taken off and put back: contact is asked for anew.
+        (None, [*BORN, removed(CONTACT, SATURDAY), added(CONTACT, SUNDAY)], SUNDAY),
+        (ASKS, [*BORN, removed(CONTACT, SATURDAY), added(CONTACT, SUNDAY)], SUNDAY),
+        # Twice: the last time counts. The order in which GitLab tells does not matter.
+        (
+            None,
+            [
+                added(CONTACT, MONDAY),
+                removed(CONTACT, SATURDAY),
+                *BORN,
+                removed(CONTACT, SUNDAY),
+                added(CONTACT, SATURDAY + timedelta(hours=1)),
+            ],
+            MONDAY,
+        ),
+        # Put back within a minute of its birth is still put back.
+        (
+            None,
+            [
+                *BORN,
+                removed(CONTACT, FRIDAY + timedelta(seconds=10)),
+                added(CONTACT, FRIDAY + timedelta(seconds=20)),
+            ],
+            FRIDAY + timedelta(seconds=20),
+        ),
+        # Other labels say nothing about it.
+        (
+            None,
+            [added(SOFT_SKILLS, FRIDAY), added(CONTACT, SATURDAY), removed(SOFT_SKILLS, SUNDAY)],
+            SATURDAY,
+        ),
+    ],
+)
+def test_the_clock_starts_when_contact_was_asked_for(
+    description: str | None, events: Sequence[LabelEvent], asked: datetime
+) -> None:
+    seen = look(events, description=description)
+    feedback = read_feedback(title=ISSUE.title, description=description, labels=ISSUE.labels)
+    assert asked_at(seen, feedback, CONTACT) == asked
+    assert first(seen).asked_at == asked
+
+
+def test_the_deadline_is_48_hours_of_monday_to_friday_later() -> None:
+    assert first(look()).due_at == TUESDAY_15
+    assert first(look([added(CONTACT, SATURDAY)])).due_at == WEDNESDAY_0
+
+
+# --- What is a request for contact? ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "asks"),
+    [
+        ({}, True),
+        ({"labels": frozenset(), "description": ASKS}, True),
+        ({"labels": frozenset(), "description": None}, False),
+        ({"labels": frozenset(), "description": "All bad."}, False),
+        # Labelled by hand, on any issue.
+        ({"title": "Angry customer on the phone"}, True),
+        ({"title": ""}, True),
+        # Only negative feedback offers contact, whatever else the issue says.
+        ({"title": "Positive feedback for ticket 412345"}, False),
+        ({"title": "Neutral feedback for ticket 412345", "description": ASKS}, False),
+        ({"labels": frozenset({CONTACT, "satisfaction::good"})}, False),
+        ({"labels": frozenset({CONTACT, "satisfaction::bad"})}, True),
+        # Labels are case-sensitive.
+        ({"labels": frozenset({CONTACT.lower()})}, False),
+        # Incidents and tasks are listed among the issues, too.
+        ({"type": "incident"}, False),
+        # What is closed already is nobody's to contact.
+        ({"is_open": False}, False),
+    ],
+)
+def test_an_open_issue_that_asks_for_contact_becomes_a_request(
+    changes: dict[str, Any], asks: bool
+) -> None:
+    seen = look([], **changes)
+    assert may_matter(seen.issue, RULES) is asks
+    request, steps = observe(None, seen, RULES)
+    assert (request is not None) is asks
+    assert steps == ()
+
+
+def test_a_request_withdrawn_before_anybody_saw_it_is_none() -> None:
+    events = [*BORN, removed(CONTACT, SATURDAY)]
+    seen = look(events, labels=frozenset(), description=ASKS)
+    assert observe(None, seen, RULES) == (None, ())
+
+
+def test_a_request_says_what_the_issue_says() -> None:
+    description = f"Organisation: Example Ltd\nScore: 2\n{ASKS}\nComment: Nobody answered."
+    request = first(look(description=description, assignees=(DANA, AVERY)))
+    assert (request.ticket, request.organisation, request.score) == (412345, "Example Ltd", "2")
+    assert request.comment == "Nobody answered."
+    assert request.labels == ISSUE.labels
+    assert request.assignees == ("avery", "dana")
+    assert (request.url, request.title) == (ISSUE.url, ISSUE.title)
+    assert request.gitlab_updated_at == MONDAY
+    assert request.state is State.WAITING
+
+
+def test_only_as_much_of_the_customers_words_is_kept_as_a_card_may_show() -> None:
+    request = first(look(description=f"{ASKS}\nComment: {'long ' * 2000}"))
+    assert request.comment is not None
+    assert len(request.comment) <= COMMENT_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("assignment", "holder"),
+    [
+        # Born with it, with or without a note of GitLab's about that.
+        (None, None),
+        (by(AUTOMATION, FRIDAY), None),
+        # The automation assigns a moment after it has opened the issue.
+        (by(AUTOMATION, FRIDAY + timedelta(seconds=60)), None),
+        # Somebody took it, or was given it, before anybody looked.
+        (by(AUTOMATION, FRIDAY + timedelta(seconds=61)), "avery"),
+        (by(AVERY.person, FRIDAY + timedelta(seconds=5)), "avery"),
+        (by(BLAKE.person, SATURDAY), "avery"),
+    ],
+)
+def test_whom_an_issue_is_born_with_is_a_suggestion(
+    assignment: Note | None, holder: str | None
+) -> None:
+    request = first(look(assigned=assignment, **ASSIGNED_TO_AVERY))
+    assert (request.holder.gitlab if request.holder else None) == holder
+    assert request.assignees == ("avery",)
+
+
+def test_of_several_who_were_assigned_before_anybody_looked_the_latest_has_it() -> None:
+    seen = look(assigned=by(BLAKE.person), assignees=(DANA, AVERY))
+    assert first(seen).holder == AVERY.person
+
+
+def test_an_issue_first_seen_after_the_contact_counts_as_contacted() -> None:
+    events = [*BORN, added(CONTACTED, SATURDAY, AVERY.person)]
+    request = first(look(events, labels=frozenset({CONTACT, CONTACTED})))
+    assert request.state is State.CONTACTED
+    assert (request.contacted_at, request.contacted_by) == (SATURDAY, AVERY.person)
+
+
+# --- Is it worth a closer look? ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"is_open": False},
+        {"labels": frozenset()},
+        {"labels": frozenset({CONTACT, SOFT_SKILLS})},
+        {"assignees": (AVERY,)},
+        {"title": "Negative feedback for ticket 99"},
+        {"updated_at": FRIDAY + timedelta(milliseconds=1)},
+    ],
+)
+def test_a_listed_issue_that_differs_is_looked_at(change: dict[str, Any]) -> None:
+    assert not looks_changed(WAITING, ISSUE)
+    assert looks_changed(WAITING, replace(ISSUE, **change))
+
+
+def test_an_issue_that_is_listed_again_after_it_was_gone_is_looked_at() -> None:
+    assert looks_changed(replace(WAITING, is_gone=True), ISSUE)
+
+
+def test_the_order_of_assignees_is_no_difference() -> None:
+    both = replace(WAITING, assignees=("avery", "blake"))
+    assert not looks_changed(both, replace(ISSUE, assignees=(BLAKE, AVERY)))
+
+
+# --- Withdrawn, asked again --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("description", [None, ASKS])
+def test_a_request_whose_label_is_taken_off_is_withdrawn(description: str | None) -> None:
+    known = first(look([added(CONTACT, SATURDAY)]))
+    events = [added(CONTACT, SATURDAY), removed(CONTACT, MONDAY, AVERY.person)]
+    seen = look(events, labels=frozenset(), description=description)
+    request, [step] = observe(known, seen, RULES)
+    assert request is not None
+    assert request.state is State.WITHDRAWN
+    assert request.due_at == WEDNESDAY_0  # what was promised can still be read
+    assert (step.kind, step.who, step.in_gitlab) == (StepKind.WITHDRAWN, AVERY.person, True)
+
+
+def test_nobody_is_blamed_for_a_withdrawal_that_no_event_shows() -> None:
+    request, [step] = observe(WAITING, look(title="Positive feedback for ticket 412345"), RULES)
+    assert request is not None
+    assert request.state is State.WITHDRAWN
+    assert (step.kind, step.who) == (StepKind.WITHDRAWN, None)
+
+
+def test_a_request_by_description_alone_is_withdrawn_with_it() -> None:
+    known = first(look([], labels=frozenset(), description=ASKS))
+    request, steps = observe(known, look([], labels=frozenset(), description="No."), RULES)
+    assert request is not None
+    assert request.state is State.WITHDRAWN
+    assert [step.kind for step in steps] == [StepKind.WITHDRAWN]
+
+
+def test_asked_for_again_the_clock_starts_again() -> None:
+    withdrawn = replace(WAITING, labels=frozenset(), is_requested=False)
+    events = [*BORN, removed(CONTACT, FRIDAY + timedelta(hours=1)), added(CONTACT, SATURDAY)]
+    request, steps = observe(withdrawn, look(events), RULES)
+    assert request is not None
+    assert (request.state, request.asked_at) == (State.WAITING, SATURDAY)
+    assert request.due_at == WEDNESDAY_0
+    [step] = steps
+    assert (step.kind, step.at) == (StepKind.ASKED_AGAIN, SATURDAY)
+
+
+# --- Assigned in GitLab ------------------------------------------------------------------------
+
+
+SOON = FRIDAY + timedelta(seconds=20)
+
+
+@pytest.mark.parametrize(
+    ("known", "assignees", "note", "holder", "step"),
+    [
+        # A colleague assigns somebody, or themselves: who is assigned has it.
+        (WAITING, [AVERY], by(BLAKE.person), "avery", StepKind.ASSIGNED),
+        (WAITING, [AVERY], by(AVERY.person), "avery", StepKind.ASSIGNED),
+        (WAITING, [AVERY], by(AVERY.person, SOON), "avery", StepKind.ASSIGNED),
+        # GitLab does not say who.
+        (WAITING, [AVERY], None, "avery", StepKind.ASSIGNED),
+        (WAITING, [AVERY], by(None), "avery", StepKind.ASSIGNED),
+        # The automation assigns the manager on duty a moment after it has opened the issue.
+        (WAITING, [DANA], by(AUTOMATION, SOON), None, None),
+        # Later on, or from somebody who has claimed it, it is meant.
+        (WAITING, [DANA], by(AUTOMATION), "dana", StepKind.ASSIGNED),
+        (CLAIMED, [DANA], by(AUTOMATION, SOON), "dana", StepKind.ASSIGNED),
+        # Another than the holder, instead or in addition.
+        (CLAIMED, [BLAKE], by(AVERY.person), "blake", StepKind.ASSIGNED),
+        (CLAIMED, [AVERY, BLAKE], by(DANA.person), "blake", StepKind.ASSIGNED),
+        # The suggestion is replaced.
+        (
+            replace(WAITING, assignees=("dana",)),
+            [BLAKE],
+            by(DANA.person),
+            "blake",
+            StepKind.ASSIGNED,
+        ),
+        # What was so already, or makes no difference.
+        (CLAIMED, [AVERY], by(BLAKE.person), "avery", None),
+        (replace(CLAIMED, assignees=()), [AVERY], by(BLAKE.person), "avery", None),
+        (
+            replace(CLAIMED, assignees=("avery", "dana")),
+            [AVERY],
+            by(BLAKE.person),
+            "avery",
+            None,
+        ),
+        # The holder is taken off.
+        (CLAIMED, [], by(BLAKE.person), None, StepKind.UNASSIGNED),
+        (CLAIMED, [], None, None, StepKind.UNASSIGNED),
+        # Somebody else is taken off: the holder stays.
+        (replace(CLAIMED, assignees=("dana",)), [], by(BLAKE.person), "avery", None),
+        # A mere suggestion is taken off.
+        (replace(WAITING, assignees=("dana",)), [], by(DANA.person), None, None),
+    ],
+)
+def test_who_is_assigned_in_gitlab_has_the_request(
+    known: Request,
+    assignees: list[GitLabUser],
+    note: Note | None,
+    holder: str | None,
+    step: StepKind | None,
+) -> None:
+    request, steps = observe(known, look(assigned=note, assignees=tuple(assignees)), RULES)
+    assert request is not None
+    assert (request.holder.gitlab if request.holder else None) == holder
+    assert [each.kind for each in steps] == ([step] if step else [])
+    assert request.assignees == tuple(sorted(user.username for user in assignees))
+
+
+def test_an_assignment_is_told_with_who_did_it_to_whom_and_when() -> None:
+    seen = look(assigned=by(BLAKE.person), **ASSIGNED_TO_AVERY)
+    request, [step] = observe(WAITING, seen, RULES)
+    assert request is not None
+    assert (request.holder, request.held_since) == (AVERY.person, MONDAY)
+    assert (step.who, step.other, step.at) == (BLAKE.person, AVERY.person, MONDAY)
+    assert step.in_gitlab
+
+
+def test_a_person_who_opened_the_issue_and_takes_it_means_it() -> None:
+    note = by(AVERY.person, SOON)
+    seen = look(assigned=note, author="avery", **ASSIGNED_TO_AVERY)
+    request, _ = observe(WAITING, seen, RULES)
+    assert request is not None
+    assert request.state is State.CLAIMED
+
+
+def test_a_holder_whom_gitlab_does_not_know_is_not_lost_there() -> None:
+    casey = Person(name="Casey", slack_team="T1", slack_user="U3")
+    known = replace(WAITING, holder=casey, held_since=FRIDAY, assignees=("dana",))
+    request, steps = observe(known, look(assigned=by(DANA.person), assignees=()), RULES)
+    assert request is not None
+    assert request.holder == casey
+    assert steps == ()
+
+
+# --- Contacted, closed, reopened ---------------------------------------------------------------
+
+
+def test_the_label_put_on_in_gitlab_says_that_the_customer_was_contacted() -> None:
+    events = [*BORN, added(CONTACTED, SUNDAY, BLAKE.person)]
+    seen = look(events, labels=frozenset({CONTACT, CONTACTED}), is_open=False, closed_by="blake")
+    request, steps = observe(CLAIMED, seen, RULES)
+    assert request is not None
+    assert request.state is State.CONTACTED
+    assert (request.contacted_at, request.contacted_by) == (SUNDAY, BLAKE.person)
+    contacted = steps[0]
+    assert (contacted.kind, contacted.who, contacted.at) == (
+        StepKind.CONTACTED,
+        BLAKE.person,
+        SUNDAY,
+    )
+    assert StepKind.CLOSED not in [step.kind for step in steps]  # that goes without saying
+
+
+def test_without_an_event_the_contact_is_dated_by_the_issue() -> None:
+    request, [step] = observe(WAITING, look(labels=frozenset({CONTACT, CONTACTED})), RULES)
+    assert request is not None
+    assert (request.contacted_at, request.contacted_by) == (MONDAY, None)
+    assert (step.at, step.who) == (MONDAY, None)
+
+
+def test_the_contact_that_a_person_marked_in_slack_keeps_its_own_time() -> None:
+    marked = replace(
+        CLAIMED, contacted_at=SATURDAY, contacted_by=CLAIMED.holder, labels=frozenset({CONTACT})
+    )
+    events = [*BORN, added(CONTACTED, MONDAY, Person(name="bot", gitlab="ssat-bot"))]
+    seen = look(events, labels=frozenset({CONTACT, CONTACTED}), **ASSIGNED_TO_AVERY)
+    request, steps = observe(marked, seen, RULES)
+    assert request is not None
+    assert (request.contacted_at, request.contacted_by) == (SATURDAY, CLAIMED.holder)
+    assert steps == ()
+
+
+def test_a_customer_who_asks_again_after_the_contact_waits_again() -> None:
+    contacted = replace(
+        CLAIMED,
+        contacted_at=SATURDAY,
+        contacted_by=CLAIMED.holder,
+        labels=frozenset({CONTACT, CONTACTED}),
+    )
+    events = [*BORN, added(CONTACTED, SATURDAY), removed(CONTACT, SUNDAY), added(CONTACT, MONDAY)]
+    labels = frozenset({CONTACT, CONTACTED})
+    request, steps = observe(contacted, look(events, labels=labels, **ASSIGNED_TO_AVERY), RULES)
+    assert request is not None
+    assert (request.state, request.asked_at) == (State.CLAIMED, MONDAY)
+    assert [step.kind for step in steps] == [StepKind.ASKED_AGAIN]
+
+
+def test_the_label_taken_back_the_customer_waits_again() -> None:
+    contacted = replace(
+        CLAIMED,
+        contacted_at=SATURDAY,
+        contacted_by=CLAIMED.holder,
+        labels=frozenset({CONTACT, CONTACTED}),
+    )
+    events = [*BORN, added(CONTACTED, SATURDAY), removed(CONTACTED, MONDAY, BLAKE.person)]
+    request, [step] = observe(contacted, look(events, **ASSIGNED_TO_AVERY), RULES)
+    assert request is not None
+    assert (request.state, request.contacted_by) == (State.CLAIMED, None)
+    assert (step.kind, step.who) == (StepKind.UNCONTACTED, BLAKE.person)
+
+
+@pytest.mark.parametrize(
+    ("closed_by", "who"), [("blake", Person(name="blake", gitlab="blake")), (None, None)]
+)
+def test_closed_without_contact_is_told_with_who_did_it(
+    closed_by: str | None, who: Person | None
+) -> None:
+    request, [step] = observe(WAITING, look(is_open=False, closed_by=closed_by), RULES)
+    assert request is not None
+    assert (request.state, request.closed_by) == (State.CLOSED, closed_by)
+    assert (step.kind, step.who, step.at) == (StepKind.CLOSED, who, MONDAY)
+
+
+def test_reopened_it_stands_where_it_stood() -> None:
+    closed, _ = observe(CLAIMED, look(is_open=False, **ASSIGNED_TO_AVERY), RULES)
+    request, [step] = observe(closed, look(**ASSIGNED_TO_AVERY), RULES)
+    assert request is not None
+    assert (request.state, request.holder) == (State.CLAIMED, CLAIMED.holder)
+    assert request.closed_by is None
+    assert step.kind is StepKind.REOPENED
+
+
+def test_the_name_of_who_closed_it_is_forgotten_when_it_is_open() -> None:
+    # GitLab goes on telling who closed an issue that has been reopened.
+    assert first(look(closed_by="blake")).closed_by is None
+
+
+# --- Feedback labels ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ([], [SOFT_SKILLS], SOFT_SKILLS),
+        ([KNOWN_ISSUE], [SOFT_SKILLS], SOFT_SKILLS),
+        ([SOFT_SKILLS], [SOFT_SKILLS], None),
+        ([SOFT_SKILLS], [], None),  # taken off: the card says so, the thread need not
+        ([], ["feedback::a::deeper"], None),  # of another scope
+        ([], ["bug"], None),
+    ],
+)
+def test_a_feedback_label_chosen_in_gitlab_is_told(
+    before: list[str], after: list[str], told: str | None
+) -> None:
+    known = replace(WAITING, labels=WAITING.labels | set(before))
+    events = [*BORN, added(SOFT_SKILLS, SUNDAY, BLAKE.person)]
+    request, steps = observe(known, look(events, labels=ISSUE.labels | set(after)), RULES)
+    assert request is not None
+    assert request.labels == ISSUE.labels | set(after)
+    assert [(step.kind, step.detail, step.who) for step in steps] == (
+        [(StepKind.LABELLED, told, BLAKE.person)] if told else []
+    )
+
+
+# --- Gone --------------------------------------------------------------------------------------
+
+
+def test_an_issue_that_is_gone_is_told_once() -> None:
+    lost, steps = gone(CLAIMED, MONDAY)
+    assert (lost.state, lost.holder) == (State.GONE, CLAIMED.holder)
+    assert [(step.kind, step.at) for step in steps] == [(StepKind.GONE, MONDAY)]
+    assert gone(lost, MONDAY) == (lost, ())
+
+
+def test_an_issue_that_comes_back_stands_where_it_stood() -> None:
+    lost, _ = gone(CLAIMED, SATURDAY)
+    request, _ = observe(lost, look(**ASSIGNED_TO_AVERY), RULES)
+    assert request is not None
+    assert request.state is State.CLAIMED
+
+
+# --- Whatever happens, and whenever it is looked at --------------------------------------------
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = FRIDAY
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class History:
+    """One issue in a real-enough GitLab, to which things happen."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.gitlab = GitLab(clock=self.clock)
+        self.project = self.gitlab.add_project("example/feedback")
+        names = ["support-automation", "avery", "blake"]
+        self.users = [self._member(name) for name in names]
+        for label in (CONTACT, CONTACTED, SOFT_SKILLS, KNOWN_ISSUE):
+            self.gitlab.add_label(self.project, label)
+        self.issue = self._opened()
+
+    def _member(self, name: str) -> User:
+        user = self.gitlab.add_user(name, name.title())
+        self.gitlab.add_member(self.project, user, 30)
+        return user
+
+    def _opened(self) -> Issue:
+        return self.gitlab.open_issue(
+            self.project,
+            author=self.users[0],
+            title="Negative feedback for ticket 412345",
+            labels=[CONTACT],
+        )
+
+    def happen(self, what: str, who: int, hours: int) -> None:
+        self.clock.now += timedelta(hours=hours)
+        by, issue, gitlab = self.users[who], self.issue, self.gitlab
+        match what.split():
+            case ["close"]:
+                gitlab.close(issue, by)
+            case ["reopen"]:
+                gitlab.reopen(issue, by)
+            case ["assign", name]:
+                gitlab.assign(issue, name, by=by)
+            case ["unassign"]:
+                gitlab.assign(issue, by=by)
+            case ["add", label]:
+                gitlab.change_labels(issue, add=[label], by=by)
+            case ["remove", label]:
+                gitlab.change_labels(issue, remove=[label], by=by)
+            case ["retitle", sentiment]:
+                gitlab.edit(issue, title=f"{sentiment} feedback for ticket 412345", by=by)
+
+    def seen(self) -> Observation:
+        entities = Entities(self.gitlab.url)
+        events = [
+            parse_label_event(entities.label_event(self.issue, event))
+            for event in self.issue.label_events
+        ]
+        return Observation(
+            issue=parse_issue(entities.issue(self.issue)),
+            label_events=[event for event in events if event],
+            assignment=self._assignment(),
+            at=self.clock.now,
+        )
+
+    def _assignment(self) -> Note | None:
+        entities = Entities(self.gitlab.url)
+        notes = [parse_note(entities.note(self.issue, note)) for note in self.issue.notes]
+        words = ("assigned to", "unassigned")
+        return next(
+            (note for note in reversed(notes) if note.is_system and note.body.startswith(words)),
+            None,
+        )
+
+
+_happenings = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                "close",
+                "reopen",
+                "assign avery",
+                "assign blake",
+                "unassign",
+                f"add {CONTACT}",
+                f"remove {CONTACT}",
+                f"add {CONTACTED}",
+                f"remove {CONTACTED}",
+                f"add {SOFT_SKILLS}",
+                f"add {KNOWN_ISSUE}",
+                f"remove {KNOWN_ISSUE}",
+                "retitle Positive",
+                "retitle Negative",
+            ]
+        ),
+        st.integers(0, 2),  # who does it
+        st.integers(0, 40),  # hours later
+        st.integers(0, 2),  # how often the bot looks then
+    ),
+    max_size=12,
+)
+
+
+@given(_happenings)
+@settings(deadline=None)
+def test_a_second_look_at_the_same_issue_changes_and_tells_nothing(
+    happenings: list[tuple[str, int, int, int]],
+) -> None:
+    history = History()
+    known = first(history.seen())
+    for what, who, hours, _ in happenings:
+        history.happen(what, who, hours)
+        seen = history.seen()
+        once, _ = observe(known, seen, RULES)
+        assert once is not None
+        assert observe(once, seen, RULES) == (once, ())
+        known = once
+
+
+@given(_happenings)
+@settings(deadline=None)
+def test_however_often_it_was_looked_at_the_last_look_says_how_it_stands(
+    happenings: list[tuple[str, int, int, int]],
+) -> None:
+    history = History()
+    born = first(history.seen())
+    known: Request | None = born
+    for what, who, hours, looks in happenings:
+        history.happen(what, who, hours)
+        for _ in range(looks):
+            known, _ = observe(known, history.seen(), RULES)
+    often, _ = observe(known, history.seen(), RULES)
+    once, _ = observe(born, history.seen(), RULES)
+    assert often is not None
+    assert once is not None
+    assert _without_history(often) == _without_history(once)
+
+
+def _without_history(request: Request) -> Request:
+    """Leave out what depends on having looked in between: who held it, what had been promised."""
+    request = replace(
+        request,
+        holder=None,
+        held_since=None,
+        contacted_at=MONDAY if request.contacted_at else None,
+        contacted_by=None,
+    )
+    if request.is_requested:
+        return request
+    return replace(request, asked_at=MONDAY, due_at=MONDAY)
+
+
+@given(_happenings)
+@settings(deadline=None)
+def test_no_state_changes_without_a_word(happenings: list[tuple[str, int, int, int]]) -> None:
+    history = History()
+    known = first(history.seen())
+    for what, who, hours, looks in happenings:
+        history.happen(what, who, hours)
+        if not looks:
+            continue
+        now, steps = observe(known, history.seen(), RULES)
+        assert now is not None
+        if now.state is not known.state:
+            assert steps, f"{known.state} became {now.state} in silence"
+        assert all(step.in_gitlab and step.at.tzinfo for step in steps)
+        known = now
+
+
+@given(_happenings)
+@settings(deadline=None)
+def test_an_old_look_that_comes_late_is_put_right_by_the_next(
+    happenings: list[tuple[str, int, int, int]],
+) -> None:
+    history = History()
+    old = history.seen()
+    known = first(old)
+    for what, who, hours, _ in happenings:
+        history.happen(what, who, hours)
+    latest = history.seen()
+    straight, _ = observe(known, latest, RULES)
+    astray, _ = observe(straight, old, RULES)
+    back, _ = observe(astray, latest, RULES)
+    assert straight is not None
+    assert back is not None
+    assert _without_history(back) == _without_history(straight)
