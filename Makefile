@@ -1,4 +1,45 @@
+# `make run` runs the program, `make test` checks and tests it. Both make their environment first.
 PYTHON ?= python3
 BIN := .venv/bin
-UV := .venv/bin/uv
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+LOCK := uv pip compile --quiet pyproject.toml --extra build --universal --generate-hashes --no-header --no-annotate
 
+.PHONY: run test lint bench lock clean
+
+run: .venv/installed
+	@if [ -f .env ]; then exec $(BIN)/ssat-bot run; else exec $(BIN)/ssat-bot local; fi
+
+test: lint
+	$(BIN)/pytest --numprocesses 4
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/installed-dev
+	$(BIN)/python -m bench
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/installed: requirements.lock pyproject.toml | .venv/python
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Needs uv. Raises every pinned version to the newest that pyproject.toml allows.
+lock:
+	$(LOCK) --upgrade -o requirements.lock
+	$(LOCK) --upgrade --extra dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf .venv
