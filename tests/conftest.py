@@ -4,7 +4,7 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -51,14 +51,30 @@ ON_BOTH_BY_HAND = (
 """What runs on PostgreSQL even by hand: the stories of the main job, and the queries."""
 
 
+LONG_TABLES = ("stories/test_permission.py", "stories/test_delivery.py")
+"""Where by hand the first row of each story's table will do."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the rest of the PostgreSQL variants to CI, for the sake of three minutes."""
+    """Leave the rest of the variants to CI, for the sake of three minutes."""
     if EVERYTHING:
         return
     left = [item for item in items if "[postgresql" in item.name and not _by_hand(item)]
+    left += _further_rows(item for item in items if item not in set(left))
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in set(left)]
+
+
+def _further_rows(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    seen, further = set(), []
+    for item in items:
+        if any(place in item.nodeid for place in LONG_TABLES):
+            story = item.nodeid.partition("[")[0]
+            if story in seen:
+                further.append(item)
+            seen.add(story)
+    return further
 
 
 def _by_hand(item: pytest.Item) -> bool:

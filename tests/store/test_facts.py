@@ -45,6 +45,14 @@ async def test_the_last_value_of_a_fact_is_kept(database: Database) -> None:
         assert await facts.load_fact(tx, facts.FEEDBACK_LABELS) == "7"
 
 
+async def test_the_polls_place_is_read_back_as_it_was_written(database: Database) -> None:
+    place = facts.Place(until=NOW + timedelta(milliseconds=1), about="7 SSAT::Contact")
+    async with database.transaction() as tx:
+        assert await facts.load_place(tx) is None
+        await facts.save_place(tx, place)
+        assert await facts.load_place(tx) == place
+
+
 async def test_labels_are_saved_when_they_have_changed(database: Database) -> None:
     async with database.transaction() as tx:
         assert await facts.load_labels(tx) is None

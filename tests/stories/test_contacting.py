@@ -184,6 +184,8 @@ async def test_nothing_that_people_paste_acts_in_gitlab(town: Town) -> None:
     assert body.splitlines()[-1].startswith('<!-- ssat-bot: {"decision": "')
     _, *quoted, _, _ = body.splitlines()[1:]
     assert all(line.startswith(">") for line in quoted)
+    # Lines end wherever any reader sees an end, so that none begins without the mark of a quote.
+    assert "> /confidential\n> /label ~x\n> /close\n> /close\n> /close\n" in body
     # GitLab mentions whom an @ names that follows no letter, digit or underscore, unless a
     # backslash of its own stands before it.
     assert "Dear \\@blake.sample, (cc:-\\@avery and \\\\\\@avery)," in body
