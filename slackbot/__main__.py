@@ -1,4 +1,4 @@
-"""The command line: ``ssat-bot run``, ``check`` and ``local``."""
+"""The command line: ``ssat-bot run``, ``check``, ``rebuild``, ``people`` and ``local``."""
 
 import argparse
 import asyncio
@@ -6,18 +6,25 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 
 import structlog
 
-from slackbot.app import Outside, connect, run_bot
+from slackbot.app import rebuild_record, run_bot
 from slackbot.logs import configure_logs
-from slackbot.people import PeopleFileError, read_people
+from slackbot.outside import Outside, connect
+from slackbot.people import PeopleFileError, read_people, read_weeks
 from slackbot.preflight import examine
+from slackbot.roster import list_people, unlink
 from slackbot.settings import Settings, SettingsError, load_settings
 from slackbot.store.database import DatabaseError
+from slackbot.tracker.errors import TrackerError
+from slackbot.workspace import SlackError
 
 log = structlog.get_logger()
 
+NOTHING_TO_DO = 1
+"""The exit code for a request that found nothing."""
 SETUP_IS_WRONG = 2
 """The exit code for what an administrator has to mend before another start."""
 
@@ -39,10 +46,26 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=lambda _: _with_settings(_run))
     check = commands.add_parser("check", help="tell whether the set-up is right; changes nothing")
     check.set_defaults(command=lambda _: _with_settings(_check))
+    rebuild = commands.add_parser(
+        "rebuild", help="restore the record from GitLab and Slack; stop the bot before"
+    )
+    rebuild.set_defaults(command=lambda _: _with_settings(_rebuild))
+    _add_people(commands.add_parser("people", help="show or remove who is who in GitLab"))
     local = commands.add_parser("local", help="try the bot with a Slack and a GitLab of its own")
     local.add_argument("--port", type=int, default=8080, help="the page's port (default: 8080)")
     local.set_defaults(command=lambda arguments: _local(arguments.port))
     return parser
+
+
+def _add_people(people: argparse.ArgumentParser) -> None:
+    commands = people.add_subparsers(required=True, metavar="COMMAND")
+    listing = commands.add_parser("list", help="list who is linked to whom")
+    listing.set_defaults(command=lambda _: _with_settings(_list_people))
+    unlinking = commands.add_parser("unlink", help="remove a link that somebody made themselves")
+    unlinking.add_argument("who", help="a Slack user id or a GitLab username")
+    unlinking.set_defaults(
+        command=lambda arguments: _with_settings(partial(_unlink, who=arguments.who))
+    )
 
 
 def _with_settings(command: Callable[[Settings], Coroutine[None, None, int]]) -> int:
@@ -50,6 +73,7 @@ def _with_settings(command: Callable[[Settings], Coroutine[None, None, int]]) ->
         settings = load_settings()
         if settings.ssat_people_file:
             read_people(settings.ssat_people_file)
+            read_weeks(settings.ssat_people_file)
     except (SettingsError, PeopleFileError) as error:
         print(error, file=sys.stderr)
         return SETUP_IS_WRONG
@@ -66,12 +90,16 @@ async def _check(settings: Settings) -> int:
     return SETUP_IS_WRONG if is_fatal else 0
 
 
+async def _may_start(settings: Settings, outside: Outside) -> bool:
+    problems = [finding async for finding in examine(settings, outside) if finding.problem]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return not any(problem.is_fatal for problem in problems)
+
+
 async def _run(settings: Settings) -> int:
     async with connect(settings) as outside:
-        problems = [finding async for finding in examine(settings, outside) if finding.problem]
-        for problem in problems:
-            print(problem, file=sys.stderr)
-        if any(problem.is_fatal for problem in problems):
+        if not await _may_start(settings, outside):
             return SETUP_IS_WRONG
         try:
             await _run_until_stopped(settings, outside)
@@ -79,6 +107,51 @@ async def _run(settings: Settings) -> int:
             print(error, file=sys.stderr)
             return SETUP_IS_WRONG
     return 0
+
+
+async def _rebuild(settings: Settings) -> int:
+    async with connect(settings) as outside:
+        if not await _may_start(settings, outside):
+            return SETUP_IS_WRONG
+        try:
+            report = await rebuild_record(settings, outside, _show_progress)
+        except (DatabaseError, OSError) as error:
+            print(error, file=sys.stderr)
+            return SETUP_IS_WRONG
+        except (SlackError, TrackerError) as error:
+            print(f"{error}\nThe rebuild has stopped; it can be run again.", file=sys.stderr)
+            return SETUP_IS_WRONG
+    for line in report.lines():
+        print(line)
+    return 0
+
+
+async def _list_people(settings: Settings) -> int:
+    try:
+        lines = await list_people(settings)
+    except (DatabaseError, OSError) as error:
+        print(error, file=sys.stderr)
+        return SETUP_IS_WRONG
+    print(*lines, sep="\n")
+    return 0
+
+
+async def _unlink(settings: Settings, who: str) -> int:
+    try:
+        has_removed, lines = await unlink(settings, who)
+    except (DatabaseError, OSError) as error:
+        print(error, file=sys.stderr)
+        return SETUP_IS_WRONG
+    print(*lines, sep="\n", file=sys.stdout if has_removed else sys.stderr)
+    return 0 if has_removed else NOTHING_TO_DO
+
+
+def _show_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{done:,} of {total:,} issues restored", end=end, file=sys.stderr, flush=True)
+    elif done % 100 == 0 or done == total:
+        log.info("restored", issues=done, of=total)
 
 
 async def _run_until_stopped(settings: Settings, outside: Outside) -> None:

@@ -155,6 +155,22 @@ class BusinessHours:
             return max(opening, instant)
         raise NeverOpensError(instant)
 
+    def later_workdays(self, moment: datetime) -> Iterator[datetime]:
+        """Yield in order the moments, in UTC, at the same local time on each later working day.
+
+        Raises ValueError for a naive datetime, and NeverOpensError.
+        """
+        local = _utc(moment).astimezone(self.timezone)
+        minute = local.hour * 60 + local.minute
+        day, closed_days = local.date(), 0
+        while closed_days <= _SEARCH_DAYS:
+            day += _ONE_DAY
+            closed_days += 1
+            if self.is_workday(day):
+                closed_days = 0
+                yield _first_instant(day, minute, self.timezone)
+        raise NeverOpensError(moment)
+
     def _spans_after(self, moment: datetime) -> Iterator[_Span]:
         """Yield in order the open spans that end after `moment`, until no more come for years."""
         day = self._local_date(moment)
@@ -169,12 +185,16 @@ class BusinessHours:
 
     def _span(self, day: date) -> _Span | None:
         """Return the instants at which `day` opens and closes, or None when it is closed."""
-        if day.weekday() not in self.workdays or day in self.holidays:
+        if not self.is_workday(day):
             return None
         opening = _first_instant(day, self.opens, self.timezone)
         closing = _first_instant(day, self.closes, self.timezone)
         # The same instant when the clocks skip all of the window, or the whole day.
         return (opening, closing) if opening < closing else None
+
+    def is_workday(self, day: date) -> bool:
+        """Tell whether time counts on a day of the calendar."""
+        return day.weekday() in self.workdays and day not in self.holidays
 
     def _local_date(self, instant: datetime) -> date:
         return instant.astimezone(self.timezone).date()

@@ -123,9 +123,26 @@ def is_request_for_contact(feedback: Feedback, *, has_contact_label: bool) -> bo
     return has_contact_label or feedback.says_contact_requested
 
 
+def is_feedback(feedback: Feedback, title: str) -> bool:
+    """Tell whether an issue is a customer's feedback at all, and no other issue of the project.
+
+    By the handbook's title, "Positive/Negative/Neutral feedback for ticket nnnnnn", be it without
+    the sentiment, or by a label that says how the customer felt.
+    """
+    if feedback.label_sentiment is not None:
+        return True
+    has_words = feedback.title_sentiment or _FEEDBACK_FOR_TICKET.search(title[:MAX_TITLE])
+    return has_words is not None and feedback.ticket is not None
+
+
 def ticket_url(ticket: int) -> str:
     """Return the link to a ticket. Handbook: If the customer should be contacted."""
     return f"https://support.gitlab.com/hc/requests/{ticket}"
+
+
+def ticket_of_link(text: str) -> int | None:
+    """Return the ticket that the first link to one leads to."""
+    return _first_number((_TICKET_LINK,), text)
 
 
 # --- Sentiment ---------------------------------------------------------------------------------
@@ -145,6 +162,7 @@ _TITLE_SENTIMENTS = (
     # "Negative: ticket 412345"
     re.compile(rf"^\W{{0,5}}{_SENTIMENT_WORD}(?::|\s[{DASHES}]\s)"),
 )
+_FEEDBACK_FOR_TICKET = re.compile(r"\bfeedback (?:for|on|about) ticket\b", re.IGNORECASE)
 _LABEL_SENTIMENTS = {
     "satisfaction::bad": Sentiment.NEGATIVE,
     "satisfaction::neutral": Sentiment.NEUTRAL,

@@ -8,6 +8,8 @@ log = structlog.get_logger()
 
 DATABASE, SLACK, GITLAB, WORKER = "database", "slack", "gitlab", "worker"
 SOCKET = "socket"
+DUTY = "duty"
+"""Of the schedule that says who is on duty: only ever a remark, for the bot works without."""
 STARTING = "starting"
 
 
@@ -22,6 +24,9 @@ class Health:
     outages: set[str] = field(default_factory=set)
     """The parts whose problem passes by itself and keeps no choice from being recorded."""
 
+    remarks: dict[str, str] = field(default_factory=dict)
+    """What an administrator should mend in a part that works all the same."""
+
     def report(self, part: str, problem: str | None, *, is_outage: bool = False) -> None:
         """Note that a part works, or what is wrong with it; changes are logged once."""
         (self.outages.add if is_outage else self.outages.discard)(part)
@@ -33,6 +38,24 @@ class Health:
             log.error("unhealthy", part=part, problem=problem)
         else:
             log.info("healthy", part=part, before=before)
+
+    def remark(self, part: str, remark: str | None) -> None:
+        """Note what should be mended in a part, or that it was; changes are logged once."""
+        if self.remarks.get(part) == remark:
+            return
+        if remark:
+            self.remarks[part] = remark
+            log.error("to_be_mended", part=part, problem=remark)
+        else:
+            log.info("mended", part=part, before=self.remarks.pop(part))
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What is to be said of each part: its problem, a remark, or that it is well."""
+        return {
+            part: problem or self.remarks.get(part) or "ok"
+            for part, problem in self.problems.items()
+        }
 
     @property
     def is_ready(self) -> bool:

@@ -47,6 +47,8 @@ def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> No
         "slack_sdk",
         "urllib3",
         "aiohttp.access",
+        "httpx2",
+        "pagerduty",
         "alembic",
         "sqlalchemy",
     ):

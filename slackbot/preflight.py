@@ -2,17 +2,37 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slackbot.app import Outside
+from slackbot.duty import NoAnswer
+from slackbot.outside import Outside
+from slackbot.request import IssueKey
 from slackbot.settings import Settings
 from slackbot.tracker.client import Project
 from slackbot.tracker.errors import Missing, Rejected, TrackerError, Unauthorized
-from slackbot.workspace import REQUIRED_SCOPES, Denied, Refused, SlackError, Workspace
+from slackbot.workspace import (
+    MESSAGES_SCOPES,
+    REQUIRED_SCOPES,
+    TIMEOUT_SECONDS,
+    UNFURL_SCOPES,
+    Denied,
+    Refused,
+    SlackError,
+    Workspace,
+)
 
+MANAGERS = "SSAT_MANAGERS"
 REPORTER = 20
 """GitLab's access level that may change labels, assignees and state."""
+
+
+_OPTIONAL_SCOPES = {
+    MESSAGES_SCOPES: "nobody gets a direct message: no hand-over, no word of a link to GitLab",
+    UNFURL_SCOPES: "a pasted link to a feedback does not show its state",
+}
+"""Scopes that a later release has asked for: the app of an earlier one goes on without them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +63,22 @@ async def examine(settings: Settings, outside: Outside) -> AsyncIterator[Finding
         yield finding
     async for finding in _examine_gitlab(settings, outside):
         yield finding
+    if settings.pagerduty_api_token is not None:
+        yield await _examine_pagerduty(settings, settings.pagerduty_api_token.get_secret_value())
+
+
+async def _examine_pagerduty(settings: Settings, token: str) -> Finding:
+    from slackbot.schedule import PagerDuty  # its client takes 0.3 s to import
+
+    about = f"PAGERDUTY_SCHEDULE {settings.pagerduty_schedule}"
+    schedule = PagerDuty(token, settings.pagerduty_schedule, settings.pagerduty_api_url)
+    try:
+        rota = await schedule.read(datetime.now(UTC))
+    except NoAnswer as error:
+        return _warning("PagerDuty", f"{error}; the bot starts and goes on with the last known")
+    if not rota.people:
+        return _warning(about, "it names nobody now")
+    return Finding(about=f"{about}, on duty: {', '.join(each.name for each in rota.people)}")
 
 
 async def _examine_slack(settings: Settings, outside: Outside) -> AsyncIterator[Finding]:
@@ -59,7 +95,7 @@ async def _examine_slack(settings: Settings, outside: Outside) -> AsyncIterator[
     if settings.slack_app_token is not None:
         yield await _examine_app_token(settings, settings.slack_app_token.get_secret_value())
     needed = REQUIRED_SCOPES
-    if any(each.startswith("S") for each in settings.ssat_managers):
+    if any(each.startswith("S") for each in _named(settings)):
         needed |= {"usergroups:read"}  # else nobody could be told to be a manager
     missing = sorted(needed - identity.scopes)
     if missing:
@@ -67,19 +103,83 @@ async def _examine_slack(settings: Settings, outside: Outside) -> AsyncIterator[
             "Slack scopes",
             f"missing {', '.join(missing)}: install the app again with manifest.yml",
         )
+    for wanted, purpose in _OPTIONAL_SCOPES.items():
+        if lacking := sorted(wanted - identity.scopes):
+            yield _warning(
+                "Slack scopes",
+                f"without {', '.join(lacking)} {purpose}: install the app again with manifest.yml",
+            )
+    yield await _examine_channel(settings.ssat_channel, workspace)
+    if not missing:
+        async for finding in _examine_people(settings, workspace):
+            yield finding
+
+
+async def _examine_channel(channel: str, workspace: Workspace) -> Finding:
     try:
-        await workspace.check_channel(settings.ssat_channel)
+        await workspace.check_channel(channel)
     except (Denied, Refused) as error:
-        yield _fatal(f"SSAT_CHANNEL {settings.ssat_channel}", error)
+        return _fatal(f"SSAT_CHANNEL {channel}", error)
     except SlackError as error:
-        yield _warning(f"SSAT_CHANNEL {settings.ssat_channel}", error)
+        return _warning(f"SSAT_CHANNEL {channel}", error)
+    return Finding(about=f"Slack channel {channel}")
+
+
+async def _examine_people(settings: Settings, workspace: Workspace) -> AsyncIterator[Finding]:
+    """Name what Slack does not know of the groups and people in the settings."""
+    named = _named(settings)
+    looked_up = ", ".join(sorted({setting for uses in named.values() for setting in uses}))
+    try:
+        has_groups = any(each.startswith("S") for each in named)
+        groups = await workspace.groups() if has_groups else {}
+        for each, uses in sorted(named.items()):
+            if each.startswith("S"):
+                problem = _problem_of_group(groups.get(each))
+            else:
+                problem = await _problem_of_user(workspace, each, uses)
+            if problem:
+                yield _warning(f"{', '.join(uses)} {each}", problem)
+    except SlackError as error:
+        yield _warning(looked_up, error)
     else:
-        yield Finding(about=f"Slack channel {settings.ssat_channel}")
+        if named:
+            yield Finding(about=f"{looked_up}: looked up in Slack")
+
+
+def _named(settings: Settings) -> dict[str, list[str]]:
+    """Return the ids of Slack in the settings, and which of the settings name each."""
+    named: dict[str, list[str]] = {each: [MANAGERS] for each in settings.ssat_managers}
+    if settings.ssat_duty_group:
+        named.setdefault(settings.ssat_duty_group, []).append("SSAT_DUTY_GROUP")
+    if settings.ssat_lead:
+        named.setdefault(settings.ssat_lead, []).append("SSAT_LEAD")
+    return named
+
+
+def _problem_of_group(is_in_use: bool | None) -> str | None:
+    if is_in_use is None:
+        return "Slack has no such user group"
+    return None if is_in_use else "the user group is disabled: enable it, or name another"
+
+
+async def _problem_of_user(workspace: Workspace, user: str, uses: list[str]) -> str | None:
+    try:
+        member = await workspace.member(user)
+    except Refused as error:
+        return f"Slack knows nobody by this id ({error.code})"
+    if member.is_deactivated or member.is_bot:
+        return "a deactivated account, or a bot, may not act and is told nothing"
+    return "a guest never may act" if member.is_guest and MANAGERS in uses else None
 
 
 async def _examine_app_token(settings: Settings, token: str) -> Finding:
     # Asking for the address of a websocket that is never opened has no effect.
-    client = AsyncWebClient(token=token, base_url=settings.slack_api_url, retry_handlers=[])
+    client = AsyncWebClient(
+        token=token,
+        base_url=settings.slack_api_url,
+        timeout=TIMEOUT_SECONDS,
+        retry_handlers=[],
+    )
     try:
         await Workspace(client).call("apps.connections.open")
     except (Denied, Refused):
@@ -122,6 +222,21 @@ async def _examine_project(
         yield _fatal("GITLAB_TOKEN", "it lacks the scope api, so nothing could be written")
     if token.expires_on:
         yield Finding(about=f"GITLAB_TOKEN, until {token.expires_on}: note the day to replace it")
+    if settings.ssat_link_issue is not None:
+        yield await _examine_link_issue(outside, project, settings.ssat_link_issue)
     for label in (settings.ssat_contact_label, settings.ssat_contacted_label):
         if label not in names:
             yield _warning(f"label {label}", "the project has none: create it, in this spelling")
+
+
+async def _examine_link_issue(outside: Outside, project: Project, iid: int) -> Finding:
+    about = f"SSAT_LINK_ISSUE {iid}"
+    try:
+        issue = await outside.tracker.read_issue(IssueKey(project.id, iid))
+    except Missing:
+        return _warning(about, "the project has no such issue: people cannot link themselves")
+    except TrackerError as error:
+        return _warning(about, error)
+    if not issue.is_open:
+        return _warning(about, "the issue is closed: people may not find it, or not comment on it")
+    return Finding(about=f"{about}, where people leave their codes")

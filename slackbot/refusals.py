@@ -36,6 +36,17 @@ class NotYours(Refusal):
     holder: Person | None
 
 
+class HeldAgain(Refusal):
+    """The person was assigned again in GitLab after they released the request."""
+
+
+@dataclass(eq=False)
+class AssignedAgain(Refusal):
+    """The colleague was assigned again in GitLab after the person took the request over."""
+
+    holder: Person
+
+
 @dataclass(eq=False)
 class AlreadyContacted(Refusal):
     """The customer has been contacted."""
@@ -92,6 +103,62 @@ class BeforeTheRequest(InvalidField):
     """A contact that keeps the promise comes after the request."""
 
 
+class NotLinkable(Refusal):
+    """A person cannot be linked to a GitLab account; each subclass says why."""
+
+
+class NameYourAccount(NotLinkable):
+    """The person did not say which GitLab account is theirs, or not so that it can be read."""
+
+
+class LinksNotSetUp(NotLinkable):
+    """An administrator has to say on which issue people leave their codes."""
+
+
+@dataclass(eq=False)
+class NoSuchAccount(NotLinkable):
+    """GitLab knows nobody by this username, or it is the bot's own."""
+
+    username: str
+
+
+@dataclass(eq=False)
+class LinkedByFile(NotLinkable):
+    """The people file says who the person is, and only an administrator changes that."""
+
+    username: str
+
+
+@dataclass(eq=False)
+class LinkedAlready(NotLinkable):
+    """The link that is asked for holds already."""
+
+    username: str
+
+
+@dataclass(eq=False)
+class AccountTaken(NotLinkable):
+    """Somebody else is linked to this GitLab account."""
+
+    username: str
+
+
+class GitLabSilent(NotLinkable):
+    """GitLab does not answer just now."""
+
+
+class TakesLonger(Refusal):
+    """The answer takes longer than anybody waits for it."""
+
+
+class DeadlinePassed(Refusal):
+    """What comes after the deadline cannot be snoozed."""
+
+
+class ReasonRequired(Refusal):
+    """Who snoozes the reminders says why."""
+
+
 class NotAllowed(Refusal):
     """The person may not act on requests for contact; each subclass says why."""
 
@@ -110,9 +177,13 @@ class NotAHuman(NotAllowed):
 
 @dataclass(eq=False)
 class NotAManager(NotAllowed):
-    """A member who is not in ``SSAT_MANAGERS``; ``whom_to_ask`` lists the groups and people."""
+    """A member who is not in ``SSAT_MANAGERS``; ``whom_to_ask`` lists the groups and people.
+
+    ``disabled`` are the groups among them that Slack does not know, or has disabled.
+    """
 
     whom_to_ask: frozenset[str]
+    disabled: frozenset[str] = frozenset()
 
 
 class CannotTell(NotAllowed):

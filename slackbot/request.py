@@ -100,6 +100,8 @@ class Request:
     """GitLab usernames."""
     is_open: bool = True
     is_requested: bool = True
+    by_label: bool = False
+    """Whether the contact label stands on the issue, though perhaps renamed in the meantime."""
     is_gone: bool = False
     asked_at: datetime
     due_at: datetime
@@ -109,6 +111,10 @@ class Request:
     contacted_by: Person | None = None
     closed_by: str | None = None
     """The GitLab username of who closed the issue, while it is closed."""
+    suggested_to: str | None = None
+    """Whom the bot was about to assign as a suggestion: noted before it does."""
+    is_suggested: bool = False
+    """Whether the bot has assigned who was on duty, as a suggestion; it does so once."""
     gitlab_updated_at: datetime | None = None
     """GitLab's ``updated_at`` of the issue when it was last read: tells whether it has changed."""
 

@@ -15,6 +15,7 @@ from slackbot.deadline import (
     parse_window,
     parse_workdays,
 )
+from slackbot.reminders import ReminderRules, parse_digest, parse_quiet_hours, parse_reminders
 from slackbot.tracker.hooks import signing_key
 
 
@@ -59,7 +60,19 @@ class Settings(BaseSettings):
     ssat_contacted_label: str = Field("ssat-manager-contacted-customer", min_length=1)
     ssat_label_scope: str = Field("feedback", min_length=1)
     ssat_people_file: Path | None = None
+    ssat_retention_days: int = Field(90, ge=1, le=3650)
     ssat_managers: Annotated[frozenset[str], NoDecode] = frozenset()
+    ssat_link_issue: int | None = Field(None, ge=1, lt=2**31)
+
+    pagerduty_api_token: SecretStr | None = None
+    pagerduty_schedule: str = Field("P9UIIDY", pattern="^[A-Za-z0-9]+$")
+    pagerduty_api_url: str = "https://api.pagerduty.com"
+    ssat_duty_group: str | None = None
+    ssat_assign_on_duty: bool = False
+    ssat_reminders: str = "24,12,4,1"
+    ssat_quiet_hours: str = "20:00-08:00"
+    ssat_lead: str | None = None
+    ssat_digest: str = "09:00"
 
     @field_validator("slack_bot_token")
     @classmethod
@@ -79,7 +92,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("slack_api_url", "gitlab_url")
+    @field_validator("slack_api_url", "gitlab_url", "pagerduty_api_url")
     @classmethod
     def _is_url(cls, value: str) -> str:
         if not value.startswith(("https://", "http://")):
@@ -91,7 +104,7 @@ class Settings(BaseSettings):
     def _ends_with_slash(cls, value: str) -> str:
         return value.rstrip("/") + "/"
 
-    @field_validator("gitlab_url")
+    @field_validator("gitlab_url", "pagerduty_api_url")
     @classmethod
     def _ends_without_slash(cls, value: str) -> str:
         return value.rstrip("/")
@@ -154,6 +167,38 @@ class Settings(BaseSettings):
             )
         return ids
 
+    @field_validator("ssat_duty_group")
+    @classmethod
+    def _is_group(cls, value: str | None) -> str | None:
+        if value and not value.startswith("S"):
+            raise ValueError("give the id of a Slack user group (S…)")
+        return value
+
+    @field_validator("ssat_reminders")
+    @classmethod
+    def _are_reminders(cls, value: str) -> str:
+        parse_reminders(value)
+        return value
+
+    @field_validator("ssat_quiet_hours")
+    @classmethod
+    def _are_quiet_hours(cls, value: str) -> str:
+        parse_quiet_hours(value)
+        return value
+
+    @field_validator("ssat_lead")
+    @classmethod
+    def _is_lead(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("S", "U", "W")):
+            raise ValueError("give one Slack id, of a user group (S…) or a user (U… or W…)")
+        return value
+
+    @field_validator("ssat_digest")
+    @classmethod
+    def _is_digest(cls, value: str) -> str:
+        parse_digest(value)
+        return value
+
     @property
     def uses_socket_mode(self) -> bool:
         """Whether clicks arrive over a websocket instead of ``POST /slack/events``."""
@@ -173,6 +218,25 @@ class Settings(BaseSettings):
     def deadline(self) -> timedelta:
         """The business time within which a customer must be contacted."""
         return timedelta(hours=self.ssat_deadline_hours)
+
+    @property
+    def reminder_rules(self) -> ReminderRules:
+        """When people are reminded of a request."""
+        return ReminderRules(
+            before=parse_reminders(self.ssat_reminders),
+            hours=self.business_hours,
+            quiet=parse_quiet_hours(self.ssat_quiet_hours),
+        )
+
+    @property
+    def digest_minute(self) -> int | None:
+        """When the channel gets its digest, in minutes after midnight; ``None``: never."""
+        return parse_digest(self.ssat_digest)
+
+    @property
+    def retention(self) -> timedelta:
+        """How long the record keeps what has ended."""
+        return timedelta(days=self.ssat_retention_days)
 
     @property
     def secrets(self) -> tuple[str, ...]:

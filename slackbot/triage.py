@@ -6,7 +6,7 @@ aware datetimes in UTC.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -16,7 +16,9 @@ from slackbot.refusals import (
     AlreadyClosed,
     AlreadyContacted,
     AlreadyYours,
+    AssignedAgain,
     BeforeTheRequest,
+    HeldAgain,
     InTheFuture,
     IssueGone,
     LabelChanged,
@@ -28,6 +30,9 @@ from slackbot.refusals import (
     UnknownLabel,
 )
 from slackbot.request import IssueKey, Person, Request, State, in_scope
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""By how much two clocks may differ: one says what now is, the other judges it."""
 
 
 class Channel(StrEnum):
@@ -47,17 +52,23 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class TakeOver:
-    """Claim what a colleague holds; ``holder`` is whom the person saw on the card."""
+    """Claim what a colleague holds; ``holder`` is whom the person saw on the card.
+
+    ``since`` is when the holding began that the person saw: who is assigned in GitLab after the
+    click has it again, and keeps it.
+    """
 
     kind: Literal["take_over"] = "take_over"
     holder: Person
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """Give the request back, so that a colleague can claim it."""
+    """Give the request back, so that a colleague can claim it; ``since`` as with a take-over."""
 
     kind: Literal["release"] = "release"
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,17 +131,19 @@ def decide(
         return IssueGone()
     match action:
         case Claim() | TakeOver():
-            return _judge_claim(request, action, who)
+            return _judge_claim(request, action, who, now)
         case Release():
-            return None if who.is_same(request.holder) else NotYours(request.holder)
+            return _judge_release(request, action, who, now)
         case ChooseLabel():
             return _judge_label(request, action, labels, scope)
         case MarkContacted():
             return _judge_contact(request, action, now, labels)
 
 
-def _judge_claim(request: Request, action: Claim | TakeOver, who: Person) -> Refusal | None:
-    if finished := _why_finished(request):
+def _judge_claim(
+    request: Request, action: Claim | TakeOver, who: Person, now: datetime
+) -> Refusal | None:
+    if finished := why_finished(request):
         return finished
     if request.holder is None:
         return None
@@ -138,11 +151,32 @@ def _judge_claim(request: Request, action: Claim | TakeOver, who: Person) -> Ref
         return AlreadyYours()
     # A take-over is confirmed against a name: if somebody else got there first, ask again.
     if isinstance(action, TakeOver) and action.holder.is_same(request.holder):
-        return None
+        return AssignedAgain(request.holder) if _is_held_again(request, action, now) else None
     return AlreadyClaimed(request.holder)
 
 
-def _why_finished(request: Request) -> Refusal | None:
+def _judge_release(request: Request, action: Release, who: Person, now: datetime) -> Refusal | None:
+    if not who.is_same(request.holder):
+        return NotYours(request.holder)
+    return HeldAgain() if _is_held_again(request, action, now) else None
+
+
+def _is_held_again(request: Request, action: TakeOver | Release, now: datetime) -> bool:
+    """Tell whether it is another holding than the one they saw, and begun after the click."""
+    seen, since = action.since, request.held_since
+    # GitLab's clock says when it began, and ours when they clicked: in doubt they are asked again.
+    return bool(seen and since and since > max(seen, now - CLOCK_TOLERANCE))
+
+
+def confirmed(action: Action, request: Request) -> Action:
+    """Return an action as by somebody who wants it although they see who has the request now."""
+    if isinstance(action, TakeOver | Release):
+        return replace(action, since=request.held_since)
+    return action
+
+
+def why_finished(request: Request) -> Refusal | None:
+    """Say why nobody waits for contact any more, ``None`` while a customer does."""
     match request.state:
         case State.CONTACTED:
             return AlreadyContacted(request.contacted_by)
@@ -175,7 +209,7 @@ def _judge_contact(
         return AlreadyContacted(request.contacted_by)
     if action.channel is Channel.EMAIL and not (action.text or "").strip():
         return TextRequired("text")
-    if action.at > now:
+    if action.at > now + CLOCK_TOLERANCE:
         return InTheFuture("at")
     if action.at < request.asked_at.replace(second=0, microsecond=0):  # people pick minutes
         return BeforeTheRequest("at")
@@ -232,6 +266,7 @@ class StepKind(StrEnum):
     """The person who claimed has no GitLab account that is known."""
     NOT_A_MEMBER = "not_a_member"
     """GitLab did not assign the person who claimed: they are no member of the project."""
+    SNOOZED = "snoozed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,8 +274,8 @@ class Step:
     """One thing that happened: who, what, when.
 
     ``who`` is nobody where GitLab does not say; ``other`` is the colleague whom a take-over or an
-    assignment concerns; ``detail`` is a label, or the reason of a refusal. ``in_gitlab`` marks what
-    was done in GitLab's own pages.
+    assignment concerns; ``detail`` is a label, or the reason of a refusal or a snooze.
+    ``in_gitlab`` marks what was done in GitLab's own pages; ``until`` is when a snooze ends.
     """
 
     kind: StepKind
@@ -249,6 +284,7 @@ class Step:
     other: Person | None = None
     detail: str | None = None
     in_gitlab: bool = False
+    until: datetime | None = None
 
 
 def step_of(decision: Decision, before: Request) -> Step:

@@ -1,22 +1,54 @@
-"""From the record to what the blocks draw: the one place that makes card views."""
+"""From the record to what the blocks draw: the one place that makes views."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.card import CardView
+from slackbot.blocks.duty import DutyView
+from slackbot.blocks.queue import Board
+from slackbot.blocks.small import Found
 from slackbot.clock import Clock
 from slackbot.deadline import BusinessHours
 from slackbot.feedback import HANDBOOK_LABELS
-from slackbot.request import IssueKey
-from slackbot.store import facts
+from slackbot.plain import PlainFeedback
+from slackbot.query import Kind, Target, place_of
+from slackbot.request import UNFINISHED, IssueKey
+from slackbot.store import duty as turns
+from slackbot.store import facts, feedbacks, queue
 from slackbot.store.database import Transaction
+from slackbot.store.facts import KnownProject
 from slackbot.store.picture import Picture, Vocabulary, load_picture
+from slackbot.store.record import Standing
+
+LARGEST_IID = 2**31
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Common:
+    """What the views of all requests have in common."""
+
+    labels: Mapping[str, str]
+    on_duty: DutyView | None
 
 
 class Viewer:
-    """Makes views of requests as they stand now."""
+    """Makes views of requests as they stand now.
 
-    def __init__(self, words: Vocabulary, hours: BusinessHours, clock: Clock) -> None:
+    Args:
+        words: The two labels by which decisions change a request.
+        hours: The hours that count towards the deadline.
+        clock: Tells the time.
+        gitlab: The address of GitLab, by which links to issues are known.
+        project: The feedback project as it is configured, until the poll knows its path.
+    """
+
+    def __init__(
+        self, words: Vocabulary, hours: BusinessHours, clock: Clock, *, gitlab: str, project: str
+    ) -> None:
         self.words, self._hours, self._clock = words, hours, clock
+        self._gitlab, self._project = gitlab, project
 
     @property
     def zone(self) -> ZoneInfo:
@@ -34,8 +66,28 @@ class Viewer:
         known = await facts.load_labels(tx)
         return dict(HANDBOOK_LABELS) if known is None else known
 
+    async def duty(self, tx: Transaction) -> DutyView | None:
+        """Return who is on duty, ``None`` where nothing says that."""
+        turn, trouble = await turns.current_turn(tx), await turns.load_trouble(tx)
+        if turn is None and trouble is None:
+            return None
+        return DutyView(
+            people=turn.on_duty.people if turn else (),
+            source=turn.on_duty.source if turn else None,
+            since=turn.began_at if turn else None,
+            until=turn.on_duty.until if turn else None,
+            problem=trouble.problem if trouble else None,
+            problem_since=trouble.since if trouble else None,
+        )
+
     async def view(self, tx: Transaction, picture: Picture) -> CardView:
         """Return what a card of the request shows now."""
+        return self._view(picture, await self._common(tx))
+
+    async def _common(self, tx: Transaction) -> _Common:
+        return _Common(labels=await self.labels(tx), on_duty=await self.duty(tx))
+
+    def _view(self, picture: Picture, common: _Common) -> CardView:
         problems = [recorded.problem for recorded in picture.pending if recorded.problem]
         return CardView(
             request=picture.request,
@@ -44,8 +96,75 @@ class Viewer:
             refused=tuple(
                 (recorded.decision, recorded.problem or "") for recorded in picture.refused
             ),
-            labels=await self.labels(tx),
+            labels=common.labels,
             scope=self.words.scope,
             hours=self._hours,
             now=self._clock(),
+            on_duty=common.on_duty,
         )
+
+    async def board(self, tx: Transaction, *, days: int | None = None) -> Board:
+        """Return all that the queue may show.
+
+        Args:
+            tx: A transaction.
+            days: How far back to look at what was done; ``None``: not at all.
+        """
+        common = await self._common(tx)
+        views = self._views(await queue.unfinished(tx), common)
+        # What was decided but GitLab does not have yet has ended for the people all the same.
+        done = [view for view in views if view.request.state not in UNFINISHED]
+        if days is not None:
+            since = self._clock() - timedelta(days=days)
+            done += self._views(await queue.ended_since(tx, since), common)
+        return Board(
+            waiting=tuple(view for view in views if view.request.state in UNFINISHED),
+            untriaged=tuple(await feedbacks.all_untriaged(tx)),
+            done=tuple(done),
+            hours=self._hours,
+            now=self._clock(),
+        )
+
+    def _views(self, standings: Sequence[Standing], common: _Common) -> list[CardView]:
+        return [self._view(Picture.of(each, self.words), common) for each in standings]
+
+    async def find(self, tx: Transaction, targets: Sequence[Target]) -> Found:
+        """Return what is on record of the feedbacks that somebody asked for."""
+        project = await facts.load_project(tx)
+        path = project.path if project else self._project
+        own = [target for target in targets if self._is_own(target, path)]
+        items: dict[IssueKey, CardView | PlainFeedback] = {}
+        missing: list[Target] = []
+        for target in own:
+            found = await self._about(tx, target, project)
+            items |= {each.key: each for each in found}
+            missing += [] if found else [target]
+        return Found(
+            items=tuple(items.values()),
+            own=tuple(replace(target, place=None) for target in own),
+            missing=tuple(missing),
+            foreign=tuple(target for target in targets if target not in own),
+            project=path,
+            hours=self._hours,
+            now=self._clock(),
+        )
+
+    def _is_own(self, target: Target, path: str) -> bool:
+        return target.place in (None, place_of(f"{self._gitlab}/{path}"))
+
+    async def _about(
+        self, tx: Transaction, target: Target, project: KnownProject | None
+    ) -> list[CardView | PlainFeedback]:
+        standings: list[Standing] = []
+        others: list[PlainFeedback] = []
+        if target.kind is not Kind.TICKET and project and target.number < LARGEST_IID:
+            key = IssueKey(project.id, target.number)
+            standings += await queue.about_issue(tx, key)
+            issue = None if standings else await feedbacks.load_untriaged(tx, key)
+            others += [issue] if issue else []
+        if target.kind is not Kind.ISSUE:
+            standings += await queue.about_ticket(tx, target.number)
+            others += await feedbacks.with_ticket(tx, target.number)
+        views = self._views(standings, await self._common(tx))
+        known = {view.request.key for view in views}  # a withdrawn request awaits triage, too
+        return [*views, *(each for each in others if each.key not in known)]

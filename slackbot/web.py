@@ -1,10 +1,10 @@
 """The bot's one port: Slack's events, GitLab's hooks, health and metrics."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
@@ -17,7 +17,7 @@ from slackbot.delivery.worker import Bells
 from slackbot.health import DATABASE, SOCKET, Health
 from slackbot.store import errands, facts
 from slackbot.store.database import Database
-from slackbot.store.errands import Lane
+from slackbot.store.errands import EVERY_ISSUE, Lane
 from slackbot.tracker.hooks import (
     HookSecrets,
     Malformed,
@@ -32,10 +32,70 @@ log = structlog.get_logger()
 PING_SECONDS = 3
 BODY_LIMIT = 10 * 1024 * 1024
 """The largest body accepted, bytes: room for an issue's description thrice, GitLab's largest."""
+BODY_SECONDS = 10.0
+"""How long a body may take to arrive; Slack and GitLab have given up by then."""
+POSTS_AT_ONCE = 200
+"""How many posts may be under way; what the poll finds makes up for hooks that are sent away."""
+LINGER_SECONDS = 1.0
+"""How long who is sent away may go on sending: a client that is cut off hears no answer."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Doorkeeper:
+    """Reads what is posted before a receiver sees it: a body counts only once it is signed.
+
+    So a stranger can keep neither memory nor connections for long, whatever they send.
+    """
+
+    def __init__(self, seconds: float = BODY_SECONDS) -> None:
+        self._seconds = seconds
+        self._under_way = 0
+
+    def admit(self, receive: Handler) -> Handler:
+        """Wrap a receiver: 503 when too many posts are under way, 408 and 413 for bad bodies."""
+
+        async def watch(request: web.Request) -> web.StreamResponse:
+            if self._under_way >= POSTS_AT_ONCE:
+                return _sent_away(503, "too many requests at once\n", {"Retry-After": "1"})
+            self._under_way += 1
+            try:
+                refusal = await self._read(request)
+                return refusal if refusal is not None else await receive(request)
+            finally:
+                self._under_way -= 1
+
+        return watch
+
+    async def _read(self, request: web.Request) -> web.Response | None:
+        """Read the body, which the request then keeps; return the answer if it cannot be."""
+        if (request.content_length or 0) > BODY_LIMIT:
+            return _sent_away(413, "the body is too large\n")
+        try:
+            async with asyncio.timeout(self._seconds):
+                await request.read()
+        except TimeoutError:
+            return _sent_away(408, "the body took too long\n")
+        except web.HTTPRequestEntityTooLarge:
+            return _sent_away(413, "the body is too large\n")
+        except (web.RequestPayloadError, ConnectionError):  # or nobody is there any more
+            return _sent_away(400, "the body is broken\n")
+        return None
+
+
+def _sent_away(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    metrics.SENT_AWAY.labels(str(status)).inc()
+    response = web.Response(status=status, text=words, headers=headers)
+    response.force_close()
+    return response
 
 
 class HookReceiver:
-    """``POST /gitlab/webhook``: answers at once, and leaves "look at issue N" behind, committed."""
+    """``POST /gitlab/webhook``: answers at once, and leaves "look at issue N" behind, committed.
+
+    Args:
+        link_issue: The number of the issue on which people leave their codes, where there is one.
+    """
 
     def __init__(
         self,
@@ -43,10 +103,12 @@ class HookReceiver:
         secrets: HookSecrets,
         project: str,
         *,
+        link_issue: int | None = None,
         bells: Bells,
         clock: Clock,
     ) -> None:
         self._database, self._secrets, self._project = database, secrets, project
+        self._link_issue = link_issue
         self._bells, self._clock = bells, clock
 
     async def receive(self, request: web.Request) -> web.Response:
@@ -71,7 +133,9 @@ class HookReceiver:
             delivery = delivery_id(request.headers)
             if delivery is None or await facts.first_sight(tx, delivery, self._clock()):
                 await errands.ask(tx, Lane.SYNC, [key], self._clock())
-        self._bells.ring(Lane.SYNC)
+                if key.iid == self._link_issue:
+                    await errands.ask(tx, Lane.LINK, [EVERY_ISSUE], self._clock())
+        self._bells.ring(Lane.SYNC, Lane.LINK)
         metrics.HOOKS.labels("accepted").inc()
         return web.Response()
 
@@ -140,8 +204,7 @@ class Readiness:
         if self._is_connected is not None:
             stands = await self._is_connected()
             self._health.report(SOCKET, None if stands else "the websocket is not connected")
-        state = {part: problem or "ok" for part, problem in self._health.problems.items()}
-        return web.json_response(state, status=200 if self._health.is_ready else 503)
+        return web.json_response(self._health.words, status=200 if self._health.is_ready else 503)
 
 
 def web_application(
@@ -154,15 +217,33 @@ def web_application(
         hooks: ``None`` where no secret is set: then the route answers 404 and the poll serves.
         readiness: Answers ``/readyz``.
     """
-    app = web.Application(client_max_size=BODY_LIMIT)
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_say_little])
+    app.on_response_prepare.append(_hide_versions)
+    door = Doorkeeper()
     if slack is not None:
-        app.router.add_post("/slack/events", slack.receive)
+        app.router.add_post("/slack/events", door.admit(slack.receive))
     if hooks is not None:
-        app.router.add_post("/gitlab/webhook", hooks.receive)
+        app.router.add_post("/gitlab/webhook", door.admit(hooks.receive))
     app.router.add_get("/healthz", _alive)
     app.router.add_get("/readyz", readiness.tell)
     app.router.add_get("/metrics", _metrics)
     return app
+
+
+@web.middleware
+async def _say_little(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer for what fails unforeseen: the log has the story, and a stranger needs none."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception:
+        log.exception("request_failed", path=request.path)
+        return web.Response(status=500, text="something went wrong\n")
+
+
+async def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.pop(hdrs.SERVER, None)
 
 
 async def _alive(_: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from slackbot.blocks.duty import DutyView, duty_line
 from slackbot.blocks.text import (
     Block,
     duration,
@@ -64,6 +65,12 @@ class CardView:
     scope: str
     hours: BusinessHours
     now: datetime
+    on_duty: DutyView | None = None
+
+    @property
+    def key(self) -> IssueKey:
+        """The issue."""
+        return self.request.key
 
     @property
     def is_overdue(self) -> bool:
@@ -94,6 +101,7 @@ def render_card(view: CardView) -> SlackMessage:
     blocks: list[Block] = [
         {"type": "header", "text": plain(headline(view), 150)},
         {"type": "section", "fields": [mrkdwn(field) for field in _fields(view)]},
+        *_duty(view),
         *_comment(view.request),
         *_on_the_way(view),
         *_refused(view),
@@ -116,26 +124,31 @@ def render_bare_card(view: CardView) -> SlackMessage:
 def headline(view: CardView) -> str:
     """Say in one line where the request stands; marks and words, for not everybody sees colours."""
     request = view.request
-    subject = f"ticket {request.ticket}" if request.ticket else f"feedback #{request.key.iid}"
+    about = subject(request)
     if view.is_overdue:
         holder = f"claimed by {_bare(request.holder)}" if request.holder else "unclaimed"
-        return f"{OVERDUE_MARK} Overdue, {holder}: contact requested, {subject}"
+        return f"{OVERDUE_MARK} Overdue, {holder}: contact requested, {about}"
     mark = STATE_MARKS[request.state]
     match request.state:
         case State.WAITING:
-            return f"{mark} Waiting: contact requested, {subject}"
+            return f"{mark} Waiting: contact requested, {about}"
         case State.CLAIMED:
-            return f"{mark} Claimed by {_bare(request.holder)}: contact requested, {subject}"
+            return f"{mark} Claimed by {_bare(request.holder)}: contact requested, {about}"
         case State.CONTACTED if view.is_contact_on_its_way:
-            return f"⏳ Contact recorded, on its way to GitLab: {subject}"
+            return f"⏳ Contact recorded, on its way to GitLab: {about}"
         case State.CONTACTED:
-            return f"{mark} Customer contacted: {subject}"
+            return f"{mark} Customer contacted: {about}"
         case State.CLOSED:
-            return f"{mark} Closed without contact: {subject}"
+            return f"{mark} Closed without contact: {about}"
         case State.WITHDRAWN:
-            return f"{mark} Withdrawn: {subject}"
+            return f"{mark} Withdrawn: {about}"
         case State.GONE:
-            return f"{mark} No longer in GitLab: {subject}"
+            return f"{mark} No longer in GitLab: {about}"
+
+
+def subject(request: Request) -> str:
+    """Name what a request is about, in the middle of a sentence."""
+    return f"ticket {request.ticket}" if request.ticket else f"feedback #{request.key.iid}"
 
 
 def _bare(person: Person | None) -> str:
@@ -148,7 +161,7 @@ def notification(view: CardView) -> str:
     said = headline(view)
     if view.request.state in UNFINISHED:
         said += (
-            f" · {_time_left(view)}, due {plain_moment(view.request.due_at, view.hours.timezone)}"
+            f" · {time_left(view)}, due {plain_moment(view.request.due_at, view.hours.timezone)}"
         )
     return said.replace("@", "\uff20")
 
@@ -164,13 +177,20 @@ def _fields(view: CardView) -> list[str]:
     return fields
 
 
+def _duty(view: CardView) -> list[Block]:
+    """Tell who is on duty while nobody has the request; only a new card pings them."""
+    if view.on_duty is None or view.request.state is not State.WAITING:
+        return []
+    return [{"type": "context", "elements": [mrkdwn(duty_line(view.on_duty))]}]
+
+
 def _deadline(view: CardView) -> str:
     request, zone = view.request, view.hours.timezone
     due = moment(request.due_at, zone)
     if request.contacted_at is not None:
         return f"{_promise(view, request.contacted_at)}\n(due {due})"
     if request.state in UNFINISHED:
-        return f"{due}\n*{_time_left(view)}*"
+        return f"{due}\n*{time_left(view)}*"
     return due
 
 
@@ -183,7 +203,8 @@ def _promise(view: CardView, contacted_at: datetime) -> str:
     return f"{OVERDUE_MARK} Missed by {late}: contacted after {took} of business time"
 
 
-def _time_left(view: CardView) -> str:
+def time_left(view: CardView) -> str:
+    """Say how much business time is left until the deadline, or how long it has passed."""
     due = view.request.due_at
     if view.now >= due:
         return f"overdue by {_lateness(view.now - due)}"
@@ -271,14 +292,14 @@ def _refused(view: CardView) -> list[Block]:
         )
         blocks.append({"type": "section", "text": mrkdwn(said)})
         value = f"{view.request.key}:{decision.id}"
-        dismiss = _button("Dismiss", DISMISS, value)
+        dismiss = button("Dismiss", DISMISS, value)
         dismiss["confirm"] = {
             "title": plain("Dismiss this choice?", 100),
             "text": plain("It will not reach GitLab, and a text with it is forgotten.", 300),
             "confirm": plain("Dismiss", 30),
             "deny": plain("Keep it", 30),
         }
-        elements = [_button("Try again", TRY_AGAIN, value), dismiss]
+        elements = [button("Try again", TRY_AGAIN, value), dismiss]
         blocks.append(
             {"type": "actions", "block_id": _refusal_id(decision.id), "elements": elements}
         )
@@ -293,16 +314,16 @@ def _buttons(view: CardView) -> list[Block]:
     request = view.request
     elements: list[Block] = []
     if request.state in UNFINISHED:
-        elements += _holding(view)
+        elements += holding_buttons(view)
         elements += _label_select(view)
         style = "primary" if request.state is State.CLAIMED else None
-        elements.append(_button("Mark contacted", MARK_CONTACTED, str(request.key), style=style))
+        elements.append(button("Mark contacted", MARK_CONTACTED, str(request.key), style=style))
     elif request.state is State.CONTACTED:
         elements += _label_select(view)
     if request.url.startswith(("https://", "http://")) and request.state is not State.GONE:
-        elements.append(_link("Open issue", OPEN_ISSUE, request.url))
+        elements.append(link_button("Open issue", OPEN_ISSUE, request.url))
     if request.ticket_url:
-        elements.append(_link("Open ticket", OPEN_TICKET, request.ticket_url))
+        elements.append(link_button("Open ticket", OPEN_TICKET, request.ticket_url))
     if not elements:
         return []
     return [
@@ -313,8 +334,8 @@ def _buttons(view: CardView) -> list[Block]:
 def _bare_buttons(view: CardView) -> list[Block]:
     if view.request.state not in UNFINISHED:
         return []
-    elements = _holding(view)
-    elements.append(_button("Mark contacted", MARK_CONTACTED, str(view.request.key)))
+    elements = holding_buttons(view)
+    elements.append(button("Mark contacted", MARK_CONTACTED, str(view.request.key)))
     return [{"type": "actions", "elements": elements}]
 
 
@@ -327,19 +348,20 @@ def actions_id(key: IssueKey, label: str | None) -> str:
     return f"{key}:{zlib.crc32((label or '').encode())}"
 
 
-def _holding(view: CardView) -> list[Block]:
+def holding_buttons(view: CardView) -> list[Block]:
+    """Make the buttons that say who has an unfinished request."""
     key = str(view.request.key)
     if view.request.holder is None:
-        return [_button("Claim", CLAIM, key, style="primary")]
+        return [button("Claim", CLAIM, key, style="primary")]
     # What the person saw: if somebody else has it by then, they are asked again.
-    take_over = _button("Take over", TAKE_OVER, f"{key}:{view.request.holder.handle}")
+    take_over = button("Take over", TAKE_OVER, f"{key}:{view.request.holder.handle}")
     take_over["confirm"] = {
         "title": plain("Take over?", 100),
         "text": plain(f"{_bare(view.request.holder)} has this request and will be told.", 300),
         "confirm": plain("Take over", 30),
         "deny": plain("Leave it", 30),
     }
-    return [take_over, _button("Release", RELEASE, key)]
+    return [take_over, button("Release", RELEASE, key)]
 
 
 def _label_select(view: CardView) -> list[Block]:
@@ -386,19 +408,21 @@ def _option(label: str, description: str) -> Block:
     return option
 
 
-def _button(text: str, action: str, value: str, *, style: str | None = None) -> Block:
-    button: Block = {
+def button(text: str, action: str, value: str, *, style: str | None = None) -> Block:
+    """Make a button; its value says which issue, and nothing that is trusted."""
+    made: Block = {
         "type": "button",
         "action_id": action,
         "text": plain(text),
         "value": value,
     }
     if style:
-        button["style"] = style
-    return button
+        made["style"] = style
+    return made
 
 
-def _link(text: str, action: str, url: str) -> Block:
+def link_button(text: str, action: str, url: str) -> Block:
+    """Make a button that opens a page."""
     return {"type": "button", "action_id": action, "text": plain(text), "url": url[:3000]}
 
 

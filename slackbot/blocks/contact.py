@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from slackbot.blocks.card import label_options
+from slackbot.blocks.card import label_options, subject
 from slackbot.blocks.text import Block, mrkdwn, name, plain
 from slackbot.request import Request
 from slackbot.triage import Channel, MarkContacted
@@ -40,8 +40,7 @@ def contact_modal(
         scope: Their scope.
         now: The moment at which it is opened, the default of when the customer was contacted.
     """
-    subject = f"ticket {request.ticket}" if request.ticket else f"feedback #{request.key.iid}"
-    about = f"*{subject.capitalize()}*"
+    about = f"*{subject(request).capitalize()}*"
     if request.organisation:
         about += f" · {name(request.organisation)}"
     blocks = [

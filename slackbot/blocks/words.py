@@ -5,25 +5,38 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.text import moment, name
+from slackbot.feedback import Sentiment
 from slackbot.refusals import (
+    AccountTaken,
     AlreadyClaimed,
     AlreadyClosed,
     AlreadyContacted,
     AlreadySettled,
     AlreadyYours,
+    AssignedAgain,
     BeforeTheRequest,
     CannotTell,
+    DeadlinePassed,
+    GitLabSilent,
     Guest,
+    HeldAgain,
     InTheFuture,
     IssueGone,
     LabelChanged,
+    LinkedAlready,
+    LinkedByFile,
+    LinksNotSetUp,
+    NameYourAccount,
     NoLongerRequested,
+    NoSuchAccount,
     NotAHuman,
     NotAManager,
     NotYours,
     OtherWorkspace,
+    ReasonRequired,
     Refusal,
     SameLabel,
+    TakesLonger,
     TextRequired,
     Unknown,
     UnknownLabel,
@@ -50,6 +63,13 @@ STATE_MARKS = {
     State.GONE: "⚫",
 }
 OVERDUE_MARK = "🔴"
+
+SENTIMENT_WORDS: dict[Sentiment | None, str] = {
+    Sentiment.POSITIVE: "🙂 Positive feedback",
+    Sentiment.NEUTRAL: "😐 Neutral feedback",
+    Sentiment.NEGATIVE: "🙁 Negative feedback",
+    None: "Feedback",
+}
 
 CHANNEL_WORDS = {
     Channel.EMAIL: "by e-mail",
@@ -87,7 +107,8 @@ def step_words(step: Step, zone: ZoneInfo) -> str:
     """Tell a step in the thread: who, what, when."""
     when = moment(step.at, zone)
     where = " in GitLab" if step.in_gitlab else ""
-    return f"{_STEPS[step.kind](step)}{where} · {when}"
+    until = f" until {moment(step.until, zone)}" if step.until else ""
+    return f"{_STEPS[step.kind](step)}{where}{until} · {when}"
 
 
 def _contacted(step: Step) -> str:
@@ -126,6 +147,9 @@ _STEPS: dict[StepKind, Callable[[Step], str]] = {
     StepKind.UNCONTACTED: lambda step: (
         f"🟠 {someone(step.who)} took the label back that says the customer was contacted"
     ),
+    StepKind.SNOOZED: lambda step: (
+        f"💤 {someone(step.who)} snoozed the reminders ({name(step.detail or '', 400)})"
+    ),
     StepKind.GONE: lambda _: "⚫ The issue was deleted or moved",
     StepKind.REFUSED: lambda step: (
         f"⚠️ {mention(step.who)}: this did not reach GitLab: {name(step.detail or '', 400)}"
@@ -136,8 +160,9 @@ _STEPS: dict[StepKind, Callable[[Step], str]] = {
     ),
     StepKind.UNLINKED: lambda step: (
         f"{someone(step.who)} is not known in GitLab, so the note there names them in place of an "
-        f"assignment. To be linked: ask the bot's administrator for a line in the people file, "
-        f'`{step.who.slack_user if step.who else ""} = "gitlab-username"`'
+        "assignment. To be linked: `/ssat link <gitlab username>`, or ask the bot's administrator "
+        f"for a line in the people file, `{step.who.slack_user if step.who else ''} = "
+        '"gitlab-username"`'
     ),
 }
 
@@ -160,10 +185,23 @@ def _label_changed(refusal: LabelChanged) -> str:
 
 
 def _not_a_manager(refusal: NotAManager) -> str:
-    allowed = sorted(refusal.whom_to_ask)
+    allowed = sorted(refusal.whom_to_ask - refusal.disabled)
     groups = [f"<!subteam^{each}>" for each in allowed if each.startswith("S")]
     people = [f"<@{each}>" for each in allowed if not each.startswith("S")]
-    return f"You may look, but not act. Those who may: {', '.join([*groups, *people][:10])}."
+    named = [*groups, *people][:10]
+    those = f" Those who may: {', '.join(named)}." if named else ""
+    return f"You may look, but not act.{those}{_disabled(refusal)}"
+
+
+def _disabled(refusal: NotAManager) -> str:
+    if not refusal.disabled:
+        return ""
+    groups = ", ".join(f"`{each}`" for each in sorted(refusal.disabled))
+    return (
+        f" The user group {groups} is disabled in Slack, or gone, so its members cannot act: ask "
+        "an owner of the workspace to enable it, or the bot's administrator to change "
+        "SSAT_MANAGERS."
+    )
 
 
 _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
@@ -175,6 +213,14 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
         "the card."
     ),
     NotYours: _not_yours,
+    HeldAgain: lambda _: (
+        "You were assigned in GitLab after you released this request. *Release* it again if you "
+        "do not have it."
+    ),
+    AssignedAgain: lambda refusal: (
+        f"{someone(refusal.holder)} was assigned in GitLab after you took this request over. If "
+        "you agree with them, use *Take over* again."
+    ),
     AlreadyContacted: lambda refusal: f"{someone(refusal.by)} has contacted this customer already.",
     AlreadyClosed: lambda _: "The issue is closed in GitLab. Reopen it there to go on.",
     NoLongerRequested: lambda _: "The request for contact was withdrawn in GitLab.",
@@ -188,6 +234,34 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
     TextRequired: lambda _: "Paste the text of the e-mail: it belongs in the feedback issue.",
     InTheFuture: lambda _: "This moment lies in the future.",
     BeforeTheRequest: lambda _: "This is before the customer asked for contact.",
+    NameYourAccount: lambda _: (
+        "Say which GitLab account is yours, by its username and without an @: "
+        "`/ssat link your-gitlab-username`."
+    ),
+    LinksNotSetUp: lambda _: (
+        "People cannot link themselves yet: the bot's administrator has to set SSAT_LINK_ISSUE to "
+        "the number of an issue in the feedback project, on which codes are left."
+    ),
+    NoSuchAccount: lambda refusal: (
+        f"GitLab knows nobody by the username {name(refusal.username)}. It stands in the address "
+        "of your GitLab profile, behind the last slash."
+    ),
+    LinkedByFile: lambda refusal: (
+        f"The people file says that you are {name(refusal.username)} in GitLab. If that is wrong, "
+        "ask the bot's administrator to change your line there."
+    ),
+    LinkedAlready: lambda refusal: f"You are linked to {name(refusal.username)} already.",
+    AccountTaken: lambda refusal: (
+        f"Somebody else is linked to {name(refusal.username)} in GitLab. If that account is yours, "
+        "ask the bot's administrator to look: `ssat-bot people list`, and then `ssat-bot people "
+        "unlink`."
+    ),
+    GitLabSilent: lambda _: (
+        "GitLab does not answer just now. Nothing was changed; try again in a moment."
+    ),
+    TakesLonger: lambda _: "That takes too long just now; try again in a moment.",
+    DeadlinePassed: lambda _: "The deadline has passed: what comes after it cannot be snoozed.",
+    ReasonRequired: lambda _: "Say why, so that colleagues know.",
     OtherWorkspace: lambda _: (
         "Only members of this workspace can act here. Ask a manager of the support team."
     ),
@@ -201,8 +275,11 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
 
 
 def failure_words(reference: str) -> str:
-    """Say that something unexpected went wrong, with the number under which the log has it."""
+    """Say that something unexpected went wrong, with the number under which the log has it.
+
+    Not that nothing was recorded: the database may have gone away between the record and its word.
+    """
     return (
-        "Something went wrong here, and your choice was *not* recorded. Try again; if it happens "
-        f"again, give the bot's administrator this number: {reference}."
+        "Something went wrong here. Look at the card: if it does *not* show your choice, try "
+        f"again; if that happens once more, give the bot's administrator this number: {reference}."
     )

@@ -7,22 +7,31 @@ import structlog
 
 from slackbot import metrics
 from slackbot.clock import Clock
+from slackbot.delivery.catchup import FEW, CatchingUp
+from slackbot.delivery.changes import announce, announce_all, announce_queue, ring
+from slackbot.delivery.reading import Reading
 from slackbot.delivery.watch import report_gitlab
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
-from slackbot.request import IssueKey
-from slackbot.store import cards, errands, facts, record
+from slackbot.progress import Progress, watching_terminal
+from slackbot.request import IssueKey, in_scope
+from slackbot.store import duty, errands, facts, feedbacks, record, retention
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import Lane
-from slackbot.tracker.client import Tracker
+from slackbot.store.facts import LAST_FEEDBACK_IN_TURN, KnownProject, Place
+from slackbot.store.feedbacks import Sighting
+from slackbot.tracker.client import PAGE, Project, Tracker
 from slackbot.tracker.errors import Throttled, TrackerError
-from slackbot.tracker.observe import Rules, looks_changed, may_matter
+from slackbot.tracker.observe import (
+    Rules,
+    feedback_of,
+    looks_changed,
+    may_matter,
+    triage_of,
+)
 from slackbot.tracker.snapshot import IssueSnapshot
 
 log = structlog.get_logger()
-
-OVERLAP = timedelta(minutes=5)
-"""How much of the time already polled is read again: GitLab commits late what it dates early."""
 
 DELIVERY_MEMORY = timedelta(days=2)
 """How long a webhook delivery is remembered; GitLab repeats one within seconds."""
@@ -31,7 +40,9 @@ DELIVERY_MEMORY = timedelta(days=2)
 class Reconciler:
     """Runs the errand of the lane ``poll``: compares GitLab's list of issues with the record.
 
-    As an errand it is done by one replica at a time, and taken over when that replica dies.
+    As an errand it is done by one replica at a time, and taken over when that replica dies. What
+    it costs when nothing is new does not depend on the number of issues: the labels, the project,
+    a page of the latest changes, and a page of the issues whose turn it is.
     """
 
     def __init__(
@@ -39,14 +50,17 @@ class Reconciler:
         database: Database,
         tracker: Tracker,
         rules: Rules,
+        catching_up: CatchingUp,
         *,
         project: str,
         every: timedelta,
+        retention: timedelta,
         bells: Bells,
         health: Health,
         clock: Clock,
     ) -> None:
         self._database, self._tracker, self._rules = database, tracker, rules
+        self._catching_up, self._retention = catching_up, retention
         self._every, self._bells = every, bells
         self._health, self._clock = health, clock
         # With another project or label, all open issues are news again.
@@ -74,72 +88,193 @@ class Reconciler:
         return self._clock() + self._every
 
     async def _read_gitlab(self) -> None:
-        await self._refresh_labels()
-        async with self._database.transaction() as tx:
-            place = await facts.load_place(tx)
-        since = place.until - OVERLAP if place and place.about == self._about else None
-        listed: set[IssueKey] = set()
-        async for page in self._tracker.issue_pages(since):
-            await self._ask_about(page)
-            await self._move_on(page)
-            listed.update(issue.key for issue in page)
-            if since is None:
-                log.info("first_reading", issues=len(listed))
-        await self._ask_about_known(listed)
+        await self._read_labels()
+        project = await self._tracker.project()
+        await self._note_project(project)
+        listed = await self._read_issues(project)
+        await self._read_in_turn(project, listed)
 
-    async def _refresh_labels(self) -> None:
-        labels = await self._tracker.labels_in_scope(self._rules.scope)
+    async def _note_project(self, project: Project) -> None:
+        async with self._database.transaction() as tx:
+            await facts.save_project(tx, KnownProject(id=project.id, path=project.path))
+            await feedbacks.forget_other_projects(tx, project.id)
+
+    async def _read_labels(self) -> None:
+        known = await self._tracker.labels()
+        self._health.remark(GITLAB, self._what_is_missing(known))
+        scope = self._rules.scope
+        labels = {name: text for name, text in sorted(known.items()) if in_scope(name, scope)}
         async with self._database.transaction() as tx:
             if not await facts.save_labels(tx, labels):
                 return
-            keys = await record.unfinished_keys(tx)
-            for key in keys:
-                await cards.make_stale(tx, key)
-            await errands.ask(tx, Lane.SHOW, keys, self._clock())
+            ranks = {each.key: each.due_at for each in await record.unfinished_requests(tx)}
+            await announce_all(tx, ranks, self._clock())
+        ring(self._bells)
+
+    def _what_is_missing(self, labels: Iterable[str]) -> str | None:
+        """Say which label is not in the project, and what to do: GitLab tells of no renaming."""
+        settings = {
+            "SSAT_CONTACT_LABEL": self._rules.contact_label,
+            "SSAT_CONTACTED_LABEL": self._rules.contacted_label,
+        }
+        missing = [f"{label} ({name})" for name, label in settings.items() if label not in labels]
+        if not missing:
+            return None
+        return (
+            f"the project has no label {' and no label '.join(missing)}: if it has got another "
+            "name, set that; else create it"
+        )
+
+    async def _read_issues(self, project: Project) -> set[IssueKey]:
+        """Read what has changed, or at the first start all open issues; return what was listed."""
+        async with self._database.transaction() as tx:
+            place = await self._place(tx)
+            last_end = await facts.load_poll_end(tx, self._about)
+        reading = Reading(self._about, place, last_end, self._clock(), self._every)
+        progress = self._progress(reading, project)
+        listed: set[IssueKey] = set()
+        async for page in self._tracker.issue_pages(reading.since, only_open=reading.is_first):
+            await self._take_in(page, reading)
+            listed.update(issue.key for issue in page)
+            if progress:
+                progress.page(issues=reading.place.read, found=reading.place.found)
+        if progress:
+            progress.end()
+        await self._end(reading)
+        return listed
+
+    async def _place(self, tx: Transaction) -> Place | None:
+        """Return how far the poll has read; from the start, where a release before did the rest.
+
+        It left the issues out that ask for no contact.
+        """
+        place = await facts.load_place(tx)
+        if place is None or place.is_first:
+            return place
+        is_complete = await facts.load_fact(tx, facts.FEEDBACKS_READ) == self._about
+        return place if is_complete or place.about != self._about else None
+
+    def _progress(self, reading: Reading, project: Project) -> Progress | None:
+        if not reading.is_after_gap:
+            return None  # a page or two, as every minute
+        total = project.open_issues if reading.is_first else None
+        return Progress(before=reading.place.read, total=total, terminal=watching_terminal())
+
+    async def _take_in(self, page: Sequence[IssueSnapshot], reading: Reading) -> None:
+        """Ask for what a page shows, and note how far the reading has come."""
+        async with self._database.transaction() as tx:
+            found = await self._ask_about(tx, page)
+            place = reading.advance(page, found, self._clock())
+            await facts.save_place(tx, place)
+            if reading.is_after_gap and place.found > FEW:
+                await self._catching_up.begin(tx, reading.begun_at, reading.last_end)
+        self._bells.ring(Lane.SYNC, Lane.HOME)
+
+    async def _ask_about(self, tx: Transaction, issues: Iterable[IssueSnapshot]) -> int:
+        """Ask for a closer look at the issues that differ from the record, or should be in it.
+
+        Returns:
+            How many of them the record does not know.
+        """
+        asked = new = 0
+        plain: list[IssueSnapshot] = []
+        for issue in sorted(issues, key=lambda each: each.key):
+            known = await record.load_request(tx, issue.key)
+            differs = looks_changed(known, issue) if known else may_matter(issue, self._rules)
+            if not differs:
+                plain += [issue] if known is None else []
+                continue
+            await errands.ask(tx, Lane.SYNC, [issue.key], self._clock(), rank=issue.created_at)
+            asked += 1
+            new += known is None
+        await self._note_feedbacks(tx, plain)
+        if asked:
+            log.info("poll_found", issues=asked)
+        return new
+
+    async def _note_feedbacks(self, tx: Transaction, issues: Sequence[IssueSnapshot]) -> None:
+        """Note how far the triage of what asks for no contact is; a closer look tells no more."""
+        triages = {issue.key: triage_of(issue, self._rules) for issue in issues}
+        seen = [
+            Sighting(feedback_of(issue), triage)
+            for issue in issues
+            if (triage := triages[issue.key]) is not None
+        ]
+        others = [key for key, triage in triages.items() if triage is None]
+        if await feedbacks.note(tx, seen, others):
+            await announce_queue(tx, self._clock())
+
+    async def _end(self, reading: Reading) -> None:
+        place = reading.end()
+        async with self._database.transaction() as tx:
+            if place is not None:
+                await facts.save_place(tx, place)
+            await facts.save_poll_end(tx, self._about, self._clock())
+            await facts.save_fact(tx, facts.FEEDBACKS_READ, self._about)
+            await self._catching_up.ask_to_tell(tx)
         self._bells.ring(Lane.SHOW)
 
-    async def _ask_about(self, issues: Iterable[IssueSnapshot]) -> None:
-        """Ask for a closer look at the issues that differ from the record, or should be in it."""
-        async with self._database.transaction() as tx:
-            keys = [issue.key for issue in issues if await self._differs(tx, issue)]
-            await errands.ask(tx, Lane.SYNC, keys, self._clock())
-        if keys:
-            log.info("poll_found", issues=len(keys))
-            self._bells.ring(Lane.SYNC)
+    async def _read_in_turn(self, project: Project, listed: set[IssueKey]) -> None:
+        """Read some known open issues, too: one that lost a label may be missing from a listing.
 
-    async def _differs(self, tx: Transaction, issue: IssueSnapshot) -> bool:
-        known = await record.load_request(tx, issue.key)
-        if known is None:
-            return may_matter(issue, self._rules)
-        return looks_changed(known, issue)
+        So many as fit into a page, another lot each time, whatever their number. What room the
+        requests for contact leave is for other feedbacks.
+        """
+        async with self._database.transaction() as tx:
+            asking = await record.open_iids(tx, project.id)
+            others = await feedbacks.open_iids(tx, project.id)
+            last = await facts.load_turn(tx)
+            last_other = await facts.load_turn(tx, LAST_FEEDBACK_IN_TURN)
+        seen = {key.iid for key in listed if key.project == project.id}
+        turn = next_in_turn([iid for iid in asking if iid not in seen], last)
+        seen.update(asking)
+        rest = next_in_turn([iid for iid in others if iid not in seen], last_other)
+        rest = rest[: PAGE - len(turn)]
+        if not turn + rest:
+            return
+        issues = await self._tracker.these_issues(turn + rest)
+        lost = {*turn, *rest} - {issue.key.iid for issue in issues}
+        async with self._database.transaction() as tx:
+            await self._ask_about(tx, issues)
+            await self._ask_about_lost(tx, [IssueKey(project.id, iid) for iid in sorted(lost)])
+            if turn:
+                await facts.save_turn(tx, turn[-1])
+            if rest:
+                await facts.save_turn(tx, rest[-1], LAST_FEEDBACK_IN_TURN)
+        self._bells.ring(Lane.SYNC, Lane.HOME)
 
-    async def _ask_about_known(self, listed: set[IssueKey]) -> None:
-        """Read the known open ones, too: one that lost a label may be missing from a listing."""
-        project = (await self._tracker.project()).id
-        async with self._database.transaction() as tx:
-            known = await record.open_requests(tx, project)
-        rest = [request for request in known if request.key not in listed]
-        issues = await self._tracker.these_issues([request.key.iid for request in rest])
-        await self._ask_about(issues)
-        found = {issue.key for issue in issues}
-        # Those that are out of sight already stay in the list, for they may come back.
-        lost = [each.key for each in rest if each.key not in found and not each.is_gone]
-        async with self._database.transaction() as tx:
-            await errands.ask(tx, Lane.SYNC, lost, self._clock())
-        self._bells.ring(Lane.SYNC)
-
-    async def _move_on(self, page: Sequence[IssueSnapshot]) -> None:
-        # GitLab's own times only, so that its clock and ours need not agree.
-        latest = max(issue.updated_at for issue in page)
-        async with self._database.transaction() as tx:
-            await facts.save_place(tx, facts.Place(until=latest, about=self._about))
+    async def _ask_about_lost(self, tx: Transaction, keys: Sequence[IssueKey]) -> None:
+        has_news = await feedbacks.note(tx, (), keys)
+        for key in sorted(keys):
+            known = await record.load_request(tx, key)
+            # Those that are out of sight already keep their turn, for they may come back.
+            if known is not None and not known.is_gone:
+                await errands.ask(tx, Lane.SYNC, [key], self._clock())
+        if has_news:
+            await announce_queue(tx, self._clock())
 
     async def _keep_house(self) -> None:
         now = self._clock()
         async with self._database.transaction() as tx:
             await facts.forget_deliveries(tx, now - DELIVERY_MEMORY)
-            due = await record.due_moments(tx)
-            metrics.PENDING.set(await record.count_pending(tx))
+            await self._forget(tx, now)
         await self._database.tidy()
-        metrics.UNFINISHED.set(len(due))
-        metrics.OVERDUE.set(sum(moment <= now for moment in due))
+
+    async def _forget(self, tx: Transaction, now: datetime) -> None:
+        before = now - self._retention
+        for key in await retention.drop_refused(tx, before, now):
+            await announce(tx, key, now)
+        await retention.forget_decisions(tx, before)
+        await retention.forget_messages(tx, before)
+        await retention.forget_posts(tx, before)
+        await retention.forget_closed_feedbacks(tx, before)
+        await duty.forget_turns(tx, before)
+        forgotten = await retention.forget_requests(tx, before)
+        if forgotten:
+            log.info("requests_forgotten", requests=forgotten)
+
+
+def next_in_turn(iids: Sequence[int], last: int) -> list[int]:
+    """Return those whose turn it is, from after the last one on and then from the beginning."""
+    later = [iid for iid in iids if iid > last]
+    return [*later, *(iid for iid in iids if iid <= last)][:PAGE]

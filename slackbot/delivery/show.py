@@ -1,8 +1,8 @@
 """Bring one request and its card together: post it once, repaint it when stale, tell the steps."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -18,30 +18,30 @@ from slackbot.blocks.card import (
 )
 from slackbot.blocks.thread import STEP_EVENT, render_step, step_metadata
 from slackbot.clock import Clock
-from slackbot.delivery.worker import PLATFORM_TIMEOUT, Postponed
+from slackbot.delivery.catchup import CatchingUp
+from slackbot.delivery.founding import Founding
+from slackbot.delivery.once import CLOCK_MARGIN
+from slackbot.delivery.waiting import waiting_for_slack
 from slackbot.health import SLACK, Health
 from slackbot.people import People
 from slackbot.request import UNFINISHED, IssueKey, Person
-from slackbot.store import cards
+from slackbot.store import cards, errands
 from slackbot.store.cards import Card, Message
-from slackbot.store.database import Database
+from slackbot.store.database import Database, Transaction
+from slackbot.store.errands import EVERY_ISSUE, Lane, LeaseLost
 from slackbot.store.picture import Picture
 from slackbot.triage import Step
 from slackbot.views import Viewer
 from slackbot.workspace import (
-    Denied,
+    QUIETLY,
     Doubtful,
     Refused,
     SlackError,
-    Throttled,
-    Unsettled,
     Workspace,
 )
 
 log = structlog.get_logger()
 
-CLOCK_MARGIN = timedelta(minutes=10)
-"""How far Slack's clock and ours may differ when a message of ours is looked for."""
 
 GONE_FROM_SLACK = frozenset({"message_not_found"})
 TERMINAL = frozenset({"cant_update_message", "edit_window_closed"})
@@ -57,6 +57,8 @@ class Exhibitor:
         workspace: Workspace,
         people: People,
         viewer: Viewer,
+        catching_up: CatchingUp,
+        founding: Founding,
         *,
         channel: str,
         health: Health,
@@ -64,54 +66,74 @@ class Exhibitor:
     ) -> None:
         self._database, self._workspace, self._people = database, workspace, people
         self._viewer, self._channel = viewer, channel
+        self._catching_up, self._founding = catching_up, founding
         self._health, self._clock = health, clock
 
     async def run(self, key: IssueKey) -> datetime | None:
         """Post or repaint the card of a request, then tell its steps in the thread.
 
+        About ``EVERY_ISSUE``, tell of all the requests that were found at once.
+
         Returns:
-            When the time left on the card reads differently.
+            When the card is due, or the time left on it reads differently.
 
         Raises:
             Postponed: Slack cannot be reached, throttles, or needs an administrator.
         """
-        try:
+        with waiting_for_slack(self._health):
             return await self._run(key)
-        except Throttled as error:
-            raise Postponed(str(error), timedelta(seconds=error.retry_after)) from error
-        except Unsettled as error:
-            raise Postponed(str(error), PLATFORM_TIMEOUT, is_unsettled=True) from error
-        except SlackError as error:
-            if isinstance(error, Denied):
-                self._health.report(SLACK, str(error))
-            raise Postponed(str(error)) from error
 
     async def _run(self, key: IssueKey) -> datetime | None:
-        async with self._database.transaction() as tx:
-            card = await cards.load_card(tx, key)
-            picture = await self._viewer.picture(tx, key)
-            view = await self._viewer.view(tx, picture) if picture else None
-        if card is None or picture is None or view is None:
+        await self._founding.ensure()
+        if key == EVERY_ISSUE:
+            await self._catching_up.tell()
             return None
+        async with self._database.transaction() as tx:
+            shown = await self._load(tx, key)
+        if shown is None:
+            return None
+        card, picture, _ = shown
         if card.ts is None and not self._deserves_card(card, picture):
             return None
-        card = await self._stand(card, view)
+        if card.ts is None and card.posting_since is None:
+            async with self._database.transaction() as tx:
+                later = await self._catching_up.card_waits_until(tx, picture)
+            if later is not None:
+                return later
+        card = await self._stand(card)
         await self._tell(card)
         return card.repaint_at
 
-    def _deserves_card(self, card: Card, picture: Picture) -> bool:
-        # A request that ended before anybody could see it needs no card, unless it may have one.
-        return picture.request.state in UNFINISHED or card.posting_since is not None
+    async def _load(self, tx: Transaction, key: IssueKey) -> tuple[Card, Picture, CardView] | None:
+        """Return a card, what the record says of its request, and how that looks now."""
+        card = await cards.load_card(tx, key)
+        picture = await self._viewer.picture(tx, key)
+        if card is None or picture is None:
+            return None
+        return card, picture, await self._viewer.view(tx, picture)
 
-    async def _stand(self, card: Card, view: CardView) -> Card:
+    async def _latest(self, tx: Transaction, card: Card) -> tuple[Card, CardView]:
+        """Return a card and its view as they are once it is its turn: it may have waited."""
+        shown = await self._load(tx, card.key)
+        if shown is None:
+            raise LookupError(f"the record of {card.key} is gone")
+        return shown[0], shown[2]
+
+    def _deserves_card(self, card: Card, picture: Picture) -> bool:
+        # A request that ended before anybody could see it needs no card, unless it may have one, or
+        # somebody chose something that did not reach GitLab: where else would they be told?
+        is_unfinished = picture.request.state in UNFINISHED
+        return is_unfinished or card.posting_since is not None or bool(picture.refused)
+
+    async def _stand(self, card: Card) -> Card:
         """Make the card stand in the channel as the record is now."""
         if card.ts is None and card.posting_since is not None:
             card = await self._adopt_if_posted(card)
         if card.ts is None:
-            return await self._post(card, view)
-        if not card.is_stale(view.now):
+            return await self._post(card)
+        if not card.is_stale(self._clock()):
             return card
-        return await self._repaint(card, view)
+        return await self._repaint(card)
 
     async def _adopt_if_posted(self, card: Card) -> Card:
         """Look for a card whose post has had a doubtful outcome."""
@@ -124,25 +146,15 @@ class Exhibitor:
             return card
         return await self._note_card(card, channel, found)
 
-    async def _post(self, card: Card, view: CardView) -> Card:
+    async def _post(self, card: Card) -> Card:
         channel = await self._workspace.channel_id(self._channel)
+        await self._workspace.turn("chat.postMessage")
         async with self._database.transaction() as tx:
+            await errands.confirm(tx)
             await cards.begin_posting(tx, card.key, self._clock())
-
-        async def post(message: SlackMessage) -> str:
-            answer = await self._workspace.call(
-                "chat.postMessage",
-                channel=channel,
-                text=message.text,
-                blocks=list(message.blocks),
-                metadata=card_metadata(view.request),
-                unfurl_links=False,
-                unfurl_media=False,
-            )
-            return str(answer["ts"])
-
+            card, view = await self._latest(tx, card)
         try:
-            ts = await self._draw(post, view)
+            answer = await self._draw(view, "chat.postMessage", channel=channel, **QUIETLY)
         except Doubtful:
             raise
         except SlackError:
@@ -151,23 +163,17 @@ class Exhibitor:
             raise
         metrics.POSTS.labels("card").inc()
         self._health.report(SLACK, None)
+        ts = str(answer["ts"])
         log.info("card_posted", issue=str(card.key), channel=channel, ts=ts)
         return await self._note_card(card, channel, ts, view)
 
-    async def _repaint(self, card: Card, view: CardView) -> Card:
-        async def update(message: SlackMessage) -> str:
-            await self._workspace.call(
-                "chat.update",
-                channel=card.channel,
-                ts=card.ts,
-                text=message.text,
-                blocks=list(message.blocks),
-                metadata=card_metadata(view.request),
-            )
-            return card.ts or ""
-
+    async def _repaint(self, card: Card) -> Card:
+        await self._workspace.turn("chat.update")
+        async with self._database.transaction() as tx:
+            card, view = await self._latest(tx, card)
+        channel, ts = card.channel or "", card.ts or ""
         try:
-            await self._draw(update, view)
+            await self._draw(view, "chat.update", channel=channel, ts=ts)
         except Refused as error:
             if error.code in GONE_FROM_SLACK:
                 return await self._replace(card, view)
@@ -176,17 +182,28 @@ class Exhibitor:
             log.warning("card_not_repaintable", issue=str(card.key), problem=error.code)
         metrics.POSTS.labels("repaint").inc()
         self._health.report(SLACK, None)
-        return await self._note_card(card, card.channel or "", card.ts or "", view)
+        return await self._note_card(card, channel, ts, view)
 
     async def _replace(self, card: Card, view: CardView) -> Card:
         log.warning("card_deleted_in_slack", issue=str(card.key))
         async with self._database.transaction() as tx:
             await cards.forget_post(tx, card.key)
-        if view.request.state not in UNFINISHED:
-            return replace(card, ts=None, channel=None)
-        return await self._post(replace(card, ts=None, posting_since=None), view)
+        card = replace(card, ts=None, channel=None, posting_since=None)
+        is_wanted = view.request.state in UNFINISHED or view.refused
+        return await self._post(card) if is_wanted else card
 
-    async def _draw(self, send: Callable[[SlackMessage], Awaitable[str]], view: CardView) -> str:
+    async def _draw(self, view: CardView, method: str, **where: Any) -> Any:
+        """Send a card to Slack by a method whose turn it is."""
+
+        async def send(message: SlackMessage) -> Any:
+            return await self._workspace.call_now(
+                method,
+                text=message.text,
+                blocks=list(message.blocks),
+                metadata=card_metadata(view.request),
+                **where,
+            )
+
         try:
             return await send(render_card(view))
         except Refused as error:
@@ -203,7 +220,16 @@ class Exhibitor:
         painted = card.version if shown else 0
         repaint_at = next_change(shown) if shown else None
         async with self._database.transaction() as tx:
-            await cards.adopt(tx, card.key, channel, ts, painted, repaint_at)
+            is_ours = await errands.is_ours(tx)
+            if is_ours:
+                await cards.adopt(tx, card.key, channel, ts, painted, repaint_at)
+                # What was to be said in its thread can be said now. Asked at each repaint, for a
+                # replica of an older release, which knows no reminders, may have posted it.
+                await errands.ask(tx, Lane.REMIND, [card.key], self._clock())
+            else:  # what has just been painted may be older than what another has
+                await cards.make_stale(tx, card.key)
+        if not is_ours:
+            raise LeaseLost
         return replace(
             card,
             channel=channel,
@@ -236,19 +262,20 @@ class Exhibitor:
         return found is not None
 
     async def _send(self, card: Card, message: Message) -> None:
-        async with self._database.transaction() as tx:
-            await cards.begin_message(tx, message.id, self._clock())
         shown = render_step(await self._in_slack(message.step), self._viewer.zone)
+        await self._workspace.turn("chat.postMessage")
+        async with self._database.transaction() as tx:
+            await errands.confirm(tx)
+            await cards.begin_message(tx, message.id, self._clock())
         try:
-            await self._workspace.call(
+            await self._workspace.call_now(
                 "chat.postMessage",
                 channel=card.channel,
                 thread_ts=card.ts,
                 text=shown.text,
                 blocks=list(shown.blocks),
                 metadata=step_metadata(message.id),
-                unfurl_links=False,
-                unfurl_media=False,
+                **QUIETLY,
             )
         except Doubtful:
             raise
@@ -264,6 +291,7 @@ class Exhibitor:
 
     async def _in_slack(self, step: Step) -> Step:
         team = (await self._workspace.identity()).team
+        await self._people.learn()
 
         def known(person: Person | None) -> Person | None:
             return self._people.in_slack(person, team) if person else None

@@ -1,34 +1,49 @@
 """Bring one issue and its record together: note what GitLab says, deliver what people decided."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 import structlog
 
 from slackbot import metrics
 from slackbot.clock import Clock
-from slackbot.delivery.worker import PLATFORM_TIMEOUT, Bells, Postponed
+from slackbot.delivery.changes import announce, announce_queue, ring
+from slackbot.delivery.waiting import postponed
+from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
 from slackbot.refusals import AlreadyYours, Refusal, SameLabel, UnknownLabel
-from slackbot.request import IssueKey, Person, Request, in_scope
-from slackbot.store import cards, errands, facts, record
+from slackbot.request import IssueKey, Person, Request, State
+from slackbot.store import cards, duty, errands, facts, feedbacks, record
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import Lane
+from slackbot.store.errands import LeaseLost
+from slackbot.store.feedbacks import Sighting
 from slackbot.store.record import Recorded, Status
 from slackbot.tracker.client import IssueChange, Tracker
+from slackbot.tracker.effect import assignees_after, change_of, is_made, replaced_label
 from slackbot.tracker.errors import (
     Missing,
     Rejected,
-    Throttled,
     TrackerError,
     Unauthorized,
-    Unsettled,
 )
-from slackbot.tracker.notes import decisions_marked, note_of
-from slackbot.tracker.observe import Observation, Rules, gone, observe
-from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
+from slackbot.tracker.notes import decisions_marked, note_of, withdrawal_of
+from slackbot.tracker.observe import (
+    Observation,
+    Rules,
+    feedback_of,
+    first_sight,
+    gone,
+    may_matter,
+    observe,
+    triage_of,
+)
+from slackbot.tracker.overtaken import Overtaken, overtaken
+from slackbot.tracker.reading import look
+from slackbot.tracker.restore import was_suggested
+from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, Note
 from slackbot.triage import (
     ChooseLabel,
     Claim,
@@ -45,22 +60,28 @@ from slackbot.triage import (
 
 log = structlog.get_logger()
 
-ASSIGNMENT_NOTES = ("assigned to", "unassigned")
-"""How GitLab's system notes about assignments begin."""
+FAULT = "the bot has a fault, which its administrator finds in the log"
 
 
-def _postponed(error: TrackerError) -> Postponed:
-    match error:
-        case Throttled(retry_after=seconds):
-            return Postponed(str(error), timedelta(seconds=seconds))
-        case Unsettled():
-            return Postponed(str(error), PLATFORM_TIMEOUT, is_unsettled=True)
-        case _:
-            return Postponed(str(error))
+@dataclass(frozen=True, kw_only=True)
+class Traces:
+    """What earlier attempts to deliver have left in an issue: the bot's notes and their markers."""
+
+    own: str = ""
+    """The bot's username in GitLab."""
+    notes: Sequence[Note] = ()
+    decisions: frozenset[UUID] = frozenset()
+    """Those whose note stands, and was not withdrawn."""
 
 
 class Synchroniser:
-    """Runs the errands of the lane ``sync``."""
+    """Runs the errands of the lane ``sync``.
+
+    Args:
+        account: Finds a person's account in GitLab.
+        seek: Finds out who an assignee is in Slack.
+        assigns: Whether a request that nobody has is to be assigned to who is on duty.
+    """
 
     def __init__(
         self,
@@ -69,15 +90,17 @@ class Synchroniser:
         rules: Rules,
         *,
         account: Callable[[Person], Awaitable[GitLabUser | None]],
+        seek: Callable[[Person], Awaitable[None]],
         explain: Callable[[Refusal], str],
+        assigns: bool,
         bells: Bells,
         health: Health,
         clock: Clock,
     ) -> None:
         self._database, self._tracker, self._rules = database, tracker, rules
-        self._account, self._explain = account, explain
+        self._account, self._seek = account, seek
+        self._explain, self._assigns = explain, assigns
         self._bells, self._health, self._clock = bells, health, clock
-        self._own_username: str | None = None
 
     async def run(self, key: IssueKey) -> None:
         """Read an issue, note what changed in it, deliver the decisions about it in their order.
@@ -91,72 +114,150 @@ class Synchroniser:
             if isinstance(error, Unauthorized):
                 self._health.report(GITLAB, str(error))
             await self._note_problem(key, str(error))
-            raise _postponed(error) from error
+            raise postponed(error) from error
+        except (LeaseLost, Postponed):
+            raise
+        except Exception:
+            await self._note_problem(key, FAULT)
+            raise
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Transaction]:
+        """Open a transaction that writes what came of the errand, while that is still ours."""
+        async with self._database.transaction() as tx:
+            await errands.confirm(tx)
+            yield tx
 
     async def _note_problem(self, key: IssueKey, problem: str) -> None:
-        async with self._database.transaction() as tx:
+        async with self._writing() as tx:
             if await record.note_problem(tx, key, problem):
                 await self._show(tx, key)
-        self._bells.ring(Lane.SHOW)
+        ring(self._bells)
 
     async def _run(self, key: IssueKey) -> None:
         async with self._database.transaction() as tx:
             standing = await record.load_standing(tx, key)
+        known, pending = (standing.confirmed, standing.pending) if standing else (None, ())
         try:
-            seen = await self._read(key, standing.confirmed if standing else None)
+            seen = await look(
+                self._tracker, key, known, self._clock(), is_contested=_is_contested(pending)
+            )
         except Missing:
             await self._lose(key)
             return
-        pending = standing.pending if standing else ()
-        noted = await self._noted_before(key, pending)
+        if known or may_matter(seen.issue, self._rules):
+            for assignee in seen.issue.assignees:  # before they are told or shown anything
+                await self._seek(assignee.person)
+        traces = await self._traces(key, pending)
         # What a note says already is ours: seen in GitLab, it must not pass for somebody else's.
-        if not (pending and pending[0].decision.id in noted):
+        if not (pending and pending[0].decision.id in traces.decisions):
             await self._converge(seen)
         for recorded in pending:
-            seen = await self._deliver(recorded, seen, is_noted=recorded.decision.id in noted)
+            seen = await self._deliver(recorded.decision, seen, traces)
+        await self._withdraw(key)
+        if self._assigns and not pending:  # else it is not fresh enough, and somebody is at it
+            await self._suggest(seen)
 
-    async def _read(self, key: IssueKey, known: Request | None) -> Observation:
-        issue = await self._tracker.read_issue(key)
-        events: Sequence[LabelEvent] = await self._tracker.label_events(key)
-        assignment = None
-        if issue.usernames != (known.assignees if known else ()):
-            assignment = await self._latest_assignment(key)
-        return Observation(
-            issue=issue, label_events=events, assignment=assignment, at=self._clock()
-        )
+    async def _suggest(self, seen: Observation) -> None:
+        """Assign a request that nobody has to who is on duty, once: a suggestion, and no claim."""
+        key = seen.issue.key
+        async with self._database.transaction() as tx:
+            request, turn = await record.load_request(tx, key), await duty.current_turn(tx)
+        if turn is None or request is None or not _may_be_suggested(request):
+            return
+        account = await self._first_account(turn.on_duty.people)
+        if account is None or await self._was_suggested(request):
+            return
+        await self._check_unchanged(seen.issue)
+        async with self._writing() as tx:
+            await self._note_suggestion(tx, key, account.username)
+        issue = seen.issue
+        try:
+            change = IssueChange(assignee_ids=(account.id,))
+            issue = await self._tracker.change_issue(key, change)
+        except Rejected as error:
+            log.warning("not_assigned", issue=str(key), problem=f"{error.status}")
+        await self._end_suggestion(replace(seen, issue=issue, notes=(), at=self._clock()))
 
-    async def _latest_assignment(self, key: IssueKey) -> Note | None:
-        for note in await self._tracker.notes(key):
-            if note.is_system and note.body.startswith(ASSIGNMENT_NOTES):
-                return note
+    async def _first_account(self, people: Iterable[Person]) -> GitLabUser | None:
+        for person in people:
+            if account := await self._account(person):
+                return account
         return None
 
-    async def _noted_before(self, key: IssueKey, pending: Iterable[Recorded]) -> frozenset[UUID]:
-        """Find out which decisions begun earlier, with a doubtful outcome, have their note."""
+    async def _was_suggested(self, request: Request) -> bool:
+        """Tell whether an earlier try has come through after all, and perhaps was undone since."""
+        if request.suggested_to is None:
+            return False
+        notes, own = await self._tracker.notes(request.key), await self._tracker.own_username()
+        if not was_suggested(notes, own):
+            return False
+        async with self._writing() as tx:
+            known = await record.load_request(tx, request.key, lock=True)
+            if known is not None:
+                await record.save_request(tx, _suggested(known))
+        return True
+
+    async def _note_suggestion(self, tx: Transaction, key: IssueKey, username: str) -> None:
+        known = await record.load_request(tx, key, lock=True)
+        if known is not None:
+            await record.save_request(tx, replace(known, suggested_to=username))
+
+    async def _end_suggestion(self, seen: Observation) -> None:
+        async with self._writing() as tx:
+            before = await record.load_request(tx, seen.issue.key, lock=True)
+            if before is None:
+                return
+            suggested = replace(_suggested(before), assignees=seen.issue.usernames)
+            after, steps = observe(suggested, seen, self._rules)
+            await self._save(tx, before, after, steps)
+        ring(self._bells)
+
+    async def _traces(self, key: IssueKey, pending: Iterable[Recorded]) -> Traces:
+        """Look for what decisions begun earlier, with a doubtful outcome, have left in GitLab."""
         if not any(recorded.begun_at for recorded in pending):
-            return frozenset()
-        if self._own_username is None:
-            self._own_username = await self._tracker.own_username()
-        return decisions_marked(await self._tracker.notes(key), self._own_username)
+            return Traces()
+        own, notes = await self._tracker.own_username(), await self._tracker.notes(key)
+        return Traces(own=own, notes=notes, decisions=decisions_marked(notes, own))
 
     async def _lose(self, key: IssueKey) -> None:
         await self._tracker.project()  # if the project is out of sight, too, this is an outage
-        async with self._database.transaction() as tx:
+        async with self._writing() as tx:
             standing = await record.load_standing(tx, key, lock=True)
-            if standing is None:
-                return
-            request, steps = gone(standing.confirmed, self._clock())
-            await self._save(tx, standing.confirmed, request, steps)
-            for recorded in standing.pending:
-                await self._refuse(tx, recorded.decision, "The issue is gone from GitLab.")
-        self._bells.ring(Lane.SHOW)
+            has_news = await feedbacks.note(tx, (), [key])
+            if standing is not None:
+                request, steps = gone(standing.confirmed, self._clock())
+                await self._save(tx, standing.confirmed, request, steps)
+                for recorded in standing.pending:
+                    await self._refuse(tx, recorded.decision, "The issue is gone from GitLab.")
+            if has_news:
+                await announce_queue(tx, self._clock())
+        ring(self._bells)
 
     async def _converge(self, seen: Observation) -> None:
-        async with self._database.transaction() as tx:
+        async with self._writing() as tx:
             known = await record.load_request(tx, seen.issue.key, lock=True)
             request, steps = observe(known, seen, self._rules)
+            if request is None and await cards.stands(tx, seen.issue.key):
+                request = first_sight(seen, self._rules)  # it was one: the record has been lost
+            has_news = await self._note_feedback(tx, seen.issue, request)
             await self._save(tx, known, request, steps)
-        self._bells.ring(Lane.SHOW)
+            if has_news:
+                await announce_queue(tx, self._clock())
+        ring(self._bells)
+
+    async def _note_feedback(
+        self, tx: Transaction, issue: IssueSnapshot, request: Request | None
+    ) -> bool:
+        """Note how far the triage of an issue is that asks for no contact, or does so no more.
+
+        Returns:
+            Whether that is news for the queue.
+        """
+        asks = request is not None and request.state is not State.WITHDRAWN
+        triage = triage_of(issue, self._rules, asks=asks)
+        seen = [] if triage is None else [Sighting(feedback_of(issue), triage)]
+        return await feedbacks.note(tx, seen, [] if seen else [issue.key])
 
     async def _save(
         self, tx: Transaction, before: Request | None, after: Request | None, steps: Sequence[Step]
@@ -167,31 +268,41 @@ class Synchroniser:
         for step in steps:
             await cards.add_message(tx, after.key, step)
         if before is None or replace(before, gitlab_updated_at=after.gitlab_updated_at) != after:
-            await self._show(tx, after.key)
+            await self._show(tx, after.key, rank=after.due_at)
         if before is None:
             log.info("request_found", issue=str(after.key), due_at=after.due_at.isoformat())
 
-    async def _show(self, tx: Transaction, key: IssueKey, *, urgent: bool = False) -> None:
-        await cards.make_stale(tx, key)
-        await errands.ask(tx, Lane.SHOW, [key], self._clock(), urgent=urgent)
+    async def _show(
+        self,
+        tx: Transaction,
+        key: IssueKey,
+        *,
+        urgent: bool = False,
+        rank: datetime | None = None,
+    ) -> None:
+        await announce(tx, key, self._clock(), urgent=urgent, rank=rank)
 
-    async def _deliver(
-        self, recorded: Recorded, seen: Observation, *, is_noted: bool
-    ) -> Observation:
-        decision = recorded.decision
+    async def _deliver(self, decision: Decision, seen: Observation, traces: Traces) -> Observation:
         try:
-            if not is_noted:
+            # By their account, too, which may not have been known at the click: who is assigned in
+            # GitLab is to be recognised as the same human.
+            account = await self._account(decision.by)
+            decision = replace(
+                decision, by=replace(decision.by, gitlab=account.username if account else None)
+            )
+            if decision.id not in traces.decisions:
                 refusal = await self._judge(decision)
                 if refusal is not None:
                     await self._end_refused(decision, refusal)
                     return seen
-            return await self._write(decision, seen, is_noted=is_noted)
+            return await self._write(decision, account, seen, traces)
         except Rejected as error:
             # This will not mend by itself; the card shows it, with a button to try again.
             log.error("decision_rejected", issue=str(decision.key), problem=f"{error.status}")
-            async with self._database.transaction() as tx:
+            async with self._writing() as tx:
                 await self._refuse(tx, decision, str(error))
-            self._bells.ring(Lane.SHOW)
+            # Its note alone is ours; whatever else is new there is told before the next decision.
+            await self._converge(seen)
             return seen
 
     async def _judge(self, decision: Decision) -> Refusal | None:
@@ -229,13 +340,13 @@ class Synchroniser:
         return UnknownLabel(missing[0]) if missing else known
 
     async def _end_refused(self, decision: Decision, refusal: Refusal) -> None:
-        async with self._database.transaction() as tx:
+        async with self._writing() as tx:
             if isinstance(refusal, AlreadyYours | SameLabel):  # GitLab has it: nothing to tell
                 await record.finish_decision(tx, decision, Status.DROPPED, self._clock())
             else:
                 await self._refuse(tx, decision, self._explain(refusal))
             await self._show(tx, decision.key, urgent=True)
-        self._bells.ring(Lane.SHOW)
+        ring(self._bells)
 
     async def _refuse(self, tx: Transaction, decision: Decision, problem: str) -> None:
         now = self._clock()
@@ -245,72 +356,122 @@ class Synchroniser:
         await self._show(tx, decision.key, urgent=True)
         metrics.DECISIONS.labels("refused").inc()
 
-    async def _write(self, decision: Decision, seen: Observation, *, is_noted: bool) -> Observation:
-        account = await self._account(decision.by)
-        person = replace(decision.by, gitlab=account.username if account else None)
-        if not is_noted:
-            # From here on the note may be there although we do not get to know.
-            async with self._database.transaction() as tx:
-                await record.begin_decision(tx, decision.id, self._clock())
-            await self._tracker.add_note(
-                decision.key, note_of(decision, person, self._replaced(decision, seen.issue))
-            )
+    async def _withdraw(self, key: IssueKey) -> None:
+        """Take the notes back of what GitLab refused after them: they tell what is not so.
+
+        The record has the refusal by now, so a ``Try again`` that comes first is not mistaken: it
+        goes on from the note, or writes it anew where that was withdrawn.
+        """
+        async with self._database.transaction() as tx:
+            refused = await record.to_withdraw(tx, key)
+        if not refused:
+            return
+        own, notes = await self._tracker.own_username(), await self._tracker.notes(key)
+        standing = decisions_marked(notes, own)
+        for decision in refused:
+            if decision.id in standing:
+                async with self._writing():
+                    pass  # else another has the errand by now, and perhaps has done this
+                try:
+                    await self._tracker.add_note(key, withdrawal_of(decision))
+                except Rejected as error:  # so it stays to be done when the issue is seen to next
+                    log.warning("not_withdrawn", issue=str(key), problem=f"{error.status}")
+                    return
+            async with self._writing() as tx:
+                await record.note_withdrawn(tx, decision.id)
+
+    async def _write(
+        self, decision: Decision, account: GitLabUser | None, seen: Observation, traces: Traces
+    ) -> Observation:
+        theirs = Overtaken()
+        if decision.id in traces.decisions:
+            theirs = await self._overtaken(decision, seen, traces)
+        else:
+            await self._note(decision, seen)
         change = await self._change(decision, seen.issue, account)
+        asked = theirs.spared(change, self._rules.scope)
         issue = seen.issue
-        if change.body():
-            issue = await self._tracker.change_issue(decision.key, change)
-        after = replace(seen, issue=issue, assignment=None, at=self._clock())
-        await self._complete(replace(decision, by=person), change, after)
+        if not is_made(asked, issue):
+            await self._check_unchanged(seen.issue)
+            issue = await self._tracker.change_issue(decision.key, asked)
+        notes = (theirs.assignment,) if theirs.assignment else ()
+        after = replace(seen, issue=issue, notes=notes, at=self._clock())
+        ours = (
+            assignees_after(change, seen.issue, account) if theirs.assignment else issue.usernames
+        )
+        is_repeated = decision.id in traces.decisions
+        await self._complete(decision, change, ours, after, is_repeated=is_repeated)
         return after
 
-    def _replaced(self, decision: Decision, issue: IssueSnapshot) -> str | None:
-        if not isinstance(decision.action, ChooseLabel):
-            return None
-        others = sorted(name for name in issue.labels if in_scope(name, self._rules.scope))
-        return next((name for name in others if name != decision.action.label), None)
+    async def _note(self, decision: Decision, seen: Observation) -> None:
+        # From here on the note may be there although we do not get to know.
+        async with self._writing() as tx:
+            await record.begin_decision(tx, decision.id, self._clock())
+        replaced = replaced_label(decision.action, seen.issue, self._rules.scope)
+        await self._tracker.add_note(decision.key, note_of(decision, replaced, seen.changed_at))
+
+    async def _check_unchanged(self, seen: IssueSnapshot) -> None:
+        """Make sure that nobody has changed an issue since it was read: notes may take a while.
+
+        GitLab has no conditional update, so what is left is the moment between this and the change.
+
+        Raises:
+            Postponed: Somebody has; the next try finds out what, and leaves it alone.
+        """
+        now = await self._tracker.read_issue(seen.key)
+        if (now.usernames, now.labels, now.is_open) != (seen.usernames, seen.labels, seen.is_open):
+            raise Postponed("somebody has just changed the issue in GitLab")
+
+    async def _overtaken(self, decision: Decision, seen: Observation, traces: Traces) -> Overtaken:
+        """Find out what others changed meanwhile: our PUT is repeated without it."""
+        states = await self._tracker.state_events(decision.key)
+        return overtaken(decision.id, traces.own, traces.notes, seen.label_events, states)
 
     async def _change(
         self, decision: Decision, issue: IssueSnapshot, account: GitLabUser | None
     ) -> IssueChange:
-        match decision.action:
-            case Claim():
-                return IssueChange(assignee_ids=(account.id,) if account else None)
-            case TakeOver(holder=holder):
-                # The colleague is taken off even where nobody can be put in their place.
-                left = tuple(user.id for user in issue.assignees if user.username != holder.gitlab)
-                return IssueChange(assignee_ids=(account.id,) if account else left)
-            case Release():
-                others = tuple(user.id for user in issue.assignees if user != account)
-                is_assigned = len(others) < len(issue.assignees)
-                return IssueChange(assignee_ids=others if is_assigned else None)
-            case ChooseLabel(label=label):
-                return await self._relabelling(label, issue, frozenset())
-            case MarkContacted() as contact:
-                added = frozenset({self._rules.contacted_label})
-                # A label that somebody chose in the meantime stays.
-                chosen = None if self._label_of(issue) else contact.label
-                change = await self._relabelling(chosen, issue, added)
-                return replace(change, close=contact.close)
-
-    def _label_of(self, issue: IssueSnapshot) -> str | None:
-        return next((name for name in issue.labels if in_scope(name, self._rules.scope)), None)
-
-    async def _relabelling(
-        self, chosen: str | None, issue: IssueSnapshot, added: frozenset[str]
-    ) -> IssueChange:
-        if chosen is None:
-            return IssueChange(add_labels=added)
-        # Scoped labels exclude each other on paid tiers only, and one may have come this second.
+        action = decision.action
+        colleague = await self._username(action.holder) if isinstance(action, TakeOver) else None
         async with self._database.transaction() as tx:
-            of_scope = set(await facts.load_labels(tx) or ()) | issue.labels
-        others = {name for name in of_scope if in_scope(name, self._rules.scope)} - {chosen}
-        return IssueChange(add_labels=added | {chosen}, remove_labels=frozenset(others))
+            known_labels = await facts.load_labels(tx) or ()
+        return change_of(
+            action,
+            issue,
+            account,
+            colleague=colleague,
+            known_labels=known_labels,
+            rules=self._rules,
+        )
 
-    async def _complete(self, decision: Decision, change: IssueChange, seen: Observation) -> None:
-        """Note that GitLab has a decision; what else its answer shows is somebody else's."""
-        async with self._database.transaction() as tx:
+    async def _username(self, person: Person) -> str | None:
+        """Return a person's GitLab username, which may not have been known at a click."""
+        if person.gitlab:
+            return person.gitlab
+        account = await self._account(person)
+        return account.username if account else None
+
+    async def _complete(
+        self,
+        decision: Decision,
+        change: IssueChange,
+        ours: tuple[str, ...],
+        seen: Observation,
+        *,
+        is_repeated: bool,
+    ) -> None:
+        """Note that GitLab has a decision; what else its answer shows is somebody else's.
+
+        Args:
+            decision: The decision, by the person with their GitLab account.
+            change: What it was to change.
+            ours: The assignees as they are by our doing.
+            seen: The issue as it is now.
+            is_repeated: Whether its note stood already: a record that was lost since may have known
+                that it was delivered, and told so.
+        """
+        async with self._writing() as tx:
             before = await record.load_request(tx, decision.key, lock=True)
-            if before is None:
+            if before is None or not await record.is_pending(tx, decision.id):
                 return
             after = apply(
                 before,
@@ -319,28 +480,41 @@ class Synchroniser:
                 contacted_label=self._rules.contacted_label,
             )
             if change.assignee_ids is not None:
-                after = replace(after, assignees=seen.issue.usernames)
+                after = replace(after, assignees=ours)
             if change.add_labels or change.remove_labels:
                 labels = (after.labels | change.add_labels) - change.remove_labels
                 after = replace(after, labels=labels)
             request, steps = observe(after, seen, self._rules)
-            unassigned = self._not_assigned(decision, change, seen.issue)
-            told = (step_of(decision, before), *unassigned, *steps)
-            await self._save(tx, before, request, told)
+            begun_at = decision.at if is_repeated else None
+            for step in (step_of(decision, before), *self._not_assigned(decision, change, ours)):
+                await cards.add_message(tx, decision.key, step, of=decision.id, begun_at=begun_at)
+            await self._save(tx, before, request, steps)
             await record.finish_decision(tx, decision, Status.DELIVERED, self._clock())
             await self._show(tx, decision.key, urgent=True)
         metrics.DECISIONS.labels("delivered").inc()
         log.info("decision_delivered", issue=str(decision.key), kind=decision.action.kind)
-        self._bells.ring(Lane.SHOW)
+        ring(self._bells)
 
     def _not_assigned(
-        self, decision: Decision, change: IssueChange, issue: IssueSnapshot
+        self, decision: Decision, change: IssueChange, assignees: tuple[str, ...]
     ) -> tuple[Step, ...]:
         """Tell when GitLab has not assigned who has claimed: it has no such account or member."""
         if not isinstance(decision.action, Claim | TakeOver):
             return ()
         if decision.by.gitlab is None:
             return (Step(kind=StepKind.UNLINKED, who=decision.by, at=decision.at),)
-        if change.assignee_ids and decision.by.gitlab not in issue.usernames:
+        if change.assignee_ids and decision.by.gitlab not in assignees:
             return (Step(kind=StepKind.NOT_A_MEMBER, who=decision.by, at=decision.at),)
         return ()
+
+
+def _is_contested(pending: Iterable[Recorded]) -> bool:
+    return any(isinstance(each.decision.action, TakeOver | Release) for each in pending)
+
+
+def _suggested(request: Request) -> Request:
+    return replace(request, is_suggested=True, suggested_to=None)
+
+
+def _may_be_suggested(request: Request) -> bool:
+    return request.state is State.WAITING and not request.assignees and not request.is_suggested

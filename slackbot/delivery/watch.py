@@ -4,17 +4,21 @@ import asyncio
 
 import structlog
 
+from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.health import GITLAB, SLACK, Health
-from slackbot.store import errands
+from slackbot.store import errands, record
 from slackbot.store.database import Database
 from slackbot.store.errands import Lane
 from slackbot.tracker.client import Tracker
 from slackbot.tracker.errors import TrackerError, Unreachable
-from slackbot.workspace import SlackError, Workspace
+from slackbot.workspace import MESSAGES_SCOPES, SlackError, Workspace
 
 log = structlog.get_logger()
+
+STUCK_ATTEMPTS = 8
+"""An errand that has failed so many times in a row, for some minutes, needs somebody's eyes."""
 
 
 def report_gitlab(health: Health, error: TrackerError) -> None:
@@ -44,20 +48,26 @@ class Watch:
         """Look until cancelled."""
         while True:
             try:
-                await asyncio.gather(self._look_at_slack(), self._look_at_gitlab())
+                await asyncio.gather(self._look_at_slack(), self._look_at_gitlab(), self._measure())
             except Exception:
                 log.exception("watch_failed")  # the next look may see more
             await asyncio.sleep(seconds)
 
     async def _look_at_slack(self) -> None:
         try:
-            await self._workspace.check_identity()
+            identity = await self._workspace.check_identity()
+            self._remark_on(identity.scopes)
             await self._workspace.check_channel(self._channel)
         except SlackError as error:
             self._health.report(SLACK, str(error))
         else:
             self._health.report(SLACK, None)
-            await self._hurry(Lane.SHOW)
+            await self._hurry(Lane.SHOW, Lane.REMIND, Lane.RHYTHM)
+
+    def _remark_on(self, scopes: frozenset[str]) -> None:
+        missing = ", ".join(sorted(MESSAGES_SCOPES - scopes))
+        remark = f"no direct messages without {missing}: install the app again with manifest.yml"
+        self._health.remark(SLACK, remark if missing else None)
 
     async def _look_at_gitlab(self) -> None:
         try:
@@ -68,8 +78,26 @@ class Watch:
             self._health.report(GITLAB, None)
             await self._hurry(Lane.SYNC)
 
-    async def _hurry(self, lane: Lane) -> None:
+    async def _hurry(self, *lanes: Lane) -> None:
         # After an outage the back-off may be minutes, and a person is waiting.
         async with self._database.transaction() as tx:
-            await errands.hurry(tx, lane, self._clock())
-        self._bells.ring(lane)
+            for lane in lanes:
+                await errands.hurry(tx, lane, self._clock())
+        self._bells.ring(*lanes)
+
+    async def _measure(self) -> None:
+        """Set the gauges, also while a platform is away: that is when they are looked at."""
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            due = await record.due_moments(tx)
+            pending = await record.pending_since(tx)
+            refused = await record.count_refused(tx)
+            stuck = await errands.count_failing(tx, STUCK_ATTEMPTS)
+        metrics.UNFINISHED.set(len(due))
+        metrics.OVERDUE.set(sum(moment <= now for moment in due))
+        metrics.PENDING.set(len(pending))
+        waiting = (now - pending[0]).total_seconds() if pending else 0
+        metrics.OLDEST_PENDING.set(max(waiting, 0))
+        metrics.REFUSED.set(refused)
+        for lane, number in stuck.items():
+            metrics.STUCK.labels(lane).set(number)

@@ -13,7 +13,7 @@ from slackbot.clock import Clock
 from slackbot.request import IssueKey
 from slackbot.store import errands
 from slackbot.store.database import Database
-from slackbot.store.errands import Errand, Lane
+from slackbot.store.errands import Errand, Lane, LeaseLost
 
 log = structlog.get_logger()
 
@@ -32,7 +32,8 @@ class Postponed(Exception):
     """An errand could not be finished for now; the message says why, for log and card.
 
     ``after`` is how long the platform asks to wait; without it, the back-off decides. While it
-    ``is_unsettled`` what the platform makes of the last try, nothing may shorten that.
+    ``is_unsettled`` what the platform makes of the last try, nothing may shorten that, nor may
+    another process.
     """
 
     def __init__(
@@ -103,7 +104,6 @@ class Worker:
         self._owner, self._free = owner, asyncio.Semaphore(concurrency)
         self._lease_time, self._shutdown_seconds = lease, shutdown_seconds
         self._under_way: dict[asyncio.Task[None], IssueKey] = {}
-        self._unsettled: dict[IssueKey, datetime] = {}
         self._stopping = False
 
     async def work(self) -> None:
@@ -116,6 +116,8 @@ class Worker:
         finally:
             await self._drain()
             keeper.cancel()
+            # It may be in a transaction, and whoever stops a lane closes the database next.
+            await asyncio.gather(keeper, return_exceptions=True)
 
     def stop(self) -> None:
         """Take nothing new from now on, so that ``work`` ends."""
@@ -162,7 +164,7 @@ class Worker:
             # The database is away; whatever is asked for is still there when it is back.
             log.exception("lease_failed", lane=self.lane)
             return None
-        # A clock that jumps ahead ends leases early; what runs here runs once all the same.
+        # A lease may run out while the process stands still; what runs here runs once all the same.
         is_running = errand is not None and errand.key in self._under_way.values()
         return None if is_running else errand
 
@@ -187,12 +189,12 @@ class Worker:
                 continue
             try:
                 async with self._database.transaction() as tx:
-                    until = self._clock() + self._lease_time
-                    await errands.renew(tx, self.lane, keys, self._owner, until)
+                    await errands.renew(tx, self.lane, keys, self._owner, self._lease_time)
             except Exception:
                 log.exception("renewal_failed", lane=self.lane)
 
     async def _do(self, errand: Errand) -> None:
+        errands.under_way.set(errand)  # in this task only
         try:
             await self._run_once(errand)
         except Exception:
@@ -201,31 +203,27 @@ class Worker:
 
     async def _run_once(self, errand: Errand) -> None:
         try:
-            self._check_settled(errand.key)
             again_at = await self._run(errand.key)
         except asyncio.CancelledError:
             await asyncio.shield(self._hand_back(errand))
             raise
+        except LeaseLost:
+            await self._look_again(errand)
         except Postponed as postponed:
-            if postponed.is_unsettled and postponed.after:
-                self._unsettled[errand.key] = self._clock() + postponed.after
-            await self._put_off(errand, postponed.problem, postponed.after)
+            await self._put_off(errand, postponed)
         except Exception as error:
             # A fault of ours must not end the lane, nor lose the errand.
             log.exception("errand_failed", lane=errand.lane, issue=str(errand.key))
-            await self._put_off(errand, type(error).__name__, None)
+            await self._put_off(errand, Postponed(type(error).__name__))
         else:
             await self._finish(errand, again_at)
 
-    def _check_settled(self, key: IssueKey) -> None:
-        """Raise ``Postponed`` while a platform may still be at what it did not answer."""
-        until = self._unsettled.get(key)
-        if until is None:
-            return
-        left = until - self._clock()
-        if left > timedelta(0):
-            raise Postponed("waiting for the last try to settle", left)
-        del self._unsettled[key]
+    async def _look_again(self, errand: Errand) -> None:
+        """Let somebody see to it that what was written too late, if anything, is put right."""
+        log.warning("lease_lost", lane=errand.lane, issue=str(errand.key))
+        async with self._database.transaction() as tx:
+            await errands.ask(tx, errand.lane, [errand.key], self._clock())
+        self._bells.ring(self.lane)
 
     async def _finish(self, errand: Errand, again_at: datetime | None) -> None:
         metrics.ERRANDS.labels(errand.lane, "done").inc()
@@ -236,7 +234,8 @@ class Worker:
         if not has_ended:  # whoever asked meanwhile has rung already, while this was under way
             self._bells.ring(self.lane)
 
-    async def _put_off(self, errand: Errand, problem: str, after: timedelta | None) -> None:
+    async def _put_off(self, errand: Errand, postponed: Postponed) -> None:
+        problem, after = postponed.problem, postponed.after
         wait = after or backoff(errand.attempts)
         metrics.ERRANDS.labels(errand.lane, "put_off").inc()
         log.warning(
@@ -248,8 +247,13 @@ class Worker:
             problem=problem,
         )
         async with self._database.transaction() as tx:
-            failure = None if after else problem
-            await errands.put_off(tx, errand, self._clock() + wait, failure)
+            await errands.put_off(
+                tx,
+                errand,
+                self._clock() + wait,
+                None if after else problem,
+                rest=after if postponed.is_unsettled else None,
+            )
         self._bells.ring(self.lane)  # it may be wanted at once, or sooner than the lane would look
 
     async def _hand_back(self, errand: Errand) -> None:

@@ -8,7 +8,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 
 from slackbot.blocks.card import CLAIM, RELEASE, TAKE_OVER
 from slackbot.handlers.desk import Desk
-from slackbot.handlers.listening import Body, Click, Listener, answer, privately
+from slackbot.handlers.listening import Body, Click, Listener, answer
+from slackbot.handlers.surface import Surfaces
 from slackbot.request import Request
 from slackbot.triage import Action, Claim, Release, TakeOver
 
@@ -16,24 +17,29 @@ from slackbot.triage import Action, Claim, Release, TakeOver
 def take_over(request: Request, click: Click) -> Action:
     """Take over from whom the person saw; if that is not who holds it now, it is a mere claim."""
     holder = request.holder
-    return TakeOver(holder=holder) if holder and holder.handle == click.detail else Claim()
+    if holder is None or holder.handle != click.detail:
+        return Claim()
+    return TakeOver(holder=holder, since=request.held_since)
 
 
 ACTIONS: dict[str, Callable[[Request, Click], Action]] = {
     CLAIM: lambda *_: Claim(),
     TAKE_OVER: take_over,
-    RELEASE: lambda *_: Release(),
+    RELEASE: lambda request, _: Release(since=request.held_since),
 }
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
+def register(app: AsyncApp, desk: Desk, surfaces: Surfaces) -> None:
     """Listen for the buttons that say who has a request."""
     for action_id, action_on in ACTIONS.items():
-        app.action(action_id)(_listener(desk, action_id, action_on))
+        app.action(action_id)(_listener(desk, surfaces, action_id, action_on))
 
 
 def _listener(
-    desk: Desk, action_id: str, action_on: Callable[[Request, Click], Action]
+    desk: Desk,
+    surfaces: Surfaces,
+    action_id: str,
+    action_on: Callable[[Request, Click], Action],
 ) -> Listener:
     async def listen(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         async def work() -> None:
@@ -43,6 +49,7 @@ def _listener(
                 click.key, who, click.interaction, lambda request: action_on(request, click)
             )
 
-        await answer(work, privately(respond), ack=ack, what=action_id)
+        tell, then = surfaces.telling(body, respond), surfaces.following(body, respond)
+        await answer(work, tell, ack=ack, what=action_id, then=then)
 
     return listen

@@ -1,6 +1,5 @@
 """Mark a customer as contacted: the modal, and its submission."""
 
-import asyncio
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
@@ -27,31 +26,27 @@ from slackbot.handlers.listening import (
     interaction_of,
     issue_of,
     log_failure,
-    privately,
+    open_modal,
     team_of,
 )
+from slackbot.handlers.surface import Surfaces
 from slackbot.refusals import AlreadyContacted, InvalidField, Refusal, Unknown, UnknownLabel
 from slackbot.request import IssueKey, State
 from slackbot.workspace import Workspace
 
-PATIENCE_SECONDS = 1.2
-"""How long Slack may take to open a modal before the person is told; the ack waits for it."""
 
-
-def register(app: AsyncApp, desk: Desk, workspace: Workspace) -> None:
+def register(app: AsyncApp, desk: Desk, workspace: Workspace, surfaces: Surfaces) -> None:
     """Listen for the button "Mark contacted" and for its modal."""
 
     @app.action(MARK_CONTACTED)
-    async def open_modal(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
+    async def open_form(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         async def work() -> None:
             click = Click.of(body)
             await desk.admit(click.team, click.user)
             view = await _modal(desk, click.key)
-            # All of this comes from the record; what is left of the three seconds is Slack's.
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await workspace.call("views.open", trigger_id=body["trigger_id"], view=view)
+            await open_modal(workspace, body, view)
 
-        await answer(work, privately(respond), ack=ack, what=MARK_CONTACTED)
+        await answer(work, surfaces.telling(body, respond), ack=ack, what=MARK_CONTACTED)
 
     @app.view(CALLBACK)
     async def submit(ack: AsyncAck, body: Body) -> None:

@@ -1,5 +1,6 @@
 """What all listeners share: who clicked on what, the ack, and words for whatever goes wrong."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -16,8 +17,12 @@ from slackbot.blocks.text import mrkdwn
 from slackbot.blocks.words import failure_words, refusal_words
 from slackbot.refusals import Refusal, Unknown
 from slackbot.request import IssueKey
+from slackbot.workspace import Workspace
 
 log = structlog.get_logger()
+
+MODAL_SECONDS = 1.2
+"""How long Slack may take to open a modal before the person is told; the ack waits for it."""
 
 Body = dict[str, Any]
 Listener = Callable[..., Awaitable[None]]
@@ -98,6 +103,7 @@ async def answer(
     *,
     ack: AsyncAck,
     what: str,
+    then: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Do the work of a listener, ack when it is committed, and tell the person what went wrong.
 
@@ -106,6 +112,7 @@ async def answer(
         tell: Tells the person something that only they see.
         ack: Bolt's.
         what: Names the choice in the log.
+        then: What follows a choice that was accepted, after the ack.
     """
     started = time.monotonic()
     words = None
@@ -120,6 +127,21 @@ async def answer(
     metrics.ACK_SECONDS.observe(time.monotonic() - started)
     if words:
         await tell(words)
+    elif then:
+        await then()
+
+
+async def open_modal(workspace: Workspace, body: Body, view: dict[str, Any]) -> None:
+    """Open a modal for whoever has clicked.
+
+    All that it shows comes from the record; what is left of the three seconds is Slack's.
+
+    Raises:
+        SlackError: Slack did not open it.
+        TimeoutError: It does not answer in time.
+    """
+    async with asyncio.timeout(MODAL_SECONDS):
+        await workspace.call("views.open", trigger_id=body["trigger_id"], view=view)
 
 
 def log_failure(what: str) -> str:

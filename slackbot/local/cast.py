@@ -30,6 +30,11 @@ class Figure:
         """The name in Slack after the @."""
         return self.name.split()[0].lower()
 
+    @property
+    def email(self) -> str:
+        """The address in Slack, and on the schedule."""
+        return f"{self.handle}@example.com"
+
 
 AVERY = Figure(slack="U0AVERY", name="Avery Example", role="manager, on duty", gitlab="avery")
 BLAKE = Figure(slack="U0BLAKE", name="Blake Sample", role="manager", gitlab="blake.sample")

@@ -17,16 +17,17 @@ from typing import Any
 import structlog
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from slackbot.app import connect, run_bot
+from slackbot.app import run_bot
 from slackbot.local.cast import PEOPLE
 from slackbot.local.clock import LocalClock
 from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.page import Page, serve_page
-from slackbot.local.sample import CHANNEL, MANAGERS, PROJECT, SPEED, Sample
+from slackbot.local.pagerduty import serve as serve_pagerduty
+from slackbot.local.sample import CHANNEL, MANAGERS, PROJECT, SCHEDULE, SPEED, Sample
 from slackbot.local.slack import serve as serve_slack
 from slackbot.logs import configure_logs
+from slackbot.outside import connect
 from slackbot.settings import Settings
-from slackbot.workspace import PACES
 
 log = structlog.get_logger()
 
@@ -100,21 +101,24 @@ def _forget_proxies() -> None:
 
 @contextlib.asynccontextmanager
 async def _bot_between(sample: Sample, folder: Path) -> AsyncIterator[None]:
-    """Serve both platforms and run the bot between them."""
-    async with serve_slack(sample.slack), serve_gitlab(sample.gitlab):
-        settings = LocalSettings(**_settings(sample, folder))
+    """Serve the platforms and run the bot between them."""
+    async with (
+        serve_slack(sample.slack),
+        serve_gitlab(sample.gitlab),
+        serve_pagerduty(sample.pagerduty) as pagerduty,
+    ):
+        settings = LocalSettings(**_settings(sample, folder, pagerduty))
         configure_logs(settings.secrets)
         logging.getLogger().setLevel(logging.WARNING)  # the page shows what happens
-        paces = {method: (rate * SPEED / 2, burst) for method, (rate, burst) in PACES.items()}
         async with (
-            connect(settings, paces) as outside,
+            connect(settings, SPEED / 2) as outside,
             run_bot(settings, outside, clock=sample.clock) as url,
         ):
             _point_to(url, sample, settings)
             yield
 
 
-def _settings(sample: Sample, folder: Path) -> dict[str, Any]:
+def _settings(sample: Sample, folder: Path, pagerduty: str) -> dict[str, Any]:
     return {
         "slack_bot_token": sample.slack.bot_token,
         "slack_signing_secret": sample.slack.signing_secret,
@@ -130,6 +134,9 @@ def _settings(sample: Sample, folder: Path) -> dict[str, Any]:
         "ssat_poll_seconds": 10,
         "ssat_people_file": _people_file(folder),
         "ssat_managers": MANAGERS,
+        "pagerduty_api_token": sample.pagerduty.token,
+        "pagerduty_schedule": SCHEDULE,
+        "pagerduty_api_url": pagerduty,
     }
 
 

@@ -32,11 +32,13 @@ from slackbot.local.cast import (
 from slackbot.local.clock import LocalClock
 from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab import User as GitLabUser
+from slackbot.local.pagerduty import PagerDuty
 from slackbot.local.slack import Message, Outcome, Workspace
 
 PROJECT = "gitlab-com/support/feedback"
 CHANNEL = "support_escalations"
 MANAGERS = "S0MANAGERS"
+SCHEDULE = "P9UIIDY"
 
 SPEED = 40
 """How many times faster than real Slack this one lets calls through: days pass in seconds here."""
@@ -82,7 +84,9 @@ class Sample:
         self.slack.bot_token = f"xoxb-{secrets.token_hex(16)}"
         self.slack.rates.scale = SPEED
         self.gitlab = GitLab(clock=clock)
+        self.pagerduty = PagerDuty(clock=clock)
         self._furnish_slack()
+        self._furnish_pagerduty()
         self._furnish_gitlab()
         self._tickets = FRESH.ticket
 
@@ -92,7 +96,7 @@ class Sample:
                 figure.slack,
                 figure.handle,
                 real_name=figure.name,
-                email=f"{figure.handle}@example.com",
+                email=figure.email,
                 is_restricted=figure.is_guest,
                 team_id=figure.team,
             )
@@ -100,6 +104,10 @@ class Sample:
             MANAGERS, "support-managers", [each.slack for each in PEOPLE if each.is_manager]
         )
         self.channel = self.slack.add_channel(CHANNEL, members=[each.slack for each in PEOPLE])
+
+    def _furnish_pagerduty(self) -> None:
+        on_duty = self.pagerduty.add_user(AVERY.name, AVERY.email)
+        self.pagerduty.add_schedule(SCHEDULE, on_duty)
 
     def _furnish_gitlab(self) -> None:
         gitlab = self.gitlab

@@ -1,16 +1,17 @@
 """Queries on what stands in Slack: the card of each request, and the messages in its thread."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
-from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, select, update
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import ColumnElement, or_, select, update
 
 from slackbot.request import IssueKey
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import cards, messages
-from slackbot.triage import Step
+from slackbot.triage import Step, StepKind
 
 _STEP = TypeAdapter(Step)
 
@@ -64,6 +65,14 @@ async def load_card(tx: Transaction, key: IssueKey) -> Card | None:
     )
 
 
+async def posted_before(tx: Transaction, moment: datetime) -> set[IssueKey]:
+    """List the issues whose card was posted before a moment, by Slack's clock."""
+    rows = await tx.execute(
+        select(cards.c.project, cards.c.iid).where(cards.c.ts < f"{moment.timestamp():.6f}")
+    )
+    return {IssueKey(row.project, row.iid) for row in rows}
+
+
 async def make_stale(tx: Transaction, key: IssueKey) -> None:
     """Note that the record has changed, so that the card is posted or painted anew."""
     await tx.execute(
@@ -98,6 +107,35 @@ async def adopt(
     )
 
 
+async def note_found(tx: Transaction, key: IssueKey, channel: str, ts: str) -> bool:
+    """Note a card that was found in Slack, showing nobody knows what; tell whether that is news."""
+    values = {"channel": channel, "ts": ts, "painted": 0, "posting_since": None}
+    is_elsewhere = or_(cards.c.channel.is_distinct_from(channel), cards.c.ts.is_distinct_from(ts))
+    # RETURNING, for the count of changed rows is not to be had from every driver.
+    noted = await tx.scalar(
+        upsert(tx, cards)
+        .values(project=key.project, iid=key.iid, version=1, **values)
+        .on_conflict_do_update(index_elements=["project", "iid"], set_=values, where=is_elsewhere)
+        .returning(cards.c.ts)
+    )
+    return noted is not None
+
+
+async def stands(tx: Transaction, key: IssueKey) -> bool:
+    """Tell whether a card stands in Slack, as far as is known."""
+    return await tx.scalar(select(cards.c.ts).where(*_is(key))) is not None
+
+
+async def standing_keys(tx: Transaction) -> list[IssueKey]:
+    """List the issues whose cards stand in Slack, as far as is known."""
+    rows = await tx.execute(
+        select(cards.c.project, cards.c.iid)
+        .where(cards.c.ts.is_not(None))
+        .order_by(cards.c.project, cards.c.iid)
+    )
+    return [IssueKey(row.project, row.iid) for row in rows]
+
+
 async def forget_post(tx: Transaction, key: IssueKey) -> None:
     """Note that the card is gone from Slack, or was certainly never posted."""
     await tx.execute(
@@ -105,15 +143,33 @@ async def forget_post(tx: Transaction, key: IssueKey) -> None:
     )
 
 
-async def add_message(tx: Transaction, key: IssueKey, step: Step) -> None:
-    """Queue a step to be told in the card's thread."""
+async def add_message(
+    tx: Transaction,
+    key: IssueKey,
+    step: Step,
+    *,
+    of: UUID | None = None,
+    begun_at: datetime | None = None,
+) -> None:
+    """Queue a step to be told in the card's thread.
+
+    Args:
+        tx: A transaction.
+        key: The issue.
+        step: What is to be told.
+        of: The decision that it tells of: it has the same id then, whenever it is queued.
+        begun_at: Since when it may have been told, by a record that has been lost; UTC.
+    """
     await tx.execute(
-        messages.insert().values(
-            id=str(uuid4()),
+        upsert(tx, messages)
+        .values(
+            id=str(uuid5(of, step.kind) if of else uuid4()),
             project=key.project,
             iid=key.iid,
+            begun_at=begun_at,
             document=_STEP.dump_json(step).decode(),
         )
+        .on_conflict_do_nothing(index_elements=["id"])
     )
 
 
@@ -132,6 +188,39 @@ async def unsent(tx: Transaction, key: IssueKey) -> list[Message]:
         Message(id=UUID(row.id), step=_STEP.validate_json(row.document), begun_at=row.begun_at)
         for row in rows
     ]
+
+
+async def labelled_between(tx: Transaction, since: datetime, until: datetime) -> set[IssueKey]:
+    """List the requests that got a feedback label in a time, here or in GitLab's own pages."""
+    rows = await tx.execute(
+        select(messages).where(or_(messages.c.sent_at.is_(None), messages.c.sent_at >= since))
+    )
+    found = set()
+    for row in rows:
+        with contextlib.suppress(ValidationError):  # told by another release
+            step = _STEP.validate_json(row.document)
+            if step.kind is StepKind.LABELLED and since <= step.at < until:
+                found.add(IssueKey(row.project, row.iid))
+    return found
+
+
+async def drop_unreadable(tx: Transaction, now: datetime) -> None:
+    """Give up the steps not told yet that cannot be read; the record and GitLab have them."""
+    rows = await tx.execute(select(messages).where(messages.c.sent_at.is_(None)))
+    for row in rows.all():
+        try:
+            _STEP.validate_json(row.document)
+        except ValidationError:
+            await end_message(tx, UUID(row.id), now)
+
+
+async def doubt_unsent(tx: Transaction) -> None:
+    """Have every step looked for in Slack before it is told: a later record may have told it."""
+    rows = await tx.execute(
+        select(messages).where(messages.c.sent_at.is_(None), messages.c.begun_at.is_(None))
+    )
+    for row in rows.all():
+        await begin_message(tx, UUID(row.id), _STEP.validate_json(row.document).at)
 
 
 async def begin_message(tx: Transaction, message: UUID, now: datetime) -> None:

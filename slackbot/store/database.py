@@ -2,20 +2,40 @@
 
 import asyncio
 import fcntl
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
+import structlog
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import event, text
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Interval,
+    event,
+    func,
+    literal,
+    text,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import Table
+
+from slackbot.store.integrity import is_sound
+from slackbot.store.schema import Instant
+
+log = structlog.get_logger()
 
 Transaction = AsyncConnection
 """A connection inside a transaction, as ``Database.transaction`` hands it out."""
@@ -82,6 +102,22 @@ class InUseError(DatabaseError):
     """Another process works on the same SQLite file; two would do everything twice."""
 
 
+class DamagedError(DatabaseError):
+    """The SQLite file is not what was written; the choices that it holds can often be saved."""
+
+
+def is_damaged(file: Path) -> bool:
+    """Tell whether a SQLite file is damaged; one that is not there is not.
+
+    Raises:
+        DatabaseError: It cannot be opened, which says nothing about what is in it.
+    """
+    try:
+        return not is_sound(file)
+    except sqlite3.DatabaseError as error:
+        raise DatabaseError(f"DATABASE_URL cannot be used: {error}") from error
+
+
 class Database:
     """The engine and its transactions."""
 
@@ -91,22 +127,28 @@ class Database:
         self._engine = (_sqlite_engine if self.is_sqlite else _postgres_engine)(self._url)
         self._lock: IO[bytes] | None = None
 
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; ``None`` for PostgreSQL, and for what is in memory only."""
+        name = self._url.database
+        return Path(name) if self.is_sqlite and name not in (None, "", ":memory:") else None
+
     def own(self) -> None:
-        """Claim a SQLite file for this process; PostgreSQL may be shared.
+        """Claim a SQLite file for this process, once; PostgreSQL may be shared.
 
         Raises:
             InUseError: Another process has it.
         """
-        if not self.is_sqlite or self._url.database in (None, "", ":memory:"):
+        if self.file is None or self._lock is not None:
             return
         # The system gives this lock back even when the process is killed.
-        lock = open(f"{self._url.database}.lock", "wb")  # noqa: SIM115 - held until close()
+        lock = open(f"{self.file}.lock", "wb")  # noqa: SIM115 - held until close()
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.close()
             raise InUseError(
-                f"another ssat-bot works on {self._url.database}: stop it, or set DATABASE_URL to "
+                f"another ssat-bot works on {self.file}: stop it, or set DATABASE_URL to "
                 "a PostgreSQL that several may share"
             ) from error
         self._lock = lock
@@ -121,10 +163,13 @@ class Database:
         """Claim the database and bring its schema up to this release.
 
         Raises:
-            DatabaseError: It cannot be reached, opened or changed, or another process has it.
+            DatabaseError: It cannot be reached, opened or changed, another process has it, or it is
+                damaged.
         """
         try:
             self.own()
+            if self.file and is_damaged(self.file):
+                raise DamagedError(f"{self.file} is damaged: run `ssat-bot rebuild`")
             await self.migrate()
         except (SQLAlchemyError, OSError) as error:
             reason = getattr(error, "orig", None) or error
@@ -136,7 +181,12 @@ class Database:
             await tx.execute(text("SELECT 1"))
 
     async def migrate(self) -> None:
-        """Bring the schema up to this release; safe to call at every start."""
+        """Bring the schema up to this release; safe to call at every start.
+
+        What a newer release has made of it is left as it is.
+        """
+        if self.file is not None:
+            self.file.touch(mode=0o600)  # a new one is for this account only: it has people's words
         async with self.transaction() as tx:
             if not self.is_sqlite:  # replicas that start together take turns, however long it is
                 await tx.execute(text("SET LOCAL statement_timeout = 0"))
@@ -169,11 +219,36 @@ class Database:
             self._lock.close()
 
 
-def _upgrade(connection: Any) -> None:
+def migrations(connection: Connection) -> Config:
+    """Return Alembic's configuration for the migrations of this release, on a connection."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = migrations(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    revisions = set(MigrationContext.configure(connection).get_current_heads())
+    if revisions <= known:
+        command.upgrade(config, "head")
+        return
+    # Migrations only expand, so an older replica that starts again goes on working beside it.
+    log.warning("database_of_a_newer_release", revisions=sorted(revisions))
+
+
+def database_now(tx: Transaction, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
+    """Tell the time by the clock that all replicas share, UTC; SQLite's is this machine's.
+
+    Args:
+        tx: The transaction in which it is asked for; others may have kept it waiting.
+        ahead: A moment so much later is wanted.
+    """
+    if tx.dialect.name == "sqlite":
+        return literal(datetime.now(UTC) + ahead, Instant)
+    now = func.clock_timestamp(type_=DateTime(timezone=True))
+    return type_coerce(now + literal(ahead, Interval), Instant)
 
 
 def upsert(tx: Transaction, table: Table) -> "sqlite.Insert | postgresql.Insert":

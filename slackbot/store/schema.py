@@ -70,8 +70,28 @@ requests = Table(
     Column("due_at", Instant, nullable=False),
     Column("is_open", Boolean, nullable=False),
     Column("document", Text, nullable=False),
+    Column("gitlab_updated_at", Instant),
+    Column("ticket", BigInteger),
     Index(None, "state", "due_at"),
+    Index(None, "gitlab_updated_at"),
+    Index(None, "ticket"),
 )
+
+feedbacks = Table(
+    "feedbacks",
+    metadata,
+    *_key(),
+    Column("ticket", BigInteger),
+    Column("created_at", Instant, nullable=False),
+    Column("triage", String(16), nullable=False),
+    # By when it was seen to have been triaged, if it was seen to await that.
+    Column("triaged_at", Instant),
+    Column("document", Text, nullable=False),
+    Index(None, "triage", "created_at"),
+    Index(None, "triaged_at"),
+    Index(None, "ticket"),
+)
+"""Feedback issues that ask for no contact: the open ones, and for a while those closed since."""
 
 decisions = Table(
     "decisions",
@@ -131,6 +151,8 @@ errands = Table(
     Column("problem", Text),
     Column("leased_by", String(64)),
     Column("leased_until", Instant),
+    Column("settles_at", Instant),
+    Column("rank", Instant),
     Index(None, "lane", "ready_at"),
 )
 
@@ -140,6 +162,75 @@ deliveries = Table(
     Column("id", String(255), primary_key=True),
     Column("received_at", Instant, nullable=False),
     Index(None, "received_at"),
+)
+
+paces = Table(
+    "paces",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("taken_until", Instant, nullable=False),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("slack_user", String(32), primary_key=True),
+    # Folded to lower case, for GitLab does not mind the case.
+    Column("gitlab", String(255), nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("gitlab"),
+)
+
+link_codes = Table(
+    "link_codes",
+    metadata,
+    Column("slack_user", String(32), primary_key=True),
+    Column("expires_at", Instant, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+duty_turns = Table(
+    "duty_turns",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("began_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("document", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("key", String(128), primary_key=True),
+    # What the message is about; 0/0 where that is no single issue.
+    Column("project", BigInteger, nullable=False),
+    Column("iid", BigInteger, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("ts", String(32)),
+    Index(None, "project", "iid"),
+    Index(None, "ended_at"),
+)
+"""Messages that are posted once and never changed: reminders, digests, hand-overs; and for when a
+request's next reminder is planned."""
+
+snoozes = Table(
+    "snoozes",
+    metadata,
+    *_key(),
+    Column("until", Instant, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+homes = Table(
+    "homes",
+    metadata,
+    Column("slack_user", String(32), primary_key=True),
+    Column("opened_at", Instant, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("painted", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
 )
 
 facts = Table(

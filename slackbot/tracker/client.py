@@ -2,21 +2,22 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from http import HTTPStatus
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, TypeVar
 
 import gitlab
 import requests
 from gitlab.exceptions import GitlabAuthenticationError, GitlabError, GitlabHttpError
 
-from slackbot.request import IssueKey, in_scope
+from slackbot.pace import Allowance, Allowances, Paces, TooBusy
+from slackbot.request import IssueKey
 from slackbot.tracker.errors import (
     Missing,
     Rejected,
@@ -31,9 +32,11 @@ from slackbot.tracker.snapshot import (
     IssueSnapshot,
     LabelEvent,
     Note,
+    StateEvent,
     parse_issue,
     parse_label_event,
     parse_note,
+    parse_state_event,
     parse_user,
 )
 
@@ -82,6 +85,8 @@ class Project:
     path: str
     access_level: int
     """The bot's role there: 20 is Reporter, the least that may change issues."""
+    open_issues: int | None = None
+    """How many there are, where GitLab tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,21 +97,17 @@ class Token:
     expires_on: date | None
 
 
-class Hold:
-    """Keeps calls back while GitLab asks for patience; notes have a limit of their own."""
+PATIENCE_SECONDS = 1.0
+"""How long a call waits for its turn; what needs none must not wait behind what does."""
+CALLS, NOTES = "gitlab.calls", "gitlab.notes"
+PACES: Allowances = {
+    CALLS: Allowance(per_second=25, burst=400),
+    NOTES: Allowance(per_second=0.8, burst=12),
+}
+"""Within what gitlab.com allows a user in any minute: 2,000 requests, of which 60 are notes.
 
-    def __init__(self) -> None:
-        self._until = 0.0
-
-    def hold(self, seconds: float) -> None:
-        """Keep calls back for some seconds from now."""
-        self._until = time.monotonic() + seconds
-
-    def check(self) -> None:
-        """Raise ``Throttled`` while calls are kept back, without bothering GitLab."""
-        left = self._until - time.monotonic()
-        if left > 0:
-            raise Throttled(left)
+https://docs.gitlab.com/security/rate_limits/
+"""
 
 
 class Tracker:
@@ -116,11 +117,12 @@ class Tracker:
     pass, ``Unauthorized`` for a dead token, ``Rejected`` (with ``Missing``) for what will not mend.
     """
 
-    def __init__(self, url: str, token: str, project: str) -> None:
+    def __init__(self, url: str, token: str, project: str, paces: Allowances = PACES) -> None:
         self._url, self._token, self._project = url, token, project
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gitlab")
         self._local = threading.local()
-        self._notes_held, self._calls_held = Hold(), Hold()
+        self._own_username: str | None = None
+        self.paces = Paces(paces)
 
     async def close(self) -> None:
         """Wait for calls under way and end the threads."""
@@ -137,6 +139,7 @@ class Tracker:
                 id=found.id,
                 path=found.path_with_namespace,
                 access_level=max(role.get("access_level") or 0 for role in roles),
+                open_issues=found.attributes.get("open_issues_count"),
             )
 
         return await self._call(read)
@@ -155,13 +158,15 @@ class Tracker:
         return await self._call(read)
 
     async def own_username(self) -> str:
-        """Return the username that the bot writes as."""
+        """Return the username that the bot writes as; asked once, as a token does not change it."""
 
         def read(client: gitlab.Gitlab) -> str:
             client.auth()
             return str(client.user.username) if client.user else ""
 
-        return await self._call(read)
+        if self._own_username is None:
+            self._own_username = await self._call(read)
+        return self._own_username
 
     async def read_issue(self, key: IssueKey) -> IssueSnapshot:
         """Read one issue."""
@@ -169,15 +174,18 @@ class Tracker:
             lambda client: parse_issue(self._issues(client, key).get(key.iid).attributes)
         )
 
-    async def issue_pages(self, since: datetime | None) -> AsyncIterator[list[IssueSnapshot]]:
+    async def issue_pages(
+        self, since: datetime | None = None, *, only_open: bool
+    ) -> AsyncIterator[list[IssueSnapshot]]:
         """Read issues in pages, the least recently changed first.
 
         Args:
-            since: Read all that changed at or after this moment; ``None``: read all open ones.
+            since: Read what changed at or after this moment; ``None``: from the beginning.
+            only_open: Leave out the closed ones.
         """
-        query = {"state": "opened"}
+        query = {"state": "opened" if only_open else "all"}
         if since is not None:
-            query = {"state": "all", "updated_after": since.astimezone(UTC).isoformat()}
+            query["updated_after"] = since.astimezone(UTC).isoformat()
         # A client of its own, for the pages may be read by several threads in turn.
         listing = await self._call(lambda _: self._listing(self._new_client(), query))
         while page := await self._call(lambda _: list(islice(listing, PAGE))):
@@ -217,15 +225,26 @@ class Tracker:
 
         return await self._call(read)
 
-    async def notes(self, key: IssueKey) -> list[Note]:
-        """Read the notes of an issue, newest first."""
+    async def state_events(self, key: IssueKey) -> list[StateEvent]:
+        """Read when an issue was closed and reopened."""
+
+        def read(client: gitlab.Gitlab) -> list[StateEvent]:
+            issue = self._issues(client, key).get(key.iid, lazy=True)
+            events = issue.resourcestateevents.list(iterator=True, per_page=PAGE)
+            return [parse_state_event(event.attributes) for event in events]
+
+        return await self._call(read)
+
+    async def notes(self, key: IssueKey, since: datetime | None = None) -> list[Note]:
+        """Read the notes of an issue, newest first; all, or those of a moment or later."""
 
         def read(client: gitlab.Gitlab) -> list[Note]:
             issue = self._issues(client, key).get(key.iid, lazy=True)
-            notes = issue.notes.list(
+            listed = issue.notes.list(
                 iterator=True, order_by="created_at", sort="desc", per_page=PAGE
             )
-            return [parse_note(note.attributes) for note in notes]
+            notes = (parse_note(note.attributes) for note in listed)
+            return list(takewhile(lambda note: since is None or note.at >= since, notes))
 
         return await self._call(read)
 
@@ -236,32 +255,32 @@ class Tracker:
             issue = self._issues(client, key).get(key.iid, lazy=True)
             issue.notes.create({"body": body})
 
-        try:
-            await self._call(write, self._notes_held)
-        except TimedOut as error:
-            raise Unsettled(str(error)) from error
+        with _settling():
+            await self._call(write, NOTES)
 
     async def change_issue(self, key: IssueKey, change: IssueChange) -> IssueSnapshot:
-        """Change an issue by one PUT, which is safe to repeat, and return it as it is then."""
+        """Change an issue by one PUT, which is safe to repeat, and return it as it is then.
+
+        The outcome is unknown when this raises ``Unreachable`` or ``Unsettled``.
+        """
 
         def write(client: gitlab.Gitlab) -> IssueSnapshot:
             return parse_issue(self._issues(client, key).update(key.iid, change.body()))
 
-        return await self._call(write)
+        # Performed late, it would undo what comes after it.
+        with _settling():
+            return await self._call(write)
 
     async def label_names(self) -> frozenset[str]:
         """Read the names of every label that the project knows, its groups' included."""
-        return frozenset(await self._labels())
+        return frozenset(await self.labels())
 
-    async def labels_in_scope(self, scope: str) -> dict[str, str]:
-        """Read the labels of a scope with their descriptions."""
-        labels = await self._labels(search=f"{scope}::")
-        return {name: text for name, text in sorted(labels.items()) if in_scope(name, scope)}
+    async def labels(self) -> dict[str, str]:
+        """Read every label that the project knows with its description."""
 
-    async def _labels(self, **query: Any) -> dict[str, str]:
         def read(client: gitlab.Gitlab) -> dict[str, str]:
             project = client.projects.get(self._project, lazy=True)
-            labels = project.labels.list(iterator=True, per_page=PAGE, **query)
+            labels = project.labels.list(iterator=True, per_page=PAGE)
             return {label.name: label.attributes.get("description") or "" for label in labels}
 
         return await self._call(read)
@@ -282,6 +301,32 @@ class Tracker:
 
         return await self._find_user(has_it, search=email)
 
+    async def email_of(self, username: str) -> str | None:
+        """Return the public e-mail of the account with a username; ``None`` where it shows none.
+
+        The list of users does not tell it, but each user does:
+        https://docs.gitlab.com/api/users/
+        """
+        account = await self.user_named(username)
+        if account is None:
+            return None
+        user = await self._call(lambda client: client.users.get(account.id))
+        return user.attributes.get("public_email") or None
+
+    async def members_with_email(self) -> dict[str, GitLabUser]:
+        """Read the project's members by e-mail, in lower case, as far as GitLab shows e-mails.
+
+        To most it shows none: https://docs.gitlab.com/api/members/
+        """
+
+        def read(client: gitlab.Gitlab) -> dict[str, GitLabUser]:
+            project = client.projects.get(self._project, lazy=True)
+            members = project.members_all.list(iterator=True, per_page=PAGE)
+            shown = [each.attributes for each in members if each.attributes.get("email")]
+            return {str(each["email"]).casefold(): parse_user(each) for each in shown}
+
+        return await self._call(read)
+
     async def _find_user(self, fits: Callable[[Any], bool], **query: Any) -> GitLabUser | None:
         def read(client: gitlab.Gitlab) -> GitLabUser | None:
             found = [user for user in client.users.list(get_all=False, **query) if fits(user)]
@@ -294,14 +339,16 @@ class Tracker:
     def _issues(self, client: gitlab.Gitlab, key: IssueKey) -> Any:
         return client.projects.get(key.project, lazy=True).issues
 
-    async def _call(self, use: Callable[[gitlab.Gitlab], T], hold: "Hold | None" = None) -> T:
-        hold = hold or self._calls_held
-        hold.check()
+    async def _call(self, use: Callable[[gitlab.Gitlab], T], kind: str = CALLS) -> T:
+        try:
+            await self.paces.wait(kind, PATIENCE_SECONDS)
+        except TooBusy as busy:
+            raise Throttled(busy.seconds) from busy
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, self._use, use)
         except Throttled as error:
-            hold.hold(error.retry_after)
+            await self.paces.hold(kind, error.retry_after)
             raise
 
     def _use(self, use: Callable[[gitlab.Gitlab], T]) -> T:
@@ -314,6 +361,8 @@ class Tracker:
         except GitlabError as error:
             # GetError, CreateError and their like carry the status of the answer, too.
             raise _by_status(error) from error
+        except requests.exceptions.InvalidSchema as error:
+            raise Unreachable("GitLab redirects elsewhere: is GITLAB_URL right?") from error
         except requests.Timeout as error:
             raise TimedOut("GitLab did not answer in time") from error
         except requests.RequestException as error:
@@ -327,6 +376,9 @@ class Tracker:
 
     def _new_client(self) -> gitlab.Gitlab:
         session = requests.Session()
+        # The token goes to no other address, whatever a redirect or a link to a next page says.
+        session.adapters.clear()
+        session.mount(f"{self._url}/", requests.adapters.HTTPAdapter())
         session.hooks["response"].append(_raise_when_throttled)
         return gitlab.Gitlab(
             self._url,
@@ -336,6 +388,14 @@ class Tracker:
             retry_transient_errors=False,  # it would repeat POSTs, and comments would double
             session=session,
         )
+
+
+@contextmanager
+def _settling() -> Iterator[None]:
+    try:
+        yield
+    except TimedOut as error:
+        raise Unsettled(str(error)) from error
 
 
 def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> None:

@@ -16,7 +16,7 @@ class TimedOut(Unreachable):
 
 
 class Unsettled(TimedOut):
-    """GitLab has not answered in time to what must not be done twice, and may still be at it."""
+    """GitLab has not answered to a change in time, and may still be at it: nothing may follow."""
 
 
 @dataclass(eq=False)

@@ -6,12 +6,14 @@ https://docs.gitlab.com/user/project/quick_actions/.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from slackbot.request import Person
-from slackbot.tracker.snapshot import Note
+from slackbot.tracker.snapshot import Note, parse_moment
 from slackbot.triage import (
     Channel,
     ChooseLabel,
@@ -27,6 +29,7 @@ _MARKER = re.compile(r"(?:\A|\n)<!-- ssat-bot: (\{.*\}) -->\Z")
 _MENTION = re.compile(r"(\\+)@|(?<!\w)@", re.ASCII)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$&@:/-])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u0085\u2028\u2029]")
+_WITHDRAWAL = "withdrawal"
 
 CHANNELS = {
     Channel.EMAIL: "by e-mail",
@@ -35,56 +38,127 @@ CHANNELS = {
 }
 
 
-def marker(decision: Decision) -> str:
-    """Return the hidden line by which the bot knows its own note of a decision again."""
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What a marker says of a decision; an older one may say less."""
+
+    decision: UUID
+    kind: str | None = None
+    at: datetime | None = None
+    person: Person | None = None
+    contacted_at: datetime | None = None
+    judged_by: datetime | None = None
+
+
+def marker(decision: Decision, judged_by: datetime | None = None) -> str:
+    """Return the hidden line by which the bot knows its own note of a decision again.
+
+    It says all that the record has to know of the decision, should the record be lost; and from
+    when by GitLab's clock the issue was by which it was judged.
+    """
+    person = decision.by
     content: dict[str, str | None] = {
         "decision": str(decision.id),
         "kind": decision.action.kind,
         "at": decision.at.isoformat(),
-        "slack_team": decision.by.slack_team,
-        "slack_user": decision.by.slack_user,
-        "gitlab": decision.by.gitlab,
+        "name": person.name,
+        "slack_team": person.slack_team,
+        "slack_user": person.slack_user,
+        "gitlab": person.gitlab,
     }
     match decision.action:
         case MarkContacted(at=contacted_at):
             content["contacted_at"] = contacted_at.isoformat()
         case _:
             pass
-    # Whatever a username in the people file looks like, nothing may end the comment early.
-    written = json.dumps(content).replace("<", r"\u003c").replace(">", r"\u003e")
+    if judged_by is not None:
+        content["judged_by"] = judged_by.isoformat()
+    return _hidden(content)
+
+
+def _hidden(content: Mapping[str, str | None]) -> str:
+    # Whatever people are called, nothing may end the comment early, or mention anybody.
+    written = json.dumps(content)
+    for sign in "<>@":
+        written = written.replace(sign, f"\\u{ord(sign):04x}")
     return f"<!-- ssat-bot: {written} -->"
 
 
+def own_marks(notes: Iterable[Note], own_username: str | None) -> Iterator[tuple[Note, Mark]]:
+    """Find the bot's own notes that hold, with their marks; others' markers don't count.
+
+    A note that has been withdrawn since does not hold; written anew after that, it does.
+
+    Args:
+        notes: Notes of one issue, newest first.
+        own_username: Who the bot is in GitLab.
+    """
+    withdrawn: set[UUID] = set()
+    for note in notes:
+        is_own = note.author == own_username and not note.is_system
+        mark = read_marker(note.body) if is_own else None
+        if mark is not None and mark.kind == _WITHDRAWAL:
+            withdrawn.add(mark.decision)
+        elif mark is not None and mark.decision not in withdrawn:
+            yield note, mark
+
+
 def decisions_marked(notes: Iterable[Note], own_username: str) -> frozenset[UUID]:
-    """Return the decisions whose notes stand in GitLab; others' notes with markers don't count."""
-    found = (
-        read_marker(note.body)
-        for note in notes
-        if note.author == own_username and not note.is_system
-    )
-    return frozenset(decision for decision in found if decision)
+    """Return the decisions whose notes stand in GitLab, and hold; the notes come newest first."""
+    return frozenset(mark.decision for _, mark in own_marks(notes, own_username))
 
 
-def read_marker(body: str) -> UUID | None:
-    """Return the decision that a note is marked with; only the note's last line counts."""
+def read_marker(body: str) -> Mark | None:
+    """Return what a note is marked with; only the note's last line counts."""
     match = _MARKER.search(body.rstrip())
     if match is None:
         return None
     try:
-        return UUID(json.loads(match.group(1))["decision"])
+        content = json.loads(match.group(1))
+        decision = UUID(content["decision"])
     except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return Mark(
+        decision=decision,
+        kind=_text(content, "kind"),
+        at=_moment_in(content, "at"),
+        person=_person_in(content),
+        contacted_at=_moment_in(content, "contacted_at"),
+        judged_by=_moment_in(content, "judged_by"),
+    )
+
+
+def _text(content: Mapping[str, Any], name: str) -> str | None:
+    value = content.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _moment_in(content: Mapping[str, Any], name: str) -> datetime | None:
+    try:
+        return parse_moment(_text(content, name) or "")
+    except ValueError:
         return None
 
 
-def note_of(decision: Decision, person: Person, replaced: str | None = None) -> str:
+def _person_in(content: Mapping[str, Any]) -> Person | None:
+    team, user, gitlab = (_text(content, name) for name in ("slack_team", "slack_user", "gitlab"))
+    name = _text(content, "name") or gitlab or user
+    if name is None:
+        return None
+    return Person(name=name, slack_team=team, slack_user=user, gitlab=gitlab)
+
+
+def note_of(
+    decision: Decision, replaced: str | None = None, judged_by: datetime | None = None
+) -> str:
     """Write the note of a decision.
 
     Args:
-        decision: What was decided.
-        person: Who decided, with the GitLab username where it is known.
+        decision: What was decided, by a person with their GitLab username where it is known.
         replaced: The feedback label that a chosen one takes the place of.
+        judged_by: When the issue was last changed by which the decision was judged; UTC.
     """
-    who = _who(person)
+    who = _who(decision.by)
     match decision.action:
         case Claim():
             said = f"**Claimed** by {who}."
@@ -97,7 +171,24 @@ def note_of(decision: Decision, person: Person, replaced: str | None = None) -> 
             said = f"**Feedback label** {_code(label)} chosen by {who}{instead}."
         case MarkContacted() as contact:
             said = _contact(contact, who)
-    return f"{said}\n\n{marker(decision)}"
+    return f"{said}\n\n{marker(decision, judged_by)}"
+
+
+def withdrawal_of(decision: Decision) -> str:
+    """Write the note that takes the note of a decision back, whose change GitLab did not accept."""
+    match decision.action:
+        case Claim():
+            what = "the claim"
+        case TakeOver(holder=holder):
+            what = f"the take-over from {_who(holder)}"
+        case Release():
+            what = "the release"
+        case ChooseLabel(label=label):
+            what = f"the choice of the feedback label {_code(label)}"
+        case MarkContacted():
+            what = "the change of labels after the contact"
+    said = f"**Not carried out**: {what} by {_who(decision.by)}. GitLab refused the change."
+    return f"{said}\n\n{_hidden({'decision': str(decision.id), 'kind': _WITHDRAWAL})}"
 
 
 def _contact(contact: MarkContacted, who: str) -> str:

@@ -3,25 +3,24 @@
 Lost, doubled, reordered and echoed webhooks all end here, so all end in the same state.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from slackbot.deadline import BusinessHours
-from slackbot.feedback import Feedback, is_request_for_contact, read_feedback
-from slackbot.request import Person, Request, State
-from slackbot.tracker.snapshot import WORK_ITEM_TYPE, IssueSnapshot, LabelEvent, Note
+from slackbot.feedback import Feedback, is_feedback, is_request_for_contact, read_feedback
+from slackbot.plain import PlainFeedback, Triage
+from slackbot.request import Person, Request, State, in_scope
+from slackbot.tracker.assignment import Assignment, latest_assignment
+from slackbot.tracker.restore import Past, recall, was_suggested
+from slackbot.tracker.snapshot import BIRTH, WORK_ITEM_TYPE, IssueSnapshot, LabelEvent, Note
 from slackbot.triage import Step, StepKind
-
-BIRTH = timedelta(seconds=60)
-"""A label put on this soon after the issue's creation was part of it, as integrations do."""
-
-_ASSIGNED = re.compile(r"@([\w.-]*\w)")
-"""Whom GitLab's note of an assignment names: several, where some were assigned before."""
 
 COMMENT_LIMIT = 1500
 """How much of the customer's words the record keeps, in characters: what a card may show."""
+
+TITLE_LIMIT = 200
+"""How much of a title the record keeps of a feedback that asks for no contact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +32,8 @@ class Rules:
     scope: str
     hours: BusinessHours
     deadline: timedelta
+    link_issue: int | None = None
+    """The number of the issue on which people leave codes, which is no feedback by any title."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +42,30 @@ class Observation:
 
     issue: IssueSnapshot
     label_events: Sequence[LabelEvent] = ()
-    assignment: Note | None = None
-    """GitLab's own note of the latest assignment, where it tells."""
+    notes: Sequence[Note] = ()
+    """Its notes, newest first: all at first sight, later where somebody else is assigned."""
+    own_username: str | None = None
+    """Who the bot is in GitLab, whose notes alone tell of decisions."""
     at: datetime
     """When it was read, UTC."""
+
+    @property
+    def changed_at(self) -> datetime:
+        """When what the issue shows came about, by GitLab's clock.
+
+        GitLab saves an issue and then notes its label events, some milliseconds later.
+        """
+        shown = [
+            event.at
+            for event in self.label_events
+            if event.is_added == (event.label in self.issue.labels)
+        ]
+        return max([self.issue.updated_at, *shown])
+
+    @property
+    def assignment(self) -> Assignment | None:
+        """The latest assignment, where GitLab tells."""
+        return latest_assignment(self.notes)
 
     @property
     def assigned_by(self) -> Person | None:
@@ -54,7 +75,53 @@ class Observation:
 
 def may_matter(issue: IssueSnapshot, rules: Rules) -> bool:
     """Tell whether an issue that the record does not know is worth a closer look."""
-    return issue.is_open and _asks_for_contact(issue, _read(issue), rules)
+    is_labelled = rules.contact_label in issue.labels
+    return issue.is_open and _asks_for_contact(issue, _read(issue), is_labelled=is_labelled)
+
+
+def triage_of(issue: IssueSnapshot, rules: Rules, *, asks: bool | None = None) -> Triage | None:
+    """Tell how far the triage of a feedback that asks for no contact has come.
+
+    Every member of the workspace may see its title, so no other issue of the project is one.
+
+    Args:
+        issue: The issue as just read.
+        rules: The settings.
+        asks: Whether contact is asked for, where more than the issue itself has told.
+
+    Returns:
+        ``None`` for what is no such feedback.
+    """
+    if issue.type != WORK_ITEM_TYPE or issue.key.iid == rules.link_issue:
+        return None
+    if not is_feedback(_read(issue), issue.title):
+        return None
+    if asks if asks is not None else may_matter(issue, rules):
+        return None
+    if not issue.is_open:
+        return Triage.CLOSED
+    is_labelled = any(in_scope(label, rules.scope) for label in issue.labels)
+    return Triage.LABELLED if is_labelled else Triage.AWAITED
+
+
+def feedback_of(issue: IssueSnapshot) -> PlainFeedback:
+    """Return what the record keeps of a feedback that asks for no contact: no customer's words.
+
+    But for the title, which is the handbook's.
+    """
+    feedback = _read(issue)
+    return PlainFeedback(
+        key=issue.key,
+        url=issue.url,
+        title=issue.title[:TITLE_LIMIT],
+        ticket=feedback.ticket,
+        sentiment=feedback.sentiment,
+        author=issue.author,
+        assignees=issue.usernames,
+        comments=issue.comments,
+        created_at=issue.created_at,
+        updated_at=issue.updated_at,
+    )
 
 
 def looks_changed(request: Request, issue: IssueSnapshot) -> bool:
@@ -83,11 +150,11 @@ def observe(
         No request for an issue that is no request for contact and never was.
     """
     feedback = _read(seen.issue)
-    is_requested = _is_requested(seen, feedback, rules)
+    is_requested = _is_requested(seen, feedback, rules, known)
     if known is None:
         if not (is_requested and seen.issue.is_open):
             return None, ()
-        return _first_sight(seen, feedback, rules), ()
+        return first_sight(seen, rules), ()
     now = _mirror(known, seen, feedback, is_requested, rules)
     now, contacted = _contact_in_gitlab(known, now, seen, rules)
     now, assigned = _assignment_in_gitlab(known, now, seen)
@@ -106,21 +173,42 @@ def _read(issue: IssueSnapshot) -> Feedback:
     return read_feedback(title=issue.title, description=issue.description, labels=issue.labels)
 
 
-def _asks_for_contact(issue: IssueSnapshot, feedback: Feedback, rules: Rules) -> bool:
+def _asks_for_contact(issue: IssueSnapshot, feedback: Feedback, *, is_labelled: bool) -> bool:
     if issue.type != WORK_ITEM_TYPE:
         return False  # an incident or a task is listed among the issues, too
-    return is_request_for_contact(feedback, has_contact_label=rules.contact_label in issue.labels)
+    return is_request_for_contact(feedback, has_contact_label=is_labelled)
 
 
-def _is_requested(seen: Observation, feedback: Feedback, rules: Rules) -> bool:
-    if not _asks_for_contact(seen.issue, feedback, rules):
+def _is_requested(
+    seen: Observation, feedback: Feedback, rules: Rules, known: Request | None = None
+) -> bool:
+    is_labelled = _is_labelled(known, seen, rules)
+    if not _asks_for_contact(seen.issue, feedback, is_labelled=is_labelled):
         return False
-    if rules.contact_label in seen.issue.labels:
-        return True
     # The description goes on saying it after somebody has taken the label off.
-    return not any(
-        event.label == rules.contact_label and not event.is_added for event in seen.label_events
-    )
+    return is_labelled or not _is_taken_off(seen.label_events, rules.contact_label)
+
+
+def _is_labelled(known: Request | None, seen: Observation, rules: Rules) -> bool:
+    """Whether the contact label stands on the issue, be it by a name that is not known here."""
+    label = rules.contact_label
+    if label in seen.issue.labels or known is None:
+        return label in seen.issue.labels
+    # A project's label is renamed or deleted without a trace in its issues. Nobody who asked is to
+    # be forgotten for that.
+    return _was_labelled(known, rules) and not _is_taken_off(seen.label_events, label)
+
+
+def _was_labelled(known: Request, rules: Rules) -> bool:
+    return known.by_label or rules.contact_label in known.labels
+
+
+def _is_taken_off(events: Iterable[LabelEvent], label: str) -> bool:
+    """Whether it was somebody who took a label off, as GitLab tells of every single time."""
+    own = [event for event in events if event.label == label]
+    removed = max((event.at for event in own if not event.is_added), default=None)
+    added = max((event.at for event in own if event.is_added), default=None)
+    return removed is not None and (added is None or removed >= added)
 
 
 def asked_at(seen: Observation, feedback: Feedback, contact_label: str) -> datetime:
@@ -141,27 +229,49 @@ def asked_at(seen: Observation, feedback: Feedback, contact_label: str) -> datet
     return born if latest_removal is None and born_with_it else first
 
 
-def _first_sight(seen: Observation, feedback: Feedback, rules: Rules) -> Request:
-    issue = seen.issue
-    asked = asked_at(seen, feedback, rules.contact_label)
+def first_sight(seen: Observation, rules: Rules) -> Request:
+    """Return the request that an issue is or was, as its own history tells.
+
+    Nothing of what the record may have said goes into it, so this also restores a lost record.
+    """
+    issue, feedback = seen.issue, _read(seen.issue)
+    asked = asked_at(_while_requested(seen, rules), feedback, rules.contact_label)
+    past = past_of(seen, rules)
+    was_contacted = rules.contacted_label in issue.labels
     request = Request(
         key=issue.key,
         url=issue.url,
         title=issue.title,
         asked_at=asked,
         due_at=rules.hours.add(asked, rules.deadline),
+        holder=past.holder,
+        held_since=past.held_since,
+        contacted_at=past.contacted_at if was_contacted else None,
+        contacted_by=past.contacted_by if was_contacted else None,
+        is_suggested=was_suggested(seen.notes, seen.own_username),
     )
-    now = _mirror(request, seen, feedback, True, rules)
-    now, _ = _contact_in_gitlab(request, now, seen, rules)
-    return _assigned_before_sight(request, now, seen)
+    now = _mirror(request, seen, feedback, _is_requested(seen, feedback, rules), rules)
+    return _contact_in_gitlab(request, now, seen, rules)[0]
 
 
-def _assigned_before_sight(known: Request, now: Request, seen: Observation) -> Request:
-    # What an issue was born with is a suggestion, and GitLab need not have a note of it; whoever
-    # was assigned since then has the request, though nobody was looking.
-    if seen.assignment is None:
-        return now
-    return _assignment_in_gitlab(known, now, seen)[0]
+def past_of(seen: Observation, rules: Rules) -> Past:
+    """Return what the issue's history says of who has it and who contacted the customer."""
+    return recall(
+        seen.issue,
+        seen.notes,
+        seen.label_events,
+        own_username=seen.own_username,
+        contacted_label=rules.contacted_label,
+    )
+
+
+def _while_requested(seen: Observation, rules: Rules) -> Observation:
+    """Leave out the removal of the label by which a request was withdrawn."""
+    if rules.contact_label in seen.issue.labels:
+        return seen
+    last = _latest(seen.label_events, rules.contact_label)
+    events = [event for event in seen.label_events if event is not last or event.is_added]
+    return replace(seen, label_events=events)
 
 
 def _mirror(
@@ -180,13 +290,17 @@ def _mirror(
         assignees=issue.usernames,
         is_open=issue.is_open,
         is_requested=is_requested,
+        by_label=_is_labelled(known, seen, rules),
         is_gone=False,
         closed_by=None if issue.is_open else issue.closed_by,
         gitlab_updated_at=issue.updated_at,
     )
     if not is_requested:
         return now  # a withdrawn request keeps the deadline that it had
-    asked = asked_at(seen, feedback, rules.contact_label)
+    if now.by_label and rules.contact_label not in issue.labels:
+        asked = known.asked_at  # the events that told it have gone with the label's name
+    else:
+        asked = asked_at(seen, feedback, rules.contact_label)
     return replace(now, asked_at=asked, due_at=rules.hours.add(asked, rules.deadline))
 
 
@@ -196,6 +310,8 @@ def _contact_in_gitlab(
     has_label = rules.contacted_label in seen.issue.labels
     if has_label == (known.contacted_at is not None):
         return now, ()
+    if not has_label and not _is_taken_off(seen.label_events, rules.contacted_label):
+        return now, ()  # the project's label was renamed or deleted; the contact happened
     event = _latest(seen.label_events, rules.contacted_label)
     at, who = (event.at, event.by) if event else (seen.issue.updated_at, None)
     if not has_label:
@@ -208,33 +324,41 @@ def _contact_in_gitlab(
 def _assignment_in_gitlab(
     known: Request, now: Request, seen: Observation
 ) -> tuple[Request, tuple[Step, ...]]:
-    if now.assignees == known.assignees:
+    assignment = seen.assignment
+    anew = _assigned_anew(known, seen)
+    if now.assignees == known.assignees and not anew:
         return now, ()
-    if known.holder is None and _is_part_of_birth(seen):
+    if known.holder is None and assignment and assignment.is_part_of_birth(seen.issue):
         return now, ()
+    if known.holder is None and assignment and assignment.author == seen.own_username:
+        # Claims are noted with their assignment: this is a suggestion whose answer was lost.
+        return replace(now, is_suggested=True, suggested_to=None), ()
     newcomers = [user for user in seen.issue.assignees if user.username not in known.assignees]
+    newcomers = newcomers or [user for user in seen.issue.assignees if user.username in anew]
     if newcomers:
-        named = _ASSIGNED.findall(seen.assignment.body) if seen.assignment else ()
+        named = assignment.added if assignment else ()
         latest = next((user for user in newcomers if user.username in named), newcomers[0])
         return _assigned(known, now, latest.person, seen)
     return _unassigned(known, now, seen)
 
 
-def _is_part_of_birth(seen: Observation) -> bool:
-    # What creates the feedback issues also assigns the manager on duty, perhaps a moment later:
-    # that is a suggestion. Somebody who assigns what they have written themselves means it.
-    issue, assignment = seen.issue, seen.assignment
-    if assignment is None or assignment.author != issue.author:
-        return False
-    return assignment.at - issue.created_at <= BIRTH and issue.author not in issue.usernames
+def _assigned_anew(known: Request, seen: Observation) -> set[str]:
+    """Name those who were taken off and put on again, by somebody else, since the last look."""
+    assignment, before = seen.assignment, known.gitlab_updated_at
+    if assignment is None or before is None or assignment.author == seen.own_username:
+        return set()
+    return set(assignment.added) & set(known.assignees) if assignment.at > before else set()
 
 
 def _assigned(
     known: Request, now: Request, assignee: Person, seen: Observation
 ) -> tuple[Request, tuple[Step, ...]]:
+    assignment = seen.assignment
+    at = assignment.at if assignment else seen.issue.updated_at
     if assignee.is_same(known.holder):
-        return now, ()
-    at = seen.issue.updated_at
+        # No news, but somebody means them to have it, whatever was chosen before in Slack.
+        is_meant = assignment is not None and assignment.author != seen.own_username
+        return replace(now, held_since=at) if is_meant else now, ()
     step = Step(kind=StepKind.ASSIGNED, who=seen.assigned_by, other=assignee, at=at, in_gitlab=True)
     return replace(now, holder=assignee, held_since=at), (step,)
 
@@ -271,14 +395,26 @@ def _other_steps(known: Request, now: Request, seen: Observation, rules: Rules) 
     if now.is_requested and (not known.is_requested or now.asked_at > known.asked_at):
         yield Step(kind=StepKind.ASKED_AGAIN, at=now.asked_at, in_gitlab=True)
     before, after = known.label_of(rules.scope), now.label_of(rules.scope)
-    if after and after != before:
-        event = _latest(seen.label_events, after)
-        who = event.by if event else None
-        yield Step(kind=StepKind.LABELLED, who=who, at=at, detail=after, in_gitlab=True)
+    event = _putting_on(known, seen, after) if after and after != before else None
+    if event:
+        yield Step(kind=StepKind.LABELLED, who=event.by, at=at, detail=after, in_gitlab=True)
+
+
+def _putting_on(known: Request, seen: Observation, label: str) -> LabelEvent | None:
+    """Return how a label was put on since the last look.
+
+    One that has got another name since then was not: its events have the new name, but are old,
+    and the issue has not changed.
+    """
+    before, event = known.gitlab_updated_at, _latest(seen.label_events, label)
+    if event is None or before is None:
+        return event
+    return event if seen.issue.updated_at != before and event.at > before else None
 
 
 def _latest(events: Iterable[LabelEvent], label: str) -> LabelEvent | None:
-    return max((event for event in events if event.label == label), key=_moment, default=None)
+    own = [event for event in events if event.label == label]
+    return max(reversed(own), key=_moment, default=None)  # of two at once the later in the list
 
 
 def _moment(event: LabelEvent) -> datetime:

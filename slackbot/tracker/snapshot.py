@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slackbot.request import IssueKey, Person
 
 GHOST = "ghost"
 """GitLab's stand-in for deleted users."""
+
+BIRTH = timedelta(seconds=60)
+"""What happens to an issue this soon after its creation was part of it, as integrations do."""
 
 HOOK_TIME_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 WORK_ITEM_TYPE = "issue"
@@ -44,6 +47,8 @@ class IssueSnapshot:
     updated_at: datetime
     closed_by: str | None
     type: str = WORK_ITEM_TYPE
+    comments: int = 0
+    """How many comments there are, GitLab's own left out."""
 
     @property
     def usernames(self) -> tuple[str, ...]:
@@ -62,6 +67,15 @@ class LabelEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StateEvent:
+    """An issue closed or reopened: https://docs.gitlab.com/api/resource_state_events/."""
+
+    is_closed: bool
+    at: datetime
+    by: Person | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Note:
     """A comment on an issue."""
 
@@ -70,6 +84,7 @@ class Note:
     by: Person | None
     is_system: bool
     at: datetime
+    id: int = 0
 
 
 def parse_moment(text: str) -> datetime:
@@ -113,6 +128,7 @@ def parse_issue(data: Mapping[str, Any]) -> IssueSnapshot:
         updated_at=parse_moment(data["updated_at"]),
         closed_by=(data.get("closed_by") or {}).get("username"),
         type=(data.get("issue_type") or WORK_ITEM_TYPE).lower(),
+        comments=int(data.get("user_notes_count") or 0),
     )
 
 
@@ -129,6 +145,15 @@ def parse_label_event(data: Mapping[str, Any]) -> LabelEvent | None:
     )
 
 
+def parse_state_event(data: Mapping[str, Any]) -> StateEvent:
+    """Read a state event."""
+    return StateEvent(
+        is_closed=data.get("state") == "closed",
+        at=parse_moment(data["created_at"]),
+        by=parse_person(data.get("user")),
+    )
+
+
 def parse_note(data: Mapping[str, Any]) -> Note:
     """Read a note: https://docs.gitlab.com/api/notes/."""
     return Note(
@@ -137,4 +162,5 @@ def parse_note(data: Mapping[str, Any]) -> Note:
         by=parse_person(data.get("author")),
         is_system=bool(data.get("system")),
         at=parse_moment(data["created_at"]),
+        id=int(data.get("id") or 0),
     )

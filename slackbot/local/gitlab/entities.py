@@ -70,12 +70,13 @@ class Entities:
 
     def member(self, project: Project, user: User) -> Json:
         """Build a user as a member of a project."""
-        return self.user(user) | {
+        member = self.user(user) | {
             "access_level": project.role(user),
             "created_at": timestamp(project.created_at),
             "expires_at": None,
             "membership_state": "active",
         }
+        return member | {"email": user.email} if project.shows_emails else member
 
     def token(self, token: Token, *, active: bool) -> Json:
         """Build an access token without its secret."""

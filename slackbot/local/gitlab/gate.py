@@ -81,6 +81,7 @@ class Gate:
         body = await _body(request)
         request[BODY] = body if isinstance(body, dict) else {}
         record = Request(
+            at=self._gitlab.clock(),
             method=request.method,
             path=request.rel_url.raw_path,
             query={name: request.query.getall(name) for name in request.query},

@@ -35,6 +35,7 @@ class GitLab:
         requests: every request to the API, in the order of arrival
         violations: what a well-behaved bot must not do, in words; tests expect it to be empty
         faults: misfortunes on order
+        watchers: told of an issue whenever it has changed or was commented on
         notes_per_minute: how many notes one user may post by API in 60 seconds
         requests_per_minute: how many requests one user may make in 60 seconds
         hook_times: the notation of time in hooks
@@ -51,6 +52,7 @@ class GitLab:
         self.requests: list[Request] = []
         self.violations: list[str] = []
         self.faults = Faults()
+        self.watchers: list[Callable[[Issue], None]] = []
         self.notes_per_minute = 60
         self.requests_per_minute = 2000
         self.hook_times: HookTimes = "utc"
@@ -63,8 +65,11 @@ class GitLab:
 
     # Change, and waiting for it
 
-    def note_change(self) -> None:
-        """Count a change of state and wake those who wait for one."""
+    def note_change(self, issue: Issue | None = None) -> None:
+        """Count a change of state, perhaps of an issue, and wake those who wait for one."""
+        if issue is not None:
+            for watch in self.watchers:
+                watch(issue)
         self.change_count += 1
         self._changed.set()
         self._changed = asyncio.Event()
@@ -72,7 +77,7 @@ class GitLab:
     async def wait_for(
         self,
         predicate: Callable[[], bool],
-        timeout: float = 5,  # noqa: ASYNC109 - reads as asyncio.wait_for does
+        timeout: float = 15,  # noqa: ASYNC109 - reads as asyncio.wait_for does
     ) -> None:
         """Wait until `predicate()` holds; looked at again after every change of state.
 
@@ -324,6 +329,10 @@ class GitLab:
     async def stop_hooks(self) -> None:
         """Drop what is not yet delivered."""
         await self._dispatcher.stop()
+
+    def is_heard(self, project: Project) -> bool:
+        """Whether a project has hooks at all."""
+        return any(hook.project is project for hook in self.hooks)
 
     def fire(self, project: Project, event: str, payload: dict[str, Any]) -> None:
         """Send an event to the hooks of a project; tests may send odd ones."""

@@ -163,6 +163,7 @@ class Project:
     labels: list[Label] = field(default_factory=list, repr=False)
     issues: dict[int, Issue] = field(default_factory=dict, repr=False)
     last_iid: int = 0
+    shows_emails: bool = False
     labels_created_silently: list[str] = field(default_factory=list)
 
     def label(self, name: str) -> Label | None:
@@ -203,6 +204,7 @@ class Change:
 class Request:
     """A request to the API; `status` is None until it is answered, and if it never is."""
 
+    at: datetime
     method: str
     path: str
     query: dict[str, list[str]]

@@ -38,8 +38,11 @@ class Host(Protocol):
     def next_id(self) -> int:
         """Return a number that no other thing has."""
 
-    def note_change(self) -> None:
-        """Wake those who wait for a change."""
+    def note_change(self, issue: Issue | None = None) -> None:
+        """Wake those who wait for a change, perhaps of an issue."""
+
+    def is_heard(self, project: Project) -> bool:
+        """Whether a project has hooks at all."""
 
     def fire(self, project: Project, event: str, payload: Json) -> None:
         """Send an event to the hooks of a project."""
@@ -82,7 +85,7 @@ class Updates:
         self._fire_issue(issue, author, "open", self._born(issue))
         for action in actions:
             self.execute(issue, action, author)
-        self._gitlab.note_change()
+        self._gitlab.note_change(issue)
         return issue
 
     def apply(self, issue: Issue, by: User, change: Change) -> None:
@@ -104,7 +107,7 @@ class Updates:
         self._fire_issue(issue, by, "update", changes)
         for action in actions:
             self.execute(issue, action, by)
-        self._gitlab.note_change()
+        self._gitlab.note_change(issue)
 
     def comment(
         self, issue: Issue, body: str, by: User, *, internal: bool = False, by_api: bool = False
@@ -125,7 +128,7 @@ class Updates:
         hidden = internal or issue.confidential
         event = "Confidential Note Hook" if hidden else "Note Hook"
         self._gitlab.fire(issue.project, event, self._payloads.note_event(issue, note))
-        self._gitlab.note_change()
+        self._gitlab.note_change(issue)
         return note
 
     def execute(self, issue: Issue, action: quick_actions.QuickAction, by: User) -> None:
@@ -256,6 +259,7 @@ class Updates:
             system=True,
         )
         issue.notes.append(note)
+        issue.updated_at = now  # every note touches its issue
 
     def _edited(self, issue: Issue, by: User) -> None:
         issue.edited_at = self._touch(issue, by)
@@ -267,6 +271,8 @@ class Updates:
         return issue.updated_at
 
     def _fire_issue(self, issue: Issue, by: User, action: str, changes: Json) -> None:
+        if not self._gitlab.is_heard(issue.project):
+            return  # to spell out for nobody what happened takes most of the time
         event = "Confidential Issue Hook" if issue.confidential else "Issue Hook"
         payload = self._payloads.issue_event(issue, by, action, changes)
         self._gitlab.fire(issue.project, event, payload)

@@ -15,6 +15,7 @@ LONGEST_TITLE = 255
 LONGEST_TEXT = 1_000_000
 
 _HIDDEN_MARKER = re.compile(r"<!--.*?-->", re.DOTALL)
+_DECISION = re.compile(r'"decision": "([^"]*)"')
 _UPDATABLE = (
     "title",
     "description",
@@ -159,16 +160,25 @@ class Writing:
         self._violated(f"quick action executed by API: {action}")
 
     def _watch_markers(self, issue: Issue, user: User, text: str) -> None:
-        """Note when the same hidden marker stands in two notes, or twice in one."""
+        """Note when the same hidden marker stands in two notes, or twice in one.
+
+        But not of a decision of which another marker has told since: what was withdrawn may come
+        again.
+        """
         earlier = [note.body for note in issue.notes if note.by_api and note.author is user]
-        seen = set(_HIDDEN_MARKER.findall("\n".join(earlier)))
+        latest = {_about(each): each for each in _HIDDEN_MARKER.findall("\n".join(earlier))}
         for marker in _HIDDEN_MARKER.findall(text):
-            if marker in seen:
+            if latest.get(_about(marker)) == marker:
                 self._violated(f"a second note on #{issue.iid} carries {marker}")
-            seen.add(marker)
+            latest[_about(marker)] = marker
 
     def _violated(self, what: str) -> None:
         self._gitlab.violations.append(what)
+
+
+def _about(marker: str) -> str:
+    decision = _DECISION.search(marker)
+    return decision[1] if decision else marker
 
 
 def _require_planner(project: Project, user: User) -> None:

@@ -39,7 +39,7 @@ class Api:
         args, token = await read_arguments(request)
         if self._state.is_down:
             return self._lost(request, name, args, token, self._state.down_status)
-        fault = self._state.faults.take(name)
+        fault = self._state.faults.take(name, _event_type(args))
         if fault is not None and fault.hang:
             await asyncio.sleep(fault.hang)
         if fault is not None and fault.when == "before" and (fault.drop or fault.answers):
@@ -137,6 +137,15 @@ def _response(answer: _Answer) -> web.Response:
     if isinstance(answer.body, dict | list):
         return web.json_response(answer.body, status=answer.status, headers=answer.headers)
     return web.Response(text=answer.body or "", status=answer.status, headers=answer.headers)
+
+
+def _event_type(args: Json) -> str | None:
+    """Return the event type in a message's metadata."""
+    try:
+        metadata = structured(args).get("metadata")
+    except SlackError:
+        return None  # the call itself will fail for it
+    return metadata.get("event_type") if isinstance(metadata, dict) else None
 
 
 async def read_arguments(request: web.Request) -> tuple[Json, str | None]:

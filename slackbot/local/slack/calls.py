@@ -17,6 +17,7 @@ _STRUCTURED = {
     "attachments": "invalid_attachments",
     "metadata": "invalid_metadata_format",
     "view": "invalid_arguments",
+    "unfurls": "invalid_unfurls_format",
 }
 
 

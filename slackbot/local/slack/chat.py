@@ -164,6 +164,33 @@ def post_ephemeral(state: State, args: Json) -> Json:
     return {"message_ts": state.whisper(channel, user, text, blocks, thread_ts).ts}
 
 
+@method("chat.unfurl", scope="links:write", tier=3)
+def unfurl(state: State, args: Json) -> Json:
+    """Attach blocks to the links in a message that somebody has posted.
+
+    https://docs.slack.dev/reference/methods/chat.unfurl
+    """
+    if not args.get("channel") or not args.get("ts"):
+        raise SlackError("missing_channel" if args.get("ts") else "missing_ts", mistake=True)
+    unfurls = args.get("unfurls")
+    if not isinstance(unfurls, dict) or not unfurls:
+        raise SlackError("missing_unfurls", mistake=True)
+    channel = state.channels.get(str(args["channel"]))
+    if channel is None:
+        raise SlackError("cannot_find_channel", mistake=True)
+    message = channel.find(str(args["ts"]))
+    if message is None or message.user == state.bot_user_id:
+        raise SlackError("cannot_unfurl_message")
+    for url, what in unfurls.items():
+        if url not in message.text:
+            raise SlackError("cannot_unfurl_url", url, mistake=True)
+        if problems := validate_blocks(what.get("blocks") or [], "message"):
+            raise SlackError("invalid_blocks", *problems, mistake=True)
+    message.unfurls |= {url: state.with_ids(what["blocks"]) for url, what in unfurls.items()}
+    state.changed()
+    return {}
+
+
 @method("chat.getPermalink", tier=4)
 def get_permalink(state: State, args: Json) -> Json:
     """Return the address of a message."""

@@ -157,6 +157,8 @@ def open_conversation(state: State, args: Json) -> Json:
     users = str(args.get("users", "")).split(",")
     if len(users) != 1 or users[0] not in state.users:
         raise SlackError("user_not_found" if len(users) == 1 else "method_not_supported")
+    if state.users[users[0]].deleted:
+        raise SlackError("user_disabled")
     channel = state.im(users[0])
     full = flag(args, "return_im")
     return {"channel": channel_json(state, channel) if full else {"id": channel.id}}

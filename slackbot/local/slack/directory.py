@@ -59,8 +59,10 @@ def usergroups_list(state: State, args: Json) -> Json:
     """List the user groups."""
     groups = []
     for group in state.usergroups.values():
+        if group.date_delete and not flag(args, "include_disabled"):
+            continue
         shape: Json = {"id": group.id, "handle": group.handle, "name": group.handle}
-        shape |= {"team_id": state.team_id, "is_usergroup": True, "date_delete": 0}
+        shape |= {"team_id": state.team_id, "is_usergroup": True, "date_delete": group.date_delete}
         if flag(args, "include_users"):
             shape["users"] = list(group.users)
         groups.append(shape)
@@ -71,7 +73,7 @@ def usergroups_list(state: State, args: Json) -> Json:
 def usergroups_users_list(state: State, args: Json) -> Json:
     """Return the ids of a user group's members."""
     group = state.usergroups.get(needed(args, "usergroup"))
-    if group is None:
+    if group is None or (group.date_delete and not flag(args, "include_disabled")):
         raise SlackError("no_such_subteam")
     return {"users": list(group.users)}
 

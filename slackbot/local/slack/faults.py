@@ -12,6 +12,7 @@ class Fault:
     """One kind of trouble, for the next `times` calls of a method."""
 
     method: str
+    about: str | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
@@ -38,6 +39,7 @@ class Faults:
         self,
         method: str = ANY_METHOD,
         *,
+        about: str | None = None,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         body: Any = None,
@@ -49,12 +51,14 @@ class Faults:
     ) -> Fault:
         """Order trouble for the next `times` calls of `method` (`*`: of any).
 
+        `about` names the event type in the metadata of the messages that it is for.
         `when` is `before` (nothing happened) or `after` (it happened, and the caller never hears).
         `drop` closes the connection without an answer; `hang` waits so many seconds first; a fault
         with nothing but `hang` then answers as usual. The returned fault counts its `hits`.
         """
         fault = Fault(
             method=method,
+            about=about,
             status=status,
             headers=headers or {},
             body=body,
@@ -71,10 +75,10 @@ class Faults:
         """Call off all trouble that has not happened yet."""
         self._pending.clear()
 
-    def take(self, method: str) -> Fault | None:
+    def take(self, method: str, about: str | None = None) -> Fault | None:
         """Return the trouble that this call meets, if any, and use it up."""
         for fault in self._pending:
-            if fault.method in {method, ANY_METHOD}:
+            if fault.method in {method, ANY_METHOD} and fault.about in {None, about}:
                 fault.hits += 1
                 if fault.hits >= fault.times:
                     self._pending.remove(fault)

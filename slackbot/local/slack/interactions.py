@@ -1,6 +1,7 @@
 """What people do with what the bot shows: click, choose, fill in, send, type a command."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ from slackbot.local.slack.transport import Transport
 from slackbot.local.slack.views import answer_submission
 
 Place = Message | Ephemeral | View
+_URL = re.compile(r"https?://[^\s<>|]+")
 _BUTTONS = frozenset({"button", "workflow_button"})
 _NOT_IN_ACTION = frozenset({"options", "option_groups", "confirm", "focus_on_load"})
 
@@ -170,6 +172,21 @@ class Interactions(State):
         """Let a person write a message."""
         place = channel if isinstance(channel, Channel) else self.channel(channel)
         return self.post(place, self.person(user).id, text, thread_ts=thread_ts)
+
+    async def share_link(
+        self, user: User | str, channel: Channel | str, text: str
+    ) -> tuple[Message, Outcome | None]:
+        """Let a person post a message with links; the bot hears of those to its domains."""
+        message = self.person_posts(user, channel, text)
+        urls = [url for url in _URL.findall(text) if url.split("/")[2] in self.unfurl_domains]
+        if not urls or "links:read" not in self.scopes:
+            return message, None
+        return message, await self.send_event(payloads.link_shared(self, message, urls))
+
+    async def shortcut(self, user: User | str, message: Message, callback_id: str) -> Outcome:
+        """Choose a shortcut of the bot from the menu of a message."""
+        payload = payloads.message_action(self, self.person(user), message, callback_id)
+        return await self.transport.send(payload)
 
     def delete_message(self, channel: Channel | str, ts: str) -> None:
         """Let a person delete a message."""

@@ -5,7 +5,7 @@ Both run in real time, because Slack's do, whatever the workspace's clock says.
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from slackbot.local.slack.models import SlackError
 
@@ -33,6 +33,7 @@ class ResponseUrl:
     original: str | None = None  # the ts of the message or ephemeral that was acted upon
     thread_ts: str | None = None
     uses: int = 0
+    said: list[str] = field(default_factory=list)
 
 
 class Leases:

@@ -29,7 +29,7 @@ class User:
     name: str
     real_name: str
     email: str | None
-    tz: str
+    tz: str | None
     team_id: str
     is_restricted: bool = False
     is_ultra_restricted: bool = False
@@ -55,6 +55,8 @@ class Message:
     broadcast: bool = False
     tombstone: bool = False
     pings: set[str] = field(default_factory=set)
+    unfurls: dict[str, list[Json]] = field(default_factory=dict)
+    """The blocks that the bot has attached to links, by their address."""
 
 
 @dataclass(kw_only=True)
@@ -90,11 +92,12 @@ class Channel:
 
 @dataclass(kw_only=True)
 class Usergroup:
-    """A user group such as `@support-managers`."""
+    """A user group such as `@support-managers`; one with a `date_delete` is disabled."""
 
     id: str
     handle: str
     users: list[str]
+    date_delete: int = 0
 
 
 @dataclass(kw_only=True)

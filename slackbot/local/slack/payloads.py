@@ -124,6 +124,42 @@ def slash_command(state: State, user: User, command: str, text: str, channel: Ch
     }
 
 
+def message_action(state: State, user: User, message: Message, callback_id: str) -> Json:
+    """Return the payload of a shortcut on a message.
+
+    https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload
+    """
+    payload = _base(state, "message_action", user)
+    payload["trigger_id"] = state.leases.issue_trigger(user.id)
+    payload["response_url"] = _response_url(state, user, message)
+    return payload | {
+        "callback_id": callback_id,
+        "channel": channel_name(state.channels[message.channel]),
+        "message_ts": message.ts,
+        "message": message_json(state, message),
+        "action_ts": f"{time.time():.6f}",
+    }
+
+
+def link_shared(state: State, message: Message, urls: list[str]) -> Json:
+    """Return the event of a message with links to a domain that the app unfurls.
+
+    https://docs.slack.dev/reference/events/link_shared
+    """
+    event: Json = {
+        "type": "link_shared",
+        "channel": message.channel,
+        "is_bot_user_member": state.bot_user_id in state.channels[message.channel].members,
+        "user": message.user,
+        "message_ts": message.ts,
+        "unfurl_id": f"{message.channel}.{message.ts}",
+        "source": "conversations_history",
+        "links": [{"domain": url.split("/")[2], "url": url} for url in urls],
+        "event_ts": state.next_ts(),
+    }
+    return event | ({"thread_ts": message.thread_ts} if message.thread_ts else {})
+
+
 def event_callback(state: State, event: Json, event_id: str) -> Json:
     """Return the envelope of an event."""
     authorization: Json = {

@@ -45,6 +45,7 @@ def respond(state: State, lease: ResponseUrl, args: Json) -> None:
         _delete(state, lease, original)
         return
     text, blocks = check_content(args)
+    lease.said.append(text)
     if blocks and not text:
         state.refuse("response_url: blocks without a text for notifications")
     if flag(args, "replace_original") and lease.original is not None:

@@ -9,8 +9,6 @@ from slackbot.local.slack.state import State
 
 def user_json(state: State, user: User) -> Json:
     """Return a person; the e-mail only where the app has the scope for it."""
-    zone = ZoneInfo(user.tz)
-    offset = state.clock().astimezone(zone).utcoffset()
     profile: Json = {
         "real_name": user.real_name,
         "real_name_normalized": user.real_name,
@@ -26,9 +24,6 @@ def user_json(state: State, user: User) -> Json:
         "name": user.name,
         "deleted": user.deleted,
         "real_name": user.real_name,
-        "tz": user.tz,
-        "tz_label": user.tz,
-        "tz_offset": int(offset.total_seconds()) if offset else 0,
         "profile": profile,
         "is_admin": False,
         "is_owner": False,
@@ -39,6 +34,10 @@ def user_json(state: State, user: User) -> Json:
         "is_app_user": False,
         "updated": int(state.clock().timestamp()),
     }
+    if user.tz and not user.deleted:  # of bots and of those who have left Slack gives no zone
+        offset = state.clock().astimezone(ZoneInfo(user.tz)).utcoffset()
+        seconds = int(offset.total_seconds()) if offset else 0
+        shape |= {"tz": user.tz, "tz_label": user.tz, "tz_offset": seconds}
     if user.team_id != state.team_id:
         shape["is_stranger"] = False
     return shape

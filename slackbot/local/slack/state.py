@@ -39,6 +39,8 @@ ALL_SCOPES = frozenset(
         "im:history",
         "im:read",
         "im:write",
+        "links:read",
+        "links:write",
         "team:read",
         "usergroups:read",
         "users:read",
@@ -67,6 +69,8 @@ class State:
         self.bot_id = "B0SSATBOT"
         self.bot_user_id = "U0SSATBOT"
         self.scopes: set[str] = set(ALL_SCOPES)
+        self.has_home = True
+        self.unfurl_domains: set[str] = set()
         self.revoked: set[str] = set()
         self.edit_window: timedelta | None = None
         self.base_url = ""
@@ -80,6 +84,7 @@ class State:
         self.refusals: list[str] = []
         self.rates = Rates()
         self.faults = Faults()
+        self.watchers: list[Callable[[Message], None]] = []
         self.version = 0
         self.is_down = False
         self.down_status: int | None = None
@@ -99,7 +104,7 @@ class State:
         *,
         real_name: str | None = None,
         email: str | None = None,
-        tz: str = "Europe/Amsterdam",
+        tz: str | None = "Europe/Amsterdam",
         is_restricted: bool = False,
         is_ultra_restricted: bool = False,
         is_bot: bool = False,
@@ -239,7 +244,7 @@ class State:
             parent.thread.append(message)
         if parent is None or broadcast:
             channel.messages.append(message)
-        self.changed()
+        self._shown(message)
         return message
 
     def _thread_parent(self, channel: Channel, thread_ts: str | None) -> Message | None:
@@ -261,6 +266,12 @@ class State:
         message.blocks = self.with_ids(blocks or [])
         message.edited = self.next_ts()
         message.pings = pings(text) | pings(message.blocks)
+        self._shown(message)
+
+    def _shown(self, message: Message) -> None:
+        """Tell those who follow every version of every message."""
+        for watch in self.watchers:
+            watch(message)
         self.changed()
 
     def delete(self, channel: Channel, ts: str) -> Message:

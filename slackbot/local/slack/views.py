@@ -1,5 +1,6 @@
 """The methods views.*, and what an answered submission does to the views."""
 
+import json
 from typing import Any
 
 from slackbot.local.slack.block_kit import validate_view
@@ -9,6 +10,8 @@ from slackbot.local.slack.shapes import view_json
 from slackbot.local.slack.state import State
 
 MAX_STACK = 3
+# https://docs.slack.dev/reference/methods/views.publish
+MAX_BYTES = 250_000
 
 
 def checked(state: State, body: Any, kind: str) -> Json:
@@ -18,6 +21,8 @@ def checked(state: State, body: Any, kind: str) -> Json:
         raise SlackError("invalid_arguments", problem, mistake=True)
     if problems := validate_view(body):
         raise SlackError("invalid_arguments", *problems, mistake=True)
+    if len(json.dumps(body)) > MAX_BYTES:
+        raise SlackError("view_too_large", mistake=True)
     found: Json = body
     return found
 
@@ -80,6 +85,8 @@ def _wanted(state: State, args: Json) -> View:
 def publish_view(state: State, args: Json) -> Json:
     """Set a person's home tab."""
     body = checked(state, args.get("view"), "home")
+    if not state.has_home:
+        raise SlackError("not_enabled", mistake=True)
     user = needed(args, "user_id")
     if user not in state.users:
         raise SlackError("user_not_found")

@@ -1,0 +1,190 @@
+"""The digest in the channel, each workday morning."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+
+import structlog
+
+from slackbot.blocks.digest import DIGEST_EVENT, Digest, Kept, render_digest
+from slackbot.clock import Clock
+from slackbot.deadline import MINUTES_IN_DAY, BusinessHours
+from slackbot.delivery.once import OncePoster, Place
+from slackbot.delivery.worker import Postponed
+from slackbot.plain import PlainFeedback
+from slackbot.request import Request
+from slackbot.store import errands, feedbacks, posts, record
+from slackbot.store.database import Database, Transaction
+from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.tracker.client import Tracker
+from slackbot.tracker.errors import TrackerError
+from slackbot.views import Viewer
+from slackbot.workspace import Workspace
+
+log = structlog.get_logger()
+
+WINDOW_MINUTES = 3 * 60
+"""So long after its time a digest still makes sense; later, the day has begun without it."""
+PATIENCE = timedelta(minutes=5)
+"""How long a digest waits for the record to catch up with GitLab."""
+SOON = timedelta(seconds=2)
+RESPONSE_DAYS = 7
+"""Handbook, "How fast do I need to respond?": an initial response within 7 days."""
+NOTES_READ = 200
+"""Of so many feedbacks with comments the comments are read: is one of them a response?"""
+_BOT = re.compile(r"(?:project|group)_\d+_bot\w*")
+"""The usernames of the bots that GitLab makes for access tokens.
+
+https://docs.gitlab.com/user/project/settings/project_access_tokens/#bot-users-for-projects
+"""
+
+
+class DailyDigest:
+    """Posts one digest a day, by an errand of the lane ``rhythm``."""
+
+    def __init__(
+        self,
+        database: Database,
+        workspace: Workspace,
+        tracker: Tracker,
+        viewer: Viewer,
+        hours: BusinessHours,
+        *,
+        channel: str,
+        minute: int,
+        clock: Clock,
+    ) -> None:
+        self._database, self._workspace, self._tracker = database, workspace, tracker
+        self._viewer, self._hours, self._channel = viewer, hours, channel
+        self._window = replace(
+            hours, opens=minute, closes=min(minute + WINDOW_MINUTES, MINUTES_IN_DAY)
+        )
+        self._poster = OncePoster(database, workspace, clock)
+        self._clock = clock
+        self._waits_since: datetime | None = None
+
+    async def run(self) -> datetime:
+        """Post the digest if it is time and it was not posted yet; return when the next is due.
+
+        Raises:
+            Postponed: The record is to be brought up to date first.
+            SlackError: Slack did not take it.
+        """
+        now = self._clock()
+        if self._window.is_open(now):
+            await self._post(now)
+        # What has been posted or left out is not looked at again until the window has closed.
+        until_closed = timedelta(minutes=WINDOW_MINUTES) if self._window.is_open(now) else None
+        return self._window.next_opening(now + (until_closed or timedelta(0)))
+
+    async def _post(self, now: datetime) -> None:
+        today = now.astimezone(self._hours.timezone).date()
+        key = f"digest:{today}"
+        async with self._database.transaction() as tx:
+            known = await posts.load_post(tx, key)
+        if known is not None and known.ended_at is not None:
+            return
+        await self._wait_for_record(now)
+        digest = await self._digest(now, today)
+        if digest.is_empty:
+            async with self._database.transaction() as tx:
+                await errands.confirm(tx)
+                await posts.leave_out(tx, [key], EVERY_ISSUE, now)
+            return
+        place = Place(channel=await self._workspace.channel_id(self._channel))
+        is_posted = await self._poster.post(
+            key, DIGEST_EVENT, place, render_digest(digest), look_since=self._start_of(today)
+        )
+        if is_posted:
+            log.info("digest_posted", day=str(today))
+
+    async def _wait_for_record(self, now: datetime) -> None:
+        """Wait until the issues have been read that are to be looked at, but not for ever."""
+        async with self._database.transaction() as tx:
+            left = await errands.count(tx, Lane.SYNC)
+            polls_at = await errands.next_ready(tx, Lane.POLL)
+        # At a start the poll has not said yet what is to be looked at: it is due, or under way.
+        is_behind = left > 0 or polls_at is None or polls_at <= now
+        self._waits_since = (self._waits_since or now) if is_behind else None
+        if self._waits_since is not None and now < self._waits_since + PATIENCE:
+            raise Postponed(f"GitLab and {left} issues are to be looked at first", SOON)
+        self._waits_since = None
+
+    async def _digest(self, now: datetime, today: date) -> Digest:
+        since = self._start_of(self._last_workday(today))
+        begins, ends = self._start_of(today), self._start_of(today + timedelta(days=1))
+        async with self._database.transaction() as tx:
+            views = (await self._viewer.board(tx)).waiting
+            contacted = await contacts(tx, since, begins)
+            triaged = await feedbacks.triaged_between(tx, since, begins)
+            old = await feedbacks.older_than(tx, now - timedelta(days=RESPONSE_DAYS))
+        silent, unread = await self._without_response(old)
+        overdue = [view for view in views if view.is_overdue]
+        due_today = [view for view in views if now < view.request.due_at <= ends]
+        later = [view for view in views if view.request.due_at > ends]
+        unclaimed = [view for view in later if view.request.holder is None]
+        return Digest(
+            overdue=tuple(overdue),
+            due_today=tuple(due_today),
+            unclaimed=tuple(unclaimed),
+            claimed_later=len(later) - len(unclaimed),
+            unanswered=tuple(silent),
+            unread=unread,
+            response_days=RESPONSE_DAYS,
+            since=since,
+            contacted=contacted,
+            triaged=len(triaged),
+            zone=self._hours.timezone,
+        )
+
+    def _start_of(self, day: date) -> datetime:
+        return datetime.combine(day, time(), tzinfo=self._hours.timezone)
+
+    def _last_workday(self, today: date) -> date:
+        days = (today - timedelta(days=number) for number in range(1, 15))
+        yesterday = today - timedelta(days=1)
+        return next((day for day in days if self._hours.is_workday(day)), yesterday)
+
+    async def _without_response(
+        self, old: Sequence[PlainFeedback]
+    ) -> tuple[list[PlainFeedback], int]:
+        """Leave out those to which somebody has responded by a comment.
+
+        Returns:
+            Those without a response, and of how many others the comments could not be read.
+        """
+        silent = [each for each in old if not each.comments]
+        commented = [each for each in old if each.comments]
+        read = 0
+        try:
+            for each in commented[:NOTES_READ]:
+                silent += [] if await self._has_response(each) else [each]
+                read += 1
+        except TrackerError as error:
+            log.warning("responses_not_read", problem=type(error).__name__)
+        return sorted(silent, key=lambda each: each.created_at), len(commented) - read
+
+    async def _has_response(self, feedback: PlainFeedback) -> bool:
+        silent = {feedback.author, await self._tracker.own_username()}
+        notes = await self._tracker.notes(feedback.key)
+        return any(
+            note.author not in silent and not note.is_system and not _BOT.fullmatch(note.author)
+            for note in notes
+        )
+
+
+async def contacts(tx: Transaction, since: datetime, until: datetime) -> Kept:
+    """Count whom the team has contacted in a time; people pick minutes, so it begins with one."""
+    since = since.replace(second=0, microsecond=0)
+    found = [
+        request
+        for request in await record.contacted_requests(tx, since)
+        if request.contacted_at is not None and since <= request.contacted_at < until
+    ]
+    in_time = sum(_is_in_time(request) for request in found)
+    return Kept(in_time=in_time, late=len(found) - in_time)
+
+
+def _is_in_time(request: Request) -> bool:
+    return request.contacted_at is not None and request.contacted_at <= request.due_at

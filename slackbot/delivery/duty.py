@@ -1,0 +1,184 @@
+"""Keep the record of who is on duty in step with the schedule; without an answer the last stays."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from slackbot import metrics
+from slackbot.clock import Clock
+from slackbot.delivery.changes import announce_all, ring
+from slackbot.delivery.worker import Bells
+from slackbot.duty import NoAnswer, OnCall, Rota, Weeks, in_week
+from slackbot.health import DUTY, Health
+from slackbot.people import People
+from slackbot.request import IssueKey, Request, State
+from slackbot.store import duty, errands, record
+from slackbot.store.database import Database, Transaction
+from slackbot.store.duty import OnDuty
+from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.workspace import SlackError, Workspace
+
+log = structlog.get_logger()
+
+EVERY = timedelta(minutes=5)
+SOONEST = timedelta(seconds=1)
+
+NOBODY = "the schedule names nobody now"
+STRANGER = (
+    "somebody on duty is not known in Slack: they need the same e-mail there as in the schedule"
+)
+
+
+class Source(Protocol):
+    """Where it is known from who is on duty."""
+
+    @property
+    def source(self) -> str:
+        """Its name, in words."""
+
+    async def read(self, now: datetime) -> Rota | None:
+        """Say who is on duty now; ``None`` where nothing of the kind has been set up.
+
+        Raises:
+            NoAnswer: It does not say.
+            SlackError: It is in Slack, which does not answer.
+        """
+
+
+class GroupSource:
+    """The members of a Slack user group, which others keep up to date."""
+
+    source = "a user group"
+
+    def __init__(self, workspace: Workspace, group: str) -> None:
+        self._workspace, self._group = workspace, group
+
+    async def read(self, now: datetime) -> Rota:
+        """Say who is in the group."""
+        members = await self._workspace.group_members(self._group)
+        if members is None:
+            raise NoAnswer(f"SSAT_DUTY_GROUP: Slack has disabled the user group {self._group}")
+        people = (OnCall(name=each, slack_user=each) for each in sorted(members))
+        return Rota(people=tuple(people))
+
+
+class WeeksSource:
+    """The weeks written down in the people file."""
+
+    source = "the people file"
+
+    def __init__(self, weeks: Callable[[], Weeks], zone: ZoneInfo) -> None:
+        self._weeks, self._zone = weeks, zone
+
+    async def read(self, now: datetime) -> Rota | None:
+        """Say who has the present week."""
+        weeks = self._weeks()
+        return in_week(weeks, now, self._zone) if weeks else None
+
+
+class DutyWatch:
+    """Runs the one errand of the lane ``duty``.
+
+    Args:
+        assigns: Whether requests without an assignee are to be assigned to who is on duty.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        people: People,
+        source: Source,
+        *,
+        assigns: bool,
+        bells: Bells,
+        health: Health,
+        clock: Clock,
+    ) -> None:
+        self._database, self._people, self._source = database, people, source
+        self._assigns, self._bells = assigns, bells
+        self._health, self._clock = health, clock
+        health.report(DUTY, None)
+
+    async def run(self, _: IssueKey) -> datetime:
+        """Ask who is on duty, and note it; returns when to ask again."""
+        now = self._clock()
+        try:
+            rota = await self._source.read(now)
+            if rota is None:
+                await self._end()
+                return now + EVERY
+            on_duty = await self._on_duty(rota)
+        except NoAnswer as error:
+            await self._go_on("no_answer", str(error))
+            return now + max(EVERY, timedelta(seconds=error.retry_after or 0))
+        except SlackError as error:
+            await self._go_on("no_answer", str(error))
+            return now + EVERY
+        if not on_duty.people:
+            await self._go_on("nobody", f"{NOBODY} ({self._source.source})")
+            return now + EVERY
+        await self._note(on_duty)
+        ends = rota.until or now + EVERY
+        return min(max(ends, now + SOONEST), now + EVERY)
+
+    async def _on_duty(self, rota: Rota) -> OnDuty:
+        people = [await self._people.on_call(each) for each in rota.people]
+        return OnDuty(people=tuple(people), source=self._source.source, until=rota.until)
+
+    async def _end(self) -> None:
+        """Forget who was on duty, for nothing says it any more."""
+        self._health.remark(DUTY, None)
+        async with self._database.transaction() as tx:
+            await duty.save_trouble(tx, None, self._clock())
+            if await duty.save_turn(tx, None, self._clock()):
+                await self._announce(tx, self._clock())
+
+    async def _go_on(self, outcome: str, problem: str) -> None:
+        """Go on with the last known, and say so: somebody off duty is better than nobody."""
+        metrics.DUTY.labels(outcome).inc()
+        self._health.remark(DUTY, f"{problem}; going on with the last known")
+        async with self._database.transaction() as tx:
+            await errands.confirm(tx)
+            if await duty.save_trouble(tx, problem, self._clock()):
+                await self._show(tx, await _waiting(tx), self._clock())
+        ring(self._bells)
+
+    async def _note(self, on_duty: OnDuty) -> None:
+        is_complete = all(person.slack_user for person in on_duty.people)
+        metrics.DUTY.labels("known" if is_complete else "stranger").inc()
+        self._health.remark(DUTY, None if is_complete else STRANGER)
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            await errands.confirm(tx)
+            is_known_again = await duty.save_trouble(tx, None, now)
+            has_changed = await duty.save_turn(tx, on_duty, now)
+            if has_changed:
+                await self._announce(tx, now)
+            elif is_known_again:
+                await self._show(tx, await _waiting(tx), now)
+        if has_changed:
+            log.info("duty_changed", source=on_duty.source, people=len(on_duty.people))
+        if has_changed or is_known_again:
+            ring(self._bells)
+            self._bells.ring(Lane.RHYTHM, Lane.SYNC)
+
+    async def _announce(self, tx: Transaction, now: datetime) -> None:
+        waiting = await _waiting(tx)
+        if self._assigns:
+            unassigned = [request.key for request in waiting if not request.assignees]
+            await errands.ask(tx, Lane.SYNC, unassigned, now)
+        await self._show(tx, waiting, now)
+        await errands.ask(tx, Lane.RHYTHM, [EVERY_ISSUE], now)
+
+    async def _show(self, tx: Transaction, waiting: Iterable[Request], now: datetime) -> None:
+        """Let everything follow that says who is on duty, or that it is only the last known."""
+        await announce_all(tx, {request.key: request.due_at for request in waiting}, now)
+        await errands.ask(tx, Lane.HOME, [EVERY_ISSUE], now)
+
+
+async def _waiting(tx: Transaction) -> list[Request]:
+    unfinished = await record.unfinished_requests(tx)
+    return [request for request in unfinished if request.state is State.WAITING]

@@ -1,0 +1,107 @@
+"""Before anything is posted over an empty record: find the cards that stand in the channel already.
+
+The record may be new because its database is gone. Then its cards are still there, and each says in
+its metadata which issue it is about.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from slackbot.blocks.card import CARD_EVENT
+from slackbot.clock import Clock
+from slackbot.delivery.worker import Bells
+from slackbot.request import IssueKey
+from slackbot.store import cards, errands, facts
+from slackbot.store.database import Database
+from slackbot.store.errands import Lane
+from slackbot.workspace import Workspace
+
+log = structlog.get_logger()
+
+CARD_MEMORY = timedelta(days=90)
+"""How far back the channel is searched; far longer than a customer waits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adoption:
+    """What was found in the channel."""
+
+    standing: Mapping[IssueKey, str]
+    """The ``ts`` of the newest card of each issue."""
+    news: Sequence[IssueKey]
+    """The issues whose card the record did not know, or knew elsewhere."""
+    doubled: Sequence[IssueKey]
+    """The issues with older cards, too, which nobody will repaint."""
+
+
+class Founding:
+    """Gives the record the cards that it does not know."""
+
+    def __init__(
+        self, database: Database, workspace: Workspace, *, channel: str, bells: Bells, clock: Clock
+    ) -> None:
+        self._database, self._workspace, self._channel = database, workspace, channel
+        self._bells, self._clock = bells, clock
+        self._is_done, self._searching = False, asyncio.Lock()
+
+    async def ensure(self) -> None:
+        """Adopt the cards if that has never been done; nothing may be posted before.
+
+        Replicas that do it at the same time do the same.
+
+        Raises:
+            SlackError: The channel cannot be read to the end.
+        """
+        async with self._searching:
+            if not self._is_done and not await self._was_done():
+                await self.adopt()
+            self._is_done = True
+
+    async def _was_done(self) -> bool:
+        async with self._database.transaction() as tx:
+            return await facts.load_fact(tx, facts.CARDS_ADOPTED) is not None
+
+    async def adopt(self) -> Adoption:
+        """Search the channel and note every card; safe to repeat.
+
+        Raises:
+            SlackError: The channel cannot be read to the end; nothing is noted.
+        """
+        channel = await self._workspace.channel_id(self._channel)
+        since = (self._clock() - CARD_MEMORY).timestamp()
+        newest: dict[IssueKey, str] = {}
+        doubled = []
+        async for message in self._workspace.own_messages(channel, CARD_EVENT, since=since):
+            key = _issue(message.key)
+            if key is not None and newest.setdefault(key, message.ts) != message.ts:
+                log.warning("card_doubled", issue=str(key), ts=message.ts)
+                doubled.append(key)
+        news = await self._note(channel, newest)
+        log.info("cards_found", cards=len(newest), news=len(news))
+        return Adoption(standing=newest, news=news, doubled=sorted(set(doubled)))
+
+    async def _note(self, channel: str, found: Mapping[IssueKey, str]) -> list[IssueKey]:
+        async with self._database.transaction() as tx:
+            news = [
+                key
+                for key, ts in sorted(found.items())
+                if await cards.note_found(tx, key, channel, ts)
+            ]
+            # What is closed by now is in no listing, and its card is to be kept up all the same.
+            await errands.ask(tx, Lane.SYNC, news, self._clock())
+            await errands.ask(tx, Lane.SHOW, news, self._clock())
+            await errands.ask(tx, Lane.REMIND, news, self._clock())
+            await facts.save_fact(tx, facts.CARDS_ADOPTED, channel)
+        self._bells.ring(Lane.SYNC, Lane.SHOW)
+        return news
+
+
+def _issue(key: str) -> IssueKey | None:
+    try:
+        return IssueKey.parse(key)
+    except ValueError:
+        return None

@@ -1,0 +1,166 @@
+"""The hand-over at the change of duty, to both managers by direct message."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+
+import structlog
+
+from slackbot.blocks.card import CardView
+from slackbot.blocks.handover import HANDOVER_EVENT, HandOver, render_handover
+from slackbot.clock import Clock
+from slackbot.delivery.digest import contacts
+from slackbot.delivery.once import OncePoster, Place
+from slackbot.delivery.waiting import each_by_itself
+from slackbot.people import People
+from slackbot.reminders import ReminderRules
+from slackbot.request import Person, State
+from slackbot.store import cards, duty, errands, feedbacks, posts, record
+from slackbot.store.database import Database, Transaction
+from slackbot.store.duty import Turn
+from slackbot.store.errands import EVERY_ISSUE
+from slackbot.triage import Action, ChooseLabel, MarkContacted
+from slackbot.views import Viewer
+from slackbot.workspace import Workspace
+
+log = structlog.get_logger()
+
+MEMORY = timedelta(hours=12)
+"""How long after it should have come a hand-over still makes sense."""
+LONGEST_REST = timedelta(days=14)
+"""Longer than people are left alone: over a night, a weekend, and the holidays around it."""
+
+
+class HandingOver:
+    """Sends one hand-over for each change of duty and person, by an errand of ``rhythm``."""
+
+    def __init__(
+        self,
+        database: Database,
+        workspace: Workspace,
+        people: People,
+        viewer: Viewer,
+        rules: ReminderRules,
+        clock: Clock,
+    ) -> None:
+        self._database, self._workspace, self._people = database, workspace, people
+        self._viewer, self._rules = viewer, rules
+        self._poster = OncePoster(database, workspace, clock)
+        self._clock = clock
+
+    async def run(self) -> datetime | None:
+        """Tell those concerned of the changes of duty, each person in their own day.
+
+        Where duty changes twice before the morning, whoever had it meanwhile and has it no more is
+        told of the end of their turn only, as is whoever had it before.
+
+        Returns:
+            When somebody is to be told who sleeps now, ``None`` if everybody has been told.
+
+        Raises:
+            SlackError: Slack did not take one; the others have been told.
+        """
+        async with self._database.transaction() as tx:
+            turns = await duty.turns_since(tx, self._clock() - LONGEST_REST - MEMORY)
+        follows = turns[0].on_duty.people if turns and turns[0].ended_at is None else ()
+        ended = [turn for turn in turns if turn.ended_at is not None]
+        return await each_by_itself(
+            self._tell(person, turn, follows, is_outgoing=is_outgoing)
+            for turn in ended
+            for person, is_outgoing in _concerned(turn, follows, is_latest=turn == ended[0])
+        )
+
+    async def _tell(
+        self, person: Person, ended: Turn, follows: tuple[Person, ...], *, is_outgoing: bool
+    ) -> datetime | None:
+        """Tell one person; return when to try again if that has to wait for their morning."""
+        user, at = person.slack_user or "", ended.ended_at or ended.began_at
+        # By the moment of the change, for a record that was lost counts turns anew.
+        key = f"handover:{int(at.timestamp())}:{user}"
+        async with self._database.transaction() as tx:
+            known = await posts.load_post(tx, key)
+        if known is not None and known.ended_at is not None:
+            return None
+        zone = await self._people.zone(user, self._viewer.zone)
+        ready_at = self._rules.quiet.end(at, zone, self._rules.hours)
+        now = self._clock()
+        if now < ready_at:
+            return ready_at
+        is_late = now > ready_at + MEMORY
+        channel = None if is_late else await self._workspace.direct_messages(user)
+        async with self._database.transaction() as tx:
+            if channel is None:
+                await errands.confirm(tx)
+                await posts.leave_out(tx, [key], EVERY_ISSUE, now)
+                return None
+            hand_over = await self._hand_over(tx, ended, follows)
+        message = render_handover(hand_over, is_outgoing=is_outgoing)
+        if await self._poster.post(key, HANDOVER_EVENT, Place(channel=channel), message):
+            log.info("handed_over", is_outgoing=is_outgoing)
+        return None
+
+    async def _hand_over(
+        self, tx: Transaction, ended: Turn, follows: tuple[Person, ...]
+    ) -> HandOver:
+        began_at, ended_at = ended.began_at, ended.ended_at or ended.began_at
+        labelled = await cards.labelled_between(tx, began_at, ended_at)
+        labelled |= {
+            decision.key
+            for decision in await record.decisions_between(tx, began_at, ended_at)
+            if _names_cause(decision.action)
+        }
+        to_close = tuple([view async for view in self._to_close(tx)])
+        requested = {view.request.key for view in to_close}
+        others = await feedbacks.all_labelled(tx)
+        return HandOver(
+            before=ended.on_duty.people,
+            after=follows,
+            began_at=began_at,
+            ended_at=ended_at,
+            contacted=await contacts(tx, began_at, ended_at),
+            labelled=len(labelled),
+            triaged=len(await feedbacks.triaged_between(tx, began_at, ended_at) - labelled),
+            left_open=(await self._viewer.board(tx)).waiting,
+            untriaged=tuple(await feedbacks.older_than(tx, ended_at)),
+            to_close=to_close,
+            others_to_close=tuple(each for each in others if each.key not in requested),
+            zone=self._viewer.zone,
+        )
+
+    async def _to_close(self, tx: Transaction) -> AsyncIterator[CardView]:
+        """Yield the requests in which nobody waits though their issue is open.
+
+        Without contact asked for, one without a feedback label still awaits triage.
+        """
+        untriaged = {each.key for each in await feedbacks.all_untriaged(tx)}
+        for request in await record.open_requests(tx):
+            if request.state not in (State.CONTACTED, State.WITHDRAWN):
+                continue
+            if request.key in untriaged:
+                continue
+            picture = await self._viewer.picture(tx, request.key)
+            if picture is not None and picture.request.is_open:
+                yield await self._viewer.view(tx, picture)
+
+
+def _names_cause(action: Action) -> bool:
+    match action:
+        case ChooseLabel():
+            return True
+        case MarkContacted(label=label):
+            return label is not None
+        case _:
+            return False
+
+
+def _concerned(
+    ended: Turn, follows: tuple[Person, ...], *, is_latest: bool
+) -> Iterator[tuple[Person, bool]]:
+    """Yield who is to be told, and whether for them it is the end of a turn.
+
+    Who stays on duty learns of their new colleagues as those do.
+    """
+    before = ended.on_duty.people
+    stay = [each for each in before if any(each.is_same(other) for other in follows)]
+    yield from ((each, True) for each in before if each.slack_user and each not in stay)
+    if is_latest:
+        yield from ((each, False) for each in follows if each.slack_user)

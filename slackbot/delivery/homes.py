@@ -1,0 +1,141 @@
+"""Keep the App Homes up to date that people have open."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from slackbot import metrics
+from slackbot.blocks.duty import DutyView
+from slackbot.blocks.home import HomeView, render_closed_home, render_home
+from slackbot.blocks.queue import Board
+from slackbot.blocks.rows import Asker
+from slackbot.blocks.text import Block
+from slackbot.blocks.words import refusal_words
+from slackbot.clock import Clock
+from slackbot.delivery.waiting import postponed
+from slackbot.delivery.worker import Postponed
+from slackbot.people import People
+from slackbot.query import DAYS, Listing, read_query
+from slackbot.refusals import CannotTell, NotAllowed
+from slackbot.request import IssueKey, Person
+from slackbot.store import errands, homes
+from slackbot.store.database import Database
+from slackbot.store.homes import Home
+from slackbot.views import Viewer
+from slackbot.workspace import Refused, SlackError, Throttled, Workspace
+
+log = structlog.get_logger()
+
+OPEN_FOR = timedelta(hours=8)
+"""So long after somebody has opened their home it is kept up to date; Slack tells of no closing."""
+AGAIN_AFTER = timedelta(hours=1)
+"""How often the time left is told anew while nothing else changes."""
+
+HASH_CONFLICT = "hash_conflict"
+
+
+class Publisher:
+    """Runs the errand of the lane ``home``: publishes what has changed, one home after the other.
+
+    As an errand it is done by one replica at a time, so no home is published by two.
+
+    Args:
+        seek: Has somebody looked for in the background who is not known in GitLab.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        workspace: Workspace,
+        people: People,
+        viewer: Viewer,
+        *,
+        seek: Callable[[Person], None],
+        clock: Clock,
+    ) -> None:
+        self._database, self._workspace = database, workspace
+        self._people, self._viewer, self._clock = people, viewer, clock
+        self._seek = seek
+
+    async def run(self, _: IssueKey) -> datetime | None:
+        """Publish the homes that are open and would show something else than they do.
+
+        Returns:
+            When to look at the time left again: soon, and no later than when the next deadline
+            passes, for of that nothing else tells. ``None`` while nobody has a home open.
+
+        Raises:
+            Postponed: Slack cannot be reached, throttles, or does not say who somebody is.
+        """
+        since = self._clock() - OPEN_FOR
+        async with self._database.transaction() as tx:
+            await homes.forget_homes(tx, since)
+            found = await homes.opened_since(tx, since)
+            if not found:
+                return None
+            board = await self._viewer.board(tx, days=DAYS)
+            duty = await self._viewer.duty(tx)
+        unknown = [home.user for home in found if not await self._bring_up(home, board, duty)]
+        if unknown:
+            raise Postponed("Slack does not say who somebody is")
+        ahead = (view.request.due_at for view in board.waiting if view.request.due_at > board.now)
+        return min([self._clock() + AGAIN_AFTER, *ahead])
+
+    async def _bring_up(self, home: Home, board: Board, duty: DutyView | None) -> bool:
+        """Publish a home if need be; tell whether it is known what the person may see."""
+        try:
+            shown = await self._draw(home, board, duty)
+        except CannotTell:
+            return False
+        checksum = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+        if home.is_awaited or checksum != home.chosen.checksum:
+            await self._publish(home, shown, checksum)
+        return True
+
+    async def _draw(self, home: Home, board: Board, duty: DutyView | None) -> Block:
+        try:
+            person, may_act = await self._people.look(home.chosen.team, home.user)
+        except CannotTell:
+            raise
+        except NotAllowed as refusal:
+            return render_closed_home(refusal_words(refusal))
+        self._seek(person)
+        query = read_query(home.chosen.asked)
+        return render_home(
+            HomeView(
+                board=board,
+                listing=query if isinstance(query, Listing) else Listing(),
+                asker=Asker(person=person, may_act=may_act),
+                duty=duty,
+            )
+        )
+
+    async def _publish(self, home: Home, shown: Block, checksum: str) -> None:
+        await self._wait()
+        try:
+            await self._workspace.call_now("views.publish", user_id=home.user, view=shown)
+        except Refused as error:
+            if error.code == HASH_CONFLICT:  # somebody has published in between
+                raise postponed(error) from error
+            # Somebody who has left, or an app without a home: it is tried when it is opened again.
+            log.warning("home_refused", user=home.user, problem=error.code)
+            async with self._database.transaction() as tx:
+                await homes.forget_home(tx, home.user)
+            metrics.HOMES.labels("refused").inc()
+            return
+        except SlackError as error:
+            raise postponed(error) from error
+        async with self._database.transaction() as tx:
+            await homes.note_published(tx, home, checksum)
+        metrics.HOMES.labels("published").inc()
+
+    async def _wait(self) -> None:
+        try:
+            await self._workspace.turn("views.publish")
+        except Throttled as error:
+            raise postponed(error) from error
+        async with self._database.transaction() as tx:
+            await errands.confirm(tx)

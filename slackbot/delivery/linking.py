@@ -1,0 +1,266 @@
+"""Link people to the GitLab accounts that they prove to be theirs, by a code left in a comment."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from slackbot import metrics
+from slackbot.blocks import linking as words
+from slackbot.blocks.card import SlackMessage
+from slackbot.clock import Clock
+from slackbot.delivery.changes import announce_queue
+from slackbot.delivery.once import OncePoster, Place
+from slackbot.delivery.waiting import postponed
+from slackbot.delivery.worker import Bells
+from slackbot.people import People
+from slackbot.refusals import (
+    AccountTaken,
+    GitLabSilent,
+    LinkedAlready,
+    LinkedByFile,
+    LinksNotSetUp,
+    NameYourAccount,
+    NoSuchAccount,
+)
+from slackbot.request import IssueKey, Person
+from slackbot.store import errands, links, posts
+from slackbot.store.database import Database
+from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.store.links import Code, Outcome
+from slackbot.tracker.client import Tracker
+from slackbot.tracker.errors import Missing, TrackerError
+from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, Note
+from slackbot.workspace import SlackError, Workspace
+
+log = structlog.get_logger()
+
+LIFETIME = timedelta(minutes=15)
+"""How long a code may take to arrive, by GitLab's clock."""
+LATE = timedelta(minutes=15)
+"""So long after that it is still looked for, to tell the person that it came too late."""
+EVERY = timedelta(seconds=10)
+"""How often is looked while a code may arrive; a webhook is faster."""
+EVERY_LATE = timedelta(minutes=1)
+CLOCK_MARGIN = timedelta(minutes=2)
+"""How far GitLab's clock and ours may differ when notes are looked for."""
+PATIENCE_SECONDS = 1.5
+"""How long GitLab may take while a person waits for an answer within three seconds."""
+
+_CODE = re.compile(r"ssat-link-[0-9a-f]{16}", re.IGNORECASE)
+_USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
+_MENTION = re.compile(r"<@[A-Z0-9]+\|([^<>|]+)>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issued:
+    """A code, fresh and never to be seen again, and where to leave it."""
+
+    code: str
+    username: str
+    issue_url: str
+
+
+def read_username(text: str) -> str:
+    """Read a GitLab username as people type it; Slack makes ``@name`` a mention if it knows one.
+
+    Raises:
+        NameYourAccount: It is none.
+    """
+    typed = _MENTION.sub(r"\1", text.strip()).strip("`'\" ").removeprefix("@")
+    if not _USERNAME.fullmatch(typed):
+        raise NameYourAccount
+    return typed
+
+
+def codes_in(body: str) -> frozenset[str]:
+    """Return the digests of everything in a note that looks like a code."""
+    return frozenset(links.digest_of(each.lower()) for each in _CODE.findall(body))
+
+
+class Linking:
+    """Gives out codes, and runs the one errand of the lane ``link``.
+
+    Args:
+        issue: The number of the issue on which codes are left; ``None`` where none was named.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        workspace: Workspace,
+        tracker: Tracker,
+        people: People,
+        *,
+        issue: int | None,
+        bells: Bells,
+        clock: Clock,
+    ) -> None:
+        self._database, self._workspace, self._tracker = database, workspace, tracker
+        self._people, self._iid = people, issue
+        self._poster = OncePoster(database, workspace, clock)
+        self._bells, self._clock = bells, clock
+        self._issue: IssueSnapshot | None = None
+
+    async def begin(self, person: Person, text: str) -> Issued:
+        """Give a person a code by which they can prove to be a GitLab user; their last one is void.
+
+        Args:
+            person: A full member of the workspace.
+            text: What they typed: a username.
+
+        Raises:
+            NotLinkable: Why not.
+        """
+        username = read_username(text)
+        if self._iid is None:
+            raise LinksNotSetUp
+        user = person.slack_user or ""
+        await self._people.learn_again()
+        if (told := self._people.in_file(user)) is not None:
+            raise LinkedByFile(told)
+        issue, account = await self._ask_gitlab(self._iid, username)
+        if account is None:
+            raise NoSuchAccount(username)
+        match self._people.claimed_by(account.username):
+            case None:
+                pass
+            case holder if holder == user:
+                raise LinkedAlready(account.username)
+            case _:
+                raise AccountTaken(account.username)
+        code = await self._issue_code(user, person.name, account.username)
+        return Issued(code=code, username=account.username, issue_url=issue.url)
+
+    async def _ask_gitlab(self, iid: int, username: str) -> tuple[IssueSnapshot, GitLabUser | None]:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                issue, account = await asyncio.gather(
+                    self._link_issue(iid), self._tracker.user_named(username)
+                )
+                own = await self._tracker.own_username()
+        except Missing as error:
+            log.error("no_issue_for_links", iid=iid)
+            raise LinksNotSetUp from error
+        except (TrackerError, TimeoutError) as error:
+            raise GitLabSilent from error
+        # What the bot writes may have people's text in it, so it proves nothing.
+        is_own = account is not None and account.username == own
+        return issue, None if is_own else account
+
+    async def _link_issue(self, iid: int) -> IssueSnapshot:
+        if self._issue is None:
+            project = await self._tracker.project()
+            self._issue = await self._tracker.read_issue(IssueKey(project.id, iid))
+        return self._issue
+
+    async def _issue_code(self, user: str, name: str, username: str) -> str:
+        code, now = f"ssat-link-{secrets.token_hex(8)}", self._clock()
+        kept = Code(
+            slack_user=user,
+            name=name,
+            gitlab=username,
+            digest=links.digest_of(code),
+            issued_at=now,
+            expires_at=now + LIFETIME,
+        )
+        async with self._database.transaction() as tx:
+            await links.save_code(tx, kept)
+            await errands.ask(tx, Lane.LINK, [EVERY_ISSUE], now + EVERY)
+        self._bells.ring(Lane.LINK)
+        metrics.LINKS.labels("issued").inc()
+        return code
+
+    async def run(self, _: IssueKey) -> datetime | None:
+        """Look for codes that people have left; returns when to look again, while any may come.
+
+        Raises:
+            Postponed: GitLab or Slack does not answer.
+        """
+        try:
+            return await self._run()
+        except (TrackerError, SlackError) as error:
+            raise postponed(error) from error
+
+    async def _run(self) -> datetime | None:
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            codes = await links.codes_since(tx, now - LATE)
+        if not codes or self._iid is None:
+            return None
+        for code in codes:
+            if code.is_spent:
+                await self._end(code, words.linked(code.gitlab))
+        codes = [code for code in codes if not code.is_spent]
+        for note in await self._notes(self._iid, codes):
+            await self._consider(note, codes)
+        is_open = any(code.expires_at > now for code in codes)
+        return now + (EVERY if is_open else EVERY_LATE)
+
+    async def _notes(self, iid: int, codes: Sequence[Code]) -> list[Note]:
+        """Read what people have left since the first of the codes was given out, oldest first."""
+        if not codes:
+            return []
+        since = min(code.issued_at for code in codes) - CLOCK_MARGIN
+        issue = await self._link_issue(iid)
+        notes = await self._tracker.notes(issue.key, since)
+        return [note for note in reversed(notes) if not note.is_system]
+
+    async def _consider(self, note: Note, codes: Sequence[Code]) -> None:
+        left, author = codes_in(note.body), note.author.casefold()
+        code = next((each for each in codes if each.digest in left), None)
+        if code is not None and code.gitlab.casefold() != author:
+            told = words.left_by_another(code.gitlab, note.author)
+            await self._tell(code, f"other:{note.id}", told)
+        elif code is not None and note.at > code.expires_at:
+            await self._end(code, words.expired(code.gitlab), "expired")
+        elif code is not None:
+            await self._link(code)
+        elif left:
+            await self._tell_author(note, codes)
+
+    async def _tell_author(self, note: Note, codes: Sequence[Code]) -> None:
+        """Tell who has a code to leave and has left another."""
+        author = note.author.casefold()
+        for code in codes:
+            if code.gitlab.casefold() == author and note.at >= code.issued_at:
+                await self._tell(code, f"wrong:{note.id}", words.not_this_one(code.gitlab))
+
+    async def _link(self, code: Code) -> None:
+        await self._people.learn_again()
+        holder = self._people.claimed_by(code.gitlab)
+        taken = {code.gitlab.casefold()} if holder not in (None, code.slack_user) else set()
+        async with self._database.transaction() as tx:
+            await errands.confirm(tx)
+            outcome = await links.redeem(tx, code, self._clock(), taken)
+            await announce_queue(tx, self._clock())  # what is somebody's own shows on their home
+        self._bells.ring(Lane.HOME)
+        await self._people.learn_again()
+        metrics.LINKS.labels(outcome).inc()
+        log.info("code_arrived", user=code.slack_user, outcome=outcome)
+        match outcome:
+            case Outcome.LINKED:
+                await self._end(code, words.linked(code.gitlab))
+            case Outcome.TAKEN:
+                await self._end(code, words.taken(code.gitlab), "taken")
+            case Outcome.REPLACED:
+                pass  # by a code of which the person knows
+
+    async def _end(self, code: Code, message: SlackMessage, what: str = "linked") -> None:
+        await self._tell(code, f"{what}:{code.digest[:32]}", message)
+        async with self._database.transaction() as tx:
+            await links.drop_code(tx, code)
+
+    async def _tell(self, code: Code, key: str, message: SlackMessage) -> None:
+        async with self._database.transaction() as tx:
+            known = await posts.load_post(tx, f"link:{key}")
+        if known is not None and known.ended_at is not None:
+            return  # a note is read again for as long as a code may arrive
+        channel = await self._workspace.direct_messages(code.slack_user)
+        if channel is not None:
+            place = Place(channel=channel)
+            await self._poster.post(f"link:{key}", words.LINK_EVENT, place, message)

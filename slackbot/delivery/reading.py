@@ -1,0 +1,78 @@
+"""One pass over GitLab's list of issues: from where, and how far it has come. No I/O."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from slackbot.store.facts import Place
+from slackbot.tracker.snapshot import IssueSnapshot
+
+OVERLAP = timedelta(minutes=5)
+"""How much of the time already polled is read again: GitLab commits late what it dates early."""
+GAP = timedelta(minutes=15)
+"""After a longer time without a poll, things have happened that nobody here has seen."""
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+class Reading:
+    """A reading that begins now, or goes on where another was broken off, perhaps by a crash.
+
+    Args:
+        about: What is read: the project, and the label that asks for contact.
+        place: How far the poll has come; of something else, or never, this is the first reading.
+        last_end: When the last poll of it came to its end, by the bot's clock.
+        now: The current moment.
+        every: How often there is a poll.
+    """
+
+    def __init__(
+        self,
+        about: str,
+        place: Place | None,
+        last_end: datetime | None,
+        now: datetime,
+        every: timedelta,
+    ) -> None:
+        known = place if place and place.about == about else None
+        self.place = known or Place(until=_BEGINNING, about=about, is_first=True)
+        self.begun_at = now
+        self.since = known.until - overlap(known, now) if known else None
+        if last_end is None and not self.place.is_first:
+            last_end = self.place.until  # an older release did not note when it ended
+        self.last_end = last_end
+        self.is_after_gap = last_end is None or now - last_end > max(GAP, 2 * every)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether only open issues matter, for nobody has seen anything yet."""
+        return self.place.is_first
+
+    def advance(self, page: Sequence[IssueSnapshot], found: int, now: datetime) -> Place:
+        """Return the place after one more page, in which so many requests were new."""
+        # GitLab's own times only, so that its clock and ours need not agree.
+        until = max(self.place.until, *(issue.updated_at for issue in page))
+        reached_at = now if until > self.place.until else self.place.reached_at
+        self.place = replace(
+            self.place,
+            until=until,
+            reached_at=reached_at,
+            read=self.place.read + len(page),
+            found=self.place.found + found,
+        )
+        return self.place
+
+    def end(self) -> Place | None:
+        """Return the place where the next reading begins; ``None`` if there was nothing at all."""
+        if self.place.until == _BEGINNING:
+            return None
+        return replace(self.place, is_first=False, read=0, found=0)
+
+
+def overlap(place: Place, now: datetime) -> timedelta:
+    """Return how far before its place a reading begins: the longer it is since, the less.
+
+    So a poll with nothing new does not read the last busy minutes again and again.
+    """
+    since = now - place.reached_at if place.reached_at else timedelta(0)
+    return min(max(OVERLAP - since, timedelta(0)), OVERLAP)

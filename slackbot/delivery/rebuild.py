@@ -1,0 +1,247 @@
+"""Restore the record from GitLab and Slack: first sight of everything, whatever the record says."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+import structlog
+
+from slackbot import workspace
+from slackbot.clock import Clock
+from slackbot.delivery.changes import announce
+from slackbot.delivery.founding import Founding
+from slackbot.delivery.report import Outcome, Report, differences
+from slackbot.request import UNFINISHED, IssueKey, Request
+from slackbot.store import cards, errands, links, record
+from slackbot.store.database import Database, Transaction
+from slackbot.store.errands import Lane
+from slackbot.store.record import Recorded, Status, UnreadableError
+from slackbot.store.salvage import Salvage
+from slackbot.store.snoozes import count_snoozes
+from slackbot.tracker import errors
+from slackbot.tracker.client import Tracker
+from slackbot.tracker.errors import Missing
+from slackbot.tracker.notes import own_marks, read_marker
+from slackbot.tracker.observe import (
+    Observation,
+    Rules,
+    first_sight,
+    gone,
+    may_matter,
+    observe,
+    past_of,
+)
+from slackbot.tracker.reading import look
+from slackbot.tracker.restore import was_suggested
+from slackbot.tracker.snapshot import Note
+from slackbot.triage import Decision, MarkContacted
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+READERS = 4
+"""How many issues are read at the same time."""
+
+
+class Rebuild:
+    """One rebuild of the record; safe to repeat, and to stop at any point.
+
+    ``progress`` is told how many issues are done, and of how many.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        founding: Founding,
+        tracker: Tracker,
+        rules: Rules,
+        *,
+        progress: Callable[[int, int], None],
+        clock: Clock,
+    ) -> None:
+        self._database, self._founding = database, founding
+        self._tracker, self._rules = tracker, rules
+        self._progress, self._clock = progress, clock
+
+    async def run(self, salvage: Salvage | None) -> Report:
+        """Restore every request; nothing is posted or painted, ``ssat-bot run`` does that.
+
+        Raises:
+            SlackError: The channel cannot be read.
+            TrackerError: GitLab cannot be read.
+        """
+        adoption = await _patiently(self._founding.adopt)
+        issues, keys = await _patiently(self._list_open)
+        kept, lost = await self._keep_choices()
+        waiting: dict[IssueKey, list[Recorded]] = {}
+        for each in kept:
+            waiting.setdefault(each.decision.key, []).append(each)
+        async with self._database.transaction() as tx:
+            linked, snoozed = len(await links.all_links(tx)), await count_snoozes(tx)
+            keys |= {*await record.known_keys(tx), *await cards.standing_keys(tx), *waiting}
+        outcomes = await self._restore_all(sorted(keys), waiting)
+        async with self._database.transaction() as tx:
+            kept = await record.undelivered(tx)  # without those that GitLab turned out to have
+        return Report(
+            issues=issues,
+            adoption=adoption,
+            outcomes=outcomes,
+            kept=kept,
+            lost=lost,
+            salvage=salvage,
+            linked=linked,
+            snoozed=snoozed,
+        )
+
+    async def _list_open(self) -> tuple[int, set[IssueKey]]:
+        count, keys = 0, set[IssueKey]()
+        async for page in self._tracker.issue_pages(None, only_open=True):
+            count += len(page)
+            keys |= {issue.key for issue in page if may_matter(issue, self._rules)}
+        return count, keys
+
+    async def _keep_choices(self) -> tuple[list[Recorded], list[IssueKey]]:
+        """Keep what people chose and GitLab does not have, but for what cannot be read."""
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            lost = await record.drop_unreadable(tx, now)
+            await cards.drop_unreadable(tx, now)
+            for key in lost:
+                await cards.make_stale(tx, key)  # it shows what cannot be kept any more
+            await errands.ask(tx, Lane.SHOW, set(lost), now)
+            kept = await record.undelivered(tx)
+            await errands.ask(tx, Lane.SYNC, {each.decision.key for each in kept}, now)
+            await self._doubt(tx, kept)
+        return kept, lost
+
+    async def _doubt(self, tx: Transaction, kept: Iterable[Recorded]) -> None:
+        """Have all that is to be written looked for first: in an older record it may look new."""
+        await cards.doubt_unsent(tx)
+        for each in kept:
+            if each.status is Status.PENDING:
+                await record.begin_decision(tx, each.decision.id, each.decision.at)
+            else:  # and what it calls refused may have been tried again, and be in GitLab
+                await record.note_withdrawn(tx, each.decision.id)
+
+    async def _restore_all(
+        self, keys: Sequence[IssueKey], waiting: Mapping[IssueKey, Sequence[Recorded]]
+    ) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for start in range(0, len(keys), READERS):
+            done = await asyncio.gather(
+                *(
+                    _patiently(partial(self._restore, key, waiting.get(key, ())))
+                    for key in keys[start : start + READERS]
+                ),
+                return_exceptions=True,  # so that none is left at work when another has failed
+            )
+            for outcome in done:
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                outcomes.append(outcome)
+            self._progress(len(outcomes), len(keys))
+        return outcomes
+
+    async def _restore(self, key: IssueKey, waiting: Sequence[Recorded]) -> Outcome:
+        """Restore one issue; the decisions ``waiting`` are delivered later, whatever notes say."""
+        try:
+            seen = await look(self._tracker, key, None, self._clock())
+        except Missing:
+            await self._tracker.project()  # if the project is out of sight, too, this is an outage
+            return await self._lose(key)
+        done = _delivered(waiting, seen)
+        later = {each.decision.id for each in waiting} - {each.id for each in done}
+        is_suggested = was_suggested(seen.notes, seen.own_username)
+        seen = replace(seen, notes=[note for note in seen.notes if not _is_of(note, later)])
+        async with self._database.transaction() as tx:
+            for decision in done:
+                await record.finish_decision(tx, decision, Status.DELIVERED, self._clock())
+            known, was_unreadable = await _load(tx, key)
+            request, _ = observe(None, seen, self._rules)
+            was_request = known or was_unreadable or waiting or await cards.stands(tx, key)
+            if request is None and was_request:
+                request = first_sight(seen, self._rules)
+            if request is None or _is_newer(known, request):
+                return Outcome(key=key, request=known)
+            # Who was assigned for a choice that is left out is not taken for a suggestion.
+            request = replace(request, is_suggested=is_suggested)
+            outcome = await self._save(tx, known, request)
+        past = past_of(seen, self._rules)
+        has_label = self._rules.contacted_label in seen.issue.labels
+        return replace(
+            outcome,
+            is_new=known is None and not was_unreadable,
+            was_unreadable=was_unreadable,
+            lacks_label=past.contacted_at is not None and not has_label,
+        )
+
+    async def _save(self, tx: Transaction, known: Request | None, request: Request) -> Outcome:
+        key = request.key
+        changed = differences(known, request) if known else ()
+        has_card = await cards.stands(tx, key)
+        lacks_card = request.state in UNFINISHED and not has_card
+        await record.save_request(tx, request)
+        if known is None or changed or lacks_card:
+            await announce(tx, key, self._clock())
+        return Outcome(key=key, request=request, changed=changed, lacks_card=lacks_card)
+
+    async def _lose(self, key: IssueKey) -> Outcome:
+        async with self._database.transaction() as tx:
+            known, was_unreadable = await _load(tx, key)
+            if was_unreadable:
+                await record.forget_request(tx, key)
+            outcome = Outcome(key=key, was_unreadable=was_unreadable)
+            if known is not None:
+                request, _ = gone(known, self._clock())
+                outcome = await self._save(tx, known, request)
+        return replace(outcome, is_missing=True)
+
+
+def _delivered(waiting: Iterable[Recorded], seen: Observation) -> list[Decision]:
+    """Find what an older record has on its way, and GitLab has had since: it is not done again.
+
+    The bot notes the next decision only when one is delivered. A contact may have been tried again
+    out of its order; but nothing undoes it, so it may be delivered again.
+    """
+    marked = [mark.decision for _, mark in own_marks(seen.notes, seen.own_username)]
+    passed = {*marked} - {*marked[:1]}
+    return [
+        each.decision
+        for each in waiting
+        if each.status is Status.PENDING
+        and each.decision.id in passed
+        and not isinstance(each.decision.action, MarkContacted)
+    ]
+
+
+def _is_of(note: Note, decisions: Set[UUID]) -> bool:
+    mark = read_marker(note.body)
+    return mark is not None and mark.decision in decisions
+
+
+async def _load(tx: Transaction, key: IssueKey) -> tuple[Request | None, bool]:
+    """Return the request on record, and whether there is one that cannot be read."""
+    try:
+        return await record.load_request(tx, key, lock=True), False
+    except UnreadableError:
+        return None, True
+
+
+def _is_newer(known: Request | None, request: Request) -> bool:
+    """Tell whether the record has been written by a later look, of a bot that is running."""
+    if known is None or known.gitlab_updated_at is None or request.gitlab_updated_at is None:
+        return False
+    return known.gitlab_updated_at > request.gitlab_updated_at
+
+
+async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again for as long as a platform only asks for patience."""
+    while True:
+        try:
+            return await attempt()
+        except (workspace.Throttled, errors.Throttled) as error:
+            log.info("waiting", problem=str(error), seconds=round(error.retry_after))
+            await asyncio.sleep(error.retry_after)

@@ -1,0 +1,319 @@
+"""Remind of one request in its card's thread in time, and tell the lead if nobody reacts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from slackbot.blocks.card import CardView, SlackMessage
+from slackbot.blocks.reminder import REMINDER_EVENT, render_lead, render_reminder
+from slackbot.clock import Clock
+from slackbot.delivery.missed import MissedReminders
+from slackbot.delivery.once import OncePoster, Place
+from slackbot.delivery.waiting import waiting_for_slack
+from slackbot.health import Health
+from slackbot.people import People
+from slackbot.reminders import (
+    IN_CHANNEL,
+    JUST_ACTED,
+    Mark,
+    Plan,
+    Recipient,
+    ReminderRules,
+    Snooze,
+    deadline_name,
+    has_reaction,
+    lead_at,
+    plan_reminders,
+    round_key,
+)
+from slackbot.request import UNFINISHED, IssueKey, Person, Request
+from slackbot.store import cards, duty, errands, posts, record
+from slackbot.store.database import Database, Transaction
+from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.store.snoozes import load_snooze
+from slackbot.triage import Decision
+from slackbot.views import Viewer
+from slackbot.workspace import Workspace
+
+log = structlog.get_logger()
+
+CARD_PATIENCE = timedelta(minutes=1)
+"""How long a card that was deleted may take to come back before its thread is looked for again."""
+LEAD = "lead"
+"""The name of the message that tells the lead, among the marks of a round."""
+_PLANNED = "planned:"
+"""Before the key of a round, the next reminder of which is planned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Situation:
+    """What the record says of a request whose card stands."""
+
+    view: CardView
+    place: Place
+    shown_at: datetime
+    done: frozenset[str]
+    """The names of this round's reminders that were sent or left out."""
+    told_at: datetime | None
+    """When the deadline's own was."""
+    planned_at: datetime | None
+    """For when the next one was planned when the bot last looked, and nothing was late."""
+    snooze: Snooze | None
+    on_duty: tuple[Person, ...]
+    decisions: tuple[Decision, ...]
+    """What was decided lately, or since the deadline."""
+
+    @property
+    def request(self) -> Request:
+        return self.view.request
+
+    def acted_at(self, person: Person) -> datetime | None:
+        """Return when a person last saw to the request, as far back as matters."""
+        acts = [each.at for each in self.decisions if each.by.is_same(person)]
+        if person.is_same(self.request.holder) and self.request.held_since:
+            acts.append(self.request.held_since)
+        return max(acts, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Thought:
+    """What follows from a situation."""
+
+    situation: _Situation
+    plan: Plan
+    lead_at: datetime | None
+    """When the lead is to be told, if nobody reacts."""
+    is_lead_due: bool
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be done now."""
+        return not (self.plan.send or self.plan.left_out or self.is_lead_due)
+
+    @property
+    def next_at(self) -> datetime | None:
+        return min(filter(None, (self.plan.next_at, self.lead_at)), default=None)
+
+
+class Reminders:
+    """Runs the errands of the lane ``remind``.
+
+    Each mark of a request is one message with a key of its own, which is looked for in the thread
+    before anything is sent: so a record that was lost does not remind anybody twice.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        workspace: Workspace,
+        people: People,
+        viewer: Viewer,
+        rules: ReminderRules,
+        missed: MissedReminders,
+        *,
+        lead: str | None,
+        health: Health,
+        clock: Clock,
+    ) -> None:
+        self._database, self._workspace, self._people = database, workspace, people
+        self._viewer, self._rules, self._lead = viewer, rules, lead
+        self._missed = missed
+        self._poster = OncePoster(database, workspace, clock)
+        self._health, self._clock = health, clock
+
+    async def run(self, key: IssueKey) -> datetime | None:
+        """Send what is due of a request's reminders.
+
+        About ``EVERY_ISSUE``, tell the channel of those that came late.
+
+        Returns:
+            When the next one is due, ``None`` if there is none.
+
+        Raises:
+            Postponed: Slack cannot be reached, throttles, or needs an administrator.
+        """
+        if self._rules.is_off:
+            return None
+        with waiting_for_slack(self._health):
+            return await (self._missed.tell() if key == EVERY_ISSUE else self._run(key))
+
+    async def _run(self, key: IssueKey) -> datetime | None:
+        thought = await self._think(key)
+        if thought is None:
+            return None
+        if thought.is_idle:
+            await self._note_plan(thought)
+            return thought.next_at
+        if not await self._read_thread(thought.situation):
+            return self._clock() + CARD_PATIENCE
+        # Once more, with what the thread says, and with what was done while Slack was asked.
+        thought = await self._think(key)
+        if thought is not None:
+            await self._act(thought)
+        return self._clock()
+
+    async def _think(self, key: IssueKey) -> _Thought | None:
+        async with self._database.transaction() as tx:
+            situation = await self._load(tx, key)
+        if situation is None:
+            return None
+        recipients = await self._recipients(situation)
+        now = self._clock()
+        plan = plan_reminders(
+            situation.request,
+            self._rules,
+            recipients,
+            done=situation.done,
+            snooze=situation.snooze,
+            shown_at=situation.shown_at,
+            planned_at=situation.planned_at,
+            now=now,
+        )
+        lead_at = await self._lead_at(situation, now)
+        return _Thought(
+            situation=situation,
+            plan=plan,
+            lead_at=lead_at,
+            is_lead_due=lead_at is not None and lead_at <= now,
+        )
+
+    async def _act(self, thought: _Thought) -> None:
+        await self._leave_out(thought.situation, (mark.name for mark in thought.plan.left_out))
+        if thought.plan.send:
+            await self._send(thought, thought.plan.send)
+        if thought.is_lead_due:
+            await self._tell_lead(thought.situation)
+
+    async def _load(self, tx: Transaction, key: IssueKey) -> _Situation | None:
+        """Return how a request stands, ``None`` where there is nobody or nothing to remind of."""
+        picture = await self._viewer.picture(tx, key)
+        card = await cards.load_card(tx, key)
+        if picture is None or picture.request.state not in UNFINISHED:
+            return None
+        if card is None or card.ts is None or card.channel is None:
+            return None  # asked for again when it stands
+        request, prefix = picture.request, round_key(picture.request)
+        turn = await duty.current_turn(tx)
+        told = await posts.load_post(
+            tx, f"{prefix}{deadline_name(request.due_at, self._rules.hours)}"
+        )
+        planned = await posts.load_post(tx, f"{_PLANNED}{prefix}")
+        since = min(request.due_at, self._clock() - JUST_ACTED)
+        return _Situation(
+            view=await self._viewer.view(tx, picture),
+            place=Place(channel=card.channel, thread=card.ts),
+            shown_at=datetime.fromtimestamp(float(card.ts), tz=request.due_at.tzinfo),
+            done=_names(await posts.ended_keys(tx, key), prefix),
+            told_at=told.ended_at if told else None,
+            planned_at=planned.begun_at if planned else None,
+            snooze=await load_snooze(tx, key),
+            on_duty=turn.on_duty.people if turn else (),
+            decisions=tuple(await record.decisions_since(tx, key, since)),
+        )
+
+    async def _recipients(self, situation: _Situation) -> tuple[Recipient, ...]:
+        """Return the holder, or else who is on duty, of those whom Slack can tell anything."""
+        team = (await self._workspace.identity()).team
+        holder = situation.request.holder
+        for people in ((holder,) if holder else (), situation.on_duty):
+            for each in people:
+                await self._people.seek(each)
+            known = [self._people.in_slack(each, team) for each in people]
+            found = [each for each in known if await self._is_reachable(each)]
+            if found:
+                return tuple([await self._recipient(each, situation) for each in found])
+        return ()
+
+    async def _is_reachable(self, person: Person) -> bool:
+        member = await self._people.member(person.slack_user) if person.slack_user else None
+        return member is not None and not member.is_deactivated
+
+    async def _recipient(self, person: Person, situation: _Situation) -> Recipient:
+        zone = await self._people.zone(person.slack_user, self._zone)
+        return Recipient(person=person, zone=zone, acted_at=situation.acted_at(person))
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return self._rules.hours.timezone
+
+    async def _read_thread(self, situation: _Situation) -> bool:
+        """Note what stands in the thread, for the record may not know; tell whether it stands."""
+        place, key = situation.place, situation.request.key
+        found = await self._workspace.own_replies(place.channel, place.thread or "", REMINDER_EVENT)
+        now, prefix = self._clock(), round_key(situation.request)
+        async with self._database.transaction() as tx:
+            if found is None:  # the lane ``show`` finds that, too, and posts the card again
+                await cards.make_stale(tx, key)
+                await errands.ask(tx, Lane.SHOW, [key], now)
+                return False
+            ended = await posts.ended_keys(tx, key)
+            news = [each for each in found if each.key.startswith(prefix) and each.key not in ended]
+            for each in news:
+                await posts.begin_post(tx, each.key, key, now)
+                await posts.end_post(tx, each.key, now, each.ts)
+        return True
+
+    async def _note_plan(self, thought: _Thought) -> None:
+        """Note when the next reminder is to come, so that only what comes later counts as late."""
+        situation, plan = thought.situation, thought.plan
+        if plan.next_at is None or plan.is_missed or plan.next_at == situation.planned_at:
+            return
+        key = situation.request.key
+        async with self._database.transaction() as tx:
+            await errands.confirm(tx)
+            name = f"{_PLANNED}{round_key(situation.request)}"
+            await posts.plan_post(tx, name, key, plan.next_at)
+
+    async def _leave_out(self, situation: _Situation, names: Iterable[str]) -> None:
+        key, prefix = situation.request.key, round_key(situation.request)
+        async with self._database.transaction() as tx:
+            await errands.confirm(tx)
+            await posts.leave_out(tx, [f"{prefix}{name}" for name in names], key, self._clock())
+
+    async def _send(self, thought: _Thought, mark: Mark) -> None:
+        situation, is_missed = thought.situation, thought.plan.is_missed
+        is_for_channel = mark.kind in IN_CHANNEL
+        if is_for_channel and is_missed:  # after a gap these would be a flood
+            name = f"{round_key(situation.request)}{mark.name}"
+            await self._missed.note(name, situation.request.key)
+        place = replace(situation.place, is_broadcast=is_for_channel and not is_missed)
+        to = [each.person for each in thought.plan.to]
+        message = render_reminder(situation.view, to, is_missed=is_missed)
+        if await self._post(situation, mark.name, place, message):
+            log.info(
+                "reminded",
+                issue=str(situation.request.key),
+                mark=mark.name,
+                people=len(to),
+                is_missed=is_missed,
+            )
+
+    async def _post(
+        self, situation: _Situation, name: str, place: Place, message: SlackMessage
+    ) -> bool:
+        key = f"{round_key(situation.request)}{name}"
+        about = situation.request.key
+        return await self._poster.post(key, REMINDER_EVENT, place, message, about=about)
+
+    async def _lead_at(self, situation: _Situation, now: datetime) -> datetime | None:
+        if self._lead is None or situation.told_at is None or LEAD in situation.done:
+            return None
+        user = self._lead if not self._lead.startswith("S") else None
+        zone = await self._people.zone(user, self._zone)
+        return lead_at(situation.request.due_at, situation.told_at, self._rules, zone, now)
+
+    async def _tell_lead(self, situation: _Situation) -> None:
+        if has_reaction(situation.request, situation.decisions):
+            await self._leave_out(situation, [LEAD])
+            return
+        place = replace(situation.place, is_broadcast=True)
+        message = render_lead(situation.view, self._lead or "")
+        if await self._post(situation, LEAD, place, message):
+            log.info("lead_told", issue=str(situation.request.key))
+
+
+def _names(keys: Iterable[str], prefix: str) -> frozenset[str]:
+    return frozenset(key.removeprefix(prefix) for key in keys if key.startswith(prefix))

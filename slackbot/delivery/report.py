@@ -1,0 +1,141 @@
+"""What a rebuild found, changed, kept and could not know, in words for an administrator. Pure.
+
+Only keys, counts and the names of fields: nothing that a customer or a colleague has written.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+
+from slackbot.delivery.founding import Adoption
+from slackbot.request import UNFINISHED, IssueKey, Request
+from slackbot.store.record import Recorded, Status
+from slackbot.store.salvage import Salvage
+
+LISTED = 20
+"""How many issues a line names, at the most."""
+
+_OUR_OWN = ("key", "gitlab_updated_at")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one issue."""
+
+    key: IssueKey
+    request: Request | None = None
+    """As it is on record now; ``None`` where the issue is no request, or nothing is known of it."""
+    is_new: bool = False
+    """The record did not know it."""
+    was_unreadable: bool = False
+    changed: Sequence[str] = ()
+    """The fields in which the record said something else."""
+    is_missing: bool = False
+    """GitLab does not show the issue."""
+    lacks_card: bool = False
+    lacks_label: bool = False
+    """The bot's note tells of a contact, and the label that says so is not there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a rebuild has to say at its end."""
+
+    issues: int
+    """How many open issues GitLab has listed."""
+    adoption: Adoption
+    outcomes: Sequence[Outcome]
+    kept: Sequence[Recorded]
+    lost: Sequence[IssueKey]
+    """The issues of choices that could not be read any more."""
+    salvage: Salvage | None = None
+    linked: int = 0
+    """How many people are linked by ``/ssat link``."""
+    snoozed: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """Say it, the most important last, where an administrator looks first."""
+        if self.salvage:
+            yield (
+                f"The database was damaged. It is kept as {self.salvage.aside}, with people's "
+                "words in it: delete it when all is well."
+            )
+        yield from self._found()
+        yield from self._kept()
+        yield from self._changed()
+        yield from self._unknown()
+
+    def _found(self) -> Iterator[str]:
+        requests = [each.request for each in self.outcomes if each.request]
+        unfinished = sum(request.state in UNFINISHED for request in requests)
+        yield (
+            f"Read {_count(self.issues, 'open issue')} in GitLab: the record has "
+            f"{_count(len(requests), 'request')} for contact now, {unfinished} of them unfinished."
+        )
+        yield f"Found {_count(len(self.adoption.standing), 'card')} in the channel."
+        yield (
+            f"The record has {_count(self.linked, 'link')} made by /ssat link and "
+            f"{_count(self.snoozed, 'snooze')}. Others cannot come back, as they stand nowhere "
+            "else: people link themselves again, and reminders go on."
+        )
+
+    def _kept(self) -> Iterator[str]:
+        waiting = [each.decision.key for each in self.kept if each.status is Status.PENDING]
+        refused = [each.decision.key for each in self.kept if each.status is Status.REFUSED]
+        if waiting:
+            yield f"Kept {_count(len(waiting), 'choice')} for GitLab: {_named(waiting)}."
+        if refused:
+            yield f"Kept {_count(len(refused), 'choice')} that GitLab refused: {_named(refused)}."
+
+    def _changed(self) -> Iterator[str]:
+        new = [each.key for each in self.outcomes if each.is_new]
+        replaced = [each.key for each in self.outcomes if each.was_unreadable]
+        changed = [each for each in self.outcomes if each.changed]
+        if new:
+            yield f"New to the record: {_named(new)}."
+        if replaced:
+            yield f"Could not be read, and replaced: {_named(replaced)}."
+        if self.adoption.news:
+            yield f"Cards new to the record: {_named(self.adoption.news)}."
+        for each in changed:
+            names = ", ".join(name.replace("_", " ") for name in each.changed)
+            yield f"Changed in {each.key}: {names}."
+        if not (new or replaced or changed or self.adoption.news or self.salvage or self.lost):
+            yield "Nothing had to be changed."
+
+    def _unknown(self) -> Iterator[str]:
+        if self.salvage and self.salvage.unreadable:
+            yield (
+                f"Up to {_count(self.salvage.unreadable, 'choice')} could not be read, of which "
+                "GitLab may have had some."
+            )
+        if self.salvage and self.salvage.is_partial:
+            yield "Some links or snoozes could not be read; ssat-bot people list shows who is left."
+        told = (
+            (self.lost, "A choice could not be read, and has to be made again"),
+            (self.adoption.doubled, "More than one card; the newest is kept up"),
+            (self._with("lacks_card"), "Open and without a card; `ssat-bot run` posts it"),
+            (self._with("lacks_label"), "A note says contacted, but the label is not there"),
+            (self._with("is_missing"), "Not shown by GitLab any more"),
+        )
+        for keys, words in told:
+            if keys:
+                yield f"{words}: {_named(keys)}."
+
+    def _with(self, mark: str) -> list[IssueKey]:
+        return [each.key for each in self.outcomes if getattr(each, mark)]
+
+
+def differences(before: Request, after: Request) -> tuple[str, ...]:
+    """Name the fields in which two records of one request differ."""
+    names = [field.name for field in fields(Request) if field.name not in _OUR_OWN]
+    return tuple(name for name in names if getattr(before, name) != getattr(after, name))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _named(keys: Iterable[IssueKey]) -> str:
+    names = [str(key) for key in sorted(set(keys))]
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more

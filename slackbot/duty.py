@@ -1,0 +1,111 @@
+"""Who is on duty, as schedules say it: weeks of the people file, PagerDuty's entries. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+_WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
+_WEEK_LENGTH = timedelta(days=7)
+NAME_LIMIT = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnCall:
+    """Somebody whom a schedule names, by what the schedule knows of them."""
+
+    name: str
+    email: str | None = None
+    slack_user: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rota:
+    """Whom a schedule names now, mostly one; ``until`` is when that ends, UTC, where it says so."""
+
+    people: tuple[OnCall, ...]
+    until: datetime | None = None
+
+
+class NoAnswer(Exception):
+    """A schedule does not say who is on duty; the message says why, and what to do about it.
+
+    ``retry_after`` is how long it asks to wait, in seconds.
+    """
+
+    def __init__(self, problem: str, retry_after: float | None = None) -> None:
+        super().__init__(problem)
+        self.retry_after = retry_after
+
+
+Weeks = Mapping[date, tuple[str, ...]]
+"""Slack user ids by the Monday of a week."""
+
+
+def parse_weeks(table: Mapping[str, Any]) -> dict[date, tuple[str, ...]]:
+    """Read a table of ISO weeks, ``"2026-W05" = "U0AVERY"`` or a list of Slack user ids.
+
+    Raises:
+        ValueError: A key is no week, or a value no Slack user id.
+    """
+    return {_monday(week): _users(week, value) for week, value in table.items()}
+
+
+def _monday(week: str) -> date:
+    match = _WEEK.fullmatch(week)
+    try:
+        if match is None:
+            raise ValueError
+        return date.fromisocalendar(int(match[1]), int(match[2]), 1)
+    except ValueError:
+        raise ValueError(f"{week!r} is no week: write it as 2026-W05") from None
+
+
+def _users(week: str, value: Any) -> tuple[str, ...]:
+    users = value if isinstance(value, list) else [value]
+    if not users or not all(
+        isinstance(each, str) and each.startswith(("U", "W")) for each in users
+    ):
+        raise ValueError(f"{week}: give a Slack user id (U…) or a list of them")
+    return tuple(dict.fromkeys(users))
+
+
+def in_week(weeks: Weeks, now: datetime, zone: ZoneInfo) -> Rota:
+    """Return who has the present week, and until when: weeks in a row are one turn.
+
+    Args:
+        weeks: Who has which week.
+        now: The current moment.
+        zone: Where weeks begin, on Monday at midnight.
+    """
+    today = now.astimezone(zone).date()
+    monday = today - timedelta(days=today.weekday())
+    users = weeks.get(monday, ())
+    while users and weeks.get(monday) == users:
+        monday += _WEEK_LENGTH
+    until = datetime.combine(monday, time.min, zone).astimezone(UTC) if users else None
+    return Rota(people=tuple(OnCall(name=user, slack_user=user) for user in users), until=until)
+
+
+def read_entries(entries: Iterable[Mapping[str, Any]]) -> Rota:
+    """Read PagerDuty's list of on-calls, in which a person stands once for each policy.
+
+    https://developer.pagerduty.com/api-reference/ (List all of the on-calls)
+    """
+    people: dict[str, OnCall] = {}
+    ends: list[datetime] = []
+    for entry in entries:
+        user = entry.get("user") or {}
+        people.setdefault(str(user.get("id")), read_user(user))
+        if end := entry.get("end"):  # without one, the person does not go off call
+            ends.append(datetime.fromisoformat(str(end)).astimezone(UTC))
+    return Rota(people=tuple(people.values()), until=min(ends, default=None))
+
+
+def read_user(user: Mapping[str, Any]) -> OnCall:
+    """Read a user of PagerDuty; a mere reference has no e-mail."""
+    known = user.get("name") or user.get("summary") or "somebody"
+    email = user.get("email")
+    return OnCall(name=str(known)[:NAME_LIMIT], email=str(email) if email else None)

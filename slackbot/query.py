@@ -1,0 +1,324 @@
+"""What somebody asks of ``/ssat``: read leniently from what they typed, and spelled again. Pure.
+
+Whatever is typed becomes a query; nothing that anybody types is an error. What a button carries
+to ask again is the same text, and is read by the same code.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from slackbot.feedback import ticket_of_link
+
+LOOKED_AT = 300
+"""How many characters of what was typed are looked at; nobody types more on purpose."""
+TARGETS = 5
+"""How many feedbacks are shown at once."""
+DAYS, MOST_DAYS = 7, 90
+"""How far back ``done`` looks unless told otherwise, and at the most."""
+
+
+class Filter(StrEnum):
+    """What narrows the queue down, or widens it; several hold together."""
+
+    MINE = "mine"
+    UNCLAIMED = "unclaimed"
+    OVERDUE = "overdue"
+    ALL = "all"
+    """With what was done lately."""
+    DONE = "done"
+    """What was done lately, and nothing else."""
+
+
+class Verb(StrEnum):
+    """What is no queue."""
+
+    SHOW = "show"
+    DUTY = "duty"
+    LINK = "link"
+    REFRESH = "refresh"
+    HELP = "help"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The queue, or a part of it."""
+
+    filters: frozenset[Filter] = frozenset()
+    days: int = DAYS
+    """How far back to look at what was done."""
+
+    def __str__(self) -> str:
+        """Spell it as it would be typed."""
+        words = [str(each) for each in Filter if each in self.filters]
+        return " ".join([*words, f"{self.days}d"] if self.shows_done else words)
+
+    @property
+    def shows_done(self) -> bool:
+        """Whether what was done lately is part of it."""
+        return bool({Filter.ALL, Filter.DONE} & self.filters)
+
+    @property
+    def shows_waiting(self) -> bool:
+        """Whether what is to be done is part of it."""
+        return Filter.DONE not in self.filters or Filter.ALL in self.filters
+
+
+class Kind(StrEnum):
+    """What a number stands for."""
+
+    ANY = ""
+    ISSUE = "#"
+    TICKET = "ticket "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A feedback that is asked for by a number, or by a link to its issue or ticket."""
+
+    number: int
+    kind: Kind = Kind.ANY
+    place: str | None = None
+    """For a link to an issue: host and project, folded to lower case."""
+
+    def __str__(self) -> str:
+        """Spell it as it would be typed."""
+        return f"https://{self.place}/-/issues/{self.number}" if self.place else self.short
+
+    @property
+    def short(self) -> str:
+        """Name it without its place."""
+        return f"{self.kind}{self.number}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    """One feedback, or a few; none if the person did not say which."""
+
+    targets: tuple[Target, ...] = ()
+
+    def __str__(self) -> str:
+        """Spell it as it would be typed."""
+        return " ".join([Verb.SHOW, *map(str, self.targets)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A verb that is no queue and shows no feedback, with what stands behind it."""
+
+    verb: Verb
+    rest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mentioned:
+    """A person or a group where a verb should stand: the queue is not kept by person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotUnderstood:
+    """A word that is no verb; ``nearest`` is the one that it looks like, if any."""
+
+    word: str
+    nearest: str | None = None
+
+
+Query = Listing | Show | Order | Mentioned | NotUnderstood
+
+_WORD = re.compile(r"<[^<>\s]*>|[^\s<>]+")
+# Typed, or put there by the keyboard of a phone.
+_QUOTES = str.maketrans(
+    "", "", "\"'`*,;\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
+)
+_NUMBER = re.compile(r"(#?)([1-9][0-9]{0,11})")
+_SPAN = re.compile(r"([1-9][0-9]{0,3})(d|days?|w|weeks?)?")
+_ISSUE_LINK = re.compile(
+    r"https?://(?P<place>[^\s<>|?#]{1,200}?)(?:/-)?/(?:issues|work_items)/(?P<iid>[1-9][0-9]{0,9})"
+    r"(?=[/?#|>)\].,;:!\s]|$)",
+    re.IGNORECASE,
+)
+_MENTION = re.compile(r"<[@!#]")
+_ESCAPED = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
+
+
+def read_query(text: str) -> Query:
+    """Read what stands behind ``/ssat``, as Slack hands it over; never fails."""
+    words = _words(text)
+    if not words:
+        return Listing()
+    first = words[0].casefold()
+    if first in set(Verb) - {Verb.SHOW}:
+        return Order(verb=Verb(first), rest=" ".join(words[1:]))
+    if first == Verb.SHOW:
+        return _show(words[1:])
+    if all(_is_target(word) or word.casefold() in _KINDS for word in words):
+        return _show(words)
+    return _listing(words)
+
+
+def _words(text: str) -> list[str]:
+    found = _WORD.findall(text[:LOOKED_AT])
+    words = [word if word.startswith("<") else _typed(word) for word in found]
+    return [word for word in words if word]
+
+
+def _typed(word: str) -> str:
+    for escaped, character in _ESCAPED.items():
+        word = word.replace(escaped, character)
+    return word.translate(_QUOTES)
+
+
+def _listing(words: Sequence[str]) -> Query:
+    filters: set[Filter] = set()
+    days = DAYS
+    for word in words:
+        folded = word.casefold()
+        span = _SPAN.fullmatch(folded)
+        if folded in set(Filter):
+            filters.add(Filter(folded))
+        elif span and {Filter.DONE, Filter.ALL} & filters:
+            weeks = (span[2] or "").startswith("w")
+            days = min(int(span[1]) * (7 if weeks else 1), MOST_DAYS)
+        else:
+            return _not_understood(word)
+    return Listing(filters=frozenset(filters), days=days)
+
+
+def _not_understood(word: str) -> Query:
+    if _MENTION.match(word):
+        return Mentioned()
+    known = [*Filter, *Verb]
+    near = difflib.get_close_matches(word.casefold()[:40], known, n=1)
+    return NotUnderstood(word=word, nearest=str(near[0]) if near else None)
+
+
+_KINDS = {
+    "issue": Kind.ISSUE,
+    "feedback": Kind.ISSUE,
+    "ticket": Kind.TICKET,
+    "issues": Kind.ISSUE,
+    "tickets": Kind.TICKET,
+}
+
+
+def _show(words: Sequence[str]) -> Query:
+    kind = Kind.ANY
+    targets: list[Target] = []
+    for word in words:
+        if word.casefold() in _KINDS:
+            kind = _KINDS[word.casefold()]
+            continue
+        target = _target(word, kind)
+        if target is None:
+            return _not_understood(word)
+        targets.append(target)
+        kind = Kind.ANY
+    return Show(targets=tuple(dict.fromkeys(targets))[:TARGETS])
+
+
+def _is_target(word: str) -> bool:
+    return _target(word, Kind.ANY) is not None
+
+
+def _target(word: str, kind: Kind) -> Target | None:
+    number = _NUMBER.fullmatch(word)
+    if number:
+        return Target(number=int(number[2]), kind=Kind.ISSUE if number[1] else kind)
+    return next(iter(_linked(word)), None)
+
+
+def _linked(text: str) -> list[Target]:
+    """Find links to issues of any project, and to tickets."""
+    found = [
+        Target(number=int(link["iid"]), kind=Kind.ISSUE, place=link["place"].casefold())
+        for link in _ISSUE_LINK.finditer(text)
+    ]
+    ticket = ticket_of_link(text)
+    return [*found, *([Target(number=ticket, kind=Kind.TICKET)] if ticket else [])]
+
+
+def issue_of_link(url: str) -> Target | None:
+    """Read which issue a link leads to, ``None`` if to none."""
+    link = _ISSUE_LINK.match(url)
+    if link is None:
+        return None
+    return Target(number=int(link["iid"]), kind=Kind.ISSUE, place=link["place"].casefold())
+
+
+def place_of(url: str) -> str:
+    """Name a project by its address as ``Target.place`` does."""
+    return url.partition("://")[2].rstrip("/").casefold()
+
+
+_NAMED = re.compile(
+    r"\btickets?(?:\s(?:id|no|number))?[\s:#.*_]{0,4}([1-9][0-9]{2,11})(?![0-9])", re.IGNORECASE
+)
+_LONE = re.compile(r"(?<![\w./#&=?-])([1-9][0-9]{4,11})(?![\w-])")
+
+
+def mentioned_feedback(text: str) -> Show:
+    """Find the feedbacks that a message is about: links, ticket numbers, else lone long numbers."""
+    text = text[:10_000]
+    found = _linked(text)
+    found += [Target(number=int(n), kind=Kind.TICKET) for n in _NAMED.findall(text)]
+    if not found:
+        found = [Target(number=int(n)) for n in _LONE.findall(text)]
+    return Show(targets=tuple(dict.fromkeys(found))[:TARGETS])
+
+
+Position = tuple[int, int, int]
+"""Where something stands in the queue: its part, its order there, and the issue's number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """Which page of a long queue: what stands after a position, or before it.
+
+    Positions rather than counts, so that a queue that has changed meanwhile skips nothing.
+    """
+
+    position: Position
+    is_forward: bool
+
+    def __str__(self) -> str:
+        """Spell it as a button carries it."""
+        return (">" if self.is_forward else "<") + ".".join(map(str, self.position))
+
+
+_TURN = re.compile(r"([<>])([0-9])\.(-?[0-9]{1,12})\.([0-9]{1,12})")
+
+
+def spell_again(query: Listing | Show, turn: Turn | None = None) -> str:
+    """Spell what was asked for and which page of it, as buttons carry it."""
+    return f"{query}|{turn}" if turn else f"{query}"
+
+
+def read_again(text: str) -> tuple[Query, Turn | None]:
+    """Read what a button carries; whatever it is, as little trusted as what people type."""
+    asked, _, page = text.partition("|")
+    found = _TURN.fullmatch(page)
+    if found is None:
+        return read_query(asked), None
+    position = (int(found[2]), int(found[3]), int(found[4]))
+    return read_query(asked), Turn(position=position, is_forward=found[1] == ">")
+
+
+HELP: tuple[tuple[str, str], ...] = (
+    ("", "who waits for a manager's contact, by deadline; then what else awaits triage"),
+    ("mine", "what you hold, and what GitLab assigned to you while nobody holds it"),
+    ("unclaimed", "what nobody holds"),
+    ("overdue", "who should have been contacted by now"),
+    ("all", "the queue, and what was done in the last 7 days"),
+    ("done [7d]", "what was done lately, newest first"),
+    ("show <issue, ticket or link>", "one feedback, or up to five"),
+    ("duty", "who is the reviewing manager on duty"),
+    ("link <gitlab username>", "tells the bot your GitLab account"),
+    ("refresh", "looks at GitLab now instead of within a minute"),
+    ("help", "this"),
+)
+"""What can stand behind ``/ssat``, and what it does."""
+
+COMBINED = "mine overdue"
+"""An example of filters that hold together."""

@@ -1,0 +1,85 @@
+"""``ssat-bot people``: who is linked to whom, for an administrator; works beside a running bot.
+
+On SQLite the bot has the file to itself, so there it is stopped before.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from slackbot.people import PeopleFile
+from slackbot.settings import Settings
+from slackbot.store import finds, links
+from slackbot.store.database import Database, DatabaseError, Transaction
+from slackbot.store.links import Link
+
+
+async def list_people(settings: Settings) -> list[str]:
+    """Say who is linked to whom, and by what: a line for each.
+
+    Raises:
+        DatabaseError: It cannot be used, or a running bot has the file.
+    """
+    in_file = PeopleFile(settings.ssat_people_file).usernames()
+    async with _record(settings) as tx:
+        linked, found = await links.all_links(tx), await finds.all_finds(tx)
+    lines = [_line(user, name, "people file") for user, name in sorted(in_file.items())]
+    lines += [_line(link.slack_user, link.gitlab, _origin(link, in_file)) for link in linked]
+    settled = {*in_file, *(link.slack_user for link in linked)}
+    lines += [
+        _line(find.slack_user, find.gitlab, f"e-mail, looked up {find.at:%Y-%m-%d %H:%M} UTC")
+        for find in found
+        if find.slack_user not in settled
+    ]
+    return lines or ["Nobody is linked by the people file or by /ssat link, or found by e-mail."]
+
+
+async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
+    """Remove the link of a Slack user id or a GitLab username; tell whether one was removed.
+
+    What an e-mail says holds all the same, so that is told: only the people file overrules it.
+
+    Raises:
+        DatabaseError: It cannot be used, or a running bot has the file.
+    """
+    who = who.removeprefix("@")
+    in_file = PeopleFile(settings.ssat_people_file).usernames()
+    async with _record(settings) as tx:
+        removed, found = await links.remove_link(tx, who), await finds.all_finds(tx)
+    lines = [f"removed: {link.slack_user} is no longer {link.gitlab}" for link in removed]
+    lines += [
+        f"{user} is {name} by the people file: remove that line there"
+        for user, name in sorted(in_file.items())
+        if who == user or who.casefold() == name.casefold()
+    ]
+    lines += [
+        f"{find.slack_user} is {find.gitlab} by e-mail: a line in the people file overrules that"
+        for find in found
+        if who == find.slack_user or who.casefold() == find.gitlab.casefold()
+    ]
+    return bool(removed), lines or [f"nobody is linked by {who}; `ssat-bot people list` shows all"]
+
+
+@asynccontextmanager
+async def _record(settings: Settings) -> AsyncIterator[Transaction]:
+    database = Database(settings.database_url)
+    try:
+        await database.open()
+        async with database.transaction() as tx:
+            yield tx
+    except SQLAlchemyError as error:
+        raise DatabaseError(f"the database does not answer: {type(error).__name__}") from error
+    finally:
+        await database.close()
+
+
+def _origin(link: Link, in_file: dict[str, str]) -> str:
+    names = {name.casefold() for name in in_file.values()}
+    overruled = link.slack_user in in_file or link.gitlab.casefold() in names
+    said = f"/ssat link of {link.at:%Y-%m-%d %H:%M} UTC, by {link.name}"
+    return f"{said}; not in force, for the people file says otherwise" if overruled else said
+
+
+def _line(user: str, username: str, origin: str) -> str:
+    return f"{user:<12} {username:<24} {origin}"

@@ -1,0 +1,119 @@
+"""The schedule in PagerDuty, read only. To be imported only where one is configured: it is slow."""
+
+import asyncio
+import math
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NoReturn, TypeVar
+
+import httpx2
+from pagerduty import Error, HttpError, RestApiV2Client
+
+from slackbot.duty import NoAnswer, Rota, read_entries, read_user
+
+T = TypeVar("T")
+
+TIMEOUT_SECONDS = 10
+DEFAULT_RETRY_AFTER = 60.0
+GLANCE = timedelta(minutes=1)
+"""How long a time is asked about where the question is who has the schedule now."""
+
+
+class _Client(RestApiV2Client):
+    """The official client, which here never waits by itself: that would hold its thread."""
+
+    timeout = TIMEOUT_SECONDS  # type: ignore[assignment]  # as the official one has it
+    max_network_attempts = 0
+
+    @property
+    def url(self) -> str:
+        """Where the API is; the official client takes no stand-in that speaks plain HTTP."""
+        return self._base
+
+    @url.setter
+    def url(self, base: str) -> None:
+        self._base = base
+
+
+def _raise_when_throttled(response: httpx2.Response) -> None:
+    # The client would sleep and try again without end, whatever `retry` says.
+    if response.status_code != httpx2.codes.TOO_MANY_REQUESTS:
+        return
+    told = response.headers.get("ratelimit-reset") or response.headers.get("Retry-After") or ""
+    try:
+        seconds = float(told)
+    except ValueError:
+        seconds = DEFAULT_RETRY_AFTER
+    if not math.isfinite(seconds):
+        seconds = DEFAULT_RETRY_AFTER
+    raise NoAnswer("PagerDuty asks for patience (429)", max(seconds, 1.0))
+
+
+class PagerDuty:
+    """Says who is on call on one schedule now."""
+
+    source = "PagerDuty"
+
+    def __init__(self, token: str, schedule: str, url: str) -> None:
+        self._token, self._schedule, self._url = token, schedule, url
+        self._asking = threading.Lock()
+
+    async def read(self, now: datetime) -> Rota:
+        """Ask who is on call.
+
+        Raises:
+            NoAnswer: PagerDuty does not say; the message never has the token in it.
+        """
+        return await asyncio.to_thread(self._ask, lambda client: self._read(client, now))
+
+    def _read(self, client: RestApiV2Client, now: datetime) -> Rota:
+        found = client.list_all(
+            "/oncalls",
+            params={
+                "schedule_ids[]": [self._schedule],
+                "include[]": ["users"],
+                "earliest": "true",
+            },
+        )
+        return read_entries(found) if found else self._without_policy(client, now)
+
+    def _without_policy(self, client: RestApiV2Client, now: datetime) -> Rota:
+        """Ask the schedule itself: on-calls are told only for those that a policy uses."""
+        users = client.rget(
+            f"/schedules/{self._schedule}/users",
+            params={"since": now.isoformat(), "until": (now + GLANCE).isoformat()},
+        )
+        return Rota(people=tuple(read_user(user) for user in users))
+
+    def _ask(self, use: Callable[[RestApiV2Client], T]) -> T:
+        with self._asking, self._new_client() as client:
+            try:
+                return use(client)
+            except HttpError as error:
+                self._explain(getattr(error.response, "status_code", 0))
+            except Error as error:
+                raise NoAnswer("PagerDuty cannot be reached") from error
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise NoAnswer("PagerDuty gave an answer that cannot be read") from error
+
+    def _explain(self, status: int) -> NoReturn:
+        # Not by the client's own words: they tell the end of the token.
+        match status:
+            case 401 | 403:
+                problem = (
+                    f"PagerDuty does not accept PAGERDUTY_API_TOKEN ({status}): create a "
+                    "read-only REST API key and set it"
+                )
+            case 404:
+                problem = (
+                    f"PagerDuty has no schedule {self._schedule}: set PAGERDUTY_SCHEDULE to the "
+                    "id in the schedule's address"
+                )
+            case _:
+                problem = f"PagerDuty is failing ({status})"
+        raise NoAnswer(problem) from None
+
+    def _new_client(self) -> Any:
+        hooks = {"response": [_raise_when_throttled]}
+        return _Client(self._token, base_url=self._url, event_hooks=hooks)

@@ -1,0 +1,190 @@
+"""What can be saved from a damaged SQLite file: what stands nowhere else.
+
+That is the choices that GitLab does not have yet, the links that people made themselves, and
+snoozes; all else is in GitLab and Slack. The damaged file is only read, and then kept under another
+name.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.engine import URL
+
+from slackbot.store.database import Database, is_damaged, upsert
+from slackbot.store.integrity import open_to_read
+from slackbot.store.links import read_link
+from slackbot.store.record import UnreadableError, read_decision
+from slackbot.store.schema import decisions, links, snoozes
+from slackbot.store.snoozes import read_snooze
+
+Row = dict[str, Any]
+
+_PARTS = ("", "-wal", "-shm")
+"""The endings of the files that make one database."""
+_MOST_NUMBERS = 10_000_000
+"""How far decisions are counted through: a damaged number must not keep anybody for ever."""
+_CONTRADICTION = "the row and its document contradict each other"
+_UNREADABLE = (sqlite3.DatabaseError, UnreadableError, ValueError, TypeError)
+_MOMENTS = ("decided_at", "begun_at", "finished_at")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Salvage:
+    """What was saved from a damaged file."""
+
+    aside: Path
+    """Where the damaged file is now."""
+    saved: int
+    unreadable: int
+    """Rows that are lost, at the most; nobody can tell whether GitLab has those choices."""
+    is_partial: bool = False
+    """Whether there may have been more links or snoozes, which could not be read."""
+
+
+async def replace_if_damaged(database: Database, now: datetime) -> Salvage | None:
+    """Put a new database with the choices that can still be read in the place of a damaged one.
+
+    Stopped at any point, it is done from the start, or ended, the next time.
+
+    Raises:
+        DatabaseError: Another process has the file, or it cannot be read at all.
+        OSError: The file cannot be replaced.
+    """
+    file = database.file
+    if file is None:
+        return None
+    database.own()
+    new = file.with_name(f"{file.name}.new")
+    _end_replacement(file, new)
+    if not is_damaged(file):
+        return None
+    rows, unreadable, is_partial = _read(file)
+    await _write(new, rows)
+    aside = file.with_name(f"{file.name}.damaged-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    _rename(file, aside)
+    _rename(new, file)
+    return Salvage(
+        aside=aside, saved=len(rows[decisions]), unreadable=unreadable, is_partial=is_partial
+    )
+
+
+def _end_replacement(file: Path, new: Path) -> None:
+    """Take up the new file of an earlier try, if the damaged one was set aside and no more."""
+    if new.exists() and not file.exists():
+        _remove(file)  # a log that is left of the damaged one would be taken for the new one's
+        _rename(new, file)
+    _remove(new)
+
+
+def _remove(file: Path) -> None:
+    for part in _PARTS:
+        Path(f"{file}{part}").unlink(missing_ok=True)
+
+
+def _rename(file: Path, name: Path) -> None:
+    for part in _PARTS:
+        with suppress(FileNotFoundError):
+            Path(f"{file}{part}").rename(f"{name}{part}")
+
+
+def _read(file: Path) -> tuple[dict[Table, list[Row]], int, bool]:
+    """Read what stands nowhere else, row by row, so that one bad row costs no other."""
+    rows: dict[Table, list[Row]] = {decisions: []}
+    unreadable, is_partial = 0, False
+    with closing(open_to_read(file)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")  # else no row of a cut file is read
+        for number in range(1, _last_number(connection) + 1):
+            try:
+                rows[decisions] += _choice(connection, number)
+            except _UNREADABLE:
+                unreadable += 1
+        for table, check in ((links, _checked_link), (snoozes, _checked_snooze)):
+            rows[table], has_read_all = _read_table(connection, table, check)
+            is_partial = is_partial or not has_read_all
+    return rows, unreadable, is_partial
+
+
+def _read_table(
+    connection: sqlite3.Connection, table: Table, check: Callable[[Row], Row]
+) -> tuple[list[Row], bool]:
+    """Read the rows of a table that hold good, and tell whether those are all."""
+    rows, has_read_all = [], True
+    try:
+        query = f"SELECT max(rowid) FROM {table.name}"  # noqa: S608 - a name of our own
+        (last,) = connection.execute(query).fetchone()
+    except sqlite3.DatabaseError:
+        return [], False
+    query = f"SELECT * FROM {table.name} WHERE rowid = ?"  # noqa: S608
+    for number in range(1, min(last or 0, _MOST_NUMBERS) + 1):
+        try:
+            rows += [check(dict(row)) for row in connection.execute(query, (number,))]
+        except _UNREADABLE:
+            has_read_all = False
+    return rows, has_read_all
+
+
+def _checked_link(row: Row) -> Row:
+    link = read_link(row["document"])
+    if (link.slack_user, link.gitlab.casefold()) != (row["slack_user"], row["gitlab"]):
+        raise ValueError(_CONTRADICTION)
+    return row
+
+
+def _checked_snooze(row: Row) -> Row:
+    until = datetime.fromisoformat(row["until"]).replace(tzinfo=UTC)
+    if read_snooze(row["document"]).until != until:
+        raise ValueError(_CONTRADICTION)
+    return row | {"until": until}
+
+
+def _last_number(connection: sqlite3.Connection) -> int:
+    return min(max(_numbers(connection), default=0), _MOST_NUMBERS)
+
+
+def _numbers(connection: sqlite3.Connection) -> Iterator[int]:
+    for query in (
+        "SELECT seq FROM sqlite_sequence WHERE name = 'decisions'",
+        "SELECT max(seq) FROM decisions",
+    ):
+        with suppress(sqlite3.DatabaseError):
+            for (number,) in connection.execute(query):
+                yield number if isinstance(number, int) else 0
+
+
+def _choice(connection: sqlite3.Connection, number: int) -> list[dict[str, Any]]:
+    """Read one row, if GitLab does not have it."""
+    query = "SELECT * FROM decisions WHERE seq = ? AND status IN ('pending', 'refused')"
+    return [_checked(row) for row in connection.execute(query, (number,))]
+
+
+def _checked(row: sqlite3.Row) -> dict[str, Any]:
+    values = {name: row[name] for name in decisions.c.keys() if name in row.keys()}  # noqa: SIM118
+    del values["seq"]
+    decision = read_decision(values["document"])
+    said = (str(decision.id), decision.key.project, decision.key.iid)
+    if said != (values["id"], values["project"], values["iid"]):
+        raise ValueError(_CONTRADICTION)
+    for name in _MOMENTS:
+        if values[name] is not None:
+            values[name] = datetime.fromisoformat(values[name]).replace(tzinfo=UTC)
+    return values
+
+
+async def _write(file: Path, rows: Mapping[Table, Sequence[Row]]) -> None:
+    url = URL.create("sqlite", database=str(file))
+    database = Database(url.render_as_string(hide_password=False))
+    try:
+        await database.migrate()
+        async with database.transaction() as tx:
+            for table, values in rows.items():
+                for row in values:
+                    # No account is two people's, whatever a damaged file says.
+                    await tx.execute(upsert(tx, table).values(**row).on_conflict_do_nothing())
+    finally:
+        await database.close()

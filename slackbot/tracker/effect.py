@@ -1,0 +1,93 @@
+"""What a decision changes in its issue. Pure."""
+
+from collections.abc import Iterable
+
+from slackbot.request import in_scope
+from slackbot.tracker.client import IssueChange
+from slackbot.tracker.observe import Rules
+from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot
+from slackbot.triage import Action, ChooseLabel, Claim, MarkContacted, Release, TakeOver
+
+
+def change_of(
+    action: Action,
+    issue: IssueSnapshot,
+    account: GitLabUser | None,
+    *,
+    colleague: str | None,
+    known_labels: Iterable[str],
+    rules: Rules,
+) -> IssueChange:
+    """Return what is to be changed in an issue for an action.
+
+    Args:
+        action: What somebody decided.
+        issue: The issue as it is now.
+        account: Their account in GitLab, if it is known.
+        colleague: The username of whom they take over from, if it is known.
+        known_labels: The feedback labels of the project.
+        rules: The settings.
+    """
+    match action:
+        case Claim():
+            return IssueChange(assignee_ids=(account.id,) if account else None)
+        case TakeOver():
+            # The colleague is taken off even where nobody can be put in their place.
+            left = tuple(user.id for user in issue.assignees if user.username != colleague)
+            return IssueChange(assignee_ids=(account.id,) if account else left)
+        case Release():
+            others = tuple(user.id for user in issue.assignees if user != account)
+            is_assigned = len(others) < len(issue.assignees)
+            return IssueChange(assignee_ids=others if is_assigned else None)
+        case ChooseLabel(label=label):
+            return _relabelling(label, issue, known_labels, rules, added=frozenset())
+        case MarkContacted(label=label, close=close):
+            added = frozenset({rules.contacted_label})
+            # A label that somebody chose in the meantime stays.
+            if label is None or any(in_scope(name, rules.scope) for name in issue.labels):
+                return IssueChange(add_labels=added, close=close)
+            return _relabelling(label, issue, known_labels, rules, added=added, close=close)
+
+
+def _relabelling(
+    chosen: str,
+    issue: IssueSnapshot,
+    known_labels: Iterable[str],
+    rules: Rules,
+    *,
+    added: frozenset[str],
+    close: bool = False,
+) -> IssueChange:
+    # Scoped labels exclude each other on paid tiers only, and one may have come this second.
+    of_scope = {name for name in {*known_labels, *issue.labels} if in_scope(name, rules.scope)}
+    return IssueChange(
+        add_labels=added | {chosen}, remove_labels=frozenset(of_scope - {chosen}), close=close
+    )
+
+
+def replaced_label(action: Action, issue: IssueSnapshot, scope: str) -> str | None:
+    """Name the label of a scope in whose place an action puts another."""
+    if not isinstance(action, ChooseLabel):
+        return None
+    others = sorted(name for name in issue.labels if in_scope(name, scope))
+    return next((name for name in others if name != action.label), None)
+
+
+def is_made(change: IssueChange, issue: IssueSnapshot) -> bool:
+    """Tell whether an issue is as a change wants it: an earlier try may have come through."""
+    assigned = {user.id for user in issue.assignees}
+    return (
+        change.add_labels <= issue.labels
+        and not change.remove_labels & issue.labels
+        and (change.assignee_ids is None or set(change.assignee_ids) == assigned)
+        and not (change.close and issue.is_open)
+    )
+
+
+def assignees_after(
+    change: IssueChange, issue: IssueSnapshot, account: GitLabUser | None
+) -> tuple[str, ...]:
+    """Name whom a change made assignees, though by now somebody else has changed them again."""
+    known = {user.id: user.username for user in (*issue.assignees, *([account] if account else []))}
+    wanted = change.assignee_ids or ()
+    return tuple(sorted(known[number] for number in wanted if number in known))

@@ -1,0 +1,53 @@
+"""Read an issue with as much of its history as the comparison with the record needs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from slackbot.request import IssueKey, Request
+from slackbot.tracker.client import Tracker
+from slackbot.tracker.observe import Observation
+from slackbot.tracker.snapshot import IssueSnapshot, Note
+
+
+async def look(
+    tracker: Tracker,
+    key: IssueKey,
+    known: Request | None,
+    at: datetime,
+    *,
+    is_contested: bool = False,
+) -> Observation:
+    """Look at an issue; the notes are read where they may tell of another assignment.
+
+    Args:
+        tracker: Where to look.
+        key: The issue.
+        known: The request as the record has it.
+        at: The moment, UTC.
+        is_contested: Whether a decision is on its way that takes the request from its holder.
+
+    Raises:
+        TrackerError: GitLab does not answer, or (``Missing``) does not show the issue.
+    """
+    issue = await tracker.read_issue(key)
+    events = await tracker.label_events(key)
+    notes: Sequence[Note] = ()
+    if known is None or _may_be_assigned_anew(issue, known, is_contested=is_contested):
+        notes = await tracker.notes(key)
+    return Observation(
+        issue=issue,
+        label_events=events,
+        notes=notes,
+        own_username=await tracker.own_username() if notes else None,
+        at=at,
+    )
+
+
+def _may_be_assigned_anew(issue: IssueSnapshot, known: Request, *, is_contested: bool) -> bool:
+    if issue.usernames != known.assignees:
+        return True
+    # Somebody may have been taken off and put on again: from then on they have it. That the holder
+    # has it is no news, unless it is about to be taken from them.
+    is_held = known.holder is not None and known.holder.gitlab in issue.usernames
+    is_news = bool(issue.usernames) and (is_contested or not is_held)
+    return is_news and issue.updated_at != known.gitlab_updated_at

@@ -1,0 +1,128 @@
+"""What an issue's own history says of who has the request and who contacted the customer. Pure.
+
+The bot's notes carry all that the record has to know of a decision, and GitLab tells the rest. So
+a request that is seen for the first time stands where it stood before the record was lost.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from slackbot.request import Person
+from slackbot.tracker.assignment import Assignment, read_assignment
+from slackbot.tracker.notes import Mark, own_marks
+from slackbot.tracker.snapshot import IssueSnapshot, LabelEvent, Note
+
+_Happening = Mark | Assignment | LabelEvent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """Where everything that has happened to an issue has led; moments are UTC."""
+
+    holder: Person | None = None
+    held_since: datetime | None = None
+    contacted_at: datetime | None = None
+    contacted_by: Person | None = None
+
+
+def recall(
+    issue: IssueSnapshot,
+    notes: Sequence[Note],
+    label_events: Sequence[LabelEvent],
+    *,
+    own_username: str | None,
+    contacted_label: str,
+) -> Past:
+    """Go through an issue's history as it happened.
+
+    Args:
+        issue: The issue as it is now.
+        notes: All its notes, newest first.
+        label_events: When labels were put on and taken off.
+        own_username: Who the bot is in GitLab: nobody else's markers count.
+        contacted_label: The label that says that the customer was contacted.
+    """
+    past = Past()
+    marks, assignments = _marks(notes, own_username), _assignments(notes, own_username)
+    events = [(event.at, event) for event in label_events if event.label == contacted_label]
+    dated: list[tuple[datetime, _Happening]] = [*marks, *assignments, *events]
+    for _, happening in sorted(dated, key=lambda each: each[0]):
+        past = _after(past, happening, issue)
+    return _still_assigned(past, issue)
+
+
+def _marks(notes: Sequence[Note], own_username: str | None) -> list[tuple[datetime, Mark]]:
+    # They count from when they reached GitLab: what was changed there before has been judged.
+    found = [*own_marks(notes, own_username)]
+    return [(note.at, replace(mark, at=mark.at or note.at)) for note, mark in reversed(found)]
+
+
+def _assignments(
+    notes: Sequence[Note], own_username: str | None
+) -> list[tuple[datetime, Assignment]]:
+    # The bot's own only follow its notes.
+    found = [read_assignment(note) for note in reversed(notes) if note.author != own_username]
+    return [(assignment.at, assignment) for assignment in found if assignment]
+
+
+def was_suggested(notes: Sequence[Note], own_username: str | None) -> bool:
+    """Tell whether the bot has assigned somebody as a suggestion: without anybody's claim before.
+
+    Args:
+        notes: All notes of an issue, newest first.
+        own_username: Who the bot is in GitLab.
+    """
+    marks, is_for_claim = dict(own_marks(notes, own_username)), False
+    for note in reversed(notes):
+        if note in marks:
+            is_for_claim = marks[note].kind in ("claim", "take_over")
+        assignment = read_assignment(note) if note.author == own_username else None
+        if assignment and assignment.added:
+            if not is_for_claim:
+                return True
+            is_for_claim = False
+    return False
+
+
+def _after(past: Past, happening: _Happening, issue: IssueSnapshot) -> Past:
+    match happening:
+        case Mark(kind="claim" | "take_over", person=Person() as who, at=at):
+            return replace(past, holder=who, held_since=at)
+        case Mark(kind="release"):
+            return replace(past, holder=None, held_since=None)
+        case Mark(kind="mark_contacted", person=who, at=at, contacted_at=contacted_at):
+            return replace(past, contacted_at=contacted_at or at, contacted_by=who)
+        case LabelEvent(is_added=False):
+            return replace(past, contacted_at=None, contacted_by=None)
+        case LabelEvent(at=at, by=who) if past.contacted_at is None:
+            return replace(past, contacted_at=at, contacted_by=who)
+        case Assignment():
+            return _assigned(past, happening, issue)
+        case _:
+            return past
+
+
+def _assigned(past: Past, change: Assignment, issue: IssueSnapshot) -> Past:
+    if past.holder is None and change.is_part_of_birth(issue):
+        return past
+    if change.added:
+        newcomer = _newcomer(change, issue)
+        holder = past.holder if newcomer.is_same(past.holder) else newcomer
+        return replace(past, holder=holder, held_since=change.at)
+    if past.holder and past.holder.gitlab in change.removed:
+        return replace(past, holder=None, held_since=None)
+    return past
+
+
+def _newcomer(change: Assignment, issue: IssueSnapshot) -> Person:
+    known = [user.person for user in issue.assignees if user.username in change.added]
+    return next(iter(known), Person(name=change.added[0], gitlab=change.added[0]))
+
+
+def _still_assigned(past: Past, issue: IssueSnapshot) -> Past:
+    """Let go of who has it by assignment alone, and whose account is not there any more."""
+    holder = past.holder
+    if holder is None or holder.slack_user or holder.gitlab in issue.usernames:
+        return past
+    return replace(past, holder=None, held_since=None)
