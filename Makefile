@@ -1,16 +1,18 @@
 # `make run` runs the program, `make test` checks and tests it. Both make their environment first.
 PYTHON ?= python3
+PROCESSES ?= 3
+MINUTES ?= 10
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCK := uv pip compile --quiet pyproject.toml --extra build --universal --generate-hashes --no-header --no-annotate
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench soak safeguards lock clean
 
 run: .venv/installed
 	@if [ -f .env ]; then exec $(BIN)/ssat-bot run; else exec $(BIN)/ssat-bot local; fi
 
 test: lint
-	$(BIN)/pytest --numprocesses 4
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check
@@ -20,6 +22,14 @@ lint: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m bench
+
+# For example: make soak MINUTES=60, or make soak SOAK="--seed 7 --database postgresql"
+soak: .venv/installed-dev
+	$(BIN)/python -m tests.faults --minutes $(MINUTES) $(SOAK)
+
+# Takes out each safeguard in turn and prints which seed sees it: about half an hour.
+safeguards: .venv/installed-dev
+	$(BIN)/python -m tests.faults.safeguards
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,5 +1,6 @@
 """Time from a click to its ack, and from a webhook to the card."""
 
+import asyncio
 import contextlib
 import statistics
 import time
@@ -18,6 +19,8 @@ from tests.conftest import MovableClock
 from tests.town import Town, town
 
 CLICKS = 100
+AT_ONCE = 20
+PATIENCE = 120
 CARDS = 30
 MILLISECONDS = 1000
 
@@ -33,6 +36,11 @@ def _show(what: str, seconds: list[float], beside: list[float] | None = None) ->
     print(line)
 
 
+def _show_rate(what: str, per_second: float, beside: float | None = None) -> None:
+    line = f"{what:<42} {per_second:6.0f} clicks/s"
+    print(line + (f"   {beside / per_second:.1f} x slower than bare Bolt" if beside else ""))
+
+
 async def acks(folder: Path, databases: dict[str, str]) -> None:
     """Compare claims, committed before the ack, with a Bolt app that only acks."""
     for kind, url in databases.items():
@@ -43,17 +51,42 @@ async def acks(folder: Path, databases: dict[str, str]) -> None:
             async with place.bot_running():
                 found = [await place.card(place.feedback()) for _ in range(CLICKS)]
                 committed = await _clicks(place, found, "Claim")
+                await place.slack.wait_for(
+                    partial(_all_delivered, place), PATIENCE
+                )  # so that the next clicks have the machine to themselves
+                await place.settled()
+                rate = await _rate(place, found, "Release")
             async with _bare_bolt(place):
                 bare = await _clicks(place, found, "Open issue")
+                bare_rate = await _rate(place, found * 5, "Open issue")
         _show(f"click to ack, bare Bolt beside {kind}", bare)
         _show(f"click to ack, committed to {kind}", committed, bare)
+        _show_rate(f"{AT_ONCE} clicks at once, bare Bolt beside {kind}", bare_rate)
+        _show_rate(f"{AT_ONCE} clicks at once, committed to {kind}", rate, bare_rate)
 
 
 async def _clicks(place: Town, found: list[Message], text: str) -> list[float]:
-    return [await _timed(partial(place.slack.click, place.avery, card, text)) for card in found]
+    return [await timed(partial(place.slack.click, place.avery, card, text)) for card in found]
 
 
-async def _timed(act: Callable[[], Awaitable[object]]) -> float:
+async def _rate(place: Town, found: list[Message], text: str) -> float:
+    """Click on every card, so many at a time; return clicks a second, each with its ack."""
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def click(card: Message) -> None:
+        async with free:
+            await place.slack.click(place.avery, card, text)
+
+    seconds = await timed(lambda: asyncio.gather(*map(click, found)))
+    return len(found) / seconds
+
+
+def _all_delivered(place: Town) -> bool:
+    return set(place.choices()) <= {"delivered"}
+
+
+async def timed(act: Callable[[], Awaitable[object]]) -> float:
+    """Return how many seconds something takes."""
     started = time.perf_counter()
     await act()
     return time.perf_counter() - started
@@ -95,5 +128,5 @@ async def cards(folder: Path, database_url: str) -> None:
             async def to_card() -> None:
                 await place.card(place.feedback())
 
-            taken = [await _timed(to_card) for _ in range(CARDS)]
+            taken = [await timed(to_card) for _ in range(CARDS)]
     _show("webhook to card (paces lifted)", taken)

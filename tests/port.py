@@ -1,15 +1,18 @@
 """The bot's one port, and the ways in which its callers call it."""
 
 import asyncio
+import contextlib
 import json
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
 
+from slackbot.web import LINGER_SECONDS
 from tests.town import HOOK_SECRET, Town
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -18,12 +21,23 @@ GITLAB_HEADERS = json.loads(
 )
 
 
+@contextlib.asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[str]:
+    """Serve an application on a port of its own; yields its URL."""
+    runner = web.AppRunner(app, access_log=None, lingering_time=LINGER_SECONDS)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What came back."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def text(self) -> str:
@@ -42,7 +56,7 @@ class Port:
     ) -> Answer:
         url = f"{self.town.url}{path}"
         async with self.session.request(method, url, data=body, headers=headers) as answer:
-            return Answer(status=answer.status, body=await answer.read())
+            return Answer(status=answer.status, body=await answer.read(), headers=answer.headers)
 
     async def get(self, path: str) -> Answer:
         return await self.call("GET", path)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from slackbot.settings import Settings
 from tests.conftest import MovableClock
@@ -26,10 +26,34 @@ STOP_SECONDS = 10
 _numbers = itertools.count(1)
 
 
+class Child(Protocol):
+    """What is asked of a process, as ``asyncio.subprocess`` has it."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, negative for a signal; ``None`` while it runs."""
+
+    async def wait(self) -> int:
+        """Wait for its exit code."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it a signal."""
+
+    def kill(self) -> None:
+        """Send it SIGKILL."""
+
+
+def new_output(town: Town) -> Path:
+    """Name the two files for the output of another process; what is missing is the suffix."""
+    return town.folder / f"process-{next(_numbers)}"
+
+
 class BotProcess:
     """One process, its output kept in two files."""
 
-    def __init__(self, town: Town, child: asyncio.subprocess.Process, output: Path) -> None:
+    def __init__(self, town: Town, child: Child, output: Path) -> None:
         self._town, self._child, self._output = town, child, output
         self.pid = child.pid
 
@@ -56,16 +80,17 @@ class BotProcess:
     async def started(self) -> str:
         """Wait until it answers; return its URL, to which hooks and clicks go from now on."""
         await self._town.slack.wait_for(
-            lambda: self.events("running") or self._ended, timeout=PATIENCE_SECONDS
+            lambda: self.events("running") or self.has_ended, timeout=PATIENCE_SECONDS
         )
-        if self._ended:
+        if self.has_ended:
             raise AssertionError(f"it ended with {self._child.returncode}:\n{self.complained}")
         url: str = self.events("running")[0]["url"]
         self._town.url, self._town.slack.request_url = url, f"{url}/slack/events"
         return url
 
     @property
-    def _ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
         return self._child.returncode is not None
 
     async def ended(self, within: float = PATIENCE_SECONDS) -> int:
@@ -78,7 +103,7 @@ class BotProcess:
 
     async def kill(self) -> None:
         """Kill it without a chance to say or write another word, and wait until it is gone."""
-        if not self._ended:
+        if not self.has_ended:
             self._child.kill()
         await self._child.wait()
 
@@ -103,10 +128,10 @@ def environment(town: Town, **changes: Any) -> dict[str, str]:
 @contextlib.asynccontextmanager
 async def launched(town: Town, command: str, **changes: Any) -> AsyncIterator[BotProcess]:
     """Start ``ssat-bot`` with a command; it is gone when the block ends."""
-    output = town.folder / f"process-{next(_numbers)}"
+    output = new_output(town)
     with output.with_suffix(".out").open("wb") as out, output.with_suffix(".err").open("wb") as err:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "slackbot", command),
+            *(sys.executable, "-m", "slackbot", *command.split()),
             env=environment(town, **changes),
             cwd=town.folder,  # where no file .env is
             stdout=out,

@@ -211,6 +211,21 @@ async def test_the_check_names_every_problem_at_once(town: Town) -> None:
         assert "role is too low" in problems[2]
 
 
+async def test_scopes_of_a_later_release_are_named_with_what_they_are_for_and_not_required(
+    town: Town,
+) -> None:
+    town.slack.scopes -= {"im:write", "links:read", "links:write"}
+    async with launched(town, "check") as process:
+        assert await process.ended() == 0
+        warned = [line for line in process.said.splitlines() if line.startswith("warning")]
+        assert len(warned) == 2
+        assert "Slack scopes: without im:write nobody gets a direct message" in warned[0]
+        assert "without links:read, links:write a pasted link" in warned[1]
+        assert all("install the app again with manifest.yml" in line for line in warned)
+    async with bot_process(town):
+        await town.card(town.feedback(), "Waiting")
+
+
 async def test_the_check_of_a_good_set_up_says_so_and_changes_nothing(town: Town) -> None:
     async with launched(town, "check", slack_app_token=town.slack.app_token) as process:
         assert await process.ended() == 0
@@ -224,6 +239,19 @@ async def test_the_check_of_a_good_set_up_says_so_and_changes_nothing(town: Town
     assert {request.method for request in town.slack.requests} <= reading
     assert not (town.folder / "ssat-bot.db").exists()
     town.check()
+
+
+async def test_people_are_listed_and_links_removed_while_no_bot_has_the_file(town: Town) -> None:
+    async with launched(town, "people list") as process:
+        assert await process.ended() == 0
+        assert process.said.split() == ["U0AVERY", "avery", "people", "file"]
+    async with launched(town, "people unlink casey.n") as process:
+        assert await process.ended() == 1
+        assert "nobody is linked by casey.n" in process.complained
+    async with bot_process(town), launched(town, "people list") as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        assert "another ssat-bot works on" in process.complained
+        assert "stop it, or set DATABASE_URL to a PostgreSQL" in process.complained
 
 
 async def test_the_check_warns_of_a_label_that_the_project_does_not_have(town: Town) -> None:

@@ -13,6 +13,7 @@ import pytest
 from slackbot.delivery.worker import LEASE
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab.faults import Fault
+from slackbot.store.errands import SETTLING
 from tests.process import bot_process, present_town
 from tests.town import Town
 
@@ -35,10 +36,10 @@ async def started_again(town: Town) -> AsyncIterator[None]:
     """Run the bot on what the killed one has left behind."""
     town.gitlab.faults.clear()
     town.slack.faults.clear()
-    if town.settings["database_url"].startswith("postgres"):
-        # Others might be at work there, so what the dead one had leased is free only after a while.
-        town.clock.forward(seconds=LEASE.total_seconds() + 1)
+    # What the dead one had under way is left alone for a while, for others might be at it.
+    await town.elapse(LEASE)
     async with town.bot_running():
+        await town.elapse(SETTLING)
         yield
 
 

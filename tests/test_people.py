@@ -7,10 +7,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from prometheus_client import REGISTRY
 from slack_sdk.web.async_client import AsyncWebClient
 from structlog.testing import capture_logs
 
 from slackbot import people as module
+from slackbot.duty import OnCall
 from slackbot.local.gitlab import GitLab
 from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.slack import Workspace as Slack
@@ -18,9 +20,11 @@ from slackbot.local.slack import serve as serve_slack
 from slackbot.people import Cache, People, PeopleFile, PeopleFileError, read_people
 from slackbot.refusals import CannotTell, Guest, NotAHuman, NotAllowed, NotAManager, OtherWorkspace
 from slackbot.request import Person
+from slackbot.store.database import Database
+from slackbot.store.finds import Finds
 from slackbot.tracker.client import Tracker
 from slackbot.tracker.errors import Unreachable
-from slackbot.workspace import Workspace
+from slackbot.workspace import Doubtful, Workspace
 from tests.conftest import MovableClock
 
 TEAM = "T0SSAT"
@@ -161,15 +165,34 @@ async def gitlab(clock: MovableClock) -> AsyncIterator[GitLab]:
     gitlab = GitLab(clock=clock)
     gitlab.add_user("avery", "Avery Example")
     gitlab.add_user("blake.sample", "Blake Sample", public_email="blake@example.com")
+    gitlab.add_user("gale", "Gale Example", email="Gale@example.com")
+    gitlab.add_project("example/feedback")
     async with serve_gitlab(gitlab):
         yield gitlab
 
 
+async def no_links() -> dict[str, str]:
+    return {}
+
+
 @pytest.fixture
-async def people_of(slack: Slack, gitlab: GitLab, path: Path) -> AsyncIterator[PeopleOf]:
+async def finds(clock: MovableClock, tmp_path: Path) -> AsyncIterator[Finds]:
+    database = Database(f"sqlite:///{tmp_path / 'ssat-bot.db'}")
+    await database.open()
+    yield Finds(database, clock)
+    await database.close()
+
+
+@pytest.fixture
+async def people_of(
+    slack: Slack, gitlab: GitLab, path: Path, finds: Finds
+) -> AsyncIterator[PeopleOf]:
     """Make the people of both stand-ins, for some managers, with Avery linked by the file."""
     write(path, '[people]\nU1 = "Avery"')
-    token = gitlab.add_token(gitlab.add_user("ssat-bot", "SSAT bot", bot=True))
+    bot = gitlab.add_user("ssat-bot", "SSAT bot", bot=True)
+    token, project = gitlab.add_token(bot), gitlab.project("example/feedback")
+    for member in (bot, gitlab.user("gale")):
+        gitlab.add_member(project, member)
     tracker = Tracker(gitlab.url, token, "example/feedback")
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(
@@ -179,7 +202,9 @@ async def people_of(slack: Slack, gitlab: GitLab, path: Path) -> AsyncIterator[P
             retry_handlers=[],
         )
         workspace = Workspace(client, {})
-        yield lambda *managers: People(workspace, tracker, PeopleFile(path), frozenset(managers))
+        yield lambda *managers, links=no_links: People(
+            workspace, tracker, PeopleFile(path), frozenset(managers), finds, links
+        )
         await tracker.close()
 
 
@@ -194,7 +219,7 @@ def calls(slack: Slack, method: str) -> int:
 
 async def test_a_full_member_is_recognised_and_without_managers_may_act(people: People) -> None:
     avery = Person(name="Avery Example", slack_team=TEAM, slack_user="U1", gitlab="Avery")
-    assert await people.recognise(TEAM, "U1") == avery
+    assert await people.look(TEAM, "U1") == (avery, True)
     assert await people.admit(TEAM, "U1") == avery
     assert (await people.admit(TEAM, "U2")).gitlab is None, "nobody has linked Blake"
 
@@ -219,7 +244,7 @@ async def test_strangers_are_refused_even_when_they_are_listed_as_managers(
 ) -> None:
     people = people_of(*managers)
     with pytest.raises(NotAllowed) as looking:
-        await people.recognise(team, user)
+        await people.look(team, user)
     with pytest.raises(NotAllowed) as acting:
         await people.admit(team, user)
     assert (type(looking.value), type(acting.value)) == (refusal, refusal)
@@ -228,7 +253,8 @@ async def test_strangers_are_refused_even_when_they_are_listed_as_managers(
 async def test_only_managers_may_act_and_every_member_may_look(people_of: PeopleOf) -> None:
     people = people_of("S1")
     assert (await people.admit(TEAM, "U1")).slack_user == "U1"
-    assert (await people.recognise(TEAM, "U2")).slack_user == "U2"
+    blake, may_act = await people.look(TEAM, "U2")
+    assert (blake.slack_user, may_act) == ("U2", False)
     with pytest.raises(NotAManager) as caught:
         await people.admit(TEAM, "U2")
     assert caught.value.whom_to_ask == {"S1"}
@@ -238,6 +264,19 @@ async def test_a_manager_may_be_named_without_a_group(slack: Slack, people_of: P
     people = people_of("U2", "S1")
     assert (await people.admit(TEAM, "U2")).slack_user == "U2"
     assert calls(slack, "usergroups.users.list") == 0
+
+
+async def test_a_disabled_group_is_named_to_the_person_the_log_and_the_metrics(
+    slack: Slack, people_of: PeopleOf
+) -> None:
+    people = people_of("S1")
+    slack.usergroups["S1"].date_delete = 1
+    before = REGISTRY.get_sample_value("ssat_disabled_groups_total") or 0
+    with capture_logs() as logs, pytest.raises(NotAManager) as caught:
+        await people.admit(TEAM, "U1")
+    assert caught.value.disabled == {"S1"}
+    assert [(line["event"], line["group"]) for line in logs] == [("user_group_disabled", "S1")]
+    assert REGISTRY.get_sample_value("ssat_disabled_groups_total") == before + 1
 
 
 async def test_a_group_that_is_gone_leaves_the_others_in_force(people_of: PeopleOf) -> None:
@@ -252,7 +291,7 @@ async def test_while_slack_does_not_tell_nobody_may_act_and_afterwards_all_is_we
 ) -> None:
     people = people_of("S1")
     slack.down()
-    for ask in (people.recognise, people.admit):
+    for ask in (people.look, people.admit):
         with pytest.raises(CannotTell):
             await ask(TEAM, "U1")
     slack.up()
@@ -302,6 +341,129 @@ async def test_an_account_that_is_not_linked_is_found_by_its_public_email(people
     found = await people.account(await people.admit(TEAM, "U2"))
     assert found is not None
     assert found.username == "blake.sample"
+
+
+async def test_an_account_is_found_by_an_email_that_the_members_show(
+    slack: Slack, gitlab: GitLab, people: People
+) -> None:
+    slack.add_user("U5", "gale", email="gale@Example.com")
+    gitlab.project("example/feedback").shows_emails = True
+    for _ in range(2):
+        found = await people.account(await people.admit(TEAM, "U5"))
+        assert found is not None
+        assert found.username == "gale"
+    assert sum("members/all" in request.path for request in gitlab.requests) == 1
+
+
+async def test_where_the_members_may_not_be_seen_nobody_is_found_there(
+    slack: Slack, gitlab: GitLab, people: People
+) -> None:
+    slack.add_user("U5", "gale", email="gale@example.com")
+    gitlab.faults.add(path="/members", status=403, body="{}")
+    assert await people.account(await people.admit(TEAM, "U5")) is None
+
+
+# Links that people made
+
+
+async def test_the_people_file_counts_more_than_a_link_and_a_link_more_than_an_email(
+    people_of: PeopleOf, path: Path
+) -> None:
+    async def links() -> dict[str, str]:
+        return {"U1": "gale", "U2": "gale"}
+
+    people = people_of(links=links)
+    for user, username in (("U1", "avery"), ("U2", "gale")):
+        found = await people.account(await people.admit(TEAM, user))
+        assert found is not None
+        assert found.username == username
+    assert people.claimed_by("GALE") == "U2"
+    assert people.claimed_by("AVERY") == "U1"
+    assert people.claimed_by("blake.sample") is None
+
+
+async def test_a_link_to_an_account_of_the_people_file_does_not_count(
+    people_of: PeopleOf,
+) -> None:
+    async def links() -> dict[str, str]:
+        return {"U2": "AVERY"}
+
+    people = people_of(links=links)
+    assert (await people.admit(TEAM, "U2")).gitlab is None
+    assert people.in_slack(Person(name="Avery", gitlab="avery"), TEAM).slack_user == "U1"
+
+
+async def test_links_are_read_anew_when_they_have_just_changed(people_of: PeopleOf) -> None:
+    known: dict[str, str] = {}
+
+    async def links() -> dict[str, str]:
+        return dict(known)
+
+    people = people_of(links=links)
+    assert (await people.admit(TEAM, "U2")).gitlab is None
+    known["U2"] = "gale"
+    await people.learn_again()
+    assert (await people.admit(TEAM, "U2")).gitlab == "gale"
+
+
+# Who is on call
+
+
+@pytest.mark.parametrize(
+    ("each", "person"),
+    [
+        # By e-mail in Slack, then by the people file in GitLab.
+        (
+            OnCall(name="A. Example", email="AVERY@example.com"),
+            Person(name="Avery Example", slack_team=TEAM, slack_user="U1", gitlab="avery"),
+        ),
+        # By e-mail in both.
+        (
+            OnCall(name="B. Sample", email="blake@example.com"),
+            Person(name="Blake Example", slack_team=TEAM, slack_user="U2", gitlab="blake.sample"),
+        ),
+        # By id in Slack.
+        (
+            OnCall(name="U2", slack_user="U2"),
+            Person(name="Blake Example", slack_team=TEAM, slack_user="U2", gitlab="blake.sample"),
+        ),
+        # Nobody knows them, or no e-mail is told.
+        (OnCall(name="Dana", email="dana@example.com"), Person(name="Dana")),
+        (OnCall(name="Dana"), Person(name="Dana")),
+        (OnCall(name="U404", slack_user="U404"), Person(name="U404")),
+        # Strangers are not mentioned.
+        (OnCall(name="UGUEST", slack_user="UGUEST"), Person(name="UGUEST")),
+        (OnCall(name="UCONNECT", slack_user="UCONNECT"), Person(name="UCONNECT")),
+    ],
+)
+async def test_who_is_on_call_is_found_in_both_places(
+    people: People, each: OnCall, person: Person
+) -> None:
+    assert await people.on_call(each) == person
+
+
+async def test_who_has_another_email_in_slack_is_found_by_the_account_and_the_people_file(
+    slack: Slack, gitlab: GitLab, people: People
+) -> None:
+    gitlab.user("avery").public_email = "a@example.com"
+    found = await people.on_call(OnCall(name="A.", email="a@example.com"))
+    assert (found.slack_user, found.gitlab) == ("U1", "avery")
+
+
+async def test_without_gitlab_who_is_on_call_is_known_in_slack_all_the_same(
+    gitlab: GitLab, people: People
+) -> None:
+    gitlab.down()
+    found = await people.on_call(OnCall(name="B.", email="blake@example.com"))
+    assert (found.slack_user, found.gitlab) == ("U2", None)
+
+
+async def test_while_slack_does_not_answer_nobody_on_call_is_taken_for_unknown(
+    slack: Slack, people: People
+) -> None:
+    slack.faults.add("users.lookupByEmail", error="internal_error")
+    with pytest.raises(Doubtful):
+        await people.on_call(OnCall(name="B.", email="blake@example.com"))
 
 
 async def test_somebody_known_by_a_gitlab_username_is_found_by_it(people: People) -> None:
@@ -372,3 +534,114 @@ def test_who_is_not_linked_or_known_already_stays_as_they_are(
     people: People, person: Person
 ) -> None:
     assert people.in_slack(person, TEAM) == person
+
+
+async def restarted(people_of: PeopleOf, person: Person) -> str | None:
+    """Who somebody in GitLab is to a replica that has just started."""
+    people = people_of()
+    await people.learn()
+    return people.in_slack(person, TEAM).slack_user
+
+
+@pytest.mark.parametrize(
+    ("username", "user"),
+    [
+        ("blake.sample", "U2"),  # by the public e-mail
+        ("gale", "U5"),  # by the one that the members show
+        ("nobody", None),
+        ("ssat-bot", None),  # no e-mail
+    ],
+)
+async def test_somebody_in_gitlab_is_found_in_slack_by_email_by_every_replica(
+    slack: Slack, gitlab: GitLab, people_of: PeopleOf, username: str, user: str | None
+) -> None:
+    slack.add_user("U5", "gale", email="gale@example.com")
+    gitlab.project("example/feedback").shows_emails = True
+    person = Person(name="Somebody", gitlab=username)
+    await people_of().seek(person)
+    assert await restarted(people_of, person) == user
+
+
+async def test_a_guest_is_not_found_by_email(
+    slack: Slack, gitlab: GitLab, people_of: PeopleOf
+) -> None:
+    gitlab.add_user("casey", "Casey Guest", public_email="guest@example.com")
+    slack.add_user("U0GUEST", "drew", email="guest@example.com", is_restricted=True)
+    person = Person(name="Casey", gitlab="casey")
+    await people_of().seek(person)
+    assert await restarted(people_of, person) is None
+
+
+async def test_who_was_found_by_email_is_looked_up_again_after_a_day_and_believed_for_a_week(
+    clock: MovableClock, gitlab: GitLab, people_of: PeopleOf
+) -> None:
+    person = Person(name="Blake", gitlab="blake.sample")
+    await people_of().seek(person)
+    asked = len(gitlab.requests)
+    await people_of().seek(person)
+    assert len(gitlab.requests) == asked
+    clock.forward(hours=25)
+    gitlab.down()
+    await people_of().seek(person)
+    assert await restarted(people_of, person) == "U2", "what was known stays"
+    clock.forward(days=7)
+    assert await restarted(people_of, person) is None
+
+
+async def test_who_is_to_be_found_is_known_by_no_link_and_by_no_email_of_late(
+    clock: MovableClock, people: People
+) -> None:
+    await people.learn()
+    assert [people.is_to_be_found(user) for user in ("U1", "U2")] == [False, True]
+    await people.account(await people.admit(TEAM, "U2"))
+    assert not people.is_to_be_found("U2")
+    clock.forward(hours=25)
+    assert people.is_to_be_found("U2"), "the find is believed still, but looked up again"
+    assert (await people.admit(TEAM, "U2")).gitlab == "blake.sample"
+
+
+async def test_who_has_another_email_now_is_not_found_any_more(
+    slack: Slack, people_of: PeopleOf
+) -> None:
+    person = Person(name="Blake", gitlab="blake.sample")
+    people = people_of()
+    await people.account(await people.admit(TEAM, "U2"))
+    assert await restarted(people_of, person) == "U2"
+    slack.users["U2"].email = "other@example.com"
+    people = people_of()
+    await people.account(Person(name="Blake", slack_team=TEAM, slack_user="U2"))
+    assert await restarted(people_of, person) is None
+
+
+async def test_a_find_never_counts_against_a_link(people_of: PeopleOf) -> None:
+    linked: dict[str, str] = {}
+
+    async def links() -> dict[str, str]:
+        return dict(linked)
+
+    people = people_of(links=links)
+    person = Person(name="Blake", gitlab="blake.sample")
+    await people.seek(person)
+    assert people.in_slack(person, TEAM).slack_user == "U2"
+    linked["U1X"] = "Blake.Sample"
+    await people.learn_again()
+    assert people.in_slack(person, TEAM).slack_user == "U1X"
+    assert (await people.admit(TEAM, "U2")).gitlab is None
+
+
+async def test_who_is_linked_no_more_is_not_known_by_what_the_link_once_told(
+    people_of: PeopleOf, path: Path
+) -> None:
+    linked = {"U2": "gale"}
+
+    async def links() -> dict[str, str]:
+        return dict(linked)
+
+    people = people_of(links=links)
+    for user in ("U1", "U2"):
+        assert await people.account(await people.admit(TEAM, user)) is not None
+    linked.clear()
+    write(path, "", 2)
+    await people.learn_again()
+    for user in ("U1", "U2"):
+        assert (await people.admit(TEAM, user)).gitlab is None

@@ -18,7 +18,7 @@ NEEDED = {
 }
 SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(32)).decode()
 
-# The table of the design, but for PagerDuty, which nothing asks yet.
+# The table of the design.
 DEFAULTS: dict[str, Any] = {
     "slack_app_token": None,
     "slack_api_url": "https://slack.com/api/",
@@ -40,7 +40,18 @@ DEFAULTS: dict[str, Any] = {
     "ssat_contacted_label": "ssat-manager-contacted-customer",
     "ssat_label_scope": "feedback",
     "ssat_people_file": None,
+    "ssat_retention_days": 90,
     "ssat_managers": frozenset(),
+    "ssat_link_issue": None,
+    "pagerduty_api_token": None,
+    "pagerduty_schedule": "P9UIIDY",
+    "pagerduty_api_url": "https://api.pagerduty.com",
+    "ssat_duty_group": None,
+    "ssat_assign_on_duty": False,
+    "ssat_reminders": "24,12,4,1",
+    "ssat_quiet_hours": "20:00-08:00",
+    "ssat_lead": None,
+    "ssat_digest": "09:00",
 }
 
 
@@ -130,7 +141,14 @@ def test_every_setting_can_be_given(environment: Environment, tmp_path: Path) ->
             "SSAT_CONTACTED_LABEL": "contacted",
             "SSAT_LABEL_SCOPE": "cause",
             "SSAT_PEOPLE_FILE": str(people),
+            "SSAT_RETENTION_DAYS": "30",
             "SSAT_MANAGERS": "S0MANAGERS, U0AVERY W0BLAKE",
+            "SSAT_LINK_ISSUE": "12",
+            "PAGERDUTY_API_TOKEN": "y_duty",
+            "PAGERDUTY_SCHEDULE": "PTEAM",
+            "PAGERDUTY_API_URL": "https://api.eu.pagerduty.com/",
+            "SSAT_DUTY_GROUP": "S0DUTY",
+            "SSAT_ASSIGN_ON_DUTY": "true",
         }
     )
     assert settings.uses_socket_mode
@@ -139,7 +157,13 @@ def test_every_setting_can_be_given(environment: Environment, tmp_path: Path) ->
     assert settings.port == 8080
     assert settings.ssat_people_file == people
     assert settings.ssat_managers == {"S0MANAGERS", "U0AVERY", "W0BLAKE"}
+    assert settings.ssat_link_issue == 12
+    assert settings.pagerduty_schedule == "PTEAM"
+    assert settings.pagerduty_api_url == "https://api.eu.pagerduty.com"
+    assert settings.ssat_duty_group == "S0DUTY"
+    assert settings.ssat_assign_on_duty
     assert settings.deadline == timedelta(hours=24)
+    assert settings.retention == timedelta(days=30)
     assert set(settings.secrets) == {
         "xoxb-needed",
         "xapp-given",
@@ -148,6 +172,7 @@ def test_every_setting_can_be_given(environment: Environment, tmp_path: Path) ->
         "hook-secret",
         SIGNING_TOKEN,
         "database-password",
+        "y_duty",
     }
     # Nor does a setting tell its secret when it is printed by mistake.
     for secret in ("xoxb-needed", "xapp-given", "signing-secret", "glpat-needed", "hook-secret"):
@@ -187,6 +212,12 @@ WRONG = [
     ("SLACK_APP_TOKEN", "xoxb-not-an-app's", "starts with xapp-"),
     ("SLACK_API_URL", "slack.com/api", "starts with https://"),
     ("GITLAB_URL", "gitlab.example.com", "starts with https://"),
+    ("PAGERDUTY_API_URL", "api.pagerduty.com", "starts with https://"),
+    ("PAGERDUTY_SCHEDULE", "schedules#P9UIIDY", "pattern"),
+    ("SSAT_DUTY_GROUP", "@ssat-on-duty", "user group (S…)"),
+    ("SSAT_LINK_ISSUE", "#12", "integer"),
+    ("SSAT_LINK_ISSUE", "0", "greater than"),
+    ("SSAT_ASSIGN_ON_DUTY", "perhaps", "boolean"),
     ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_", "whsec_ and base64"),
     ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_no-base64-at-all!", "whsec_ and base64"),
     ("DATABASE_URL", "ssat-bot.db", "sqlite:///"),
@@ -214,7 +245,22 @@ WRONG = [
     ("SSAT_HOLIDAYS", "Atlantis", ""),
     ("SSAT_PEOPLE_FILE", "/nowhere/people.toml", "no such file"),
     ("SSAT_PEOPLE_FILE", "/", "no such file"),
+    ("SSAT_RETENTION_DAYS", "0", "greater than or equal to 1"),
+    ("SSAT_RETENTION_DAYS", "3651", "3650"),
+    ("SSAT_RETENTION_DAYS", "1.5", "integer"),
     ("SSAT_MANAGERS", "avery,S0MANAGERS", "Slack ids"),
+    ("SSAT_REMINDERS", "often", "24,12,4,1, or off"),
+    ("SSAT_REMINDERS", "24,-1", "24,12,4,1, or off"),
+    ("SSAT_REMINDERS", "nan", "24,12,4,1, or off"),
+    ("SSAT_REMINDERS", ",", "24,12,4,1, or off"),
+    ("SSAT_QUIET_HOURS", "at night", "20:00-08:00, or off"),
+    ("SSAT_QUIET_HOURS", "20:00", "20:00-08:00, or off"),
+    ("SSAT_QUIET_HOURS", "25:00-08:00", "20:00-08:00, or off"),
+    ("SSAT_QUIET_HOURS", "08:00-08:00", "20:00-08:00, or off"),
+    ("SSAT_QUIET_HOURS", "00:00-24:00", "SSAT_REMINDERS=off"),
+    ("SSAT_LEAD", "avery", "one Slack id"),
+    ("SSAT_DIGEST", "9 o'clock", "09:00, or off"),
+    ("SSAT_DIGEST", "24:00", "09:00, or off"),
 ]
 
 

@@ -1,6 +1,8 @@
 """The same bot over Socket Mode: clicks come by websocket, and the port has no route for Slack."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from slackbot import workspace
 from slackbot.handlers.queue import COMMAND
+from slackbot.outside import connect
+from slackbot.parts import make_bolt, socket_handler
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port
 from tests.town import CONTACTED, Town, as_seen, buttons, text_of
@@ -102,6 +107,37 @@ async def test_the_port_has_no_route_for_slack(town: Town, port: Port) -> None:
         assert (await port.signed(body, "application/json")).status == 404
     assert (await port.get("/healthz")).status == 200
     assert (await port.hook(b"{}")).status == 200
+
+
+async def test_a_websocket_that_is_not_opened_is_given_up_and_an_open_one_outlives_the_limit(
+    clock: MovableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "TIMEOUT_SECONDS", 0.3)
+
+    async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the bot has given up
+        writer.close()
+
+    silent = await asyncio.start_server(says_nothing, "127.0.0.1")
+    host, port = silent.sockets[0].getsockname()
+    async with build_town(clock, tmp_path, f"sqlite:///{tmp_path / 'ssat-bot.db'}") as town:
+        settings = town.set_up(slack_app_token=town.slack.app_token, slack_signing_secret=None)
+        async with connect(settings) as outside:
+            handler = socket_handler(make_bolt(outside.workspace), settings)
+            assert handler is not None
+            session = handler.client.aiohttp_client_session
+            try:
+                begun = time.monotonic()
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(session.ws_connect(f"ws://{host}:{port}"), 5)
+                assert time.monotonic() - begun < 5
+                address = await handler.client.issue_new_wss_url()
+                opened = await session.ws_connect(address)
+                await asyncio.sleep(0.6)
+                assert not opened.closed
+            finally:
+                await handler.close_async()  # type: ignore[no-untyped-call]
+    silent.close()
 
 
 async def test_readiness_tells_of_the_websocket(town: Town, port: Port) -> None:

@@ -14,7 +14,9 @@ from slackbot.refusals import (
     AlreadyClosed,
     AlreadyContacted,
     AlreadyYours,
+    AssignedAgain,
     BeforeTheRequest,
+    HeldAgain,
     InTheFuture,
     IssueGone,
     LabelChanged,
@@ -27,6 +29,7 @@ from slackbot.refusals import (
 )
 from slackbot.request import IssueKey, Person, Request, State
 from slackbot.triage import (
+    CLOCK_TOLERANCE,
     Action,
     Channel,
     ChooseLabel,
@@ -37,6 +40,7 @@ from slackbot.triage import (
     StepKind,
     TakeOver,
     apply,
+    confirmed,
     decide,
     relabel,
     step_of,
@@ -200,6 +204,41 @@ def test_who_was_robbed_can_take_it_back_but_not_by_the_old_claim() -> None:
     assert judge(robbed, TakeOver(holder=BLAKE), AVERY) is None
 
 
+@pytest.mark.parametrize(
+    ("again", "is_refused"),
+    [
+        (timedelta(minutes=-30), False),  # before the click: it is what they chose about
+        (-CLOCK_TOLERANCE, False),
+        (timedelta(seconds=-5), True),  # or after it, by another clock
+        (timedelta(minutes=1), True),  # after it: they have it again
+    ],
+)
+def test_no_request_is_taken_from_who_has_got_it_again(again: timedelta, is_refused: bool) -> None:
+    held, since = replace(CLAIMED, held_since=NOW + again), CLAIMED.held_since
+    released = judge(held, Release(since=since), AVERY)
+    assert isinstance(released, HeldAgain) is is_refused
+    taken_over = judge(held, TakeOver(holder=AVERY, since=since), BLAKE)
+    assert isinstance(taken_over, AssignedAgain) is is_refused
+
+
+def test_clocks_may_differ_while_the_holding_is_the_same() -> None:
+    ahead = replace(CLAIMED, held_since=NOW + timedelta(seconds=5))
+    assert judge(ahead, Release(since=ahead.held_since), AVERY) is None
+    assert judge(ahead, TakeOver(holder=AVERY, since=ahead.held_since), BLAKE) is None
+
+
+@pytest.mark.parametrize("action", [Release(since=NOW), TakeOver(holder=AVERY, since=NOW)])
+def test_who_tries_again_has_seen_who_has_it_now(action: Action) -> None:
+    held = replace(CLAIMED, held_since=NOW + timedelta(minutes=1))
+    who = AVERY if isinstance(action, Release) else BLAKE
+    assert judge(held, action, who) is not None
+    assert judge(held, confirmed(action, held), who) is None
+
+
+def test_other_actions_are_the_same_when_they_are_tried_again() -> None:
+    assert confirmed(CLAIM, CLAIMED) == CLAIM
+
+
 # --- Feedback labels ---------------------------------------------------------------------------
 
 LABELLED = replace(WAITING, labels=WAITING.labels | {KNOWN_ISSUE})
@@ -261,9 +300,9 @@ def test_a_label_replaces_all_of_its_scope_and_nothing_else() -> None:
         ({"channel": Channel.EMAIL, "text": " \n\t"}, TextRequired),
         ({"channel": Channel.TICKET, "text": None}, None),
         ({"channel": Channel.CALL, "text": "Left a message."}, None),
-        # Not in the future, not even by a second.
-        ({"at": NOW}, None),
-        ({"at": NOW + timedelta(seconds=1)}, InTheFuture),
+        # Not in the future, but for what the clocks of two replicas may differ by.
+        ({"at": NOW + CLOCK_TOLERANCE}, None),
+        ({"at": NOW + CLOCK_TOLERANCE + timedelta(seconds=1)}, InTheFuture),
         # Not before the request; people pick minutes, so its own minute is allowed.
         ({"at": ASKED}, None),
         ({"at": ASKED.replace(second=0)}, None),

@@ -562,6 +562,13 @@ async def test_readiness_names_what_is_wrong_and_recovers_by_itself(quiet_port: 
         town.gitlab.up()
         await quiet_port.ready(200, '"gitlab": "ok"')
 
+        # Nor must a label that has got another name, however often GitLab answers well.
+        town.gitlab.rename_label(town.project, CONTACT, "SSAT::Call me")
+        for _ in range(3):
+            await quiet_port.ready(200, f"no label {CONTACT} (SSAT_CONTACT_LABEL)")
+        town.gitlab.rename_label(town.project, "SSAT::Call me", CONTACT)
+        await quiet_port.ready(200, '"gitlab": "ok"')
+
         town.gitlab.revoke_token(town.token)
         said = await quiet_port.ready(503, "GITLAB_TOKEN")
         assert {part for part, state in said.items() if state != "ok"} == {"gitlab"}

@@ -1,39 +1,66 @@
 """A whole town for stories: a Slack, a GitLab and the bot between them, over real HTTP."""
 
+import asyncio
 import contextlib
 import copy
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from sqlalchemy import Engine, MetaData, create_engine, func, or_, select
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    MetaData,
+    Table,
+    create_engine,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.pool import NullPool
 
-from slackbot.app import connect, run_bot
+from slackbot.app import run_bot
+from slackbot.blocks.card import CARD_EVENT
+from slackbot.blocks.summary import SUMMARY_EVENT
 from slackbot.feedback import HANDBOOK_LABELS
 from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.gitlab.model import Request
-from slackbot.local.slack import Ephemeral, Message, Outcome, Workspace
+from slackbot.local.slack import Ephemeral, Message, Outcome, View, Workspace
 from slackbot.local.slack import User as SlackUser
 from slackbot.local.slack import serve as serve_slack
+from slackbot.outside import connect
+from slackbot.request import IssueKey
+from slackbot.request import Request as RequestOnRecord
 from slackbot.settings import Settings
 from slackbot.store.database import async_url
 from slackbot.store.errands import Lane
-from slackbot.store.schema import decisions, errands
+from slackbot.store.schema import decisions, duty_turns, errands, requests
+from slackbot.workspace import PACES
 from tests.conftest import MovableClock
+from tests.elapse import age
 
 MANIFEST = Path(__file__).parent.parent / "manifest.yml"
 
 T = TypeVar("T")
+_REQUEST = TypeAdapter(RequestOnRecord)
 
 PROJECT = "gitlab-com/support/feedback"
 HOOK_SECRET = "hook-secret"
-FAST = {"chat.postMessage": (100.0, 100), "chat.update": (100.0, 100)}
+FAST = 100
+"""How many times as fast as the real platforms the stand-ins of a town may be called."""
 
-PATIENCE = 15.0
+OF_THE_LIBRARY = {"apps.connections.open"}
+"""What the bot leaves to slack_sdk, the patience included: Socket Mode."""
+
+PATIENCE = 30.0
 """How many seconds a story waits for what should come at once: a machine may be busy."""
 
 CONTACT = "SSAT::Contact"
@@ -54,6 +81,7 @@ class Town:
         self.clock = clock
         self.slack, self.gitlab = Workspace(clock=clock), GitLab(clock=clock)
         self.slack.rates.scale = 1000
+        self.speed: float = FAST
         self.folder = folder
         self._fill_slack()
         self._fill_gitlab()
@@ -92,6 +120,7 @@ class Town:
 
     def configure(self, database_url: str, slack_url: str, gitlab_url: str) -> None:
         """Write down the settings of the bot."""
+        self.slack.unfurl_domains = {gitlab_url.split("/")[2]}
         self.settings = {
             "slack_bot_token": self.slack.bot_token,
             "slack_signing_secret": self.slack.signing_secret,
@@ -103,14 +132,21 @@ class Town:
             "port": 0,
             "ssat_poll_seconds": 3600,
             "ssat_people_file": self.people_file,
+            # Stories about time switch these on; in the others they would only be in the way.
+            "ssat_reminders": "off",
+            "ssat_digest": "off",
         }
+
+    def set_up(self, **changes: Any) -> Settings:
+        """The settings of the bot, with some changed."""
+        return Settings(_env_file=None, **(self.settings | changes))  # type: ignore[call-arg]
 
     @contextlib.asynccontextmanager
     async def bot_running(self, **changes: Any) -> AsyncIterator[str]:
         """Run the bot, with some settings changed; hooks and clicks find their way to it."""
-        settings = Settings(_env_file=None, **(self.settings | changes))  # type: ignore[call-arg]
+        settings = self.set_up(**changes)
         async with (
-            connect(settings, FAST) as outside,
+            connect(settings, self.speed) as outside,
             run_bot(settings, outside, clock=self.clock) as url,
         ):
             self.url = url
@@ -145,8 +181,13 @@ class Town:
         return [
             message
             for message in self.channel.messages
-            if message.metadata and not message.tombstone
+            if _is_of(message, CARD_EVENT) and not message.tombstone
         ]
+
+    @property
+    def summaries(self) -> list[Message]:
+        """The messages about many requests that were found at once."""
+        return [each for each in self.channel.messages if _is_of(each, SUMMARY_EVENT)]
 
     def card_of(self, issue: Issue) -> Message | None:
         """The one card of an issue; more than one fails the test."""
@@ -190,6 +231,18 @@ class Town:
         await self.gitlab.wait_for(lambda: bool(happened()), PATIENCE)
         return happened()
 
+    async def asks(self, user: SlackUser, text: str = "") -> Ephemeral:
+        """Let somebody type ``/ssat``; return the answer, which only they see."""
+        posted, told = len(self.channel.messages), len(self.slack.ephemerals)
+        outcome = await self.slack.command(user, "/ssat", text, self.channel)
+        assert outcome.ok  # within Slack's three seconds
+        # It comes with the ack, but on a busy machine after it.
+        await self.slack.wait_for(lambda: len(self.slack.ephemerals) > told, PATIENCE)
+        [answer] = self.slack.ephemerals[told:]
+        assert answer.user == user.id
+        assert len(self.channel.messages) == posted
+        return answer
+
     async def told(self, user: SlackUser, *words: str) -> Ephemeral:
         """Wait until a person is shown some words that only they see."""
 
@@ -221,9 +274,50 @@ class Town:
 
     def choices(self) -> list[str]:
         """How far each choice on record has come, in the order in which they were made."""
-        engine = self._engine()
+        engine = self.engine()
         with engine.connect() as connection:
             return list(connection.scalars(select(decisions.c.status).order_by(decisions.c.seq)))
+
+    async def elapse(self, by: timedelta) -> None:
+        """Let leases and rests be older than they are: time passes by the database's clock."""
+        await self.change_record(lambda connection: age(connection, by))
+
+    def on_record(self) -> dict[IssueKey, RequestOnRecord]:
+        """Every request as the bot's record has it."""
+        engine = self.engine()
+        with engine.connect() as connection:
+            found = [
+                _REQUEST.validate_json(each)
+                for each in connection.scalars(select(requests.c.document))
+            ]
+        return {request.key: replace(request, gitlab_updated_at=None) for request in found}
+
+    def spoil(self, table: Table, which: ColumnElement[bool]) -> None:
+        """Make the documents of some rows unreadable, as another release or a fault may."""
+        engine = self.engine()
+        with engine.begin() as connection:
+            connection.execute(update(table).where(which).values(document='{"at": "some day"}'))
+
+    async def change_record(self, change: Callable[[Connection], object]) -> None:
+        """Write to the bot's database beside it, in one transaction."""
+
+        def commit() -> None:
+            with self.engine().begin() as connection:
+                change(connection)
+
+        # Not in the loop: the bot may be in a transaction there, and would never get out of it.
+        await asyncio.to_thread(commit)
+
+    def lose_record(self) -> None:
+        """Delete the bot's database, which must not be running."""
+        engine = self.engine()
+        if engine.url.database and engine.dialect.name == "sqlite":
+            for part in ("", "-wal", "-shm"):
+                Path(f"{engine.url.database}{part}").unlink(missing_ok=True)
+            return
+        found = MetaData()
+        found.reflect(engine)
+        found.drop_all(engine)
 
     async def settled(self) -> None:
         """Wait until the bot has nothing left to do, but for what it has put off."""
@@ -234,18 +328,48 @@ class Town:
             if len(self.gitlab.deliveries) == sent and self._is_idle():
                 return
 
-    def _is_idle(self) -> bool:
+    def turns(self) -> list[str]:
+        """Who was on duty, turn by turn, as the record has it."""
+        engine = self.engine()
+        with engine.connect() as connection:
+            return list(
+                connection.scalars(select(duty_turns.c.document).order_by(duty_turns.c.seq))
+            )
+
+    def is_idle(self, lane: Lane) -> bool:
+        """Tell whether a lane has nothing to do just now."""
+        return self._is_idle(lane)
+
+    async def quiet(self) -> None:
+        """Wait until the bot has nothing left to do in any lane, but for what it has put off."""
+        await self.settled()
+        await self.slack.wait_for(lambda: self._is_idle(Lane.REMIND, Lane.RHYTHM), PATIENCE)
+        await self.settled()
+
+    async def idle_but_for_gitlab(self) -> None:
+        """Wait until what is left to do waits for GitLab."""
+        await self.slack.wait_for(lambda: self._is_idle(Lane.SHOW, Lane.RHYTHM), PATIENCE)
+
+    async def polled(self) -> None:
+        """Wait until the poll that is due has come to its end."""
+        await self.slack.wait_for(lambda: self._is_idle(Lane.POLL), PATIENCE)
+
+    def is_due(self, *lanes: str) -> bool:
+        """Tell whether an errand of some lanes is due or under way."""
+        return not self._is_idle(*map(Lane, lanes))
+
+    def _is_idle(self, *lanes: Lane) -> bool:
         is_due = or_(errands.c.ready_at <= self.clock(), errands.c.leased_by.is_not(None))
-        of_issues = errands.c.lane.in_((Lane.SYNC, Lane.SHOW))
-        query = select(func.count()).where(of_issues, is_due)
-        engine = self._engine()
+        looked_at = errands.c.lane.in_(lanes or (Lane.SYNC, Lane.SHOW))
+        query = select(func.count()).where(looked_at, is_due)
+        engine = self.engine()
         with engine.connect() as connection:
             return connection.scalar(query) == 0
 
     def everything_stored(self) -> str:
         """All that the bot's database holds, as text."""
         found = MetaData()
-        engine = self._engine()
+        engine = self.engine()
         found.reflect(engine)
         with engine.connect() as connection:
             rows = [
@@ -253,16 +377,24 @@ class Town:
             ]
         return "\n".join(str(tuple(row)) for row in rows)
 
-    def _engine(self) -> Engine:
+    def engine(self) -> Engine:
+        """Connect to the bot's database, past the bot."""
         # A connection of one's own each time, so that the bot's closing is not disturbed.
         url = async_url(self.settings["database_url"])
         driver = "sqlite" if url.get_backend_name() == "sqlite" else url.drivername
-        return create_engine(url.set(drivername=driver), poolclass=NullPool)
+        patience = {"timeout": PATIENCE} if driver == "sqlite" else {}  # the bot may be writing
+        return create_engine(url.set(drivername=driver), poolclass=NullPool, connect_args=patience)
 
     def check(self) -> None:
-        """Fail if either platform had anything to object to."""
+        """Fail if either platform had anything to object to, or would not be obeyed."""
         assert self.slack.refusals == []
+        called = {request.method for request in self.slack.requests}
+        assert called <= PACES.keys() | OF_THE_LIBRARY  # of others a 429 would not be obeyed
         assert self.gitlab.violations == []
+
+
+def _is_of(message: Message, event: str) -> bool:
+    return message.metadata is not None and message.metadata["event_type"] == event
 
 
 def as_seen(card: Message) -> Message:
@@ -287,7 +419,7 @@ def _texts(node: Any) -> Iterable[str]:
             yield from _texts(each)
 
 
-def buttons(message: Message) -> list[str]:
+def buttons(message: Message | Ephemeral | View) -> list[str]:
     """Return the texts of the buttons and the placeholders of the selects of a message."""
     return [
         (element.get("text") or element.get("placeholder"))["text"]

@@ -1,87 +1,390 @@
-"""The answer to /ssat: who waits, for how long."""
+"""The answer to /ssat: what is picked, in which order, by which pages, with which buttons."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.blocks.card import CardView, notification
-from slackbot.blocks.queue import ROWS, render_queue
+from slackbot.blocks.card import CardView, SlackMessage, notification
+from slackbot.blocks.queue import ROWS, Board, Row, render_queue, rows_of
+from slackbot.blocks.rows import UNKNOWN_IN_GITLAB, Asker, asked_again
+from slackbot.blocks.text import mrkdwn
+from slackbot.deadline import ALWAYS
+from slackbot.feedback import Sentiment
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
+from slackbot.plain import PlainFeedback
+from slackbot.query import Filter, Listing, Turn, read_again, read_query
+from slackbot.request import UNFINISHED, IssueKey, Request, State
 from tests.blocks.test_card import (
     AVERY,
+    BLAKE,
     CHARACTERS,
     CLAIMED,
+    CONTACTED,
     DUE,
+    FRIDAY,
+    MONDAY,
+    STATES,
     WAITING,
     a_view,
+    elements,
+    hostile,
     hostile_views,
     shown,
 )
 
-
-def test_an_empty_queue_says_so() -> None:
-    answer = render_queue([], 0)
-    assert answer.text == "No customer is waiting for a manager's contact. ✅"
-    assert shown(answer) == answer.text
-
-
-@pytest.mark.parametrize(
-    ("total", "said"),
-    [
-        (1, "*1 customer is waiting for a manager's contact*"),
-        (2, "*2 customers are waiting for a manager's contact*"),
-    ],
+ALL = Listing()
+LOOKER = Asker(person=AVERY, may_act=False)
+MANAGER = Asker(person=AVERY, may_act=True)
+NOT_IN_GITLAB = replace(AVERY, gitlab=None)
+GOOD = PlainFeedback(
+    key=IssueKey(7, 90),
+    url="https://gitlab.example/-/issues/90",
+    title="Positive feedback for ticket 412390",
+    ticket=412390,
+    sentiment=Sentiment.POSITIVE,
+    author="support-automation",
+    assignees=("avery",),
+    created_at=FRIDAY,
+    updated_at=FRIDAY,
 )
-def test_a_queue_says_how_many_wait(total: int, said: str) -> None:
-    answer = render_queue([a_view()] * total, total)
-    assert shown(answer).startswith(said)
-    assert "more" not in shown(answer)
 
 
-def test_a_row_says_state_deadline_and_where_to_look() -> None:
-    [_, row] = render_queue([a_view(CLAIMED)], 1).blocks
-    assert row["text"]["text"] == (
-        "🔵 Claimed by Avery Example: contact requested, ticket 412345\n"
-        "due <!date^1770130800^{date_short_pretty}, {time}|Tue 3 Feb, 15:00 UTC>"
-        " · <https://gitlab.example/-/issues/12|#12>"
+def numbered(request: Request, iid: int, **changes: Any) -> Request:
+    return replace(request, key=IssueKey(7, iid), **changes)
+
+
+def a_board(
+    *requests: Request,
+    untriaged: Sequence[PlainFeedback] = (),
+    done: Sequence[Request] = (),
+    now: Any = MONDAY,
+) -> Board:
+    return Board(
+        waiting=tuple(a_view(each, now=now) for each in requests),
+        untriaged=tuple(untriaged),
+        done=tuple(a_view(each, now=now) for each in done),
+        hours=ALWAYS,
+        now=now,
     )
 
 
+def drawn(board: Board, listing: Listing = ALL, asker: Asker = LOOKER) -> SlackMessage:
+    return render_queue(board, listing, asker)
+
+
+def lines(message: SlackMessage) -> list[str]:
+    """The words of the sections, without the first, which counts."""
+    return [b["text"]["text"] for b in message.blocks if b["type"] == "section"][1:]
+
+
+def iids(rows: Sequence[Row]) -> list[int]:
+    return [row.position[2] for row in rows]
+
+
+def picked(board: Board, text: str, person: Any = AVERY) -> list[int]:
+    listing = read_query(text)
+    assert isinstance(listing, Listing)
+    return iids(rows_of(board, listing, person))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "No customer is waiting for a manager's contact. ✅"),
+        ("mine", "Nothing is waiting for you. ✅"),
+        ("unclaimed", "Nothing is unclaimed. ✅"),
+        ("overdue", "Nobody is overdue. ✅"),
+        ("mine overdue", "Nothing is mine and overdue at once."),
+        ("done 3d", "No request for contact has ended in the last 3 days."),
+        ("done mine", "Nothing is mine and done at once."),
+    ],
+)
+def test_an_empty_queue_says_so_kindly(text: str, said: str) -> None:
+    listing = read_query(text)
+    assert isinstance(listing, Listing)
+    answer = drawn(a_board(), listing)
+    assert shown(answer).startswith(said)
+    assert answer.text == shown(answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "asker", "is_told"),
+    [
+        ("mine", replace(MANAGER, person=NOT_IN_GITLAB), True),
+        ("mine overdue", replace(MANAGER, person=NOT_IN_GITLAB), True),
+        ("all mine", replace(MANAGER, person=NOT_IN_GITLAB), True),
+        ("", replace(MANAGER, person=NOT_IN_GITLAB), False),  # all of it is shown
+        ("done mine", replace(MANAGER, person=NOT_IN_GITLAB), False),  # whom it was assigned to
+        ("mine", MANAGER, False),
+        ("mine", replace(LOOKER, person=NOT_IN_GITLAB), False),  # nothing is up to them
+    ],
+)
+@pytest.mark.parametrize("requests", [(), (CLAIMED,)])
+def test_who_is_not_known_in_gitlab_is_not_told_that_nothing_waits_for_them(
+    requests: tuple[Request, ...], text: str, asker: Asker, is_told: bool
+) -> None:
+    listing = read_query(text)
+    assert isinstance(listing, Listing)
+    answer = drawn(a_board(*requests), listing, asker)
+    told = {"type": "context", "elements": [mrkdwn(UNKNOWN_IN_GITLAB)]}
+    assert (told in answer.blocks) is is_told
+    assert not (is_told and "✅" in shown(answer))
+    assert validate_blocks(list(answer.blocks), "message") == []
+
+
+@pytest.mark.parametrize(
+    ("waiting", "untriaged", "said"),
+    [
+        (1, 0, "*1 customer is waiting for a manager's contact*"),
+        (2, 0, "*2 customers are waiting for a manager's contact*"),
+        (2, 1, "*2 customers are waiting for a manager's contact* · 1 more feedback awaits triage"),
+        (0, 2, "*No customer is waiting for a manager's contact ✅* · 2 more feedbacks await"),
+    ],
+)
+def test_a_queue_says_how_many_wait(waiting: int, untriaged: int, said: str) -> None:
+    board = a_board(
+        *(numbered(WAITING, n + 1) for n in range(waiting)),
+        untriaged=[replace(GOOD, key=IssueKey(7, 90 + n)) for n in range(untriaged)],
+    )
+    assert shown(drawn(board)).startswith(said)
+
+
+def test_what_was_asked_for_is_said_with_the_count() -> None:
+    overdue = Listing(filters=frozenset({Filter.MINE, Filter.OVERDUE}))
+    said = shown(drawn(a_board(CLAIMED, now=DUE), overdue)).splitlines()[0]
+    assert said == "*1 customer is waiting for a manager's contact* · only: mine, overdue"
+
+
+def test_a_row_says_state_time_left_deadline_and_where_to_look() -> None:
+    [row] = lines(drawn(a_board(CLAIMED)))
+    assert row == (
+        "🔵 Claimed by Avery Example: contact requested, ticket 412345\n"
+        "30 business h left"
+        " · due <!date^1770130800^{date_short_pretty}, {time}|Tue 3 Feb, 15:00 UTC>"
+        " · <https://gitlab.example/-/issues/12|#12>"
+        " · <https://support.gitlab.com/hc/requests/412345|ticket 412345>"
+    )
+
+
+def test_what_awaits_triage_says_what_it_is_since_when_and_whose() -> None:
+    [row] = lines(drawn(a_board(untriaged=[GOOD])))
+    assert row == (
+        "🙂 Positive feedback: ticket 412390\n"
+        "for 2 d 18 h · assigned to avery"
+        " · <https://gitlab.example/-/issues/90|#90>"
+        " · <https://support.gitlab.com/hc/requests/412390|ticket 412390>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "comments", "is_marked"),
+    [
+        (7, 0, False),  # the handbook's seven days have just passed
+        (8, 0, True),
+        (8, 1, False),  # somebody has responded
+    ],
+)
+def test_what_nobody_has_responded_to_for_a_week_is_marked(
+    days: int, comments: int, is_marked: bool
+) -> None:
+    one = replace(GOOD, created_at=MONDAY - timedelta(days=days), comments=comments)
+    [row] = lines(drawn(a_board(untriaged=[one])))
+    assert ("🔴" in row) is is_marked
+
+
 def test_an_overdue_row_says_so() -> None:
-    answer = render_queue([a_view(now=DUE)], 1)
-    assert "🔴 Overdue, unclaimed: contact requested, ticket 412345" in shown(answer)
+    assert "🔴 Overdue, unclaimed: contact requested, ticket 412345" in shown(
+        drawn(a_board(WAITING, now=DUE))
+    )
 
 
 def test_a_row_without_an_address_has_no_link() -> None:
-    [_, row] = render_queue([a_view(replace(WAITING, url=""))], 1).blocks
-    assert row["text"]["text"].endswith("|Tue 3 Feb, 15:00 UTC>")
+    [row] = lines(drawn(a_board(replace(WAITING, url="", ticket=None))))
+    assert row.endswith("|Tue 3 Feb, 15:00 UTC>")
 
 
-def test_of_a_long_queue_the_rest_is_counted() -> None:
-    answer = render_queue([a_view()] * ROWS, 150)
-    assert validate_blocks(list(answer.blocks), "message") == []
-    assert shown(answer).endswith("… and 130 more, due later")
+# --- Picking -----------------------------------------------------------------------------------
+
+BOARD = a_board(
+    numbered(WAITING, 1, due_at=DUE + timedelta(hours=9)),
+    numbered(WAITING, 2, due_at=MONDAY),
+    numbered(CLAIMED, 3),
+    numbered(CLAIMED, 4, holder=BLAKE, assignees=("avery",)),
+    numbered(WAITING, 5, assignees=("Avery",)),
+    untriaged=[
+        GOOD,
+        replace(GOOD, key=IssueKey(7, 89), created_at=FRIDAY - timedelta(days=9), assignees=()),
+    ],
+    done=[
+        numbered(CONTACTED, 60),
+        numbered(CONTACTED, 61, contacted_by=BLAKE, contacted_at=MONDAY - timedelta(hours=1)),
+        numbered(CONTACTED, 62, contacted_at=MONDAY - timedelta(days=20)),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", [2, 3, 4, 5, 1, 89, 90]),  # by deadline, then the oldest feedback first
+        ("mine", [3, 5, 90]),  # held, or given by GitLab while nobody holds it
+        ("unclaimed", [2, 5, 1, 89]),
+        ("overdue", [2]),
+        ("unclaimed mine", [5]),
+        ("mine overdue", []),
+        ("done", [60, 61]),  # the newest first, and of a week
+        ("done 30d", [60, 61, 62]),
+        ("done mine", [60]),
+        ("all", [2, 3, 4, 5, 1, 89, 90, 60, 61]),
+    ],
+)
+def test_filters_pick_and_hold_together(text: str, expected: list[int]) -> None:
+    assert picked(BOARD, text) == expected
+
+
+def test_nothing_is_of_somebody_whom_gitlab_does_not_know() -> None:
+    assert picked(BOARD, "mine", BLAKE) == [4]
+
+
+# --- Buttons -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_", "asker", "expected"),
+    [
+        (WAITING, MANAGER, ["Claim", "Mark contacted"]),
+        (CLAIMED, MANAGER, ["Release", "Mark contacted"]),  # one's own
+        (replace(CLAIMED, holder=BLAKE), MANAGER, ["Take over", "Mark contacted"]),
+        (WAITING, LOOKER, []),  # who may look, but not act
+    ],
+)
+def test_a_row_has_the_buttons_that_apply(
+    request_: Request, asker: Asker, expected: list[str]
+) -> None:
+    answer = drawn(a_board(request_), asker=asker)
+    assert [each["text"]["text"] for each in elements(answer)] == expected
+
+
+@pytest.mark.parametrize("state", [state for state in State if state not in UNFINISHED])
+def test_what_has_ended_has_no_buttons(state: State) -> None:
+    done = Listing(filters=frozenset({Filter.DONE}), days=30)
+    answer = drawn(a_board(done=[STATES[state]]), done, MANAGER)
+    assert elements(answer) == []
+
+
+def test_the_buttons_of_a_row_know_what_was_asked_for() -> None:
+    listing = Listing(filters=frozenset({Filter.MINE}))
+    [actions] = [b for b in drawn(a_board(CLAIMED), listing, MANAGER).blocks if "elements" in b]
+    assert asked_again(actions["block_id"]) == "mine"
+
+
+# --- Pages -------------------------------------------------------------------------------------
+
+
+def a_long_board(count: int, without: Sequence[int] = ()) -> Board:
+    return a_board(
+        *(
+            numbered(WAITING, n, due_at=DUE + timedelta(minutes=n))
+            for n in range(1, count + 1)
+            if n not in without
+        )
+    )
+
+
+def page_of(message: SlackMessage) -> list[int]:
+    return [int(row.rpartition("|#")[2].partition(">")[0]) for row in lines(message)]
+
+
+def press(message: SlackMessage, words: str) -> Turn:
+    [button] = [one for one in elements(message) if one["text"]["text"] == words]
+    query, turn = read_again(button["value"])
+    assert query == ALL
+    assert turn is not None
+    return turn
+
+
+def test_a_long_queue_is_turned_over_page_by_page_and_back() -> None:
+    board = a_long_board(ROWS * 2 + 1)
+    first = drawn(board)
+    second = render_queue(board, ALL, LOOKER, press(first, "Next"))
+    third = render_queue(board, ALL, LOOKER, press(second, "Next"))
+    assert [page_of(each) for each in (first, second, third)] == [
+        list(range(1, 11)),
+        list(range(11, 21)),
+        [21],
+    ]
+    assert [[b["text"]["text"] for b in elements(each)] for each in (first, second, third)] == [
+        ["Next"],
+        ["Previous", "Next"],
+        ["Previous"],
+    ]
+    assert page_of(render_queue(board, ALL, LOOKER, press(third, "Previous"))) == page_of(second)
+
+
+def test_what_was_done_meanwhile_makes_nobody_miss_a_row() -> None:
+    on = press(drawn(a_long_board(30)), "Next")
+    later = render_queue(a_long_board(30, without=[1, 2, 10]), ALL, LOOKER, on)
+    assert page_of(later) == list(range(11, 21))
+
+
+def test_a_queue_that_has_become_short_shows_its_end() -> None:
+    on = press(drawn(a_long_board(30)), "Next")
+    later = render_queue(a_long_board(4), ALL, LOOKER, on)
+    assert page_of(later) == [1, 2, 3, 4]
+    assert elements(later) == []
+    assert shown(render_queue(a_board(), ALL, LOOKER, on)).startswith("No customer is waiting")
+
+
+# --- What people write -------------------------------------------------------------------------
 
 
 def test_the_notification_is_that_of_the_most_urgent() -> None:
-    assert render_queue([a_view(CLAIMED), a_view()], 2).text == notification(a_view(CLAIMED))
+    assert drawn(a_board(CLAIMED, WAITING)).text == notification(a_view(CLAIMED))
 
 
 def test_a_name_in_a_row_wakes_nobody() -> None:
     loud = replace(CLAIMED, holder=replace(AVERY, name="<!channel> @here"))
-    answer = render_queue([a_view(loud)], 1)
+    answer = drawn(a_board(loud))
     assert "&lt;!channel&gt; \uff20here" in shown(answer)
     assert pings(list(answer.blocks)) == pings(answer.text) == set()
 
 
-@given(st.lists(hostile_views, min_size=1, max_size=3))
+_untriaged = st.builds(
+    PlainFeedback,
+    key=st.just(GOOD.key),
+    url=st.one_of(st.just("https://gitlab.example/-/issues/90"), hostile),
+    title=hostile,
+    ticket=st.none() | st.integers(1, 10**12),
+    sentiment=st.none() | st.sampled_from(Sentiment),
+    author=hostile,
+    assignees=st.lists(hostile, max_size=5).map(tuple),
+    comments=st.integers(0, 3),
+    created_at=st.just(FRIDAY),
+    updated_at=st.just(FRIDAY),
+)
+
+
+@given(st.lists(hostile_views, min_size=1, max_size=3), st.lists(_untriaged, max_size=3))
 @settings(max_examples=40, deadline=None)
-def test_no_text_of_anybody_spoils_a_queue_or_wakes_anybody(views: list[CardView]) -> None:
-    answer = render_queue((views * ROWS)[:ROWS], 99)
-    blocks = list(answer.blocks)
-    assert validate_blocks(blocks, "message") == []
-    assert characters(blocks) < CHARACTERS
-    assert pings(blocks) == pings(answer.text) == set()
+def test_no_text_of_anybody_spoils_a_queue_or_wakes_anybody(
+    views: list[CardView], untriaged: list[PlainFeedback]
+) -> None:
+    many = [
+        replace(view, request=numbered(view.request, n + 1))
+        for n, view in enumerate((views * ROWS)[:ROWS])
+    ]
+    board = Board(
+        waiting=tuple(many), untriaged=tuple(untriaged), done=(), hours=ALWAYS, now=MONDAY
+    )
+    for listing in (ALL, Listing(filters=frozenset({Filter.UNCLAIMED}))):
+        answer = drawn(board, listing, MANAGER)
+        blocks = list(answer.blocks)
+        assert validate_blocks(blocks, "message") == []
+        assert characters(blocks) < CHARACTERS
+        assert pings(blocks) == pings(answer.text) == set()

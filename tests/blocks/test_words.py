@@ -21,24 +21,36 @@ from slackbot.blocks.words import (
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_blocks
 from slackbot.refusals import (
+    AccountTaken,
     AlreadyClaimed,
     AlreadyClosed,
     AlreadyContacted,
     AlreadySettled,
     AlreadyYours,
+    AssignedAgain,
     BeforeTheRequest,
     CannotTell,
+    DeadlinePassed,
+    GitLabSilent,
     Guest,
+    HeldAgain,
     InTheFuture,
     IssueGone,
     LabelChanged,
+    LinkedAlready,
+    LinkedByFile,
+    LinksNotSetUp,
+    NameYourAccount,
     NoLongerRequested,
+    NoSuchAccount,
     NotAHuman,
     NotAManager,
     NotYours,
     OtherWorkspace,
+    ReasonRequired,
     Refusal,
     SameLabel,
+    TakesLonger,
     TextRequired,
     Unknown,
     UnknownLabel,
@@ -129,6 +141,13 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
         (
             step(StepKind.ASKED_AGAIN, None, in_gitlab=True),
             "🟠 Contact is requested again in GitLab",
+            [],
+        ),
+        (
+            step(StepKind.SNOOZED, detail="waits for *engineering* <!here>", until=NOW),
+            "💤 Avery Example snoozed the reminders "
+            "(waits for \u2217engineering\u2217 &lt;!here&gt;) until"
+            " <!date^1770024600^{date_short_pretty}, {time}|Mon 2 Feb, 10:30 CET>",
             [],
         ),
         (
@@ -240,6 +259,16 @@ _REFUSALS: list[tuple[Refusal, str]] = [
         "Avery Example has this request; only they can release it. *Take over* it?",
     ),
     (NotYours(None), "Nobody has this request, so there is nothing to release."),
+    (
+        HeldAgain(),
+        "You were assigned in GitLab after you released this request. *Release* it again if you do "
+        "not have it.",
+    ),
+    (
+        AssignedAgain(AVERY),
+        "Avery Example was assigned in GitLab after you took this request over. If you agree with "
+        "them, use *Take over* again.",
+    ),
     (AlreadyContacted(AVERY), "Avery Example has contacted this customer already."),
     (AlreadyContacted(None), "somebody has contacted this customer already."),
     (AlreadyClosed(), "The issue is closed in GitLab. Reopen it there to go on."),
@@ -262,6 +291,8 @@ _REFUSALS: list[tuple[Refusal, str]] = [
     (TextRequired("text"), "Paste the text of the e-mail: it belongs in the feedback issue."),
     (InTheFuture("at"), "This moment lies in the future."),
     (BeforeTheRequest("at"), "This is before the customer asked for contact."),
+    (DeadlinePassed(), "The deadline has passed: what comes after it cannot be snoozed."),
+    (ReasonRequired(), "Say why, so that colleagues know."),
     (
         OtherWorkspace(),
         "Only members of this workspace can act here. Ask a manager of the support team.",
@@ -271,6 +302,52 @@ _REFUSALS: list[tuple[Refusal, str]] = [
     (
         NotAManager(frozenset({"S9", "U2", "U1"})),
         "You may look, but not act. Those who may: <!subteam^S9>, <@U1>, <@U2>.",
+    ),
+    (
+        NotAManager(frozenset({"S9", "U1"}), frozenset({"S9"})),
+        "You may look, but not act. Those who may: <@U1>. The user group `S9` is disabled in "
+        "Slack, or gone, so its members cannot act: ask an owner of the workspace to enable it, or "
+        "the bot's administrator to change SSAT_MANAGERS.",
+    ),
+    (
+        NotAManager(frozenset({"S9"}), frozenset({"S9"})),
+        "You may look, but not act. The user group `S9` is disabled in Slack, or gone, so its "
+        "members cannot act: ask an owner of the workspace to enable it, or the bot's "
+        "administrator to change SSAT_MANAGERS.",
+    ),
+    (
+        NameYourAccount(),
+        "Say which GitLab account is yours, by its username and without an @: `/ssat link "
+        "your-gitlab-username`.",
+    ),
+    (
+        LinksNotSetUp(),
+        "People cannot link themselves yet: the bot's administrator has to set SSAT_LINK_ISSUE to "
+        "the number of an issue in the feedback project, on which codes are left.",
+    ),
+    (
+        NoSuchAccount("<!here>"),
+        "GitLab knows nobody by the username &lt;!here&gt;. It stands in the address of your "
+        "GitLab profile, behind the last slash.",
+    ),
+    (
+        LinkedByFile("avery"),
+        "The people file says that you are avery in GitLab. If that is wrong, ask the bot's "
+        "administrator to change your line there.",
+    ),
+    (LinkedAlready("avery"), "You are linked to avery already."),
+    (
+        AccountTaken("avery"),
+        "Somebody else is linked to avery in GitLab. If that account is yours, ask the bot's "
+        "administrator to look: `ssat-bot people list`, and then `ssat-bot people unlink`.",
+    ),
+    (
+        GitLabSilent(),
+        "GitLab does not answer just now. Nothing was changed; try again in a moment.",
+    ),
+    (
+        TakesLonger(),
+        "That takes too long just now; try again in a moment.",
     ),
     (CannotTell(), "Slack does not say who you are just now. Nothing was changed; try again."),
 ]
@@ -292,9 +369,9 @@ def test_of_many_who_may_act_a_few_are_named() -> None:
     assert refusal_words(NotAManager(everybody)).count("<@U") == 10
 
 
-def test_a_failure_says_that_nothing_was_recorded_and_under_which_number_to_ask() -> None:
+def test_a_failure_says_where_to_look_and_under_which_number_to_ask() -> None:
     words = failure_words("1a2b3c4d")
-    assert "*not* recorded" in words
+    assert "Look at the card" in words
     assert "1a2b3c4d" in words
 
 

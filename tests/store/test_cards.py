@@ -1,11 +1,15 @@
 """What stands in Slack, as far as is known."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import update
 
 from slackbot.request import IssueKey, Person
 from slackbot.store import cards
 from slackbot.store.cards import Card
 from slackbot.store.database import Database, Transaction
+from slackbot.store.schema import messages
 from slackbot.triage import Step, StepKind
 
 KEY, OTHER = IssueKey(7, 12), IssueKey(7, 13)
@@ -117,6 +121,33 @@ async def test_a_card_that_is_gone_from_slack_is_to_be_posted_anew(database: Dat
         assert card.is_stale(NOW)
 
 
+async def test_a_card_found_in_slack_is_news_once_and_shows_nobody_knows_what(
+    database: Database,
+) -> None:
+    async with database.transaction() as tx:
+        assert await cards.note_found(tx, KEY, "C1", "1.000001")
+        assert await cards.stands(tx, KEY)
+        assert await cards.standing_keys(tx) == [KEY]
+        assert (await the_card(tx)).is_stale(NOW)
+        await cards.adopt(tx, KEY, "C1", "1.000001", 1)
+        assert not await cards.note_found(tx, KEY, "C1", "1.000001")
+        assert not (await the_card(tx)).is_stale(NOW)
+
+
+async def test_a_card_found_elsewhere_is_the_one_from_now_on(database: Database) -> None:
+    async with database.transaction() as tx:
+        await cards.make_stale(tx, KEY)
+        await cards.begin_posting(tx, KEY, NOW)
+        assert not await cards.stands(tx, KEY)
+        assert await cards.note_found(tx, KEY, "C1", "1.000001")
+        assert (await the_card(tx)).posting_since is None
+        await cards.adopt(tx, KEY, "C1", "1.000001", 1)
+        assert await cards.note_found(tx, KEY, "C2", "1.000001")
+        assert await cards.note_found(tx, KEY, "C2", "2.000001")
+        card = await the_card(tx)
+        assert (card.channel, card.ts, card.is_stale(NOW)) == ("C2", "2.000001", True)
+
+
 # --- Messages in the thread --------------------------------------------------------------------
 
 
@@ -161,3 +192,39 @@ async def test_a_message_that_certainly_did_not_leave_is_not_looked_for(
         await cards.begin_message(tx, message.id, NOW)
         await cards.abandon_message(tx, message.id)
         assert await cards.unsent(tx, KEY) == [message]
+
+
+async def test_a_step_of_a_decision_is_the_same_whenever_it_is_queued(database: Database) -> None:
+    decision = uuid4()
+    async with database.transaction() as tx:
+        for begun_at in (None, NOW):
+            await cards.add_message(tx, KEY, a_step(), of=decision, begun_at=begun_at)
+        await cards.add_message(tx, KEY, a_step(StepKind.UNLINKED), of=decision, begun_at=NOW)
+        told = await cards.unsent(tx, KEY)
+    assert [message.step.kind for message in told] == [StepKind.CLAIMED, StepKind.UNLINKED]
+    assert [message.begun_at for message in told] == [None, NOW]
+
+
+async def test_steps_not_told_are_looked_for_since_they_happened_when_the_record_is_in_doubt(
+    database: Database,
+) -> None:
+    async with database.transaction() as tx:
+        await cards.add_message(tx, KEY, a_step())
+        await cards.add_message(tx, KEY, a_step(StepKind.RELEASED))
+        await cards.add_message(tx, KEY, a_step(StepKind.CONTACTED))
+        first, _, third = await cards.unsent(tx, KEY)
+        await cards.begin_message(tx, first.id, LATER)
+        await cards.end_message(tx, third.id, NOW)
+        await cards.doubt_unsent(tx)
+        assert [each.begun_at for each in await cards.unsent(tx, KEY)] == [LATER, NOW]
+
+
+async def test_a_step_that_cannot_be_read_is_given_up_alone(database: Database) -> None:
+    async with database.transaction() as tx:
+        await cards.add_message(tx, KEY, a_step())
+        await cards.add_message(tx, KEY, a_step(StepKind.RELEASED))
+        first, second = await cards.unsent(tx, KEY)
+        spoiled = update(messages).where(messages.c.id == str(first.id)).values(document="{}")
+        await tx.execute(spoiled)
+        await cards.drop_unreadable(tx, NOW)
+        assert await cards.unsent(tx, KEY) == [second]

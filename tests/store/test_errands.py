@@ -24,7 +24,8 @@ from sqlalchemy import select
 from slackbot.request import IssueKey
 from slackbot.store import errands, schema
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import Errand, Lane
+from slackbot.store.errands import Errand, Lane, LeaseLost
+from tests.elapse import age, elapse
 
 T = TypeVar("T")
 
@@ -168,6 +169,18 @@ async def test_what_a_person_waits_for_goes_first_then_what_has_waited_longest(
     assert order == [4, 3, 2, 1]
 
 
+async def test_what_waits_goes_by_rank_where_it_has_one(database: Database) -> None:
+    """The customer whose deadline is the next goes first, however late it was found."""
+    keys = [IssueKey(7, number) for number in range(1, 6)]
+    ranks = [NOW + MINUTE, None, NOW - MINUTE, NOW, None]
+    async with database.transaction() as tx:
+        for key, rank in zip(keys, ranks, strict=True):
+            await errands.ask(tx, Lane.SYNC, [key], NOW, rank=rank)
+        await errands.ask(tx, Lane.SYNC, [keys[4]], NOW, urgent=True)  # a person's click
+        await errands.ask(tx, Lane.SYNC, [keys[2]], NOW)  # asked for again, it keeps its rank
+    assert [(await leased(database)).key.iid for _ in keys] == [5, 3, 4, 1, 2]
+
+
 async def test_what_is_urgent_once_stays_so_until_it_is_done(database: Database) -> None:
     await ask(database, KEY, urgent=True)
     await ask(database, KEY)
@@ -188,9 +201,19 @@ async def test_bulk_becomes_urgent_when_a_person_asks_for_it(database: Database)
 async def test_what_is_leased_is_nobody_elses_until_the_lease_runs_out(database: Database) -> None:
     await ask(database, KEY)
     await leased(database)
-    assert await lease(database, "B", NOW + LEASE) is None
-    taken = await leased(database, "B", NOW + LEASE + SECOND)
+    assert await lease(database, "B") is None
+    await elapse(database, LEASE)
+    taken = await leased(database, "B")
     assert (taken.owner, taken.attempts) == ("B", 2)
+
+
+async def test_a_lease_does_not_depend_on_the_clocks_of_those_who_want_it(
+    database: Database,
+) -> None:
+    """A replica's clock that is an hour ahead must not make it take what another is at."""
+    await ask(database, KEY)
+    await leased(database)
+    assert await lease(database, "B", NOW + timedelta(hours=1)) is None
 
 
 async def test_a_renewed_lease_runs_on(database: Database) -> None:
@@ -198,32 +221,33 @@ async def test_a_renewed_lease_runs_on(database: Database) -> None:
     await leased(database)
     await leased(database)
     async with database.transaction() as tx:
-        await errands.renew(tx, Lane.SYNC, [KEY], "A", NOW + MINUTE)
-        await errands.renew(tx, Lane.SYNC, [OTHER], "B", NOW + MINUTE)  # which is not B's
-        await errands.renew(tx, Lane.SHOW, [OTHER], "A", NOW + MINUTE)
-    later = NOW + LEASE + SECOND
-    assert (await leased(database, "B", later)).key == OTHER
-    assert await lease(database, "B", later) is None
-    assert (await leased(database, "B", NOW + MINUTE + SECOND)).key == KEY
+        await errands.renew(tx, Lane.SYNC, [KEY], "A", MINUTE)
+        await errands.renew(tx, Lane.SYNC, [OTHER], "B", MINUTE)  # which is not B's
+        await errands.renew(tx, Lane.SHOW, [OTHER], "A", MINUTE)
+    await elapse(database, LEASE)
+    assert (await leased(database, "B")).key == OTHER
+    assert await lease(database, "B") is None
+    await elapse(database, MINUTE - LEASE)
+    assert (await leased(database, "B")).key == KEY
 
 
 @pytest.mark.parametrize("how", ["finish", "put_off", "hand_back", "renew"])
 async def test_who_has_lost_the_lease_changes_nothing(database: Database, how: str) -> None:
     await ask(database, KEY)
     slow = await leased(database, "A")
-    later = NOW + LEASE + SECOND
-    taken = await leased(database, "B", later)
+    await elapse(database, LEASE)
+    taken = await leased(database, "B")
     before = await _row(database)
     async with database.transaction() as tx:
         match how:
             case "finish":
                 assert not await errands.finish(tx, slow)
             case "put_off":
-                await errands.put_off(tx, slow, later + MINUTE, "too late")
+                await errands.put_off(tx, slow, NOW + MINUTE, "too late")
             case "hand_back":
                 await errands.hand_back(tx, slow)
             case "renew":
-                await errands.renew(tx, Lane.SYNC, [KEY], "A", later + MINUTE)
+                await errands.renew(tx, Lane.SYNC, [KEY], "A", MINUTE)
     assert await _row(database) == before
     assert await finish(database, taken)
 
@@ -233,12 +257,41 @@ async def _row(database: Database) -> tuple[Any, ...]:
         return tuple((await tx.execute(select(schema.errands))).one())
 
 
+async def test_who_has_lost_the_lease_gets_to_know_before_it_writes(database: Database) -> None:
+    await ask(database, KEY)
+    slow = await leased(database, "A")
+    errands.under_way.set(slow)
+    async with database.transaction() as tx:
+        await errands.confirm(tx)  # nobody else has it
+    await elapse(database, LEASE)
+    await leased(database, "B")
+    async with database.transaction() as tx:
+        with pytest.raises(LeaseLost):
+            await errands.confirm(tx)
+
+
 async def test_a_process_that_starts_frees_what_its_predecessor_held(database: Database) -> None:
     await ask(database, KEY, OTHER)
-    await leased(database, "dead")
+    held = await leased(database, "dead")
     async with database.transaction() as tx:
         await errands.take_over_all(tx)
-    assert {(await leased(database, "new")).key for _ in range(2)} == {KEY, OTHER}
+    assert (await leased(database, "new")).key != held.key
+    # Whatever the dead one has asked of a platform may still be on its way.
+    assert await lease(database, "new") is None
+    await elapse(database, errands.SETTLING)
+    assert (await leased(database, "new")).key == held.key
+
+
+async def test_what_rests_is_left_alone_by_everybody_whoever_asks(database: Database) -> None:
+    await ask(database, KEY)
+    errand = await leased(database)
+    async with database.transaction() as tx:
+        await errands.put_off(tx, errand, NOW, None, rest=MINUTE)
+    await ask(database, KEY, urgent=True)
+    assert await lease(database, "B", NOW + timedelta(hours=1)) is None
+    assert await next_ready(database) is None
+    await elapse(database, MINUTE)
+    assert (await leased(database, "B")).key == KEY
 
 
 async def test_many_workers_at_once_never_get_the_same_errand(database: Database) -> None:
@@ -297,6 +350,8 @@ async def test_handed_back_it_is_as_if_it_had_not_been_tried(database: Database)
     errand = await leased(database)
     async with database.transaction() as tx:
         await errands.hand_back(tx, errand)
+    assert await lease(database, "B") is None  # its last call may still be on its way
+    await elapse(database, errands.SETTLING)
     assert await leased(database, "B") == replace(errand, owner="B")
 
 
@@ -339,7 +394,12 @@ class Row:
     attempts: int = 0
     problem: str | None = None
     leased_by: str | None = None
-    leased_until: datetime = NOW
+    lease_left: timedelta = timedelta(0)
+    rest: timedelta = timedelta(0)
+
+    @property
+    def is_free(self) -> bool:
+        return (not self.leased_by or self.lease_left <= timedelta(0)) and not self.rest
 
     def free(self, **changes: Any) -> None:
         self.leased_by = None
@@ -387,6 +447,12 @@ class ErrandsMachine(RuleBasedStateMachine):
     def time_passes(self, by: timedelta) -> None:
         self.now += max(by, timedelta(0))
 
+    @rule(by=st.sampled_from([SECOND, LEASE, MINUTE]))
+    def time_passes_for_the_database(self, by: timedelta) -> None:
+        self.run(self.tx.run_sync(age, by))
+        for row in self.rows.values():
+            row.lease_left, row.rest = row.lease_left - by, max(row.rest - by, timedelta(0))
+
     @rule(key=_keys, wait=_waits, urgent=st.booleans())
     def ask(self, key: IssueKey, wait: timedelta, urgent: bool) -> None:
         at = self.now + wait
@@ -404,7 +470,7 @@ class ErrandsMachine(RuleBasedStateMachine):
         ready = [
             (not row.urgent, row.ready_at, key)
             for key, row in self.rows.items()
-            if row.ready_at <= self.now and (not row.leased_by or row.leased_until < self.now)
+            if row.ready_at <= self.now and row.is_free
         ]
         if not ready:
             assert found is None
@@ -412,7 +478,7 @@ class ErrandsMachine(RuleBasedStateMachine):
         key = min(ready)[2]
         row = self.rows[key]
         row.attempts += 1
-        row.leased_by, row.leased_until = owner, self.now + LEASE
+        row.leased_by, row.lease_left = owner, LEASE
         assert found == Errand(
             lane=Lane.SYNC, key=key, wanted=row.wanted, attempts=row.attempts, owner=owner
         )
@@ -428,26 +494,38 @@ class ErrandsMachine(RuleBasedStateMachine):
         elif row:
             row.free(attempts=0, problem=None)
 
-    @rule(errand=consumes(under_way), wait=_waits, problem=st.sampled_from([None, "failed"]))
-    def put_off(self, errand: Errand, wait: timedelta, problem: str | None) -> None:
+    @rule(
+        errand=consumes(under_way),
+        wait=_waits,
+        problem=st.sampled_from([None, "failed"]),
+        rest=st.sampled_from([None, MINUTE]),
+    )
+    def put_off(
+        self, errand: Errand, wait: timedelta, problem: str | None, rest: timedelta | None
+    ) -> None:
         at = self.now + wait
-        self.run(errands.put_off(self.tx, errand, at, problem))
+        self.run(errands.put_off(self.tx, errand, at, problem, rest=rest))
         if row := self.held(errand):
             ready_at = at if row.wanted == errand.wanted else row.ready_at
-            row.free(attempts=errand.attempts, ready_at=ready_at, problem=problem)
+            row.free(
+                attempts=errand.attempts,
+                ready_at=ready_at,
+                problem=problem,
+                rest=rest or timedelta(0),
+            )
 
     @rule(errand=consumes(under_way))
     def hand_back(self, errand: Errand) -> None:
         self.run(errands.hand_back(self.tx, errand))
         if row := self.held(errand):
-            row.free(attempts=errand.attempts - 1, problem=None)
+            row.free(attempts=errand.attempts - 1, problem=None, rest=errands.SETTLING)
 
     @rule(keys=st.sets(_keys), owner=_owners)
     def renew(self, keys: set[IssueKey], owner: str) -> None:
-        self.run(errands.renew(self.tx, Lane.SYNC, keys, owner, self.now + LEASE))
+        self.run(errands.renew(self.tx, Lane.SYNC, keys, owner, LEASE))
         for key in keys & self.rows.keys():
             if self.rows[key].leased_by == owner:
-                self.rows[key].leased_until = self.now + LEASE
+                self.rows[key].lease_left = LEASE
 
     @rule()
     def hurry(self) -> None:
@@ -459,7 +537,7 @@ class ErrandsMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost_and_the_next_moment_is_known(self) -> None:
         assert self.run(errands.count(self.tx, Lane.SYNC)) == len(self.rows)
-        free = [row.ready_at for row in self.rows.values() if not row.leased_by]
+        free = [row.ready_at for row in self.rows.values() if not row.leased_by and not row.rest]
         assert self.run(errands.next_ready(self.tx, Lane.SYNC)) == min(free, default=None)
 
 

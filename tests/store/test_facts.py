@@ -53,6 +53,45 @@ async def test_the_polls_place_is_read_back_as_it_was_written(database: Database
         assert await facts.load_place(tx) == place
 
 
+async def test_a_place_of_an_older_release_can_be_read(database: Database) -> None:
+    async with database.transaction() as tx:
+        written = '{"until": "2026-02-02T09:30:00Z", "about": "7 SSAT::Contact"}'
+        await facts.save_fact(tx, facts.POLLED_UNTIL, written)
+        assert await facts.load_place(tx) == facts.Place(until=NOW, about="7 SSAT::Contact")
+
+
+async def test_the_end_of_a_poll_counts_for_what_was_polled(database: Database) -> None:
+    async with database.transaction() as tx:
+        assert await facts.load_poll_end(tx, "group/project SSAT::Call me") is None
+        await facts.save_poll_end(tx, "group/project SSAT::Call me", NOW)
+        assert await facts.load_poll_end(tx, "group/project SSAT::Call me") == NOW
+        assert await facts.load_poll_end(tx, "group/project SSAT::Call") is None
+
+
+async def test_whose_turn_it_was_is_kept(database: Database) -> None:
+    async with database.transaction() as tx:
+        assert await facts.load_turn(tx) == 0
+        await facts.save_turn(tx, 4711)
+        assert await facts.load_turn(tx) == 4711
+
+
+async def test_a_catch_up_is_read_back_as_it_was_written(database: Database) -> None:
+    begun = facts.CatchUp(key="a key", at=NOW, since=None)
+    told = facts.CatchUp(
+        key="a key",
+        at=NOW,
+        since=NOW - timedelta(days=3),
+        posting_since=NOW,
+        is_told=True,
+        later=frozenset({"7/12", "7/13"}),
+    )
+    async with database.transaction() as tx:
+        assert await facts.load_catch_up(tx) is None
+        for catch_up in (begun, told):
+            await facts.save_catch_up(tx, catch_up)
+            assert await facts.load_catch_up(tx) == catch_up
+
+
 async def test_labels_are_saved_when_they_have_changed(database: Database) -> None:
     async with database.transaction() as tx:
         assert await facts.load_labels(tx) is None

@@ -210,6 +210,7 @@ async def test_a_damaged_row_is_named_without_what_the_customer_wrote(database: 
         with pytest.raises(UnreadableError, match="due_at") as caught:
             await record.load_request(tx, KEY)
     assert "Nobody answered" not in str(caught.value)
+    assert "run `ssat-bot rebuild`" in str(caught.value)
     assert caught.value.__cause__ is None
 
 
@@ -236,11 +237,18 @@ async def test_the_lists_are_ordered_by_deadline_and_hold_what_they_say(
         for each in kept:
             await record.save_request(tx, each)
         unfinished = [key.iid for key in await record.unfinished_keys(tx)]
-        known = [each.key.iid for each in await record.open_requests(tx, 7)]
+        waiting = [each.key.iid for each in await record.unfinished_requests(tx)]
+        known = [each.key.iid for each in await record.open_requests(tx)]
+        deadlines = await record.open_deadlines(tx)
+        iids = await record.open_iids(tx, 7)
+        elsewhere = await record.open_iids(tx, 8)
         due = await record.due_moments(tx)
-    assert unfinished == [2, 7, 1]
+    assert unfinished == waiting == [2, 7, 1]
+    assert (iids, elsewhere) == ([1, 2, 3, 4, 6, 7], [])
     assert sorted(known) == [1, 2, 3, 4, 6, 7]  # what is out of sight may come back
     assert known[-1] == 1
+    assert [(key.iid, due_at) for key, due_at in deadlines][-1] == (1, NOW + timedelta(days=5))
+    assert [key.iid for key, _ in deadlines] == known
     assert due == [NOW + timedelta(days=days) for days in (2, 2, 5)]
 
 
@@ -282,7 +290,7 @@ async def test_one_interaction_makes_one_decision(database: Database) -> None:
         async with database.transaction() as tx:
             await record.add_decision(tx, decided(Release(), 2, OTHER), "the same")
     async with database.transaction() as tx:
-        assert await record.count_pending(tx) == 1
+        assert len(await record.pending_since(tx)) == 1
         assert await record.find_interaction(tx, "another") is None
 
 
@@ -319,7 +327,7 @@ async def test_the_text_is_kept_as_long_as_it_may_still_be_delivered(database: D
     async with database.transaction() as tx:
         await add(tx, decision)
         await record.finish_decision(tx, decision, Status.REFUSED, NOW, "GitLab answered 403")
-        assert await record.revive_decision(tx, KEY, decision.id)
+        assert await record.revive_decision(tx, decision)
         found = await record.find_decision(tx, KEY, decision.id)
     assert found is not None
     assert (found.decision, found.status, found.problem) == (decision, Status.PENDING, None)
@@ -346,7 +354,7 @@ async def test_what_has_ended_stands_no_longer_and_what_failed_stands_apart(
         await record.finish_decision(tx, refused, Status.REFUSED, NOW, "GitLab answered 403")
         await record.finish_decision(tx, dropped, Status.DROPPED, NOW)
         standing = await record.load_standing(tx, KEY)
-        assert await record.count_pending(tx) == 1
+        assert len(await record.pending_since(tx)) == 1
     assert standing is not None
     assert [each.decision for each in standing.pending] == [pending]
     assert [(each.decision, each.problem) for each in standing.refused] == [
@@ -361,12 +369,64 @@ async def test_only_a_refused_decision_about_this_issue_can_be_revived(
     async with database.transaction() as tx:
         await add(tx, pending, refused)
         await record.finish_decision(tx, refused, Status.REFUSED, NOW, "GitLab answered 403")
-        assert not await record.revive_decision(tx, KEY, pending.id)
-        assert not await record.revive_decision(tx, OTHER, refused.id)
-        assert not await record.revive_decision(tx, KEY, UUID(int=9))
+        assert not await record.revive_decision(tx, pending)
+        assert not await record.revive_decision(tx, replace(refused, key=OTHER))
+        assert not await record.revive_decision(tx, replace(refused, id=UUID(int=9)))
         assert await record.find_decision(tx, OTHER, refused.id) is None
-        assert await record.revive_decision(tx, KEY, refused.id)
-        assert not await record.revive_decision(tx, KEY, refused.id)
+        assert await record.revive_decision(tx, refused)
+        assert not await record.revive_decision(tx, refused)
+
+
+async def test_what_came_to_nothing_is_to_be_withdrawn_if_a_note_of_it_may_stand(
+    database: Database,
+) -> None:
+    refused, dropped, unbegun, pending, delivered, contact, bad = each = [
+        decided(CONTACT if number == 5 else Claim(), number) for number in range(7)
+    ]
+    other = decided(Claim(), 7, OTHER)
+    ends = {refused: Status.REFUSED, dropped: Status.DROPPED, unbegun: Status.REFUSED}
+    ends |= {delivered: Status.DELIVERED, contact: Status.REFUSED, bad: Status.REFUSED}
+    async with database.transaction() as tx:
+        await add(tx, *each, other)
+        for decision in {*each, other} - {unbegun}:
+            await record.begin_decision(tx, decision.id, NOW)
+        for decision, status in (ends | {other: Status.REFUSED}).items():
+            await record.finish_decision(tx, decision, status, NOW)
+        spoiled = schema.decisions.update().where(schema.decisions.c.id == str(bad.id))
+        await tx.execute(spoiled.values(document="{}"))
+        assert await record.to_withdraw(tx, KEY) == [refused, dropped]
+
+        for decision in (refused, pending):
+            await record.note_withdrawn(tx, decision.id)
+        assert await record.to_withdraw(tx, KEY) == [dropped]
+        on_its_way = await record.find_decision(tx, KEY, pending.id)
+    assert on_its_way is not None
+    assert on_its_way.begun_at == NOW
+
+
+async def test_what_is_tried_again_is_looked_for_whatever_the_record_says(
+    database: Database,
+) -> None:
+    decision = decided(Claim())
+    async with database.transaction() as tx:
+        await add(tx, decision)
+        await record.finish_decision(tx, decision, Status.REFUSED, NOW, "GitLab answered 403")
+        await record.revive_decision(tx, decision)
+        found = await record.find_decision(tx, KEY, decision.id)
+    assert found is not None
+    assert found.begun_at == decision.at
+
+
+async def test_what_is_tried_again_is_kept_as_it_is_wanted_then(database: Database) -> None:
+    decision = decided(Release())
+    async with database.transaction() as tx:
+        await add(tx, decision)
+        await record.finish_decision(tx, decision, Status.REFUSED, NOW, "assigned again")
+        confirmed = replace(decision, action=Release(since=NOW))
+        await record.revive_decision(tx, confirmed)
+        found = await record.find_decision(tx, KEY, decision.id)
+    assert found is not None
+    assert found.decision == confirmed
 
 
 async def test_the_first_moment_at_which_a_write_may_have_left_is_kept(

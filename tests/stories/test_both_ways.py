@@ -30,9 +30,9 @@ async def test_who_is_assigned_in_gitlab_has_the_request(watched_town: Town) -> 
     town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
     card = await town.card(issue, "Claimed by Blake Sample")
     assert "Take over" in buttons(card)
-    await town.thread(issue, "Dana Duty assigned Blake Sample in GitLab")
+    await town.thread(issue, "Dana Duty assigned <@U0BLAKE> in GitLab")  # whom an e-mail tells
 
-    # Avery has a line in the people file, so Slack can tell her; she need not read that she did it.
+    # Avery has a line in the people file; she need not read that she did it.
     town.gitlab.assign(issue, town.avery_gitlab, by=town.duty_gitlab)
     await town.card(issue, "Claimed by Avery Example")
     told = await town.thread(issue, "Dana Duty assigned <@U0AVERY> in GitLab")
@@ -86,6 +86,50 @@ async def test_closing_and_reopening_in_gitlab(watched_town: Town) -> None:
     card = await town.card(issue, "Claimed by Avery Example")  # where it stood
     assert "Release" in buttons(card)
     await town.thread(issue, "The issue was reopened in GitLab")
+
+
+async def test_who_is_assigned_in_gitlab_after_letting_go_in_slack_keeps_the_request(
+    watched_town: Town,
+) -> None:
+    town = watched_town
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    await town.settled()
+    town.gitlab.faults.add(method="GET", path=f"/issues/{issue.iid}$", status=502, times=None)
+    await town.slack.click(town.blake, card, "Claim")
+    card = await town.card(issue, "Claimed by Blake Sample")
+    await town.slack.click(town.blake, card, "Release")
+    await town.card(issue, "Waiting")
+    town.clock.forward(minutes=1)
+    town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
+    town.gitlab.faults.clear()
+
+    await town.thread(issue, "You were assigned in GitLab after you released this request")
+    await town.card(issue, "Claimed by Blake Sample")
+    await town.settled()
+    assert issue.assigned_to == ["blake.sample"]
+
+
+async def test_who_was_suggested_and_is_assigned_again_in_gitlab_has_the_request(
+    watched_town: Town,
+) -> None:
+    town = watched_town
+    issue = town.feedback(assignees=[town.duty_gitlab])
+    card = await town.card(issue, "Waiting", "assigned in GitLab: duty")
+    await town.settled()
+    town.clock.forward(minutes=5)
+    town.gitlab.faults.add(method="GET", path=f"/issues/{issue.iid}$", status=502, times=None)
+    town.gitlab.assign(issue, by=town.avery_gitlab)
+    await town.slack.click(town.blake, card, "Claim")
+    await town.card(issue, "Claimed by Blake Sample")
+    town.clock.forward(minutes=1)
+    town.gitlab.assign(issue, town.duty_gitlab, by=town.duty_gitlab)
+    town.gitlab.faults.clear()
+
+    await town.card(issue, "Claimed by Dana Duty")
+    await town.thread(issue, "this did not reach GitLab: Dana Duty has this request")
+    await town.settled()
+    assert issue.assigned_to == ["duty"]
 
 
 async def test_withdrawing_and_asking_again_in_gitlab(watched_town: Town) -> None:

@@ -54,6 +54,22 @@ async def test_claiming_what_one_has_already_changes_nothing(town: Town) -> None
     assert town.steps(issue) == ["🔵 Avery Example claimed this request"]
 
 
+async def test_taking_over_takes_a_colleague_off_who_was_not_known_in_gitlab_at_the_click(
+    town: Town,
+) -> None:
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    town.gitlab.down()
+    await town.slack.click(town.blake, card, "Claim")
+    card = await town.card(issue, "Claimed by Blake Sample", "not in GitLab")
+    await town.slack.click(town.casey, card, "Take over")
+    await town.card(issue, "Claimed by Casey Nolink", "not in GitLab")
+    town.gitlab.up()
+    await town.card(issue, "Claimed by Casey Nolink", without="not in GitLab")
+    await town.settled()
+    assert issue.assigned_to == []
+
+
 async def test_taking_over_asks_first_and_tells_the_colleague(town: Town) -> None:
     issue = town.feedback()
     await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")

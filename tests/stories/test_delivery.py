@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from slackbot import workspace
+from slackbot.delivery.worker import PLATFORM_TIMEOUT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import ApiRequest, Message
-from tests.town import Town, as_seen, buttons, text_of
+from slackbot.store.errands import Lane
+from tests.town import PATIENCE, Town, as_seen, buttons, text_of
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"
 CLAIMED = "🔵 Avery Example claimed this request"
@@ -160,7 +163,7 @@ async def test_gitlabs_limit_on_notes_is_obeyed_while_everything_else_goes_on(to
     card, other_card = await town.card(issue, "Waiting"), await town.card(other, "Waiting")
     await town.settled()
     town.gitlab.faults.add(
-        method="POST", path="/notes", status=429, headers={"Retry-After": "2"}, body="Retry later\n"
+        method="POST", path="/notes", status=429, headers={"Retry-After": "6"}, body="Retry later\n"
     )
     begun = time.monotonic()
 
@@ -178,7 +181,7 @@ async def test_gitlabs_limit_on_notes_is_obeyed_while_everything_else_goes_on(to
     town.clock.forward(seconds=10)  # though the bot's clock says that it is time
 
     await town.in_gitlab(lambda: notes_tried(town) > 1)
-    assert time.monotonic() - begun >= 2
+    assert time.monotonic() - begun >= 6
     town.clock.forward(seconds=10)
     await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
     await town.card(other, "Claimed by Blake Sample", without="not in GitLab")
@@ -219,19 +222,80 @@ async def test_what_gitlab_refuses_is_shown_and_can_be_tried_again(
     town.clock.forward(minutes=10)  # it is not tried again by itself
     await town.settled()
     assert town.choices() == ["refused"]
+    noted = ["Claimed", "Not carried out"] if method == "PUT" else []
+    assert [opening(note.body) for note in issue.comments] == noted
 
     # Nothing is mended yet; then it is, and a colleague tries again.
     await town.slack.click(town.avery, card, "Try again")
     await town.slack.wait_for(lambda: len(town.steps(issue)) == 2)
     card = await town.card(issue, "Waiting", "Not in GitLab:")
+    await town.settled()
     await town.slack.click(town.blake, card, "Try again")
 
     card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
     assert not {"Try again", "Dismiss"} & set(buttons(card))
     await town.settled()
     assert issue.assigned_to == ["avery"]
-    assert [opening(note.body) for note in issue.comments] == ["Claimed"]
+    assert [opening(note.body) for note in issue.comments] == [*noted, *noted, "Claimed"]
     assert town.steps(issue)[2:] == [CLAIMED]
+
+
+@pytest.mark.parametrize("trouble", GOES_DOWN)
+async def test_a_note_is_withdrawn_once_whatever_becomes_of_the_answer(
+    town: Town, trouble: dict[str, Any]
+) -> None:
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
+    await town.slack.click(town.avery, card, "Claim")
+    await town.in_gitlab(lambda: refusal.left == 0)
+    town.gitlab.faults.add(method="POST", path="/notes", **trouble)
+    town.gitlab.faults.release()
+    await town.card(issue, "Waiting", "Not in GitLab:")
+    await town.settled()
+    town.clock.forward(seconds=3)
+    await town.settled()
+
+    assert [opening(note.body) for note in issue.comments] == ["Claimed", "Not carried out"]
+    assert len(town.steps(issue)) == 1
+
+
+async def test_a_choice_tried_again_before_its_note_was_withdrawn_goes_on_from_the_note(
+    town: Town,
+) -> None:
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
+    await town.slack.click(town.avery, card, "Claim")
+    await town.in_gitlab(lambda: refusal.left == 0)
+    town.gitlab.faults.add(method="POST", path="/notes", status=502, times=None)
+    town.gitlab.faults.release()
+    card = await town.card(issue, "Waiting", "Not in GitLab:")
+    await town.settled()
+    await town.slack.click(town.blake, card, "Try again")
+
+    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.settled()
+    assert [opening(note.body) for note in issue.comments] == ["Claimed"]
+    assert issue.assigned_to == ["avery"]
+
+
+async def test_a_withdrawal_that_gitlab_refuses_stays_to_be_written(town: Town) -> None:
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
+    await town.slack.click(town.avery, card, "Claim")
+    await town.in_gitlab(lambda: refusal.left == 0)
+    town.gitlab.faults.add(method="POST", path="/notes", status=403, body="{}", times=None)
+    town.gitlab.faults.release()
+    await town.card(issue, "Waiting", "Not in GitLab:")
+    await town.settled()
+    assert [opening(note.body) for note in issue.comments] == ["Claimed"]
+
+    town.gitlab.faults.clear()
+    town.gitlab.edit(issue, title="Looked at", by=town.blake_gitlab)
+    await town.settled()
+    assert [opening(note.body) for note in issue.comments] == ["Claimed", "Not carried out"]
 
 
 async def test_a_bot_that_may_only_read_says_so_and_goes_on_once_it_may_write(town: Town) -> None:
@@ -242,10 +306,12 @@ async def test_a_bot_that_may_only_read_says_so_and_goes_on_once_it_may_write(to
     card = await town.card(issue, "Not in GitLab:", "GitLab answered 403")
 
     town.gitlab.add_member(town.project, town.bot, 20)
+    await town.settled()
     await town.slack.click(town.avery, card, "Try again")
     await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
     assert issue.assigned_to == ["avery"]
-    assert len(issue.comments) == 1
+    said = [opening(note.body) for note in issue.comments]
+    assert said == ["Claimed", "Not carried out", "Claimed"]
 
 
 async def test_dismissing_a_refused_choice_clears_it_and_another_can_be_made(town: Town) -> None:
@@ -341,6 +407,32 @@ async def test_a_post_with_a_doubtful_outcome_makes_one_card(
     await claimed(town, issue)
     assert len(town.channel.messages) == 1
     assert town.steps(issue) == [CLAIMED]
+
+
+async def test_a_post_that_slack_takes_too_long_over_is_left_alone_until_it_has_surely_ended(
+    quiet_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = quiet_town
+    monkeypatch.setattr(workspace, "TIMEOUT_SECONDS", 1)
+    late = town.slack.faults.add("chat.postMessage", hang=2.5)  # and then it is posted after all
+    async with town.bot_running():
+        issue = town.feedback()
+        await town.slack.wait_for(lambda: late.hits == 1, PATIENCE)
+        await town.slack.wait_for(lambda: not town.is_due(Lane.SHOW), PATIENCE)
+        assert town.cards == []
+        # Whoever wants it sooner, and whatever the bot's clock says: Slack may still be at it.
+        town.clock.forward(minutes=10)
+        town.gitlab.edit(issue, title="Looked at", by=town.blake_gitlab)
+        await town.slack.wait_for(lambda: town.cards, PATIENCE)
+        assert len(calls(town, "chat.postMessage")) == 1
+        assert len(calls(town, "conversations.history")) == 1  # before the first card of all
+
+        await town.elapse(PLATFORM_TIMEOUT)
+        await town.slack.wait_for(lambda: len(calls(town, "conversations.history")) == 2, PATIENCE)
+        await town.slack.wait_for(lambda: calls(town, "chat.update"), PATIENCE)
+        await claimed(town, issue)
+        assert len(town.channel.messages) == 1
+        assert town.steps(issue) == [CLAIMED]
 
 
 @pytest.mark.parametrize("trouble", GOES_DOWN)

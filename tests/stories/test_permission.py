@@ -130,7 +130,7 @@ async def test_with_managers_named_they_may_act_and_others_are_told_whom_to_ask(
             assert "Those who may: <!subteam^S0LEADS>, <@U0CASEY>." in said
         await nothing_happened(town, issue)
         # Looking is for everybody.
-        assert "2 customers" in text_of_answer(await town.slack.command(*ssat(town, town.blake)))
+        assert "2 customers" in text_of(await town.asks(town.blake))
 
         await town.slack.click(town.avery, card, "Claim")
         await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
@@ -138,27 +138,23 @@ async def test_with_managers_named_they_may_act_and_others_are_told_whom_to_ask(
         await town.card(other, "Claimed by Casey Nolink", without="not in GitLab")
 
 
-def ssat(town: Town, user: User) -> tuple[User, str, str, Any]:
-    return user, "/ssat", "", town.channel
-
-
-def text_of_answer(outcome: Any) -> str:
-    return "\n".join(block["text"]["text"] for block in outcome.body["blocks"] if "text" in block)
-
-
 @pytest.mark.parametrize("ended", ["disabled", "emptied"])
 async def test_a_group_that_is_no_more_keeps_nobody_from_acting_by_another_right(
     quiet_town: Town, ended: str
 ) -> None:
     town = quiet_town
-    if ended == "emptied":
-        town.slack.add_usergroup("S0AFORMER", "former", [])
+    former = town.slack.add_usergroup("S0AFORMER", "former", [])
+    if ended == "disabled":
+        former.users.append(town.blake.id)
+        former.date_delete = 1
     town.slack.add_usergroup("S0LEADS", "leads", [town.avery])
     async with town.bot_running(ssat_managers="S0AFORMER,S0LEADS"):
         issue = town.feedback()
         card = as_seen(await town.card(issue, "Waiting"))
         for said in await tries(town, town.blake, card):
-            assert "You may look, but not act" in said
+            assert "You may look, but not act. Those who may: <!subteam^S0" in said
+            is_named = "The user group `S0AFORMER` is disabled in Slack, or gone" in said
+            assert is_named == (ended == "disabled")
         await nothing_happened(town, issue)
         await town.slack.click(town.avery, card, "Claim")
         await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
@@ -169,7 +165,6 @@ async def test_a_group_that_is_no_more_keeps_nobody_from_acting_by_another_right
     [
         pytest.param({"drop": True}, id="dropped"),
         pytest.param({"status": 503}, id="503"),
-        pytest.param({"status": 429, "headers": {"Retry-After": "30"}}, id="429"),
         pytest.param({"error": "user_not_found"}, id="nobody by that id"),
     ],
 )
@@ -187,6 +182,19 @@ async def test_while_slack_does_not_say_who_it_is_nothing_is_recorded_and_the_pe
     # A failure is not remembered.
     await town.slack.click(town.avery, card, "Claim")
     await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+
+
+async def test_while_slack_asks_for_patience_over_who_it_is_people_are_told_and_slack_left_alone(
+    town: Town,
+) -> None:
+    issue = town.feedback()
+    card = as_seen(await town.card(issue, "Waiting"))
+    town.slack.faults.add("users.info", status=429, headers={"Retry-After": "600"}, times=3)
+
+    for said in await tries(town, town.avery, card):
+        assert "Slack does not say who you are just now. Nothing was changed" in said
+    assert [call.method for call in town.slack.requests].count("users.info") == 1
+    await nothing_happened(town, issue)
 
 
 async def test_slack_taking_its_time_over_who_it_is_costs_nobody_the_answer(town: Town) -> None:
@@ -226,6 +234,8 @@ FORGED = [
     pytest.param("1/1' OR '1'='1", id="SQL"),
     pytest.param("1/1; DROP TABLE requests;--", id="more SQL"),
     pytest.param("1/1\0", id="a NUL"),
+    pytest.param("../../../etc/passwd", id="a path"),
+    pytest.param("{project}/%2e%2e%2f{iid}", id="an encoded path"),
     pytest.param("9" * 2000, id="huge"),
     pytest.param("x" * 100_000, id="larger than Slack allows"),
     pytest.param("{project}/999", id="an issue that is not there"),

@@ -220,23 +220,27 @@ async def test_every_label_of_the_project_is_read(
     assert names == {label.name for label in project.labels}
 
 
-async def test_labels_of_a_scope_come_with_descriptions_and_without_deeper_scopes(
+async def test_labels_come_with_their_descriptions(
     gitlab: GitLab, tracker: Tracker, project: Project
 ) -> None:
     gitlab.add_label(project, "feedback::no-words")
-    found = await tracker.labels_in_scope("feedback")
-    assert list(found.items()) == [
-        ("feedback::known-issue", "The product has a bug"),
-        ("feedback::no-words", ""),
-        ("feedback::other", "Nothing else fits"),
-    ]
+    assert await tracker.labels() == {
+        CONTACT: "See feedback::other",
+        "feedback::known-issue": "The product has a bug",
+        "feedback::no-words": "",
+        "feedback::other": "Nothing else fits",
+        "feedback::process::sfdc": "Of a deeper scope",
+    }
 
 
 # Lists of issues
 
 
-async def all_pages(tracker: Tracker, since: datetime | None) -> list[list[int]]:
-    return [[issue.key.iid for issue in page] async for page in tracker.issue_pages(since)]
+async def all_pages(
+    tracker: Tracker, since: datetime | None = None, *, only_open: bool = False
+) -> list[list[int]]:
+    pages = tracker.issue_pages(since, only_open=only_open)
+    return [[issue.key.iid for issue in page] async for page in pages]
 
 
 def flat(pages: list[list[int]]) -> list[int]:
@@ -257,9 +261,11 @@ async def test_open_issues_are_read_in_pages_in_order_and_none_is_missing(
     gitlab: GitLab, tracker: Tracker, many: list[Issue], manager: User
 ) -> None:
     gitlab.close(many[99], manager)
-    pages = await all_pages(tracker, None)
+    pages = await all_pages(tracker, only_open=True)
     assert [len(page) for page in pages] == [100, 100, 59]
     assert flat(pages) == [number for number in range(1, 261) if number != 100]
+    since = many[199].updated_at
+    assert flat(await all_pages(tracker, since, only_open=True)) == list(range(200, 261))
 
 
 async def test_changed_issues_are_read_from_a_moment_on_the_closed_ones_too(
@@ -279,7 +285,7 @@ async def test_changed_issues_are_read_from_a_moment_on_the_closed_ones_too(
 async def test_a_reading_that_was_broken_off_is_taken_up_where_it_ended(
     gitlab: GitLab, tracker: Tracker, many: list[Issue]
 ) -> None:
-    pages = tracker.issue_pages(many[0].created_at - timedelta(seconds=1))
+    pages = tracker.issue_pages(many[0].created_at - timedelta(seconds=1), only_open=False)
     page = await anext(pages)
     seen, place = [issue.key.iid for issue in page], page[-1].updated_at
     assert seen == list(range(1, 101))
@@ -436,7 +442,7 @@ async def test_an_older_gitlab_does_not_say_which_email_it_found(
 
 
 async def _first_page(tracker: Tracker) -> object:
-    return await anext(tracker.issue_pages(None))
+    return await anext(tracker.issue_pages(only_open=True))
 
 
 Call = Callable[[Tracker], Coroutine[Any, Any, object]]
@@ -452,7 +458,7 @@ CALLS: dict[str, Call] = {
     "add_note": lambda tracker: tracker.add_note(KEY, "words"),
     "change_issue": lambda tracker: tracker.change_issue(KEY, IssueChange(close=True)),
     "label_names": lambda tracker: tracker.label_names(),
-    "labels_in_scope": lambda tracker: tracker.labels_in_scope("feedback"),
+    "labels": lambda tracker: tracker.labels(),
     "user_named": lambda tracker: tracker.user_named("avery"),
     "user_with_email": lambda tracker: tracker.user_with_email("avery@example.com"),
 }
@@ -530,8 +536,11 @@ async def test_a_gitlab_that_hangs_is_given_up(
             await asyncio.wait_for(tracker.project(), 5)
         with pytest.raises(Unreachable) as writing:
             await asyncio.wait_for(tracker.add_note(KEY, "once"), 5)
-        # Only what must not be done twice has to wait until GitLab is surely through with it.
-        assert (type(reading.value), type(writing.value)) == (TimedOut, Unsettled)
+        with pytest.raises(Unreachable) as changing:
+            await asyncio.wait_for(tracker.change_issue(KEY, IssueChange(close=True)), 5)
+        # After a change one has to wait until GitLab is surely through with it.
+        assert type(reading.value) is TimedOut
+        assert type(writing.value) is type(changing.value) is Unsettled
     finally:
         gitlab.faults.clear()
         await tracker.close()

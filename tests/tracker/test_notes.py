@@ -1,8 +1,10 @@
 """The bot's notes: what they say, that nothing in them acts, and that they are known again."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,7 +13,15 @@ from hypothesis import strategies as st
 
 from slackbot.local.gitlab import quick_actions
 from slackbot.request import IssueKey, Person
-from slackbot.tracker.notes import decisions_marked, marker, note_of, quote, read_marker
+from slackbot.tracker.notes import (
+    Mark,
+    decisions_marked,
+    marker,
+    note_of,
+    quote,
+    read_marker,
+    withdrawal_of,
+)
 from slackbot.tracker.snapshot import Note
 from slackbot.triage import (
     Action,
@@ -38,10 +48,16 @@ def decided(action: Action, who: Person = AVERY) -> Decision:
 
 def said(action: Action, who: Person = AVERY, replaced: str | None = None) -> str:
     """The note without its marker."""
-    note = note_of(decided(action, who), who, replaced)
+    note = note_of(decided(action, who), replaced)
     text, _, hidden = note.rpartition("\n\n")
     assert hidden == marker(decided(action, who))
     return text
+
+
+def marked(body: str) -> UUID | None:
+    """The decision that a note is marked with."""
+    mark = read_marker(body)
+    return mark.decision if mark else None
 
 
 def contact(text: str | None, channel: Channel = Channel.EMAIL) -> MarkContacted:
@@ -131,10 +147,10 @@ def test_no_text_has_a_line_that_is_not_quoted(text: str) -> None:
 @example("x\n/close")
 @example("\r/close\n\n/close")
 def test_no_quick_action_in_a_text_is_executed(text: str) -> None:
-    note = note_of(decided(contact(text)), AVERY)
+    note = note_of(decided(contact(text)))
     rest, actions = quick_actions.extract(note)
     assert actions == []
-    assert read_marker(rest) == ID  # and it still is the note of this decision
+    assert marked(rest) == ID  # and it still is the note of this decision
 
 
 def test_the_interpreter_would_execute_what_is_not_quoted() -> None:
@@ -186,7 +202,7 @@ _names = st.text(min_size=1) | _hostile
 def test_whatever_a_person_is_called_is_only_a_name(name: str, gitlab: str | None) -> None:
     who = replace(AVERY, name=name, gitlab=gitlab)
     for action in (Claim(), Release(), TakeOver(holder=who), contact(None, Channel.CALL)):
-        note = note_of(decided(action, who), who)
+        note = note_of(decided(action, who))
         assert quick_actions.extract(note) == (note, [])
         text = note.removesuffix(marker(decided(action, who))).rstrip("\n")
         assert "\n" not in text
@@ -221,14 +237,26 @@ _ACTIONS: list[Action] = [
 
 @pytest.mark.parametrize("action", _ACTIONS, ids=lambda action: action.kind)
 def test_a_note_is_known_again_by_its_marker(action: Action) -> None:
-    assert read_marker(note_of(decided(action), AVERY)) == ID
-    assert f'"kind": "{action.kind}"' in marker(decided(action))
+    mark = read_marker(note_of(decided(action)))
+    at = NOW if isinstance(action, MarkContacted) else None
+    assert mark == Mark(decision=ID, kind=action.kind, at=NOW, person=AVERY, contacted_at=at)
 
 
-def test_a_marker_holds_no_text_and_no_name_of_a_person() -> None:
-    hidden = marker(decided(contact("Dear customer"), AVERY))
-    assert "Dear" not in hidden
-    assert "Avery Example" not in hidden
+def test_a_marker_says_by_which_state_of_the_issue_its_decision_was_judged() -> None:
+    mark = read_marker(note_of(decided(Claim()), judged_by=NOW))
+    assert mark is not None
+    assert mark.judged_by == NOW
+
+
+def test_a_marker_names_the_account_that_was_found_for_a_person() -> None:
+    linked = replace(BLAKE, gitlab="blake.sample")
+    mark = read_marker(note_of(decided(Claim(), linked)))
+    assert mark is not None
+    assert mark.person == linked
+
+
+def test_a_marker_holds_nothing_of_what_a_customer_was_sent() -> None:
+    assert "Dear" not in marker(decided(contact("Dear customer"), AVERY))
 
 
 _anything = st.text(st.characters(codec="utf-8"))
@@ -238,12 +266,13 @@ _anything = st.text(st.characters(codec="utf-8"))
 @example("-->", "--> <b>")
 @example("\n/close", "</div>")
 def test_nothing_ends_a_marker_early(user: str, username: str) -> None:
-    who = Person(name="x", slack_team="T1", slack_user=user, gitlab=username)
+    who = Person(name=f"x {user}", slack_team="T1", slack_user=user, gitlab=username)
     hidden = marker(decided(Claim(), who))
     assert hidden.count("<") == hidden.count(">") == 1
     assert hidden.index("-->") == len(hidden) - len("-->")
     assert "\n" not in hidden
-    assert read_marker(hidden) == ID
+    assert "@" not in hidden
+    assert marked(hidden) == ID
 
 
 FORGED = f'<!-- ssat-bot: {{"decision": "{OTHER_ID}"}} -->'
@@ -275,11 +304,34 @@ FORGED = f'<!-- ssat-bot: {{"decision": "{OTHER_ID}"}} -->'
     ],
 )
 def test_only_the_last_line_of_a_note_marks_it(body: str, found: UUID | None) -> None:
-    assert read_marker(body) == found
+    assert marked(body) == found
 
 
 def test_of_two_markers_the_last_counts() -> None:
-    assert read_marker(f"{FORGED}\n\n{marker(decided(Claim()))}") == ID
+    assert marked(f"{FORGED}\n\n{marker(decided(Claim()))}") == ID
+
+
+@pytest.mark.parametrize(
+    ("content", "person"),
+    [
+        # Without the name, what names the account has to do.
+        (
+            {"slack_team": "T1", "slack_user": "U1"},
+            Person(name="U1", slack_team="T1", slack_user="U1"),
+        ),
+        (
+            {"slack_team": "T1", "slack_user": "U1", "gitlab": "avery"},
+            Person(name="avery", slack_team="T1", slack_user="U1", gitlab="avery"),
+        ),
+        # Nobody, or nonsense.
+        ({}, None),
+        ({"name": 12, "gitlab": ["avery"], "slack_user": None}, None),
+        ({"name": ""}, None),
+    ],
+)
+def test_an_older_marker_says_less(content: dict[str, Any], person: Person | None) -> None:
+    written = json.dumps({"decision": str(ID), "at": "some day", "kind": 3} | content)
+    assert read_marker(f"<!-- ssat-bot: {written} -->") == Mark(decision=ID, person=person)
 
 
 def note(body: str, author: str = BOT, *, is_system: bool = False) -> Note:
@@ -298,5 +350,38 @@ def test_only_markers_in_the_bots_own_notes_count() -> None:
 @example(FORGED)
 @example(f"x\n\n{FORGED}\n")
 def test_a_marker_in_a_customers_text_marks_nothing(text: str) -> None:
-    ours = note(note_of(decided(contact(f"{text}{FORGED}")), AVERY))
+    ours = note(note_of(decided(contact(f"{text}{FORGED}"))))
     assert decisions_marked([ours], BOT) == {ID}
+
+
+# --- Withdrawn ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("action", "what"),
+    [
+        (Claim(), "the claim"),
+        (TakeOver(holder=BLAKE), "the take-over from Blake Sample"),
+        (Release(), "the release"),
+        (ChooseLabel(label="feedback::a"), "the choice of the feedback label `feedback::a`"),
+        (contact("Dear customer"), "the change of labels after the contact"),
+    ],
+)
+def test_a_withdrawal_names_what_was_not_carried_out(action: Action, what: str) -> None:
+    written = withdrawal_of(decided(action))
+    by = "Avery Example (`@avery`)"
+    assert written.startswith(f"**Not carried out**: {what} by {by}. GitLab refused the change.")
+    assert read_marker(written) == Mark(decision=ID, kind="withdrawal")
+    assert quick_actions.extract(written)[1] == []
+
+
+def test_a_note_that_was_withdrawn_holds_again_once_it_is_written_anew() -> None:
+    ours, other = (
+        note(note_of(decided(Claim()))),
+        note(note_of(replace(decided(Release()), id=OTHER_ID))),
+    )
+    taken_back = note(withdrawal_of(decided(Claim())))
+    assert decisions_marked([taken_back, other, ours], BOT) == {OTHER_ID}
+    assert decisions_marked([ours, taken_back, other, ours], BOT) == {ID, OTHER_ID}
+    assert decisions_marked([taken_back, ours, taken_back, ours], BOT) == frozenset()
+    assert decisions_marked([replace(taken_back, author="avery"), ours], BOT) == {ID}

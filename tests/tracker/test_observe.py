@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from slackbot.deadline import ALWAYS
 from slackbot.feedback import read_feedback
-from slackbot.local.gitlab import GitLab, Issue, User
-from slackbot.local.gitlab.entities import Entities
+from slackbot.plain import Triage
 from slackbot.request import IssueKey, Person, Request, State
 from slackbot.tracker.observe import (
     COMMENT_LIMIT,
@@ -23,20 +21,25 @@ from slackbot.tracker.observe import (
     looks_changed,
     may_matter,
     observe,
+    triage_of,
 )
 from slackbot.tracker.snapshot import (
     GitLabUser,
     IssueSnapshot,
     LabelEvent,
     Note,
-    parse_issue,
-    parse_label_event,
-    parse_note,
 )
 from slackbot.triage import StepKind
+from tests.tracker.history import (
+    CONTACT,
+    CONTACTED,
+    FRIDAY,
+    KNOWN_ISSUE,
+    SOFT_SKILLS,
+    History,
+    happenings,
+)
 
-CONTACT, CONTACTED = "SSAT::Contact", "ssat-manager-contacted-customer"
-SOFT_SKILLS, KNOWN_ISSUE = "feedback::soft-skills", "feedback::known-issue"
 RULES = Rules(
     contact_label=CONTACT,
     contacted_label=CONTACTED,
@@ -45,12 +48,13 @@ RULES = Rules(
     deadline=timedelta(hours=48),
 )
 
-FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
 SATURDAY = datetime(2026, 1, 31, 11, 0, tzinfo=UTC)
 SUNDAY = datetime(2026, 2, 1, 9, 0, tzinfo=UTC)
 MONDAY = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 TUESDAY_15 = datetime(2026, 2, 3, 15, 0, tzinfo=UTC)
 WEDNESDAY_0 = datetime(2026, 2, 4, 0, 0, tzinfo=UTC)
+
+MOMENT = timedelta(milliseconds=20)
 
 AVERY = GitLabUser(id=11, username="avery", name="Avery Example")
 BLAKE = GitLabUser(id=12, username="blake", name="Blake Sample")
@@ -90,9 +94,8 @@ def look(
     """The issue with some changes, made on Monday where the look does not say otherwise."""
     if changes:
         changes.setdefault("updated_at", MONDAY)
-    return Observation(
-        issue=replace(ISSUE, **changes), label_events=events, assignment=assigned, at=MONDAY
-    )
+    notes = (assigned,) if assigned else ()
+    return Observation(issue=replace(ISSUE, **changes), label_events=events, notes=notes, at=MONDAY)
 
 
 def by(who: Person | None, at: datetime = MONDAY) -> Note:
@@ -116,6 +119,75 @@ CLAIMED = replace(
     assignees=("avery",),
 )
 ASSIGNED_TO_AVERY: dict[str, Any] = {"assignees": (AVERY,)}
+
+
+# --- When the issue became what it is ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("events", "changed_at"),
+    [
+        ((), MONDAY),
+        (BORN, MONDAY),
+        ((added(CONTACT, MONDAY + MOMENT),), MONDAY + MOMENT),  # noted after the issue was saved
+        ((removed(SOFT_SKILLS, MONDAY + MOMENT),), MONDAY + MOMENT),
+        # What came between the two readings is not in the issue that was read first.
+        ((added(SOFT_SKILLS, MONDAY + MOMENT),), MONDAY),
+        ((removed(CONTACT, MONDAY + MOMENT),), MONDAY),
+    ],
+)
+def test_the_issue_is_what_it_is_since_its_latest_change(
+    events: Sequence[LabelEvent], changed_at: datetime
+) -> None:
+    assert look(events, updated_at=MONDAY).changed_at == changed_at
+
+
+# --- What awaits triage ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("title", "labels", "is_one"),
+    [
+        ("Positive feedback for ticket 412345", [], True),  # as in the handbook
+        ("Negative feedback for ticket 412345", [], True),
+        ("Feedback for ticket 412345", [], True),
+        ("Ticket 412345", ["satisfaction::good"], True),  # by the label
+        ("What a customer said", ["satisfaction::bad"], True),
+        ("Positive feedback for ticket 412345", [SOFT_SKILLS], False),  # triaged
+        # Issues of the team's own.
+        ("Who is who: leave your code here", [], False),
+        ("Layoffs in the third quarter", ["confidential"], False),
+        ("The form for ticket 412345 is broken", [], False),
+        ("Collect positive feedback for the yearly review", [], False),
+    ],
+)
+def test_only_feedback_awaits_triage(title: str, labels: list[str], is_one: bool) -> None:
+    issue = replace(ISSUE, title=title, labels=frozenset(labels))
+    assert (triage_of(issue, RULES) is Triage.AWAITED) is is_one
+
+
+def test_the_issue_for_codes_never_awaits_triage_whatever_its_title() -> None:
+    issue = replace(ISSUE, title="Positive feedback for ticket 412345", labels=frozenset())
+    assert triage_of(issue, replace(RULES, link_issue=issue.key.iid)) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "is_open", "asks", "triage"),
+    [
+        ([], True, None, Triage.AWAITED),
+        ([SOFT_SKILLS], True, None, Triage.LABELLED),
+        ([], False, None, Triage.CLOSED),  # as the handbook has it where nothing is left to do
+        ([SOFT_SKILLS], False, None, Triage.CLOSED),
+        ([SOFT_SKILLS, CONTACT], True, None, None),  # it is a request
+        ([SOFT_SKILLS], True, True, None),
+        ([SOFT_SKILLS], True, False, Triage.LABELLED),  # it was one
+    ],
+)
+def test_how_far_triage_has_come_shows_by_label_and_state(
+    labels: list[str], is_open: bool, asks: bool | None, triage: Triage | None
+) -> None:
+    issue = replace(ISSUE, labels=frozenset(labels), is_open=is_open)
+    assert triage_of(issue, RULES, asks=asks) is triage
 
 
 # --- When was contact asked for? ---------------------------------------------------------------
@@ -411,6 +483,30 @@ def test_who_is_assigned_in_gitlab_has_the_request(
     assert request.assignees == tuple(sorted(user.username for user in assignees))
 
 
+@pytest.mark.parametrize(
+    ("after_the_last_look", "author", "holder"),
+    [
+        # Taken off and put on again: that is meant, though the assignees are as they were.
+        (timedelta(milliseconds=1), "avery", "dana"),
+        # What was there to be seen is no news.
+        (timedelta(0), "avery", None),
+        # The bot's own assignments follow its decisions.
+        (timedelta(milliseconds=1), "ssat-bot", None),
+    ],
+)
+def test_a_suggestion_that_is_made_again_later_is_meant(
+    after_the_last_look: timedelta, author: str, holder: str | None
+) -> None:
+    known = replace(WAITING, assignees=("dana",), gitlab_updated_at=FRIDAY + timedelta(hours=1))
+    assert known.gitlab_updated_at
+    note = replace(by(None, known.gitlab_updated_at + after_the_last_look), author=author)
+    note = replace(note, body="assigned to @dana")
+    seen = replace(look(assigned=note, assignees=(DANA,)), own_username="ssat-bot")
+    request, _ = observe(known, seen, RULES)
+    assert request is not None
+    assert (request.holder.gitlab if request.holder else None) == holder
+
+
 def test_an_assignment_is_told_with_who_did_it_to_whom_and_when() -> None:
     seen = look(assigned=by(BLAKE.person), **ASSIGNED_TO_AVERY)
     request, [step] = observe(WAITING, seen, RULES)
@@ -490,14 +586,15 @@ def test_a_customer_who_asks_again_after_the_contact_waits_again() -> None:
     assert [step.kind for step in steps] == [StepKind.ASKED_AGAIN]
 
 
-def test_the_label_taken_back_the_customer_waits_again() -> None:
+@pytest.mark.parametrize("put_on_at", [SATURDAY, MONDAY])  # or in the same millisecond
+def test_the_label_taken_back_the_customer_waits_again(put_on_at: datetime) -> None:
     contacted = replace(
         CLAIMED,
         contacted_at=SATURDAY,
         contacted_by=CLAIMED.holder,
         labels=frozenset({CONTACT, CONTACTED}),
     )
-    events = [*BORN, added(CONTACTED, SATURDAY), removed(CONTACTED, MONDAY, BLAKE.person)]
+    events = [*BORN, added(CONTACTED, put_on_at), removed(CONTACTED, MONDAY, BLAKE.person)]
     request, [step] = observe(contacted, look(events, **ASSIGNED_TO_AVERY), RULES)
     assert request is not None
     assert (request.state, request.contacted_by) == (State.CLAIMED, None)
@@ -557,6 +654,92 @@ def test_a_feedback_label_chosen_in_gitlab_is_told(
     )
 
 
+# --- Labels that get another name in the project ------------------------------------------------
+
+RENAMED = "SSAT::Call me"
+
+
+@pytest.mark.parametrize(
+    ("events", "asked"),
+    [
+        # Renamed: GitLab tells the whole history by the new name.
+        ([added(RENAMED, FRIDAY)], FRIDAY),
+        ([added(RENAMED, SATURDAY)], SATURDAY),
+        ([added(RENAMED, FRIDAY), removed(RENAMED, SATURDAY), added(RENAMED, SUNDAY)], SUNDAY),
+        # Deleted: the history is gone with it.
+        ([], SATURDAY),
+    ],
+)
+@pytest.mark.parametrize("updated_at", [FRIDAY, MONDAY])  # untouched, or changed in the meantime
+def test_who_asked_by_a_label_that_is_renamed_or_deleted_is_not_forgotten(
+    events: Sequence[LabelEvent], asked: datetime, updated_at: datetime
+) -> None:
+    known = replace(WAITING, asked_at=asked, due_at=RULES.hours.add(asked, RULES.deadline))
+    labels = frozenset({RENAMED} if events else ())
+    seen = look(events, labels=labels, updated_at=updated_at)
+    request, steps = observe(known, seen, RULES)
+    assert request is not None
+    assert (request.state, request.labels, steps) == (State.WAITING, labels, ())
+    assert (request.asked_at, request.due_at) == (known.asked_at, known.due_at)
+    assert observe(request, seen, RULES) == (request, ())
+
+
+def test_a_renamed_label_counts_again_once_the_setting_follows() -> None:
+    renamed, _ = observe(
+        WAITING, look([added(RENAMED, FRIDAY)], labels=frozenset({RENAMED})), RULES
+    )
+    rules = replace(RULES, contact_label=RENAMED)
+    events = [added(RENAMED, FRIDAY), removed(RENAMED, MONDAY, AVERY.person)]
+    request, [step] = observe(renamed, look(events, labels=frozenset()), rules)
+    assert request is not None
+    assert (request.state, step.kind) == (State.WITHDRAWN, StepKind.WITHDRAWN)
+    assert step.who == AVERY.person
+
+
+def test_a_label_that_was_taken_off_before_it_was_renamed_does_not_ask_any_more() -> None:
+    gone_events = [*BORN, removed(CONTACT, SATURDAY)]
+    withdrawn, _ = observe(WAITING, look(gone_events, labels=frozenset()), RULES)
+    request, steps = observe(withdrawn, look([], labels=frozenset()), RULES)
+    assert request is not None
+    assert (request.state, steps) == (State.WITHDRAWN, ())
+
+
+def test_a_request_by_description_alone_needs_no_label_of_any_name() -> None:
+    known = first(look([], labels=frozenset(), description=ASKS))
+    request, steps = observe(known, look([], labels=frozenset(), description=ASKS), RULES)
+    assert request is not None
+    assert (request.state, steps) == (State.WAITING, ())
+
+
+def test_a_contact_stands_though_its_label_gets_another_name() -> None:
+    both = frozenset({CONTACT, CONTACTED})
+    contacted = first(look([*BORN, added(CONTACTED, SATURDAY, AVERY.person)], labels=both))
+    events = [*BORN, added("contacted", SATURDAY, AVERY.person)]
+    seen = look(events, labels=frozenset({CONTACT, "contacted"}))
+    request, steps = observe(contacted, seen, RULES)
+    assert request is not None
+    assert (request.state, request.contacted_by) == (State.CONTACTED, AVERY.person)
+    assert steps == ()
+    assert observe(request, seen, RULES) == (request, ())
+
+
+def test_a_feedback_label_that_gets_another_name_was_chosen_by_nobody() -> None:
+    known = first(look([*BORN, added(KNOWN_ISSUE, SATURDAY)], labels={CONTACT, KNOWN_ISSUE}))
+    # The event may be dated a moment after the change of the issue that it tells of.
+    moment_later = MONDAY + timedelta(milliseconds=20)
+    for at in (SATURDAY, moment_later):
+        events = [*BORN, added("feedback::bug", at, BLAKE.person)]
+        seen = look(events, labels=frozenset({CONTACT, "feedback::bug"}), updated_at=MONDAY)
+        request, steps = observe(known, seen, RULES)
+        assert request is not None
+        assert request.label_of("feedback") == "feedback::bug"
+        assert steps == ()
+    # Nor was it when something else has happened to the issue meanwhile.
+    seen = look([*BORN, added("feedback::bug", SATURDAY)], labels=seen.issue.labels)
+    later = replace(seen, issue=replace(seen.issue, updated_at=moment_later))
+    assert observe(known, later, RULES)[1] == ()
+
+
 # --- Gone --------------------------------------------------------------------------------------
 
 
@@ -577,118 +760,14 @@ def test_an_issue_that_comes_back_stands_where_it_stood() -> None:
 # --- Whatever happens, and whenever it is looked at --------------------------------------------
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = FRIDAY
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class History:
-    """One issue in a real-enough GitLab, to which things happen."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.gitlab = GitLab(clock=self.clock)
-        self.project = self.gitlab.add_project("example/feedback")
-        names = ["support-automation", "avery", "blake"]
-        self.users = [self._member(name) for name in names]
-        for label in (CONTACT, CONTACTED, SOFT_SKILLS, KNOWN_ISSUE):
-            self.gitlab.add_label(self.project, label)
-        self.issue = self._opened()
-
-    def _member(self, name: str) -> User:
-        user = self.gitlab.add_user(name, name.title())
-        self.gitlab.add_member(self.project, user, 30)
-        return user
-
-    def _opened(self) -> Issue:
-        return self.gitlab.open_issue(
-            self.project,
-            author=self.users[0],
-            title="Negative feedback for ticket 412345",
-            labels=[CONTACT],
-        )
-
-    def happen(self, what: str, who: int, hours: int) -> None:
-        self.clock.now += timedelta(hours=hours)
-        by, issue, gitlab = self.users[who], self.issue, self.gitlab
-        match what.split():
-            case ["close"]:
-                gitlab.close(issue, by)
-            case ["reopen"]:
-                gitlab.reopen(issue, by)
-            case ["assign", name]:
-                gitlab.assign(issue, name, by=by)
-            case ["unassign"]:
-                gitlab.assign(issue, by=by)
-            case ["add", label]:
-                gitlab.change_labels(issue, add=[label], by=by)
-            case ["remove", label]:
-                gitlab.change_labels(issue, remove=[label], by=by)
-            case ["retitle", sentiment]:
-                gitlab.edit(issue, title=f"{sentiment} feedback for ticket 412345", by=by)
-
-    def seen(self) -> Observation:
-        entities = Entities(self.gitlab.url)
-        events = [
-            parse_label_event(entities.label_event(self.issue, event))
-            for event in self.issue.label_events
-        ]
-        return Observation(
-            issue=parse_issue(entities.issue(self.issue)),
-            label_events=[event for event in events if event],
-            assignment=self._assignment(),
-            at=self.clock.now,
-        )
-
-    def _assignment(self) -> Note | None:
-        entities = Entities(self.gitlab.url)
-        notes = [parse_note(entities.note(self.issue, note)) for note in self.issue.notes]
-        words = ("assigned to", "unassigned")
-        return next(
-            (note for note in reversed(notes) if note.is_system and note.body.startswith(words)),
-            None,
-        )
-
-
-_happenings = st.lists(
-    st.tuples(
-        st.sampled_from(
-            [
-                "close",
-                "reopen",
-                "assign avery",
-                "assign blake",
-                "unassign",
-                f"add {CONTACT}",
-                f"remove {CONTACT}",
-                f"add {CONTACTED}",
-                f"remove {CONTACTED}",
-                f"add {SOFT_SKILLS}",
-                f"add {KNOWN_ISSUE}",
-                f"remove {KNOWN_ISSUE}",
-                "retitle Positive",
-                "retitle Negative",
-            ]
-        ),
-        st.integers(0, 2),  # who does it
-        st.integers(0, 40),  # hours later
-        st.integers(0, 2),  # how often the bot looks then
-    ),
-    max_size=12,
-)
-
-
-@given(_happenings)
+@given(happenings)
 @settings(deadline=None)
 def test_a_second_look_at_the_same_issue_changes_and_tells_nothing(
-    happenings: list[tuple[str, int, int, int]],
+    happened: list[tuple[str, int, int, int]],
 ) -> None:
     history = History()
     known = first(history.seen())
-    for what, who, hours, _ in happenings:
+    for what, who, hours, _ in happened:
         history.happen(what, who, hours)
         seen = history.seen()
         once, _ = observe(known, seen, RULES)
@@ -697,15 +776,15 @@ def test_a_second_look_at_the_same_issue_changes_and_tells_nothing(
         known = once
 
 
-@given(_happenings)
+@given(happenings)
 @settings(deadline=None)
 def test_however_often_it_was_looked_at_the_last_look_says_how_it_stands(
-    happenings: list[tuple[str, int, int, int]],
+    happened: list[tuple[str, int, int, int]],
 ) -> None:
     history = History()
     born = first(history.seen())
     known: Request | None = born
-    for what, who, hours, looks in happenings:
+    for what, who, hours, looks in happened:
         history.happen(what, who, hours)
         for _ in range(looks):
             known, _ = observe(known, history.seen(), RULES)
@@ -730,12 +809,12 @@ def _without_history(request: Request) -> Request:
     return replace(request, asked_at=MONDAY, due_at=MONDAY)
 
 
-@given(_happenings)
+@given(happenings)
 @settings(deadline=None)
-def test_no_state_changes_without_a_word(happenings: list[tuple[str, int, int, int]]) -> None:
+def test_no_state_changes_without_a_word(happened: list[tuple[str, int, int, int]]) -> None:
     history = History()
     known = first(history.seen())
-    for what, who, hours, looks in happenings:
+    for what, who, hours, looks in happened:
         history.happen(what, who, hours)
         if not looks:
             continue
@@ -747,15 +826,15 @@ def test_no_state_changes_without_a_word(happenings: list[tuple[str, int, int, i
         known = now
 
 
-@given(_happenings)
+@given(happenings)
 @settings(deadline=None)
 def test_an_old_look_that_comes_late_is_put_right_by_the_next(
-    happenings: list[tuple[str, int, int, int]],
+    happened: list[tuple[str, int, int, int]],
 ) -> None:
     history = History()
     old = history.seen()
     known = first(old)
-    for what, who, hours, _ in happenings:
+    for what, who, hours, _ in happened:
         history.happen(what, who, hours)
     latest = history.seen()
     straight, _ = observe(known, latest, RULES)

@@ -121,6 +121,33 @@ async def test_the_client_walks_a_keyset_by_itself(client: Client, issues: list[
     assert await to_thread(walk) == list(range(24, 0, -2))
 
 
+@pytest.mark.parametrize("order", ["created_at", "updated_at", "title"])
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+async def test_a_keyset_and_numbered_pages_tell_the_same_in_the_same_order(
+    client: Client, issues: list[Issue], order: str, direction: str
+) -> None:
+    for issue in issues[5:15]:  # several of the same moment and name stand by their ids
+        issue.created_at, issue.updated_at, issue.title = (
+            issues[5].created_at,
+            issues[5].updated_at,
+            "x",
+        )
+    query = {"order_by": order, "sort": direction, "per_page": 4}
+    by_keyset = await numbers(client, pagination="keyset", **query)
+    assert by_keyset == await numbers(client, **query)
+    assert sorted(by_keyset) == list(range(1, 26))
+
+
+@pytest.mark.parametrize("cursor", ["?", "bm90IGpzb24=", "WyJ5ZXN0ZXJkYXkiLCAxXQ=="])
+async def test_a_cursor_of_ones_own_making_is_refused(
+    client: Client, issues: list[Issue], cursor: str
+) -> None:
+    query = {"pagination": "keyset", "order_by": "updated_at", "cursor": cursor}
+    with pytest.raises(GitlabHttpError) as failure:
+        await answer_to(client, ISSUES, **query)
+    assert failure.value.response_code == 400
+
+
 @pytest.mark.parametrize(
     "query",
     [

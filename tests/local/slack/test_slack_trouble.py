@@ -181,3 +181,17 @@ async def test_an_eleventh_websocket_is_turned_away(
     assert greetings == ["hello"] * 10 + ["disconnect"]
     for one in sockets:
         await one.close()
+
+
+async def test_trouble_may_be_for_messages_of_one_kind_only(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    fault = workspace.faults.add("chat.postMessage", about="ssat_reminder", error="fatal_error")
+    await client.chat_postMessage(channel="C1", text="x")
+    other = {"event_type": "ssat_card", "event_payload": {"key": "7/1"}}
+    await client.chat_postMessage(channel="C1", text="x", metadata=other)
+    assert fault.hits == 0
+    with pytest.raises(SlackApiError):
+        await client.chat_postMessage(
+            channel="C1", text="x", metadata={**other, "event_type": "ssat_reminder"}
+        )

@@ -1,0 +1,184 @@
+"""The morning's digest, and the hand-over: lists that fit, and that wake nobody."""
+
+from dataclasses import replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slackbot.blocks.card import CardView, SlackMessage
+from slackbot.blocks.digest import ROWS, Digest, Kept, render_digest
+from slackbot.blocks.handover import HandOver, render_handover
+from slackbot.local.slack import pings
+from slackbot.local.slack.block_kit import characters, validate_blocks
+from slackbot.plain import PlainFeedback
+from slackbot.request import IssueKey, Person
+from tests.blocks.test_card import (
+    AVERY,
+    CALLED,
+    CLAIMED,
+    MONDAY,
+    WAITING,
+    a_view,
+    hostile_views,
+    shown,
+)
+
+ZONE = ZoneInfo("UTC")
+BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U0BLAKE")
+ITEM = PlainFeedback(
+    key=IssueKey(7, 20),
+    url="https://gitlab.example/-/issues/20",
+    title="Feedback",
+    author="support-automation",
+    created_at=MONDAY - timedelta(days=8),
+    updated_at=MONDAY - timedelta(days=8),
+)
+EMPTY = Digest(
+    claimed_later=0,
+    unread=0,
+    response_days=7,
+    since=MONDAY - timedelta(days=3),
+    contacted=Kept(),
+    triaged=0,
+    zone=ZONE,
+)
+HAND_OVER = HandOver(
+    before=(AVERY,),
+    after=(BLAKE,),
+    began_at=MONDAY - timedelta(days=7),
+    ended_at=MONDAY,
+    contacted=Kept(),
+    labelled=0,
+    triaged=0,
+    left_open=(),
+    untriaged=(),
+    to_close=(),
+    others_to_close=(),
+    zone=ZONE,
+)
+
+
+def test_a_digest_with_nothing_in_it_is_none() -> None:
+    assert EMPTY.is_empty
+    assert not replace(EMPTY, contacted=Kept(late=1)).is_empty
+    assert not replace(EMPTY, unanswered=(ITEM,)).is_empty
+    assert not replace(EMPTY, triaged=1).is_empty
+
+
+def test_a_list_shows_its_first_rows_and_counts_the_rest() -> None:
+    digest = replace(EMPTY, unclaimed=(a_view(),) * (ROWS + 3))
+    said = shown(render_digest(digest))
+    assert "*Unclaimed*, due later (13)" in said
+    assert said.count("• ") == ROWS
+    assert "… and 3 more: `/ssat` shows all" in said
+
+
+def test_what_was_done_is_said_even_if_nobody_waits() -> None:
+    digest = replace(EMPTY, contacted=Kept(in_time=2, late=1))
+    assert shown(render_digest(digest)) == (
+        "☀️ *Good morning. Customer feedback: nobody is waiting*\n"
+        "✅ Since Friday 30 Jan: 3 customers contacted, 2 in time and 1 late."
+    )
+    said = shown(render_digest(replace(digest, triaged=2)))
+    assert said.endswith("3 customers contacted, 2 in time and 1 late; 2 other feedbacks triaged.")
+    said = shown(render_digest(replace(EMPTY, triaged=1)))
+    assert said.endswith("✅ Since Friday 30 Jan: 1 other feedback triaged.")
+
+
+@pytest.mark.parametrize(
+    ("after", "is_outgoing", "said"),
+    [
+        ((BLAKE,), True, "Your turn as reviewing manager has ended, Blake Sample is on duty now"),
+        ((), True, "Your turn as reviewing manager has ended, nobody is known to follow"),
+        ((BLAKE,), False, "You are the reviewing manager on duty now, after Avery Example"),
+    ],
+)
+def test_a_hand_over_opens_with_what_it_means_for_its_reader(
+    after: tuple[Person, ...], is_outgoing: bool, said: str
+) -> None:
+    message = render_handover(replace(HAND_OVER, after=after), is_outgoing=is_outgoing)
+    assert message.text == said
+    assert "Nothing is left open. ✅" in shown(message)
+
+
+def test_a_hand_over_says_what_is_open_and_what_could_be_closed() -> None:
+    said = shown(
+        render_handover(
+            replace(
+                HAND_OVER,
+                left_open=(a_view(CLAIMED),),
+                untriaged=(ITEM,),
+                to_close=(a_view(replace(WAITING, is_requested=False)),),
+                others_to_close=(replace(ITEM, ticket=412399),),
+            ),
+            is_outgoing=False,
+        )
+    )
+    ticket = "<https://gitlab.example/-/issues/12|ticket 412345>"
+    assert f"• {ticket} · 30 business h left · Avery Example" in said
+    assert "• <https://gitlab.example/-/issues/20|feedback #20> · since <!date^" in said
+    assert f"• {ticket} · no longer requested, without a feedback label" in said
+    assert "could be closed* (2)" in said
+    assert "|ticket 412399> · no contact requested, labelled" in said
+    assert "Nothing is left open" not in said
+
+
+def test_a_hand_over_of_labelled_feedback_that_nobody_closed_leaves_that_open() -> None:
+    hand_over = replace(HAND_OVER, others_to_close=(ITEM,) * 13)
+    said = shown(render_handover(hand_over, is_outgoing=True))
+    assert "Nothing is left open" not in said
+    assert "… and 3 more: GitLab shows all" in said
+
+
+def test_a_digest_does_not_say_that_nobody_waits_while_somebody_does() -> None:
+    claimed = replace(EMPTY, contacted=Kept(in_time=1), claimed_later=3)
+    said = render_digest(claimed).text
+    assert said == "Good morning. Customer feedback: 3 claimed and due later"
+
+
+def test_a_digest_says_what_it_could_not_read() -> None:
+    said = shown(render_digest(replace(EMPTY, unanswered=(ITEM,), unread=2)))
+    assert "Whether 2 older feedbacks had a response could not be read." in said
+
+
+def test_lists_with_long_addresses_fit_into_a_message() -> None:
+    long = a_view(replace(WAITING, url="https://gitlab.example/" + "x" * 900))
+    many = (long,) * 50
+    message = render_digest(replace(EMPTY, overdue=many, due_today=many, unclaimed=many))
+    assert "… and 48 more" in shown(message)
+    _check(message)
+
+
+@given(st.lists(hostile_views, max_size=3))
+@settings(deadline=None)
+def test_no_text_of_anybody_spoils_a_list_or_wakes_anybody(views: list[CardView]) -> None:
+    many = tuple(views * ROWS)
+    digest = replace(EMPTY, overdue=many, due_today=many, unclaimed=many)
+    hand_over = replace(HAND_OVER, left_open=many, to_close=many)
+    for message in (render_digest(digest), render_handover(hand_over, is_outgoing=True)):
+        _check(message)
+
+
+def _check(message: SlackMessage) -> None:
+    blocks = list(message.blocks)
+    assert validate_blocks(blocks, "message") == []
+    assert characters(blocks) <= 10_000
+    assert pings(blocks) | pings(message.text) == set()
+
+
+@pytest.mark.parametrize(
+    ("view", "why"),
+    [
+        (a_view(WAITING), "30 business h left · unclaimed"),
+        (a_view(CLAIMED), "30 business h left · Avery Example since <!date^1769785500^"),
+        (a_view(WAITING, refused=((CALLED, "no"),)), "unclaimed · GitLab refused a choice: the"),
+        (a_view(WAITING, pending=(CALLED,)), "unclaimed · a choice waits for GitLab"),
+    ],
+)
+def test_a_hand_over_says_why_a_request_is_open(view: CardView, why: str) -> None:
+    message = render_handover(replace(HAND_OVER, left_open=(view,)), is_outgoing=True)
+    validate_blocks(list(message.blocks), "message")
+    assert why in str(message.blocks)

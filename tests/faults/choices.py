@@ -1,0 +1,79 @@
+"""What became of people's clicks, as they themselves saw it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator
+
+from slackbot.local.slack import Workspace
+from tests.faults.history import Choice
+from tests.faults.people import OPENING, Sent, words_told
+from tests.process import BotProcess
+
+ABOUT_REFUSED = ("Try again", "Dismiss")
+
+_LOGGED = ("choice_refused", "choice_failed")
+
+
+def choices(sent: Iterable[Sent], slack: Workspace, recorded: Collection[str]) -> Iterator[Choice]:
+    """Bring the sendings of each interaction together.
+
+    Args:
+        sent: Everything that people sent, and Slack repeated.
+        slack: Knows what people were told.
+        recorded: The interactions that have led to a decision on record.
+    """
+    attempts: defaultdict[str, list[Sent]] = defaultdict(list)
+    for each in sent:
+        attempts[each.interaction].append(each)
+    unexplained = _refusals_logged(attempts, slack)
+    for interaction, group in attempts.items():
+        words = _words(group, slack)
+        place = (group[0].process, group[0].key)
+        died_explaining = False
+        if not any(words) and interaction not in recorded and unexplained[place]:
+            unexplained[place] -= 1
+            died_explaining = True
+        yield _choice(group, words, died_explaining=died_explaining)
+
+
+def _choice(group: list[Sent], words: list[list[str]], *, died_explaining: bool) -> Choice:
+    first = group[0]
+    acked = sum(each.outcome.ok for each in group)
+    told = sum(len(said) for said in words)
+    return Choice(
+        at=first.at,
+        key=first.key,
+        who=first.who,
+        what=first.what,
+        interaction=first.interaction,
+        decides=first.what not in (*ABOUT_REFUSED, OPENING),
+        is_acked=acked > 0,
+        is_refused=died_explaining or told >= max(acked, 1),
+        problem=None if acked else group[-1].outcome.error,
+        process=first.process.pid if first.process else None,
+    )
+
+
+def _words(group: list[Sent], slack: Workspace) -> list[list[str]]:
+    """Return what a person was told after each sending: at the inputs, or in the channel."""
+    told = words_told(group[0].outcome, slack)
+    ends = [*(each.told_before for each in group[1:]), len(told)]
+    return [
+        [*each.outcome.errors.values(), *told[each.told_before : end]]
+        for each, end in zip(group, ends, strict=True)
+    ]
+
+
+def _refusals_logged(
+    attempts: dict[str, list[Sent]], slack: Workspace
+) -> Counter[tuple[BotProcess | None, str]]:
+    """Count the refusals that a process has logged, and died before anybody was told."""
+    processes = {each.process for group in attempts.values() for each in group if each.process}
+    logged: Counter[tuple[BotProcess | None, str]] = Counter()
+    for process in processes:
+        for line in process.log:
+            if line["event"] in _LOGGED:
+                logged[process, line.get("issue", "")] += 1
+    for group in attempts.values():
+        for each, said in zip(group, _words(group, slack), strict=True):
+            logged[each.process, each.key] -= len(said)
+    return Counter({place: count for place, count in logged.items() if count > 0})

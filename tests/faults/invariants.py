@@ -1,0 +1,322 @@
+"""What must be true of every history, whatever went wrong in it. Pure.
+
+Each check yields its violations in words; no violation, no word. What cards claim (3) is judged in
+``claims``, what became of the issues themselves (2) in ``effects``.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from tests.faults.claims import cards_agree_at_the_end, no_card_claims_too_much
+from tests.faults.effects import (
+    Aspect,
+    assignees,
+    effects_are_in_order,
+    label_of,
+    what_is_delivered_is_done,
+)
+from tests.faults.history import (
+    Choice,
+    Decided,
+    History,
+    Painting,
+    Standing,
+    Telling,
+    time_of,
+)
+
+Check = Callable[[History], Iterator[str]]
+
+RESTART_NEAR = timedelta(seconds=3)
+"""Slack waits this long for an ack; so a death up to so much later can be why none came."""
+
+LATE_AT_MOST = 0.1
+"""How many acks may come too late, for want of a processor: the machine is shared by many."""
+
+"""What GitLab answers to a change that it will not make."""
+
+_NOT_DELIVERED = "did not reach GitLab"
+
+
+# 1. Cards
+
+
+def one_card_for_each_request(history: History) -> Iterator[str]:
+    """A request that is open at the end has one card; the others have one at most."""
+    for key in history.keys():  # noqa: SIM118 - it is no mapping
+        cards = history.living_cards(key)
+        last = history.standings_of(key)[-1]
+        if history.is_waiting(last) and not cards:
+            yield f"{key} waits for a contact and has no card"
+        if len(cards) > 1:
+            yield f"{key} has {len(cards)} cards at the end"
+        if cards and not _ever_asked(history, key):
+            yield f"{key} has a card and never asked for contact"
+
+
+def _ever_asked(history: History, key: str) -> bool:
+    return any(history.contact_label in each.labels for each in history.standings_of(key))
+
+
+def never_two_cards(history: History) -> Iterator[str]:
+    """A second card is posted only when the first was deleted."""
+    first: dict[str, Painting] = {}
+    for painting in history.paintings:
+        first.setdefault(painting.ts, painting)
+    gone = {each.ts: each.at for each in history.deletions}
+    standing: dict[str, str] = {}
+    for ts, posted in first.items():
+        before = standing.get(posted.key)
+        if before is not None and not (before in gone and gone[before] <= posted.at):
+            yield f"{posted.key} got a second card at {time_of(posted.at)}"
+        standing[posted.key] = ts
+
+
+# 2. Decisions
+
+
+def accepted_choices_are_on_record(history: History) -> Iterator[str]:
+    """What was acked, and not refused to the person's face, is a decision."""
+    recorded = {each.interaction for each in history.decisions}
+    for choice in _choices(history):
+        if choice.is_acked and not choice.is_refused and choice.interaction not in recorded:
+            yield f"{_say(choice)} was acked and is not on record"
+
+
+def clicks_are_answered(history: History) -> Iterator[str]:
+    """A click gets its ack, unless its process or the database was away."""
+    unacked = (each for each in history.choices if not each.is_acked)
+    lost = [each for each in unacked if not _is_excused(each, history)]
+    for choice in lost:
+        if not choice.is_late:
+            yield f"{_say(choice)} got no ack: {choice.problem}"
+    late = sum(each.is_late for each in lost)
+    if late > len(history.choices) * LATE_AT_MOST:
+        yield f"{late} of {len(history.choices)} clicks got their ack too late for Slack"
+
+
+def _is_excused(choice: Choice, history: History) -> bool:
+    return choice.process is None or any(
+        each.process in (None, choice.process)
+        and each.at - RESTART_NEAR <= choice.at <= each.until + RESTART_NEAR
+        for each in history.interruptions
+    )
+
+
+def nothing_is_left_over(history: History) -> Iterator[str]:
+    """No decision is on its way at the end."""
+    for decision in history.decisions:
+        if decision.status == "pending":
+            yield f"{decision} is pending at the end"
+
+
+def what_is_delivered_is_in_gitlab(history: History) -> Iterator[str]:
+    """A delivered decision has its note."""
+    marked = {each.decision for each in history.marks}
+    for decision in history.decisions:
+        if decision.status == "delivered" and decision.id not in marked:
+            yield f"{decision} is delivered and has no note in GitLab"
+
+
+def no_note_twice(history: History) -> Iterator[str]:
+    """No marker stands in two notes."""
+    for (key, decision), times in Counter(
+        (each.key, each.decision) for each in history.marks
+    ).items():
+        if times > 1:
+            yield f"{key}: decision {decision[:8]} has {times} notes in GitLab"
+
+
+def no_note_without_a_decision(history: History) -> Iterator[str]:
+    """A note stands for a decision that was delivered, or for a contact: that has happened."""
+    by_id = {each.id: each for each in history.decisions}
+    for mark in history.marks:
+        decided = by_id.get(mark.decision)
+        said = decided.status if decided else "unknown"
+        has_happened = decided is not None and decided.wish.is_contacted
+        if said not in ("delivered", "pending") and not has_happened:
+            yield f"{mark.key} has a note of decision {mark.decision[:8]}, which is {said}"
+
+
+def notes_are_in_order(history: History) -> Iterator[str]:
+    """The notes on an issue come in the order in which people decided."""
+    by_id = {each.id: each for each in history.decisions if not each.was_retried}
+    latest: dict[str, Decided] = {}
+    for mark in history.marks:
+        decision = by_id.get(mark.decision)
+        if decision is None:
+            continue
+        before = latest.get(mark.key)
+        if before is not None and before.seq > decision.seq:
+            yield f"{decision} is in GitLab after {before}"
+        latest[mark.key] = decision
+
+
+def refusals_are_told(history: History) -> Iterator[str]:
+    """What did not reach GitLab was said on the card or in its thread."""
+    shown = {each for painting in history.paintings for each in painting.refused}
+    told = Counter(each.key for each in history.tellings if _NOT_DELIVERED in each.text)
+    for decision in history.decisions:
+        if decision.status != "refused" or decision.id in shown:
+            continue
+        if told[decision.key] == 0:
+            yield f"{decision} was refused and nobody was told"
+        told[decision.key] -= 1
+
+
+# 4. Once only
+
+
+def no_step_twice(history: History) -> Iterator[str]:
+    """No step is told twice, unless the thread of before went with its card."""
+    for telling in _again(history, history.tellings):
+        again = time_of(telling.at)
+        yield f"{telling.key}: the step {telling.id[:8]} was told again at {again}"
+
+
+def no_reminder_twice(history: History) -> Iterator[str]:
+    """No mark of a request is reminded of twice, unless the thread of before went with its card."""
+    for reminder in _again(history, history.reminders):
+        yield f"{reminder.key}: {reminder.id} was sent again at {time_of(reminder.at)}"
+
+
+def _again(history: History, tellings: Iterable[Telling]) -> Iterator[Telling]:
+    gone = {each.ts: each.at for each in history.deletions}
+    told: dict[str, Telling] = {}
+    for telling in tellings:
+        before = told.get(telling.id)
+        # What was posted to the thread of a deleted card went to the channel, under no card.
+        if before and before.card and not (before.card in gone and gone[before.card] <= telling.at):
+            yield telling
+        told[telling.id] = telling
+
+
+def writes_are_bounded(history: History) -> Iterator[str]:
+    """An issue is changed once for each decision, and once more where a write went wrong."""
+    for key in history.keys():  # noqa: SIM118 - it is no mapping
+        writes = [each for each in history.calls if each.key == key and each.method != "GET"]
+        well = [each for each in writes if each.status is not None and each.status < 300]
+        decided = sum(each.key == key for each in history.decisions)
+        allowed = 2 * decided + (len(writes) - len(well)) + len(history.interruptions)
+        if len(well) > allowed:
+            yield f"{key} was written to {len(well)} times for {decided} decisions"
+
+
+# 5. What the platforms object to
+
+
+def nobody_complains(history: History) -> Iterator[str]:
+    """Neither platform has anything to object to, and no process ended by itself."""
+    yield from history.complaints
+
+
+# 6. What people do in GitLab stands
+
+
+def nobody_is_overwritten(history: History) -> Iterator[str]:
+    """The bot undoes no one's change that it has heard of, unless somebody decided so later.
+
+    GitLab has no conditional update: what is done between the bot's reading and its writing is
+    beyond it.
+    """
+    for key in history.keys():  # noqa: SIM118 - it is no mapping
+        for name, aspect in (("assignment", assignees), ("label", label_of(history))):
+            yield from _overwritten(history, key, name, aspect)
+
+
+def _overwritten(history: History, key: str, name: str, aspect: Aspect) -> Iterator[str]:
+    made: tuple[Standing, frozenset[str]] | None = None
+    for before, after in pairwise(history.standings_of(key)):
+        if aspect(before) == aspect(after):
+            continue
+        if after.by != history.bot:
+            # What people leave empty may be filled by whoever chose so before.
+            came = aspect(after) - aspect(before)
+            made = (after, came) if came else None
+            continue
+        if made and _knew(history, key, made[0].at, after.at):
+            decision = _decision_behind(history, key, after.at)
+            if not _may_replace(history, decision, *made):
+                yield (
+                    f"{key}: the {name} that {made[0].by} made at {time_of(made[0].at)} was "
+                    f"overwritten at {time_of(after.at)} by {decision}"
+                )
+        made = None
+
+
+def _may_replace(
+    history: History, decision: Decided | None, made: Standing, came: frozenset[str]
+) -> bool:
+    """Tell whether a decision is later than what was made in GitLab, or meant just that."""
+    if decision is None:
+        return False
+    if decision.was_retried:  # its person has seen by then what was made
+        return True
+    chosen = (each.at for each in history.choices if each.interaction == decision.interaction)
+    return any(at > made.at for at in chosen) or decision.instead_of in came
+
+
+def _knew(history: History, key: str, since: datetime, until: datetime) -> bool:
+    """Tell whether the reading before a write came after a moment."""
+    # A call that hung has its effect late, by what was known when it was sent.
+    puts = [
+        each.at for each in history.calls if each.key == key and each.is_change and each.at <= until
+    ]
+    sent = max(puts, default=until)
+    reads = [
+        each.at
+        for each in history.calls
+        if each.key == key and each.is_read and each.status == 200 and each.at <= sent
+    ]
+    return bool(reads) and reads[-1] > since
+
+
+def _decision_behind(history: History, key: str, at: datetime) -> Decided | None:
+    """Return the decision that a write of the bot's carries out: that of the note before it."""
+    noted = [each.decision for each in history.marks if each.key == key and each.at <= at]
+    return next((each for each in history.decisions if noted and each.id == noted[-1]), None)
+
+
+# Words
+
+
+def _choices(history: History) -> Iterator[Choice]:
+    return (each for each in history.choices if each.decides)
+
+
+def _say(choice: Choice) -> str:
+    return f"{choice.who}'s {choice.what!r} on {choice.key} at {time_of(choice.at)}"
+
+
+LOST: tuple[Check, ...] = (
+    one_card_for_each_request,
+    accepted_choices_are_on_record,
+    nothing_is_left_over,
+    what_is_delivered_is_in_gitlab,
+    what_is_delivered_is_done,
+    refusals_are_told,
+)
+DOUBLED: tuple[Check, ...] = (
+    never_two_cards,
+    no_note_twice,
+    no_step_twice,
+    no_reminder_twice,
+    writes_are_bounded,
+)
+OTHERS: tuple[Check, ...] = (
+    clicks_are_answered,
+    no_note_without_a_decision,
+    notes_are_in_order,
+    effects_are_in_order,
+    no_card_claims_too_much,
+    cards_agree_at_the_end,
+    nobody_complains,
+    nobody_is_overwritten,
+)
+
+
+def violations(history: History, checks: tuple[Check, ...] = LOST + DOUBLED + OTHERS) -> list[str]:
+    """Return every violation, each with the name of its check."""
+    return [f"{check.__name__}: {what}" for check in checks for what in check(history)]

@@ -1,0 +1,285 @@
+"""The people of a run: what they do in Slack and in GitLab's own pages, and what they were told."""
+
+import asyncio
+import contextlib
+import copy
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from urllib.parse import urlsplit
+
+from slackbot.local.gitlab import Issue
+from slackbot.local.gitlab import User as GitLabUser
+from slackbot.local.slack import Message, Outcome, User, Workspace
+from tests.faults import acts
+from tests.faults.history import CARD, Deletion, Recorder
+from tests.faults.schedule import LABELS
+from tests.process import BotProcess
+from tests.town import CONTACT, DESCRIPTION, Town, buttons
+
+OPENING = "Mark contacted …"
+"""The click that opens a modal: only its submission is a choice."""
+MODAL_SECONDS = 2.0
+"""How long a person waits for a modal before they let it be."""
+SETTLED = timedelta(seconds=1)
+"""How old an interaction is when it is repeated: what a person is told of it has arrived."""
+REMEMBERED = 6
+"""How many versions of a card people may still have before their eyes."""
+
+LABEL_SELECT = "Feedback label"
+FIRST_TICKET = 412_000
+
+_NOT_ASKED = DESCRIPTION.replace("Manager contact requested: Yes", "").rstrip()
+
+
+@dataclass(kw_only=True)
+class Sent:
+    """An interaction, and the process that it went to."""
+
+    at: datetime
+    key: str
+    who: str
+    what: str
+    outcome: Outcome
+    process: BotProcess | None
+    told_before: int
+    """How much the person had been told about it before it was sent, or sent again."""
+
+    @property
+    def interaction(self) -> str:
+        """Slack's id, which a repetition carries, too."""
+        return str(self.outcome.payload["trigger_id"])
+
+
+class People:
+    """Carries out the acts of people.
+
+    Args:
+        aim: Points Slack and GitLab at a living replica, and returns it.
+    """
+
+    def __init__(
+        self, town: Town, recorder: Recorder, aim: Callable[[], BotProcess | None]
+    ) -> None:
+        self._town, self._recorder, self._aim = town, recorder, aim
+        self.issues: dict[int, Issue] = {}
+        self.sent: list[Sent] = []
+        self.deletions: list[Deletion] = []
+        self._seen: dict[str, deque[Message]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        # A person does one thing at a time.
+        self._hands: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        town.slack.watchers.append(self._see)
+
+    def _see(self, message: Message) -> None:
+        # A message that changes gets other blocks, and its copies keep theirs.
+        if _is_card(message):
+            self._seen[message.ts].appendleft(copy.copy(message))
+
+    @property
+    def expecting(self) -> int:
+        """How many requests for contact have never had a card."""
+        carded = {each.key for each in self._recorder.paintings}
+        asking = (issue for issue in self.issues.values() if CONTACT in issue.labels)
+        return sum(self._recorder.key_of(issue) not in carded for issue in asking)
+
+    async def act(self, act: acts.Act) -> None:
+        """Do what the schedule says, as far as it can be done."""
+        match act:
+            case acts.Click(who=who):
+                await asyncio.gather(*(self._click(act, who) for _ in range(act.times)))
+            case acts.AtOnce(who=one, other=other):
+                claim = acts.Click(at=act.at, before=act.before, who=one, buttons=("Claim",))
+                await asyncio.gather(self._click(claim, one), self._click(claim, other))
+            case acts.Across():
+                await self._act_across(act)
+            case acts.ChooseLabel():
+                await self._choose(act)
+            case acts.MarkContacted():
+                await self._mark_contacted(act)
+            case acts.Replay(who=who):
+                await self._replay(who)
+            case acts.DeleteCard(before=before):
+                self._delete(before)
+            case _:
+                self._act_in_gitlab(act)
+
+    # In Slack
+
+    async def _click(self, act: acts.Click, who: str) -> None:
+        async with self._hands[who]:
+            if seen := self._looked_at(act.before, act.buttons, is_late=act.is_late):
+                card, button = seen
+                click = partial(self._town.slack.click, self._user(who), card, button)
+                await self._send(key_on(card), who, button, click)
+
+    async def _choose(self, act: acts.ChooseLabel) -> None:
+        slack, user = self._town.slack, self._user(act.who)
+        async with self._hands[act.who]:
+            if seen := self._looked_at(act.before, (LABEL_SELECT,)):
+                card, select = seen
+                choose = partial(slack.choose, user, card, select, act.label)
+                await self._send(key_on(card), act.who, select, choose)
+
+    async def _act_across(self, act: acts.Across) -> None:
+        """Choose on a card, and let somebody choose otherwise in GitLab before that arrives."""
+        cards, at, who, before = self._cards, act.at, act.who, act.before
+        if not cards:
+            return
+        issue = self._issue_on(cards[-1 - before % len(cards)])
+        by = self._town.gitlab.user(act.account)
+        if act.label is None:
+            claim = acts.Click(at=at, before=before, who=who, buttons=("Claim",))
+            await self._click(claim, who)
+            self._town.gitlab.assign(issue, by, by=by)
+        else:
+            chosen = acts.ChooseLabel(at=at, before=before, who=who, label=act.label)
+            await self._choose(chosen)
+            other = next(label for label in LABELS if label != act.label)
+            self._town.gitlab.change_labels(issue, add=[other], by=by)
+
+    async def _send(
+        self,
+        key: str,
+        who: str,
+        what: str,
+        send: Callable[[], Awaitable[Outcome]],
+        told_before: int = 0,
+    ) -> None:
+        at, process = self._town.clock(), self._aim()
+        outcome = await send()
+        self.sent.append(
+            Sent(
+                at=at,
+                key=key,
+                who=who,
+                what=what,
+                outcome=outcome,
+                process=process,
+                told_before=told_before,
+            )
+        )
+
+    async def _mark_contacted(self, act: acts.MarkContacted) -> None:
+        slack, user = self._town.slack, self._user(act.who)
+        async with self._hands[act.who]:
+            seen = self._looked_at(act.before, ("Mark contacted",))
+            if seen is None:
+                return
+            opening = partial(slack.click, user, *seen)
+            await self._send(key_on(seen[0]), act.who, OPENING, opening)
+            with contextlib.suppress(AssertionError):  # it did not open, and they let it be
+                await slack.wait_for(lambda: slack.views[user.id], MODAL_SECONDS)
+                inputs = {"channel": act.channel} | ({"text": act.text} if act.text else {})
+                about = slack.open_view(user).private_metadata
+                submit = partial(slack.submit, user, inputs)
+                await self._send(about, act.who, "Mark contacted", submit)
+            slack.views[user.id].clear()
+
+    async def _replay(self, who: str) -> None:
+        async with self._hands[who]:
+            until = self._town.clock() - SETTLED
+            own = [sent for sent in self.sent if sent.who == who and sent.at < until]
+            # A modal is not opened twice by one click.
+            sent = next((each for each in reversed(own) if each.what != OPENING), None)
+            if sent is not None:
+                told = len(words_told(sent.outcome, self._town.slack))
+                again = partial(self._town.slack.replay, sent.outcome)
+                await self._send(sent.key, who, sent.what, again, told)
+
+    def _delete(self, before: int) -> None:
+        if cards := self._cards:
+            card, now = cards[-1 - before % len(cards)], self._town.clock()
+            self._town.slack.delete_message(self._town.channel, card.ts)
+            self.deletions.append(Deletion(at=now, key=key_on(card), ts=card.ts))
+
+    def _looked_at(
+        self, before: int, elements: tuple[str, ...], *, is_late: bool = False
+    ) -> tuple[Message, str] | None:
+        """Return a card as somebody has it before their eyes, and which element they go for."""
+        cards = self._cards
+        if not cards:
+            return None
+        card = cards[-1 - before % len(cards)]
+        versions = list(self._seen[card.ts]) if is_late else [copy.copy(card)]
+        found = (
+            (version, element)
+            for element in elements
+            for version in versions
+            if element in buttons(version)
+        )
+        return next(found, None)
+
+    def _issue_on(self, card: Message) -> Issue:
+        """Return the issue that a card is about."""
+        iid = int(key_on(card).partition("/")[2])
+        return self._town.project.issues[iid]
+
+    @property
+    def _cards(self) -> list[Message]:
+        # Where a card was deleted, a step for its thread may end up in the channel.
+        return [each for each in self._town.cards if _is_card(each)]
+
+    def _user(self, who: str) -> User:
+        user: User = getattr(self._town, who)
+        return user
+
+    # In GitLab
+
+    def _act_in_gitlab(self, act: acts.Act) -> None:
+        gitlab, town = self._town.gitlab, self._town
+        if gitlab.faults.down:
+            return  # its pages answer people no better than its API answers the bot
+        self._aim()
+        match act:
+            case acts.Feedback():
+                self._open(act)
+            case acts.Ask(number=number) if number in self.issues:
+                gitlab.change_labels(self.issues[number], add=[CONTACT], by=town.automation)
+            case acts.OnIssue(before=before, who=who) if self.issues:
+                issues = list(self.issues.values())
+                self._change(act, issues[-1 - before % len(issues)], gitlab.user(who))
+
+    def _change(self, act: acts.OnIssue, issue: Issue, by: GitLabUser) -> None:
+        gitlab = self._town.gitlab
+        match act:
+            case acts.Assign(to=to):
+                gitlab.assign(issue, *(() if to == acts.NOBODY else (to,)), by=by)
+            case acts.Relabel(label=label):
+                change = {"add" if act.is_put_on else "remove": [label]}
+                gitlab.change_labels(issue, **change, by=by)
+            case acts.Close():
+                change_state = gitlab.reopen if act.is_reopened else gitlab.close
+                change_state(issue, by=by)
+
+    def _open(self, act: acts.Feedback) -> None:
+        self.issues[act.number] = self._town.feedback(
+            f"Negative feedback for ticket {FIRST_TICKET + act.number}",
+            description=DESCRIPTION if act.asks else _NOT_ASKED,
+            labels=(CONTACT,) if act.asks else (),
+            assignees=(self._town.duty_gitlab,) if act.duty else (),
+        )
+
+    def bring_back_deleted_cards(self) -> None:
+        """Change the issues whose cards were deleted: that is when a card comes back."""
+        for issue in self.issues.values():
+            if any(deleted.key == self._recorder.key_of(issue) for deleted in self.deletions):
+                title = f"{issue.title} (looked at)"
+                self._town.gitlab.edit(issue, title=title, by=self._town.duty_gitlab)
+
+
+def words_told(outcome: Outcome, slack: Workspace) -> list[str]:
+    """Return what a person was told in the channel about an interaction, in order."""
+    token = urlsplit(str(outcome.payload.get("response_url", ""))).path.rpartition("/")[2]
+    lease = slack.leases.response_urls.get(token)
+    return lease.said if lease else []
+
+
+def _is_card(message: Message) -> bool:
+    return (message.metadata or {}).get("event_type") == CARD
+
+
+def key_on(card: Message) -> str:
+    """Return which issue a card is about."""
+    return str((card.metadata or {}).get("event_payload", {}).get("key"))

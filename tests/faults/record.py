@@ -1,0 +1,101 @@
+"""What the bot's own database says, read from outside while the bot works on it."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import create_engine, func, or_, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from slackbot.store.database import async_url
+from slackbot.store.errands import Lane
+from slackbot.store.record import Status
+from slackbot.store.schema import decisions, errands
+from tests.faults.history import Decided, Wish
+
+
+def _wish(decision: dict[str, Any]) -> Wish:
+    by, action = decision["by"]["name"], decision["action"]
+    match action["kind"]:
+        case "claim":
+            return Wish(holder=by)
+        case "take_over":
+            before = action["holder"]
+            return Wish(holder=by, leaver=before.get("gitlab") or before["name"])
+        case "release":
+            return Wish(leaver=by)
+        case "choose_label":
+            return Wish(label=action["label"])
+        case _:
+            label, is_closed = action["label"], action["close"]
+            return Wish(label=label, yields=True, is_contacted=True, is_closed=is_closed)
+
+
+def _instead_of(action: dict[str, Any]) -> str | None:
+    holder = action.get("holder") or {}
+    replaced: str | None = action.get("replaces") or holder.get("gitlab")
+    return replaced
+
+
+class Record:
+    """The record at a URL; a connection of its own for every question."""
+
+    def __init__(self, database_url: str) -> None:
+        url = async_url(database_url)
+        driver = "sqlite" if url.get_backend_name() == "sqlite" else url.drivername
+        self._engine = create_engine(url.set(drivername=driver), poolclass=NullPool)
+
+    def decisions(self, retried: frozenset[str]) -> list[Decided]:
+        """Every decision, in the order in which they were made."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(decisions).order_by(decisions.c.seq)).all()
+        return [
+            Decided(
+                seq=row.seq,
+                id=row.id,
+                key=f"{row.project}/{row.iid}",
+                interaction=row.interaction,
+                status=row.status,
+                wish=_wish(json.loads(row.document)),
+                instead_of=_instead_of(json.loads(row.document)["action"]),
+                was_retried=row.id in retried,
+            )
+            for row in rows
+        ]
+
+    def at_work_on(self, key: str) -> int | None:
+        """Which process, by its number, holds the lease to see to an issue in GitLab."""
+        project, _, iid = key.partition("/")
+        query = select(errands.c.leased_by).where(
+            errands.c.lane == Lane.SYNC,
+            errands.c.project == int(project),
+            errands.c.iid == int(iid),
+        )
+        try:
+            with self._engine.connect() as connection:
+                owner = connection.scalar(query)
+        except OperationalError:
+            return None  # the database is away itself
+        parts = str(owner).rsplit("-", 2)
+        return int(parts[1]) if len(parts) == 3 else None
+
+    def left_to_do(self, latest: datetime) -> list[str]:
+        """Say in words what is on its way still; what is put off for hours is not.
+
+        Args:
+            latest: The moment by the fastest clock of the replicas.
+        """
+        # A failed errand is tried again; one that was never tried waits for its time to come.
+        is_due = or_(
+            errands.c.ready_at <= latest,
+            errands.c.leased_by.is_not(None),
+            errands.c.attempts > 0,
+        )
+        of_issues = errands.c.lane.in_((Lane.SYNC, Lane.SHOW, Lane.REMIND))
+        waiting = select(func.count()).where(decisions.c.status == Status.PENDING)
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(errands).where(of_issues, is_due)).all()
+            pending = connection.scalar(waiting)
+        left = [f"{row.lane} {row.project}/{row.iid}: {row.problem or 'due'}" for row in rows]
+        return [*left, *([f"{pending} decisions pending"] if pending else [])]

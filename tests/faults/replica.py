@@ -1,0 +1,75 @@
+"""One replica of the bot, a process of its own.
+
+The production path as ``ssat-bot run`` takes it, but for two things that a run must be able to set:
+how wrong the machine's clock goes, and how much faster than the real one its Slack is.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from slackbot.__main__ import SETUP_IS_WRONG, stop_on_signals
+from slackbot.app import run_bot
+from slackbot.clock import Clock, system_clock
+from slackbot.logs import configure_logs
+from slackbot.outside import Outside, connect
+from slackbot.preflight import examine
+from slackbot.settings import Settings, load_settings
+from slackbot.store.database import DatabaseError
+
+SKEW, SPEED = "REPLICA_SKEW_SECONDS", "REPLICA_SPEED"
+
+log = structlog.get_logger()
+
+
+def skewed_clock(seconds: float) -> Clock:
+    """Return a clock that is some seconds fast, or slow if they are negative."""
+    skew = timedelta(seconds=seconds)
+
+    def now() -> datetime:
+        return system_clock() + skew
+
+    return now
+
+
+async def run(settings: Settings, clock: Clock, speed: float) -> int:
+    """Run until a signal comes; return the exit code."""
+    async with connect(settings, speed) as outside:
+        problems = [finding async for finding in examine(settings, outside) if finding.problem]
+        for problem in problems:
+            print(problem, file=sys.stderr)
+        if any(problem.is_fatal for problem in problems):
+            return SETUP_IS_WRONG
+        try:
+            await run_until_stopped(settings, outside, clock)
+        except (DatabaseError, OSError) as error:
+            print(error, file=sys.stderr)
+            return SETUP_IS_WRONG
+    return 0
+
+
+async def run_until_stopped(settings: Settings, outside: Outside, clock: Clock) -> None:
+    stopped = stop_on_signals()
+    async with run_bot(settings, outside, clock=clock) as url:
+        log.info("running", url=url)
+        await stopped.wait()
+        log.info("stopping")
+
+
+def main(environment: Mapping[str, str], output: Path) -> None:
+    """Become a replica: with an environment, in a folder, with the output in two files there."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(output.parent)  # where no file .env is
+    for stream, suffix in ((sys.stdout, ".out"), (sys.stderr, ".err")):
+        with output.with_suffix(suffix).open("wb") as file:
+            os.dup2(file.fileno(), stream.fileno())
+    settings = load_settings()
+    configure_logs(settings.secrets)
+    clock = skewed_clock(float(os.environ[SKEW]))
+    sys.exit(asyncio.run(run(settings, clock, float(os.environ[SPEED]))))

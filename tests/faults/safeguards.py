@@ -1,0 +1,270 @@
+"""Break one safeguard of the bot at a time, and see the harness go red: ``make safeguards``.
+
+python -m tests.faults.safeguards --seeds 6
+python -m tests.faults.safeguards "one card" --database sqlite
+
+What it prints is the table in docs/reliability.md. A safeguard that can be taken out unseen is a
+promise that nobody watches.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.__main__ import DATABASES
+from tests.faults.invariants import DOUBLED, LOST, OTHERS
+
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Safeguard:
+    """A piece of the bot that keeps a promise, and the same without it."""
+
+    name: str
+    module: str
+    code: str
+    broken: str
+    second: "Safeguard | None" = None
+    """What keeps the same promise once more, and is taken out with it."""
+
+    def __str__(self) -> str:
+        return self.name
+
+    def taken_out(self, source: str) -> str:
+        """Return the module's source without it.
+
+        Raises:
+            ValueError: It is not in there once: the bot has changed, and this list has to follow.
+        """
+        if source.count(self.code) != 1:
+            raise ValueError(f"{self.module}: {self.name}: found {source.count(self.code)} times")
+        return source.replace(self.code, self.broken)
+
+
+SAFEGUARDS = (
+    Safeguard(
+        name="what was acked is on record",
+        module="handlers/desk.py",
+        code="            await record.add_decision(tx, decision, interaction)\n",
+        broken="            if decision.id.int % 8:\n"
+        "                await record.add_decision(tx, decision, interaction)\n",
+    ),
+    Safeguard(
+        name="one card for each request: a doubtful post is looked for",
+        module="delivery/show.py",
+        code="        if card.ts is None and card.posting_since is not None:\n"
+        "            card = await self._adopt_if_posted(card)\n",
+        broken="",
+    ),
+    Safeguard(
+        name="a post without an answer is doubtful",
+        module="delivery/show.py",
+        code='            answer = await self._draw(view, "chat.postMessage", channel=channel, '
+        "**QUIETLY)\n        except Doubtful:\n            raise\n",
+        broken='            answer = await self._draw(view, "chat.postMessage", channel=channel, '
+        "**QUIETLY)\n",
+    ),
+    Safeguard(
+        name="no step twice: one begun is looked for in the thread",
+        module="delivery/show.py",
+        code="        if message.begun_at is None:\n            return False\n",
+        broken="        return False\n",
+    ),
+    Safeguard(
+        name="no reminder twice: one begun is looked for, and the thread is read before each",
+        module="delivery/once.py",
+        code="        since = known.begun_at - CLOCK_MARGIN if known else look_since\n",
+        broken="        since = look_since\n",
+        second=Safeguard(
+            name="the thread is read before each reminder",
+            module="delivery/remind.py",
+            code="            news = [each for each in found if each.key.startswith(prefix) and "
+            "each.key not in ended]\n",
+            broken="            news = [each for each in found if not each.key]\n",
+        ),
+    ),
+    Safeguard(
+        name="no note twice: one begun is looked for by its marker",
+        module="delivery/sync.py",
+        code="        if not any(recorded.begun_at for recorded in pending):\n",
+        broken="        if pending is not None:\n",
+    ),
+    Safeguard(
+        name="decisions are delivered in their order",
+        module="store/record.py",
+        code="IS_UNDELIVERED,\n        )\n        .order_by(decisions.c.seq)\n",
+        broken="IS_UNDELIVERED,\n        )\n        .order_by(decisions.c.seq.desc())\n",
+    ),
+    Safeguard(
+        name="a decision is judged again by what GitLab says now",
+        module="delivery/sync.py",
+        code="                refusal = await self._judge(decision)\n",
+        broken="                refusal = None\n",
+    ),
+    Safeguard(
+        name="a repeated change spares what others did meanwhile",
+        module="delivery/sync.py",
+        code="            theirs = await self._overtaken(decision, seen, traces)\n",
+        broken="            theirs = Overtaken()\n",
+    ),
+    Safeguard(
+        name="who is refused is told",
+        module="delivery/sync.py",
+        code="        await cards.add_message(tx, decision.key, step)\n"
+        "        await self._show(tx, decision.key, urgent=True)\n"
+        '        metrics.DECISIONS.labels("refused").inc()\n',
+        broken='        await record.finish_decision(tx, decision, Status.REFUSED, now, "")\n',
+    ),
+    Safeguard(
+        name="the note of what GitLab refused is taken back",
+        module="delivery/sync.py",
+        code="        await self._withdraw(key)\n",
+        broken="",
+    ),
+    Safeguard(
+        name="a card says what is not in GitLab yet",
+        module="blocks/card.py",
+        code="    if not view.pending:\n        return []\n",
+        broken="    if view is not None:\n        return []\n",
+    ),
+    Safeguard(
+        name="a card is painted again after each change",
+        module="delivery/sync.py",
+        code="            await self._save(tx, before, request, steps)\n"
+        "            await record.finish_decision(tx, decision, Status.DELIVERED, self._clock())\n"
+        "            await self._show(tx, decision.key, urgent=True)\n",
+        broken="            await record.save_request(tx, request or after)\n"
+        "            await record.finish_decision(tx, decision, Status.DELIVERED, self._clock())\n",
+    ),
+    Safeguard(
+        name="what failed is tried again",
+        module="delivery/worker.py",
+        code="        except Postponed as postponed:\n"
+        "            await self._put_off(errand, postponed)\n",
+        broken="        except Postponed:\n            await self._finish(errand, None)\n",
+    ),
+    Safeguard(
+        name="the poll finds what webhooks did not tell",
+        module="delivery/reconcile.py",
+        code="            if not differs:\n",
+        broken="            if not differs or issue.key.iid % 2:\n",
+    ),
+    Safeguard(
+        name="a repeated click has no further effect",
+        module="handlers/desk.py",
+        code="            if await record.find_interaction(tx, interaction):\n"
+        "                return\n"
+        "            action = action_on(picture.request)\n",
+        broken='            interaction = f"{interaction} {uuid4()}"\n'
+        "            action = action_on(picture.request)\n",
+    ),
+    Safeguard(
+        name="an errand is one process's at a time",
+        module="store/errands.py",
+        code="errands.c.lane == lane, errands.c.ready_at <= now, *_is_free(tx))\n",
+        broken="errands.c.lane == lane, errands.c.ready_at <= now)\n",
+    ),
+    Safeguard(
+        name="a dead replica's work is taken over",
+        module="store/errands.py",
+        code="        or_(errands.c.leased_until.is_(None), errands.c.leased_until < now),\n",
+        broken="        errands.c.leased_until.is_(None),\n",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """How a run without a safeguard went red."""
+
+    seed: int
+    database: str
+    said: str
+
+
+def main() -> int:
+    """Take out each safeguard that is asked for; fail if one of them is not missed."""
+    arguments = _parser().parse_args()
+    missed = []
+    print("| safeguard taken out | seen by | first violation |\n|---|---|---|", flush=True)
+    for safeguard in SAFEGUARDS:
+        if arguments.name and not any(each in safeguard.name for each in arguments.name):
+            continue
+        found = _try_without(safeguard, arguments.seeds, arguments.database or DATABASES)
+        if found is None:
+            missed.append(safeguard)
+            print(f"| {safeguard} | not by {arguments.seeds} seeds | - |", flush=True)
+        else:
+            where = f"seed {found.seed}, {found.database}"
+            print(f"| {safeguard} | {where} | {found.said} |", flush=True)
+    return len(missed)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.safeguards", description=__doc__)
+    parser.add_argument("name", nargs="*", help="only those with these words in their names")
+    parser.add_argument("--seeds", type=int, default=5, help="how many to try on each database")
+    parser.add_argument("--database", action="append", choices=DATABASES, help="default: both")
+    return parser
+
+
+def _try_without(
+    safeguard: Safeguard, seeds: int, databases: tuple[str, ...] | list[str]
+) -> Finding | None:
+    with tempfile.TemporaryDirectory(prefix="ssat-safeguard-") as name:
+        folder = Path(name)
+        _copy_without(safeguard, folder)
+        for seed, database in _turns(seeds, databases):
+            if said := _run(folder, seed, database):
+                return Finding(seed=seed, database=database, said=said)
+    return None
+
+
+def _copy_without(safeguard: Safeguard, folder: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    for package in ("slackbot", "tests"):
+        shutil.copytree(PROJECT / package, folder / package, ignore=ignored)
+    shutil.copy(PROJECT / "manifest.yml", folder)
+    for each in filter(None, (safeguard, safeguard.second)):
+        module = folder / "slackbot" / each.module
+        module.write_text(each.taken_out(module.read_text()))
+
+
+def _turns(seeds: int, databases: tuple[str, ...] | list[str]) -> Iterator[tuple[int, str]]:
+    for seed in range(1, seeds + 1):
+        for database in databases:
+            yield seed, database
+
+
+def _run(folder: Path, seed: int, database: str) -> str | None:
+    """Run a seed in a folder's copy; return the first violation, ``None`` if there was none.
+
+    Raises:
+        RuntimeError: The run itself failed, which says nothing about the bot.
+    """
+    command = [sys.executable, "-m", "tests.faults", "--seed", f"{seed}", "--database", database]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        return None
+    found = next(filter(_is_violation, done.stderr.splitlines()), None)
+    if found is None:
+        raise RuntimeError(done.stderr)
+    return found
+
+
+def _is_violation(line: str) -> bool:
+    return line.partition(":")[0] in {check.__name__ for check in LOST + DOUBLED + OTHERS}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,621 @@
+"""The checker is checked: an orderly history passes, and each kind of violation is seen."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.faults.history import (
+    Call,
+    Choice,
+    Decided,
+    Deletion,
+    History,
+    Interruption,
+    Mark,
+    Painting,
+    Standing,
+    Telling,
+    Wish,
+)
+from tests.faults.invariants import no_note_without_a_decision, violations
+from tests.faults.story import stories
+
+KEY = "7/1"
+ASKS, CONTACTED = "SSAT::Contact", "ssat-manager-contacted-customer"
+SOFT, KNOWN = "feedback::soft-skills", "feedback::known-issue"
+WAITING = "🟠 Waiting: contact requested, ticket 412000\n*Who has it*\nNobody yet"
+CLAIMED = "🔵 Claimed by Avery Example: contact requested, ticket 412000"
+DONE = "✅ Customer contacted: ticket 412000"
+ON_ITS_WAY = "\n⏳ Recorded, not in GitLab yet: "
+
+
+def at(seconds: float) -> datetime:
+    return datetime(2026, 1, 30, 15, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def painting(seconds: float, text: str, ts: str = "1.0", *refused: str) -> Painting:
+    return Painting(at=at(seconds), key=KEY, ts=ts, text=text, refused=frozenset(refused))
+
+
+def standing(
+    seconds: float,
+    *labels: str,
+    by: str = "ssat-bot",
+    to: str | None = None,
+    holder: str | None = None,
+    is_open: bool = True,
+) -> Standing:
+    return Standing(
+        at=at(seconds),
+        key=KEY,
+        by=by,
+        is_open=is_open,
+        labels=frozenset(labels or {ASKS}),
+        assignees=frozenset({to} if to else ()),
+        holder=holder,
+    )
+
+
+def call(seconds: float, method: str = "GET", about: str = "", status: int | None = 200) -> Call:
+    return Call(at=at(seconds), key=KEY, method=method, about=about, status=status)
+
+
+def choice(seconds: float, interaction: str = "click-1") -> Choice:
+    return Choice(
+        at=at(seconds), key=KEY, who="avery", what="Claim", interaction=interaction, process=11
+    )
+
+
+CLAIM = Decided(
+    seq=1,
+    id="d-1",
+    key=KEY,
+    interaction="click-1",
+    status="delivered",
+    wish=Wish(holder="Avery Example"),
+)
+OTHER = Decided(seq=2, id="d-2", key=KEY, interaction="click-2", status="delivered")
+
+ORDERLY = History(
+    accounts={"Avery Example": "avery", "Dana Duty": "duty"},
+    standings=(
+        standing(0, by="support-automation"),
+        standing(6, holder="Avery Example"),
+        standing(6.1, to="avery", holder="Avery Example"),
+    ),
+    calls=(
+        call(1),
+        call(5.5),
+        call(6, "POST", "notes", 201),
+        call(6.1, "PUT"),
+    ),
+    paintings=(
+        painting(2, WAITING),
+        painting(5.2, CLAIMED + ON_ITS_WAY + "claim by Avery Example"),
+        painting(7, CLAIMED),
+    ),
+    choices=(choice(5),),
+    decisions=(CLAIM,),
+    marks=(Mark(at=at(6), key=KEY, decision="d-1"),),
+    tellings=(Telling(at=at(7.1), key=KEY, card="1.0", id="s-1", text="🔵 Avery Example claimed"),),
+)
+"""Somebody asks for contact, Avery claims, and everything is as it should be."""
+
+TAKEN_AWAY = replace(
+    ORDERLY,
+    standings=(*ORDERLY.standings, standing(20, by="duty", to="duty")),
+    paintings=(
+        *ORDERLY.paintings,
+        painting(21, CLAIMED),
+        painting(30, CLAIMED.replace("Avery Example", "Dana Duty")),
+    ),
+)
+"""Then Dana is assigned in GitLab, and the bot hears of it a little later."""
+
+CHOSEN = replace(
+    ORDERLY,
+    standings=(*ORDERLY.standings, standing(20.1, ASKS, SOFT, to="avery", holder="Avery Example")),
+    calls=(*ORDERLY.calls, call(19), call(20, "POST", "notes", 201), call(20.1, "PUT")),
+    paintings=(*ORDERLY.paintings, painting(21, f"{CLAIMED}\n*Feedback label*\n{SOFT}")),
+    choices=(*ORDERLY.choices, choice(18, "click-2")),
+    decisions=(CLAIM, replace(OTHER, wish=Wish(label=SOFT))),
+    marks=(*ORDERLY.marks, Mark(at=at(20), key=KEY, decision="d-2")),
+)
+"""Then Avery chooses a feedback label."""
+
+CONTACT = Wish(label=KNOWN, yields=True, is_contacted=True, is_closed=True)
+ANSWERED = replace(
+    CHOSEN,
+    standings=(
+        *CHOSEN.standings,
+        standing(30.1, ASKS, SOFT, CONTACTED, to="avery", holder="Avery Example", is_open=False),
+    ),
+    paintings=(*CHOSEN.paintings, painting(31, f"{DONE}\n*Feedback label*\n{SOFT}")),
+    decisions=(
+        *CHOSEN.decisions,
+        replace(OTHER, seq=3, id="d-3", interaction="click-3", wish=CONTACT),
+    ),
+    marks=(*CHOSEN.marks, Mark(at=at(30), key=KEY, decision="d-3")),
+)
+"""Then the customer is contacted, with another label in the modal, and the issue closed."""
+
+Spoil = Callable[[History], History]
+
+
+@pytest.mark.parametrize("history", [ORDERLY, TAKEN_AWAY, CHOSEN, ANSWERED, History()])
+def test_an_orderly_history_passes(history: History) -> None:
+    assert violations(history) == []
+
+
+def test_a_card_may_lag_behind_what_the_bot_has_not_heard_of() -> None:
+    late = painting(28, CLAIMED)  # GitLab was away since Dana was assigned
+    paintings = (*TAKEN_AWAY.paintings[:-1], late, TAKEN_AWAY.paintings[-1])
+    assert violations(replace(TAKEN_AWAY, paintings=paintings)) == []
+
+
+@pytest.mark.parametrize("thread", ["1.0", ""])  # Slack puts a reply to nothing into the channel
+def test_a_deleted_card_is_replaced_and_what_its_thread_told_may_be_told_again(thread: str) -> None:
+    gone = Deletion(at=at(8), key=KEY, ts="1.0")
+    again = painting(9, CLAIMED, "2.0")
+    told = replace(ORDERLY.tellings[0], card=thread)
+    history = replace(
+        ORDERLY,
+        deletions=(gone,),
+        paintings=(*ORDERLY.paintings, again),
+        tellings=(told, replace(told, at=at(9.1), card="2.0")),
+    )
+    assert violations(history) == []
+
+
+def test_a_click_on_a_process_that_was_just_killed_needs_no_answer() -> None:
+    lost = replace(choice(9, "click-9"), is_acked=False, problem="Server disconnected")
+    death = Interruption(at=at(9.1), until=at(9.2), process=11)
+    history = replace(ORDERLY, choices=(*ORDERLY.choices, lost), interruptions=(death,))
+    assert violations(history) == []
+
+
+def test_a_decision_that_was_tried_again_may_come_out_of_its_order() -> None:
+    marks = (Mark(at=at(6), key=KEY, decision="d-2"), *ORDERLY.marks)
+    again = replace(CLAIM, was_retried=True)
+    history = replace(ORDERLY, decisions=(again, OTHER), marks=marks)
+    assert violations(history) == []
+
+
+def test_the_note_of_a_contact_stands_though_gitlab_refuses_its_change() -> None:
+    contact = replace(CLAIM, status="refused", wish=Wish(is_contacted=True))
+    history = replace(ORDERLY, decisions=(contact,))
+    assert list(no_note_without_a_decision(history)) == []
+
+
+def test_who_was_to_be_replaced_keeps_a_request_when_gitlab_refuses_that() -> None:
+    """Casey, whom GitLab does not know, has it; Blake's take-over was noted, and taken back."""
+    casey, blake = "Casey Nolink", "Blake Sample"
+    claimed = CLAIMED.replace("Avery Example", casey)
+    history = replace(
+        ORDERLY,
+        standings=(
+            ORDERLY.standings[0],
+            standing(6, holder=casey),
+            standing(10.1, holder=blake),
+            standing(30, holder=casey),
+        ),
+        calls=(
+            *ORDERLY.calls[:-1],
+            call(10, "POST", "notes", 201),
+            call(10.2, "PUT", status=422),
+            call(15),
+            call(30, "POST", "notes", 201),
+        ),
+        paintings=(painting(2, WAITING), painting(7, claimed), painting(25, claimed, "1.0", "d-2")),
+        decisions=(
+            replace(CLAIM, wish=Wish(holder=casey)),
+            replace(OTHER, status="refused", wish=Wish(holder=blake, leaver=casey)),
+        ),
+        withdrawn=(Mark(at=at(10), key=KEY, decision="d-2"),),
+    )
+    assert violations(history) == []
+
+
+# 1. Cards
+
+
+def no_card(good: History) -> History:
+    return replace(good, paintings=())
+
+
+def two_cards(good: History) -> History:
+    return replace(good, paintings=(*good.paintings, painting(8, CLAIMED, "2.0")))
+
+
+def two_cards_for_a_moment(good: History) -> History:
+    gone = Deletion(at=at(9), key=KEY, ts="1.0")
+    return replace(two_cards(good), deletions=(gone,))
+
+
+def a_card_for_nothing(good: History) -> History:
+    never = standing(0, "satisfaction::good", by="support-automation")
+    return replace(good, standings=(never,), paintings=(painting(2, "⚪ Withdrawn: ticket 1"),))
+
+
+# 2. Decisions
+
+
+def a_choice_forgotten(good: History) -> History:
+    return replace(good, choices=(*good.choices, choice(9, "click-9")))
+
+
+def a_click_without_an_answer(good: History) -> History:
+    lost = replace(choice(9, "click-9"), is_acked=False, problem="answered 500")
+    return replace(good, choices=(*good.choices, lost))
+
+
+def acks_that_come_late(good: History) -> History:
+    late = replace(choice(9, "click-9"), is_acked=False, problem="no ack within 3 s")
+    return replace(good, choices=(*good.choices, late))
+
+
+def a_decision_on_its_way_for_ever(good: History) -> History:
+    return replace(good, decisions=(*good.decisions, replace(OTHER, status="pending")))
+
+
+def a_delivery_that_was_none(good: History) -> History:
+    return replace(good, decisions=(*good.decisions, OTHER))
+
+
+def a_note_twice(good: History) -> History:
+    return replace(good, marks=(*good.marks, Mark(at=at(8), key=KEY, decision="d-1")))
+
+
+def a_note_of_a_refused_decision(good: History) -> History:
+    seen = (*good.paintings, painting(8, CLAIMED, "1.0", "d-1"))
+    return replace(good, decisions=(replace(CLAIM, status="refused"),), paintings=seen)
+
+
+def notes_in_another_order(good: History) -> History:
+    marks = (Mark(at=at(6), key=KEY, decision="d-2"), *good.marks)
+    return replace(good, decisions=(CLAIM, OTHER), marks=marks)
+
+
+def a_claim_and_nobody_assigned(good: History) -> History:
+    """The note stands, its PUT was lost, and the card believes the note."""
+    return replace(good, standings=good.standings[:-1])
+
+
+def a_label_chosen_and_nowhere(_: History) -> History:
+    """The card shows what GitLab has: no label."""
+    return replace(
+        CHOSEN,
+        standings=CHOSEN.standings[:-1],
+        paintings=(*ORDERLY.paintings, painting(21, CLAIMED)),
+    )
+
+
+def a_label_that_came_after_the_next_decision(_: History) -> History:
+    """Known issue was chosen after soft skills and before the PUT of that had landed."""
+    late = standing(26, ASKS, KNOWN, to="avery", holder="Avery Example")
+    other = replace(OTHER, seq=3, id="d-3", wish=Wish(label=KNOWN))
+    return replace(
+        CHOSEN,
+        standings=(*ORDERLY.standings, replace(CHOSEN.standings[-1], at=at(25.5)), late),
+        paintings=(*CHOSEN.paintings[:-1], painting(27, f"{CLAIMED}\n*Feedback label*\n{KNOWN}")),
+        decisions=(*CHOSEN.decisions, other),
+        marks=(*CHOSEN.marks, Mark(at=at(25), key=KEY, decision="d-3")),
+    )
+
+
+def _with_another_label(*standings: Standing, shown: str) -> History:
+    """Soft skills was chosen, then known issue; so it stood from the 26th second on."""
+    return replace(
+        CHOSEN,
+        standings=(
+            *CHOSEN.standings,
+            standing(26, ASKS, KNOWN, to="avery", holder="Avery Example"),
+            *standings,
+        ),
+        paintings=(*CHOSEN.paintings, painting(41, f"{CLAIMED}\n*Feedback label*\n{shown}")),
+        choices=(*CHOSEN.choices, choice(24, "click-3")),
+        decisions=(
+            *CHOSEN.decisions,
+            replace(OTHER, seq=3, id="d-3", interaction="click-3", wish=Wish(label=KNOWN)),
+        ),
+        marks=(*CHOSEN.marks, Mark(at=at(25), key=KEY, decision="d-3")),
+    )
+
+
+def an_old_label_lands_late(_: History) -> History:
+    """The PUT for soft skills went unanswered, and has its effect when all has been decided."""
+    late = standing(40, ASKS, SOFT, to="avery", holder="Avery Example")
+    return _with_another_label(late, shown=SOFT)
+
+
+def an_old_claim_lands_late(good: History) -> History:
+    """Avery claimed and released; then the PUT of the claim lands once more."""
+    released = replace(OTHER, wish=Wish(leaver="Avery Example"))
+    return replace(
+        good,
+        standings=(*good.standings, standing(20.1), standing(30, to="avery")),
+        paintings=(
+            *good.paintings,
+            painting(21, WAITING),
+            painting(31, f"{WAITING} (assigned in GitLab: avery)"),
+        ),
+        decisions=(CLAIM, released),
+        marks=(*good.marks, Mark(at=at(20), key=KEY, decision="d-2")),
+    )
+
+
+def a_take_over_that_left_the_colleague(good: History) -> History:
+    """Casey, whom GitLab does not know, takes over, and Avery stays assigned."""
+    casey = "Casey Nolink"
+    taken = replace(OTHER, wish=Wish(holder=casey, leaver="Avery Example"))
+    return replace(
+        good,
+        standings=(*good.standings, standing(20, to="avery", holder=casey)),
+        paintings=(*good.paintings, painting(21, CLAIMED.replace("Avery Example", casey))),
+        decisions=(CLAIM, taken),
+        marks=(*good.marks, Mark(at=at(20), key=KEY, decision="d-2")),
+    )
+
+
+def an_old_claim_lands_after_somebody_unknown_had_it(good: History) -> History:
+    """Casey claimed and released after Avery had released, which changed nothing in the issue."""
+    casey = "Casey Nolink"
+    late = an_old_claim_lands_late(good)
+    claim, released = (replace(OTHER, seq=seq, id=f"d-{seq}") for seq in (3, 4))
+    return replace(
+        late,
+        decisions=(
+            *late.decisions,
+            replace(claim, wish=Wish(holder=casey)),
+            replace(released, wish=Wish(leaver=casey)),
+        ),
+        marks=(*late.marks, *(Mark(at=at(25 + n), key=KEY, decision=f"d-{n}") for n in (3, 4))),
+    )
+
+
+def a_contact_and_no_label(_: History) -> History:
+    """The card goes on as GitLab does, waiting."""
+    return replace(ANSWERED, standings=CHOSEN.standings, paintings=CHOSEN.paintings)
+
+
+def a_contact_and_not_closed(_: History) -> History:
+    return replace(
+        ANSWERED, standings=(*CHOSEN.standings, replace(ANSWERED.standings[-1], is_open=True))
+    )
+
+
+def a_refusal_that_nobody_is_told_of(good: History) -> History:
+    return replace(good, decisions=(*good.decisions, replace(OTHER, status="refused")))
+
+
+# 3. What cards claim
+
+
+def claimed_too_early(good: History) -> History:
+    return replace(
+        good, paintings=(painting(2, WAITING), painting(5.2, CLAIMED), painting(7, CLAIMED))
+    )
+
+
+def contacted_too_early(good: History) -> History:
+    return replace(good, paintings=(*good.paintings[:2], painting(6.5, DONE), painting(7, CLAIMED)))
+
+
+def a_label_that_gitlab_lacks(good: History) -> History:
+    labelled = f"{CLAIMED}\n*Feedback label*\n{SOFT}"
+    return replace(good, paintings=(*good.paintings, painting(8, labelled), painting(9, CLAIMED)))
+
+
+def closed_in_slack_only(good: History) -> History:
+    closed = painting(8, "⚫ Closed without contact: ticket 412000")
+    return replace(good, paintings=(*good.paintings, closed, painting(9, CLAIMED)))
+
+
+def withdrawn_in_slack_only(good: History) -> History:
+    withdrawn = painting(8, "⚪ Withdrawn: ticket 412000")
+    return replace(good, paintings=(*good.paintings, withdrawn, painting(9, CLAIMED)))
+
+
+def a_claim_long_after_it_was_lost(good: History) -> History:
+    """Dana has it, the bot has read so, and still Avery is on the card."""
+    late = painting(28, CLAIMED)
+    paintings = (*TAKEN_AWAY.paintings[:-1], late, TAKEN_AWAY.paintings[-1])
+    return replace(TAKEN_AWAY, calls=(*good.calls, call(22)), paintings=paintings)
+
+
+def nobody_on_the_card_at_the_end(good: History) -> History:
+    return replace(good, paintings=(*good.paintings, painting(9, WAITING)))
+
+
+def another_holder_at_the_end(good: History) -> History:
+    return replace(TAKEN_AWAY, paintings=TAKEN_AWAY.paintings[:-1])
+
+
+def another_state_at_the_end(good: History) -> History:
+    return replace(good, standings=(*good.standings, standing(9, ASKS, CONTACTED, by="duty")))
+
+
+def another_label_at_the_end(good: History) -> History:
+    labelled = standing(9, ASKS, KNOWN, by="duty", to="avery", holder="Avery Example")
+    return replace(good, standings=(*good.standings, labelled))
+
+
+def on_its_way_for_ever(good: History) -> History:
+    return replace(good, paintings=good.paintings[:-1])
+
+
+# 4. Once only
+
+
+def a_step_twice(good: History) -> History:
+    return replace(good, tellings=good.tellings * 2)
+
+
+def a_reminder_twice(good: History) -> History:
+    name = "remind:7/1:1769785200:deadline"
+    reminder = Telling(at=at(9), key=KEY, card="1.0", id=name, text="🔴 Overdue")
+    return replace(good, reminders=(reminder, replace(reminder, at=at(10))))
+
+
+def a_storm_of_writes(good: History) -> History:
+    return replace(good, calls=(*good.calls, *(call(8 + each, "PUT") for each in range(3))))
+
+
+# 5. and 6. The platforms, and the people in them
+
+
+def a_complaint(good: History) -> History:
+    return replace(good, complaints=("chat.update: invalid_blocks",))
+
+
+def an_assignment_overwritten(good: History) -> History:
+    """Dana is assigned, the bot reads so, and assigns Avery once more for the claim of before."""
+    again = standing(26, to="avery")
+    return replace(
+        TAKEN_AWAY,
+        standings=(*TAKEN_AWAY.standings, again),
+        calls=(*good.calls, call(19, "PUT", status=None), call(25), call(26, "PUT")),
+        paintings=(*TAKEN_AWAY.paintings[:-1], painting(27, CLAIMED)),
+    )
+
+
+def a_label_overwritten(good: History) -> History:
+    labelled = standing(20, ASKS, KNOWN, by="duty", to="avery", holder="Avery Example")
+    again = standing(26, ASKS, SOFT, to="avery", holder="Avery Example")
+    shown = painting(27, f"{CLAIMED}\n*Feedback label*\n{SOFT}")
+    return replace(
+        good,
+        standings=(*good.standings, labelled, again),
+        calls=(*good.calls, call(19, "PUT", status=None), call(25), call(26, "PUT")),
+        paintings=(*good.paintings, shown),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check"),
+    [
+        (no_card, "one_card_for_each_request"),
+        (two_cards, "one_card_for_each_request"),
+        (a_card_for_nothing, "one_card_for_each_request"),
+        (two_cards, "never_two_cards"),
+        (two_cards_for_a_moment, "never_two_cards"),
+        (a_choice_forgotten, "accepted_choices_are_on_record"),
+        (a_click_without_an_answer, "clicks_are_answered"),
+        (acks_that_come_late, "clicks_are_answered"),
+        (a_decision_on_its_way_for_ever, "nothing_is_left_over"),
+        (a_delivery_that_was_none, "what_is_delivered_is_in_gitlab"),
+        (a_note_twice, "no_note_twice"),
+        (a_note_of_a_refused_decision, "no_note_without_a_decision"),
+        (notes_in_another_order, "notes_are_in_order"),
+        (a_claim_and_nobody_assigned, "what_is_delivered_is_done"),
+        (a_label_chosen_and_nowhere, "what_is_delivered_is_done"),
+        (a_label_that_came_after_the_next_decision, "what_is_delivered_is_done"),
+        (a_take_over_that_left_the_colleague, "what_is_delivered_is_done"),
+        (a_contact_and_no_label, "what_is_delivered_is_done"),
+        (a_contact_and_not_closed, "what_is_delivered_is_done"),
+        (a_label_that_came_after_the_next_decision, "effects_are_in_order"),
+        (an_old_label_lands_late, "effects_are_in_order"),
+        (an_old_claim_lands_late, "effects_are_in_order"),
+        (an_old_claim_lands_after_somebody_unknown_had_it, "effects_are_in_order"),
+        (a_refusal_that_nobody_is_told_of, "refusals_are_told"),
+        (claimed_too_early, "no_card_claims_too_much"),
+        (contacted_too_early, "no_card_claims_too_much"),
+        (a_label_that_gitlab_lacks, "no_card_claims_too_much"),
+        (closed_in_slack_only, "no_card_claims_too_much"),
+        (withdrawn_in_slack_only, "no_card_claims_too_much"),
+        (a_claim_long_after_it_was_lost, "no_card_claims_too_much"),
+        (nobody_on_the_card_at_the_end, "cards_agree_at_the_end"),
+        (another_holder_at_the_end, "cards_agree_at_the_end"),
+        (another_state_at_the_end, "cards_agree_at_the_end"),
+        (another_label_at_the_end, "cards_agree_at_the_end"),
+        (on_its_way_for_ever, "cards_agree_at_the_end"),
+        (a_step_twice, "no_step_twice"),
+        (a_reminder_twice, "no_reminder_twice"),
+        (a_storm_of_writes, "writes_are_bounded"),
+        (a_complaint, "nobody_complains"),
+        (an_assignment_overwritten, "nobody_is_overwritten"),
+        (a_label_overwritten, "nobody_is_overwritten"),
+    ],
+)
+def test_a_violation_is_seen(spoil: Spoil, check: str) -> None:
+    found = violations(spoil(ORDERLY))
+    assert [each for each in found if each.startswith(f"{check}: ")], found
+
+
+@pytest.mark.parametrize("moment", [19.5, 20.05])
+def test_what_somebody_chose_meanwhile_may_stand_in_the_place_of_a_choice(moment: float) -> None:
+    theirs = standing(moment, ASKS, KNOWN, by="duty", to="avery", holder="Avery Example")
+    shown = painting(22, f"{CLAIMED}\n*Feedback label*\n{KNOWN}")
+    history = replace(
+        CHOSEN, standings=(*ORDERLY.standings, theirs), paintings=(*ORDERLY.paintings, shown)
+    )
+    assert violations(history) == []
+
+
+@pytest.mark.parametrize("moment", [18.5, 21])
+def test_what_somebody_chose_before_the_reading_or_after_the_writing_is_no_excuse(
+    moment: float,
+) -> None:
+    theirs = standing(moment, ASKS, KNOWN, by="duty", to="avery", holder="Avery Example")
+    shown = painting(22, f"{CLAIMED}\n*Feedback label*\n{KNOWN}")
+    history = replace(
+        CHOSEN, standings=(*ORDERLY.standings, theirs), paintings=(*ORDERLY.paintings, shown)
+    )
+    assert [each.partition(":")[0] for each in violations(history)] == ["what_is_delivered_is_done"]
+
+
+def test_who_was_assigned_already_need_not_be_assigned_by_a_claim() -> None:
+    before = [replace(each, assignees=frozenset({"avery"})) for each in ORDERLY.standings]
+    assert violations(replace(ORDERLY, standings=tuple(before))) == []
+
+
+def test_who_is_not_known_in_gitlab_is_not_assigned_by_a_claim() -> None:
+    assert violations(replace(a_claim_and_nobody_assigned(ORDERLY), accounts={})) == []
+
+
+def test_a_choice_that_was_tried_again_may_take_the_place_of_a_later_one() -> None:
+    history = an_old_label_lands_late(ORDERLY)
+    claim, chosen, other = history.decisions
+    retried = replace(chosen, was_retried=True)
+    assert violations(replace(history, decisions=(claim, retried, other))) == []
+
+
+def test_a_later_decision_may_change_what_was_done_in_gitlab() -> None:
+    spoilt = an_assignment_overwritten(ORDERLY)
+    later = replace(OTHER, interaction="click-2")
+    history = replace(
+        spoilt,
+        choices=(*spoilt.choices, choice(24, "click-2")),
+        decisions=(CLAIM, later),
+        marks=(*spoilt.marks, Mark(at=at(25.9), key=KEY, decision="d-2")),
+    )
+    assert violations(history) == []
+
+
+def test_who_tries_again_may_change_what_they_have_seen_by_then() -> None:
+    spoilt = an_assignment_overwritten(ORDERLY)
+    retried = replace(CLAIM, was_retried=True)
+    assert violations(replace(spoilt, decisions=(retried,))) == []
+
+
+def test_a_label_that_was_to_be_replaced_may_be_though_somebody_chose_it_once_more() -> None:
+    spoilt = a_label_overwritten(ORDERLY)
+    meant = replace(CLAIM, instead_of=KNOWN)
+    assert violations(replace(spoilt, decisions=(meant,))) == []
+
+
+def test_what_the_bot_could_not_have_read_counts_as_no_overwriting() -> None:
+    spoilt = an_assignment_overwritten(ORDERLY)
+    calls = tuple(each for each in spoilt.calls if each.at != at(25))
+    assert violations(replace(spoilt, calls=calls)) == []
+
+
+def test_the_story_of_a_violation_is_told_in_order() -> None:
+    history = a_note_twice(ORDERLY)
+    (told,) = stories(history, violations(history))
+    lines = told.strip().splitlines()
+    assert lines[0] == KEY
+    assert lines[1:] == sorted(lines[1:])
+    assert sum("note of decision d-1" in line for line in lines) == 2

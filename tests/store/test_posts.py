@@ -1,0 +1,34 @@
+"""Messages that are posted once: what has ended, be it that they stand or never will."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from slackbot.request import IssueKey
+from slackbot.store import posts
+from slackbot.store.database import Database
+
+KEY, ABOUT = "reminder:7/1:deadline", IssueKey(7, 1)
+THEN = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
+LATER = THEN + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+async def test_what_is_left_out_has_ended_be_it_begun_or_not(
+    database: Database, is_begun: bool
+) -> None:
+    async with database.transaction() as tx:
+        if is_begun:
+            await posts.begin_post(tx, KEY, ABOUT, THEN)
+        await posts.leave_out(tx, [KEY], ABOUT, LATER)
+        assert await posts.ended_keys(tx, ABOUT) == {KEY}
+
+
+async def test_what_stands_is_not_left_out_any_more(database: Database) -> None:
+    async with database.transaction() as tx:
+        await posts.begin_post(tx, KEY, ABOUT, THEN)
+        await posts.end_post(tx, KEY, THEN, "1.0")
+        await posts.leave_out(tx, [KEY], ABOUT, LATER)
+        known = await posts.load_post(tx, KEY)
+    assert known is not None
+    assert (known.ended_at, known.ts) == (THEN, "1.0")

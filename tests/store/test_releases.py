@@ -1,0 +1,327 @@
+"""A new release starts over what an older one has left behind, and beside it while it still runs.
+
+So migrations only expand the schema: whatever an older release reads and writes goes on working.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import Connection, event, text
+from structlog.testing import capture_logs
+
+from slackbot.blocks.card import card_metadata
+from slackbot.local.slack import Message
+from slackbot.request import IssueKey
+from slackbot.store import cards, facts, record
+from slackbot.store.database import Database, Transaction, migrations
+from slackbot.store.record import Recorded
+from slackbot.triage import StepKind
+from tests.conftest import MovableClock
+from tests.store.leftovers import (
+    ASSIGNED,
+    CLAIMED,
+    CONTACTED,
+    REFUSED,
+    RELEASES,
+    SOFT_SKILLS,
+    TEXT,
+    UNPOSTED,
+    assign,
+    feedback,
+)
+from tests.town import Town, text_of
+from tests.town import town as build_town
+
+PAINTED_BEFORE = "As the release before has painted it"
+
+EVERY_RELEASE = pytest.mark.parametrize(
+    "release", sorted(RELEASES.glob("*.sql")), ids=lambda path: path.stem
+)
+
+
+@pytest.fixture
+async def quiet_town(clock: MovableClock, tmp_path: Path, database_url: str) -> AsyncIterator[Town]:
+    """A town whose bot has not been started; the test does that."""
+    async with build_town(clock, tmp_path, database_url) as built:
+        yield built
+        built.check()
+
+
+@pytest.fixture
+async def empty(database_url: str) -> AsyncIterator[Database]:
+    """A database without any schema; the town's bot works on the same one."""
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
+
+
+def inserts_of(release: Path) -> list[str]:
+    return release.read_text().splitlines()
+
+
+async def insert(tx: Transaction, release: Path) -> None:
+    """Add the rows that a release has left behind."""
+    if tx.dialect.name == "postgresql":  # which would take the moments for its own zone's
+        await tx.execute(text("SET LOCAL TIME ZONE 'UTC'"))
+    for line in inserts_of(release):
+        await tx.exec_driver_sql(line)
+
+
+async def upgrade(tx: Transaction, revision: str) -> None:
+    await tx.run_sync(lambda connection: command.upgrade(migrations(connection), revision))
+
+
+# --- A new release over an old one's work ------------------------------------------------------
+
+
+@EVERY_RELEASE
+async def test_this_release_finishes_once_what_an_older_one_had_in_its_hands(
+    quiet_town: Town, empty: Database, release: Path
+) -> None:
+    town = quiet_town
+    async with empty.transaction() as tx:
+        await upgrade(tx, release.stem)
+        await insert(tx, release)
+        await recreate(town, tx)
+    town.clock.forward(hours=1)  # what the dead process had leased is free
+
+    async with town.bot_running():
+        issues = town.project.issues
+        await town.card(issues[CLAIMED], "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issues[CONTACTED], "Customer contacted", without="not in GitLab")
+        await town.card(issues[ASSIGNED], "Claimed by Blake Sample")
+        await town.card(issues[UNPOSTED], "Waiting")
+        card = await town.card(issues[REFUSED], "Not in GitLab:", "Try again")
+        assert (await town.slack.click(town.avery, card, "Try again")).ok
+        await town.card(issues[REFUSED], SOFT_SKILLS, without="not in GitLab")
+        await town.settled()
+
+    assert town.choices() == ["delivered"] * 4
+    assert issues[CLAIMED].assigned_to == ["avery"]
+    assert SOFT_SKILLS in issues[CLAIMED].labels
+    assert said_in(town, CLAIMED) == ["Claimed", "Feedback label"]
+    assert issues[CONTACTED].state == "closed"
+    assert said_in(town, CONTACTED) == ["Customer contacted"]
+    assert TEXT in issues[CONTACTED].comments[0].body
+    assert said_in(town, REFUSED) == ["Feedback label"]
+    assert town.steps(issues[ASSIGNED]) == ["🔵 Blake Sample assigned themselves in GitLab"]
+    assert len(town.steps(issues[CLAIMED])) == 2
+    assert len(town.steps(issues[CONTACTED])) == 1
+    assert len(town.cards) == 5
+    assert PAINTED_BEFORE not in "".join(map(text_of, town.cards))
+    assert TEXT not in town.everything_stored()
+
+
+async def recreate(town: Town, tx: Transaction) -> None:
+    """Make both platforms what they were when the older release was killed."""
+    requests = (await tx.execute(text("SELECT project, iid, document FROM requests"))).all()
+    town.project.id = requests[0].project
+    for row in sorted(requests, key=lambda each: each.iid):
+        issue = feedback(town, row.iid)
+        issue.created_at = datetime.fromisoformat(json.loads(row.document)["asked_at"])
+    assign(town)
+    rows = await tx.execute(text("SELECT iid, channel, ts FROM cards WHERE ts IS NOT NULL"))
+    for row in rows:
+        rename_channel(town, row.channel)
+        request = await record.load_request(tx, IssueKey(town.project.id, row.iid))
+        assert request is not None
+        card = Message(
+            ts=row.ts,
+            channel=row.channel,
+            user=town.slack.bot_user_id,
+            bot_id=town.slack.bot_id,
+            text=PAINTED_BEFORE,
+            metadata=card_metadata(request),
+        )
+        town.channel.messages.append(card)
+
+
+def rename_channel(town: Town, number: str) -> None:
+    """Give the channel the id that it had then."""
+    del town.slack.channels[town.channel.id]
+    town.channel.id = number
+    town.slack.channels[number] = town.channel
+
+
+def said_in(town: Town, iid: int) -> list[str]:
+    """What each comment on an issue says in bold."""
+    return [note.body.split("**")[1] for note in town.project.issues[iid].comments]
+
+
+# --- An old release beside a new one -----------------------------------------------------------
+
+
+@EVERY_RELEASE
+async def test_what_an_older_release_writes_fits_the_newest_schema_and_can_be_read(
+    database: Database, release: Path
+) -> None:
+    async with database.transaction() as tx:
+        await insert(tx, release)
+        project = await tx.scalar(text("SELECT max(project) FROM requests"))
+        for iid in (CLAIMED, CONTACTED, REFUSED, ASSIGNED, UNPOSTED):
+            assert await record.load_request(tx, IssueKey(project, iid)) is not None
+        pending, begun = await on_the_way(tx, IssueKey(project, CLAIMED))
+        assert [each.decision.action.kind for each in pending] == ["claim", "choose_label"]
+        assert begun == [True, False]
+        (contact,), begun = await on_the_way(tx, IssueKey(project, CONTACTED))
+        assert getattr(contact.decision.action, "text", "") == TEXT
+        assert begun == [True]
+        standing = await record.load_standing(tx, IssueKey(project, REFUSED))
+        assert standing is not None
+        assert [each.problem for each in standing.refused] == [
+            "GitLab answered 422: Note is not allowed"
+        ]
+        (message,) = await cards.unsent(tx, IssueKey(project, ASSIGNED))
+        assert (message.step.kind, message.begun_at is None) == (StepKind.ASSIGNED, False)
+        card = await cards.load_card(tx, IssueKey(project, UNPOSTED))
+        assert card is not None
+        assert (card.ts, card.posting_since is None) == (None, False)
+        assert SOFT_SKILLS in (await facts.load_labels(tx) or ())
+        assert await facts.load_place(tx) is not None
+        leased = text("SELECT iid FROM errands WHERE lane = 'sync' AND leased_by IS NOT NULL")
+        assert sorted(await tx.scalars(leased)) == [CLAIMED, CONTACTED]
+
+
+async def on_the_way(tx: Transaction, key: IssueKey) -> tuple[tuple[Recorded, ...], list[bool]]:
+    standing = await record.load_standing(tx, key)
+    assert standing is not None
+    return standing.pending, [each.begun_at is not None for each in standing.pending]
+
+
+async def test_an_older_replica_goes_on_working_over_what_a_newer_one_has_migrated(
+    quiet_town: Town, empty: Database
+) -> None:
+    town = quiet_town
+    await empty.migrate()
+    async with empty.transaction() as tx:  # as a release of next year might
+        await tx.execute(text("ALTER TABLE requests ADD COLUMN mood TEXT"))
+        await tx.execute(text("CREATE TABLE moods (name TEXT PRIMARY KEY)"))
+        await tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with capture_logs() as lines:
+        async with town.bot_running():
+            issue = town.feedback()
+            await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
+            await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+
+    assert issue.assigned_to == ["avery"]
+    told = [line for line in lines if line["event"] == "database_of_a_newer_release"]
+    assert [(line["log_level"], line["revisions"]) for line in told] == [("warning", ["9999"])]
+    async with empty.transaction() as tx:
+        assert await tx.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+# --- Migrations only expand --------------------------------------------------------------------
+
+_ADDS_COLUMN = re.compile(r"ALTER TABLE \w+ ADD COLUMN \w+ [^,;]+", re.IGNORECASE)
+_ADDS_ROOM = re.compile(r"CREATE (TABLE|INDEX) [^;]+", re.IGNORECASE)
+_DATA_ONLY = re.compile(r"(SELECT|PRAGMA|INSERT INTO|UPDATE) [^;]+", re.IGNORECASE)
+_RULE_FOR_WRITERS = re.compile(r"\b(UNIQUE|CHECK|REFERENCES|PRIMARY KEY)\b", re.IGNORECASE)
+
+
+def expands(statement: str) -> bool:
+    """Whether a release that knows nothing of this statement goes on reading and writing."""
+    if _ADDS_ROOM.fullmatch(statement) or _DATA_ONLY.fullmatch(statement):
+        return True
+    if not _ADDS_COLUMN.fullmatch(statement) or _RULE_FOR_WRITERS.search(statement):
+        return False
+    return "NOT NULL" not in statement or " DEFAULT " in statement
+
+
+def statements_of(connection: Connection, run: Callable[[], object]) -> list[str]:
+    """Everything that the database is told meanwhile."""
+    told: list[str] = []
+
+    def note(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        told.append(" ".join(statement.split()))
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        run()
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+    return told
+
+
+async def test_every_migration_since_the_first_release_only_expands(empty: Database) -> None:
+    def migrate(connection: Connection) -> list[str]:
+        config = migrations(connection)
+        command.upgrade(config, "0001")
+        return statements_of(connection, lambda: command.upgrade(config, "head"))
+
+    async with empty.transaction() as tx:
+        told = await tx.run_sync(migrate)
+    assert any("ALTER TABLE" in statement for statement in told)
+    assert [statement for statement in told if not expands(statement)] == []
+
+
+def _altered(**change: Any) -> Callable[[Operations], None]:
+    def operate(op: Operations) -> None:
+        with op.batch_alter_table("errands") as table:
+            table.alter_column("problem", existing_type=sa.Text, **change)
+
+    return operate
+
+
+def _unique_constraint(op: Operations) -> None:
+    with op.batch_alter_table("facts") as table:
+        table.create_unique_constraint("uq_facts_value", ["value"])
+
+
+CONTRACTIONS: dict[str, Callable[[Operations], Any]] = {
+    "a column dropped": lambda op: op.drop_column("errands", "problem"),
+    "a table dropped": lambda op: op.drop_table("facts"),
+    "a table renamed": lambda op: op.rename_table("facts", "things"),
+    "a column renamed": _altered(new_column_name="trouble"),
+    "a type changed": _altered(type_=sa.String(10)),
+    "a column made mandatory": _altered(nullable=False),
+    "a mandatory column": lambda op: op.add_column(
+        "facts", sa.Column("mood", sa.Text, nullable=False)
+    ),
+    "values made unique": _unique_constraint,
+    "values made unique by an index": lambda op: op.create_index(
+        "ix", "facts", ["value"], unique=True
+    ),
+    "rows deleted": lambda op: op.execute("DELETE FROM facts"),
+}
+EXPANSIONS: dict[str, Callable[[Operations], Any]] = {
+    "a table": lambda op: op.create_table("new", sa.Column("id", sa.Integer, primary_key=True)),
+    "an index": lambda op: op.create_index("ix_facts_value", "facts", ["value"]),
+    "a column": lambda op: op.add_column("facts", sa.Column("mood", sa.String(16))),
+    "a column with a default": lambda op: op.add_column(
+        "facts", sa.Column("mood", sa.Integer, nullable=False, server_default="0")
+    ),
+    "a fill": lambda op: op.execute("UPDATE facts SET value = '' WHERE value IS NULL"),
+}
+
+
+@pytest.mark.parametrize(
+    ("operate", "is_fine"),
+    [
+        *(pytest.param(each, False, id=name) for name, each in CONTRACTIONS.items()),
+        *(pytest.param(each, True, id=name) for name, each in EXPANSIONS.items()),
+    ],
+)
+async def test_the_guard_sees_what_an_older_release_could_not_live_with(
+    database: Database, operate: Callable[[Operations], Any], is_fine: bool
+) -> None:
+    def judge(connection: Connection) -> bool:
+        op = Operations(MigrationContext.configure(connection))
+        return all(map(expands, statements_of(connection, lambda: operate(op))))
+
+    async with database.transaction() as tx:
+        assert await tx.run_sync(judge) is is_fine
+        await tx.rollback()
+
+
+def test_the_guard_sees_the_second_of_two_statements() -> None:
+    assert not expands("CREATE INDEX ix ON facts (value); DROP TABLE cards")

@@ -1,0 +1,237 @@
+"""Who is on duty: from PagerDuty, a user group or the people file; on the card, and in GitLab."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+
+from slackbot.local.pagerduty import PagerDuty, Schedule, serve
+from slackbot.store.errands import Lane
+from tests.town import Town
+
+SCHEDULE = "P9UIIDY"
+
+
+class Rotation:
+    """A town with a schedule in PagerDuty, on which Avery is on call."""
+
+    def __init__(self, town: Town, account: PagerDuty, url: str) -> None:
+        self.town, self.account = town, account
+        self.avery = account.add_user("Avery Example", "avery@example.com")
+        self.blake = account.add_user("Blake Sample", "Blake@Example.com")
+        self.dana = account.add_user("Dana <!channel> Duty", "dana@example.com")
+        self.schedule: Schedule = account.add_schedule(SCHEDULE, self.avery)
+        self.settings: dict[str, Any] = {
+            "pagerduty_api_token": account.token,
+            "pagerduty_api_url": url,
+        }
+
+    async def looked(self) -> None:
+        """Let the time pass after which the bot asks again, and wait until it has."""
+        before = len(self.account.requests)
+        self.town.clock.forward(minutes=5)
+        await self.town.slack.wait_for(lambda: len(self.account.requests) > before)
+        await self.town.slack.wait_for(lambda: self.town.is_idle(Lane.DUTY))
+
+
+@pytest.fixture
+async def rotation(quiet_town: Town) -> AsyncIterator[Rotation]:
+    account = PagerDuty(clock=quiet_town.clock)
+    async with serve(account) as url:
+        yield Rotation(quiet_town, account, url)
+    assert account.violations == []
+
+
+async def readiness(town: Town) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(f"{town.url}/readyz") as answer:
+        return answer.status, (await answer.json())["duty"]
+
+
+async def test_a_new_card_pings_who_is_on_duty_and_a_repainted_one_nobody(
+    rotation: Rotation,
+) -> None:
+    town = rotation.town
+    async with town.bot_running(**rotation.settings):
+        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        issue = town.feedback()
+        card = await town.card(issue, "On duty: <@U0AVERY>")
+        assert card.pings == {"<@U0AVERY>"}
+        posts = [one for one in town.slack.requests if one.method == "chat.postMessage"]
+        await town.slack.click(town.blake, card, "Claim")
+        await town.card(issue, "Claimed by Blake", without="On duty")
+        await town.settled()
+        later = [one for one in town.slack.requests if one.method == "chat.postMessage"]
+        assert len(posts) == 1
+        assert all(one.args.get("thread_ts") for one in later[1:])
+
+
+async def test_a_change_of_duty_shows_on_what_waits(rotation: Rotation) -> None:
+    town = rotation.town
+    async with town.bot_running(**rotation.settings):
+        waiting = town.feedback()
+        await town.card(waiting, "On duty: <@U0AVERY>")
+        rotation.schedule.on_call = [rotation.blake]
+        await rotation.looked()
+        await town.card(waiting, "On duty: <@U0BLAKE>")
+
+
+async def test_a_turn_that_ends_is_asked_about_at_its_end(rotation: Rotation) -> None:
+    town = rotation.town
+    rotation.schedule.until = datetime(2026, 1, 30, 15, 2, tzinfo=UTC)
+    async with town.bot_running(**rotation.settings):
+        issue = town.feedback()
+        await town.card(issue, "On duty: <@U0AVERY>")
+        rotation.schedule.on_call, rotation.schedule.until = [rotation.blake], None
+        town.clock.forward(minutes=2)
+        await town.card(issue, "On duty: <@U0BLAKE>")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "problem"),
+    [
+        (401, "does not accept PAGERDUTY_API_TOKEN (401)"),
+        (429, "asks for patience (429)"),
+        (503, "is failing (503)"),
+    ],
+)
+async def test_without_pagerduty_the_last_known_goes_on_and_it_is_said(
+    rotation: Rotation, trouble: int, problem: str
+) -> None:
+    town = rotation.town
+    async with town.bot_running(**rotation.settings):
+        await town.card(town.feedback(), "On duty: <@U0AVERY>")
+        rotation.account.status = trouble
+        await rotation.looked()
+        other = town.feedback("Negative feedback for ticket 412346")
+        card = await town.card(other, "On duty: <@U0AVERY> (last known")
+        assert card.pings == {"<@U0AVERY>"}
+        status, said = await readiness(town)
+        assert status == 200
+        assert problem in said
+        rotation.account.status = None
+        await rotation.looked()
+        assert await readiness(town) == (200, "ok")
+        third = town.feedback("Negative feedback for ticket 412347")
+        await town.card(third, "On duty: <@U0AVERY>", without="last known")
+
+
+async def test_cards_that_stand_follow_the_beginning_and_the_end_of_such_trouble(
+    rotation: Rotation,
+) -> None:
+    town = rotation.town
+
+    def repaints() -> int:
+        return [each.method for each in town.slack.requests].count("chat.update")
+
+    async with town.bot_running(**rotation.settings):
+        issue = town.feedback()
+        await town.card(issue, "On duty: <@U0AVERY>", without="last known")
+        rotation.account.status = 503
+        await rotation.looked()
+        card = await town.card(issue, "On duty: <@U0AVERY> (last known")
+        await town.settled()
+        before = repaints()
+        for status in (503, 429):  # it goes on, and is said already
+            rotation.account.status = status
+            await rotation.looked()
+            await town.settled()
+        assert repaints() == before
+        rotation.account.status = None
+        await rotation.looked()
+        assert await town.card(issue, "On duty: <@U0AVERY>", without="last known") == card
+
+
+async def test_an_empty_schedule_is_said_and_the_last_known_goes_on(rotation: Rotation) -> None:
+    town = rotation.town
+    async with town.bot_running(**rotation.settings):
+        await town.card(town.feedback(), "On duty: <@U0AVERY>")
+        rotation.schedule.on_call = []
+        await rotation.looked()
+        await town.card(
+            town.feedback("Negative feedback for ticket 412346"),
+            "On duty: <@U0AVERY> (last known",
+        )
+        assert "names nobody now" in (await readiness(town))[1]
+
+
+async def test_while_nobody_was_ever_known_the_card_says_so(rotation: Rotation) -> None:
+    town = rotation.town
+    rotation.account.status = 503
+    async with town.bot_running(**rotation.settings):
+        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        card = await town.card(town.feedback(), "On duty: nobody is known")
+        assert card.pings == set()
+
+
+async def test_who_is_unknown_to_slack_is_named_and_pings_nobody(rotation: Rotation) -> None:
+    town = rotation.town
+    rotation.schedule.on_call = [rotation.dana]
+    async with town.bot_running(**rotation.settings):
+        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        card = await town.card(town.feedback(), "On duty: Dana", "(not known in Slack)")
+        assert card.pings == set()
+        assert "not known in Slack" in (await readiness(town))[1]
+        await rotation.looked()
+        assert len(town.turns()) == 1, "the same stranger has the same turn"
+
+
+@pytest.mark.parametrize(
+    "kind", [{"is_restricted": True}, {"deleted": True}, {"is_bot": True}, {"team_id": "T0OTHER"}]
+)
+async def test_a_guest_on_call_is_a_stranger_too(rotation: Rotation, kind: dict[str, Any]) -> None:
+    town = rotation.town
+    town.slack.add_user("U0DANA", "dana", email="dana@example.com", **kind)
+    rotation.schedule.on_call = [rotation.dana]
+    async with town.bot_running(**rotation.settings):
+        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        card = await town.card(town.feedback(), "On duty: Dana", "(not known in Slack)")
+        assert card.pings == set()
+
+
+async def test_who_is_on_duty_survives_a_restart_without_pagerduty(rotation: Rotation) -> None:
+    town = rotation.town
+    async with town.bot_running(**rotation.settings):
+        await town.card(town.feedback(), "On duty: <@U0AVERY>")
+    rotation.account.status = 503
+    async with town.bot_running(**rotation.settings):
+        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        other = town.feedback("Negative feedback for ticket 412346")
+        await town.card(other, "On duty: <@U0AVERY> (last known")
+
+
+async def test_a_user_group_says_who_is_on_duty_until_it_is_disabled(quiet_town: Town) -> None:
+    town = quiet_town
+    group = town.slack.add_usergroup("S0DUTY", "ssat-on-duty", [town.blake])
+    async with town.bot_running(ssat_duty_group="S0DUTY"):
+        issue = town.feedback()
+        await town.card(issue, "On duty: <@U0BLAKE>")
+        group.users.insert(0, town.avery.id)
+        town.clock.forward(minutes=5)
+        await town.card(issue, "On duty: <@U0AVERY>, <@U0BLAKE>")
+        group.date_delete = 1
+        town.clock.forward(minutes=5)
+        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        assert "disabled the user group S0DUTY" in (await readiness(town))[1]
+        other = town.feedback("Negative feedback for ticket 412346")
+        await town.card(other, "On duty: <@U0AVERY>, <@U0BLAKE> (last known")
+
+
+async def test_the_people_file_says_who_has_which_week(quiet_town: Town) -> None:
+    town = quiet_town
+    weeks = '\n[duty]\n2026-W05 = "U0AVERY"\n2026-W06 = "U0BLAKE"\n'
+    town.people_file.write_text(town.people_file.read_text() + weeks)
+    async with town.bot_running(ssat_timezone="Europe/Berlin"):
+        issue = town.feedback()
+        await town.card(issue, "On duty: <@U0AVERY>")
+        town.clock.forward(days=2, hours=7, minutes=59)  # Sunday 23:59 in Berlin
+        await town.card(issue, "On duty: <@U0AVERY>")
+        town.clock.forward(minutes=2)
+        await town.card(issue, "On duty: <@U0BLAKE>")
+
+
+async def test_where_nothing_says_who_is_on_duty_the_card_says_nothing_of_it(town: Town) -> None:
+    await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+    await town.card(town.feedback(), "Waiting", without="On duty")
+    assert await readiness(town) == (200, "ok")

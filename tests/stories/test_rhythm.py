@@ -1,0 +1,401 @@
+"""The rhythm of a team: the digest of the morning, the hand-over at the change of duty."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import aiohttp
+import pytest
+from sqlalchemy import func, select
+
+from slackbot.blocks.digest import DIGEST_EVENT
+from slackbot.local.gitlab import Issue
+from slackbot.local.slack import Message, User
+from slackbot.plain import Triage
+from slackbot.store.schema import feedbacks
+from tests.town import CONTACT, PATIENCE, Town, text_of
+from tests.turns import take_duty
+
+ON = {"ssat_digest": "09:00"}
+
+# The town's clock begins on Friday, 30 January 2026, at 15:00 UTC.
+
+
+def until(town: Town, day: int, hour: int, minute: int = 0) -> None:
+    """Let time pass until a moment of February."""
+    then = datetime(2026, 2, day, hour, minute, tzinfo=town.clock().tzinfo)
+    town.clock.forward(seconds=(then - town.clock()).total_seconds())
+
+
+def digests(town: Town) -> list[Message]:
+    return [
+        message
+        for message in town.channel.messages
+        if message.metadata and message.metadata["event_type"] == DIGEST_EVENT
+    ]
+
+
+async def the_digest(town: Town) -> str:
+    """Wait for the only digest; return its words."""
+    await town.slack.wait_for(lambda: digests(town), PATIENCE)
+    await town.quiet()
+    [digest] = digests(town)
+    assert digest.pings == set()
+    return text_of(digest)
+
+
+def of_last_week(town: Town, *issues: Issue) -> None:
+    """Let feedbacks have been written eight days ago."""
+    for issue in issues:
+        issue.created_at = town.clock() - timedelta(days=8)
+
+
+async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running():
+        overdue, answered = town.feedback("For ticket 101"), town.feedback("For ticket 102")
+        await town.card(overdue, "Waiting")
+        await town.mark_contacted(town.avery, await town.card(answered, "Waiting"), text="Sorry.")
+        await town.card(answered, "Customer contacted", without="on its way")
+        until(town, 2, 12)
+        today = town.feedback("For ticket 103")
+        await town.slack.click(town.blake, await town.card(today, "Waiting"), "Claim")
+        await town.card(today, "Claimed by Blake", without="not in GitLab")
+        until(town, 3, 12)
+        later, late = town.feedback("For ticket 104"), town.feedback("For ticket 105")
+        await town.card(later, "Waiting")
+        await town.mark_contacted(town.avery, await town.card(late, "Waiting"), text="Sorry.")
+        await town.card(late, "Customer contacted", without="on its way")
+    silent, commented, responded = (
+        town.feedback(f"Feedback for ticket {number}", description=None, labels=[])
+        for number in (201, 202, 203)
+    )
+    town.gitlab.comment(commented, "Sent by the survey.", by=town.automation)
+    town.gitlab.comment(responded, "I look into it.", by=town.avery_gitlab)
+    until(town, 4, 9, 1)
+    of_last_week(town, silent, commented, responded)
+    async with town.bot_running():
+        await town.polled()
+        await town.settled()
+    async with town.bot_running(**ON):
+        said = await the_digest(town)
+    assert "1 overdue, 1 due today, 1 unclaimed, 2 without an initial response" in said
+    lines = said.splitlines()
+    for title, *rows in (
+        ["*Overdue* (1)", "|ticket 101> · overdue by 18 h · unclaimed"],
+        ["*Due today* (1)", "|ticket 103> · 2 business h left · Blake Sample"],
+        ["*Unclaimed*, due later (1)", "|ticket 104> · 26 business h left · unclaimed"],
+        ["*No initial response within 7 days* (2)", "|ticket 201> · since", "|ticket 202>"],
+        ["Since Tuesday 3 Feb: 1 customer contacted, 1 in time and 0 late."],
+    ):
+        place = next(number for number, line in enumerate(lines) if title in line)
+        for number, row in enumerate(rows, place + 1):
+            assert row in lines[number]
+
+
+async def test_there_is_one_digest_a_day_whatever_becomes_of_the_bot(quiet_town: Town) -> None:
+    town = quiet_town
+    town.feedback()
+    until(town, 2, 8, 59)
+    async with town.bot_running(**ON):
+        await town.quiet()
+        assert digests(town) == []
+        town.clock.forward(minutes=2)
+        await the_digest(town)
+    async with town.bot_running(**ON):
+        await town.quiet()
+    town.lose_record()
+    async with town.bot_running(**ON):
+        await town.polled()
+        await town.settled()
+        town.clock.forward(minutes=1)  # the digest has waited for the record
+        await town.quiet()
+        assert len(digests(town)) == 1
+        town.clock.forward(hours=24)
+        await town.slack.wait_for(lambda: len(digests(town)) == 2, PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "asks"),
+    [
+        pytest.param(2, 10, False, id="nothing to say"),
+        pytest.param(2, 13, True, id="hours late, after a down-time"),
+        pytest.param(1, 10, True, id="a Sunday"),
+    ],
+)
+async def test_there_is_no_digest(quiet_town: Town, day: int, hour: int, asks: bool) -> None:
+    town = quiet_town
+    if asks:
+        town.feedback()
+    until(town, day, hour)
+    async with town.bot_running(**ON):
+        await town.polled()
+        await town.settled()
+        town.clock.forward(minutes=1)  # it waits for the record
+        await town.quiet()
+        if not asks:  # and what comes later in the morning is no digest's matter any more
+            await town.card(town.feedback(), "Waiting")
+        town.clock.forward(minutes=30)
+        await town.quiet()
+    assert digests(town) == []
+
+
+async def test_a_digest_comes_though_gitlab_is_down(quiet_town: Town) -> None:
+    town = quiet_town
+    issue = town.feedback()
+    async with town.bot_running():
+        await town.card(issue, "Waiting")
+        await town.settled()
+    commented = town.feedback(description=None, labels=[])
+    town.gitlab.comment(commented, "Who knows?", by=town.automation)
+    of_last_week(town, commented)
+    async with town.bot_running():
+        await town.polled()
+    until(town, 2, 9, 1)
+    town.gitlab.down()
+    async with town.bot_running(**ON):
+        await town.idle_but_for_gitlab()
+        assert digests(town) == []  # the record may be behind
+        town.clock.forward(minutes=6)
+        await town.slack.wait_for(lambda: digests(town), PATIENCE)
+    [digest] = digests(town)
+    assert "1 unclaimed" in digest.text
+    assert "initial response" not in digest.text
+
+
+# The hand-over
+
+
+def handed_over(town: Town, user: User) -> list[str]:
+    return [text_of(message) for message in town.slack.direct_messages(user)]
+
+
+async def turn_of_avery(town: Town) -> tuple[Issue, Issue]:
+    """Let Avery be on duty from Friday to Monday noon; return what is open, and what is closable.
+
+    Blake follows.
+    """
+    async with town.bot_running():
+        waiting, closable = town.feedback("For ticket 101"), town.feedback("For ticket 102")
+        await town.settled()
+    await take_duty(town, town.avery)
+    async with town.bot_running():
+        assert town.slack.direct_messages(town.avery) == []
+        card = await town.card(closable, "Waiting")
+        await town.slack.choose(town.avery, card, "Feedback label", "feedback::soft-skills")
+        card = await town.card(closable, "feedback::soft-skills", without="not in GitLab")
+        await town.mark_contacted(town.avery, card, text="Sorry.", Then=[])
+        await town.card(closable, "Customer contacted", without="on its way")
+        await town.settled()
+    until(town, 2, 12, 30)
+    await take_duty(town, town.blake)
+    return waiting, closable
+
+
+async def test_both_managers_are_told_what_was_done_and_what_is_left(quiet_town: Town) -> None:
+    town = quiet_town
+    waiting, closable = await turn_of_avery(town)
+    async with town.bot_running():
+        await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
+        await town.quiet()
+    async with town.bot_running():
+        await town.quiet()
+    [to_avery], [to_blake] = handed_over(town, town.avery), handed_over(town, town.blake)
+    assert "Your turn as reviewing manager has ended, Blake Sample is on duty now" in to_avery
+    assert "You are the reviewing manager on duty now, after Avery Example" in to_blake
+    for said in (to_avery, to_blake):
+        assert "1 customer contacted, 1 in time and 0 late; a feedback label chosen for 1" in said
+        assert "*Open: the customer has not been contacted* (1)\n• <" in said
+        assert f"/{waiting.iid}|ticket 101> · 26 business h left · unclaimed" in said
+        assert "could be closed* (1)\n• <" in said
+        assert f"/{closable.iid}|ticket 102> · contacted, labelled" in said
+
+
+async def test_a_hand_over_counts_labels_of_the_contact_form_and_of_gitlab(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    async with town.bot_running():
+        by_form, in_gitlab, left = (town.feedback(f"For ticket {n}") for n in (101, 102, 103))
+        await town.card(left, "Waiting")
+        await town.settled()
+    await take_duty(town, town.avery)
+    async with town.bot_running():
+        label = {"Feedback label": "feedback::soft-skills"}
+        card = await town.card(by_form, "Waiting")
+        await town.mark_contacted(town.avery, card, text="Sorry.", **label)
+        await town.card(by_form, "Customer contacted", without="on its way")
+        town.gitlab.change_labels(in_gitlab, by=town.avery_gitlab, add=["feedback::soft-skills"])
+        await town.card(in_gitlab, "feedback::soft-skills")
+        await town.settled()
+    until(town, 2, 12, 30)
+    await take_duty(town, town.blake)
+    async with town.bot_running():
+        await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
+    [said] = handed_over(town, town.blake)
+    assert "a feedback label chosen for 2 requests; 0 other feedbacks triaged." in said
+
+
+async def test_a_hand_over_and_a_digest_count_what_else_was_triaged(quiet_town: Town) -> None:
+    town = quiet_town
+    before, labelled, closed, asking, left = (
+        town.feedback(f"Feedback for ticket {number}", description=None, labels=[])
+        for number in (201, 202, 203, 204, 205)
+    )
+    async with town.bot_running():
+        await town.polled()
+        town.gitlab.change_labels(before, by=town.blake_gitlab, add=["feedback::soft-skills"])
+        await shows_untriaged(town, 4)
+    await take_duty(town, town.avery)
+    async with town.bot_running():
+        town.gitlab.change_labels(labelled, by=town.avery_gitlab, add=["feedback::soft-skills"])
+        town.gitlab.close(closed, by=town.avery_gitlab)
+        town.gitlab.change_labels(asking, by=town.avery_gitlab, add=[CONTACT])
+        await town.card(asking, "Waiting")
+        await shows_untriaged(town, 1)
+    until(town, 2, 9, 1)
+    async with town.bot_running(**ON):
+        assert "Since Friday 30 Jan: 3 other feedbacks triaged." in await the_digest(town)
+    until(town, 2, 12, 30)
+    await take_duty(town, town.blake)
+    async with town.bot_running():
+        await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
+    [said] = handed_over(town, town.blake)
+    assert "a feedback label chosen for 0 requests; 2 other feedbacks triaged." in said
+    assert "*Open: awaits triage* (1)" in said
+    assert f"/{left.iid}|" in said
+    assert "could be closed* (2)" in said
+    for issue in (before, labelled):
+        assert f"/{issue.iid}|ticket {200 + issue.iid}> · no contact requested, labelled" in said
+
+
+async def shows_untriaged(town: Town, number: int) -> None:
+    """Wait until so many feedbacks await triage."""
+
+    def is_so() -> bool:
+        with town.engine().connect() as connection:
+            awaited = feedbacks.c.triage == Triage.AWAITED
+            return connection.scalar(select(func.count()).where(awaited)) == number
+
+    await town.slack.wait_for(is_so, PATIENCE)
+
+
+async def test_a_hand_over_waits_for_the_morning_and_leaves_out_who_has_left(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    town.blake.tz = "America/Los_Angeles"  # 4 in the morning at noon UTC
+    await turn_of_avery(town)
+    town.avery.deleted = True
+    async with town.bot_running():
+        await town.quiet()
+        assert handed_over(town, town.blake) == []
+        town.clock.forward(hours=4, minutes=1)
+        await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
+    assert handed_over(town, town.avery) == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_hand_over_without_an_answer_is_looked_for(
+    quiet_town: Town, when: Literal["before", "after"]
+) -> None:
+    town = quiet_town
+    await turn_of_avery(town)
+    fault = town.slack.faults.add("chat.postMessage", drop=True, when=when)
+    async with town.bot_running():
+        await town.slack.wait_for(lambda: fault.hits, PATIENCE)
+        await town.quiet()
+        town.clock.forward(seconds=5)
+        await town.slack.wait_for(lambda: handed_over(town, town.avery), PATIENCE)
+        await town.quiet()
+    assert len(handed_over(town, town.avery)) == len(handed_over(town, town.blake)) == 1
+
+
+@pytest.mark.parametrize("scope", ["im:write", "im:history"])
+async def test_an_app_that_was_not_installed_again_writes_no_direct_messages_and_all_else_goes_on(
+    quiet_town: Town, scope: str
+) -> None:
+    town = quiet_town
+    await turn_of_avery(town)
+    until(town, 2, 13)
+    town.slack.scopes.discard(scope)
+    async with town.bot_running(ssat_digest="13:00") as url:
+        await the_digest(town)
+        await town.quiet()
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as answer:
+            assert answer.status == 200
+            told = (await answer.json())["slack"]
+    assert f"no direct messages without {scope}: install the app again" in told
+    assert handed_over(town, town.blake) == []
+
+
+async def test_a_change_of_duty_long_ago_is_no_news(quiet_town: Town) -> None:
+    town = quiet_town
+    await turn_of_avery(town)
+    town.clock.forward(hours=30)
+    async with town.bot_running():
+        await town.quiet()
+    assert handed_over(town, town.blake) == []
+
+
+async def test_duty_that_changes_twice_in_a_night_is_handed_over_to_each(quiet_town: Town) -> None:
+    town = quiet_town
+    third = town.slack.add_user("U0CAREY", "carey", real_name="Carey Third")
+    town.channel.members.add(third.id)
+    await turn_of_avery(town)
+    until(town, 2, 22)
+    await take_duty(town, town.avery)
+    until(town, 2, 23)
+    await take_duty(town, town.blake)
+    until(town, 3, 2)
+    await take_duty(town, third)
+    async with town.bot_running():
+        await town.quiet()
+        assert handed_over(town, town.blake) == []
+        town.clock.forward(hours=6, minutes=1)
+        await town.slack.wait_for(lambda: handed_over(town, third), PATIENCE)
+        await town.quiet()
+        [to_avery], [to_third] = handed_over(town, town.avery), handed_over(town, third)
+        assert "ended, Carey Third is on duty now" in to_avery
+        assert "From <!date^1770069600^" in to_avery  # at 22:00
+        assert "after Blake Sample" in to_third
+        # Twice on duty, and never told in the morning that they are.
+        assert ["Your turn" in said for said in handed_over(town, town.blake)] == [True, True]
+        before = [len(handed_over(town, each)) for each in (town.avery, town.blake, third)]
+        town.clock.forward(hours=1)
+        await town.quiet()
+    async with town.bot_running():
+        await town.quiet()
+    told = [len(handed_over(town, each)) for each in (town.avery, town.blake, third)]
+    assert told == before
+
+
+async def test_who_cannot_be_told_does_not_keep_it_from_others(quiet_town: Town) -> None:
+    town = quiet_town
+    await turn_of_avery(town)
+    fault = town.slack.faults.add("conversations.open", status=503)
+    async with town.bot_running():
+        await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
+        await town.quiet()
+        assert fault.hits == 1
+        assert handed_over(town, town.avery) == []
+        town.clock.forward(minutes=5)
+        await town.slack.wait_for(lambda: handed_over(town, town.avery), PATIENCE)
+        await town.quiet()
+    assert len(handed_over(town, town.blake)) == 1
+
+
+async def test_a_hand_over_that_fails_does_not_keep_the_digest_from_the_channel(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    await turn_of_avery(town)
+    until(town, 3, 9, 1)
+    await take_duty(town, town.avery)
+    town.slack.faults.add("conversations.open", status=503, times=1000)
+    async with town.bot_running(**ON):
+        await town.polled()
+        await town.settled()
+        await town.quiet()
+        town.clock.forward(minutes=6)
+        await town.slack.wait_for(lambda: digests(town), PATIENCE)
+    assert handed_over(town, town.avery) == []

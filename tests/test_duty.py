@@ -1,0 +1,100 @@
+"""Whom the weeks of the people file name, and what PagerDuty's entries say."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slackbot.duty import OnCall, Rota, in_week, parse_weeks, read_entries
+
+BERLIN = ZoneInfo("Europe/Berlin")
+AVERY, BLAKE = "U0AVERY", "U0BLAKE"
+
+
+def users(rota: Rota) -> list[str | None]:
+    return [each.slack_user for each in rota.people]
+
+
+def test_a_week_has_one_person_or_several() -> None:
+    weeks = parse_weeks({"2026-W05": AVERY, "2026-W06": [BLAKE, AVERY, BLAKE]})
+    assert weeks == {date(2026, 1, 26): (AVERY,), date(2026, 2, 2): (BLAKE, AVERY)}
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ({"2026-W54": AVERY}, "no week"),
+        ({"2026-W00": AVERY}, "no week"),
+        ({"2026-5": AVERY}, "no week"),
+        ({"2026-W5": AVERY}, "no week"),
+        ({"2026-W05": ""}, "2026-W05: give a Slack user id"),
+        ({"2026-W05": []}, "2026-W05: give a Slack user id"),
+        ({"2026-W05": "avery"}, "2026-W05: give a Slack user id"),  # a GitLab username
+        ({"2026-W05": 5}, "2026-W05: give a Slack user id"),
+        ({"2026-W05": {"U1": "x"}}, "2026-W05: give a Slack user id"),
+    ],
+)
+def test_a_table_with_a_mistake_is_refused(table: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        parse_weeks(table)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (datetime(2026, 1, 25, 22, 59, tzinfo=UTC), []),  # Sunday in Berlin still
+        (datetime(2026, 1, 25, 23, 0, tzinfo=UTC), [AVERY]),  # Monday there
+        (datetime(2026, 2, 1, 22, 59, tzinfo=UTC), [AVERY]),
+        (datetime(2026, 2, 1, 23, 0, tzinfo=UTC), [BLAKE]),
+        (datetime(2026, 2, 9, 0, 0, tzinfo=UTC), []),  # nobody wrote that week down
+    ],
+)
+def test_a_week_begins_on_monday_in_the_teams_zone(now: datetime, expected: list[str]) -> None:
+    weeks = parse_weeks({"2026-W05": AVERY, "2026-W06": BLAKE})
+    assert users(in_week(weeks, now, BERLIN)) == expected
+
+
+def test_the_last_week_of_a_long_year_is_its_53rd() -> None:
+    weeks = parse_weeks({"2026-W53": AVERY})
+    assert users(in_week(weeks, datetime(2027, 1, 3, tzinfo=UTC), BERLIN)) == [AVERY]
+
+
+def test_weeks_in_a_row_are_one_turn_also_over_a_change_of_clocks() -> None:
+    weeks = parse_weeks({"2026-W13": AVERY, "2026-W14": AVERY, "2026-W15": BLAKE})
+    rota = in_week(weeks, datetime(2026, 3, 25, tzinfo=UTC), BERLIN)
+    assert rota.until == datetime(2026, 4, 5, 22, 0, tzinfo=UTC)
+
+
+@given(
+    st.integers(0, 4_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
+    st.sets(st.integers(-3, 3)),
+)
+def test_a_turn_ends_after_now_and_the_moment_of_its_end_belongs_to_the_next(
+    now: datetime, around: set[int]
+) -> None:
+    today = now.astimezone(BERLIN).date()
+    monday = today - timedelta(days=today.weekday())
+    weeks = {monday + timedelta(days=7 * each): (AVERY,) for each in around}
+    rota = in_week(weeks, now, BERLIN)
+    assert bool(rota.people) == (0 in around)
+    if rota.until is not None:
+        assert rota.until > now
+        assert in_week(weeks, rota.until, BERLIN).people == ()
+        assert in_week(weeks, rota.until - timedelta(seconds=1), BERLIN).people == rota.people
+
+
+def test_an_entry_without_an_end_or_with_a_bare_reference_is_read() -> None:
+    rota = read_entries([{"user": {"id": "P1", "summary": "Avery Example"}, "end": None}])
+    assert rota == Rota(people=(OnCall(name="Avery Example"),))
+
+
+def test_the_first_end_counts_where_entries_end_at_different_times() -> None:
+    entries = [
+        {"user": {"id": "P1", "name": "Avery"}, "end": "2026-02-02T10:00:00+01:00"},
+        {"user": {"id": "P2", "name": "Blake"}, "end": "2026-02-03T09:00:00Z"},
+    ]
+    rota = read_entries(entries)
+    assert [each.name for each in rota.people] == ["Avery", "Blake"]
+    assert rota.until == datetime(2026, 2, 2, 9, 0, tzinfo=UTC)

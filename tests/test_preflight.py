@@ -1,0 +1,100 @@
+"""What ``ssat-bot check`` says of the people: managers, who is on duty, the issue for codes."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slackbot.local.pagerduty import PagerDuty, serve
+from slackbot.outside import connect
+from slackbot.preflight import examine
+from tests.conftest import MovableClock
+from tests.town import Town
+from tests.town import town as build_town
+
+
+@pytest.fixture
+async def town(clock: MovableClock, tmp_path: Path) -> AsyncIterator[Town]:
+    async with build_town(clock, tmp_path, f"sqlite:///{tmp_path / 'ssat-bot.db'}") as built:
+        yield built
+        built.check()
+
+
+async def findings(town: Town, **changes: Any) -> list[str]:
+    settings = town.set_up(**changes)
+    async with connect(settings) as outside:
+        return [str(finding) async for finding in examine(settings, outside)]
+
+
+async def test_managers_whom_slack_does_not_know_or_who_never_may_act_are_named(
+    town: Town,
+) -> None:
+    town.slack.add_usergroup("S0GOOD", "good", [town.avery])
+    town.slack.add_usergroup("S0OLD", "old", [town.avery]).date_delete = 1
+    town.slack.add_user("U0GUEST", "guest", is_restricted=True)
+    town.slack.add_user("U0LEFT", "left", deleted=True)
+    managers = "S0GOOD,S0OLD,S0NEVER,U0AVERY,U0GUEST,U0LEFT,U0NOBODY"
+
+    said = await findings(
+        town, ssat_managers=managers, ssat_duty_group="S0OLD", ssat_lead="S0LEADS"
+    )
+
+    warnings = [line.removeprefix("warning  ") for line in said if line.startswith("warning")]
+    assert warnings == [
+        "SSAT_LEAD S0LEADS: Slack has no such user group",
+        "SSAT_MANAGERS S0NEVER: Slack has no such user group",
+        "SSAT_MANAGERS, SSAT_DUTY_GROUP S0OLD: "
+        "the user group is disabled: enable it, or name another",
+        "SSAT_MANAGERS U0GUEST: a guest never may act",
+        "SSAT_MANAGERS U0LEFT: a deactivated account, or a bot, may not act and is told nothing",
+        "SSAT_MANAGERS U0NOBODY: Slack knows nobody by this id (user_not_found)",
+    ]
+    assert "ok       SSAT_DUTY_GROUP, SSAT_LEAD, SSAT_MANAGERS: looked up in Slack" in said
+
+
+@pytest.mark.parametrize(
+    ("lead", "problem"),
+    [
+        ("U0AVERY", None),
+        ("U0GUEST", None),  # nobody has to act to be told
+        ("U0LEFT", "a deactivated account, or a bot, may not act and is told nothing"),
+        ("U0NOBODY", "Slack knows nobody by this id (user_not_found)"),
+    ],
+)
+async def test_who_is_told_as_the_lead_is_looked_up(
+    town: Town, lead: str, problem: str | None
+) -> None:
+    town.slack.add_user("U0GUEST", "guest", is_restricted=True)
+    town.slack.add_user("U0LEFT", "left", deleted=True)
+    said = await findings(town, ssat_lead=lead)
+    warnings = [line for line in said if line.startswith("warning  SSAT_LEAD")]
+    assert warnings == ([f"warning  SSAT_LEAD {lead}: {problem}"] if problem else [])
+    assert "ok       SSAT_LEAD: looked up in Slack" in said
+
+
+async def test_the_issue_for_codes_is_looked_at(town: Town) -> None:
+    issue = town.gitlab.open_issue(town.project, author=town.duty_gitlab, title="Who is who")
+    good = f"ok       SSAT_LINK_ISSUE {issue.iid}, where people leave their codes"
+    assert good in await findings(town, ssat_link_issue=issue.iid)
+    town.gitlab.close(issue, by=town.duty_gitlab)
+    assert any("the issue is closed" in one for one in await findings(town, ssat_link_issue=1))
+    missing = "warning  SSAT_LINK_ISSUE 99: the project has no such issue: people cannot link"
+    assert any(one.startswith(missing) for one in await findings(town, ssat_link_issue=99))
+
+
+async def test_the_schedule_is_asked_who_is_on_duty(town: Town) -> None:
+    account = PagerDuty(clock=town.clock)
+    async with serve(account) as url:
+        settings = {"pagerduty_api_token": account.token, "pagerduty_api_url": url}
+        unknown = await findings(town, **settings)
+        schedule = account.add_schedule("P9UIIDY")
+        empty = await findings(town, **settings)
+        schedule.on_call.append(account.add_user("Avery Example", "avery@example.com"))
+        good = await findings(town, **settings)
+        wrong = await findings(town, **settings | {"pagerduty_api_token": "y_wrong_token"})
+    assert "PagerDuty has no schedule P9UIIDY: set PAGERDUTY_SCHEDULE" in unknown[-1]
+    assert empty[-1] == "warning  PAGERDUTY_SCHEDULE P9UIIDY: it names nobody now"
+    assert good[-1] == "ok       PAGERDUTY_SCHEDULE P9UIIDY, on duty: Avery Example"
+    assert "does not accept PAGERDUTY_API_TOKEN (401)" in wrong[-1]
+    assert "wrong_token" not in wrong[-1]
