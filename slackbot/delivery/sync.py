@@ -432,8 +432,10 @@ class Synchroniser:
     ) -> IssueChange:
         action = decision.action
         colleague = await self._username(action.holder) if isinstance(action, TakeOver) else None
-        async with self._database.transaction() as tx:
-            known_labels = await facts.load_labels(tx) or ()
+        known_labels: Iterable[str] = ()
+        if isinstance(action, ChooseLabel | MarkContacted):
+            async with self._database.transaction() as tx:
+                known_labels = await facts.load_labels(tx) or ()
         return change_of(
             action,
             issue,

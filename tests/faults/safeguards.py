@@ -8,12 +8,13 @@ promise that nobody watches.
 """
 
 import argparse
+import itertools
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -215,13 +216,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _try_without(
-    safeguard: Safeguard, seeds: int, databases: tuple[str, ...] | list[str]
-) -> Finding | None:
+def _try_without(safeguard: Safeguard, seeds: int, databases: Iterable[str]) -> Finding | None:
     with tempfile.TemporaryDirectory(prefix="ssat-safeguard-") as name:
         folder = Path(name)
         _copy_without(safeguard, folder)
-        for seed, database in _turns(seeds, databases):
+        for seed, database in itertools.product(range(1, seeds + 1), databases):
             if said := _run(folder, seed, database):
                 return Finding(seed=seed, database=database, said=said)
     return None
@@ -235,12 +234,6 @@ def _copy_without(safeguard: Safeguard, folder: Path) -> None:
     for each in filter(None, (safeguard, safeguard.second)):
         module = folder / "slackbot" / each.module
         module.write_text(each.taken_out(module.read_text()))
-
-
-def _turns(seeds: int, databases: tuple[str, ...] | list[str]) -> Iterator[tuple[int, str]]:
-    for seed in range(1, seeds + 1):
-        for database in databases:
-            yield seed, database
 
 
 def _run(folder: Path, seed: int, database: str) -> str | None:

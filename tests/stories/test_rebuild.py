@@ -85,6 +85,15 @@ async def restore(town: Town, backup: Backup) -> None:
     await town.change_record(put_back)
 
 
+async def claim_refused_after_its_note(town: Town, card: Message) -> None:
+    """Let GitLab take the note of Avery's claim, refuse its change, and take no note after that."""
+    refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
+    assert (await town.slack.click(town.avery, card, "Claim")).ok
+    await town.in_gitlab(lambda: refusal.left == 0)
+    town.gitlab.faults.add(method="POST", path="/notes", status=502, times=None)
+    town.gitlab.faults.release()
+
+
 async def claimed_during_an_outage(town: Town) -> tuple[Issue, Backup]:
     """Let Avery claim while GitLab is away; return a backup of then, when GitLab has the claim."""
     async with town.bot_running():
@@ -344,11 +353,7 @@ async def test_what_gitlab_refused_after_the_note_is_no_claim_once_the_record_is
     async with town.bot_running():
         issue = town.feedback()
         card = await town.card(issue, "Waiting")
-        refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
-        assert (await town.slack.click(town.avery, card, "Claim")).ok
-        await town.in_gitlab(lambda: refusal.left == 0)
-        town.gitlab.faults.add(method="POST", path="/notes", status=502, times=None)
-        town.gitlab.faults.release()
+        await claim_refused_after_its_note(town, card)
         await click_dismiss(town, issue)
     town.gitlab.faults.clear()  # the bot was stopped between the refusal and its second note
     async with town.bot_running():
@@ -442,11 +447,7 @@ async def test_what_an_older_record_has_yet_to_withdraw_may_have_been_delivered_
     async with town.bot_running():
         issue = town.feedback()
         card = await town.card(issue, "Waiting")
-        refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
-        assert (await town.slack.click(town.avery, card, "Claim")).ok
-        await town.in_gitlab(lambda: refusal.left == 0)
-        town.gitlab.faults.add(method="POST", path="/notes", status=502, times=None)
-        town.gitlab.faults.release()
+        await claim_refused_after_its_note(town, card)
         await town.card(issue, "Not in GitLab:")
         await town.settled()
     backup = backed_up(town)
