@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from bench.latency import MILLISECONDS, timed
-from slackbot.plain import PlainFeedback, Triage
-from slackbot.request import IssueKey, Person, Request
+from slackbot.rules.request import IssueKey, Person, Request
+from slackbot.rules.untriaged import PlainFeedback, Triage
 from slackbot.store import feedbacks
 from slackbot.store.database import Database
 from slackbot.store.feedbacks import Sighting

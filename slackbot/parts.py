@@ -35,7 +35,7 @@ from slackbot.delivery.worker import Bells, Worker
 from slackbot.health import Health
 from slackbot.outside import Outside
 from slackbot.people import People, PeopleFile
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
 from slackbot.store import links
 from slackbot.store.database import Database

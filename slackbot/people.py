@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from slackbot import metrics
-from slackbot.deadline import parse_timezone
-from slackbot.duty import OnCall, Weeks, parse_weeks
-from slackbot.refusals import (
+from slackbot.rules.deadline import parse_timezone
+from slackbot.rules.refusals import (
     CannotTell,
     Guest,
     NotAHuman,
@@ -23,7 +22,8 @@ from slackbot.refusals import (
     NotAManager,
     OtherWorkspace,
 )
-from slackbot.request import Person
+from slackbot.rules.request import Person
+from slackbot.rules.rota import OnCall, Weeks, parse_weeks
 from slackbot.store.finds import Find, Finds
 from slackbot.tracker.client import Tracker
 from slackbot.tracker.errors import Rejected, TrackerError

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slackbot.duty import NoAnswer
 from slackbot.outside import Outside
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
+from slackbot.rules.rota import NoAnswer
 from slackbot.settings import Settings
 from slackbot.tracker.client import Project
 from slackbot.tracker.errors import Missing, Rejected, TrackerError, Unauthorized

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import httpx2
 from pagerduty import Error, HttpError, RestApiV2Client
 
-from slackbot.duty import NoAnswer, Rota, read_entries, read_user
+from slackbot.rules.rota import NoAnswer, Rota, read_entries, read_user
 
 T = TypeVar("T")
 

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from slackbot.deadline import (
+from slackbot.rules.deadline import (
     BusinessHours,
     parse_holidays,
     parse_timezone,
     parse_window,
     parse_workdays,
 )
-from slackbot.reminders import ReminderRules, parse_digest, parse_quiet_hours, parse_reminders
+from slackbot.rules.reminders import ReminderRules, parse_digest, parse_quiet_hours, parse_reminders
 from slackbot.tracker.hooks import signing_key
 
 

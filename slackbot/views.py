@@ -10,11 +10,11 @@ from slackbot.blocks.duty import DutyView
 from slackbot.blocks.queue import Board
 from slackbot.blocks.small import Found
 from slackbot.clock import Clock
-from slackbot.deadline import BusinessHours
-from slackbot.feedback import HANDBOOK_LABELS
-from slackbot.plain import PlainFeedback
-from slackbot.query import Kind, Target, place_of
-from slackbot.request import UNFINISHED, IssueKey
+from slackbot.rules.deadline import BusinessHours
+from slackbot.rules.feedback import HANDBOOK_LABELS
+from slackbot.rules.query import Kind, Target, place_of
+from slackbot.rules.request import UNFINISHED, IssueKey
+from slackbot.rules.untriaged import PlainFeedback
 from slackbot.store import duty as turns
 from slackbot.store import facts, feedbacks, queue
 from slackbot.store.database import Transaction

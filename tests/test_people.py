@@ -12,14 +12,21 @@ from slack_sdk.web.async_client import AsyncWebClient
 from structlog.testing import capture_logs
 
 from slackbot import people as module
-from slackbot.duty import OnCall
 from slackbot.local.gitlab import GitLab
 from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.slack import Workspace as Slack
 from slackbot.local.slack import serve as serve_slack
 from slackbot.people import Cache, People, PeopleFile, PeopleFileError, read_people
-from slackbot.refusals import CannotTell, Guest, NotAHuman, NotAllowed, NotAManager, OtherWorkspace
-from slackbot.request import Person
+from slackbot.rules.refusals import (
+    CannotTell,
+    Guest,
+    NotAHuman,
+    NotAllowed,
+    NotAManager,
+    OtherWorkspace,
+)
+from slackbot.rules.request import Person
+from slackbot.rules.rota import OnCall
 from slackbot.store.database import Database
 from slackbot.store.finds import Finds
 from slackbot.tracker.client import Tracker

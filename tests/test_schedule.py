@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slackbot import schedule as module
-from slackbot.duty import NoAnswer, OnCall
 from slackbot.local.pagerduty import PagerDuty as Account
 from slackbot.local.pagerduty import serve
+from slackbot.rules.rota import NoAnswer, OnCall
 from slackbot.schedule import PagerDuty
 from tests.conftest import MovableClock
 

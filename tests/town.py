@@ -28,7 +28,6 @@ from sqlalchemy.pool import NullPool
 from slackbot.app import run_bot
 from slackbot.blocks.card import CARD_EVENT
 from slackbot.blocks.summary import SUMMARY_EVENT
-from slackbot.feedback import HANDBOOK_LABELS
 from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.gitlab import serve as serve_gitlab
@@ -37,8 +36,9 @@ from slackbot.local.slack import Ephemeral, Message, Outcome, View, Workspace
 from slackbot.local.slack import User as SlackUser
 from slackbot.local.slack import serve as serve_slack
 from slackbot.outside import connect
-from slackbot.request import IssueKey
-from slackbot.request import Request as RequestOnRecord
+from slackbot.rules.feedback import HANDBOOK_LABELS
+from slackbot.rules.request import IssueKey
+from slackbot.rules.request import Request as RequestOnRecord
 from slackbot.settings import Settings
 from slackbot.store.database import async_url
 from slackbot.store.errands import Lane

@@ -4,7 +4,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, update
 
 from slackbot.local.slack import User
-from slackbot.request import Person
+from slackbot.rules.request import Person
 from slackbot.store.duty import OnDuty
 from slackbot.store.schema import duty_turns
 from tests.town import Town

@@ -27,9 +27,9 @@ from slackbot.blocks.words import (
     action_words,
     someone,
 )
-from slackbot.deadline import BusinessHours
-from slackbot.request import UNFINISHED, IssueKey, Person, Request, State
-from slackbot.triage import Decision, MarkContacted
+from slackbot.rules.deadline import BusinessHours
+from slackbot.rules.decision import Decision, MarkContacted
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, State
 
 CLAIM, TAKE_OVER, RELEASE = "claim", "take_over", "release"
 CHOOSE_LABEL, MARK_CONTACTED = "choose_label", "mark_contacted"

@@ -6,8 +6,8 @@ from typing import Any
 
 from slackbot.blocks.card import label_options, subject
 from slackbot.blocks.text import Block, mrkdwn, name, plain
-from slackbot.request import Request
-from slackbot.triage import Channel, MarkContacted
+from slackbot.rules.decision import Channel, MarkContacted
+from slackbot.rules.request import Request
 
 CALLBACK = "contact"
 CHANNEL, TEXT, AT, LABEL, CLOSE = "channel", "text", "at", "label", "close"

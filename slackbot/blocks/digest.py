@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from slackbot.blocks.card import CardView, SlackMessage, subject, time_left
 from slackbot.blocks.text import Block, escape, moment, mrkdwn
 from slackbot.blocks.words import OVERDUE_MARK, someone
-from slackbot.plain import PlainFeedback
+from slackbot.rules.untriaged import PlainFeedback
 
 DIGEST_EVENT = "ssat_digest"
 """The event type in the metadata of a digest; its payload says of which day."""

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from slackbot.blocks.text import moment, name
 from slackbot.blocks.words import mention
-from slackbot.request import Person
+from slackbot.rules.request import Person
 
 PEOPLE_SHOWN = 5
 PROBLEM_CHARACTERS = 300

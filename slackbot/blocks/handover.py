@@ -22,8 +22,8 @@ from slackbot.blocks.digest import (
 )
 from slackbot.blocks.text import moment
 from slackbot.blocks.words import someone
-from slackbot.plain import PlainFeedback
-from slackbot.request import Person, State
+from slackbot.rules.request import Person, State
+from slackbot.rules.untriaged import PlainFeedback
 
 HANDOVER_EVENT = "ssat_handover"
 """The event type in the metadata of a hand-over; its payload says which turn, and to whom."""

@@ -2,7 +2,7 @@
 
 from slackbot.blocks.card import SlackMessage
 from slackbot.blocks.text import escape, mrkdwn, name
-from slackbot.query import COMBINED, HELP, Mentioned, NotUnderstood
+from slackbot.rules.query import COMBINED, HELP, Mentioned, NotUnderstood
 
 WORD_LIMIT = 40
 

@@ -16,7 +16,7 @@ from slackbot.blocks.queue import (
 )
 from slackbot.blocks.rows import UNKNOWN_IN_GITLAB, Asker, request_row
 from slackbot.blocks.text import Block, mrkdwn, plain
-from slackbot.query import DAYS, Filter, Listing
+from slackbot.rules.query import DAYS, Filter, Listing
 
 FILTER, REFRESH = "home_filter", "home_refresh"
 """The action ids of the page's own buttons; behind the first stands the filter."""

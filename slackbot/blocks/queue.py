@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from slackbot.blocks.card import CardView, SlackMessage, button, notification
 from slackbot.blocks.rows import UNKNOWN_IN_GITLAB, Asker, request_row, untriaged_row
 from slackbot.blocks.text import Block, escape, mrkdwn
-from slackbot.deadline import BusinessHours
-from slackbot.plain import PlainFeedback
-from slackbot.query import Filter, Listing, Position, Turn, spell_again
-from slackbot.request import Person, Request
+from slackbot.rules.deadline import BusinessHours
+from slackbot.rules.query import Filter, Listing, Position, Turn, spell_again
+from slackbot.rules.request import Person, Request
+from slackbot.rules.untriaged import PlainFeedback
 
 ROWS = 10
 """How many feedbacks a page has: each takes up to two of a message's 50 blocks."""

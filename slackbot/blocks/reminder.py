@@ -6,7 +6,7 @@ from slackbot.blocks.card import CardView, SlackMessage, subject, time_left
 from slackbot.blocks.duty import PEOPLE_SHOWN
 from slackbot.blocks.text import Block, moment, mrkdwn, plain
 from slackbot.blocks.words import OVERDUE_MARK, mention, someone
-from slackbot.request import Person
+from slackbot.rules.request import Person
 
 REMINDER_EVENT = "ssat_reminder"
 """The event type in the metadata of a reminder; its payload says only which one it is."""

@@ -14,9 +14,9 @@ from slackbot.blocks.card import (
 )
 from slackbot.blocks.text import Block, duration, escape, moment, mrkdwn, name
 from slackbot.blocks.words import OVERDUE_MARK, SENTIMENT_WORDS
-from slackbot.deadline import BusinessHours
-from slackbot.plain import PlainFeedback
-from slackbot.request import UNFINISHED, IssueKey, Person, State
+from slackbot.rules.deadline import BusinessHours
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, State
+from slackbot.rules.untriaged import PlainFeedback
 
 AGAIN = "again"
 """How the block of a row's buttons begins; behind it stand the issue and what was asked for."""

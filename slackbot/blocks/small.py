@@ -6,9 +6,9 @@ from datetime import datetime
 from slackbot.blocks.card import CardView, SlackMessage, headline
 from slackbot.blocks.rows import Asker, request_row, untriaged_line, untriaged_row
 from slackbot.blocks.text import Block, escape, moment, mrkdwn, name
-from slackbot.deadline import BusinessHours
-from slackbot.plain import PlainFeedback
-from slackbot.query import Show, Target, spell_again
+from slackbot.rules.deadline import BusinessHours
+from slackbot.rules.query import Show, Target, spell_again
+from slackbot.rules.untriaged import PlainFeedback
 
 MOST = 10
 """How many small cards a message has at the most: a ticket may have several feedbacks."""

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from slackbot.blocks.card import subject
 from slackbot.blocks.contact import MalformedForm
 from slackbot.blocks.text import Block, moment, mrkdwn, plain
-from slackbot.reminders import SnoozeFor, snoozed_until
-from slackbot.request import Request
+from slackbot.rules.reminders import SnoozeFor, snoozed_until
+from slackbot.rules.request import Request
 
 CALLBACK = "snooze"
 UNTIL, REASON = "until", "reason"

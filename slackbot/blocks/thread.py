@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from slackbot.blocks.card import SlackMessage
 from slackbot.blocks.text import mrkdwn
 from slackbot.blocks.words import step_words
-from slackbot.triage import Step
+from slackbot.rules.decision import Step
 
 STEP_EVENT = "ssat_step"
 """The event type in the metadata of a thread message."""

@@ -5,8 +5,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.text import moment, name
-from slackbot.feedback import Sentiment
-from slackbot.refusals import (
+from slackbot.rules.decision import (
+    Action,
+    Channel,
+    ChooseLabel,
+    Claim,
+    MarkContacted,
+    Release,
+    Step,
+    StepKind,
+    TakeOver,
+)
+from slackbot.rules.feedback import Sentiment
+from slackbot.rules.refusals import (
     AccountTaken,
     AlreadyClaimed,
     AlreadyClosed,
@@ -41,18 +52,7 @@ from slackbot.refusals import (
     Unknown,
     UnknownLabel,
 )
-from slackbot.request import Person, State
-from slackbot.triage import (
-    Action,
-    Channel,
-    ChooseLabel,
-    Claim,
-    MarkContacted,
-    Release,
-    Step,
-    StepKind,
-    TakeOver,
-)
+from slackbot.rules.request import Person, State
 
 STATE_MARKS = {
     State.WAITING: "🟠",

@@ -10,7 +10,7 @@ from slackbot.clock import Clock
 from slackbot.delivery.changes import announce_queue
 from slackbot.delivery.worker import Bells
 from slackbot.people import People
-from slackbot.request import Person
+from slackbot.rules.request import Person
 from slackbot.store.database import Database
 from slackbot.store.errands import Lane
 from slackbot.tracker.errors import TrackerError

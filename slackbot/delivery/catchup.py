@@ -12,10 +12,10 @@ import structlog
 from slackbot import metrics
 from slackbot.blocks.summary import SUMMARY_EVENT, Summary, render_summary, summary_metadata
 from slackbot.clock import Clock
-from slackbot.deadline import BusinessHours
 from slackbot.delivery.once import CLOCK_MARGIN
 from slackbot.delivery.worker import Postponed
-from slackbot.request import Request
+from slackbot.rules.deadline import BusinessHours
+from slackbot.rules.request import Request
 from slackbot.store import cards, errands, facts, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import Lane

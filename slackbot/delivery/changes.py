@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from slackbot.delivery.worker import Bells
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store import cards, errands
 from slackbot.store.database import Transaction
 from slackbot.store.errands import EVERY_ISSUE, Lane

@@ -9,11 +9,11 @@ import structlog
 
 from slackbot.blocks.digest import DIGEST_EVENT, Digest, Kept, render_digest
 from slackbot.clock import Clock
-from slackbot.deadline import MINUTES_IN_DAY, BusinessHours
 from slackbot.delivery.once import OncePoster, Place
 from slackbot.delivery.worker import Postponed
-from slackbot.plain import PlainFeedback
-from slackbot.request import Request
+from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
+from slackbot.rules.request import Request
+from slackbot.rules.untriaged import PlainFeedback
 from slackbot.store import errands, feedbacks, posts, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import EVERY_ISSUE, Lane

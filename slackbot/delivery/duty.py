@@ -11,10 +11,10 @@ from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.changes import announce_all, ring
 from slackbot.delivery.worker import Bells
-from slackbot.duty import NoAnswer, OnCall, Rota, Weeks, in_week
 from slackbot.health import DUTY, Health
 from slackbot.people import People
-from slackbot.request import IssueKey, Request, State
+from slackbot.rules.request import IssueKey, Request, State
+from slackbot.rules.rota import NoAnswer, OnCall, Rota, Weeks, in_week
 from slackbot.store import duty, errands, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.duty import OnDuty

@@ -14,7 +14,7 @@ import structlog
 from slackbot.blocks.card import CARD_EVENT
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store import cards, errands, facts
 from slackbot.store.database import Database
 from slackbot.store.errands import Lane

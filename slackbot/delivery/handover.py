@@ -12,13 +12,13 @@ from slackbot.delivery.digest import contacts
 from slackbot.delivery.once import OncePoster, Place
 from slackbot.delivery.waiting import each_by_itself
 from slackbot.people import People
-from slackbot.reminders import ReminderRules
-from slackbot.request import Person, State
+from slackbot.rules.decision import Action, ChooseLabel, MarkContacted
+from slackbot.rules.reminders import ReminderRules
+from slackbot.rules.request import Person, State
 from slackbot.store import cards, duty, errands, feedbacks, posts, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.duty import Turn
 from slackbot.store.errands import EVERY_ISSUE
-from slackbot.triage import Action, ChooseLabel, MarkContacted
 from slackbot.views import Viewer
 from slackbot.workspace import Workspace
 

@@ -18,9 +18,9 @@ from slackbot.clock import Clock
 from slackbot.delivery.waiting import postponed
 from slackbot.delivery.worker import Postponed
 from slackbot.people import People
-from slackbot.query import DAYS, Listing, read_query
-from slackbot.refusals import CannotTell, NotAllowed
-from slackbot.request import IssueKey, Person
+from slackbot.rules.query import DAYS, Listing, read_query
+from slackbot.rules.refusals import CannotTell, NotAllowed
+from slackbot.rules.request import IssueKey, Person
 from slackbot.store import errands, homes
 from slackbot.store.database import Database
 from slackbot.store.homes import Home

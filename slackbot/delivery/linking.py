@@ -18,7 +18,7 @@ from slackbot.delivery.once import OncePoster, Place
 from slackbot.delivery.waiting import postponed
 from slackbot.delivery.worker import Bells
 from slackbot.people import People
-from slackbot.refusals import (
+from slackbot.rules.refusals import (
     AccountTaken,
     GitLabSilent,
     LinkedAlready,
@@ -27,7 +27,7 @@ from slackbot.refusals import (
     NameYourAccount,
     NoSuchAccount,
 )
-from slackbot.request import IssueKey, Person
+from slackbot.rules.request import IssueKey, Person
 from slackbot.store import errands, links, posts
 from slackbot.store.database import Database
 from slackbot.store.errands import EVERY_ISSUE, Lane

@@ -7,7 +7,7 @@ import structlog
 from slackbot.blocks.reminder import GAP_EVENT, render_gap
 from slackbot.clock import Clock
 from slackbot.delivery.once import OncePoster, Place
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store import errands, posts
 from slackbot.store.database import Database
 from slackbot.store.errands import EVERY_ISSUE, Lane

@@ -8,7 +8,7 @@ import structlog
 from slackbot import metrics
 from slackbot.blocks.card import SlackMessage
 from slackbot.clock import Clock
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store import errands, posts
 from slackbot.store.database import Database
 from slackbot.store.errands import EVERY_ISSUE

@@ -14,7 +14,8 @@ from slackbot.clock import Clock
 from slackbot.delivery.changes import announce
 from slackbot.delivery.founding import Founding
 from slackbot.delivery.report import Outcome, Report, differences
-from slackbot.request import UNFINISHED, IssueKey, Request
+from slackbot.rules.decision import Decision, MarkContacted
+from slackbot.rules.request import UNFINISHED, IssueKey, Request
 from slackbot.store import cards, errands, links, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import Lane
@@ -37,7 +38,6 @@ from slackbot.tracker.observe import (
 from slackbot.tracker.reading import look
 from slackbot.tracker.restore import was_suggested
 from slackbot.tracker.snapshot import Note
-from slackbot.triage import Decision, MarkContacted
 
 T = TypeVar("T")
 log = structlog.get_logger()

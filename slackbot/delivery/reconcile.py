@@ -14,7 +14,7 @@ from slackbot.delivery.watch import report_gitlab
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
 from slackbot.progress import Progress, watching_terminal
-from slackbot.request import IssueKey, in_scope
+from slackbot.rules.request import IssueKey, in_scope
 from slackbot.store import duty, errands, facts, feedbacks, record, retention
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import Lane

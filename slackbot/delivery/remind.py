@@ -15,7 +15,8 @@ from slackbot.delivery.once import OncePoster, Place
 from slackbot.delivery.waiting import waiting_for_slack
 from slackbot.health import Health
 from slackbot.people import People
-from slackbot.reminders import (
+from slackbot.rules.decision import Decision
+from slackbot.rules.reminders import (
     IN_CHANNEL,
     JUST_ACTED,
     Mark,
@@ -29,12 +30,11 @@ from slackbot.reminders import (
     plan_reminders,
     round_key,
 )
-from slackbot.request import UNFINISHED, IssueKey, Person, Request
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request
 from slackbot.store import cards, duty, errands, posts, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import EVERY_ISSUE, Lane
 from slackbot.store.snoozes import load_snooze
-from slackbot.triage import Decision
 from slackbot.views import Viewer
 from slackbot.workspace import Workspace
 

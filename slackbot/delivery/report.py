@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from slackbot.delivery.founding import Adoption
-from slackbot.request import UNFINISHED, IssueKey, Request
+from slackbot.rules.request import UNFINISHED, IssueKey, Request
 from slackbot.store.record import Recorded, Status
 from slackbot.store.salvage import Salvage
 

@@ -6,7 +6,7 @@ from slackbot.delivery.digest import DailyDigest
 from slackbot.delivery.handover import HandingOver
 from slackbot.delivery.waiting import each_by_itself, waiting_for_slack
 from slackbot.health import Health
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 
 
 class Rhythm:

@@ -24,13 +24,13 @@ from slackbot.delivery.once import CLOCK_MARGIN
 from slackbot.delivery.waiting import waiting_for_slack
 from slackbot.health import SLACK, Health
 from slackbot.people import People
-from slackbot.request import UNFINISHED, IssueKey, Person
+from slackbot.rules.decision import Step
+from slackbot.rules.request import UNFINISHED, IssueKey, Person
 from slackbot.store import cards, errands
 from slackbot.store.cards import Card, Message
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import EVERY_ISSUE, Lane, LeaseLost
 from slackbot.store.picture import Picture
-from slackbot.triage import Step
 from slackbot.views import Viewer
 from slackbot.workspace import (
     QUIETLY,

@@ -14,8 +14,21 @@ from slackbot.delivery.changes import announce, announce_queue, ring
 from slackbot.delivery.waiting import postponed
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
-from slackbot.refusals import AlreadyYours, Refusal, SameLabel, UnknownLabel
-from slackbot.request import IssueKey, Person, Request, State
+from slackbot.rules.decision import (
+    ChooseLabel,
+    Claim,
+    Decision,
+    MarkContacted,
+    Release,
+    Step,
+    StepKind,
+    TakeOver,
+    apply,
+    decide,
+    step_of,
+)
+from slackbot.rules.refusals import AlreadyYours, Refusal, SameLabel, UnknownLabel
+from slackbot.rules.request import IssueKey, Person, Request, State
 from slackbot.store import cards, duty, errands, facts, feedbacks, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import LeaseLost
@@ -44,19 +57,6 @@ from slackbot.tracker.overtaken import Overtaken, overtaken
 from slackbot.tracker.reading import look
 from slackbot.tracker.restore import was_suggested
 from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, Note
-from slackbot.triage import (
-    ChooseLabel,
-    Claim,
-    Decision,
-    MarkContacted,
-    Release,
-    Step,
-    StepKind,
-    TakeOver,
-    apply,
-    decide,
-    step_of,
-)
 
 log = structlog.get_logger()
 

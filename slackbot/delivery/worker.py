@@ -10,7 +10,7 @@ import structlog
 
 from slackbot import metrics
 from slackbot.clock import Clock
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store import errands
 from slackbot.store.database import Database
 from slackbot.store.errands import Errand, Lane, LeaseLost

@@ -16,7 +16,7 @@ from slackbot.handlers.desk import Desk
 from slackbot.handlers.linking import LinkVerb
 from slackbot.handlers.looking import Answer, Looking
 from slackbot.handlers.surface import Surfaces
-from slackbot.query import Verb
+from slackbot.rules.query import Verb
 from slackbot.workspace import Workspace
 
 

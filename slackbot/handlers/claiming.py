@@ -10,8 +10,8 @@ from slackbot.blocks.card import CLAIM, RELEASE, TAKE_OVER
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, Click, Listener, answer
 from slackbot.handlers.surface import Surfaces
-from slackbot.request import Request
-from slackbot.triage import Action, Claim, Release, TakeOver
+from slackbot.rules.decision import Action, Claim, Release, TakeOver
+from slackbot.rules.request import Request
 
 
 def take_over(request: Request, click: Click) -> Action:

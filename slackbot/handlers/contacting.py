@@ -30,8 +30,8 @@ from slackbot.handlers.listening import (
     team_of,
 )
 from slackbot.handlers.surface import Surfaces
-from slackbot.refusals import AlreadyContacted, InvalidField, Refusal, Unknown, UnknownLabel
-from slackbot.request import IssueKey, State
+from slackbot.rules.refusals import AlreadyContacted, InvalidField, Refusal, Unknown, UnknownLabel
+from slackbot.rules.request import IssueKey, State
 from slackbot.workspace import Workspace
 
 

@@ -12,16 +12,24 @@ from slackbot.clock import Clock
 from slackbot.delivery.changes import announce, ring
 from slackbot.delivery.worker import Bells
 from slackbot.people import People
-from slackbot.refusals import AlreadySettled, Unknown
-from slackbot.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
-from slackbot.request import IssueKey, Person, Request
+from slackbot.rules.decision import (
+    Action,
+    Decision,
+    MarkContacted,
+    Step,
+    StepKind,
+    confirmed,
+    decide,
+)
+from slackbot.rules.refusals import AlreadySettled, Unknown
+from slackbot.rules.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
+from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store import cards, errands, homes, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import EVERY_ISSUE, Lane
 from slackbot.store.picture import Picture
 from slackbot.store.record import Status
 from slackbot.store.snoozes import load_snooze, save_snooze
-from slackbot.triage import Action, Decision, MarkContacted, Step, StepKind, confirmed, decide
 from slackbot.views import Viewer
 from slackbot.workspace import SlackError
 

@@ -10,7 +10,7 @@ from slackbot.blocks.home import FILTER, REFRESH
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, answer, team_of
 from slackbot.handlers.surface import Surfaces
-from slackbot.query import Listing, read_query
+from slackbot.rules.query import Listing, read_query
 
 HOME_TAB = "home"
 

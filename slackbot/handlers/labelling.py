@@ -7,8 +7,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slackbot.blocks.card import CHOOSE_LABEL
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, Click, answer, privately
-from slackbot.request import Request
-from slackbot.triage import ChooseLabel
+from slackbot.rules.decision import ChooseLabel
+from slackbot.rules.request import Request
 
 
 def register(app: AsyncApp, desk: Desk) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from slackbot.blocks.card import SlackMessage
 from slackbot.blocks.linking import offer
 from slackbot.delivery.linking import LIFETIME, Linking
-from slackbot.request import Person
+from slackbot.rules.request import Person
 
 LinkVerb = Callable[[Person, str], Awaitable[SlackMessage]]
 """Answers what stands behind a verb of ``/ssat``, for a person who may look."""

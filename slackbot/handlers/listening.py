@@ -15,8 +15,8 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slackbot import metrics
 from slackbot.blocks.text import mrkdwn
 from slackbot.blocks.words import failure_words, refusal_words
-from slackbot.refusals import Refusal, Unknown
-from slackbot.request import IssueKey
+from slackbot.rules.refusals import Refusal, Unknown
+from slackbot.rules.request import IssueKey
 from slackbot.workspace import Workspace
 
 log = structlog.get_logger()

@@ -11,7 +11,7 @@ from slackbot.blocks.rows import Asker
 from slackbot.blocks.small import NOTHING_NAMED, SAY_WHICH, render_found
 from slackbot.blocks.text import mrkdwn
 from slackbot.handlers.desk import Desk
-from slackbot.query import (
+from slackbot.rules.query import (
     Listing,
     Mentioned,
     NotUnderstood,

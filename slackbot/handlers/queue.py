@@ -13,8 +13,8 @@ from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, Listener, answer, log_failure
 from slackbot.handlers.looking import Looking, say
 from slackbot.handlers.surface import Surfaces, present
-from slackbot.query import read_query
-from slackbot.refusals import Refusal, TakesLonger
+from slackbot.rules.query import read_query
+from slackbot.rules.refusals import Refusal, TakesLonger
 
 COMMAND = "/ssat"
 WITH_ACK_SECONDS = 2.2

@@ -10,7 +10,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slackbot.blocks.card import DISMISS, OPEN_ISSUE, OPEN_TICKET, TRY_AGAIN
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, Click, Listener, answer, privately
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 
 Follow = Callable[[IssueKey, UUID], Awaitable[None]]
 

@@ -23,8 +23,8 @@ from slackbot.handlers.listening import (
     privately,
     team_of,
 )
-from slackbot.refusals import ReasonRequired, Refusal, Unknown
-from slackbot.reminders import judge_reason, judge_snooze
+from slackbot.rules.refusals import ReasonRequired, Refusal, Unknown
+from slackbot.rules.reminders import judge_reason, judge_snooze
 from slackbot.workspace import Workspace
 
 

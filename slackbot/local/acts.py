@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from slackbot.feedback import Sentiment
 from slackbot.local.cast import PEOPLE, Figure, Story
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab.model import Change, Label
 from slackbot.local.sample import Sample
 from slackbot.local.shown import deadlines
 from slackbot.local.slack import Ephemeral, Message, Outcome, View
+from slackbot.rules.feedback import Sentiment
 
 BEFORE_DEADLINE = timedelta(hours=1)
 LONGEST_MOVE_HOURS = 24 * 14

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 from slackbot.blocks.card import CARD_EVENT, CHOOSE_LABEL, CLAIM, MARK_CONTACTED
 from slackbot.blocks.contact import TEXT
-from slackbot.deadline import ALWAYS, BusinessHours
-from slackbot.feedback import HANDBOOK_LABELS
 from slackbot.local.cast import (
     AVERY,
     BLAKE,
@@ -34,6 +32,8 @@ from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.pagerduty import PagerDuty
 from slackbot.local.slack import Message, Outcome, Workspace
+from slackbot.rules.deadline import ALWAYS, BusinessHours
+from slackbot.rules.feedback import HANDBOOK_LABELS
 
 PROJECT = "gitlab-com/support/feedback"
 CHANNEL = "support_escalations"

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from slackbot.deadline import ALWAYS
 from slackbot.local.cast import CONTACT_LABEL, CONTACTED_LABEL, PEOPLE, Figure
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab.entities import Entities
 from slackbot.local.sample import Sample
-from slackbot.request import UNFINISHED
+from slackbot.rules.deadline import ALWAYS
+from slackbot.rules.request import UNFINISHED
 from slackbot.tracker.observe import Observation, Rules, observe
 from slackbot.tracker.snapshot import parse_issue, parse_label_event
 

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4, uuid5
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, or_, select, update
 
-from slackbot.request import IssueKey
+from slackbot.rules.decision import Step, StepKind
+from slackbot.rules.request import IssueKey
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import cards, messages
-from slackbot.triage import Step, StepKind
 
 _STEP = TypeAdapter(Step)
 

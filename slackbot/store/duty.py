@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy import Select, delete, or_, select, update
 
-from slackbot.request import Person
+from slackbot.rules.request import Person
 from slackbot.store import facts
 from slackbot.store.database import Transaction
 from slackbot.store.schema import duty_turns

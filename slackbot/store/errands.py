@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store.database import Transaction, database_now, upsert
 from slackbot.store.schema import errands
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, delete, select, tuple_
 
-from slackbot.plain import PlainFeedback, Triage
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
+from slackbot.rules.untriaged import PlainFeedback, Triage
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import feedbacks
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from slackbot.request import IssueKey, Request
+from slackbot.rules.decision import apply
+from slackbot.rules.request import IssueKey, Request
 from slackbot.store.database import Transaction
 from slackbot.store.record import Recorded, Standing, load_standing
-from slackbot.triage import apply
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, select, update
 
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import posts
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
 
-from slackbot.request import UNFINISHED, IssueKey
+from slackbot.rules.request import UNFINISHED, IssueKey
 from slackbot.store.database import Transaction
 from slackbot.store.record import IS_UNDELIVERED, Recorded, Standing, read_recorded, read_request
 from slackbot.store.schema import decisions, requests

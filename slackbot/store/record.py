@@ -10,10 +10,10 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
-from slackbot.request import UNFINISHED, IssueKey, Request, State
+from slackbot.rules.decision import Decision, MarkContacted
+from slackbot.rules.request import UNFINISHED, IssueKey, Request, State
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import decisions, requests
-from slackbot.triage import Decision, MarkContacted
 
 T = TypeVar("T")
 

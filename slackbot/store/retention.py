@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, select, tuple_
 
-from slackbot.plain import Triage
-from slackbot.request import UNFINISHED, IssueKey
+from slackbot.rules.request import UNFINISHED, IssueKey
+from slackbot.rules.untriaged import Triage
 from slackbot.store import record
 from slackbot.store.database import Transaction
 from slackbot.store.record import Status

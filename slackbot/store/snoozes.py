@@ -3,8 +3,8 @@
 from pydantic import TypeAdapter
 from sqlalchemy import func, select
 
-from slackbot.reminders import Snooze
-from slackbot.request import IssueKey
+from slackbot.rules.reminders import Snooze
+from slackbot.rules.request import IssueKey
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import snoozes
 

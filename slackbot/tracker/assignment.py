@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from slackbot.request import Person
+from slackbot.rules.request import Person
 from slackbot.tracker.snapshot import BIRTH, IssueSnapshot, Note
 
 _BEGINNINGS = ("assigned to", "unassigned")

@@ -17,7 +17,7 @@ import requests
 from gitlab.exceptions import GitlabAuthenticationError, GitlabError, GitlabHttpError
 
 from slackbot.pace import Allowance, Allowances, Paces, TooBusy
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.tracker.errors import (
     Missing,
     Rejected,

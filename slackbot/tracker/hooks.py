@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.tracker.client import project_matches
 from slackbot.tracker.snapshot import WORK_ITEM_TYPE
 

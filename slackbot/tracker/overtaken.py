@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from slackbot.request import in_scope
+from slackbot.rules.request import in_scope
 from slackbot.tracker.assignment import read_assignment
 from slackbot.tracker.client import IssueChange
 from slackbot.tracker.notes import own_marks

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from slackbot.request import IssueKey, Request
+from slackbot.rules.request import IssueKey, Request
 from slackbot.tracker.client import Tracker
 from slackbot.tracker.observe import Observation
 from slackbot.tracker.snapshot import IssueSnapshot, Note

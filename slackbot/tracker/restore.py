@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from slackbot.request import Person
+from slackbot.rules.request import Person
 from slackbot.tracker.assignment import Assignment, read_assignment
 from slackbot.tracker.notes import Mark, own_marks
 from slackbot.tracker.snapshot import IssueSnapshot, LabelEvent, Note

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from slackbot.request import IssueKey, Person
+from slackbot.rules.request import IssueKey, Person
 
 GHOST = "ghost"
 """GitLab's stand-in for deleted users."""

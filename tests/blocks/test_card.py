@@ -24,12 +24,10 @@ from slackbot.blocks.card import (
     render_bare_card,
     render_card,
 )
-from slackbot.deadline import ALWAYS, BusinessHours
-from slackbot.feedback import HANDBOOK_LABELS
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
-from slackbot.request import IssueKey, Person, Request, State
-from slackbot.triage import (
+from slackbot.rules.deadline import ALWAYS, BusinessHours
+from slackbot.rules.decision import (
     Action,
     Channel,
     ChooseLabel,
@@ -39,6 +37,8 @@ from slackbot.triage import (
     Release,
     TakeOver,
 )
+from slackbot.rules.feedback import HANDBOOK_LABELS
+from slackbot.rules.request import IssueKey, Person, Request, State
 
 KEY = IssueKey(7, 12)
 FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)

@@ -15,13 +15,13 @@ from slackbot.blocks.contact import (
     contact_modal,
     read_contact,
 )
-from slackbot.feedback import HANDBOOK_LABELS
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import validate_view
 from slackbot.local.slack.inputs import initial_values
-from slackbot.refusals import InvalidField
-from slackbot.request import IssueKey, Request
-from slackbot.triage import Channel, MarkContacted
+from slackbot.rules.decision import Channel, MarkContacted
+from slackbot.rules.feedback import HANDBOOK_LABELS
+from slackbot.rules.refusals import InvalidField
+from slackbot.rules.request import IssueKey, Request
 
 NOW = datetime(2026, 2, 2, 9, 30, 15, tzinfo=UTC)
 REQUEST = Request(

@@ -13,8 +13,8 @@ from slackbot.blocks.digest import ROWS, Digest, Kept, render_digest
 from slackbot.blocks.handover import HandOver, render_handover
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
-from slackbot.plain import PlainFeedback
-from slackbot.request import IssueKey, Person
+from slackbot.rules.request import IssueKey, Person
+from slackbot.rules.untriaged import PlainFeedback
 from tests.blocks.test_card import (
     AVERY,
     CALLED,

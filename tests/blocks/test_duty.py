@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from slackbot.blocks.duty import NOT_SET_UP, DutyView, duty_line, duty_words
 from slackbot.local.slack import pings
-from slackbot.request import Person
+from slackbot.rules.request import Person
 
 UTC_ZONE = ZoneInfo("UTC")
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")

@@ -8,7 +8,7 @@ from hypothesis import given
 from slackbot.blocks.help import render_help
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import validate_blocks
-from slackbot.query import HELP, Mentioned, NotUnderstood, Verb, read_query
+from slackbot.rules.query import HELP, Mentioned, NotUnderstood, Verb, read_query
 from tests.blocks.test_card import hostile, shown
 
 README = Path(__file__).parent.parent.parent / "README.md"

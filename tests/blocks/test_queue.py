@@ -13,13 +13,13 @@ from slackbot.blocks.card import CardView, SlackMessage, notification
 from slackbot.blocks.queue import ROWS, Board, Row, render_queue, rows_of
 from slackbot.blocks.rows import UNKNOWN_IN_GITLAB, Asker, asked_again
 from slackbot.blocks.text import mrkdwn
-from slackbot.deadline import ALWAYS
-from slackbot.feedback import Sentiment
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
-from slackbot.plain import PlainFeedback
-from slackbot.query import Filter, Listing, Turn, read_again, read_query
-from slackbot.request import UNFINISHED, IssueKey, Request, State
+from slackbot.rules.deadline import ALWAYS
+from slackbot.rules.feedback import Sentiment
+from slackbot.rules.query import Filter, Listing, Turn, read_again, read_query
+from slackbot.rules.request import UNFINISHED, IssueKey, Request, State
+from slackbot.rules.untriaged import PlainFeedback
 from tests.blocks.test_card import (
     AVERY,
     BLAKE,

@@ -16,8 +16,8 @@ from slackbot.blocks.snooze import OPTIONS, read_snooze, snooze_modal
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_blocks, validate_view
 from slackbot.local.slack.inputs import initial_values
-from slackbot.reminders import SnoozeFor
-from slackbot.request import Person
+from slackbot.rules.reminders import SnoozeFor
+from slackbot.rules.request import Person
 from tests.blocks.test_card import (
     AVERY,
     CLAIMED,

@@ -20,7 +20,18 @@ from slackbot.blocks.words import (
 )
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_blocks
-from slackbot.refusals import (
+from slackbot.rules.decision import (
+    Action,
+    Channel,
+    ChooseLabel,
+    Claim,
+    MarkContacted,
+    Release,
+    Step,
+    StepKind,
+    TakeOver,
+)
+from slackbot.rules.refusals import (
     AccountTaken,
     AlreadyClaimed,
     AlreadyClosed,
@@ -55,18 +66,7 @@ from slackbot.refusals import (
     Unknown,
     UnknownLabel,
 )
-from slackbot.request import Person, State
-from slackbot.triage import (
-    Action,
-    Channel,
-    ChooseLabel,
-    Claim,
-    MarkContacted,
-    Release,
-    Step,
-    StepKind,
-    TakeOver,
-)
+from slackbot.rules.request import Person, State
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.deadline import BusinessHours
 from slackbot.delivery.catchup import NEAR, near_at
+from slackbot.rules.deadline import BusinessHours
 
 HOURS = BusinessHours.from_settings(
     timezone="UTC", workdays="Mon-Fri", hours="00:00-24:00", holidays=""

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from slackbot.delivery.changes import announce, announce_all
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store import errands
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import Lane

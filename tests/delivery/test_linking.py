@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slackbot.delivery.linking import codes_in, read_username
-from slackbot.refusals import NameYourAccount
+from slackbot.rules.refusals import NameYourAccount
 from slackbot.store.links import digest_of
 
 CODE = "ssat-link-0123456789abcdef"

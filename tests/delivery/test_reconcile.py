@@ -21,7 +21,7 @@ from slackbot.local.gitlab import Request as ApiRequest
 from slackbot.local.gitlab.entities import Entities
 from slackbot.outside import connect
 from slackbot.parts import rules_of
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
 from slackbot.store import errands, facts, feedbacks, record
 from slackbot.store.database import Database

@@ -13,7 +13,7 @@ from sqlalchemy import Row, select, text
 from structlog.testing import capture_logs
 
 from slackbot.delivery.worker import Bells, Postponed, Worker, backoff
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store import errands
 from slackbot.store.database import Database
 from slackbot.store.errands import Lane

@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from slackbot.deadline import ALWAYS
 from slackbot.local.cast import NASTY, NEARLY_DUE, OVERDUE, PRAISE, Story
 from slackbot.local.clock import LocalClock
 from slackbot.local.sample import business_ago
+from slackbot.rules.deadline import ALWAYS
 from tests.local.process import SECONDS, Local, running, start
 
 Json = dict[str, Any]

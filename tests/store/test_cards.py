@@ -5,12 +5,12 @@ from uuid import uuid4
 
 from sqlalchemy import update
 
-from slackbot.request import IssueKey, Person
+from slackbot.rules.decision import Step, StepKind
+from slackbot.rules.request import IssueKey, Person
 from slackbot.store import cards
 from slackbot.store.cards import Card
 from slackbot.store.database import Database, Transaction
 from slackbot.store.schema import messages
-from slackbot.triage import Step, StepKind
 
 KEY, OTHER = IssueKey(7, 12), IssueKey(7, 13)
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from slackbot.request import Person
+from slackbot.rules.request import Person
 from slackbot.store.database import Database
 from slackbot.store.duty import (
     OnDuty,

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store import errands, schema
 from slackbot.store.database import Database, Transaction
 from slackbot.store.errands import Errand, Lane, LeaseLost

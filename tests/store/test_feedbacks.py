@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from slackbot.feedback import Sentiment
-from slackbot.plain import PlainFeedback, Triage
-from slackbot.request import IssueKey
+from slackbot.rules.feedback import Sentiment
+from slackbot.rules.request import IssueKey
+from slackbot.rules.untriaged import PlainFeedback, Triage
 from slackbot.store import feedbacks, retention, schema
 from slackbot.store.database import Database, Transaction
 from slackbot.store.feedbacks import Sighting

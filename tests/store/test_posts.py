@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.store import posts
 from slackbot.store.database import Database
 

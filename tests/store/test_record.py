@@ -14,13 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from slackbot.request import IssueKey, Person, Request, State
-from slackbot.store import cards, errands, facts, record, schema
-from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import Lane
-from slackbot.store.picture import Picture, Vocabulary, load_picture
-from slackbot.store.record import FORGOTTEN_TEXT, Status, UnreadableError
-from slackbot.triage import (
+from slackbot.rules.decision import (
     Action,
     Channel,
     ChooseLabel,
@@ -32,6 +26,12 @@ from slackbot.triage import (
     StepKind,
     TakeOver,
 )
+from slackbot.rules.request import IssueKey, Person, Request, State
+from slackbot.store import cards, errands, facts, record, schema
+from slackbot.store.database import Database, Transaction
+from slackbot.store.errands import Lane
+from slackbot.store.picture import Picture, Vocabulary, load_picture
+from slackbot.store.record import FORGOTTEN_TEXT, Status, UnreadableError
 
 KEY, OTHER = IssueKey(7, 12), IssueKey(7, 13)
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)

@@ -20,11 +20,11 @@ from structlog.testing import capture_logs
 
 from slackbot.blocks.card import card_metadata
 from slackbot.local.slack import Message
-from slackbot.request import IssueKey
+from slackbot.rules.decision import StepKind
+from slackbot.rules.request import IssueKey
 from slackbot.store import cards, facts, record
 from slackbot.store.database import Database, Transaction, migrations
 from slackbot.store.record import Recorded
-from slackbot.triage import StepKind
 from tests.conftest import MovableClock
 from tests.store.leftovers import (
     ASSIGNED,

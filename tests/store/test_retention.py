@@ -9,11 +9,11 @@ from uuid import UUID, uuid5
 import pytest
 from sqlalchemy import func, select
 
-from slackbot.request import IssueKey, Person, Request
+from slackbot.rules.decision import Channel, Decision, MarkContacted, Step, StepKind
+from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store import cards, record, retention, schema
 from slackbot.store.database import Database, Transaction
 from slackbot.store.record import FORGOTTEN_TEXT, Status
-from slackbot.triage import Channel, Decision, MarkContacted, Step, StepKind
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 OLD, BEFORE = NOW - timedelta(days=91), NOW - timedelta(days=90)

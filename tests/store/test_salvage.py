@@ -16,15 +16,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from slackbot.reminders import Snooze
-from slackbot.request import IssueKey, Person, Request
+from slackbot.rules.decision import Action, Channel, Claim, Decision, MarkContacted
+from slackbot.rules.reminders import Snooze
+from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store import cards, links, record
 from slackbot.store.database import Database, DatabaseError, InUseError, Transaction
 from slackbot.store.links import Code, Outcome
 from slackbot.store.record import Recorded, Status
 from slackbot.store.salvage import Salvage, replace_if_damaged
 from slackbot.store.snoozes import load_snooze, save_snooze
-from slackbot.triage import Action, Channel, Claim, Decision, MarkContacted
 
 T = TypeVar("T")
 

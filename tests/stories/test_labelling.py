@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from slackbot.feedback import HANDBOOK_LABELS
 from slackbot.local.slack import Message
+from slackbot.rules.feedback import HANDBOOK_LABELS
 from tests.town import Town, as_seen, text_of
 
 SOFT_SKILLS, SFDC = "feedback::soft-skills", "feedback::process-sfdc"

@@ -15,7 +15,7 @@ from slackbot.app import rebuild_record
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
 from slackbot.outside import connect
-from slackbot.request import IssueKey, State
+from slackbot.rules.request import IssueKey, State
 from slackbot.store.schema import decisions, metadata, requests
 from tests.process import bot_process, launched, present_town
 from tests.town import CONTACT, CONTACTED, FAST, PATIENCE, Town, buttons, text_of

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from slackbot.blocks.digest import DIGEST_EVENT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message, User
-from slackbot.plain import Triage
+from slackbot.rules.untriaged import Triage
 from slackbot.store.schema import feedbacks
 from tests.town import CONTACT, PATIENCE, Town, text_of
 from tests.turns import take_duty

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slackbot.local.gitlab import GitLab, Issue, Project, User, serve
-from slackbot.request import IssueKey, Person
+from slackbot.rules.request import IssueKey, Person
 from slackbot.tracker import client
 from slackbot.tracker.client import IssueChange, Tracker, project_matches
 from slackbot.tracker.errors import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.request import IssueKey
+from slackbot.rules.request import IssueKey
 from slackbot.tracker.hooks import (
     HookSecrets,
     Malformed,

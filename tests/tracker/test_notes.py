@@ -12,7 +12,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slackbot.local.gitlab import quick_actions
-from slackbot.request import IssueKey, Person
+from slackbot.rules.decision import (
+    Action,
+    Channel,
+    ChooseLabel,
+    Claim,
+    Decision,
+    MarkContacted,
+    Release,
+    TakeOver,
+)
+from slackbot.rules.request import IssueKey, Person
 from slackbot.tracker.notes import (
     Mark,
     decisions_marked,
@@ -23,16 +33,6 @@ from slackbot.tracker.notes import (
     withdrawal_of,
 )
 from slackbot.tracker.snapshot import Note
-from slackbot.triage import (
-    Action,
-    Channel,
-    ChooseLabel,
-    Claim,
-    Decision,
-    MarkContacted,
-    Release,
-    TakeOver,
-)
 
 BOT = "ssat-bot"
 ID = UUID("5b6f6c0e-7d9b-4a0f-9a4e-0f6a8b1c2d3e")

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from slackbot.deadline import ALWAYS
-from slackbot.feedback import read_feedback
-from slackbot.plain import Triage
-from slackbot.request import IssueKey, Person, Request, State
+from slackbot.rules.deadline import ALWAYS
+from slackbot.rules.decision import StepKind
+from slackbot.rules.feedback import read_feedback
+from slackbot.rules.request import IssueKey, Person, Request, State
+from slackbot.rules.untriaged import Triage
 from slackbot.tracker.observe import (
     COMMENT_LIMIT,
     Observation,
@@ -29,7 +30,6 @@ from slackbot.tracker.snapshot import (
     LabelEvent,
     Note,
 )
-from slackbot.triage import StepKind
 from tests.tracker.history import (
     CONTACT,
     CONTACTED,

@@ -10,13 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.deadline import ALWAYS
-from slackbot.request import IssueKey, Person, Request, State
-from slackbot.tracker.notes import note_of, withdrawal_of
-from slackbot.tracker.observe import Observation, Rules, first_sight, observe, past_of
-from slackbot.tracker.restore import Past, recall, was_suggested
-from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
-from slackbot.triage import (
+from slackbot.rules.deadline import ALWAYS
+from slackbot.rules.decision import (
     Action,
     Channel,
     ChooseLabel,
@@ -28,6 +23,11 @@ from slackbot.triage import (
     apply,
     decide,
 )
+from slackbot.rules.request import IssueKey, Person, Request, State
+from slackbot.tracker.notes import note_of, withdrawal_of
+from slackbot.tracker.observe import Observation, Rules, first_sight, observe, past_of
+from slackbot.tracker.restore import Past, recall, was_suggested
+from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
 from tests.tracker.history import (
     BOT,
     CONTACT,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slackbot.request import IssueKey, Person
+from slackbot.rules.request import IssueKey, Person
 from slackbot.tracker.snapshot import (
     GitLabUser,
     parse_issue,

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.description import MAX_COMMENT, MAX_DESCRIPTION, MAX_VALUE
-from slackbot.feedback import (
+from slackbot.rules.description import MAX_COMMENT, MAX_DESCRIPTION, MAX_VALUE
+from slackbot.rules.feedback import (
     HANDBOOK_LABELS,
     MAX_TITLE,
     Feedback,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from slackbot.feedback import ticket_url
+from slackbot.rules.feedback import ticket_url
 
 _KEY = re.compile("([1-9][0-9]{0,18})/([1-9][0-9]{0,9})")
 

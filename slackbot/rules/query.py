@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from slackbot.feedback import ticket_of_link
+from slackbot.rules.feedback import ticket_of_link
 
 LOOKED_AT = 300
 """How many characters of what was typed are looked at; nobody types more on purpose."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.request import IssueKey, Person, Request, State, in_scope
+from slackbot.rules.request import IssueKey, Person, Request, State, in_scope
 
 ASKED = datetime(2026, 1, 30, 15, 0, 20, tzinfo=UTC)
 DUE = datetime(2026, 2, 3, 15, 0, tzinfo=UTC)

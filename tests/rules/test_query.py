@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.query import (
+from slackbot.rules.query import (
     DAYS,
     HELP,
     MOST_DAYS,

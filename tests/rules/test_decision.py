@@ -9,7 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.refusals import (
+from slackbot.rules.decision import (
+    CLOCK_TOLERANCE,
+    Action,
+    Channel,
+    ChooseLabel,
+    Claim,
+    Decision,
+    MarkContacted,
+    Release,
+    StepKind,
+    TakeOver,
+    apply,
+    confirmed,
+    decide,
+    relabel,
+    step_of,
+)
+from slackbot.rules.refusals import (
     AlreadyClaimed,
     AlreadyClosed,
     AlreadyContacted,
@@ -27,24 +44,7 @@ from slackbot.refusals import (
     TextRequired,
     UnknownLabel,
 )
-from slackbot.request import IssueKey, Person, Request, State
-from slackbot.triage import (
-    CLOCK_TOLERANCE,
-    Action,
-    Channel,
-    ChooseLabel,
-    Claim,
-    Decision,
-    MarkContacted,
-    Release,
-    StepKind,
-    TakeOver,
-    apply,
-    confirmed,
-    decide,
-    relabel,
-    step_of,
-)
+from slackbot.rules.request import IssueKey, Person, Request, State
 
 ASKED = datetime(2026, 1, 30, 15, 0, 20, tzinfo=UTC)
 NOW = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)

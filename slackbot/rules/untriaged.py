@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from slackbot.feedback import Sentiment, ticket_url
-from slackbot.request import IssueKey, Person
+from slackbot.rules.feedback import Sentiment, ticket_url
+from slackbot.rules.request import IssueKey, Person
 
 
 class Triage(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from slackbot.request import Person
+from slackbot.rules.request import Person
 
 
 class Refusal(Exception):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.duty import OnCall, Rota, in_week, parse_weeks, read_entries
+from slackbot.rules.rota import OnCall, Rota, in_week, parse_weeks, read_entries
 
 BERLIN = ZoneInfo("Europe/Berlin")
 AVERY, BLAKE = "U0AVERY", "U0BLAKE"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from slackbot.description import DASHES, Description, Kind
+from slackbot.rules.description import DASHES, Description, Kind
 
 MAX_TITLE = 1_000
 """How many characters of a title are looked at."""

@@ -12,10 +12,10 @@ from enum import StrEnum
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
-from slackbot.deadline import MINUTES_IN_DAY, BusinessHours, parse_window
-from slackbot.refusals import DeadlinePassed, IssueGone, ReasonRequired, Refusal
-from slackbot.request import Person, Request
-from slackbot.triage import Claim, Decision, Release, TakeOver, why_finished
+from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours, parse_window
+from slackbot.rules.decision import Claim, Decision, Release, TakeOver, why_finished
+from slackbot.rules.refusals import DeadlinePassed, IssueGone, ReasonRequired, Refusal
+from slackbot.rules.request import Person, Request
 
 HOUR = timedelta(hours=1)
 

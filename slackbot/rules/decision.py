@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from slackbot.refusals import (
+from slackbot.rules.refusals import (
     AlreadyClaimed,
     AlreadyClosed,
     AlreadyContacted,
@@ -29,7 +29,7 @@ from slackbot.refusals import (
     TextRequired,
     UnknownLabel,
 )
-from slackbot.request import IssueKey, Person, Request, State, in_scope
+from slackbot.rules.request import IssueKey, Person, Request, State, in_scope
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """By how much two clocks may differ: one says what now is, the other judges it."""

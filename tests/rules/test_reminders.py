@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.deadline import ALWAYS, BusinessHours
-from slackbot.refusals import AlreadyContacted, DeadlinePassed, IssueGone
-from slackbot.reminders import (
+from slackbot.rules.deadline import ALWAYS, BusinessHours
+from slackbot.rules.decision import Action, ChooseLabel, Claim, Decision, Release
+from slackbot.rules.refusals import AlreadyContacted, DeadlinePassed, IssueGone
+from slackbot.rules.reminders import (
     HOUR,
     Kind,
     Plan,
@@ -32,8 +33,7 @@ from slackbot.reminders import (
     round_key,
     snoozed_until,
 )
-from slackbot.request import IssueKey, Person, Request
-from slackbot.triage import Action, ChooseLabel, Claim, Decision, Release
+from slackbot.rules.request import IssueKey, Person, Request
 
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1")
 ASKED = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)  # a Friday

@@ -20,16 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Row, select
 
-from slackbot.deadline import ALWAYS
-from slackbot.refusals import AlreadyYours, Refusal, SameLabel
-from slackbot.request import UNFINISHED, Request, State
-from slackbot.store import record
-from slackbot.store.database import Database, Transaction
-from slackbot.store.picture import Picture, Vocabulary, load_picture
-from slackbot.store.record import FORGOTTEN_TEXT, Status
-from slackbot.store.schema import decisions
-from slackbot.tracker.observe import Rules, observe
-from slackbot.triage import (
+from slackbot.rules.deadline import ALWAYS
+from slackbot.rules.decision import (
     Action,
     Channel,
     ChooseLabel,
@@ -41,6 +33,14 @@ from slackbot.triage import (
     apply,
     decide,
 )
+from slackbot.rules.refusals import AlreadyYours, Refusal, SameLabel
+from slackbot.rules.request import UNFINISHED, Request, State
+from slackbot.store import record
+from slackbot.store.database import Database, Transaction
+from slackbot.store.picture import Picture, Vocabulary, load_picture
+from slackbot.store.record import FORGOTTEN_TEXT, Status
+from slackbot.store.schema import decisions
+from slackbot.tracker.observe import Rules, observe
 from tests.model import (
     BORN,
     CONTACT,
