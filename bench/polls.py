@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from slackbot.local.gitlab.model import Request
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from tests.conftest import MovableClock
 from tests.town import CONTACT, Town, town
 

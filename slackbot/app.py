@@ -33,9 +33,9 @@ from slackbot.parts import (
     socket_handler,
 )
 from slackbot.settings import Settings
-from slackbot.store import errands, record
+from slackbot.store import jobs, record
 from slackbot.store.database import Database, DatabaseError
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.store.listen import listen
 from slackbot.store.paces import SharedPace
 from slackbot.store.salvage import replace_if_damaged
@@ -64,15 +64,15 @@ async def run_bot(
             outside.tracker.paces.share(partial(SharedPace, database))
         async with database.transaction() as tx:
             if database.is_sqlite:
-                await errands.take_over_all(tx)
+                await jobs.take_over_all(tx)
             # Settings may have changed, and with them every deadline.
             deadlines = sorted(await record.open_deadlines(tx))
             for lane in (Lane.SYNC, Lane.REMIND):
                 for key, due_at in deadlines:
-                    await errands.ask(tx, lane, [key], clock(), rank=due_at)
-            await errands.ask(tx, Lane.POLL, [errands.EVERY_ISSUE], clock())
-            await errands.ask(tx, Lane.DUTY, [errands.EVERY_ISSUE], clock())
-            await errands.ask(tx, Lane.RHYTHM, [errands.EVERY_ISSUE], clock())
+                    await jobs.ask(tx, lane, [key], clock(), rank=due_at)
+            await jobs.ask(tx, Lane.POLL, [jobs.EVERY_ISSUE], clock())
+            await jobs.ask(tx, Lane.DUTY, [jobs.EVERY_ISSUE], clock())
+            await jobs.ask(tx, Lane.RHYTHM, [jobs.EVERY_ISSUE], clock())
         async with _at_work(settings, outside, database, clock) as url:
             yield url
     finally:

@@ -39,8 +39,8 @@ from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
 from slackbot.store import links
 from slackbot.store.database import Database
-from slackbot.store.errands import Lane
 from slackbot.store.finds import Finds
+from slackbot.store.jobs import Lane
 from slackbot.store.picture import Vocabulary
 from slackbot.tracker.client import Tracker
 from slackbot.tracker.hooks import HookSecrets

@@ -15,9 +15,9 @@ from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.health import DATABASE, SOCKET, Health
-from slackbot.store import errands, facts
+from slackbot.store import facts, jobs
 from slackbot.store.database import Database
-from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.tracker.hooks import (
     HookSecrets,
     Malformed,
@@ -132,9 +132,9 @@ class HookReceiver:
         async with self._database.transaction() as tx:
             delivery = delivery_id(request.headers)
             if delivery is None or await facts.first_sight(tx, delivery, self._clock()):
-                await errands.ask(tx, Lane.SYNC, [key], self._clock())
+                await jobs.ask(tx, Lane.SYNC, [key], self._clock())
                 if key.iid == self._link_issue:
-                    await errands.ask(tx, Lane.LINK, [EVERY_ISSUE], self._clock())
+                    await jobs.ask(tx, Lane.LINK, [EVERY_ISSUE], self._clock())
         self._bells.ring(Lane.SYNC, Lane.LINK)
         metrics.HOOKS.labels("accepted").inc()
         return web.Response()

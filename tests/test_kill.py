@@ -13,7 +13,7 @@ import pytest
 from slackbot.delivery.worker import LEASE
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab.faults import Fault
-from slackbot.store.errands import SETTLING
+from slackbot.store.jobs import SETTLING
 from tests.process import bot_process, present_town
 from tests.town import Town
 

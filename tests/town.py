@@ -41,7 +41,7 @@ from slackbot.rules.request import IssueKey
 from slackbot.rules.request import Request as RequestOnRecord
 from slackbot.settings import Settings
 from slackbot.store.database import async_url
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.store.schema import decisions, duty_turns, errands, requests
 from slackbot.workspace import PACES
 from tests.conftest import MovableClock

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from slackbot.clock import Clock
-from slackbot.delivery.changes import announce_queue
 from slackbot.delivery.worker import Bells
 from slackbot.people import People
 from slackbot.rules.request import Person
+from slackbot.store.changes import announce_queue
 from slackbot.store.database import Database
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.tracker.errors import TrackerError
 
 log = structlog.get_logger()

@@ -16,10 +16,10 @@ from slackbot.delivery.once import CLOCK_MARGIN
 from slackbot.delivery.worker import Postponed
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.request import Request
-from slackbot.store import cards, errands, facts, record
+from slackbot.store import cards, facts, jobs, record
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import Lane
 from slackbot.store.facts import CatchUp
+from slackbot.store.jobs import Lane
 from slackbot.store.picture import Picture
 from slackbot.workspace import QUIETLY, Doubtful, SlackError, Workspace
 
@@ -70,8 +70,8 @@ class CatchingUp:
         """Ask for the summary if the channel has not been told yet."""
         catch_up = await facts.load_catch_up(tx)
         if catch_up is not None and not catch_up.is_told:
-            about = [errands.EVERY_ISSUE]
-            await errands.ask(tx, Lane.SHOW, about, self._clock(), urgent=True)
+            about = [jobs.EVERY_ISSUE]
+            await jobs.ask(tx, Lane.SHOW, about, self._clock(), urgent=True)
 
     async def card_waits_until(self, tx: Transaction, picture: Picture) -> datetime | None:
         """Return until when the first card of a request can wait, ``None`` if it is to come now."""
@@ -92,7 +92,7 @@ class CatchingUp:
         """
         async with self._database.transaction() as tx:
             catch_up = await facts.load_catch_up(tx)
-            left = await errands.count(tx, Lane.SYNC)
+            left = await jobs.count(tx, Lane.SYNC)
         if catch_up is None or catch_up.is_told:
             return
         if catch_up.posting_since is not None and await self._is_posted(catch_up):
@@ -141,7 +141,7 @@ class CatchingUp:
         """Count, and note what the summary says in case that it gets posted without our knowing."""
         now = self._clock()
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
+            await jobs.confirm(tx)
             shown = await cards.posted_before(tx, catch_up.begun_at)  # though the record was lost
             found = [
                 each

@@ -14,9 +14,9 @@ from slackbot.delivery.worker import Postponed
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
 from slackbot.rules.request import Request
 from slackbot.rules.untriaged import PlainFeedback
-from slackbot.store import errands, feedbacks, posts, record
+from slackbot.store import feedbacks, jobs, outbox, record
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.tracker.client import Tracker
 from slackbot.tracker.errors import TrackerError
 from slackbot.views import Viewer
@@ -82,15 +82,15 @@ class DailyDigest:
         today = now.astimezone(self._hours.timezone).date()
         key = f"digest:{today}"
         async with self._database.transaction() as tx:
-            known = await posts.load_post(tx, key)
+            known = await outbox.load_post(tx, key)
         if known is not None and known.ended_at is not None:
             return
         await self._wait_for_record(now)
         digest = await self._digest(now, today)
         if digest.is_empty:
             async with self._database.transaction() as tx:
-                await errands.confirm(tx)
-                await posts.leave_out(tx, [key], EVERY_ISSUE, now)
+                await jobs.confirm(tx)
+                await outbox.leave_out(tx, [key], EVERY_ISSUE, now)
             return
         place = Place(channel=await self._workspace.channel_id(self._channel))
         is_posted = await self._poster.post(
@@ -102,8 +102,8 @@ class DailyDigest:
     async def _wait_for_record(self, now: datetime) -> None:
         """Wait until the issues have been read that are to be looked at, but not for ever."""
         async with self._database.transaction() as tx:
-            left = await errands.count(tx, Lane.SYNC)
-            polls_at = await errands.next_ready(tx, Lane.POLL)
+            left = await jobs.count(tx, Lane.SYNC)
+            polls_at = await jobs.next_ready(tx, Lane.POLL)
         # At a start the poll has not said yet what is to be looked at: it is due, or under way.
         is_behind = left > 0 or polls_at is None or polls_at <= now
         self._waits_since = (self._waits_since or now) if is_behind else None

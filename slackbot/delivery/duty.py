@@ -9,16 +9,16 @@ import structlog
 
 from slackbot import metrics
 from slackbot.clock import Clock
-from slackbot.delivery.changes import announce_all, ring
 from slackbot.delivery.worker import Bells
 from slackbot.health import DUTY, Health
 from slackbot.people import People
 from slackbot.rules.request import IssueKey, Request, State
 from slackbot.rules.rota import NoAnswer, OnCall, Rota, Weeks, in_week
-from slackbot.store import duty, errands, record
+from slackbot.store import duty, jobs, record
+from slackbot.store.changes import announce_all, ring
 from slackbot.store.database import Database, Transaction
 from slackbot.store.duty import OnDuty
-from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.workspace import SlackError, Workspace
 
 log = structlog.get_logger()
@@ -141,7 +141,7 @@ class DutyWatch:
         metrics.DUTY.labels(outcome).inc()
         self._health.remark(DUTY, f"{problem}; going on with the last known")
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
+            await jobs.confirm(tx)
             if await duty.save_trouble(tx, problem, self._clock()):
                 await self._show(tx, await _waiting(tx), self._clock())
         ring(self._bells)
@@ -152,7 +152,7 @@ class DutyWatch:
         self._health.remark(DUTY, None if is_complete else STRANGER)
         now = self._clock()
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
+            await jobs.confirm(tx)
             is_known_again = await duty.save_trouble(tx, None, now)
             has_changed = await duty.save_turn(tx, on_duty, now)
             if has_changed:
@@ -169,14 +169,14 @@ class DutyWatch:
         waiting = await _waiting(tx)
         if self._assigns:
             unassigned = [request.key for request in waiting if not request.assignees]
-            await errands.ask(tx, Lane.SYNC, unassigned, now)
+            await jobs.ask(tx, Lane.SYNC, unassigned, now)
         await self._show(tx, waiting, now)
-        await errands.ask(tx, Lane.RHYTHM, [EVERY_ISSUE], now)
+        await jobs.ask(tx, Lane.RHYTHM, [EVERY_ISSUE], now)
 
     async def _show(self, tx: Transaction, waiting: Iterable[Request], now: datetime) -> None:
         """Let everything follow that says who is on duty, or that it is only the last known."""
         await announce_all(tx, {request.key: request.due_at for request in waiting}, now)
-        await errands.ask(tx, Lane.HOME, [EVERY_ISSUE], now)
+        await jobs.ask(tx, Lane.HOME, [EVERY_ISSUE], now)
 
 
 async def _waiting(tx: Transaction) -> list[Request]:

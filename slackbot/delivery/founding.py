@@ -15,9 +15,9 @@ from slackbot.blocks.card import CARD_EVENT
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards, errands, facts
+from slackbot.store import cards, facts, jobs
 from slackbot.store.database import Database
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.workspace import Workspace
 
 log = structlog.get_logger()
@@ -92,9 +92,9 @@ class Founding:
                 if await cards.note_found(tx, key, channel, ts)
             ]
             # What is closed by now is in no listing, and its card is to be kept up all the same.
-            await errands.ask(tx, Lane.SYNC, news, self._clock())
-            await errands.ask(tx, Lane.SHOW, news, self._clock())
-            await errands.ask(tx, Lane.REMIND, news, self._clock())
+            await jobs.ask(tx, Lane.SYNC, news, self._clock())
+            await jobs.ask(tx, Lane.SHOW, news, self._clock())
+            await jobs.ask(tx, Lane.REMIND, news, self._clock())
             await facts.save_fact(tx, facts.CARDS_ADOPTED, channel)
         self._bells.ring(Lane.SYNC, Lane.SHOW)
         return news

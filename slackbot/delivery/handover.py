@@ -15,10 +15,10 @@ from slackbot.people import People
 from slackbot.rules.decision import Action, ChooseLabel, MarkContacted
 from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, State
-from slackbot.store import cards, duty, errands, feedbacks, posts, record
+from slackbot.store import cards, duty, feedbacks, jobs, outbox, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.duty import Turn
-from slackbot.store.errands import EVERY_ISSUE
+from slackbot.store.jobs import EVERY_ISSUE
 from slackbot.views import Viewer
 from slackbot.workspace import Workspace
 
@@ -77,7 +77,7 @@ class HandingOver:
         # By the moment of the change, for a record that was lost counts turns anew.
         key = f"handover:{int(at.timestamp())}:{user}"
         async with self._database.transaction() as tx:
-            known = await posts.load_post(tx, key)
+            known = await outbox.load_post(tx, key)
         if known is not None and known.ended_at is not None:
             return None
         zone = await self._people.zone(user, self._viewer.zone)
@@ -89,8 +89,8 @@ class HandingOver:
         channel = None if is_late else await self._workspace.direct_messages(user)
         async with self._database.transaction() as tx:
             if channel is None:
-                await errands.confirm(tx)
-                await posts.leave_out(tx, [key], EVERY_ISSUE, now)
+                await jobs.confirm(tx)
+                await outbox.leave_out(tx, [key], EVERY_ISSUE, now)
                 return None
             hand_over = await self._hand_over(tx, ended, follows)
         message = render_handover(hand_over, is_outgoing=is_outgoing)

@@ -21,7 +21,7 @@ from slackbot.people import People
 from slackbot.rules.query import DAYS, Listing, read_query
 from slackbot.rules.refusals import CannotTell, NotAllowed
 from slackbot.rules.request import IssueKey, Person
-from slackbot.store import errands, homes
+from slackbot.store import homes, jobs
 from slackbot.store.database import Database
 from slackbot.store.homes import Home
 from slackbot.views import Viewer
@@ -138,4 +138,4 @@ class Publisher:
         except Throttled as error:
             raise postponed(error) from error
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
+            await jobs.confirm(tx)

@@ -13,7 +13,6 @@ from slackbot import metrics
 from slackbot.blocks import linking as words
 from slackbot.blocks.card import SlackMessage
 from slackbot.clock import Clock
-from slackbot.delivery.changes import announce_queue
 from slackbot.delivery.once import OncePoster, Place
 from slackbot.delivery.waiting import postponed
 from slackbot.delivery.worker import Bells
@@ -28,9 +27,10 @@ from slackbot.rules.refusals import (
     NoSuchAccount,
 )
 from slackbot.rules.request import IssueKey, Person
-from slackbot.store import errands, links, posts
+from slackbot.store import jobs, links, outbox
+from slackbot.store.changes import announce_queue
 from slackbot.store.database import Database
-from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.links import Code, Outcome
 from slackbot.tracker.client import Tracker
 from slackbot.tracker.errors import Missing, TrackerError
@@ -170,7 +170,7 @@ class Linking:
         )
         async with self._database.transaction() as tx:
             await links.save_code(tx, kept)
-            await errands.ask(tx, Lane.LINK, [EVERY_ISSUE], now + EVERY)
+            await jobs.ask(tx, Lane.LINK, [EVERY_ISSUE], now + EVERY)
         self._bells.ring(Lane.LINK)
         metrics.LINKS.labels("issued").inc()
         return code
@@ -235,7 +235,7 @@ class Linking:
         holder = self._people.claimed_by(code.gitlab)
         taken = {code.gitlab.casefold()} if holder not in (None, code.slack_user) else set()
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
+            await jobs.confirm(tx)
             outcome = await links.redeem(tx, code, self._clock(), taken)
             await announce_queue(tx, self._clock())  # what is somebody's own shows on their home
         self._bells.ring(Lane.HOME)
@@ -257,7 +257,7 @@ class Linking:
 
     async def _tell(self, code: Code, key: str, message: SlackMessage) -> None:
         async with self._database.transaction() as tx:
-            known = await posts.load_post(tx, f"link:{key}")
+            known = await outbox.load_post(tx, f"link:{key}")
         if known is not None and known.ended_at is not None:
             return  # a note is read again for as long as a code may arrive
         channel = await self._workspace.direct_messages(code.slack_user)

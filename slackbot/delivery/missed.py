@@ -8,9 +8,9 @@ from slackbot.blocks.reminder import GAP_EVENT, render_gap
 from slackbot.clock import Clock
 from slackbot.delivery.once import OncePoster, Place
 from slackbot.rules.request import IssueKey
-from slackbot.store import errands, posts
+from slackbot.store import jobs, outbox
 from slackbot.store.database import Database
-from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.workspace import Workspace
 
 log = structlog.get_logger()
@@ -36,9 +36,9 @@ class MissedReminders:
         """Note that a reminder does not show in the channel, for it comes late."""
         now = self._clock()
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
-            await posts.begin_post(tx, f"{_MISSED}{reminder}", about, now)
-            await errands.ask(tx, Lane.REMIND, [EVERY_ISSUE], now + GATHERING)
+            await jobs.confirm(tx)
+            await outbox.begin_post(tx, f"{_MISSED}{reminder}", about, now)
+            await jobs.ask(tx, Lane.REMIND, [EVERY_ISSUE], now + GATHERING)
 
     async def tell(self) -> datetime | None:
         """Post the line if they were many; return when to look again, ``None`` if that is done.
@@ -47,7 +47,7 @@ class MissedReminders:
             SlackError: Slack did not take it.
         """
         async with self._database.transaction() as tx:
-            missed = await posts.under_way(tx, _MISSED)
+            missed = await outbox.under_way(tx, _MISSED)
         if not missed:
             return None
         gathered_at = max(each.begun_at for each in missed) + GATHERING
@@ -61,7 +61,7 @@ class MissedReminders:
             if await self._poster.post(key, GAP_EVENT, place, render_gap(requests)):
                 log.info("gap_told", requests=requests)
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
+            await jobs.confirm(tx)
             for each in missed:
-                await posts.end_post(tx, each.key, self._clock(), None)
+                await outbox.end_post(tx, each.key, self._clock(), None)
         return None

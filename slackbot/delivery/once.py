@@ -9,9 +9,9 @@ from slackbot import metrics
 from slackbot.blocks.card import SlackMessage
 from slackbot.clock import Clock
 from slackbot.rules.request import IssueKey
-from slackbot.store import errands, posts
+from slackbot.store import jobs, outbox
 from slackbot.store.database import Database
-from slackbot.store.errands import EVERY_ISSUE
+from slackbot.store.jobs import EVERY_ISSUE
 from slackbot.workspace import QUIETLY, Doubtful, Refused, SlackError, Workspace
 
 log = structlog.get_logger()
@@ -64,7 +64,7 @@ class OncePoster:
             LeaseLost: Another process has the errand now.
         """
         async with self._database.transaction() as tx:
-            known = await posts.load_post(tx, key)
+            known = await outbox.load_post(tx, key)
         if known is not None and known.ended_at is not None:
             return False
         since = known.begun_at - CLOCK_MARGIN if known else look_since
@@ -72,8 +72,8 @@ class OncePoster:
             return False
         await self._workspace.turn("chat.postMessage")
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
-            await posts.begin_post(tx, key, about, self._clock())
+            await jobs.confirm(tx)
+            await outbox.begin_post(tx, key, about, self._clock())
         try:
             answer = await self._workspace.call_now(
                 "chat.postMessage", **_arguments(key, event, place, message)
@@ -87,7 +87,7 @@ class OncePoster:
             return False
         except SlackError:
             async with self._database.transaction() as tx:
-                await posts.abandon_post(tx, key)
+                await outbox.abandon_post(tx, key)
             raise
         await self._end(key, str(answer["ts"]))
         metrics.POSTS.labels(event.removeprefix("ssat_")).inc()
@@ -102,13 +102,13 @@ class OncePoster:
         if ts is None:
             return False
         async with self._database.transaction() as tx:
-            await posts.begin_post(tx, key, about, self._clock())
-            await posts.end_post(tx, key, self._clock(), ts)
+            await outbox.begin_post(tx, key, about, self._clock())
+            await outbox.end_post(tx, key, self._clock(), ts)
         return True
 
     async def _end(self, key: str, ts: str | None) -> None:
         async with self._database.transaction() as tx:
-            await posts.end_post(tx, key, self._clock(), ts)
+            await outbox.end_post(tx, key, self._clock(), ts)
 
 
 def _arguments(key: str, event: str, place: Place, message: SlackMessage) -> dict[str, object]:

@@ -11,14 +11,14 @@ import structlog
 
 from slackbot import workspace
 from slackbot.clock import Clock
-from slackbot.delivery.changes import announce
 from slackbot.delivery.founding import Founding
 from slackbot.delivery.report import Outcome, Report, differences
 from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import UNFINISHED, IssueKey, Request
-from slackbot.store import cards, errands, links, record
+from slackbot.store import cards, jobs, links, record
+from slackbot.store.changes import announce
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.store.record import Recorded, Status, UnreadableError
 from slackbot.store.salvage import Salvage
 from slackbot.store.snoozes import count_snoozes
@@ -111,9 +111,9 @@ class Rebuild:
             await cards.drop_unreadable(tx, now)
             for key in lost:
                 await cards.make_stale(tx, key)  # it shows what cannot be kept any more
-            await errands.ask(tx, Lane.SHOW, set(lost), now)
+            await jobs.ask(tx, Lane.SHOW, set(lost), now)
             kept = await record.undelivered(tx)
-            await errands.ask(tx, Lane.SYNC, {each.decision.key for each in kept}, now)
+            await jobs.ask(tx, Lane.SYNC, {each.decision.key for each in kept}, now)
             await self._doubt(tx, kept)
         return kept, lost
 

@@ -8,18 +8,18 @@ import structlog
 from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.catchup import FEW, CatchingUp
-from slackbot.delivery.changes import announce, announce_all, announce_queue, ring
 from slackbot.delivery.reading import Reading
 from slackbot.delivery.watch import report_gitlab
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
 from slackbot.progress import Progress, watching_terminal
 from slackbot.rules.request import IssueKey, in_scope
-from slackbot.store import duty, errands, facts, feedbacks, record, retention
+from slackbot.store import duty, facts, feedbacks, jobs, record, retention
+from slackbot.store.changes import announce, announce_all, announce_queue, ring
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import Lane
 from slackbot.store.facts import LAST_FEEDBACK_IN_TURN, KnownProject, Place
 from slackbot.store.feedbacks import Sighting
+from slackbot.store.jobs import Lane
 from slackbot.tracker.client import PAGE, Project, Tracker
 from slackbot.tracker.errors import Throttled, TrackerError
 from slackbot.tracker.observe import (
@@ -184,7 +184,7 @@ class Reconciler:
             if not differs:
                 plain += [issue] if known is None else []
                 continue
-            await errands.ask(tx, Lane.SYNC, [issue.key], self._clock(), rank=issue.created_at)
+            await jobs.ask(tx, Lane.SYNC, [issue.key], self._clock(), rank=issue.created_at)
             asked += 1
             new += known is None
         await self._note_feedbacks(tx, plain)
@@ -249,7 +249,7 @@ class Reconciler:
             known = await record.load_request(tx, key)
             # Those that are out of sight already keep their turn, for they may come back.
             if known is not None and not known.is_gone:
-                await errands.ask(tx, Lane.SYNC, [key], self._clock())
+                await jobs.ask(tx, Lane.SYNC, [key], self._clock())
         if has_news:
             await announce_queue(tx, self._clock())
 

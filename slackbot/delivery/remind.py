@@ -31,9 +31,9 @@ from slackbot.rules.reminders import (
     round_key,
 )
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request
-from slackbot.store import cards, duty, errands, posts, record
+from slackbot.store import cards, duty, jobs, outbox, record
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.snoozes import load_snooze
 from slackbot.views import Viewer
 from slackbot.workspace import Workspace
@@ -197,16 +197,16 @@ class Reminders:
             return None  # asked for again when it stands
         request, prefix = picture.request, round_key(picture.request)
         turn = await duty.current_turn(tx)
-        told = await posts.load_post(
+        told = await outbox.load_post(
             tx, f"{prefix}{deadline_name(request.due_at, self._rules.hours)}"
         )
-        planned = await posts.load_post(tx, f"{_PLANNED}{prefix}")
+        planned = await outbox.load_post(tx, f"{_PLANNED}{prefix}")
         since = min(request.due_at, self._clock() - JUST_ACTED)
         return _Situation(
             view=await self._viewer.view(tx, picture),
             place=Place(channel=card.channel, thread=card.ts),
             shown_at=datetime.fromtimestamp(float(card.ts), tz=request.due_at.tzinfo),
-            done=_names(await posts.ended_keys(tx, key), prefix),
+            done=_names(await outbox.ended_keys(tx, key), prefix),
             told_at=told.ended_at if told else None,
             planned_at=planned.begun_at if planned else None,
             snooze=await load_snooze(tx, key),
@@ -247,13 +247,13 @@ class Reminders:
         async with self._database.transaction() as tx:
             if found is None:  # the lane ``show`` finds that, too, and posts the card again
                 await cards.make_stale(tx, key)
-                await errands.ask(tx, Lane.SHOW, [key], now)
+                await jobs.ask(tx, Lane.SHOW, [key], now)
                 return False
-            ended = await posts.ended_keys(tx, key)
+            ended = await outbox.ended_keys(tx, key)
             news = [each for each in found if each.key.startswith(prefix) and each.key not in ended]
             for each in news:
-                await posts.begin_post(tx, each.key, key, now)
-                await posts.end_post(tx, each.key, now, each.ts)
+                await outbox.begin_post(tx, each.key, key, now)
+                await outbox.end_post(tx, each.key, now, each.ts)
         return True
 
     async def _note_plan(self, thought: _Thought) -> None:
@@ -263,15 +263,15 @@ class Reminders:
             return
         key = situation.request.key
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
+            await jobs.confirm(tx)
             name = f"{_PLANNED}{round_key(situation.request)}"
-            await posts.plan_post(tx, name, key, plan.next_at)
+            await outbox.plan_post(tx, name, key, plan.next_at)
 
     async def _leave_out(self, situation: _Situation, names: Iterable[str]) -> None:
         key, prefix = situation.request.key, round_key(situation.request)
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
-            await posts.leave_out(tx, [f"{prefix}{name}" for name in names], key, self._clock())
+            await jobs.confirm(tx)
+            await outbox.leave_out(tx, [f"{prefix}{name}" for name in names], key, self._clock())
 
     async def _send(self, thought: _Thought, mark: Mark) -> None:
         situation, is_missed = thought.situation, thought.plan.is_missed

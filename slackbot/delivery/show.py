@@ -26,10 +26,10 @@ from slackbot.health import SLACK, Health
 from slackbot.people import People
 from slackbot.rules.decision import Step
 from slackbot.rules.request import UNFINISHED, IssueKey, Person
-from slackbot.store import cards, errands
+from slackbot.store import cards, jobs
 from slackbot.store.cards import Card, Message
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import EVERY_ISSUE, Lane, LeaseLost
+from slackbot.store.jobs import EVERY_ISSUE, Lane, LeaseLost
 from slackbot.store.picture import Picture
 from slackbot.views import Viewer
 from slackbot.workspace import (
@@ -150,7 +150,7 @@ class Exhibitor:
         channel = await self._workspace.channel_id(self._channel)
         await self._workspace.turn("chat.postMessage")
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
+            await jobs.confirm(tx)
             await cards.begin_posting(tx, card.key, self._clock())
             card, view = await self._latest(tx, card)
         try:
@@ -220,12 +220,12 @@ class Exhibitor:
         painted = card.version if shown else 0
         repaint_at = next_change(shown) if shown else None
         async with self._database.transaction() as tx:
-            is_ours = await errands.is_ours(tx)
+            is_ours = await jobs.is_ours(tx)
             if is_ours:
                 await cards.adopt(tx, card.key, channel, ts, painted, repaint_at)
                 # What was to be said in its thread can be said now. Asked at each repaint, for a
                 # replica of an older release, which knows no reminders, may have posted it.
-                await errands.ask(tx, Lane.REMIND, [card.key], self._clock())
+                await jobs.ask(tx, Lane.REMIND, [card.key], self._clock())
             else:  # what has just been painted may be older than what another has
                 await cards.make_stale(tx, card.key)
         if not is_ours:
@@ -265,7 +265,7 @@ class Exhibitor:
         shown = render_step(await self._in_slack(message.step), self._viewer.zone)
         await self._workspace.turn("chat.postMessage")
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
+            await jobs.confirm(tx)
             await cards.begin_message(tx, message.id, self._clock())
         try:
             await self._workspace.call_now(

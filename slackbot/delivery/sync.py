@@ -10,7 +10,6 @@ import structlog
 
 from slackbot import metrics
 from slackbot.clock import Clock
-from slackbot.delivery.changes import announce, announce_queue, ring
 from slackbot.delivery.waiting import postponed
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
@@ -29,10 +28,11 @@ from slackbot.rules.decision import (
 )
 from slackbot.rules.refusals import AlreadyYours, Refusal, SameLabel, UnknownLabel
 from slackbot.rules.request import IssueKey, Person, Request, State
-from slackbot.store import cards, duty, errands, facts, feedbacks, record
+from slackbot.store import cards, duty, facts, feedbacks, jobs, record
+from slackbot.store.changes import announce, announce_queue, ring
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import LeaseLost
 from slackbot.store.feedbacks import Sighting
+from slackbot.store.jobs import LeaseLost
 from slackbot.store.record import Recorded, Status
 from slackbot.tracker.client import IssueChange, Tracker
 from slackbot.tracker.effect import assignees_after, change_of, is_made, replaced_label
@@ -125,7 +125,7 @@ class Synchroniser:
     async def _writing(self) -> AsyncIterator[Transaction]:
         """Open a transaction that writes what came of the errand, while that is still ours."""
         async with self._database.transaction() as tx:
-            await errands.confirm(tx)
+            await jobs.confirm(tx)
             yield tx
 
     async def _note_problem(self, key: IssueKey, problem: str) -> None:

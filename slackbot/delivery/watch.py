@@ -8,9 +8,9 @@ from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.health import GITLAB, SLACK, Health
-from slackbot.store import errands, record
+from slackbot.store import jobs, record
 from slackbot.store.database import Database
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.tracker.client import Tracker
 from slackbot.tracker.errors import TrackerError, Unreachable
 from slackbot.workspace import MESSAGES_SCOPES, SlackError, Workspace
@@ -82,7 +82,7 @@ class Watch:
         # After an outage the back-off may be minutes, and a person is waiting.
         async with self._database.transaction() as tx:
             for lane in lanes:
-                await errands.hurry(tx, lane, self._clock())
+                await jobs.hurry(tx, lane, self._clock())
         self._bells.ring(*lanes)
 
     async def _measure(self) -> None:
@@ -92,7 +92,7 @@ class Watch:
             due = await record.due_moments(tx)
             pending = await record.pending_since(tx)
             refused = await record.count_refused(tx)
-            stuck = await errands.count_failing(tx, STUCK_ATTEMPTS)
+            stuck = await jobs.count_failing(tx, STUCK_ATTEMPTS)
         metrics.UNFINISHED.set(len(due))
         metrics.OVERDUE.set(sum(moment <= now for moment in due))
         metrics.PENDING.set(len(pending))

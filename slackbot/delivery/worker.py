@@ -11,9 +11,9 @@ import structlog
 from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.rules.request import IssueKey
-from slackbot.store import errands
+from slackbot.store import jobs
 from slackbot.store.database import Database
-from slackbot.store.errands import Errand, Lane, LeaseLost
+from slackbot.store.jobs import Errand, Lane, LeaseLost
 
 log = structlog.get_logger()
 
@@ -157,7 +157,7 @@ class Worker:
             return None
         try:
             async with self._database.transaction() as tx:
-                errand = await errands.lease(
+                errand = await jobs.lease(
                     tx, self.lane, self._owner, self._clock(), self._lease_time
                 )
         except Exception:
@@ -172,7 +172,7 @@ class Worker:
         """Return how long to sleep unless woken: until the next errand, and never for long."""
         try:
             async with self._database.transaction() as tx:
-                ready_at = await errands.next_ready(tx, self.lane)
+                ready_at = await jobs.next_ready(tx, self.lane)
         except Exception:
             log.exception("no_view_of_errands", lane=self.lane)
             return IDLE_SECONDS
@@ -189,12 +189,12 @@ class Worker:
                 continue
             try:
                 async with self._database.transaction() as tx:
-                    await errands.renew(tx, self.lane, keys, self._owner, self._lease_time)
+                    await jobs.renew(tx, self.lane, keys, self._owner, self._lease_time)
             except Exception:
                 log.exception("renewal_failed", lane=self.lane)
 
     async def _do(self, errand: Errand) -> None:
-        errands.under_way.set(errand)  # in this task only
+        jobs.under_way.set(errand)  # in this task only
         try:
             await self._run_once(errand)
         except Exception:
@@ -222,15 +222,15 @@ class Worker:
         """Let somebody see to it that what was written too late, if anything, is put right."""
         log.warning("lease_lost", lane=errand.lane, issue=str(errand.key))
         async with self._database.transaction() as tx:
-            await errands.ask(tx, errand.lane, [errand.key], self._clock())
+            await jobs.ask(tx, errand.lane, [errand.key], self._clock())
         self._bells.ring(self.lane)
 
     async def _finish(self, errand: Errand, again_at: datetime | None) -> None:
         metrics.ERRANDS.labels(errand.lane, "done").inc()
         async with self._database.transaction() as tx:
-            has_ended = await errands.finish(tx, errand)
+            has_ended = await jobs.finish(tx, errand)
             if again_at is not None:
-                await errands.ask(tx, errand.lane, [errand.key], again_at)
+                await jobs.ask(tx, errand.lane, [errand.key], again_at)
         if not has_ended:  # whoever asked meanwhile has rung already, while this was under way
             self._bells.ring(self.lane)
 
@@ -247,7 +247,7 @@ class Worker:
             problem=problem,
         )
         async with self._database.transaction() as tx:
-            await errands.put_off(
+            await jobs.put_off(
                 tx,
                 errand,
                 self._clock() + wait,
@@ -258,4 +258,4 @@ class Worker:
 
     async def _hand_back(self, errand: Errand) -> None:
         async with self._database.transaction() as tx:
-            await errands.hand_back(tx, errand)
+            await jobs.hand_back(tx, errand)

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from slackbot import metrics
 from slackbot.blocks.rows import Asker
 from slackbot.clock import Clock
-from slackbot.delivery.changes import announce, ring
 from slackbot.delivery.worker import Bells
 from slackbot.people import People
 from slackbot.rules.decision import (
@@ -24,9 +23,10 @@ from slackbot.rules.decision import (
 from slackbot.rules.refusals import AlreadySettled, Unknown
 from slackbot.rules.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
 from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.store import cards, errands, homes, record
+from slackbot.store import cards, homes, jobs, record
+from slackbot.store.changes import announce, ring
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.picture import Picture
 from slackbot.store.record import Status
 from slackbot.store.snoozes import load_snooze, save_snooze
@@ -84,8 +84,8 @@ class Desk:
         now = self._clock()
         async with self.database.transaction() as tx:
             urgent = (await record.unfinished_keys(tx))[:REFRESHED]
-            await errands.ask(tx, Lane.POLL, [EVERY_ISSUE], now, urgent=True)
-            await errands.ask(tx, Lane.SYNC, urgent, now)
+            await jobs.ask(tx, Lane.POLL, [EVERY_ISSUE], now, urgent=True)
+            await jobs.ask(tx, Lane.SYNC, urgent, now)
         self._bells.ring(Lane.POLL, Lane.SYNC)
 
     async def open_home(self, team: str, user: str, asked: str | None = None) -> None:
@@ -96,7 +96,7 @@ class Desk:
                 await homes.note_opened(tx, user, team, now)
             else:
                 await homes.choose(tx, user, team, asked, now)
-            await errands.ask(tx, Lane.HOME, [EVERY_ISSUE], now, urgent=True)
+            await jobs.ask(tx, Lane.HOME, [EVERY_ISSUE], now, urgent=True)
         self._bells.ring(Lane.HOME)
 
     async def zone_of(self, who: Person) -> ZoneInfo:
@@ -167,7 +167,7 @@ class Desk:
 
     async def _set_going(self, tx: Transaction, key: IssueKey) -> None:
         now = self._clock()
-        await errands.ask(tx, Lane.SYNC, [key], now, urgent=True)
+        await jobs.ask(tx, Lane.SYNC, [key], now, urgent=True)
         await announce(tx, key, now, urgent=True)
 
     async def snooze(

@@ -12,7 +12,7 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from slackbot.store.errands import CHANNEL, Lane
+from slackbot.store.jobs import CHANNEL, Lane
 
 log = structlog.get_logger()
 

@@ -23,10 +23,10 @@ from slackbot.outside import connect
 from slackbot.parts import rules_of
 from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
-from slackbot.store import errands, facts, feedbacks, record
+from slackbot.store import facts, feedbacks, jobs, record
 from slackbot.store.database import Database
-from slackbot.store.errands import EVERY_ISSUE, Lane
 from slackbot.store.facts import Place
+from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.schema import errands as errand_table
 from slackbot.tracker.observe import Observation, observe
 from slackbot.tracker.snapshot import IssueSnapshot, parse_issue
@@ -78,7 +78,7 @@ class Poll:
         found = []
         async with self.database.transaction() as tx:
             far = self.town.clock() + timedelta(days=99)
-            while errand := await errands.lease(tx, lane, "test", far, timedelta(days=999)):
+            while errand := await jobs.lease(tx, lane, "test", far, timedelta(days=999)):
                 found.append(errand.key.iid)
             await tx.execute(delete(errand_table).where(errand_table.c.lane == lane))
         return found

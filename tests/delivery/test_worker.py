@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 
 from slackbot.delivery.worker import Bells, Postponed, Worker, backoff
 from slackbot.rules.request import IssueKey
-from slackbot.store import errands
+from slackbot.store import jobs
 from slackbot.store.database import Database
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.store.schema import errands as errands_table
 from tests.conftest import MovableClock
 from tests.elapse import elapse
@@ -112,7 +112,7 @@ class Office:
 
     async def ask(self, *keys: IssueKey, lane: Lane = Lane.SYNC) -> None:
         async with self.database.transaction() as tx:
-            await errands.ask(tx, lane, keys, self.clock())
+            await jobs.ask(tx, lane, keys, self.clock())
         self.bells.ring(lane)
 
     async def later(self, **by: float) -> None:
@@ -397,7 +397,7 @@ async def test_another_process_keeps_its_errand_until_its_lease_runs_out(office:
     await office.ask(A)
     async with office.database.transaction() as tx:
         now = office.clock()
-        assert await errands.lease(tx, Lane.SYNC, "another", now, timedelta(seconds=20))
+        assert await jobs.lease(tx, Lane.SYNC, "another", now, timedelta(seconds=20))
     async with office.working():
         await office.ask(B)
         await office.gone(B)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from slackbot.store.database import async_url
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.store.record import Status
 from slackbot.store.schema import decisions, errands
 from tests.faults.history import Decided, Wish

@@ -168,13 +168,13 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="an errand is one process's at a time",
-        module="store/errands.py",
+        module="store/jobs.py",
         code="errands.c.lane == lane, errands.c.ready_at <= now, *_is_free(tx))\n",
         broken="errands.c.lane == lane, errands.c.ready_at <= now)\n",
     ),
     Safeguard(
         name="a dead replica's work is taken over",
-        module="store/errands.py",
+        module="store/jobs.py",
         code="        or_(errands.c.leased_until.is_(None), errands.c.leased_until < now),\n",
         broken="        errands.c.leased_until.is_(None),\n",
     ),

@@ -12,7 +12,7 @@ from slackbot import workspace
 from slackbot.delivery.worker import PLATFORM_TIMEOUT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import ApiRequest, Message
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from tests.town import PATIENCE, Town, as_seen, buttons, text_of
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from slackbot.blocks.card import CLAIM
-from slackbot.delivery import changes
 from slackbot.local.slack import User, View
+from slackbot.store import changes
 from tests.town import Town, buttons, text_of
 
 HOME_LANE = "home"

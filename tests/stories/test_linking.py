@@ -15,7 +15,7 @@ from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.slack import User
 from slackbot.people import LINKS_SECONDS
 from slackbot.roster import list_people, unlink
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.store.schema import link_codes, links
 from tests.conftest import MovableClock, Postgres
 from tests.town import PATIENCE, Town, text_of

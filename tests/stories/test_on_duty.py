@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from slackbot.local.pagerduty import PagerDuty, Schedule, serve
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from tests.town import Town
 
 SCHEDULE = "P9UIIDY"

@@ -9,7 +9,7 @@ from sqlalchemy import delete
 from slackbot.blocks.reminder import GAP_EVENT, REMINDER_EVENT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.store.schema import errands
 from tests.conftest import MovableClock, Postgres
 from tests.town import PATIENCE, Town, buttons, text_of

@@ -9,7 +9,7 @@ from slackbot.app import rebuild_record
 from slackbot.local.gitlab import Issue
 from slackbot.outside import connect
 from slackbot.rules.request import IssueKey, Request, State
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from tests.town import FAST, Town, text_of
 
 SUGGESTING = {"ssat_duty_group": "S0DUTY", "ssat_assign_on_duty": True}

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from slackbot.delivery.changes import announce, announce_all
 from slackbot.rules.request import IssueKey
-from slackbot.store import errands
+from slackbot.store import jobs
+from slackbot.store.changes import announce, announce_all
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import Lane
+from slackbot.store.jobs import Lane
 from slackbot.store.schema import errands as rows
 from tests.conftest import Postgres
 
@@ -34,7 +34,7 @@ async def shared(postgres: Postgres) -> AsyncIterator[Database]:
 
 
 async def click(tx: Transaction, key: IssueKey) -> None:
-    await errands.ask(tx, Lane.SYNC, [key], NOW, urgent=True)
+    await jobs.ask(tx, Lane.SYNC, [key], NOW, urgent=True)
     await announce(tx, key, NOW, urgent=True)
 
 
@@ -45,12 +45,12 @@ async def announce_every_one(tx: Transaction) -> None:
 
 async def hurry(tx: Transaction) -> None:
     for lane in random.sample(LANES, len(LANES)):
-        await errands.hurry(tx, lane, NOW)
+        await jobs.hurry(tx, lane, NOW)
 
 
 async def renew(tx: Transaction) -> None:
     for lane in random.sample(LANES, len(LANES)):
-        await errands.renew(tx, lane, random.sample(KEYS, len(KEYS)), "A", LEASE)
+        await jobs.renew(tx, lane, random.sample(KEYS, len(KEYS)), "A", LEASE)
 
 
 async def test_clicks_and_bulk_and_all_that_looks_after_errands_get_through_at_once(
@@ -79,12 +79,12 @@ async def test_what_somebody_is_writing_is_left_to_them_and_the_rest_is_not(
 ) -> None:
     first, second = KEYS[:2]
     async with shared.transaction() as tx:
-        await errands.ask(tx, Lane.SYNC, [first, second], NOW)
+        await jobs.ask(tx, Lane.SYNC, [first, second], NOW)
         await tx.execute(update(rows).values(problem="GitLab is failing", ready_at=NOW + LEASE))
     async with shared.transaction() as tx, asyncio.timeout(3):
-        await errands.ask(tx, Lane.SYNC, [first], NOW + LEASE)
+        await jobs.ask(tx, Lane.SYNC, [first], NOW + LEASE)
         async with shared.transaction() as other:
-            await errands.hurry(other, Lane.SYNC, NOW)
+            await jobs.hurry(other, Lane.SYNC, NOW)
     async with shared.transaction() as tx:
         found = await tx.execute(select(rows.c.iid, rows.c.ready_at))
         ready_at = {row.iid: row.ready_at for row in found}

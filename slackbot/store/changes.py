@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from slackbot.delivery.worker import Bells
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards, errands
+from slackbot.store import cards, jobs
 from slackbot.store.database import Transaction
-from slackbot.store.errands import EVERY_ISSUE, Lane
+from slackbot.store.jobs import EVERY_ISSUE, Lane
 
 HOME_PATIENCE = timedelta(seconds=3)
 """So long changes are gathered before the App Homes that are open are published again."""
@@ -48,14 +48,14 @@ async def announce_all(
     for key in sorted(ranks):
         await cards.make_stale(tx, key)
     for key in sorted(ranks):
-        await errands.ask(tx, Lane.SHOW, [key], now, urgent=urgent, rank=ranks[key])
-    await errands.ask(tx, Lane.REMIND, ranks, now)
+        await jobs.ask(tx, Lane.SHOW, [key], now, urgent=urgent, rank=ranks[key])
+    await jobs.ask(tx, Lane.REMIND, ranks, now)
     await announce_queue(tx, now)
 
 
 async def announce_queue(tx: Transaction, now: datetime) -> None:
     """Ask for the App Homes that are open to follow a change of what the queue shows."""
-    await errands.ask(tx, Lane.HOME, [EVERY_ISSUE], now + HOME_PATIENCE)
+    await jobs.ask(tx, Lane.HOME, [EVERY_ISSUE], now + HOME_PATIENCE)
 
 
 def ring(bells: Bells) -> None:

@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 
 from slackbot.rules.request import IssueKey
-from slackbot.store import errands, schema
+from slackbot.store import jobs, schema
 from slackbot.store.database import Database, Transaction
-from slackbot.store.errands import Errand, Lane, LeaseLost
+from slackbot.store.jobs import Errand, Lane, LeaseLost
 from tests.elapse import age, elapse
 
 T = TypeVar("T")
@@ -39,14 +39,14 @@ async def ask(
     database: Database, *keys: IssueKey, at: datetime = NOW, urgent: bool = False
 ) -> None:
     async with database.transaction() as tx:
-        await errands.ask(tx, Lane.SYNC, keys, at, urgent=urgent)
+        await jobs.ask(tx, Lane.SYNC, keys, at, urgent=urgent)
 
 
 async def lease(
     database: Database, owner: str = "A", now: datetime = NOW, lane: Lane = Lane.SYNC
 ) -> Errand | None:
     async with database.transaction() as tx:
-        return await errands.lease(tx, lane, owner, now, LEASE)
+        return await jobs.lease(tx, lane, owner, now, LEASE)
 
 
 async def leased(database: Database, owner: str = "A", now: datetime = NOW) -> Errand:
@@ -57,24 +57,24 @@ async def leased(database: Database, owner: str = "A", now: datetime = NOW) -> E
 
 async def finish(database: Database, errand: Errand) -> bool:
     async with database.transaction() as tx:
-        return await errands.finish(tx, errand)
+        return await jobs.finish(tx, errand)
 
 
 async def put_off(
     database: Database, errand: Errand, at: datetime, problem: str | None = "GitLab is failing"
 ) -> None:
     async with database.transaction() as tx:
-        await errands.put_off(tx, errand, at, problem)
+        await jobs.put_off(tx, errand, at, problem)
 
 
 async def count(database: Database) -> int:
     async with database.transaction() as tx:
-        return await errands.count(tx, Lane.SYNC)
+        return await jobs.count(tx, Lane.SYNC)
 
 
 async def next_ready(database: Database) -> datetime | None:
     async with database.transaction() as tx:
-        return await errands.next_ready(tx, Lane.SYNC)
+        return await jobs.next_ready(tx, Lane.SYNC)
 
 
 # --- Asked for ---------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ async def test_errands_are_asked_for_with_what_they_are_about_or_not_at_all(
     database: Database,
 ) -> None:
     async def killed(tx: Transaction) -> None:
-        await errands.ask(tx, Lane.SYNC, [KEY], NOW)
+        await jobs.ask(tx, Lane.SYNC, [KEY], NOW)
         raise RuntimeError("the process is killed here")
 
     with pytest.raises(RuntimeError):
@@ -175,9 +175,9 @@ async def test_what_waits_goes_by_rank_where_it_has_one(database: Database) -> N
     ranks = [NOW + MINUTE, None, NOW - MINUTE, NOW, None]
     async with database.transaction() as tx:
         for key, rank in zip(keys, ranks, strict=True):
-            await errands.ask(tx, Lane.SYNC, [key], NOW, rank=rank)
-        await errands.ask(tx, Lane.SYNC, [keys[4]], NOW, urgent=True)  # a person's click
-        await errands.ask(tx, Lane.SYNC, [keys[2]], NOW)  # asked for again, it keeps its rank
+            await jobs.ask(tx, Lane.SYNC, [key], NOW, rank=rank)
+        await jobs.ask(tx, Lane.SYNC, [keys[4]], NOW, urgent=True)  # a person's click
+        await jobs.ask(tx, Lane.SYNC, [keys[2]], NOW)  # asked for again, it keeps its rank
     assert [(await leased(database)).key.iid for _ in keys] == [5, 3, 4, 1, 2]
 
 
@@ -221,9 +221,9 @@ async def test_a_renewed_lease_runs_on(database: Database) -> None:
     await leased(database)
     await leased(database)
     async with database.transaction() as tx:
-        await errands.renew(tx, Lane.SYNC, [KEY], "A", MINUTE)
-        await errands.renew(tx, Lane.SYNC, [OTHER], "B", MINUTE)  # which is not B's
-        await errands.renew(tx, Lane.SHOW, [OTHER], "A", MINUTE)
+        await jobs.renew(tx, Lane.SYNC, [KEY], "A", MINUTE)
+        await jobs.renew(tx, Lane.SYNC, [OTHER], "B", MINUTE)  # which is not B's
+        await jobs.renew(tx, Lane.SHOW, [OTHER], "A", MINUTE)
     await elapse(database, LEASE)
     assert (await leased(database, "B")).key == OTHER
     assert await lease(database, "B") is None
@@ -241,13 +241,13 @@ async def test_who_has_lost_the_lease_changes_nothing(database: Database, how: s
     async with database.transaction() as tx:
         match how:
             case "finish":
-                assert not await errands.finish(tx, slow)
+                assert not await jobs.finish(tx, slow)
             case "put_off":
-                await errands.put_off(tx, slow, NOW + MINUTE, "too late")
+                await jobs.put_off(tx, slow, NOW + MINUTE, "too late")
             case "hand_back":
-                await errands.hand_back(tx, slow)
+                await jobs.hand_back(tx, slow)
             case "renew":
-                await errands.renew(tx, Lane.SYNC, [KEY], "A", MINUTE)
+                await jobs.renew(tx, Lane.SYNC, [KEY], "A", MINUTE)
     assert await _row(database) == before
     assert await finish(database, taken)
 
@@ -260,25 +260,25 @@ async def _row(database: Database) -> tuple[Any, ...]:
 async def test_who_has_lost_the_lease_gets_to_know_before_it_writes(database: Database) -> None:
     await ask(database, KEY)
     slow = await leased(database, "A")
-    errands.under_way.set(slow)
+    jobs.under_way.set(slow)
     async with database.transaction() as tx:
-        await errands.confirm(tx)  # nobody else has it
+        await jobs.confirm(tx)  # nobody else has it
     await elapse(database, LEASE)
     await leased(database, "B")
     async with database.transaction() as tx:
         with pytest.raises(LeaseLost):
-            await errands.confirm(tx)
+            await jobs.confirm(tx)
 
 
 async def test_a_process_that_starts_frees_what_its_predecessor_held(database: Database) -> None:
     await ask(database, KEY, OTHER)
     held = await leased(database, "dead")
     async with database.transaction() as tx:
-        await errands.take_over_all(tx)
+        await jobs.take_over_all(tx)
     assert (await leased(database, "new")).key != held.key
     # Whatever the dead one has asked of a platform may still be on its way.
     assert await lease(database, "new") is None
-    await elapse(database, errands.SETTLING)
+    await elapse(database, jobs.SETTLING)
     assert (await leased(database, "new")).key == held.key
 
 
@@ -286,7 +286,7 @@ async def test_what_rests_is_left_alone_by_everybody_whoever_asks(database: Data
     await ask(database, KEY)
     errand = await leased(database)
     async with database.transaction() as tx:
-        await errands.put_off(tx, errand, NOW, None, rest=MINUTE)
+        await jobs.put_off(tx, errand, NOW, None, rest=MINUTE)
     await ask(database, KEY, urgent=True)
     assert await lease(database, "B", NOW + timedelta(hours=1)) is None
     assert await next_ready(database) is None
@@ -349,9 +349,9 @@ async def test_handed_back_it_is_as_if_it_had_not_been_tried(database: Database)
     await ask(database, KEY)
     errand = await leased(database)
     async with database.transaction() as tx:
-        await errands.hand_back(tx, errand)
+        await jobs.hand_back(tx, errand)
     assert await lease(database, "B") is None  # its last call may still be on its way
-    await elapse(database, errands.SETTLING)
+    await elapse(database, jobs.SETTLING)
     assert await leased(database, "B") == replace(errand, owner="B")
 
 
@@ -365,9 +365,9 @@ async def test_what_failed_can_be_hurried_but_not_what_a_platform_has_put_off(
     await leased(database)
     await ask(database, planned, at=NOW + MINUTE)
     async with database.transaction() as tx:
-        await errands.hurry(tx, Lane.SHOW, NOW)
-        assert await errands.lease(tx, Lane.SYNC, "A", NOW, LEASE) is None
-        await errands.hurry(tx, Lane.SYNC, NOW)
+        await jobs.hurry(tx, Lane.SHOW, NOW)
+        assert await jobs.lease(tx, Lane.SYNC, "A", NOW, LEASE) is None
+        await jobs.hurry(tx, Lane.SYNC, NOW)
     assert (await leased(database)).key == failed
     assert await lease(database) is None
 
@@ -456,7 +456,7 @@ class ErrandsMachine(RuleBasedStateMachine):
     @rule(key=_keys, wait=_waits, urgent=st.booleans())
     def ask(self, key: IssueKey, wait: timedelta, urgent: bool) -> None:
         at = self.now + wait
-        self.run(errands.ask(self.tx, Lane.SYNC, [key], at, urgent=urgent))
+        self.run(jobs.ask(self.tx, Lane.SYNC, [key], at, urgent=urgent))
         row = self.rows.get(key)
         if row is None:
             self.rows[key] = Row(ready_at=at, urgent=urgent)
@@ -466,7 +466,7 @@ class ErrandsMachine(RuleBasedStateMachine):
 
     @rule(target=under_way, owner=_owners)
     def lease(self, owner: str) -> Any:
-        found = self.run(errands.lease(self.tx, Lane.SYNC, owner, self.now, LEASE))
+        found = self.run(jobs.lease(self.tx, Lane.SYNC, owner, self.now, LEASE))
         ready = [
             (not row.urgent, row.ready_at, key)
             for key, row in self.rows.items()
@@ -486,7 +486,7 @@ class ErrandsMachine(RuleBasedStateMachine):
 
     @rule(errand=under_way)  # an errand may be ended twice, by a worker that was thought dead
     def finish(self, errand: Errand) -> None:
-        has_ended = self.run(errands.finish(self.tx, errand))
+        has_ended = self.run(jobs.finish(self.tx, errand))
         row = self.held(errand)
         assert has_ended == (row is not None and row.wanted == errand.wanted)
         if has_ended:
@@ -504,7 +504,7 @@ class ErrandsMachine(RuleBasedStateMachine):
         self, errand: Errand, wait: timedelta, problem: str | None, rest: timedelta | None
     ) -> None:
         at = self.now + wait
-        self.run(errands.put_off(self.tx, errand, at, problem, rest=rest))
+        self.run(jobs.put_off(self.tx, errand, at, problem, rest=rest))
         if row := self.held(errand):
             ready_at = at if row.wanted == errand.wanted else row.ready_at
             row.free(
@@ -516,29 +516,29 @@ class ErrandsMachine(RuleBasedStateMachine):
 
     @rule(errand=consumes(under_way))
     def hand_back(self, errand: Errand) -> None:
-        self.run(errands.hand_back(self.tx, errand))
+        self.run(jobs.hand_back(self.tx, errand))
         if row := self.held(errand):
-            row.free(attempts=errand.attempts - 1, problem=None, rest=errands.SETTLING)
+            row.free(attempts=errand.attempts - 1, problem=None, rest=jobs.SETTLING)
 
     @rule(keys=st.sets(_keys), owner=_owners)
     def renew(self, keys: set[IssueKey], owner: str) -> None:
-        self.run(errands.renew(self.tx, Lane.SYNC, keys, owner, LEASE))
+        self.run(jobs.renew(self.tx, Lane.SYNC, keys, owner, LEASE))
         for key in keys & self.rows.keys():
             if self.rows[key].leased_by == owner:
                 self.rows[key].lease_left = LEASE
 
     @rule()
     def hurry(self) -> None:
-        self.run(errands.hurry(self.tx, Lane.SYNC, self.now))
+        self.run(jobs.hurry(self.tx, Lane.SYNC, self.now))
         for row in self.rows.values():
             if row.problem and not row.leased_by and row.ready_at > self.now:
                 row.ready_at, row.problem = self.now, None
 
     @invariant()
     def nothing_is_lost_and_the_next_moment_is_known(self) -> None:
-        assert self.run(errands.count(self.tx, Lane.SYNC)) == len(self.rows)
+        assert self.run(jobs.count(self.tx, Lane.SYNC)) == len(self.rows)
         free = [row.ready_at for row in self.rows.values() if not row.leased_by and not row.rest]
-        assert self.run(errands.next_ready(self.tx, Lane.SYNC)) == min(free, default=None)
+        assert self.run(jobs.next_ready(self.tx, Lane.SYNC)) == min(free, default=None)
 
 
 TestErrandsMachine = ErrandsMachine.TestCase
