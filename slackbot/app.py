@@ -19,7 +19,6 @@ from slackbot.handlers import register_all
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.linking import link_verb
 from slackbot.health import WORKER, Health
-from slackbot.outside import Outside
 from slackbot.parts import (
     hook_receiver,
     make_account_search,
@@ -32,12 +31,13 @@ from slackbot.parts import (
     slack_receiver,
     socket_handler,
 )
+from slackbot.platforms.clients import Outside
+from slackbot.platforms.shared_pace import SharedPace
 from slackbot.settings import Settings
 from slackbot.store import jobs, record
 from slackbot.store.database import Database, DatabaseError
 from slackbot.store.jobs import Lane
 from slackbot.store.listen import listen
-from slackbot.store.paces import SharedPace
 from slackbot.store.salvage import replace_if_damaged
 from slackbot.web import (
     LINGER_SECONDS,

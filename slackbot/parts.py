@@ -33,8 +33,11 @@ from slackbot.delivery.sync import Synchroniser
 from slackbot.delivery.watch import Watch
 from slackbot.delivery.worker import Bells, Worker
 from slackbot.health import Health
-from slackbot.outside import Outside
 from slackbot.people import People, PeopleFile
+from slackbot.platforms.clients import Outside
+from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.hooks import HookSecrets
+from slackbot.platforms.slack import TIMEOUT_SECONDS, Workspace, time_limit
 from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
 from slackbot.store import links
@@ -42,15 +45,12 @@ from slackbot.store.database import Database
 from slackbot.store.finds import Finds
 from slackbot.store.jobs import Lane
 from slackbot.store.picture import Vocabulary
-from slackbot.tracker.client import Tracker
-from slackbot.tracker.hooks import HookSecrets
 from slackbot.tracker.observe import Rules
 from slackbot.views import Viewer
 from slackbot.web import (
     HookReceiver,
     SlackReceiver,
 )
-from slackbot.workspace import TIMEOUT_SECONDS, Workspace, time_limit
 
 SYNC_CONCURRENCY = 4
 SHOW_CONCURRENCY = 4
@@ -271,7 +271,7 @@ def _duty_source(kit: Kit) -> Source:
     """Choose where it is known from who is on duty: what is most on its own goes first."""
     settings = kit.settings
     if settings.pagerduty_api_token is not None:
-        from slackbot.schedule import PagerDuty  # its client takes 0.3 s to import
+        from slackbot.platforms.pagerduty import PagerDuty  # its client takes 0.3 s to import
 
         token = settings.pagerduty_api_token.get_secret_value()
         return PagerDuty(token, settings.pagerduty_schedule, settings.pagerduty_api_url)

@@ -13,6 +13,10 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from slackbot import metrics
+from slackbot.platforms.errors import Rejected, TrackerError
+from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.slack import Member, Refused, SlackError, Workspace
+from slackbot.platforms.snapshot import GitLabUser
 from slackbot.rules.deadline import parse_timezone
 from slackbot.rules.refusals import (
     CannotTell,
@@ -25,10 +29,6 @@ from slackbot.rules.refusals import (
 from slackbot.rules.request import Person
 from slackbot.rules.rota import OnCall, Weeks, parse_weeks
 from slackbot.store.finds import Find, Finds
-from slackbot.tracker.client import Tracker
-from slackbot.tracker.errors import Rejected, TrackerError
-from slackbot.tracker.snapshot import GitLabUser
-from slackbot.workspace import Member, Refused, SlackError, Workspace
 
 T = TypeVar("T")
 log = structlog.get_logger()

@@ -6,13 +6,10 @@ from datetime import UTC, datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slackbot.outside import Outside
-from slackbot.rules.request import IssueKey
-from slackbot.rules.rota import NoAnswer
-from slackbot.settings import Settings
-from slackbot.tracker.client import Project
-from slackbot.tracker.errors import Missing, Rejected, TrackerError, Unauthorized
-from slackbot.workspace import (
+from slackbot.platforms.clients import Outside
+from slackbot.platforms.errors import Missing, Rejected, TrackerError, Unauthorized
+from slackbot.platforms.gitlab import Project
+from slackbot.platforms.slack import (
     MESSAGES_SCOPES,
     REQUIRED_SCOPES,
     TIMEOUT_SECONDS,
@@ -22,6 +19,9 @@ from slackbot.workspace import (
     SlackError,
     Workspace,
 )
+from slackbot.rules.request import IssueKey
+from slackbot.rules.rota import NoAnswer
+from slackbot.settings import Settings
 
 MANAGERS = "SSAT_MANAGERS"
 REPORTER = 20
@@ -68,7 +68,7 @@ async def examine(settings: Settings, outside: Outside) -> AsyncIterator[Finding
 
 
 async def _examine_pagerduty(settings: Settings, token: str) -> Finding:
-    from slackbot.schedule import PagerDuty  # its client takes 0.3 s to import
+    from slackbot.platforms.pagerduty import PagerDuty  # its client takes 0.3 s to import
 
     about = f"PAGERDUTY_SCHEDULE {settings.pagerduty_schedule}"
     schedule = PagerDuty(token, settings.pagerduty_schedule, settings.pagerduty_api_url)

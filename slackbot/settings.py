@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from slackbot.platforms.hooks import signing_key
 from slackbot.rules.deadline import (
     BusinessHours,
     parse_holidays,
@@ -16,7 +17,6 @@ from slackbot.rules.deadline import (
     parse_workdays,
 )
 from slackbot.rules.reminders import ReminderRules, parse_digest, parse_quiet_hours, parse_reminders
-from slackbot.tracker.hooks import signing_key
 
 
 class SettingsError(Exception):

@@ -15,10 +15,7 @@ from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.health import DATABASE, SOCKET, Health
-from slackbot.store import facts, jobs
-from slackbot.store.database import Database
-from slackbot.store.jobs import EVERY_ISSUE, Lane
-from slackbot.tracker.hooks import (
+from slackbot.platforms.hooks import (
     HookSecrets,
     Malformed,
     NotAuthentic,
@@ -26,6 +23,9 @@ from slackbot.tracker.hooks import (
     issue_to_look_at,
     verify,
 )
+from slackbot.store import facts, jobs
+from slackbot.store.database import Database
+from slackbot.store.jobs import EVERY_ISSUE, Lane
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ import yaml
 
 from slackbot.handlers.queue import COMMAND
 from slackbot.handlers.showing import SHOW_FEEDBACK
-from slackbot.workspace import MESSAGES_SCOPES, REQUIRED_SCOPES, UNFURL_SCOPES
+from slackbot.platforms.slack import MESSAGES_SCOPES, REQUIRED_SCOPES, UNFURL_SCOPES
 
 ROOT = Path(__file__).parent.parent
 

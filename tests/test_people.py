@@ -17,6 +17,9 @@ from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.slack import Workspace as Slack
 from slackbot.local.slack import serve as serve_slack
 from slackbot.people import Cache, People, PeopleFile, PeopleFileError, read_people
+from slackbot.platforms.errors import Unreachable
+from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.slack import Doubtful, Workspace
 from slackbot.rules.refusals import (
     CannotTell,
     Guest,
@@ -29,9 +32,6 @@ from slackbot.rules.request import Person
 from slackbot.rules.rota import OnCall
 from slackbot.store.database import Database
 from slackbot.store.finds import Finds
-from slackbot.tracker.client import Tracker
-from slackbot.tracker.errors import Unreachable
-from slackbot.workspace import Doubtful, Workspace
 from tests.conftest import MovableClock
 
 TEAM = "T0SSAT"

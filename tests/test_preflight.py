@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from slackbot.local.pagerduty import PagerDuty, serve
-from slackbot.outside import connect
+from slackbot.platforms.clients import connect
 from slackbot.preflight import examine
 from tests.conftest import MovableClock
 from tests.town import Town

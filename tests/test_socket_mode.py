@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from slackbot import workspace
 from slackbot.handlers.queue import COMMAND
-from slackbot.outside import connect
 from slackbot.parts import make_bolt, socket_handler
+from slackbot.platforms import slack as workspace
+from slackbot.platforms.clients import connect
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port
 from tests.town import CONTACTED, Town, as_seen, buttons, text_of

@@ -35,7 +35,8 @@ from slackbot.local.gitlab.model import Request
 from slackbot.local.slack import Ephemeral, Message, Outcome, View, Workspace
 from slackbot.local.slack import User as SlackUser
 from slackbot.local.slack import serve as serve_slack
-from slackbot.outside import connect
+from slackbot.platforms.clients import connect
+from slackbot.platforms.slack import PACES
 from slackbot.rules.feedback import HANDBOOK_LABELS
 from slackbot.rules.request import IssueKey
 from slackbot.rules.request import Request as RequestOnRecord
@@ -43,7 +44,6 @@ from slackbot.settings import Settings
 from slackbot.store.database import async_url
 from slackbot.store.jobs import Lane
 from slackbot.store.schema import decisions, duty_turns, errands, requests
-from slackbot.workspace import PACES
 from tests.conftest import MovableClock
 from tests.elapse import age
 

@@ -9,11 +9,11 @@ import structlog
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.people import People
+from slackbot.platforms.errors import TrackerError
 from slackbot.rules.request import Person
 from slackbot.store.changes import announce_queue
 from slackbot.store.database import Database
 from slackbot.store.jobs import Lane
-from slackbot.tracker.errors import TrackerError
 
 log = structlog.get_logger()
 

@@ -12,8 +12,9 @@ import structlog
 from slackbot import metrics
 from slackbot.blocks.summary import SUMMARY_EVENT, Summary, render_summary, summary_metadata
 from slackbot.clock import Clock
-from slackbot.delivery.once import CLOCK_MARGIN
 from slackbot.delivery.worker import Postponed
+from slackbot.platforms.post_once import CLOCK_MARGIN
+from slackbot.platforms.slack import QUIETLY, Doubtful, SlackError, Workspace
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.request import Request
 from slackbot.store import cards, facts, jobs, record
@@ -21,7 +22,6 @@ from slackbot.store.database import Database, Transaction
 from slackbot.store.facts import CatchUp
 from slackbot.store.jobs import Lane
 from slackbot.store.picture import Picture
-from slackbot.workspace import QUIETLY, Doubtful, SlackError, Workspace
 
 log = structlog.get_logger()
 

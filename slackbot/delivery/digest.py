@@ -9,18 +9,18 @@ import structlog
 
 from slackbot.blocks.digest import DIGEST_EVENT, Digest, Kept, render_digest
 from slackbot.clock import Clock
-from slackbot.delivery.once import OncePoster, Place
 from slackbot.delivery.worker import Postponed
+from slackbot.platforms.errors import TrackerError
+from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.post_once import OncePoster, Place
+from slackbot.platforms.slack import Workspace
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
 from slackbot.rules.request import Request
 from slackbot.rules.untriaged import PlainFeedback
 from slackbot.store import feedbacks, jobs, outbox, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.jobs import EVERY_ISSUE, Lane
-from slackbot.tracker.client import Tracker
-from slackbot.tracker.errors import TrackerError
 from slackbot.views import Viewer
-from slackbot.workspace import Workspace
 
 log = structlog.get_logger()
 

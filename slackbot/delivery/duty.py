@@ -12,6 +12,7 @@ from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.health import DUTY, Health
 from slackbot.people import People
+from slackbot.platforms.slack import SlackError, Workspace
 from slackbot.rules.request import IssueKey, Request, State
 from slackbot.rules.rota import NoAnswer, OnCall, Rota, Weeks, in_week
 from slackbot.store import duty, jobs, record
@@ -19,7 +20,6 @@ from slackbot.store.changes import announce_all, ring
 from slackbot.store.database import Database, Transaction
 from slackbot.store.duty import OnDuty
 from slackbot.store.jobs import EVERY_ISSUE, Lane
-from slackbot.workspace import SlackError, Workspace
 
 log = structlog.get_logger()
 

@@ -9,9 +9,10 @@ from slackbot.blocks.card import CardView
 from slackbot.blocks.handover import HANDOVER_EVENT, HandOver, render_handover
 from slackbot.clock import Clock
 from slackbot.delivery.digest import contacts
-from slackbot.delivery.once import OncePoster, Place
-from slackbot.delivery.waiting import each_by_itself
 from slackbot.people import People
+from slackbot.platforms.post_once import OncePoster, Place
+from slackbot.platforms.slack import Workspace
+from slackbot.platforms.waiting import each_by_itself
 from slackbot.rules.decision import Action, ChooseLabel, MarkContacted
 from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, State
@@ -20,7 +21,6 @@ from slackbot.store.database import Database, Transaction
 from slackbot.store.duty import Turn
 from slackbot.store.jobs import EVERY_ISSUE
 from slackbot.views import Viewer
-from slackbot.workspace import Workspace
 
 log = structlog.get_logger()
 

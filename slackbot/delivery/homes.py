@@ -15,9 +15,10 @@ from slackbot.blocks.rows import Asker
 from slackbot.blocks.text import Block
 from slackbot.blocks.words import refusal_words
 from slackbot.clock import Clock
-from slackbot.delivery.waiting import postponed
 from slackbot.delivery.worker import Postponed
 from slackbot.people import People
+from slackbot.platforms.slack import Refused, SlackError, Throttled, Workspace
+from slackbot.platforms.waiting import postponed
 from slackbot.rules.query import DAYS, Listing, read_query
 from slackbot.rules.refusals import CannotTell, NotAllowed
 from slackbot.rules.request import IssueKey, Person
@@ -25,7 +26,6 @@ from slackbot.store import homes, jobs
 from slackbot.store.database import Database
 from slackbot.store.homes import Home
 from slackbot.views import Viewer
-from slackbot.workspace import Refused, SlackError, Throttled, Workspace
 
 log = structlog.get_logger()
 

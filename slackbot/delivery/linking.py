@@ -13,10 +13,14 @@ from slackbot import metrics
 from slackbot.blocks import linking as words
 from slackbot.blocks.card import SlackMessage
 from slackbot.clock import Clock
-from slackbot.delivery.once import OncePoster, Place
-from slackbot.delivery.waiting import postponed
 from slackbot.delivery.worker import Bells
 from slackbot.people import People
+from slackbot.platforms.errors import Missing, TrackerError
+from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.post_once import OncePoster, Place
+from slackbot.platforms.slack import SlackError, Workspace
+from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
+from slackbot.platforms.waiting import postponed
 from slackbot.rules.refusals import (
     AccountTaken,
     GitLabSilent,
@@ -32,10 +36,6 @@ from slackbot.store.changes import announce_queue
 from slackbot.store.database import Database
 from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.links import Code, Outcome
-from slackbot.tracker.client import Tracker
-from slackbot.tracker.errors import Missing, TrackerError
-from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, Note
-from slackbot.workspace import SlackError, Workspace
 
 log = structlog.get_logger()
 

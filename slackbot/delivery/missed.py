@@ -6,12 +6,12 @@ import structlog
 
 from slackbot.blocks.reminder import GAP_EVENT, render_gap
 from slackbot.clock import Clock
-from slackbot.delivery.once import OncePoster, Place
+from slackbot.platforms.post_once import OncePoster, Place
+from slackbot.platforms.slack import Workspace
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs, outbox
 from slackbot.store.database import Database
 from slackbot.store.jobs import EVERY_ISSUE, Lane
-from slackbot.workspace import Workspace
 
 log = structlog.get_logger()
 

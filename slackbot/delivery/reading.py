@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.store.facts import Place
-from slackbot.tracker.snapshot import IssueSnapshot
 
 OVERLAP = timedelta(minutes=5)
 """How much of the time already polled is read again: GitLab commits late what it dates early."""

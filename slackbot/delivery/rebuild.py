@@ -9,10 +9,14 @@ from uuid import UUID
 
 import structlog
 
-from slackbot import workspace
 from slackbot.clock import Clock
 from slackbot.delivery.founding import Founding
 from slackbot.delivery.report import Outcome, Report, differences
+from slackbot.platforms import errors
+from slackbot.platforms import slack as workspace
+from slackbot.platforms.errors import Missing
+from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.snapshot import Note
 from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import UNFINISHED, IssueKey, Request
 from slackbot.store import cards, jobs, links, record
@@ -22,9 +26,6 @@ from slackbot.store.jobs import Lane
 from slackbot.store.record import Recorded, Status, UnreadableError
 from slackbot.store.salvage import Salvage
 from slackbot.store.snoozes import count_snoozes
-from slackbot.tracker import errors
-from slackbot.tracker.client import Tracker
-from slackbot.tracker.errors import Missing
 from slackbot.tracker.notes import own_marks, read_marker
 from slackbot.tracker.observe import (
     Observation,
@@ -37,7 +38,6 @@ from slackbot.tracker.observe import (
 )
 from slackbot.tracker.reading import look
 from slackbot.tracker.restore import was_suggested
-from slackbot.tracker.snapshot import Note
 
 T = TypeVar("T")
 log = structlog.get_logger()

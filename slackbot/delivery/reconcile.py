@@ -12,6 +12,9 @@ from slackbot.delivery.reading import Reading
 from slackbot.delivery.watch import report_gitlab
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
+from slackbot.platforms.errors import Throttled, TrackerError
+from slackbot.platforms.gitlab import PAGE, Project, Tracker
+from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.progress import Progress, watching_terminal
 from slackbot.rules.request import IssueKey, in_scope
 from slackbot.store import duty, facts, feedbacks, jobs, record, retention
@@ -20,8 +23,6 @@ from slackbot.store.database import Database, Transaction
 from slackbot.store.facts import LAST_FEEDBACK_IN_TURN, KnownProject, Place
 from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import Lane
-from slackbot.tracker.client import PAGE, Project, Tracker
-from slackbot.tracker.errors import Throttled, TrackerError
 from slackbot.tracker.observe import (
     Rules,
     feedback_of,
@@ -29,7 +30,6 @@ from slackbot.tracker.observe import (
     may_matter,
     triage_of,
 )
-from slackbot.tracker.snapshot import IssueSnapshot
 
 log = structlog.get_logger()
 

@@ -11,10 +11,11 @@ from slackbot.blocks.card import CardView, SlackMessage
 from slackbot.blocks.reminder import REMINDER_EVENT, render_lead, render_reminder
 from slackbot.clock import Clock
 from slackbot.delivery.missed import MissedReminders
-from slackbot.delivery.once import OncePoster, Place
-from slackbot.delivery.waiting import waiting_for_slack
 from slackbot.health import Health
 from slackbot.people import People
+from slackbot.platforms.post_once import OncePoster, Place
+from slackbot.platforms.slack import Workspace
+from slackbot.platforms.waiting import waiting_for_slack
 from slackbot.rules.decision import Decision
 from slackbot.rules.reminders import (
     IN_CHANNEL,
@@ -36,7 +37,6 @@ from slackbot.store.database import Database, Transaction
 from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.snoozes import load_snooze
 from slackbot.views import Viewer
-from slackbot.workspace import Workspace
 
 log = structlog.get_logger()
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from slackbot.delivery.digest import DailyDigest
 from slackbot.delivery.handover import HandingOver
-from slackbot.delivery.waiting import each_by_itself, waiting_for_slack
 from slackbot.health import Health
+from slackbot.platforms.waiting import each_by_itself, waiting_for_slack
 from slackbot.rules.request import IssueKey
 
 

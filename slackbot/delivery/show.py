@@ -20,10 +20,17 @@ from slackbot.blocks.thread import STEP_EVENT, render_step, step_metadata
 from slackbot.clock import Clock
 from slackbot.delivery.catchup import CatchingUp
 from slackbot.delivery.founding import Founding
-from slackbot.delivery.once import CLOCK_MARGIN
-from slackbot.delivery.waiting import waiting_for_slack
 from slackbot.health import SLACK, Health
 from slackbot.people import People
+from slackbot.platforms.post_once import CLOCK_MARGIN
+from slackbot.platforms.slack import (
+    QUIETLY,
+    Doubtful,
+    Refused,
+    SlackError,
+    Workspace,
+)
+from slackbot.platforms.waiting import waiting_for_slack
 from slackbot.rules.decision import Step
 from slackbot.rules.request import UNFINISHED, IssueKey, Person
 from slackbot.store import cards, jobs
@@ -32,13 +39,6 @@ from slackbot.store.database import Database, Transaction
 from slackbot.store.jobs import EVERY_ISSUE, Lane, LeaseLost
 from slackbot.store.picture import Picture
 from slackbot.views import Viewer
-from slackbot.workspace import (
-    QUIETLY,
-    Doubtful,
-    Refused,
-    SlackError,
-    Workspace,
-)
 
 log = structlog.get_logger()
 

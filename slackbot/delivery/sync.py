@@ -10,9 +10,17 @@ import structlog
 
 from slackbot import metrics
 from slackbot.clock import Clock
-from slackbot.delivery.waiting import postponed
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
+from slackbot.platforms.errors import (
+    Missing,
+    Rejected,
+    TrackerError,
+    Unauthorized,
+)
+from slackbot.platforms.gitlab import IssueChange, Tracker
+from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
+from slackbot.platforms.waiting import postponed
 from slackbot.rules.decision import (
     ChooseLabel,
     Claim,
@@ -34,14 +42,7 @@ from slackbot.store.database import Database, Transaction
 from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import LeaseLost
 from slackbot.store.record import Recorded, Status
-from slackbot.tracker.client import IssueChange, Tracker
 from slackbot.tracker.effect import assignees_after, change_of, is_made, replaced_label
-from slackbot.tracker.errors import (
-    Missing,
-    Rejected,
-    TrackerError,
-    Unauthorized,
-)
 from slackbot.tracker.notes import decisions_marked, note_of, withdrawal_of
 from slackbot.tracker.observe import (
     Observation,
@@ -56,7 +57,6 @@ from slackbot.tracker.observe import (
 from slackbot.tracker.overtaken import Overtaken, overtaken
 from slackbot.tracker.reading import look
 from slackbot.tracker.restore import was_suggested
-from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, Note
 
 log = structlog.get_logger()
 

@@ -8,12 +8,12 @@ from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.health import GITLAB, SLACK, Health
+from slackbot.platforms.errors import TrackerError, Unreachable
+from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.slack import MESSAGES_SCOPES, SlackError, Workspace
 from slackbot.store import jobs, record
 from slackbot.store.database import Database
 from slackbot.store.jobs import Lane
-from slackbot.tracker.client import Tracker
-from slackbot.tracker.errors import TrackerError, Unreachable
-from slackbot.workspace import MESSAGES_SCOPES, SlackError, Workspace
 
 log = structlog.get_logger()
 

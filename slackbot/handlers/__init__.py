@@ -16,8 +16,8 @@ from slackbot.handlers.desk import Desk
 from slackbot.handlers.linking import LinkVerb
 from slackbot.handlers.looking import Answer, Looking
 from slackbot.handlers.surface import Surfaces
+from slackbot.platforms.slack import Workspace
 from slackbot.rules.query import Verb
-from slackbot.workspace import Workspace
 
 
 def register_all(

@@ -30,9 +30,9 @@ from slackbot.handlers.listening import (
     team_of,
 )
 from slackbot.handlers.surface import Surfaces
+from slackbot.platforms.slack import Workspace
 from slackbot.rules.refusals import AlreadyContacted, InvalidField, Refusal, Unknown, UnknownLabel
 from slackbot.rules.request import IssueKey, State
-from slackbot.workspace import Workspace
 
 
 def register(app: AsyncApp, desk: Desk, workspace: Workspace, surfaces: Surfaces) -> None:

@@ -11,6 +11,7 @@ from slackbot.blocks.rows import Asker
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.people import People
+from slackbot.platforms.slack import SlackError
 from slackbot.rules.decision import (
     Action,
     Decision,
@@ -31,7 +32,6 @@ from slackbot.store.picture import Picture
 from slackbot.store.record import Status
 from slackbot.store.snoozes import load_snooze, save_snooze
 from slackbot.views import Viewer
-from slackbot.workspace import SlackError
 
 REFRESHED = 20
 """How many of the open requests are read anew at once when somebody asks for it."""

@@ -15,9 +15,9 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slackbot import metrics
 from slackbot.blocks.text import mrkdwn
 from slackbot.blocks.words import failure_words, refusal_words
+from slackbot.platforms.slack import Workspace
 from slackbot.rules.refusals import Refusal, Unknown
 from slackbot.rules.request import IssueKey
-from slackbot.workspace import Workspace
 
 log = structlog.get_logger()
 

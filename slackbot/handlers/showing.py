@@ -16,9 +16,9 @@ from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, answer, privately, team_of
 from slackbot.handlers.looking import Looking
 from slackbot.handlers.surface import present
+from slackbot.platforms.slack import UNFURL_SCOPES, SlackError, Workspace
 from slackbot.rules.query import issue_of_link, mentioned_feedback
 from slackbot.rules.refusals import NotAllowed
-from slackbot.workspace import UNFURL_SCOPES, SlackError, Workspace
 
 log = structlog.get_logger()
 

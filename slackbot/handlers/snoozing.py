@@ -23,9 +23,9 @@ from slackbot.handlers.listening import (
     privately,
     team_of,
 )
+from slackbot.platforms.slack import Workspace
 from slackbot.rules.refusals import ReasonRequired, Refusal, Unknown
 from slackbot.rules.reminders import judge_reason, judge_snooze
-from slackbot.workspace import Workspace
 
 
 def register(app: AsyncApp, desk: Desk, workspace: Workspace) -> None:

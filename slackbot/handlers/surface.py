@@ -13,8 +13,8 @@ from slackbot.blocks.text import mrkdwn
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, privately, team_of
 from slackbot.handlers.looking import Looking
+from slackbot.platforms.slack import QUIETLY, SlackError, Workspace
 from slackbot.rules.query import read_again
-from slackbot.workspace import QUIETLY, SlackError, Workspace
 
 log = structlog.get_logger()
 

@@ -26,7 +26,7 @@ from slackbot.local.pagerduty import serve as serve_pagerduty
 from slackbot.local.sample import CHANNEL, MANAGERS, PROJECT, SCHEDULE, SPEED, Sample
 from slackbot.local.slack import serve as serve_slack
 from slackbot.logs import configure_logs
-from slackbot.outside import connect
+from slackbot.platforms.clients import connect
 from slackbot.settings import Settings
 
 log = structlog.get_logger()

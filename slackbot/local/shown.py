@@ -8,10 +8,10 @@ from slackbot.local.cast import CONTACT_LABEL, CONTACTED_LABEL, PEOPLE, Figure
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab.entities import Entities
 from slackbot.local.sample import Sample
+from slackbot.platforms.snapshot import parse_issue, parse_label_event
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.request import UNFINISHED
 from slackbot.tracker.observe import Observation, Rules, observe
-from slackbot.tracker.snapshot import parse_issue, parse_label_event
 
 RULES = Rules(
     contact_label=CONTACT_LABEL,

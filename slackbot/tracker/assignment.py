@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from slackbot.platforms.snapshot import BIRTH, IssueSnapshot, Note
 from slackbot.rules.request import Person
-from slackbot.tracker.snapshot import BIRTH, IssueSnapshot, Note
 
 _BEGINNINGS = ("assigned to", "unassigned")
 _USERNAME = re.compile(r"@([\w.-]*\w)")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
+from slackbot.platforms.gitlab import IssueChange
+from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot
 from slackbot.rules.decision import Action, ChooseLabel, Claim, MarkContacted, Release, TakeOver
 from slackbot.rules.request import in_scope
-from slackbot.tracker.client import IssueChange
 from slackbot.tracker.observe import Rules
-from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot
 
 
 def change_of(

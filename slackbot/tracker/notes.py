@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from slackbot.platforms.snapshot import Note, parse_moment
 from slackbot.rules.decision import (
     Channel,
     ChooseLabel,
@@ -22,7 +23,6 @@ from slackbot.rules.decision import (
     TakeOver,
 )
 from slackbot.rules.request import Person
-from slackbot.tracker.snapshot import Note, parse_moment
 
 _MARKER = re.compile(r"(?:\A|\n)<!-- ssat-bot: (\{.*\}) -->\Z")
 # GitLab finds one wherever no ASCII word ends: ".@avery", too. Backslashes before would undo ours.

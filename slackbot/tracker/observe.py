@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from slackbot.platforms.snapshot import BIRTH, WORK_ITEM_TYPE, IssueSnapshot, LabelEvent, Note
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.feedback import Feedback, is_feedback, is_request_for_contact, read_feedback
@@ -14,7 +15,6 @@ from slackbot.rules.request import Person, Request, State, in_scope
 from slackbot.rules.untriaged import PlainFeedback, Triage
 from slackbot.tracker.assignment import Assignment, latest_assignment
 from slackbot.tracker.restore import Past, recall, was_suggested
-from slackbot.tracker.snapshot import BIRTH, WORK_ITEM_TYPE, IssueSnapshot, LabelEvent, Note
 
 COMMENT_LIMIT = 1500
 """How much of the customer's words the record keeps, in characters: what a card may show."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from slackbot.platforms.gitlab import IssueChange
+from slackbot.platforms.snapshot import LabelEvent, Note, StateEvent
 from slackbot.rules.request import in_scope
 from slackbot.tracker.assignment import read_assignment
-from slackbot.tracker.client import IssueChange
 from slackbot.tracker.notes import own_marks
-from slackbot.tracker.snapshot import LabelEvent, Note, StateEvent
 
 
 @dataclass(frozen=True, kw_only=True)

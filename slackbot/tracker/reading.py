@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.snapshot import IssueSnapshot, Note
 from slackbot.rules.request import IssueKey, Request
-from slackbot.tracker.client import Tracker
 from slackbot.tracker.observe import Observation
-from slackbot.tracker.snapshot import IssueSnapshot, Note
 
 
 async def look(

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from slackbot.platforms.snapshot import IssueSnapshot, LabelEvent, Note
 from slackbot.rules.request import Person
 from slackbot.tracker.assignment import Assignment, read_assignment
 from slackbot.tracker.notes import Mark, own_marks
-from slackbot.tracker.snapshot import IssueSnapshot, LabelEvent, Note
 
 _Happening = Mark | Assignment | LabelEvent
 

@@ -19,8 +19,9 @@ from slackbot.health import GITLAB, Health
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import Request as ApiRequest
 from slackbot.local.gitlab.entities import Entities
-from slackbot.outside import connect
 from slackbot.parts import rules_of
+from slackbot.platforms.clients import connect
+from slackbot.platforms.snapshot import IssueSnapshot, parse_issue
 from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
 from slackbot.store import facts, feedbacks, jobs, record
@@ -29,7 +30,6 @@ from slackbot.store.facts import Place
 from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.schema import errands as errand_table
 from slackbot.tracker.observe import Observation, observe
-from slackbot.tracker.snapshot import IssueSnapshot, parse_issue
 from tests.conftest import MovableClock
 from tests.town import CONTACT, CONTACTED, DESCRIPTION, PROJECT, Town
 from tests.town import town as build_town

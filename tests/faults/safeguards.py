@@ -80,7 +80,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="no reminder twice: one begun is looked for, and the thread is read before each",
-        module="delivery/once.py",
+        module="platforms/post_once.py",
         code="        since = known.begun_at - CLOCK_MARGIN if known else look_since\n",
         broken="        since = look_since\n",
         second=Safeguard(

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from slackbot import workspace
 from slackbot.delivery.worker import PLATFORM_TIMEOUT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import ApiRequest, Message
+from slackbot.platforms import slack as workspace
 from slackbot.store.jobs import Lane
 from tests.town import PATIENCE, Town, as_seen, buttons, text_of
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, select
 from slackbot.app import rebuild_record
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
-from slackbot.outside import connect
+from slackbot.platforms.clients import connect
 from slackbot.rules.request import IssueKey, State
 from slackbot.store.schema import decisions, metadata, requests
 from tests.process import bot_process, launched, present_town

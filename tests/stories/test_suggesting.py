@@ -7,7 +7,7 @@ import pytest
 
 from slackbot.app import rebuild_record
 from slackbot.local.gitlab import Issue
-from slackbot.outside import connect
+from slackbot.platforms.clients import connect
 from slackbot.rules.request import IssueKey, Request, State
 from slackbot.store.jobs import Lane
 from tests.town import FAST, Town, text_of

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from slackbot.platforms.gitlab import IssueChange
+from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     Action,
@@ -16,10 +18,8 @@ from slackbot.rules.decision import (
     TakeOver,
 )
 from slackbot.rules.request import IssueKey, Person
-from slackbot.tracker.client import IssueChange
 from slackbot.tracker.effect import assignees_after, change_of, is_made, replaced_label
 from slackbot.tracker.observe import Rules
-from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot
 
 MONDAY = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 SOFT, DOCS, NEW = "feedback::soft-skills", "feedback::docs-not-helpful", "feedback::new"

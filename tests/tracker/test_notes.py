@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slackbot.local.gitlab import quick_actions
+from slackbot.platforms.snapshot import Note
 from slackbot.rules.decision import (
     Action,
     Channel,
@@ -32,7 +33,6 @@ from slackbot.tracker.notes import (
     read_marker,
     withdrawal_of,
 )
-from slackbot.tracker.snapshot import Note
 
 BOT = "ssat-bot"
 ID = UUID("5b6f6c0e-7d9b-4a0f-9a4e-0f6a8b1c2d3e")

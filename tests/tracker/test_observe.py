@@ -8,6 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from slackbot.platforms.snapshot import (
+    GitLabUser,
+    IssueSnapshot,
+    LabelEvent,
+    Note,
+)
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import StepKind
 from slackbot.rules.feedback import read_feedback
@@ -23,12 +29,6 @@ from slackbot.tracker.observe import (
     may_matter,
     observe,
     triage_of,
-)
-from slackbot.tracker.snapshot import (
-    GitLabUser,
-    IssueSnapshot,
-    LabelEvent,
-    Note,
 )
 from tests.tracker.history import (
     CONTACT,

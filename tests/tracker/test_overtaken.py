@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
+from slackbot.platforms.gitlab import IssueChange
+from slackbot.platforms.snapshot import LabelEvent, Note, StateEvent
 from slackbot.rules.decision import Claim, Decision
 from slackbot.rules.request import IssueKey, Person
-from slackbot.tracker.client import IssueChange
 from slackbot.tracker.notes import note_of, withdrawal_of
 from slackbot.tracker.overtaken import Overtaken, overtaken
-from slackbot.tracker.snapshot import LabelEvent, Note, StateEvent
 
 NOTED = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 BEFORE, AFTER = NOTED - timedelta(seconds=1), NOTED + timedelta(seconds=1)

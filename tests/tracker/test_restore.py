@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     Action,
@@ -27,7 +28,6 @@ from slackbot.rules.request import IssueKey, Person, Request, State
 from slackbot.tracker.notes import note_of, withdrawal_of
 from slackbot.tracker.observe import Observation, Rules, first_sight, observe, past_of
 from slackbot.tracker.restore import Past, recall, was_suggested
-from slackbot.tracker.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
 from tests.tracker.history import (
     BOT,
     CONTACT,

@@ -16,9 +16,7 @@ import gitlab
 import requests
 from gitlab.exceptions import GitlabAuthenticationError, GitlabError, GitlabHttpError
 
-from slackbot.pace import Allowance, Allowances, Paces, TooBusy
-from slackbot.rules.request import IssueKey
-from slackbot.tracker.errors import (
+from slackbot.platforms.errors import (
     Missing,
     Rejected,
     Throttled,
@@ -27,7 +25,8 @@ from slackbot.tracker.errors import (
     Unreachable,
     Unsettled,
 )
-from slackbot.tracker.snapshot import (
+from slackbot.platforms.pace import Allowance, Allowances, Paces, TooBusy
+from slackbot.platforms.snapshot import (
     GitLabUser,
     IssueSnapshot,
     LabelEvent,
@@ -39,6 +38,7 @@ from slackbot.tracker.snapshot import (
     parse_state_event,
     parse_user,
 )
+from slackbot.rules.request import IssueKey
 
 T = TypeVar("T")
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from slackbot import schedule as module
 from slackbot.local.pagerduty import PagerDuty as Account
 from slackbot.local.pagerduty import serve
+from slackbot.platforms import pagerduty as module
+from slackbot.platforms.pagerduty import PagerDuty
 from slackbot.rules.rota import NoAnswer, OnCall
-from slackbot.schedule import PagerDuty
 from tests.conftest import MovableClock
 
 SCHEDULE = "P9UIIDY"

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from slackbot.local.gitlab import GitLab, Issue, Project, User, serve
-from slackbot.rules.request import IssueKey, Person
-from slackbot.tracker import client
-from slackbot.tracker.client import IssueChange, Tracker, project_matches
-from slackbot.tracker.errors import (
+from slackbot.platforms import gitlab as client
+from slackbot.platforms.errors import (
     Missing,
     Rejected,
     Throttled,
@@ -22,6 +20,8 @@ from slackbot.tracker.errors import (
     Unreachable,
     Unsettled,
 )
+from slackbot.platforms.gitlab import IssueChange, Tracker, project_matches
+from slackbot.rules.request import IssueKey, Person
 
 PATH = "example/support/feedback"
 CONTACT = "SSAT::Contact"

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.rules.request import IssueKey
-from slackbot.tracker.hooks import (
+from slackbot.platforms.hooks import (
     HookSecrets,
     Malformed,
     NotAuthentic,
@@ -20,6 +19,7 @@ from slackbot.tracker.hooks import (
     signing_key,
     verify,
 )
+from slackbot.rules.request import IssueKey
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "gitlab"
 VECTOR = json.loads((FIXTURES / "signature_vector.json").read_text())

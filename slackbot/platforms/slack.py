@@ -10,7 +10,7 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slackbot.pace import PATIENCE_SECONDS, Allowance, Allowances, Paces, TooBusy
+from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, Allowances, Paces, TooBusy
 
 log = structlog.get_logger()
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slackbot.pace import faster
+from slackbot.platforms.gitlab import PACES as TRACKER_PACES
+from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.pace import faster
+from slackbot.platforms.slack import PACES, Workspace, slack_session
 from slackbot.settings import Settings
-from slackbot.tracker.client import PACES as TRACKER_PACES
-from slackbot.tracker.client import Tracker
-from slackbot.workspace import PACES, Workspace, slack_session
 
 
 @dataclass(frozen=True, kw_only=True)

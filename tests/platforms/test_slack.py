@@ -10,15 +10,14 @@ import pytest
 from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slackbot import workspace as module
 from slackbot.local.slack import Channel, serve
 from slackbot.local.slack import Workspace as Slack
 from slackbot.local.slack.calls import METHODS
 from slackbot.local.slack.rates import TIERS
-from slackbot.outside import connect
-from slackbot.pace import Allowance
-from slackbot.settings import Settings
-from slackbot.workspace import (
+from slackbot.platforms import slack as module
+from slackbot.platforms.clients import connect
+from slackbot.platforms.pace import Allowance
+from slackbot.platforms.slack import (
     PACES,
     REQUIRED_SCOPES,
     Denied,
@@ -29,6 +28,7 @@ from slackbot.workspace import (
     Unsettled,
     Workspace,
 )
+from slackbot.settings import Settings
 from tests.conftest import MovableClock
 
 UNPACED: dict[str, Allowance] = {}

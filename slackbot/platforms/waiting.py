@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from slackbot.delivery.worker import PLATFORM_TIMEOUT, Postponed
 from slackbot.health import SLACK, Health
-from slackbot.tracker import errors as tracker
-from slackbot.tracker.errors import TrackerError
-from slackbot.workspace import Denied, SlackError, Throttled, Unsettled
+from slackbot.platforms import errors as tracker
+from slackbot.platforms.errors import TrackerError
+from slackbot.platforms.slack import Denied, SlackError, Throttled, Unsettled
 
 
 def postponed(error: SlackError | TrackerError) -> Postponed:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from slackbot.platforms.gitlab import project_matches
+from slackbot.platforms.snapshot import WORK_ITEM_TYPE
 from slackbot.rules.request import IssueKey
-from slackbot.tracker.client import project_matches
-from slackbot.tracker.snapshot import WORK_ITEM_TYPE
 
 SIGNING_PREFIX = "whsec_"
 SIGNATURE_VERSION = "v1,"

@@ -8,11 +8,11 @@ import structlog
 from slackbot import metrics
 from slackbot.blocks.card import SlackMessage
 from slackbot.clock import Clock
+from slackbot.platforms.slack import QUIETLY, Doubtful, Refused, SlackError, Workspace
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs, outbox
 from slackbot.store.database import Database
 from slackbot.store.jobs import EVERY_ISSUE
-from slackbot.workspace import QUIETLY, Doubtful, Refused, SlackError, Workspace
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select, text, update
 
-from slackbot.pace import PATIENCE_SECONDS, Allowance, TooBusy
+from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, TooBusy
 from slackbot.store.database import Database, Transaction, database_now, upsert
 from slackbot.store.schema import paces
 

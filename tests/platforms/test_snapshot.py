@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from slackbot.rules.request import IssueKey, Person
-from slackbot.tracker.snapshot import (
+from slackbot.platforms.snapshot import (
     GitLabUser,
     parse_issue,
     parse_label_event,
@@ -16,6 +15,7 @@ from slackbot.tracker.snapshot import (
     parse_note,
     parse_person,
 )
+from slackbot.rules.request import IssueKey, Person
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "gitlab"
 ISSUE: dict[str, Any] = json.loads((FIXTURES / "rest.gitlab4j.issue.json").read_text())

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.pace import PATIENCE_SECONDS, Allowance, OwnPace, Pace, TooBusy
+from slackbot.platforms.gitlab import PACES as GITLAB
+from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, OwnPace, Pace, TooBusy
+from slackbot.platforms.shared_pace import SharedPace
 from slackbot.store.database import Database
-from slackbot.store.paces import SharedPace
-from slackbot.tracker.client import PACES as GITLAB
 from tests.conftest import Postgres
 
 Make = Callable[[Allowance], Awaitable[Pace]]
