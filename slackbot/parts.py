@@ -16,14 +16,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slackbot.blocks.text import without_markup
 from slackbot.blocks.words import refusal_words
 from slackbot.clock import Clock
-from slackbot.delivery.accounts import AccountSearch
 from slackbot.delivery.catchup import CatchingUp
 from slackbot.delivery.digest import DailyDigest
-from slackbot.delivery.duty import DutyWatch, GroupSource, Source, WeeksSource
 from slackbot.delivery.founding import Founding
 from slackbot.delivery.handover import HandingOver
 from slackbot.delivery.homes import Publisher
-from slackbot.delivery.linking import Linking
 from slackbot.delivery.missed import MissedReminders
 from slackbot.delivery.reconcile import Reconciler
 from slackbot.delivery.remind import Reminders
@@ -33,7 +30,10 @@ from slackbot.delivery.sync import Synchroniser
 from slackbot.delivery.watch import Watch
 from slackbot.delivery.worker import Bells, Worker
 from slackbot.health import Health
-from slackbot.people import People, PeopleFile
+from slackbot.people.accounts import AccountSearch
+from slackbot.people.directory import People, PeopleFile
+from slackbot.people.duty import DutyWatch, GroupSource, Source, WeeksSource
+from slackbot.people.linking import Linking
 from slackbot.platforms.clients import Outside
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.hooks import HookSecrets

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slackbot.people import PeopleFileError, read_people
+from slackbot.people.directory import PeopleFileError, read_people
 from slackbot.settings import Settings, SettingsError, load_settings
 
 NEEDED = {

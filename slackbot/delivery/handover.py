@@ -9,7 +9,7 @@ from slackbot.blocks.card import CardView
 from slackbot.blocks.handover import HANDOVER_EVENT, HandOver, render_handover
 from slackbot.clock import Clock
 from slackbot.delivery.digest import contacts
-from slackbot.people import People
+from slackbot.people.directory import People
 from slackbot.platforms.post_once import OncePoster, Place
 from slackbot.platforms.slack import Workspace
 from slackbot.platforms.waiting import each_by_itself

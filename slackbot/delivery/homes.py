@@ -16,7 +16,7 @@ from slackbot.blocks.text import Block
 from slackbot.blocks.words import refusal_words
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Postponed
-from slackbot.people import People
+from slackbot.people.directory import People
 from slackbot.platforms.slack import Refused, SlackError, Throttled, Workspace
 from slackbot.platforms.waiting import postponed
 from slackbot.rules.query import DAYS, Listing, read_query

@@ -12,7 +12,7 @@ from slackbot.blocks.reminder import REMINDER_EVENT, render_lead, render_reminde
 from slackbot.clock import Clock
 from slackbot.delivery.missed import MissedReminders
 from slackbot.health import Health
-from slackbot.people import People
+from slackbot.people.directory import People
 from slackbot.platforms.post_once import OncePoster, Place
 from slackbot.platforms.slack import Workspace
 from slackbot.platforms.waiting import waiting_for_slack

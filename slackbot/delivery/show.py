@@ -21,7 +21,7 @@ from slackbot.clock import Clock
 from slackbot.delivery.catchup import CatchingUp
 from slackbot.delivery.founding import Founding
 from slackbot.health import SLACK, Health
-from slackbot.people import People
+from slackbot.people.directory import People
 from slackbot.platforms.post_once import CLOCK_MARGIN
 from slackbot.platforms.slack import (
     QUIETLY,

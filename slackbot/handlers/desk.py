@@ -10,7 +10,7 @@ from slackbot import metrics
 from slackbot.blocks.rows import Asker
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
-from slackbot.people import People
+from slackbot.people.directory import People
 from slackbot.platforms.slack import SlackError
 from slackbot.rules.decision import (
     Action,

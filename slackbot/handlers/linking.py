@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from slackbot.blocks.card import SlackMessage
 from slackbot.blocks.linking import offer
-from slackbot.delivery.linking import LIFETIME, Linking
+from slackbot.people.linking import LIFETIME, Linking
 from slackbot.rules.request import Person
 
 LinkVerb = Callable[[Person, str], Awaitable[SlackMessage]]

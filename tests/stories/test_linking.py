@@ -13,8 +13,8 @@ from slackbot.handlers import queue
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.slack import User
-from slackbot.people import LINKS_SECONDS
-from slackbot.roster import list_people, unlink
+from slackbot.people.directory import LINKS_SECONDS
+from slackbot.people.roster import list_people, unlink
 from slackbot.store.jobs import Lane
 from slackbot.store.schema import link_codes, links
 from tests.conftest import MovableClock, Postgres

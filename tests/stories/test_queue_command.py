@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from slackbot import people
 from slackbot.blocks.duty import NOT_SET_UP
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Ephemeral, User
+from slackbot.people import directory as people
 from slackbot.store.finds import FRESH
 from slackbot.store.schema import facts
 from tests.town import CONTACT, PATIENCE, PROJECT, Town, buttons, text_of

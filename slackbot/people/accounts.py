@@ -8,7 +8,7 @@ import structlog
 
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
-from slackbot.people import People
+from slackbot.people.directory import People
 from slackbot.platforms.errors import TrackerError
 from slackbot.rules.request import Person
 from slackbot.store.changes import announce_queue

@@ -11,12 +11,12 @@ from prometheus_client import REGISTRY
 from slack_sdk.web.async_client import AsyncWebClient
 from structlog.testing import capture_logs
 
-from slackbot import people as module
 from slackbot.local.gitlab import GitLab
 from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.slack import Workspace as Slack
 from slackbot.local.slack import serve as serve_slack
-from slackbot.people import Cache, People, PeopleFile, PeopleFileError, read_people
+from slackbot.people import directory as module
+from slackbot.people.directory import Cache, People, PeopleFile, PeopleFileError, read_people
 from slackbot.platforms.errors import Unreachable
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.slack import Doubtful, Workspace

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from slackbot.people import PeopleFile
+from slackbot.people.directory import PeopleFile
 from slackbot.settings import Settings
 from slackbot.store import finds, links
 from slackbot.store.database import Database, DatabaseError, Transaction

@@ -11,7 +11,7 @@ from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
 from slackbot.health import DUTY, Health
-from slackbot.people import People
+from slackbot.people.directory import People
 from slackbot.platforms.slack import SlackError, Workspace
 from slackbot.rules.request import IssueKey, Request, State
 from slackbot.rules.rota import NoAnswer, OnCall, Rota, Weeks, in_week

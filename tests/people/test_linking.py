@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.delivery.linking import codes_in, read_username
+from slackbot.people.linking import codes_in, read_username
 from slackbot.rules.refusals import NameYourAccount
 from slackbot.store.links import digest_of
 

@@ -14,7 +14,7 @@ from slackbot.blocks import linking as words
 from slackbot.blocks.card import SlackMessage
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Bells
-from slackbot.people import People
+from slackbot.people.directory import People
 from slackbot.platforms.errors import Missing, TrackerError
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.post_once import OncePoster, Place
