@@ -22,11 +22,9 @@ from slackbot.delivery.founding import Founding
 from slackbot.delivery.handover import HandingOver
 from slackbot.delivery.homes import Publisher
 from slackbot.delivery.missed import MissedReminders
-from slackbot.delivery.reconcile import Reconciler
 from slackbot.delivery.remind import Reminders
 from slackbot.delivery.rhythm import Rhythm
 from slackbot.delivery.show import Exhibitor
-from slackbot.delivery.sync import Synchroniser
 from slackbot.delivery.watch import Watch
 from slackbot.delivery.worker import Bells, Worker
 from slackbot.health import Health
@@ -45,7 +43,9 @@ from slackbot.store.database import Database
 from slackbot.store.finds import Finds
 from slackbot.store.jobs import Lane
 from slackbot.store.picture import Vocabulary
-from slackbot.tracker.observe import Rules
+from slackbot.sync.issue import Synchroniser
+from slackbot.sync.observe import Rules
+from slackbot.sync.poll import Reconciler
 from slackbot.views import Viewer
 from slackbot.web import (
     HookReceiver,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
 from slackbot.rules.decision import ChooseLabel, Claim, Decision, MarkContacted, Release, TakeOver
 from slackbot.rules.request import IssueKey, Person
-from slackbot.tracker.observe import Observation
+from slackbot.sync.observe import Observation
 
 KEY = IssueKey(7, 12)
 BORN = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)

@@ -26,8 +26,8 @@ from slackbot.store.jobs import Lane
 from slackbot.store.record import Recorded, Status, UnreadableError
 from slackbot.store.salvage import Salvage
 from slackbot.store.snoozes import count_snoozes
-from slackbot.tracker.notes import own_marks, read_marker
-from slackbot.tracker.observe import (
+from slackbot.sync.notes import own_marks, read_marker
+from slackbot.sync.observe import (
     Observation,
     Rules,
     first_sight,
@@ -36,8 +36,8 @@ from slackbot.tracker.observe import (
     observe,
     past_of,
 )
-from slackbot.tracker.reading import look
-from slackbot.tracker.restore import was_suggested
+from slackbot.sync.read import look
+from slackbot.sync.restore import was_suggested
 
 T = TypeVar("T")
 log = structlog.get_logger()

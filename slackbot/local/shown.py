@@ -11,7 +11,7 @@ from slackbot.local.sample import Sample
 from slackbot.platforms.snapshot import parse_issue, parse_label_event
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.request import UNFINISHED
-from slackbot.tracker.observe import Observation, Rules, observe
+from slackbot.sync.observe import Observation, Rules, observe
 
 RULES = Rules(
     contact_label=CONTACT_LABEL,

@@ -93,7 +93,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="no note twice: one begun is looked for by its marker",
-        module="delivery/sync.py",
+        module="sync/issue.py",
         code="        if not any(recorded.begun_at for recorded in pending):\n",
         broken="        if pending is not None:\n",
     ),
@@ -105,19 +105,19 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="a decision is judged again by what GitLab says now",
-        module="delivery/sync.py",
+        module="sync/issue.py",
         code="                refusal = await self._judge(decision)\n",
         broken="                refusal = None\n",
     ),
     Safeguard(
         name="a repeated change spares what others did meanwhile",
-        module="delivery/sync.py",
+        module="sync/issue.py",
         code="            theirs = await self._overtaken(decision, seen, traces)\n",
         broken="            theirs = Overtaken()\n",
     ),
     Safeguard(
         name="who is refused is told",
-        module="delivery/sync.py",
+        module="sync/issue.py",
         code="        await cards.add_message(tx, decision.key, step)\n"
         "        await self._show(tx, decision.key, urgent=True)\n"
         '        metrics.DECISIONS.labels("refused").inc()\n',
@@ -125,7 +125,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="the note of what GitLab refused is taken back",
-        module="delivery/sync.py",
+        module="sync/issue.py",
         code="        await self._withdraw(key)\n",
         broken="",
     ),
@@ -137,7 +137,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="a card is painted again after each change",
-        module="delivery/sync.py",
+        module="sync/issue.py",
         code="            await self._save(tx, before, request, steps)\n"
         "            await record.finish_decision(tx, decision, Status.DELIVERED, self._clock())\n"
         "            await self._show(tx, decision.key, urgent=True)\n",
@@ -153,7 +153,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="the poll finds what webhooks did not tell",
-        module="delivery/reconcile.py",
+        module="sync/poll.py",
         code="            if not differs:\n",
         broken="            if not differs or issue.key.iid % 2:\n",
     ),

@@ -40,7 +40,7 @@ from slackbot.store.database import Database, Transaction
 from slackbot.store.picture import Picture, Vocabulary, load_picture
 from slackbot.store.record import FORGOTTEN_TEXT, Status
 from slackbot.store.schema import decisions
-from slackbot.tracker.observe import Rules, observe
+from slackbot.sync.observe import Rules, observe
 from tests.model import (
     BORN,
     CONTACT,

@@ -8,14 +8,12 @@ import structlog
 from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.delivery.catchup import FEW, CatchingUp
-from slackbot.delivery.reading import Reading
 from slackbot.delivery.watch import report_gitlab
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
 from slackbot.platforms.errors import Throttled, TrackerError
 from slackbot.platforms.gitlab import PAGE, Project, Tracker
 from slackbot.platforms.snapshot import IssueSnapshot
-from slackbot.progress import Progress, watching_terminal
 from slackbot.rules.request import IssueKey, in_scope
 from slackbot.store import duty, facts, feedbacks, jobs, record, retention
 from slackbot.store.changes import announce, announce_all, announce_queue, ring
@@ -23,13 +21,15 @@ from slackbot.store.database import Database, Transaction
 from slackbot.store.facts import LAST_FEEDBACK_IN_TURN, KnownProject, Place
 from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import Lane
-from slackbot.tracker.observe import (
+from slackbot.sync.cursor import Reading
+from slackbot.sync.observe import (
     Rules,
     feedback_of,
     looks_changed,
     may_matter,
     triage_of,
 )
+from slackbot.sync.progress import Progress, watching_terminal
 
 log = structlog.get_logger()
 

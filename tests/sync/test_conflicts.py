@@ -9,8 +9,8 @@ from slackbot.platforms.gitlab import IssueChange
 from slackbot.platforms.snapshot import LabelEvent, Note, StateEvent
 from slackbot.rules.decision import Claim, Decision
 from slackbot.rules.request import IssueKey, Person
-from slackbot.tracker.notes import note_of, withdrawal_of
-from slackbot.tracker.overtaken import Overtaken, overtaken
+from slackbot.sync.conflicts import Overtaken, overtaken
+from slackbot.sync.notes import note_of, withdrawal_of
 
 NOTED = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 BEFORE, AFTER = NOTED - timedelta(seconds=1), NOTED + timedelta(seconds=1)

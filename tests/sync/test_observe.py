@@ -19,7 +19,7 @@ from slackbot.rules.decision import StepKind
 from slackbot.rules.feedback import read_feedback
 from slackbot.rules.request import IssueKey, Person, Request, State
 from slackbot.rules.untriaged import Triage
-from slackbot.tracker.observe import (
+from slackbot.sync.observe import (
     COMMENT_LIMIT,
     Observation,
     Rules,
@@ -30,7 +30,7 @@ from slackbot.tracker.observe import (
     observe,
     triage_of,
 )
-from tests.tracker.history import (
+from tests.sync.history import (
     CONTACT,
     CONTACTED,
     FRIDAY,

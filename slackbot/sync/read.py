@@ -6,7 +6,7 @@ from datetime import datetime
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.snapshot import IssueSnapshot, Note
 from slackbot.rules.request import IssueKey, Request
-from slackbot.tracker.observe import Observation
+from slackbot.sync.observe import Observation
 
 
 async def look(

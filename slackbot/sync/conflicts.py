@@ -12,8 +12,8 @@ from uuid import UUID
 from slackbot.platforms.gitlab import IssueChange
 from slackbot.platforms.snapshot import LabelEvent, Note, StateEvent
 from slackbot.rules.request import in_scope
-from slackbot.tracker.assignment import read_assignment
-from slackbot.tracker.notes import own_marks
+from slackbot.sync.assignment import read_assignment
+from slackbot.sync.notes import own_marks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,9 +42,10 @@ from slackbot.store.database import Database, Transaction
 from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import LeaseLost
 from slackbot.store.record import Recorded, Status
-from slackbot.tracker.effect import assignees_after, change_of, is_made, replaced_label
-from slackbot.tracker.notes import decisions_marked, note_of, withdrawal_of
-from slackbot.tracker.observe import (
+from slackbot.sync.conflicts import Overtaken, overtaken
+from slackbot.sync.effect import assignees_after, change_of, is_made, replaced_label
+from slackbot.sync.notes import decisions_marked, note_of, withdrawal_of
+from slackbot.sync.observe import (
     Observation,
     Rules,
     feedback_of,
@@ -54,9 +55,8 @@ from slackbot.tracker.observe import (
     observe,
     triage_of,
 )
-from slackbot.tracker.overtaken import Overtaken, overtaken
-from slackbot.tracker.reading import look
-from slackbot.tracker.restore import was_suggested
+from slackbot.sync.read import look
+from slackbot.sync.restore import was_suggested
 
 log = structlog.get_logger()
 

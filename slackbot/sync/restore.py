@@ -10,8 +10,8 @@ from datetime import datetime
 
 from slackbot.platforms.snapshot import IssueSnapshot, LabelEvent, Note
 from slackbot.rules.request import Person
-from slackbot.tracker.assignment import Assignment, read_assignment
-from slackbot.tracker.notes import Mark, own_marks
+from slackbot.sync.assignment import Assignment, read_assignment
+from slackbot.sync.notes import Mark, own_marks
 
 _Happening = Mark | Assignment | LabelEvent
 

@@ -12,8 +12,6 @@ from sqlalchemy import delete
 from structlog.testing import capture_logs
 
 from slackbot.delivery.catchup import FEW, CatchingUp
-from slackbot.delivery.reading import OVERLAP, Reading
-from slackbot.delivery.reconcile import Reconciler, next_in_turn
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
 from slackbot.local.gitlab import Issue
@@ -29,7 +27,9 @@ from slackbot.store.database import Database
 from slackbot.store.facts import Place
 from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.schema import errands as errand_table
-from slackbot.tracker.observe import Observation, observe
+from slackbot.sync.cursor import OVERLAP, Reading
+from slackbot.sync.observe import Observation, observe
+from slackbot.sync.poll import Reconciler, next_in_turn
 from tests.conftest import MovableClock
 from tests.town import CONTACT, CONTACTED, DESCRIPTION, PROJECT, Town
 from tests.town import town as build_town

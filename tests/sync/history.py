@@ -8,8 +8,8 @@ from slackbot.local.gitlab import GitLab, Issue, User
 from slackbot.local.gitlab.entities import Entities
 from slackbot.platforms.snapshot import parse_issue, parse_label_event, parse_note
 from slackbot.rules.decision import Claim, Decision, MarkContacted, Release, TakeOver
-from slackbot.tracker.notes import note_of
-from slackbot.tracker.observe import Observation
+from slackbot.sync.notes import note_of
+from slackbot.sync.observe import Observation
 
 CONTACT, CONTACTED = "SSAT::Contact", "ssat-manager-contacted-customer"
 SOFT_SKILLS, KNOWN_ISSUE = "feedback::soft-skills", "feedback::known-issue"

@@ -13,8 +13,8 @@ from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.feedback import Feedback, is_feedback, is_request_for_contact, read_feedback
 from slackbot.rules.request import Person, Request, State, in_scope
 from slackbot.rules.untriaged import PlainFeedback, Triage
-from slackbot.tracker.assignment import Assignment, latest_assignment
-from slackbot.tracker.restore import Past, recall, was_suggested
+from slackbot.sync.assignment import Assignment, latest_assignment
+from slackbot.sync.restore import Past, recall, was_suggested
 
 COMMENT_LIMIT = 1500
 """How much of the customer's words the record keeps, in characters: what a card may show."""

@@ -25,10 +25,10 @@ from slackbot.rules.decision import (
     decide,
 )
 from slackbot.rules.request import IssueKey, Person, Request, State
-from slackbot.tracker.notes import note_of, withdrawal_of
-from slackbot.tracker.observe import Observation, Rules, first_sight, observe, past_of
-from slackbot.tracker.restore import Past, recall, was_suggested
-from tests.tracker.history import (
+from slackbot.sync.notes import note_of, withdrawal_of
+from slackbot.sync.observe import Observation, Rules, first_sight, observe, past_of
+from slackbot.sync.restore import Past, recall, was_suggested
+from tests.sync.history import (
     BOT,
     CONTACT,
     CONTACTED,

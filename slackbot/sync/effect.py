@@ -6,7 +6,7 @@ from slackbot.platforms.gitlab import IssueChange
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot
 from slackbot.rules.decision import Action, ChooseLabel, Claim, MarkContacted, Release, TakeOver
 from slackbot.rules.request import in_scope
-from slackbot.tracker.observe import Rules
+from slackbot.sync.observe import Rules
 
 
 def change_of(

@@ -24,7 +24,7 @@ from slackbot.rules.decision import (
     TakeOver,
 )
 from slackbot.rules.request import IssueKey, Person
-from slackbot.tracker.notes import (
+from slackbot.sync.notes import (
     Mark,
     decisions_marked,
     marker,
