@@ -10,8 +10,8 @@ from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from sqlalchemy.exc import SQLAlchemyError
 
+from slackbot.channel.adoption import Founding
 from slackbot.clock import Clock, system_clock
-from slackbot.delivery.founding import Founding
 from slackbot.delivery.rebuild import Rebuild
 from slackbot.delivery.report import Report
 from slackbot.delivery.worker import Bells, Worker

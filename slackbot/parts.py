@@ -15,16 +15,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from slackbot.blocks.text import without_markup
 from slackbot.blocks.words import refusal_words
+from slackbot.channel.adoption import Founding
+from slackbot.channel.backlog import CatchingUp
+from slackbot.channel.cards import Exhibitor
+from slackbot.channel.digest import DailyDigest
+from slackbot.channel.handover import HandingOver
+from slackbot.channel.homes import Publisher
+from slackbot.channel.missed import MissedReminders
+from slackbot.channel.reminders import Reminders
+from slackbot.channel.rhythm import Rhythm
+from slackbot.channel.views import Viewer
 from slackbot.clock import Clock
-from slackbot.delivery.catchup import CatchingUp
-from slackbot.delivery.digest import DailyDigest
-from slackbot.delivery.founding import Founding
-from slackbot.delivery.handover import HandingOver
-from slackbot.delivery.homes import Publisher
-from slackbot.delivery.missed import MissedReminders
-from slackbot.delivery.remind import Reminders
-from slackbot.delivery.rhythm import Rhythm
-from slackbot.delivery.show import Exhibitor
 from slackbot.delivery.watch import Watch
 from slackbot.delivery.worker import Bells, Worker
 from slackbot.health import Health
@@ -46,7 +47,6 @@ from slackbot.store.picture import Vocabulary
 from slackbot.sync.issue import Synchroniser
 from slackbot.sync.observe import Rules
 from slackbot.sync.poll import Reconciler
-from slackbot.views import Viewer
 from slackbot.web import (
     HookReceiver,
     SlackReceiver,

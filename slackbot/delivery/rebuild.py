@@ -9,8 +9,8 @@ from uuid import UUID
 
 import structlog
 
+from slackbot.channel.adoption import Founding
 from slackbot.clock import Clock
-from slackbot.delivery.founding import Founding
 from slackbot.delivery.report import Outcome, Report, differences
 from slackbot.platforms import errors
 from slackbot.platforms import slack as workspace

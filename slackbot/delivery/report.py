@@ -6,7 +6,7 @@ Only keys, counts and the names of fields: nothing that a customer or a colleagu
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from slackbot.delivery.founding import Adoption
+from slackbot.channel.adoption import Adoption
 from slackbot.rules.request import UNFINISHED, IssueKey, Request
 from slackbot.store.record import Recorded, Status
 from slackbot.store.salvage import Salvage

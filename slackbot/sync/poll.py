@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from slackbot import metrics
+from slackbot.channel.backlog import FEW, CatchingUp
 from slackbot.clock import Clock
-from slackbot.delivery.catchup import FEW, CatchingUp
 from slackbot.delivery.watch import report_gitlab
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health

@@ -59,14 +59,14 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="one card for each request: a doubtful post is looked for",
-        module="delivery/show.py",
+        module="channel/cards.py",
         code="        if card.ts is None and card.posting_since is not None:\n"
         "            card = await self._adopt_if_posted(card)\n",
         broken="",
     ),
     Safeguard(
         name="a post without an answer is doubtful",
-        module="delivery/show.py",
+        module="channel/cards.py",
         code='            answer = await self._draw(view, "chat.postMessage", channel=channel, '
         "**QUIETLY)\n        except Doubtful:\n            raise\n",
         broken='            answer = await self._draw(view, "chat.postMessage", channel=channel, '
@@ -74,7 +74,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="no step twice: one begun is looked for in the thread",
-        module="delivery/show.py",
+        module="channel/cards.py",
         code="        if message.begun_at is None:\n            return False\n",
         broken="        return False\n",
     ),
@@ -85,7 +85,7 @@ SAFEGUARDS = (
         broken="        since = look_since\n",
         second=Safeguard(
             name="the thread is read before each reminder",
-            module="delivery/remind.py",
+            module="channel/reminders.py",
             code="            news = [each for each in found if each.key.startswith(prefix) and "
             "each.key not in ended]\n",
             broken="            news = [each for each in found if not each.key]\n",

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete
 from structlog.testing import capture_logs
 
-from slackbot.delivery.catchup import FEW, CatchingUp
+from slackbot.channel.backlog import FEW, CatchingUp
 from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
 from slackbot.local.gitlab import Issue

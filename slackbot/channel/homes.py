@@ -14,6 +14,7 @@ from slackbot.blocks.queue import Board
 from slackbot.blocks.rows import Asker
 from slackbot.blocks.text import Block
 from slackbot.blocks.words import refusal_words
+from slackbot.channel.views import Viewer
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Postponed
 from slackbot.people.directory import People
@@ -25,7 +26,6 @@ from slackbot.rules.request import IssueKey, Person
 from slackbot.store import homes, jobs
 from slackbot.store.database import Database
 from slackbot.store.homes import Home
-from slackbot.views import Viewer
 
 log = structlog.get_logger()
 

@@ -7,8 +7,9 @@ import structlog
 
 from slackbot.blocks.card import CardView
 from slackbot.blocks.handover import HANDOVER_EVENT, HandOver, render_handover
+from slackbot.channel.digest import contacts
+from slackbot.channel.views import Viewer
 from slackbot.clock import Clock
-from slackbot.delivery.digest import contacts
 from slackbot.people.directory import People
 from slackbot.platforms.post_once import OncePoster, Place
 from slackbot.platforms.slack import Workspace
@@ -20,7 +21,6 @@ from slackbot.store import cards, duty, feedbacks, jobs, outbox, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.duty import Turn
 from slackbot.store.jobs import EVERY_ISSUE
-from slackbot.views import Viewer
 
 log = structlog.get_logger()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.delivery.catchup import NEAR, near_at
+from slackbot.channel.backlog import NEAR, near_at
 from slackbot.rules.deadline import BusinessHours
 
 HOURS = BusinessHours.from_settings(

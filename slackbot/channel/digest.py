@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 import structlog
 
 from slackbot.blocks.digest import DIGEST_EVENT, Digest, Kept, render_digest
+from slackbot.channel.views import Viewer
 from slackbot.clock import Clock
 from slackbot.delivery.worker import Postponed
 from slackbot.platforms.errors import TrackerError
@@ -20,7 +21,6 @@ from slackbot.rules.untriaged import PlainFeedback
 from slackbot.store import feedbacks, jobs, outbox, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.jobs import EVERY_ISSUE, Lane
-from slackbot.views import Viewer
 
 log = structlog.get_logger()
 

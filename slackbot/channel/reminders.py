@@ -9,8 +9,9 @@ import structlog
 
 from slackbot.blocks.card import CardView, SlackMessage
 from slackbot.blocks.reminder import REMINDER_EVENT, render_lead, render_reminder
+from slackbot.channel.missed import MissedReminders
+from slackbot.channel.views import Viewer
 from slackbot.clock import Clock
-from slackbot.delivery.missed import MissedReminders
 from slackbot.health import Health
 from slackbot.people.directory import People
 from slackbot.platforms.post_once import OncePoster, Place
@@ -36,7 +37,6 @@ from slackbot.store import cards, duty, jobs, outbox, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.snoozes import load_snooze
-from slackbot.views import Viewer
 
 log = structlog.get_logger()
 

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from slackbot.delivery.digest import DailyDigest
-from slackbot.delivery.handover import HandingOver
+from slackbot.channel.digest import DailyDigest
+from slackbot.channel.handover import HandingOver
 from slackbot.health import Health
 from slackbot.platforms.waiting import each_by_itself, waiting_for_slack
 from slackbot.rules.request import IssueKey

@@ -17,9 +17,10 @@ from slackbot.blocks.card import (
     render_card,
 )
 from slackbot.blocks.thread import STEP_EVENT, render_step, step_metadata
+from slackbot.channel.adoption import Founding
+from slackbot.channel.backlog import CatchingUp
+from slackbot.channel.views import Viewer
 from slackbot.clock import Clock
-from slackbot.delivery.catchup import CatchingUp
-from slackbot.delivery.founding import Founding
 from slackbot.health import SLACK, Health
 from slackbot.people.directory import People
 from slackbot.platforms.post_once import CLOCK_MARGIN
@@ -38,7 +39,6 @@ from slackbot.store.cards import Card, Message
 from slackbot.store.database import Database, Transaction
 from slackbot.store.jobs import EVERY_ISSUE, Lane, LeaseLost
 from slackbot.store.picture import Picture
-from slackbot.views import Viewer
 
 log = structlog.get_logger()
 
