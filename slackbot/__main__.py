@@ -11,13 +11,13 @@ from functools import partial
 import structlog
 
 from slackbot.app import rebuild_record, run_bot
+from slackbot.check import examine
 from slackbot.logs import configure_logs
 from slackbot.people.directory import PeopleFileError, read_people, read_weeks
 from slackbot.people.roster import list_people, unlink
 from slackbot.platforms.clients import Outside, connect
 from slackbot.platforms.errors import TrackerError
 from slackbot.platforms.slack import SlackError
-from slackbot.preflight import examine
 from slackbot.settings import Settings, SettingsError, load_settings
 from slackbot.store.database import DatabaseError
 

@@ -12,9 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from slackbot.channel.adoption import Founding
 from slackbot.clock import Clock, system_clock
-from slackbot.delivery.rebuild import Rebuild
-from slackbot.delivery.report import Report
-from slackbot.delivery.worker import Bells, Worker
 from slackbot.handlers import register_all
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.linking import link_verb
@@ -33,6 +30,8 @@ from slackbot.parts import (
 )
 from slackbot.platforms.clients import Outside
 from slackbot.platforms.shared_pace import SharedPace
+from slackbot.rebuild import Rebuild
+from slackbot.report import Report
 from slackbot.settings import Settings
 from slackbot.store import jobs, record
 from slackbot.store.database import Database, DatabaseError
@@ -44,6 +43,7 @@ from slackbot.web import (
     Readiness,
     web_application,
 )
+from slackbot.worker import Bells, Worker
 
 log = structlog.get_logger()
 

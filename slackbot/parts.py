@@ -26,8 +26,6 @@ from slackbot.channel.reminders import Reminders
 from slackbot.channel.rhythm import Rhythm
 from slackbot.channel.views import Viewer
 from slackbot.clock import Clock
-from slackbot.delivery.watch import Watch
-from slackbot.delivery.worker import Bells, Worker
 from slackbot.health import Health
 from slackbot.people.accounts import AccountSearch
 from slackbot.people.directory import People, PeopleFile
@@ -47,10 +45,12 @@ from slackbot.store.picture import Vocabulary
 from slackbot.sync.issue import Synchroniser
 from slackbot.sync.observe import Rules
 from slackbot.sync.poll import Reconciler
+from slackbot.watch import Watch
 from slackbot.web import (
     HookReceiver,
     SlackReceiver,
 )
+from slackbot.worker import Bells, Worker
 
 SYNC_CONCURRENCY = 4
 SHOW_CONCURRENCY = 4

@@ -13,7 +13,6 @@ from slack_sdk.signature import SignatureVerifier
 
 from slackbot import metrics
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Bells
 from slackbot.health import DATABASE, SOCKET, Health
 from slackbot.platforms.hooks import (
     HookSecrets,
@@ -26,6 +25,7 @@ from slackbot.platforms.hooks import (
 from slackbot.store import facts, jobs
 from slackbot.store.database import Database
 from slackbot.store.jobs import EVERY_ISSUE, Lane
+from slackbot.worker import Bells
 
 log = structlog.get_logger()
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from slackbot.delivery.worker import LEASE
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab.faults import Fault
 from slackbot.store.jobs import SETTLING
+from slackbot.worker import LEASE
 from tests.process import bot_process, present_town
 from tests.town import Town
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slackbot.delivery.worker import LEASE
+from slackbot.worker import LEASE
 from tests.conftest import Postgres
 from tests.process import bot_process, present_town
 from tests.town import Town

@@ -13,12 +13,12 @@ import structlog
 
 from slackbot.blocks.card import CARD_EVENT
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Bells
 from slackbot.platforms.slack import Workspace
 from slackbot.rules.request import IssueKey
 from slackbot.store import cards, facts, jobs
 from slackbot.store.database import Database
 from slackbot.store.jobs import Lane
+from slackbot.worker import Bells
 
 log = structlog.get_logger()
 

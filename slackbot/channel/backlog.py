@@ -12,7 +12,6 @@ import structlog
 from slackbot import metrics
 from slackbot.blocks.summary import SUMMARY_EVENT, Summary, render_summary, summary_metadata
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Postponed
 from slackbot.platforms.post_once import CLOCK_MARGIN
 from slackbot.platforms.slack import QUIETLY, Doubtful, SlackError, Workspace
 from slackbot.rules.deadline import BusinessHours
@@ -22,6 +21,7 @@ from slackbot.store.database import Database, Transaction
 from slackbot.store.facts import CatchUp
 from slackbot.store.jobs import Lane
 from slackbot.store.picture import Picture
+from slackbot.worker import Postponed
 
 log = structlog.get_logger()
 

@@ -10,7 +10,6 @@ import structlog
 from slackbot.blocks.digest import DIGEST_EVENT, Digest, Kept, render_digest
 from slackbot.channel.views import Viewer
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Postponed
 from slackbot.platforms.errors import TrackerError
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.post_once import OncePoster, Place
@@ -21,6 +20,7 @@ from slackbot.rules.untriaged import PlainFeedback
 from slackbot.store import feedbacks, jobs, outbox, record
 from slackbot.store.database import Database, Transaction
 from slackbot.store.jobs import EVERY_ISSUE, Lane
+from slackbot.worker import Postponed
 
 log = structlog.get_logger()
 

@@ -16,7 +16,6 @@ from slackbot.blocks.text import Block
 from slackbot.blocks.words import refusal_words
 from slackbot.channel.views import Viewer
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Postponed
 from slackbot.people.directory import People
 from slackbot.platforms.slack import Refused, SlackError, Throttled, Workspace
 from slackbot.platforms.waiting import postponed
@@ -26,6 +25,7 @@ from slackbot.rules.request import IssueKey, Person
 from slackbot.store import homes, jobs
 from slackbot.store.database import Database
 from slackbot.store.homes import Home
+from slackbot.worker import Postponed
 
 log = structlog.get_logger()
 

@@ -10,7 +10,6 @@ from slackbot import metrics
 from slackbot.blocks.rows import Asker
 from slackbot.channel.views import Viewer
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Bells
 from slackbot.people.directory import People
 from slackbot.platforms.slack import SlackError
 from slackbot.rules.decision import (
@@ -32,6 +31,7 @@ from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.picture import Picture
 from slackbot.store.record import Status
 from slackbot.store.snoozes import load_snooze, save_snooze
+from slackbot.worker import Bells
 
 REFRESHED = 20
 """How many of the open requests are read anew at once when somebody asks for it."""

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Bells
 from slackbot.people.directory import People
 from slackbot.platforms.errors import TrackerError
 from slackbot.rules.request import Person
 from slackbot.store.changes import announce_queue
 from slackbot.store.database import Database
 from slackbot.store.jobs import Lane
+from slackbot.worker import Bells
 
 log = structlog.get_logger()
 

@@ -9,7 +9,6 @@ import structlog
 
 from slackbot import metrics
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Bells
 from slackbot.health import DUTY, Health
 from slackbot.people.directory import People
 from slackbot.platforms.slack import SlackError, Workspace
@@ -20,6 +19,7 @@ from slackbot.store.changes import announce_all, ring
 from slackbot.store.database import Database, Transaction
 from slackbot.store.duty import OnDuty
 from slackbot.store.jobs import EVERY_ISSUE, Lane
+from slackbot.worker import Bells
 
 log = structlog.get_logger()
 

@@ -13,7 +13,6 @@ from slackbot import metrics
 from slackbot.blocks import linking as words
 from slackbot.blocks.card import SlackMessage
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Bells
 from slackbot.people.directory import People
 from slackbot.platforms.errors import Missing, TrackerError
 from slackbot.platforms.gitlab import Tracker
@@ -36,6 +35,7 @@ from slackbot.store.changes import announce_queue
 from slackbot.store.database import Database
 from slackbot.store.jobs import EVERY_ISSUE, Lane
 from slackbot.store.links import Code, Outcome
+from slackbot.worker import Bells
 
 log = structlog.get_logger()
 

@@ -4,11 +4,11 @@ import contextlib
 from collections.abc import Awaitable, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from slackbot.delivery.worker import PLATFORM_TIMEOUT, Postponed
 from slackbot.health import SLACK, Health
 from slackbot.platforms import errors as tracker
 from slackbot.platforms.errors import TrackerError
 from slackbot.platforms.slack import Denied, SlackError, Throttled, Unsettled
+from slackbot.worker import PLATFORM_TIMEOUT, Postponed
 
 
 def postponed(error: SlackError | TrackerError) -> Postponed:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from slackbot.delivery.worker import Bells
 from slackbot.rules.request import IssueKey
 from slackbot.store import cards, jobs
 from slackbot.store.database import Transaction
 from slackbot.store.jobs import EVERY_ISSUE, Lane
+from slackbot.worker import Bells
 
 HOME_PATIENCE = timedelta(seconds=3)
 """So long changes are gathered before the App Homes that are open are published again."""

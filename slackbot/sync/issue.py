@@ -10,7 +10,6 @@ import structlog
 
 from slackbot import metrics
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
 from slackbot.platforms.errors import (
     Missing,
@@ -57,6 +56,7 @@ from slackbot.sync.observe import (
 )
 from slackbot.sync.read import look
 from slackbot.sync.restore import was_suggested
+from slackbot.worker import Bells, Postponed
 
 log = structlog.get_logger()
 

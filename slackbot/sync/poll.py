@@ -8,8 +8,6 @@ import structlog
 from slackbot import metrics
 from slackbot.channel.backlog import FEW, CatchingUp
 from slackbot.clock import Clock
-from slackbot.delivery.watch import report_gitlab
-from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
 from slackbot.platforms.errors import Throttled, TrackerError
 from slackbot.platforms.gitlab import PAGE, Project, Tracker
@@ -30,6 +28,8 @@ from slackbot.sync.observe import (
     triage_of,
 )
 from slackbot.sync.progress import Progress, watching_terminal
+from slackbot.watch import report_gitlab
+from slackbot.worker import Bells, Postponed
 
 log = structlog.get_logger()
 

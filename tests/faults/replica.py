@@ -15,10 +15,10 @@ import structlog
 
 from slackbot.__main__ import SETUP_IS_WRONG, stop_on_signals
 from slackbot.app import run_bot
+from slackbot.check import examine
 from slackbot.clock import Clock, system_clock
 from slackbot.logs import configure_logs
 from slackbot.platforms.clients import Outside, connect
-from slackbot.preflight import examine
 from slackbot.settings import Settings, load_settings
 from slackbot.store.database import DatabaseError
 

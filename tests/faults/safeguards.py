@@ -146,7 +146,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="what failed is tried again",
-        module="delivery/worker.py",
+        module="worker.py",
         code="        except Postponed as postponed:\n"
         "            await self._put_off(errand, postponed)\n",
         broken="        except Postponed:\n            await self._finish(errand, None)\n",

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from slackbot.delivery.worker import PLATFORM_TIMEOUT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import ApiRequest, Message
 from slackbot.platforms import slack as workspace
 from slackbot.store.jobs import Lane
+from slackbot.worker import PLATFORM_TIMEOUT
 from tests.town import PATIENCE, Town, as_seen, buttons, text_of
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"

@@ -12,7 +12,6 @@ from sqlalchemy import delete
 from structlog.testing import capture_logs
 
 from slackbot.channel.backlog import FEW, CatchingUp
-from slackbot.delivery.worker import Bells, Postponed
 from slackbot.health import GITLAB, Health
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import Request as ApiRequest
@@ -30,6 +29,7 @@ from slackbot.store.schema import errands as errand_table
 from slackbot.sync.cursor import OVERLAP, Reading
 from slackbot.sync.observe import Observation, observe
 from slackbot.sync.poll import Reconciler, next_in_turn
+from slackbot.worker import Bells, Postponed
 from tests.conftest import MovableClock
 from tests.town import CONTACT, CONTACTED, DESCRIPTION, PROJECT, Town
 from tests.town import town as build_town

@@ -6,7 +6,6 @@ import structlog
 
 from slackbot import metrics
 from slackbot.clock import Clock
-from slackbot.delivery.worker import Bells
 from slackbot.health import GITLAB, SLACK, Health
 from slackbot.platforms.errors import TrackerError, Unreachable
 from slackbot.platforms.gitlab import Tracker
@@ -14,6 +13,7 @@ from slackbot.platforms.slack import MESSAGES_SCOPES, SlackError, Workspace
 from slackbot.store import jobs, record
 from slackbot.store.database import Database
 from slackbot.store.jobs import Lane
+from slackbot.worker import Bells
 
 log = structlog.get_logger()
 

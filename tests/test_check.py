@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from slackbot.check import examine
 from slackbot.local.pagerduty import PagerDuty, serve
 from slackbot.platforms.clients import connect
-from slackbot.preflight import examine
 from tests.conftest import MovableClock
 from tests.town import Town
 from tests.town import town as build_town

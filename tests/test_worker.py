@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import Row, select, text
 from structlog.testing import capture_logs
 
-from slackbot.delivery.worker import Bells, Postponed, Worker, backoff
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs
 from slackbot.store.database import Database
 from slackbot.store.jobs import Lane
 from slackbot.store.schema import errands as errands_table
+from slackbot.worker import Bells, Postponed, Worker, backoff
 from tests.conftest import MovableClock
 from tests.elapse import elapse
 

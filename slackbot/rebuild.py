@@ -11,12 +11,12 @@ import structlog
 
 from slackbot.channel.adoption import Founding
 from slackbot.clock import Clock
-from slackbot.delivery.report import Outcome, Report, differences
 from slackbot.platforms import errors
 from slackbot.platforms import slack as workspace
 from slackbot.platforms.errors import Missing
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.snapshot import Note
+from slackbot.report import Outcome, Report, differences
 from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import UNFINISHED, IssueKey, Request
 from slackbot.store import cards, jobs, links, record
