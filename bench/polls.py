@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from slackbot.local.gitlab.model import Request
-from slackbot.store.jobs import Lane
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from tests.conftest import MovableClock
 from tests.town import CONTACT, Town, town
 
@@ -94,7 +94,7 @@ async def _measure(place: Town) -> Cost:
 async def _read(place: Town) -> None:
     """Wait until a reading is over, and all that it has found has been looked at."""
     await place.slack.wait_for(
-        lambda: place.is_idle(Lane.POLL) and place.is_idle(Lane.SYNC), PATIENCE
+        lambda: place.is_idle(PeriodicQueue.POLL) and place.is_idle(IssueQueue.SYNC), PATIENCE
     )
 
 

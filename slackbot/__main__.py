@@ -10,14 +10,12 @@ from functools import partial
 
 import structlog
 
-from slackbot.app import rebuild_record, run_bot
+from slackbot.app import Clients, connect, rebuild_record, run_bot
 from slackbot.check import examine
 from slackbot.logs import configure_logs
 from slackbot.people.directory import PeopleFileError, read_people, read_weeks
 from slackbot.people.roster import list_people, unlink
-from slackbot.platforms.clients import Outside, connect
-from slackbot.platforms.errors import TrackerError
-from slackbot.platforms.slack import SlackError
+from slackbot.platforms.errors import PlatformError
 from slackbot.settings import Settings, SettingsError, load_settings
 from slackbot.store.database import DatabaseError
 
@@ -83,26 +81,26 @@ def _with_settings(command: Callable[[Settings], Coroutine[None, None, int]]) ->
 
 async def _check(settings: Settings) -> int:
     is_fatal = False
-    async with connect(settings) as outside:
-        async for finding in examine(settings, outside):
+    async with connect(settings) as clients:
+        async for finding in examine(settings, clients):
             print(finding)
             is_fatal = is_fatal or finding.is_fatal
     return SETUP_IS_WRONG if is_fatal else 0
 
 
-async def _may_start(settings: Settings, outside: Outside) -> bool:
-    problems = [finding async for finding in examine(settings, outside) if finding.problem]
+async def _may_start(settings: Settings, clients: Clients) -> bool:
+    problems = [finding async for finding in examine(settings, clients) if finding.problem]
     for problem in problems:
         print(problem, file=sys.stderr)
     return not any(problem.is_fatal for problem in problems)
 
 
 async def _run(settings: Settings) -> int:
-    async with connect(settings) as outside:
-        if not await _may_start(settings, outside):
+    async with connect(settings) as clients:
+        if not await _may_start(settings, clients):
             return SETUP_IS_WRONG
         try:
-            await _run_until_stopped(settings, outside)
+            await _run_until_stopped(settings, clients)
         except (DatabaseError, OSError) as error:
             print(error, file=sys.stderr)
             return SETUP_IS_WRONG
@@ -110,15 +108,15 @@ async def _run(settings: Settings) -> int:
 
 
 async def _rebuild(settings: Settings) -> int:
-    async with connect(settings) as outside:
-        if not await _may_start(settings, outside):
+    async with connect(settings) as clients:
+        if not await _may_start(settings, clients):
             return SETUP_IS_WRONG
         try:
-            report = await rebuild_record(settings, outside, _show_progress)
+            report = await rebuild_record(settings, clients, _show_progress)
         except (DatabaseError, OSError) as error:
             print(error, file=sys.stderr)
             return SETUP_IS_WRONG
-        except (SlackError, TrackerError) as error:
+        except PlatformError as error:
             print(f"{error}\nThe rebuild has stopped; it can be run again.", file=sys.stderr)
             return SETUP_IS_WRONG
     for line in report.lines():
@@ -154,9 +152,9 @@ def _show_progress(done: int, total: int) -> None:
         log.info("restored", issues=done, of=total)
 
 
-async def _run_until_stopped(settings: Settings, outside: Outside) -> None:
+async def _run_until_stopped(settings: Settings, clients: Clients) -> None:
     stopped = stop_on_signals()
-    async with run_bot(settings, outside) as url:
+    async with run_bot(settings, clients) as url:
         log.info("running", url=url, socket_mode=settings.uses_socket_mode)
         await stopped.wait()
         log.info("stopping")

@@ -1,57 +1,293 @@
-"""The composition root: starts what `parts` is made of, and lets it end in order."""
+"""The composition root: puts the bot together from its settings, runs it, and lets it end in order."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 
+import aiohttp
 import structlog
 from aiohttp import web
+from pydantic import SecretStr
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.exc import SQLAlchemyError
 
-from slackbot.channel.adoption import Founding
+from slackbot.channel.adoption import CardAdoption
+from slackbot.channel.backlog import Backlog
+from slackbot.channel.cards import CardSync
+from slackbot.channel.digest import DailyDigest
+from slackbot.channel.handover import Handover
+from slackbot.channel.homes import HomeSync
+from slackbot.channel.reminders import GapNotice, ReminderSync
+from slackbot.channel.views import Viewer
 from slackbot.clock import Clock, system_clock
 from slackbot.handlers import register_all
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.linking import link_verb
 from slackbot.health import WORKER, Health
-from slackbot.parts import (
-    hook_receiver,
-    make_account_search,
-    make_bolt,
-    make_kit,
-    make_linking,
-    make_watch,
-    make_workers,
-    rules_of,
-    slack_receiver,
-    socket_handler,
-)
-from slackbot.platforms.clients import Outside
+from slackbot.people.accounts import AccountSearch
+from slackbot.people.directory import People, PeopleFile
+from slackbot.people.duty import DutySync, GroupSource, Source, WeeksSource
+from slackbot.people.linking import Linking
+from slackbot.platforms.gitlab import PACES as GITLAB_PACES
+from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.hooks import HookSecrets
+from slackbot.platforms.outbox import Outbox
+from slackbot.platforms.pace import faster
 from slackbot.platforms.shared_pace import SharedPace
+from slackbot.platforms.slack import PACES as SLACK_PACES
+from slackbot.platforms.slack import TIMEOUT_SECONDS, Workspace, slack_session, time_limit
 from slackbot.rebuild import Rebuild
 from slackbot.report import Report
+from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
-from slackbot.store import jobs, record
-from slackbot.store.database import Database, DatabaseError
-from slackbot.store.jobs import Lane
-from slackbot.store.listen import listen
+from slackbot.store import jobs, links, record
+from slackbot.store.database import Database, DatabaseError, Record
+from slackbot.store.finds import Finds
+from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
+from slackbot.store.picture import Vocabulary
 from slackbot.store.salvage import replace_if_damaged
-from slackbot.web import (
-    LINGER_SECONDS,
-    Readiness,
-    web_application,
-)
-from slackbot.worker import Bells, Worker
+from slackbot.sync.issue import IssueSync
+from slackbot.sync.observe import Rules
+from slackbot.sync.poll import Poll
+from slackbot.watch import Watch
+from slackbot.web import LINGER_SECONDS, HookReceiver, Readiness, SlackReceiver, web_application
+from slackbot.worker import Reconcile, Worker
 
 log = structlog.get_logger()
+
+CONCURRENCY: Mapping[Queue, int] = {
+    IssueQueue.SYNC: 4,
+    IssueQueue.CARD: 4,
+    IssueQueue.REMINDERS: 2,
+}
+"""How many jobs of a queue run at the same time; of the others one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clients:
+    """The clients of the two platforms."""
+
+    slack: Workspace
+    gitlab: Tracker
+
+
+@contextlib.asynccontextmanager
+async def connect(settings: Settings, speed: float = 1) -> AsyncIterator[Clients]:
+    """Make the clients of Slack and GitLab; nothing is called yet.
+
+    Args:
+        settings: Say where they are.
+        speed: How many times as many calls as the real platforms allow, for those that allow more.
+    """
+    async with slack_session() as session:
+        client = AsyncWebClient(
+            token=settings.slack_bot_token.get_secret_value(),
+            base_url=settings.slack_api_url,
+            session=session,  # whose time limit counts: with one, a client's own does not
+            retry_handlers=[],  # the default one would post twice after a dropped connection
+        )
+        gitlab = Tracker(
+            settings.gitlab_url,
+            settings.gitlab_token.get_secret_value(),
+            settings.gitlab_project,
+            faster(GITLAB_PACES, speed),
+        )
+        try:
+            yield Clients(slack=Workspace(client, faster(SLACK_PACES, speed)), gitlab=gitlab)
+        finally:
+            await gitlab.close()
+
+
+class Services:
+    """What most parts of the running bot share, made from the settings."""
+
+    def __init__(self, settings: Settings, clients: Clients, record: Record) -> None:
+        self.settings, self.record = settings, record
+        self.slack, self.gitlab = clients.slack, clients.gitlab
+        self.rules = rules_of(settings)
+        self.health = Health()
+        self.people_file = PeopleFile(settings.ssat_people_file)
+        self.people = People(
+            self.slack,
+            self.gitlab,
+            self.people_file,
+            settings.ssat_managers,
+            Finds(record.database, record.now),
+            partial(_links, record.database),
+        )
+        self.viewer = Viewer(
+            Vocabulary(scope=self.rules.scope, contacted_label=self.rules.contacted_label),
+            self.rules.hours,
+            record.now,
+            gitlab=settings.gitlab_url,
+            project=settings.gitlab_project,
+        )
+        self.outbox = Outbox(record, self.slack, self.health, settings.ssat_channel)
+        self.adoption = CardAdoption(record, self.slack, self.outbox)
+        self.accounts = AccountSearch(record, self.people)
+        self.linking = Linking(
+            record,
+            self.slack,
+            self.gitlab,
+            self.people,
+            self.outbox,
+            settings.ssat_link_issue,
+        )
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return the settings that decide what a request for contact is."""
+    return Rules(
+        contact_label=settings.ssat_contact_label,
+        contacted_label=settings.ssat_contacted_label,
+        scope=settings.ssat_label_scope,
+        hours=settings.business_hours,
+        deadline=settings.deadline,
+        link_issue=settings.ssat_link_issue,
+    )
+
+
+async def _links(database: Database) -> dict[str, str]:
+    """Read who has proved to be whom: GitLab usernames by Slack user id."""
+    async with database.transaction() as tx:
+        return {link.slack_user: link.gitlab for link in await links.all_links(tx)}
+
+
+def make_workers(services: Services) -> list[Worker]:
+    """Make a worker for each queue."""
+    owner = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
+    return [
+        Worker(
+            queue,
+            reconcile,
+            record=services.record,
+            health=services.health,
+            owner=owner,
+            concurrency=CONCURRENCY.get(queue, 1),
+        )
+        for queue, reconcile in _reconcilers(services).items()
+    ]
+
+
+def _reconcilers(services: Services) -> dict[Queue, Reconcile]:
+    """Make what does the jobs of each queue."""
+    settings, record = services.settings, services.record
+    slack, gitlab, people = services.slack, services.gitlab, services.people
+    viewer, outbox, health = services.viewer, services.outbox, services.health
+    hours, reminders = services.rules.hours, settings.reminder_rules
+    backlog = Backlog(record, outbox, hours)
+    sync = IssueSync(record, gitlab, people, services.rules, settings.ssat_assign_on_duty)
+    cards = CardSync(record, slack, people, viewer, outbox, backlog, services.adoption)
+    reminding = ReminderSync(record, slack, people, viewer, reminders, outbox, settings.ssat_lead)
+    poll = Poll(
+        record,
+        gitlab,
+        services.rules,
+        health,
+        every=timedelta(seconds=settings.ssat_poll_seconds),
+        retention=settings.retention,
+    )
+    duty = DutySync(record, people, _duty_source(services), settings.ssat_assign_on_duty, health)
+    made: dict[Queue, Reconcile] = {
+        IssueQueue.SYNC: _about_issue(sync.reconcile),
+        IssueQueue.CARD: _about_issue(cards.reconcile),
+        IssueQueue.REMINDERS: _about_issue(reminding.reconcile),
+        PeriodicQueue.POLL: _periodic(poll.reconcile),
+        PeriodicQueue.SUMMARY: _periodic(backlog.reconcile),
+        PeriodicQueue.GAP: _periodic(GapNotice(record, outbox).reconcile),
+        PeriodicQueue.HANDOVER: _periodic(
+            Handover(record, slack, people, viewer, outbox, reminders).reconcile
+        ),
+        PeriodicQueue.HOMES: _periodic(
+            HomeSync(record, slack, people, viewer, seek=services.accounts.seek).reconcile
+        ),
+        PeriodicQueue.DUTY: _periodic(duty.reconcile),
+        PeriodicQueue.LINKS: _periodic(services.linking.reconcile),
+    }
+    if (minute := settings.digest_minute) is not None:
+        digest = DailyDigest(record, gitlab, viewer, outbox, hours, minute)
+        made[PeriodicQueue.DIGEST] = _periodic(digest.reconcile)
+    return made
+
+
+def _about_issue(
+    reconcile: Callable[[IssueKey], Awaitable[datetime | None]],
+) -> Reconcile:
+    return lambda job: reconcile(job.key)
+
+
+def _periodic(reconcile: Callable[[], Awaitable[datetime | None]]) -> Reconcile:
+    return lambda _: reconcile()
+
+
+def _duty_source(services: Services) -> Source:
+    """Choose where it is known from who is on duty: what is most on its own goes first."""
+    settings = services.settings
+    if settings.pagerduty_api_token is not None:
+        from slackbot.platforms.pagerduty import PagerDuty  # its client takes 0.3 s to import
+
+        token = settings.pagerduty_api_token.get_secret_value()
+        return PagerDuty(token, settings.pagerduty_schedule, settings.pagerduty_api_url)
+    if settings.ssat_duty_group is not None:
+        return GroupSource(services.slack, settings.ssat_duty_group)
+    return WeeksSource(services.people_file.weeks, services.viewer.zone)
+
+
+def make_bolt(slack: Workspace) -> AsyncApp:
+    """Make Bolt's app, without listeners."""
+    # The receiver verifies requests before Bolt reads them; a websocket is authentic as such.
+    return AsyncApp(client=slack.client, request_verification_enabled=False)
+
+
+def slack_receiver(bolt: AsyncApp, settings: Settings) -> SlackReceiver | None:
+    """Make what takes Slack's requests; in Socket Mode there are none."""
+    secret = settings.slack_signing_secret
+    if settings.uses_socket_mode or secret is None:
+        return None
+    return SlackReceiver(bolt, secret.get_secret_value())
+
+
+def hook_receiver(settings: Settings, record: Record) -> HookReceiver | None:
+    """Make what takes GitLab's webhooks; without a secret none is taken."""
+    held = HookSecrets(
+        secret=_revealed(settings.gitlab_webhook_secret),
+        signing_token=_revealed(settings.gitlab_webhook_signing_token),
+    )
+    if not held:
+        return None
+    return HookReceiver(record, held, settings.gitlab_project, link_issue=settings.ssat_link_issue)
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def socket_handler(bolt: AsyncApp, settings: Settings) -> AsyncSocketModeHandler | None:
+    """Make what listens to Slack in Socket Mode."""
+    if settings.slack_app_token is None:
+        return None
+    token = settings.slack_app_token.get_secret_value()
+    # With another base URL, the handler's own client needs the app token itself.
+    client = AsyncWebClient(token=token, base_url=settings.slack_api_url, timeout=TIMEOUT_SECONDS)
+    handler = AsyncSocketModeHandler(bolt, token, web_client=client)
+    # Its own session would wait five minutes for a websocket that is not opened to it.
+    handler.client.aiohttp_client_session.detach()
+    handler.client.aiohttp_client_session = aiohttp.ClientSession(timeout=time_limit())
+    return handler
 
 
 @contextlib.asynccontextmanager
 async def run_bot(
     settings: Settings,
-    outside: Outside,
+    clients: Clients,
     *,
     clock: Clock = system_clock,
 ) -> AsyncIterator[str]:
@@ -60,28 +296,36 @@ async def run_bot(
     try:
         await database.open()
         if not database.is_sqlite:  # the platforms count the calls of all replicas together
-            outside.workspace.paces.share(partial(SharedPace, database))
-            outside.tracker.paces.share(partial(SharedPace, database))
-        async with database.transaction() as tx:
-            if database.is_sqlite:
-                await jobs.take_over_all(tx)
-            # Settings may have changed, and with them every deadline.
-            deadlines = sorted(await record.open_deadlines(tx))
-            for lane in (Lane.SYNC, Lane.REMIND):
-                for key, due_at in deadlines:
-                    await jobs.ask(tx, lane, [key], clock(), rank=due_at)
-            await jobs.ask(tx, Lane.POLL, [jobs.EVERY_ISSUE], clock())
-            await jobs.ask(tx, Lane.DUTY, [jobs.EVERY_ISSUE], clock())
-            await jobs.ask(tx, Lane.RHYTHM, [jobs.EVERY_ISSUE], clock())
-        async with _at_work(settings, outside, database, clock) as url:
+            clients.slack.paces.share(partial(SharedPace, database))
+            clients.gitlab.paces.share(partial(SharedPace, database))
+        services = Services(settings, clients, Record(database, clock))
+        workers = make_workers(services)
+        await _enqueue_all(services.record, [worker.queue for worker in workers])
+        async with _at_work(services, workers) as url:
             yield url
     finally:
         await database.close()
 
 
+async def _enqueue_all(kept: Record, queues: Iterable[Queue]) -> None:
+    """Enqueue all that may have become due while nothing ran."""
+    now = kept.now()
+    async with kept.transaction() as tx:
+        if kept.database.is_sqlite:
+            await jobs.take_over_all(tx)
+        # Settings may have changed, and with them every deadline.
+        deadlines = sorted(await record.open_deadlines(tx))
+        for key, due_at in deadlines:
+            await jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
+            await jobs.enqueue(tx, IssueQueue.REMINDERS, [key], now, rank=due_at)
+        for queue in queues:
+            if isinstance(queue, PeriodicQueue):
+                await jobs.enqueue_periodic(tx, queue, now)
+
+
 async def rebuild_record(
     settings: Settings,
-    outside: Outside,
+    clients: Clients,
     progress: Callable[[int, int], None],
     *,
     clock: Clock = system_clock,
@@ -91,23 +335,15 @@ async def rebuild_record(
     Raises:
         DatabaseError: It cannot be used, or another process uses it.
         OSError: A damaged file cannot be replaced.
-        SlackError: The channel cannot be read.
-        TrackerError: GitLab cannot be read.
+        PlatformError: The channel, or GitLab, cannot be read.
     """
     database = Database(settings.database_url)
     try:
         salvage = await replace_if_damaged(database, clock())
         await database.open()
-        founding = Founding(
-            database, outside.workspace, channel=settings.ssat_channel, bells=Bells(), clock=clock
-        )
+        services = Services(settings, clients, Record(database, clock))
         rebuild = Rebuild(
-            database,
-            founding,
-            outside.tracker,
-            rules_of(settings),
-            progress=progress,
-            clock=clock,
+            services.record, services.adoption, services.gitlab, services.rules, progress
         )
         return await rebuild.run(salvage)
     except SQLAlchemyError as error:
@@ -117,26 +353,24 @@ async def rebuild_record(
 
 
 @contextlib.asynccontextmanager
-async def _at_work(
-    settings: Settings, outside: Outside, database: Database, clock: Clock
-) -> AsyncIterator[str]:
-    kit = make_kit(settings, outside, database, clock)
-    bolt = make_bolt(kit.workspace)
-    accounts = make_account_search(kit)
-    desk = Desk(database, kit.people, kit.viewer, seek=accounts.seek, bells=kit.bells, clock=clock)
-    linking = make_linking(kit)
-    register_all(bolt, desk, kit.workspace, settings.ssat_channel, link_verb(linking))
+async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[str]:
+    settings, record = services.settings, services.record
+    bolt = make_bolt(services.slack)
+    desk = Desk(record, services.people, services.viewer, seek=services.accounts.seek)
+    register_all(bolt, desk, services.slack, settings.ssat_channel, link_verb(services.linking))
     socket_mode = socket_handler(bolt, settings)
-    readiness = Readiness(
-        database, kit.health, socket_mode.client.is_connected if socket_mode else None
+    is_connected = socket_mode.client.is_connected if socket_mode else None
+    readiness = Readiness(record, services.health, is_connected)
+    application = web_application(
+        slack_receiver(bolt, settings), hook_receiver(settings, record), readiness
     )
-    application = web_application(slack_receiver(bolt, settings), hook_receiver(kit), readiness)
+    watch = Watch(record, services.slack, services.gitlab, services.health, settings.ssat_channel)
     async with (
         _serving(application, settings) as url,
-        _hearing(database, kit.bells),
-        _working(make_workers(kit, linking, accounts), kit.health),
-        _in_background(accounts.run()),
-        _in_background(make_watch(kit).run_every(settings.ssat_poll_seconds)),
+        _in_background(record.database.hear_others()),
+        _working(workers, services.health),
+        _in_background(services.accounts.run()),
+        _in_background(watch.run_every(settings.ssat_poll_seconds)),
         _connected(socket_mode),
     ):
         yield url
@@ -179,16 +413,6 @@ async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[Non
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-@contextlib.asynccontextmanager
-async def _hearing(database: Database, bells: Bells) -> AsyncIterator[None]:
-    """Be woken by other replicas, where the database can be shared."""
-    if database.conninfo is None:
-        yield
-        return
-    async with _in_background(listen(database.conninfo, bells.ring)):
-        yield
 
 
 def _report_death(task: asyncio.Task[None], health: Health) -> None:

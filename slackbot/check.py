@@ -6,17 +6,14 @@ from datetime import UTC, datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slackbot.platforms.clients import Outside
-from slackbot.platforms.errors import Missing, Rejected, TrackerError, Unauthorized
+from slackbot.app import Clients
+from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected
 from slackbot.platforms.gitlab import Project
 from slackbot.platforms.slack import (
     MESSAGES_SCOPES,
     REQUIRED_SCOPES,
     TIMEOUT_SECONDS,
     UNFURL_SCOPES,
-    Denied,
-    Refused,
-    SlackError,
     Workspace,
 )
 from slackbot.rules.request import IssueKey
@@ -57,11 +54,11 @@ def _warning(about: str, problem: object) -> Finding:
     return Finding(about=about, problem=str(problem))
 
 
-async def examine(settings: Settings, outside: Outside) -> AsyncIterator[Finding]:
-    """Look at everything that the bot depends on outside, and say what is found."""
-    async for finding in _examine_slack(settings, outside):
+async def examine(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
+    """Look at everything that the bot depends on clients, and say what is found."""
+    async for finding in _examine_slack(settings, clients):
         yield finding
-    async for finding in _examine_gitlab(settings, outside):
+    async for finding in _examine_gitlab(settings, clients):
         yield finding
     if settings.pagerduty_api_token is not None:
         yield await _examine_pagerduty(settings, settings.pagerduty_api_token.get_secret_value())
@@ -81,14 +78,14 @@ async def _examine_pagerduty(settings: Settings, token: str) -> Finding:
     return Finding(about=f"{about}, on duty: {', '.join(each.name for each in rota.people)}")
 
 
-async def _examine_slack(settings: Settings, outside: Outside) -> AsyncIterator[Finding]:
-    workspace = outside.workspace
+async def _examine_slack(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
+    workspace = clients.slack
     try:
         identity = await workspace.check_identity()
-    except (Denied, Refused) as error:
+    except (Denied, Rejected) as error:
         yield _fatal("SLACK_BOT_TOKEN", error)
         return
-    except SlackError as error:
+    except PlatformError as error:
         yield _warning("Slack", f"{error}; the bot starts and keeps trying")
         return
     yield Finding(about=f"Slack workspace {identity.team}, as {identity.user}")
@@ -118,9 +115,9 @@ async def _examine_slack(settings: Settings, outside: Outside) -> AsyncIterator[
 async def _examine_channel(channel: str, workspace: Workspace) -> Finding:
     try:
         await workspace.check_channel(channel)
-    except (Denied, Refused) as error:
+    except (Denied, Rejected) as error:
         return _fatal(f"SSAT_CHANNEL {channel}", error)
-    except SlackError as error:
+    except PlatformError as error:
         return _warning(f"SSAT_CHANNEL {channel}", error)
     return Finding(about=f"Slack channel {channel}")
 
@@ -139,7 +136,7 @@ async def _examine_people(settings: Settings, workspace: Workspace) -> AsyncIter
                 problem = await _problem_of_user(workspace, each, uses)
             if problem:
                 yield _warning(f"{', '.join(uses)} {each}", problem)
-    except SlackError as error:
+    except PlatformError as error:
         yield _warning(looked_up, error)
     else:
         if named:
@@ -165,7 +162,7 @@ def _problem_of_group(is_in_use: bool | None) -> str | None:
 async def _problem_of_user(workspace: Workspace, user: str, uses: list[str]) -> str | None:
     try:
         member = await workspace.member(user)
-    except Refused as error:
+    except Rejected as error:
         return f"Slack knows nobody by this id ({error.code})"
     if member.is_deactivated or member.is_bot:
         return "a deactivated account, or a bot, may not act and is told nothing"
@@ -182,40 +179,40 @@ async def _examine_app_token(settings: Settings, token: str) -> Finding:
     )
     try:
         await Workspace(client).call("apps.connections.open")
-    except (Denied, Refused):
+    except (Denied, Rejected):
         return _fatal("SLACK_APP_TOKEN", "not valid: create one with the scope connections:write")
-    except SlackError as error:
+    except PlatformError as error:
         return _warning("Socket Mode", f"{error}; the bot starts and keeps trying")
     return Finding(about="Socket Mode")
 
 
-async def _examine_gitlab(settings: Settings, outside: Outside) -> AsyncIterator[Finding]:
+async def _examine_gitlab(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
     about = f"GITLAB_PROJECT {settings.gitlab_project}"
     try:
-        project = await outside.tracker.project()
-    except Unauthorized as error:
+        project = await clients.gitlab.project()
+    except Denied as error:
         yield _fatal("GITLAB_TOKEN", f"{error}: create a project access token and set it")
     except Missing:
         yield _fatal(about, "not found: is the path right, and is the token's user a member?")
     except Rejected as error:
         yield _fatal(about, f"{error}: the token needs the scope api")
-    except TrackerError as error:
+    except PlatformError as error:
         yield _warning("GitLab", f"{error}; the bot starts and keeps trying")
     else:
-        async for finding in _examine_project(settings, outside, project):
+        async for finding in _examine_project(settings, clients, project):
             yield finding
 
 
 async def _examine_project(
-    settings: Settings, outside: Outside, project: Project
+    settings: Settings, clients: Clients, project: Project
 ) -> AsyncIterator[Finding]:
     yield Finding(about=f"GitLab project {project.path} ({project.id})")
     if 0 < project.access_level < REPORTER:
         yield _fatal("GITLAB_TOKEN", "the role is too low to change issues: Reporter is the least")
     try:
-        token = await outside.tracker.token()
-        names = await outside.tracker.label_names()
-    except TrackerError as error:
+        token = await clients.gitlab.token()
+        names = await clients.gitlab.label_names()
+    except PlatformError as error:
         yield _warning("GitLab", error)
         return
     if token.scopes and "api" not in token.scopes:
@@ -223,19 +220,19 @@ async def _examine_project(
     if token.expires_on:
         yield Finding(about=f"GITLAB_TOKEN, until {token.expires_on}: note the day to replace it")
     if settings.ssat_link_issue is not None:
-        yield await _examine_link_issue(outside, project, settings.ssat_link_issue)
+        yield await _examine_link_issue(clients, project, settings.ssat_link_issue)
     for label in (settings.ssat_contact_label, settings.ssat_contacted_label):
         if label not in names:
             yield _warning(f"label {label}", "the project has none: create it, in this spelling")
 
 
-async def _examine_link_issue(outside: Outside, project: Project, iid: int) -> Finding:
+async def _examine_link_issue(clients: Clients, project: Project, iid: int) -> Finding:
     about = f"SSAT_LINK_ISSUE {iid}"
     try:
-        issue = await outside.tracker.read_issue(IssueKey(project.id, iid))
+        issue = await clients.gitlab.read_issue(IssueKey(project.id, iid))
     except Missing:
         return _warning(about, "the project has no such issue: people cannot link themselves")
-    except TrackerError as error:
+    except PlatformError as error:
         return _warning(about, error)
     if not issue.is_open:
         return _warning(about, "the issue is closed: people may not find it, or not comment on it")

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from slackbot.platforms.errors import Platform, PlatformError, Throttled, Unreachable
+
 log = structlog.get_logger()
 
 DATABASE, SLACK, GITLAB, WORKER = "database", "slack", "gitlab", "worker"
@@ -38,6 +40,15 @@ class Health:
             log.error("unhealthy", part=part, problem=problem)
         else:
             log.info("healthy", part=part, before=before)
+
+    def report_error(self, error: PlatformError) -> None:
+        """Report what is wrong with a platform.
+
+        An outage of GitLab passes, and choices are recorded meanwhile; a dead token needs an
+        administrator, and so does everything that keeps the bot from posting.
+        """
+        is_outage = error.platform is Platform.GITLAB and isinstance(error, Unreachable | Throttled)
+        self.report(error.platform, str(error), is_outage=is_outage)
 
     def remark(self, part: str, remark: str | None) -> None:
         """Note what should be mended in a part, or that it was; changes are logged once."""

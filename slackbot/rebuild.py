@@ -9,11 +9,8 @@ from uuid import UUID
 
 import structlog
 
-from slackbot.channel.adoption import Founding
-from slackbot.clock import Clock
-from slackbot.platforms import errors
-from slackbot.platforms import slack as workspace
-from slackbot.platforms.errors import Missing
+from slackbot.channel.adoption import CardAdoption
+from slackbot.platforms.errors import Missing, Throttled
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.snapshot import Note
 from slackbot.report import Outcome, Report, differences
@@ -21,8 +18,8 @@ from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import UNFINISHED, IssueKey, Request
 from slackbot.store import cards, jobs, links, record
 from slackbot.store.changes import announce
-from slackbot.store.database import Database, Transaction
-from slackbot.store.jobs import Lane
+from slackbot.store.database import Record, Transaction
+from slackbot.store.jobs import IssueQueue
 from slackbot.store.record import Recorded, Status, UnreadableError
 from slackbot.store.salvage import Salvage
 from slackbot.store.snoozes import count_snoozes
@@ -54,36 +51,33 @@ class Rebuild:
 
     def __init__(
         self,
-        database: Database,
-        founding: Founding,
+        record: Record,
+        adoption: CardAdoption,
         tracker: Tracker,
         rules: Rules,
-        *,
         progress: Callable[[int, int], None],
-        clock: Clock,
     ) -> None:
-        self._database, self._founding = database, founding
+        self._record, self._adoption = record, adoption
         self._tracker, self._rules = tracker, rules
-        self._progress, self._clock = progress, clock
+        self._progress = progress
 
     async def run(self, salvage: Salvage | None) -> Report:
         """Restore every request; nothing is posted or painted, ``ssat-bot run`` does that.
 
         Raises:
-            SlackError: The channel cannot be read.
-            TrackerError: GitLab cannot be read.
+            PlatformError: The channel, or GitLab, cannot be read.
         """
-        adoption = await _patiently(self._founding.adopt)
+        adoption = await _patiently(self._adoption.adopt)
         issues, keys = await _patiently(self._list_open)
         kept, lost = await self._keep_choices()
         waiting: dict[IssueKey, list[Recorded]] = {}
         for each in kept:
             waiting.setdefault(each.decision.key, []).append(each)
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             linked, snoozed = len(await links.all_links(tx)), await count_snoozes(tx)
             keys |= {*await record.known_keys(tx), *await cards.standing_keys(tx), *waiting}
         outcomes = await self._restore_all(sorted(keys), waiting)
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             kept = await record.undelivered(tx)  # without those that GitLab turned out to have
         return Report(
             issues=issues,
@@ -105,15 +99,15 @@ class Rebuild:
 
     async def _keep_choices(self) -> tuple[list[Recorded], list[IssueKey]]:
         """Keep what people chose and GitLab does not have, but for what cannot be read."""
-        now = self._clock()
-        async with self._database.transaction() as tx:
+        now = self._record.now()
+        async with self._record.transaction() as tx:
             lost = await record.drop_unreadable(tx, now)
             await cards.drop_unreadable(tx, now)
             for key in lost:
                 await cards.make_stale(tx, key)  # it shows what cannot be kept any more
-            await jobs.ask(tx, Lane.SHOW, set(lost), now)
+            await jobs.enqueue(tx, IssueQueue.CARD, set(lost), now)
             kept = await record.undelivered(tx)
-            await jobs.ask(tx, Lane.SYNC, {each.decision.key for each in kept}, now)
+            await jobs.enqueue(tx, IssueQueue.SYNC, {each.decision.key for each in kept}, now)
             await self._doubt(tx, kept)
         return kept, lost
 
@@ -148,7 +142,7 @@ class Rebuild:
     async def _restore(self, key: IssueKey, waiting: Sequence[Recorded]) -> Outcome:
         """Restore one issue; the decisions ``waiting`` are delivered later, whatever notes say."""
         try:
-            seen = await look(self._tracker, key, None, self._clock())
+            seen = await look(self._tracker, key, None, self._record.now())
         except Missing:
             await self._tracker.project()  # if the project is out of sight, too, this is an outage
             return await self._lose(key)
@@ -156,9 +150,9 @@ class Rebuild:
         later = {each.decision.id for each in waiting} - {each.id for each in done}
         is_suggested = was_suggested(seen.notes, seen.own_username)
         seen = replace(seen, notes=[note for note in seen.notes if not _is_of(note, later)])
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             for decision in done:
-                await record.finish_decision(tx, decision, Status.DELIVERED, self._clock())
+                await record.finish_decision(tx, decision, Status.DELIVERED, self._record.now())
             known, was_unreadable = await _load(tx, key)
             request, _ = observe(None, seen, self._rules)
             was_request = known or was_unreadable or waiting or await cards.stands(tx, key)
@@ -185,17 +179,17 @@ class Rebuild:
         lacks_card = request.state in UNFINISHED and not has_card
         await record.save_request(tx, request)
         if known is None or changed or lacks_card:
-            await announce(tx, key, self._clock())
+            await announce(tx, key, self._record.now())
         return Outcome(key=key, request=request, changed=changed, lacks_card=lacks_card)
 
     async def _lose(self, key: IssueKey) -> Outcome:
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             known, was_unreadable = await _load(tx, key)
             if was_unreadable:
                 await record.forget_request(tx, key)
             outcome = Outcome(key=key, was_unreadable=was_unreadable)
             if known is not None:
-                request, _ = gone(known, self._clock())
+                request, _ = gone(known, self._record.now())
                 outcome = await self._save(tx, known, request)
         return replace(outcome, is_missing=True)
 
@@ -242,6 +236,6 @@ async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await attempt()
-        except (workspace.Throttled, errors.Throttled) as error:
+        except Throttled as error:
             log.info("waiting", problem=str(error), seconds=round(error.retry_after))
             await asyncio.sleep(error.retry_after)

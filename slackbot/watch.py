@@ -5,25 +5,27 @@ import asyncio
 import structlog
 
 from slackbot import metrics
-from slackbot.clock import Clock
 from slackbot.health import GITLAB, SLACK, Health
-from slackbot.platforms.errors import TrackerError, Unreachable
+from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import Tracker
-from slackbot.platforms.slack import MESSAGES_SCOPES, SlackError, Workspace
+from slackbot.platforms.slack import MESSAGES_SCOPES, Workspace
 from slackbot.store import jobs, record
-from slackbot.store.database import Database
-from slackbot.store.jobs import Lane
-from slackbot.worker import Bells
+from slackbot.store.database import Record
+from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
 
 log = structlog.get_logger()
 
+POSTING: tuple[Queue, ...] = (
+    IssueQueue.CARD,
+    IssueQueue.REMINDERS,
+    PeriodicQueue.SUMMARY,
+    PeriodicQueue.GAP,
+    PeriodicQueue.DIGEST,
+    PeriodicQueue.HANDOVER,
+)
+"""The queues whose jobs wait for Slack."""
 STUCK_ATTEMPTS = 8
-"""An errand that has failed so many times in a row, for some minutes, needs somebody's eyes."""
-
-
-def report_gitlab(health: Health, error: TrackerError) -> None:
-    """Report what is wrong with GitLab: an outage passes, a dead token needs an administrator."""
-    health.report(GITLAB, str(error), is_outage=isinstance(error, Unreachable))
+"""A job that has failed so many times in a row, for some minutes, needs somebody's eyes."""
 
 
 class Watch:
@@ -31,18 +33,14 @@ class Watch:
 
     def __init__(
         self,
-        database: Database,
-        workspace: Workspace,
+        record: Record,
+        slack: Workspace,
         tracker: Tracker,
-        *,
-        channel: str,
-        bells: Bells,
         health: Health,
-        clock: Clock,
+        channel: str,
     ) -> None:
-        self._database, self._workspace, self._tracker = database, workspace, tracker
-        self._channel, self._bells = channel, bells
-        self._health, self._clock = health, clock
+        self._record, self._slack, self._tracker = record, slack, tracker
+        self._health, self._channel = health, channel
 
     async def run_every(self, seconds: float) -> None:
         """Look until cancelled."""
@@ -55,14 +53,14 @@ class Watch:
 
     async def _look_at_slack(self) -> None:
         try:
-            identity = await self._workspace.check_identity()
+            identity = await self._slack.check_identity()
             self._remark_on(identity.scopes)
-            await self._workspace.check_channel(self._channel)
-        except SlackError as error:
-            self._health.report(SLACK, str(error))
+            await self._slack.check_channel(self._channel)
+        except PlatformError as error:
+            self._health.report_error(error)
         else:
             self._health.report(SLACK, None)
-            await self._hurry(Lane.SHOW, Lane.REMIND, Lane.RHYTHM)
+            await self._hurry(*POSTING)
 
     def _remark_on(self, scopes: frozenset[str]) -> None:
         missing = ", ".join(sorted(MESSAGES_SCOPES - scopes))
@@ -72,23 +70,22 @@ class Watch:
     async def _look_at_gitlab(self) -> None:
         try:
             await self._tracker.project()
-        except TrackerError as error:
-            report_gitlab(self._health, error)
+        except PlatformError as error:
+            self._health.report_error(error)
         else:
             self._health.report(GITLAB, None)
-            await self._hurry(Lane.SYNC)
+            await self._hurry(IssueQueue.SYNC)
 
-    async def _hurry(self, *lanes: Lane) -> None:
+    async def _hurry(self, *queues: Queue) -> None:
         # After an outage the back-off may be minutes, and a person is waiting.
-        async with self._database.transaction() as tx:
-            for lane in lanes:
-                await jobs.hurry(tx, lane, self._clock())
-        self._bells.ring(*lanes)
+        async with self._record.transaction() as tx:
+            for queue in queues:
+                await jobs.hurry(tx, queue, self._record.now())
 
     async def _measure(self) -> None:
         """Set the gauges, also while a platform is away: that is when they are looked at."""
-        now = self._clock()
-        async with self._database.transaction() as tx:
+        now = self._record.now()
+        async with self._record.transaction() as tx:
             due = await record.due_moments(tx)
             pending = await record.pending_since(tx)
             refused = await record.count_refused(tx)
@@ -99,5 +96,5 @@ class Watch:
         waiting = (now - pending[0]).total_seconds() if pending else 0
         metrics.OLDEST_PENDING.set(max(waiting, 0))
         metrics.REFUSED.set(refused)
-        for lane, number in stuck.items():
-            metrics.STUCK.labels(lane).set(number)
+        for queue, number in stuck.items():
+            metrics.STUCK.labels(queue).set(number)

@@ -12,7 +12,6 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
 from slackbot import metrics
-from slackbot.clock import Clock
 from slackbot.health import DATABASE, SOCKET, Health
 from slackbot.platforms.hooks import (
     HookSecrets,
@@ -23,9 +22,8 @@ from slackbot.platforms.hooks import (
     verify,
 )
 from slackbot.store import facts, jobs
-from slackbot.store.database import Database
-from slackbot.store.jobs import EVERY_ISSUE, Lane
-from slackbot.worker import Bells
+from slackbot.store.database import Record
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
 
 log = structlog.get_logger()
 
@@ -99,23 +97,20 @@ class HookReceiver:
 
     def __init__(
         self,
-        database: Database,
+        record: Record,
         secrets: HookSecrets,
         project: str,
         *,
         link_issue: int | None = None,
-        bells: Bells,
-        clock: Clock,
     ) -> None:
-        self._database, self._secrets, self._project = database, secrets, project
+        self._record, self._secrets, self._project = record, secrets, project
         self._link_issue = link_issue
-        self._bells, self._clock = bells, clock
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answer a delivery: 200 for all that is authentic, for errors disable GitLab's hook."""
         body = await request.read()
         try:
-            verify(request.headers, body, self._secrets, self._clock())
+            verify(request.headers, body, self._secrets, self._record.now())
         except NotAuthentic as problem:
             metrics.HOOKS.labels("not_authentic").inc()
             log.warning("hook_not_authentic", problem=str(problem), remote=request.remote)
@@ -129,13 +124,12 @@ class HookReceiver:
         if key is None:
             metrics.HOOKS.labels("ignored").inc()
             return web.Response()
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             delivery = delivery_id(request.headers)
-            if delivery is None or await facts.first_sight(tx, delivery, self._clock()):
-                await jobs.ask(tx, Lane.SYNC, [key], self._clock())
+            if delivery is None or await facts.first_sight(tx, delivery, self._record.now()):
+                await jobs.enqueue(tx, IssueQueue.SYNC, [key], self._record.now())
                 if key.iid == self._link_issue:
-                    await jobs.ask(tx, Lane.LINK, [EVERY_ISSUE], self._clock())
-        self._bells.ring(Lane.SYNC, Lane.LINK)
+                    await jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, self._record.now())
         metrics.HOOKS.labels("accepted").inc()
         return web.Response()
 
@@ -179,24 +173,24 @@ class Readiness:
     """``GET /readyz``: whether everything that the bot depends on works, and what does not.
 
     Args:
-        database: Is asked every time.
+        record: Its database is asked every time.
         health: What the workers last saw of Slack and GitLab.
         is_connected: Tells in Socket Mode whether the websocket stands; ``None`` in HTTP mode.
     """
 
     def __init__(
         self,
-        database: Database,
+        record: Record,
         health: Health,
         is_connected: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        self._database, self._health, self._is_connected = database, health, is_connected
+        self._record, self._health, self._is_connected = record, health, is_connected
 
     async def tell(self, _: web.Request) -> web.Response:
         """Answer 200 when ready, else 503; either with the state of every part."""
         try:
             async with asyncio.timeout(PING_SECONDS):
-                await self._database.ping()
+                await self._record.database.ping()
         except Exception as error:
             self._health.report(DATABASE, type(error).__name__)
         else:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from slackbot.app import connect
 from slackbot.check import examine
 from slackbot.local.pagerduty import PagerDuty, serve
-from slackbot.platforms.clients import connect
 from tests.conftest import MovableClock
 from tests.town import Town
 from tests.town import town as build_town
@@ -23,8 +23,8 @@ async def town(clock: MovableClock, tmp_path: Path) -> AsyncIterator[Town]:
 
 async def findings(town: Town, **changes: Any) -> list[str]:
     settings = town.set_up(**changes)
-    async with connect(settings) as outside:
-        return [str(finding) async for finding in examine(settings, outside)]
+    async with connect(settings) as clients:
+        return [str(finding) async for finding in examine(settings, clients)]
 
 
 async def test_managers_whom_slack_does_not_know_or_who_never_may_act_are_named(

@@ -10,10 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from slackbot.app import connect, make_bolt, socket_handler
 from slackbot.handlers.queue import COMMAND
-from slackbot.parts import make_bolt, socket_handler
 from slackbot.platforms import slack as workspace
-from slackbot.platforms.clients import connect
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port
 from tests.town import CONTACTED, Town, as_seen, buttons, text_of
@@ -122,8 +121,8 @@ async def test_a_websocket_that_is_not_opened_is_given_up_and_an_open_one_outliv
     host, port = silent.sockets[0].getsockname()
     async with build_town(clock, tmp_path, f"sqlite:///{tmp_path / 'ssat-bot.db'}") as town:
         settings = town.set_up(slack_app_token=town.slack.app_token, slack_signing_secret=None)
-        async with connect(settings) as outside:
-            handler = socket_handler(make_bolt(outside.workspace), settings)
+        async with connect(settings) as clients:
+            handler = socket_handler(make_bolt(clients.slack), settings)
             assert handler is not None
             session = handler.client.aiohttp_client_session
             try:

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs
 from slackbot.store.database import Database
-from slackbot.store.jobs import Lane
+from slackbot.store.jobs import IssueQueue
 from slackbot.store.schema import errands as errands_table
 from slackbot.worker import Bells, Postponed, Worker, backoff
 from tests.conftest import MovableClock
@@ -87,7 +87,7 @@ class Office:
 
     def worker(self, *, concurrency: int = 4, owner: str = "this", **more: Any) -> Worker:
         return Worker(
-            Lane.SYNC,
+            IssueQueue.SYNC,
             self.errands.run,
             database=self.database,
             bells=self.bells,
@@ -110,16 +110,16 @@ class Office:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await work
 
-    async def ask(self, *keys: IssueKey, lane: Lane = Lane.SYNC) -> None:
+    async def ask(self, *keys: IssueKey, lane: Lane = IssueQueue.SYNC) -> None:
         async with self.database.transaction() as tx:
-            await jobs.ask(tx, lane, keys, self.clock())
+            await jobs.enqueue(tx, lane, keys, self.clock())
         self.bells.ring(lane)
 
     async def later(self, **by: float) -> None:
         self.clock.forward(**by)
-        self.bells.ring(Lane.SYNC)
+        self.bells.ring(IssueQueue.SYNC)
 
-    async def row(self, key: IssueKey, lane: Lane = Lane.SYNC) -> Row[Any] | None:
+    async def row(self, key: IssueKey, lane: Lane = IssueQueue.SYNC) -> Row[Any] | None:
         query = select(errands_table).where(
             errands_table.c.lane == lane,
             errands_table.c.project == key.project,
@@ -248,7 +248,7 @@ async def test_a_lease_that_ends_early_does_not_make_an_errand_run_twice_at_once
         await office.errands.until(lambda: office.errands.runs[A] == 1)
         until = (await office.row_where(A, lambda row: row.leased_until)).leased_until
         await elapse(office.database, timedelta(hours=1))  # the computer slept
-        office.bells.ring(Lane.SYNC)
+        office.bells.ring(IssueQueue.SYNC)
         await office.row_where(A, lambda row: row.leased_until > until)
         await office.ask(B)
         await office.gone(B)
@@ -359,7 +359,7 @@ async def test_what_is_asked_for_while_a_platform_may_still_be_at_it_waits_until
         await office.gone(C)
         assert office.errands.runs[A] == 1
         await elapse(office.database, timedelta(hours=1))
-        office.bells.ring(Lane.SYNC)
+        office.bells.ring(IssueQueue.SYNC)
         await office.gone(A)
     assert office.errands.runs[A] == 2
 
@@ -383,11 +383,11 @@ async def test_an_errand_that_says_when_to_run_again_runs_then_and_not_before(
 
 
 async def test_the_errands_of_another_lane_are_left_alone(office: Office) -> None:
-    await office.ask(A, lane=Lane.SHOW)
+    await office.ask(A, lane=IssueQueue.CARD)
     async with office.working():
         await office.ask(A)
         await office.gone(A)
-    row = await office.row(A, Lane.SHOW)
+    row = await office.row(A, IssueQueue.CARD)
     assert row is not None
     assert (row.wanted, row.attempts, row.leased_by) == (1, 0, None)
     assert office.errands.runs == {A: 1}
@@ -397,13 +397,13 @@ async def test_another_process_keeps_its_errand_until_its_lease_runs_out(office:
     await office.ask(A)
     async with office.database.transaction() as tx:
         now = office.clock()
-        assert await jobs.lease(tx, Lane.SYNC, "another", now, timedelta(seconds=20))
+        assert await jobs.lease(tx, IssueQueue.SYNC, "another", now, timedelta(seconds=20))
     async with office.working():
         await office.ask(B)
         await office.gone(B)
         assert office.errands.runs[A] == 0
         await elapse(office.database, timedelta(seconds=20))
-        office.bells.ring(Lane.SYNC)
+        office.bells.ring(IssueQueue.SYNC)
         await office.gone(A)
     assert office.errands.runs[A] == 1
 
@@ -465,7 +465,7 @@ async def test_a_database_that_is_away_stops_nothing_for_good(office: Office) ->
             await office.ask(A)
             await office.gone(A)
             await office.execute("ALTER TABLE errands RENAME TO away")
-            office.bells.ring(Lane.SYNC)
+            office.bells.ring(IssueQueue.SYNC)
             await logged(logs, "lease_failed")
             await office.execute("ALTER TABLE away RENAME TO errands")
             await office.ask(B)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import NullPool
 
-from slackbot.app import run_bot
+from slackbot.app import connect, run_bot
 from slackbot.blocks.card import CARD_EVENT
 from slackbot.blocks.summary import SUMMARY_EVENT
 from slackbot.local.gitlab import GitLab, Issue
@@ -35,14 +35,13 @@ from slackbot.local.gitlab.model import Request
 from slackbot.local.slack import Ephemeral, Message, Outcome, View, Workspace
 from slackbot.local.slack import User as SlackUser
 from slackbot.local.slack import serve as serve_slack
-from slackbot.platforms.clients import connect
 from slackbot.platforms.slack import PACES
 from slackbot.rules.feedback import HANDBOOK_LABELS
 from slackbot.rules.request import IssueKey
 from slackbot.rules.request import Request as RequestOnRecord
 from slackbot.settings import Settings
 from slackbot.store.database import async_url
-from slackbot.store.jobs import Lane
+from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
 from slackbot.store.schema import decisions, duty_turns, errands, requests
 from tests.conftest import MovableClock
 from tests.elapse import age
@@ -62,6 +61,10 @@ OF_THE_LIBRARY = {"apps.connections.open"}
 
 PATIENCE = 30.0
 """How many seconds a story waits for what should come at once: a machine may be busy."""
+
+UNTIL_SHOWN = (IssueQueue.SYNC, IssueQueue.CARD, PeriodicQueue.SUMMARY)
+"""The queues through which a change in GitLab, or a choice, comes to the channel."""
+POSTED_ONCE = (PeriodicQueue.GAP, PeriodicQueue.DIGEST, PeriodicQueue.HANDOVER)
 
 CONTACT = "SSAT::Contact"
 CONTACTED = "ssat-manager-contacted-customer"
@@ -146,8 +149,8 @@ class Town:
         """Run the bot, with some settings changed; hooks and clicks find their way to it."""
         settings = self.set_up(**changes)
         async with (
-            connect(settings, self.speed) as outside,
-            run_bot(settings, outside, clock=self.clock) as url,
+            connect(settings, self.speed) as clients,
+            run_bot(settings, clients, clock=self.clock) as url,
         ):
             self.url = url
             self.slack.request_url = f"{url}/slack/events"
@@ -336,31 +339,35 @@ class Town:
                 connection.scalars(select(duty_turns.c.document).order_by(duty_turns.c.seq))
             )
 
-    def is_idle(self, lane: Lane) -> bool:
-        """Tell whether a lane has nothing to do just now."""
-        return self._is_idle(lane)
+    def is_idle(self, queue: Queue) -> bool:
+        """Return whether a queue has no job that is due or under way."""
+        return self._is_idle(queue)
 
     async def quiet(self) -> None:
-        """Wait until the bot has nothing left to do in any lane, but for what it has put off."""
+        """Wait until the bot has nothing left to do in any queue, but for what it has put off."""
         await self.settled()
-        await self.slack.wait_for(lambda: self._is_idle(Lane.REMIND, Lane.RHYTHM), PATIENCE)
+        await self.slack.wait_for(
+            lambda: self._is_idle(IssueQueue.REMINDERS, *POSTED_ONCE), PATIENCE
+        )
         await self.settled()
 
     async def idle_but_for_gitlab(self) -> None:
         """Wait until what is left to do waits for GitLab."""
-        await self.slack.wait_for(lambda: self._is_idle(Lane.SHOW, Lane.RHYTHM), PATIENCE)
+        await self.slack.wait_for(
+            lambda: self._is_idle(IssueQueue.CARD, PeriodicQueue.SUMMARY, *POSTED_ONCE), PATIENCE
+        )
 
     async def polled(self) -> None:
         """Wait until the poll that is due has come to its end."""
-        await self.slack.wait_for(lambda: self._is_idle(Lane.POLL), PATIENCE)
+        await self.slack.wait_for(lambda: self._is_idle(PeriodicQueue.POLL), PATIENCE)
 
-    def is_due(self, *lanes: str) -> bool:
-        """Tell whether an errand of some lanes is due or under way."""
-        return not self._is_idle(*map(Lane, lanes))
+    def is_due(self, *queues: Queue) -> bool:
+        """Return whether a job of some queues is due or under way."""
+        return not self._is_idle(*queues)
 
-    def _is_idle(self, *lanes: Lane) -> bool:
+    def _is_idle(self, *queues: Queue) -> bool:
         is_due = or_(errands.c.ready_at <= self.clock(), errands.c.leased_by.is_not(None))
-        looked_at = errands.c.lane.in_(lanes or (Lane.SYNC, Lane.SHOW))
+        looked_at = errands.c.lane.in_(queues or UNTIL_SHOWN)
         query = select(func.count()).where(looked_at, is_due)
         engine = self.engine()
         with engine.connect() as connection:

@@ -12,13 +12,12 @@ from datetime import timedelta
 import structlog
 
 from slackbot.blocks.card import CARD_EVENT
-from slackbot.clock import Clock
+from slackbot.platforms.outbox import Outbox
 from slackbot.platforms.slack import Workspace
 from slackbot.rules.request import IssueKey
 from slackbot.store import cards, facts, jobs
-from slackbot.store.database import Database
-from slackbot.store.jobs import Lane
-from slackbot.worker import Bells
+from slackbot.store.database import Record
+from slackbot.store.jobs import IssueQueue
 
 log = structlog.get_logger()
 
@@ -38,14 +37,11 @@ class Adoption:
     """The issues with older cards, too, which nobody will repaint."""
 
 
-class Founding:
+class CardAdoption:
     """Gives the record the cards that it does not know."""
 
-    def __init__(
-        self, database: Database, workspace: Workspace, *, channel: str, bells: Bells, clock: Clock
-    ) -> None:
-        self._database, self._workspace, self._channel = database, workspace, channel
-        self._bells, self._clock = bells, clock
+    def __init__(self, record: Record, slack: Workspace, outbox: Outbox) -> None:
+        self._record, self._slack, self._outbox = record, slack, outbox
         self._is_done, self._searching = False, asyncio.Lock()
 
     async def ensure(self) -> None:
@@ -62,7 +58,7 @@ class Founding:
             self._is_done = True
 
     async def _was_done(self) -> bool:
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             return await facts.load_fact(tx, facts.CARDS_ADOPTED) is not None
 
     async def adopt(self) -> Adoption:
@@ -71,11 +67,11 @@ class Founding:
         Raises:
             SlackError: The channel cannot be read to the end; nothing is noted.
         """
-        channel = await self._workspace.channel_id(self._channel)
-        since = (self._clock() - CARD_MEMORY).timestamp()
+        channel = await self._outbox.channel()
+        since = (self._record.now() - CARD_MEMORY).timestamp()
         newest: dict[IssueKey, str] = {}
         doubled = []
-        async for message in self._workspace.own_messages(channel, CARD_EVENT, since=since):
+        async for message in self._slack.own_messages(channel, CARD_EVENT, since=since):
             key = _issue(message.key)
             if key is not None and newest.setdefault(key, message.ts) != message.ts:
                 log.warning("card_doubled", issue=str(key), ts=message.ts)
@@ -85,18 +81,17 @@ class Founding:
         return Adoption(standing=newest, news=news, doubled=sorted(set(doubled)))
 
     async def _note(self, channel: str, found: Mapping[IssueKey, str]) -> list[IssueKey]:
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             news = [
                 key
                 for key, ts in sorted(found.items())
                 if await cards.note_found(tx, key, channel, ts)
             ]
             # What is closed by now is in no listing, and its card is to be kept up all the same.
-            await jobs.ask(tx, Lane.SYNC, news, self._clock())
-            await jobs.ask(tx, Lane.SHOW, news, self._clock())
-            await jobs.ask(tx, Lane.REMIND, news, self._clock())
+            await jobs.enqueue(tx, IssueQueue.SYNC, news, self._record.now())
+            await jobs.enqueue(tx, IssueQueue.CARD, news, self._record.now())
+            await jobs.enqueue(tx, IssueQueue.REMINDERS, news, self._record.now())
             await facts.save_fact(tx, facts.CARDS_ADOPTED, channel)
-        self._bells.ring(Lane.SYNC, Lane.SHOW)
         return news
 
 

@@ -9,18 +9,15 @@ import structlog
 
 from slackbot.blocks.digest import DIGEST_EVENT, Digest, Kept, render_digest
 from slackbot.channel.views import Viewer
-from slackbot.clock import Clock
-from slackbot.platforms.errors import TrackerError
+from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import Tracker
-from slackbot.platforms.post_once import OncePoster, Place
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
 from slackbot.rules.request import Request
 from slackbot.rules.untriaged import PlainFeedback
 from slackbot.store import feedbacks, jobs, outbox, record
-from slackbot.store.database import Database, Transaction
-from slackbot.store.jobs import EVERY_ISSUE, Lane
-from slackbot.worker import Postponed
+from slackbot.store.database import Record, Transaction
+from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed
 
 log = structlog.get_logger()
 
@@ -41,37 +38,32 @@ https://docs.gitlab.com/user/project/settings/project_access_tokens/#bot-users-f
 
 
 class DailyDigest:
-    """Posts one digest a day, by an errand of the lane ``rhythm``."""
+    """Reconciles the queue ``DIGEST``: one digest a workday."""
 
     def __init__(
         self,
-        database: Database,
-        workspace: Workspace,
+        record: Record,
         tracker: Tracker,
         viewer: Viewer,
+        outbox: Outbox,
         hours: BusinessHours,
-        *,
-        channel: str,
         minute: int,
-        clock: Clock,
     ) -> None:
-        self._database, self._workspace, self._tracker = database, workspace, tracker
-        self._viewer, self._hours, self._channel = viewer, hours, channel
+        self._record, self._tracker = record, tracker
+        self._viewer, self._outbox, self._hours = viewer, outbox, hours
         self._window = replace(
             hours, opens=minute, closes=min(minute + WINDOW_MINUTES, MINUTES_IN_DAY)
         )
-        self._poster = OncePoster(database, workspace, clock)
-        self._clock = clock
         self._waits_since: datetime | None = None
 
-    async def run(self) -> datetime:
+    async def reconcile(self) -> datetime:
         """Post the digest if it is time and it was not posted yet; return when the next is due.
 
         Raises:
             Postponed: The record is to be brought up to date first.
-            SlackError: Slack did not take it.
+            PlatformError: Slack did not take it.
         """
-        now = self._clock()
+        now = self._record.now()
         if self._window.is_open(now):
             await self._post(now)
         # What has been posted or left out is not looked at again until the window has closed.
@@ -81,29 +73,29 @@ class DailyDigest:
     async def _post(self, now: datetime) -> None:
         today = now.astimezone(self._hours.timezone).date()
         key = f"digest:{today}"
-        async with self._database.transaction() as tx:
-            known = await outbox.load_post(tx, key)
-        if known is not None and known.ended_at is not None:
+        if await self._outbox.is_posted(key):
             return
         await self._wait_for_record(now)
         digest = await self._digest(now, today)
         if digest.is_empty:
-            async with self._database.transaction() as tx:
-                await jobs.confirm(tx)
-                await outbox.leave_out(tx, [key], EVERY_ISSUE, now)
+            async with self._record.transaction() as tx:
+                await outbox.leave_out(tx, [key], None, now)
             return
-        place = Place(channel=await self._workspace.channel_id(self._channel))
-        is_posted = await self._poster.post(
-            key, DIGEST_EVENT, place, render_digest(digest), look_since=self._start_of(today)
+        post = Post(
+            key=key,
+            event=DIGEST_EVENT,
+            place=Place(channel=await self._outbox.channel()),
+            draw=drawn(render_digest(digest)),
+            look_since=self._start_of(today),
         )
-        if is_posted:
+        if await self._outbox.post(post):
             log.info("digest_posted", day=str(today))
 
     async def _wait_for_record(self, now: datetime) -> None:
         """Wait until the issues have been read that are to be looked at, but not for ever."""
-        async with self._database.transaction() as tx:
-            left = await jobs.count(tx, Lane.SYNC)
-            polls_at = await jobs.next_ready(tx, Lane.POLL)
+        async with self._record.transaction() as tx:
+            left = await jobs.count(tx, IssueQueue.SYNC)
+            polls_at = await jobs.next_ready(tx, PeriodicQueue.POLL)
         # At a start the poll has not said yet what is to be looked at: it is due, or under way.
         is_behind = left > 0 or polls_at is None or polls_at <= now
         self._waits_since = (self._waits_since or now) if is_behind else None
@@ -114,7 +106,7 @@ class DailyDigest:
     async def _digest(self, now: datetime, today: date) -> Digest:
         since = self._start_of(self._last_workday(today))
         begins, ends = self._start_of(today), self._start_of(today + timedelta(days=1))
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             views = (await self._viewer.board(tx)).waiting
             contacted = await contacts(tx, since, begins)
             triaged = await feedbacks.triaged_between(tx, since, begins)
@@ -161,7 +153,7 @@ class DailyDigest:
             for each in commented[:NOTES_READ]:
                 silent += [] if await self._has_response(each) else [each]
                 read += 1
-        except TrackerError as error:
+        except PlatformError as error:
             log.warning("responses_not_read", problem=type(error).__name__)
         return sorted(silent, key=lambda each: each.created_at), len(commented) - read
 

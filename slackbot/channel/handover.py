@@ -1,26 +1,24 @@
 """The hand-over at the change of duty, to both managers by direct message."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
-from slackbot.blocks.card import CardView
+from slackbot.blocks.card import CardView, SlackMessage
 from slackbot.blocks.handover import HANDOVER_EVENT, HandOver, render_handover
 from slackbot.channel.digest import contacts
 from slackbot.channel.views import Viewer
-from slackbot.clock import Clock
 from slackbot.people.directory import People
-from slackbot.platforms.post_once import OncePoster, Place
+from slackbot.platforms.errors import PlatformError
+from slackbot.platforms.outbox import Outbox, Place, Post
 from slackbot.platforms.slack import Workspace
-from slackbot.platforms.waiting import each_by_itself
 from slackbot.rules.decision import Action, ChooseLabel, MarkContacted
 from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, State
-from slackbot.store import cards, duty, feedbacks, jobs, outbox, record
-from slackbot.store.database import Database, Transaction
+from slackbot.store import cards, duty, feedbacks, outbox, record
+from slackbot.store.database import Record, Transaction
 from slackbot.store.duty import Turn
-from slackbot.store.jobs import EVERY_ISSUE
 
 log = structlog.get_logger()
 
@@ -30,71 +28,77 @@ LONGEST_REST = timedelta(days=14)
 """Longer than people are left alone: over a night, a weekend, and the holidays around it."""
 
 
-class HandingOver:
-    """Sends one hand-over for each change of duty and person, by an errand of ``rhythm``."""
+class Handover:
+    """Reconciles the queue ``HANDOVER``: one message for each change of duty and person."""
 
     def __init__(
         self,
-        database: Database,
-        workspace: Workspace,
+        record: Record,
+        slack: Workspace,
         people: People,
         viewer: Viewer,
+        outbox: Outbox,
         rules: ReminderRules,
-        clock: Clock,
     ) -> None:
-        self._database, self._workspace, self._people = database, workspace, people
-        self._viewer, self._rules = viewer, rules
-        self._poster = OncePoster(database, workspace, clock)
-        self._clock = clock
+        self._record, self._slack, self._people = record, slack, people
+        self._viewer, self._outbox, self._rules = viewer, outbox, rules
 
-    async def run(self) -> datetime | None:
+    async def reconcile(self) -> datetime | None:
         """Tell those concerned of the changes of duty, each person in their own day.
 
-        Where duty changes twice before the morning, whoever had it meanwhile and has it no more is
-        told of the end of their turn only, as is whoever had it before.
+        Where duty changes twice before the morning, a manager who had it only meanwhile is told of
+        the end of their turn alone, as is the one before.
 
         Returns:
             When somebody is to be told who sleeps now, ``None`` if everybody has been told.
 
         Raises:
-            SlackError: Slack did not take one; the others have been told.
+            PlatformError: Slack did not take one; the others have been told.
         """
-        async with self._database.transaction() as tx:
-            turns = await duty.turns_since(tx, self._clock() - LONGEST_REST - MEMORY)
+        async with self._record.transaction() as tx:
+            turns = await duty.turns_since(tx, self._record.now() - LONGEST_REST - MEMORY)
         follows = turns[0].on_duty.people if turns and turns[0].ended_at is None else ()
         ended = [turn for turn in turns if turn.ended_at is not None]
-        return await each_by_itself(
-            self._tell(person, turn, follows, is_outgoing=is_outgoing)
-            for turn in ended
-            for person, is_outgoing in _concerned(turn, follows, is_latest=turn == ended[0])
-        )
+        moments: list[datetime] = []
+        errors: list[PlatformError] = []
+        for turn in ended:
+            for person, is_outgoing in _concerned(turn, follows, is_latest=turn == ended[0]):
+                try:
+                    later = await self._tell(person, turn, follows, is_outgoing=is_outgoing)
+                    moments += [later] if later else []
+                except PlatformError as error:
+                    errors.append(error)
+        if errors:
+            raise errors[0]
+        return min(moments, default=None)
 
     async def _tell(
         self, person: Person, ended: Turn, follows: tuple[Person, ...], *, is_outgoing: bool
     ) -> datetime | None:
         """Tell one person; return when to try again if that has to wait for their morning."""
         user, at = person.slack_user or "", ended.ended_at or ended.began_at
-        # By the moment of the change, for a record that was lost counts turns anew.
+        # By the moment of the change, because a record that was lost counts turns anew.
         key = f"handover:{int(at.timestamp())}:{user}"
-        async with self._database.transaction() as tx:
-            known = await outbox.load_post(tx, key)
-        if known is not None and known.ended_at is not None:
+        if await self._outbox.is_posted(key):
             return None
         zone = await self._people.zone(user, self._viewer.zone)
         ready_at = self._rules.quiet.end(at, zone, self._rules.hours)
-        now = self._clock()
+        now = self._record.now()
         if now < ready_at:
             return ready_at
         is_late = now > ready_at + MEMORY
-        channel = None if is_late else await self._workspace.direct_messages(user)
-        async with self._database.transaction() as tx:
-            if channel is None:
-                await jobs.confirm(tx)
-                await outbox.leave_out(tx, [key], EVERY_ISSUE, now)
-                return None
+        channel = None if is_late else await self._slack.direct_messages(user)
+        if channel is None:
+            async with self._record.transaction() as tx:
+                await outbox.leave_out(tx, [key], None, now)
+            return None
+
+        async def draw(tx: Transaction) -> Sequence[SlackMessage]:
             hand_over = await self._hand_over(tx, ended, follows)
-        message = render_handover(hand_over, is_outgoing=is_outgoing)
-        if await self._poster.post(key, HANDOVER_EVENT, Place(channel=channel), message):
+            return [render_handover(hand_over, is_outgoing=is_outgoing)]
+
+        post = Post(key=key, event=HANDOVER_EVENT, place=Place(channel=channel), draw=draw)
+        if await self._outbox.post(post):
             log.info("handed_over", is_outgoing=is_outgoing)
         return None
 

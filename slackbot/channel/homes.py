@@ -15,17 +15,16 @@ from slackbot.blocks.rows import Asker
 from slackbot.blocks.text import Block
 from slackbot.blocks.words import refusal_words
 from slackbot.channel.views import Viewer
-from slackbot.clock import Clock
 from slackbot.people.directory import People
-from slackbot.platforms.slack import Refused, SlackError, Throttled, Workspace
-from slackbot.platforms.waiting import postponed
+from slackbot.platforms.errors import Rejected
+from slackbot.platforms.slack import Workspace
 from slackbot.rules.query import DAYS, Listing, read_query
 from slackbot.rules.refusals import CannotTell, NotAllowed
-from slackbot.rules.request import IssueKey, Person
-from slackbot.store import homes, jobs
-from slackbot.store.database import Database
+from slackbot.rules.request import Person
+from slackbot.store import homes
+from slackbot.store.database import Record
 from slackbot.store.homes import Home
-from slackbot.worker import Postponed
+from slackbot.store.jobs import Postponed
 
 log = structlog.get_logger()
 
@@ -37,10 +36,10 @@ AGAIN_AFTER = timedelta(hours=1)
 HASH_CONFLICT = "hash_conflict"
 
 
-class Publisher:
-    """Runs the errand of the lane ``home``: publishes what has changed, one home after the other.
+class HomeSync:
+    """Reconciles the queue ``HOMES``: publishes the homes that would show something else.
 
-    As an errand it is done by one replica at a time, so no home is published by two.
+    As a job it is done by one replica at a time, so no home is published by two.
 
     Args:
         seek: Has somebody looked for in the background who is not known in GitLab.
@@ -48,19 +47,18 @@ class Publisher:
 
     def __init__(
         self,
-        database: Database,
-        workspace: Workspace,
+        record: Record,
+        slack: Workspace,
         people: People,
         viewer: Viewer,
         *,
         seek: Callable[[Person], None],
-        clock: Clock,
     ) -> None:
-        self._database, self._workspace = database, workspace
-        self._people, self._viewer, self._clock = people, viewer, clock
+        self._record, self._slack = record, slack
+        self._people, self._viewer = people, viewer
         self._seek = seek
 
-    async def run(self, _: IssueKey) -> datetime | None:
+    async def reconcile(self) -> datetime | None:
         """Publish the homes that are open and would show something else than they do.
 
         Returns:
@@ -68,10 +66,10 @@ class Publisher:
             passes, for of that nothing else tells. ``None`` while nobody has a home open.
 
         Raises:
-            Postponed: Slack cannot be reached, throttles, or does not say who somebody is.
+            Postponed: Slack does not say who somebody is.
         """
-        since = self._clock() - OPEN_FOR
-        async with self._database.transaction() as tx:
+        since = self._record.now() - OPEN_FOR
+        async with self._record.transaction() as tx:
             await homes.forget_homes(tx, since)
             found = await homes.opened_since(tx, since)
             if not found:
@@ -82,7 +80,7 @@ class Publisher:
         if unknown:
             raise Postponed("Slack does not say who somebody is")
         ahead = (view.request.due_at for view in board.waiting if view.request.due_at > board.now)
-        return min([self._clock() + AGAIN_AFTER, *ahead])
+        return min([self._record.now() + AGAIN_AFTER, *ahead])
 
     async def _bring_up(self, home: Home, board: Board, duty: DutyView | None) -> bool:
         """Publish a home if need be; tell whether it is known what the person may see."""
@@ -114,28 +112,19 @@ class Publisher:
         )
 
     async def _publish(self, home: Home, shown: Block, checksum: str) -> None:
-        await self._wait()
+        await self._slack.turn("views.publish")
         try:
-            await self._workspace.call_now("views.publish", user_id=home.user, view=shown)
-        except Refused as error:
+            await self._slack.call_now("views.publish", user_id=home.user, view=shown)
+        except Rejected as error:
             if error.code == HASH_CONFLICT:  # somebody has published in between
-                raise postponed(error) from error
+                raise Postponed(str(error)) from error
             # Somebody who has left, or an app without a home: it is tried when it is opened again.
-            log.warning("home_refused", user=home.user, problem=error.code)
-            async with self._database.transaction() as tx:
+            log.warning("home_rejected", user=home.user, problem=error.code)
+            async with self._record.transaction() as tx:
                 await homes.forget_home(tx, home.user)
             metrics.HOMES.labels("refused").inc()
             return
-        except SlackError as error:
-            raise postponed(error) from error
-        async with self._database.transaction() as tx:
+        # In any case: what another process has published may be older now than what it has noted.
+        async with self._record.transaction(in_any_case=True) as tx:
             await homes.note_published(tx, home, checksum)
         metrics.HOMES.labels("published").inc()
-
-    async def _wait(self) -> None:
-        try:
-            await self._workspace.turn("views.publish")
-        except Throttled as error:
-            raise postponed(error) from error
-        async with self._database.transaction() as tx:
-            await jobs.confirm(tx)

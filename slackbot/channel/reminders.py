@@ -8,15 +8,17 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from slackbot.blocks.card import CardView, SlackMessage
-from slackbot.blocks.reminder import REMINDER_EVENT, render_lead, render_reminder
-from slackbot.channel.missed import MissedReminders
+from slackbot.blocks.reminder import (
+    GAP_EVENT,
+    REMINDER_EVENT,
+    render_gap,
+    render_lead,
+    render_reminder,
+)
 from slackbot.channel.views import Viewer
-from slackbot.clock import Clock
-from slackbot.health import Health
 from slackbot.people.directory import People
-from slackbot.platforms.post_once import OncePoster, Place
+from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.platforms.slack import Workspace
-from slackbot.platforms.waiting import waiting_for_slack
 from slackbot.rules.decision import Decision
 from slackbot.rules.reminders import (
     IN_CHANNEL,
@@ -33,19 +35,21 @@ from slackbot.rules.reminders import (
     round_key,
 )
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request
-from slackbot.store import cards, duty, jobs, outbox, record
-from slackbot.store.database import Database, Transaction
-from slackbot.store.jobs import EVERY_ISSUE, Lane
+from slackbot.store import cards, duty, jobs, outbox, record, reminders
+from slackbot.store.database import Record, Transaction
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.store.snoozes import load_snooze
 
 log = structlog.get_logger()
 
 CARD_PATIENCE = timedelta(minutes=1)
 """How long a card that was deleted may take to come back before its thread is looked for again."""
+FEW = 3
+"""So many requests need no line of their own: their reminders stand in their threads."""
+GATHERING = timedelta(minutes=2)
+"""How long after the last late reminder the line waits for further ones."""
 LEAD = "lead"
 """The name of the message that tells the lead, among the marks of a round."""
-_PLANNED = "planned:"
-"""Before the key of a round, the next reminder of which is planned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +102,8 @@ class _Thought:
         return min(filter(None, (self.plan.next_at, self.lead_at)), default=None)
 
 
-class Reminders:
-    """Runs the errands of the lane ``remind``.
+class ReminderSync:
+    """Reconciles the queue ``REMINDERS``.
 
     Each mark of a request is one message with a key of its own, which is looked for in the thread
     before anything is sent: so a record that was lost does not remind anybody twice.
@@ -107,40 +111,26 @@ class Reminders:
 
     def __init__(
         self,
-        database: Database,
-        workspace: Workspace,
+        record: Record,
+        slack: Workspace,
         people: People,
         viewer: Viewer,
         rules: ReminderRules,
-        missed: MissedReminders,
-        *,
+        outbox: Outbox,
         lead: str | None,
-        health: Health,
-        clock: Clock,
     ) -> None:
-        self._database, self._workspace, self._people = database, workspace, people
-        self._viewer, self._rules, self._lead = viewer, rules, lead
-        self._missed = missed
-        self._poster = OncePoster(database, workspace, clock)
-        self._health, self._clock = health, clock
+        self._record, self._slack, self._people = record, slack, people
+        self._viewer, self._rules = viewer, rules
+        self._outbox, self._lead = outbox, lead
 
-    async def run(self, key: IssueKey) -> datetime | None:
-        """Send what is due of a request's reminders.
-
-        About ``EVERY_ISSUE``, tell the channel of those that came late.
+    async def reconcile(self, key: IssueKey) -> datetime | None:
+        """Post what is due of a request's reminders.
 
         Returns:
             When the next one is due, ``None`` if there is none.
-
-        Raises:
-            Postponed: Slack cannot be reached, throttles, or needs an administrator.
         """
         if self._rules.is_off:
             return None
-        with waiting_for_slack(self._health):
-            return await (self._missed.tell() if key == EVERY_ISSUE else self._run(key))
-
-    async def _run(self, key: IssueKey) -> datetime | None:
         thought = await self._think(key)
         if thought is None:
             return None
@@ -148,20 +138,20 @@ class Reminders:
             await self._note_plan(thought)
             return thought.next_at
         if not await self._read_thread(thought.situation):
-            return self._clock() + CARD_PATIENCE
+            return self._record.now() + CARD_PATIENCE
         # Once more, with what the thread says, and with what was done while Slack was asked.
         thought = await self._think(key)
         if thought is not None:
             await self._act(thought)
-        return self._clock()
+        return self._record.now()
 
     async def _think(self, key: IssueKey) -> _Thought | None:
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             situation = await self._load(tx, key)
         if situation is None:
             return None
         recipients = await self._recipients(situation)
-        now = self._clock()
+        now = self._record.now()
         plan = plan_reminders(
             situation.request,
             self._rules,
@@ -197,18 +187,17 @@ class Reminders:
             return None  # asked for again when it stands
         request, prefix = picture.request, round_key(picture.request)
         turn = await duty.current_turn(tx)
-        told = await outbox.load_post(
+        told = await outbox.load_entry(
             tx, f"{prefix}{deadline_name(request.due_at, self._rules.hours)}"
         )
-        planned = await outbox.load_post(tx, f"{_PLANNED}{prefix}")
-        since = min(request.due_at, self._clock() - JUST_ACTED)
+        since = min(request.due_at, self._record.now() - JUST_ACTED)
         return _Situation(
             view=await self._viewer.view(tx, picture),
             place=Place(channel=card.channel, thread=card.ts),
             shown_at=datetime.fromtimestamp(float(card.ts), tz=request.due_at.tzinfo),
             done=_names(await outbox.ended_keys(tx, key), prefix),
             told_at=told.ended_at if told else None,
-            planned_at=planned.begun_at if planned else None,
+            planned_at=await reminders.load_plan(tx, prefix),
             snooze=await load_snooze(tx, key),
             on_duty=turn.on_duty.people if turn else (),
             decisions=tuple(await record.decisions_since(tx, key, since)),
@@ -216,7 +205,7 @@ class Reminders:
 
     async def _recipients(self, situation: _Situation) -> tuple[Recipient, ...]:
         """Return the holder, or else who is on duty, of those whom Slack can tell anything."""
-        team = (await self._workspace.identity()).team
+        team = (await self._slack.identity()).team
         holder = situation.request.holder
         for people in ((holder,) if holder else (), situation.on_duty):
             for each in people:
@@ -242,18 +231,18 @@ class Reminders:
     async def _read_thread(self, situation: _Situation) -> bool:
         """Note what stands in the thread, for the record may not know; tell whether it stands."""
         place, key = situation.place, situation.request.key
-        found = await self._workspace.own_replies(place.channel, place.thread or "", REMINDER_EVENT)
-        now, prefix = self._clock(), round_key(situation.request)
-        async with self._database.transaction() as tx:
+        found = await self._slack.own_replies(place.channel, place.thread or "", REMINDER_EVENT)
+        now, prefix = self._record.now(), round_key(situation.request)
+        async with self._record.transaction() as tx:
             if found is None:  # the lane ``show`` finds that, too, and posts the card again
                 await cards.make_stale(tx, key)
-                await jobs.ask(tx, Lane.SHOW, [key], now)
+                await jobs.enqueue(tx, IssueQueue.CARD, [key], now)
                 return False
             ended = await outbox.ended_keys(tx, key)
             news = [each for each in found if each.key.startswith(prefix) and each.key not in ended]
             for each in news:
-                await outbox.begin_post(tx, each.key, key, now)
-                await outbox.end_post(tx, each.key, now, each.ts)
+                await outbox.begin(tx, each.key, key, now)
+                await outbox.end(tx, each.key, now, each.ts)
         return True
 
     async def _note_plan(self, thought: _Thought) -> None:
@@ -262,23 +251,21 @@ class Reminders:
         if plan.next_at is None or plan.is_missed or plan.next_at == situation.planned_at:
             return
         key = situation.request.key
-        async with self._database.transaction() as tx:
-            await jobs.confirm(tx)
-            name = f"{_PLANNED}{round_key(situation.request)}"
-            await outbox.plan_post(tx, name, key, plan.next_at)
+        async with self._record.transaction() as tx:
+            await reminders.save_plan(tx, round_key(situation.request), key, plan.next_at)
 
     async def _leave_out(self, situation: _Situation, names: Iterable[str]) -> None:
         key, prefix = situation.request.key, round_key(situation.request)
-        async with self._database.transaction() as tx:
-            await jobs.confirm(tx)
-            await outbox.leave_out(tx, [f"{prefix}{name}" for name in names], key, self._clock())
+        async with self._record.transaction() as tx:
+            left_out = [f"{prefix}{name}" for name in names]
+            await outbox.leave_out(tx, left_out, key, self._record.now())
 
     async def _send(self, thought: _Thought, mark: Mark) -> None:
         situation, is_missed = thought.situation, thought.plan.is_missed
         is_for_channel = mark.kind in IN_CHANNEL
         if is_for_channel and is_missed:  # after a gap these would be a flood
             name = f"{round_key(situation.request)}{mark.name}"
-            await self._missed.note(name, situation.request.key)
+            await self._note_missed(name, situation.request.key)
         place = replace(situation.place, is_broadcast=is_for_channel and not is_missed)
         to = [each.person for each in thought.plan.to]
         message = render_reminder(situation.view, to, is_missed=is_missed)
@@ -294,9 +281,22 @@ class Reminders:
     async def _post(
         self, situation: _Situation, name: str, place: Place, message: SlackMessage
     ) -> bool:
-        key = f"{round_key(situation.request)}{name}"
-        about = situation.request.key
-        return await self._poster.post(key, REMINDER_EVENT, place, message, about=about)
+        return await self._outbox.post(
+            Post(
+                key=f"{round_key(situation.request)}{name}",
+                event=REMINDER_EVENT,
+                place=place,
+                draw=drawn(message),
+                about=situation.request.key,
+            )
+        )
+
+    async def _note_missed(self, reminder: str, about: IssueKey) -> None:
+        """Note that a reminder does not show in the channel, because it comes late."""
+        now = self._record.now()
+        async with self._record.transaction() as tx:
+            await reminders.note_missed(tx, reminder, about, now)
+            await jobs.enqueue_periodic(tx, PeriodicQueue.GAP, now + GATHERING)
 
     async def _lead_at(self, situation: _Situation, now: datetime) -> datetime | None:
         if self._lead is None or situation.told_at is None or LEAD in situation.done:
@@ -317,3 +317,34 @@ class Reminders:
 
 def _names(keys: Iterable[str], prefix: str) -> frozenset[str]:
     return frozenset(key.removeprefix(prefix) for key in keys if key.startswith(prefix))
+
+
+class GapNotice:
+    """Reconciles the queue ``GAP``: one line in the channel for the reminders that came late."""
+
+    def __init__(self, record: Record, outbox: Outbox) -> None:
+        self._record, self._outbox = record, outbox
+
+    async def reconcile(self) -> datetime | None:
+        """Post the line if many requests are concerned; return when to look again, if ever."""
+        async with self._record.transaction() as tx:
+            missed = await reminders.missed(tx)
+        if not missed:
+            return None
+        gathered_at = max(each.at for each in missed) + GATHERING
+        if self._record.now() < gathered_at:
+            return gathered_at
+        requests = len({each.about for each in missed})
+        if requests > FEW:
+            began_at = min(each.at for each in missed)
+            post = Post(
+                key=f"gap:{int(began_at.timestamp())}",
+                event=GAP_EVENT,
+                place=Place(channel=await self._outbox.channel()),
+                draw=drawn(render_gap(requests)),
+            )
+            if await self._outbox.post(post):
+                log.info("gap_told", requests=requests)
+        async with self._record.transaction() as tx:
+            await reminders.forget_missed(tx, [each.key for each in missed])
+        return None

@@ -62,7 +62,7 @@ def register(app: AsyncApp, desk: Desk, workspace: Workspace, surfaces: Surfaces
 
 
 async def _modal(desk: Desk, key: IssueKey) -> dict[str, Any]:
-    async with desk.database.transaction() as tx:
+    async with desk.transaction() as tx:
         picture = await desk.viewer.picture(tx, key)
         labels = await desk.viewer.labels(tx)
     if picture is None:

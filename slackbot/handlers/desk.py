@@ -1,6 +1,7 @@
 """Where a person's choice is judged and recorded, before anything is acked."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -9,9 +10,8 @@ from zoneinfo import ZoneInfo
 from slackbot import metrics
 from slackbot.blocks.rows import Asker
 from slackbot.channel.views import Viewer
-from slackbot.clock import Clock
 from slackbot.people.directory import People
-from slackbot.platforms.slack import SlackError
+from slackbot.platforms.errors import PlatformError
 from slackbot.rules.decision import (
     Action,
     Decision,
@@ -25,13 +25,12 @@ from slackbot.rules.refusals import AlreadySettled, Unknown
 from slackbot.rules.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
 from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store import cards, homes, jobs, record
-from slackbot.store.changes import announce, ring
-from slackbot.store.database import Database, Transaction
-from slackbot.store.jobs import EVERY_ISSUE, Lane
+from slackbot.store.changes import announce
+from slackbot.store.database import Record, Transaction
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.store.picture import Picture
 from slackbot.store.record import Status
 from slackbot.store.snoozes import load_snooze, save_snooze
-from slackbot.worker import Bells
 
 REFRESHED = 20
 """How many of the open requests are read anew at once when somebody asks for it."""
@@ -46,21 +45,22 @@ class Desk:
 
     def __init__(
         self,
-        database: Database,
+        record: Record,
         people: People,
         viewer: Viewer,
         *,
         seek: Callable[[Person], None],
-        bells: Bells,
-        clock: Clock,
     ) -> None:
-        self.database, self._people, self.viewer = database, people, viewer
+        self._record, self._people, self.viewer = record, people, viewer
         self.seek = seek
-        self._bells, self._clock = bells, clock
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction of the record."""
+        return self._record.transaction()
 
     def now(self) -> datetime:
         """Return the current moment, UTC."""
-        return self._clock()
+        return self._record.now()
 
     async def admit(self, team: str, user: str) -> Person:
         """Return the person if they may act.
@@ -81,29 +81,27 @@ class Desk:
 
     async def refresh(self) -> None:
         """Ask for a look at GitLab now: at what has changed, and at what is due first."""
-        now = self._clock()
-        async with self.database.transaction() as tx:
+        now = self._record.now()
+        async with self._record.transaction() as tx:
             urgent = (await record.unfinished_keys(tx))[:REFRESHED]
-            await jobs.ask(tx, Lane.POLL, [EVERY_ISSUE], now, urgent=True)
-            await jobs.ask(tx, Lane.SYNC, urgent, now)
-        self._bells.ring(Lane.POLL, Lane.SYNC)
+            await jobs.enqueue_periodic(tx, PeriodicQueue.POLL, now, urgent=True)
+            await jobs.enqueue(tx, IssueQueue.SYNC, urgent, now)
 
     async def open_home(self, team: str, user: str, asked: str | None = None) -> None:
         """Ask for a person's App Home: they have opened it, clicked on it, or chosen anew."""
-        now = self._clock()
-        async with self.database.transaction() as tx:
+        now = self._record.now()
+        async with self._record.transaction() as tx:
             if asked is None:
                 await homes.note_opened(tx, user, team, now)
             else:
                 await homes.choose(tx, user, team, asked, now)
-            await jobs.ask(tx, Lane.HOME, [EVERY_ISSUE], now, urgent=True)
-        self._bells.ring(Lane.HOME)
+            await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now, urgent=True)
 
     async def zone_of(self, who: Person) -> ZoneInfo:
         """Return the time zone of a person; the team's where Slack does not tell."""
         try:
             return await self._people.zone(who.slack_user, self.viewer.zone)
-        except SlackError:
+        except PlatformError:
             return self.viewer.zone
 
     async def picture(self, key: IssueKey) -> Picture:
@@ -112,7 +110,7 @@ class Desk:
         Raises:
             Unknown: The record has no such request.
         """
-        async with self.database.transaction() as tx:
+        async with self._record.transaction() as tx:
             return await self._picture(tx, key)
 
     async def _picture(self, tx: Transaction, key: IssueKey, *, lock: bool = False) -> Picture:
@@ -139,25 +137,23 @@ class Desk:
         Raises:
             Refusal: The rules do not allow it; nothing is recorded.
         """
-        async with self.database.transaction() as tx:
+        async with self._record.transaction() as tx:
             picture = await self._picture(tx, key, lock=True)
             if await record.find_interaction(tx, interaction):
                 return
             action = action_on(picture.request)
             await self._judge(tx, picture.request, action, who)
-            decision = Decision(id=uuid4(), key=key, by=who, at=self._clock(), action=action)
+            decision = Decision(id=uuid4(), key=key, by=who, at=self._record.now(), action=action)
             await record.add_decision(tx, decision, interaction)
             await self._set_going(tx, key)
         metrics.CLICKS.labels(action.kind, "recorded").inc()
-        self._bells.ring(Lane.SYNC)
-        ring(self._bells)
 
     async def _judge(self, tx: Transaction, request: Request, action: Action, who: Person) -> None:
         refusal = decide(
             request,
             action,
             who,
-            self._clock(),
+            self._record.now(),
             labels=await self.viewer.labels(tx),
             scope=self.viewer.words.scope,
         )
@@ -166,8 +162,8 @@ class Desk:
             raise refusal
 
     async def _set_going(self, tx: Transaction, key: IssueKey) -> None:
-        now = self._clock()
-        await jobs.ask(tx, Lane.SYNC, [key], now, urgent=True)
+        now = self._record.now()
+        await jobs.enqueue(tx, IssueQueue.SYNC, [key], now, urgent=True)
         await announce(tx, key, now, urgent=True)
 
     async def snooze(
@@ -185,8 +181,8 @@ class Desk:
         Raises:
             Refusal: There is nothing to be snoozed.
         """
-        zone, now = await self.zone_of(who), self._clock()
-        async with self.database.transaction() as tx:
+        zone, now = await self.zone_of(who), self._record.now()
+        async with self._record.transaction() as tx:
             request = (await self._picture(tx, key, lock=True)).request
             last = await load_snooze(tx, key)
             if last is not None and last.interaction == interaction:
@@ -207,7 +203,6 @@ class Desk:
             await cards.add_message(tx, key, step)
             await announce(tx, key, now, urgent=True)
         metrics.CLICKS.labels("snooze", "recorded").inc()
-        ring(self._bells)
 
     async def retry(self, key: IssueKey, decision: UUID) -> None:
         """Put a decision that GitLab refused back on its way.
@@ -215,7 +210,7 @@ class Desk:
         Raises:
             Refusal: There is none, or somebody was faster.
         """
-        async with self.database.transaction() as tx:
+        async with self._record.transaction() as tx:
             refused = await self._refused(tx, key, decision)
             request = (await self._picture(tx, key)).request
             again = replace(refused, action=confirmed(refused.action, request))
@@ -223,8 +218,6 @@ class Desk:
                 await self._judge(tx, request, again.action, again.by)
             await record.revive_decision(tx, again)
             await self._set_going(tx, key)
-        self._bells.ring(Lane.SYNC)
-        ring(self._bells)
 
     async def dismiss(self, key: IssueKey, decision: UUID) -> None:
         """Give a decision up that GitLab refused, and forget its text.
@@ -232,12 +225,10 @@ class Desk:
         Raises:
             Refusal: There is none, or somebody was faster.
         """
-        async with self.database.transaction() as tx:
+        async with self._record.transaction() as tx:
             refused = await self._refused(tx, key, decision)
-            await record.finish_decision(tx, refused, Status.DROPPED, self._clock())
+            await record.finish_decision(tx, refused, Status.DROPPED, self._record.now())
             await self._set_going(tx, key)
-        self._bells.ring(Lane.SYNC)
-        ring(self._bells)
 
     async def _refused(self, tx: Transaction, key: IssueKey, decision: UUID) -> Decision:
         await self._picture(tx, key, lock=True)

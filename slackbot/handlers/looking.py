@@ -79,7 +79,7 @@ class Looking:
 
     async def _queue(self, listing: Listing, asker: Asker, turn: Turn | None) -> SlackMessage:
         days = listing.days if listing.shows_done else None
-        async with self._desk.database.transaction() as tx:
+        async with self._desk.transaction() as tx:
             board = await self._desk.viewer.board(tx, days=days)
         return render_queue(board, listing, asker, turn)
 
@@ -87,12 +87,12 @@ class Looking:
         """Show single feedbacks; ``nothing`` is said where none is named."""
         if not show.targets:
             return say(nothing)
-        async with self._desk.database.transaction() as tx:
+        async with self._desk.transaction() as tx:
             found = await self._desk.viewer.find(tx, show.targets)
         return render_found(found, asker)
 
     async def _duty(self, _: Asked) -> SlackMessage:
-        async with self._desk.database.transaction() as tx:
+        async with self._desk.transaction() as tx:
             view = await self._desk.viewer.duty(tx)
         return say(duty_words(view, self._desk.viewer.zone))
 

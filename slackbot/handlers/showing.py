@@ -16,7 +16,8 @@ from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, answer, privately, team_of
 from slackbot.handlers.looking import Looking
 from slackbot.handlers.surface import present
-from slackbot.platforms.slack import UNFURL_SCOPES, SlackError, Workspace
+from slackbot.platforms.errors import PlatformError
+from slackbot.platforms.slack import UNFURL_SCOPES, Workspace
 from slackbot.rules.query import issue_of_link, mentioned_feedback
 from slackbot.rules.refusals import NotAllowed
 
@@ -55,7 +56,7 @@ def register(
                 await _unfurl(event, desk, workspace)
         except NotAllowed as refusal:
             log.info("link_not_unfurled", refusal=type(refusal).__name__)
-        except SlackError as error:
+        except PlatformError as error:
             # A link without its small card is a link; the cards stand in the same channel.
             log.warning("link_not_unfurled", problem=str(error))
 
@@ -84,7 +85,7 @@ async def _unfurl(event: Mapping[str, Any], desk: Desk, workspace: Workspace) ->
 
 async def _small_cards(urls: Sequence[str], desk: Desk) -> dict[str, dict[str, list[Block]]]:
     found: dict[str, dict[str, list[Block]]] = {}
-    async with desk.database.transaction() as tx:
+    async with desk.transaction() as tx:
         for url in urls[:5]:
             target = issue_of_link(url)
             known = await desk.viewer.find(tx, [target]) if target else None

@@ -13,7 +13,9 @@ from slackbot.blocks.text import mrkdwn
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, privately, team_of
 from slackbot.handlers.looking import Looking
-from slackbot.platforms.slack import QUIETLY, SlackError, Workspace
+from slackbot.platforms.errors import PlatformError
+from slackbot.platforms.outbox import QUIETLY
+from slackbot.platforms.slack import Workspace
 from slackbot.rules.query import read_again
 
 log = structlog.get_logger()
@@ -36,7 +38,7 @@ class Surfaces:
                 await self._workspace.call(
                     "views.open", trigger_id=body["trigger_id"], view=notice_modal(words)
                 )
-            except SlackError as error:
+            except PlatformError as error:
                 log.info("notice_not_opened", problem=str(error))
                 await self._write_to(str(body["user"]["id"]), words)
 
@@ -48,7 +50,7 @@ class Surfaces:
             await self._workspace.call(
                 "chat.postMessage", channel=user, text=words, blocks=blocks, **QUIETLY
             )
-        except SlackError:
+        except PlatformError:
             # The choice is settled either way; a lost explanation must not look like a fault.
             log.exception("explanation_lost")
 

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from slackbot.app import run_bot
+from slackbot.app import connect, run_bot
 from slackbot.local.cast import PEOPLE
 from slackbot.local.clock import LocalClock
 from slackbot.local.gitlab import serve as serve_gitlab
@@ -26,7 +26,6 @@ from slackbot.local.pagerduty import serve as serve_pagerduty
 from slackbot.local.sample import CHANNEL, MANAGERS, PROJECT, SCHEDULE, SPEED, Sample
 from slackbot.local.slack import serve as serve_slack
 from slackbot.logs import configure_logs
-from slackbot.platforms.clients import connect
 from slackbot.settings import Settings
 
 log = structlog.get_logger()
@@ -111,8 +110,8 @@ async def _bot_between(sample: Sample, folder: Path) -> AsyncIterator[None]:
         configure_logs(settings.secrets)
         logging.getLogger().setLevel(logging.WARNING)  # the page shows what happens
         async with (
-            connect(settings, SPEED / 2) as outside,
-            run_bot(settings, outside, clock=sample.clock) as url,
+            connect(settings, SPEED / 2) as clients,
+            run_bot(settings, clients, clock=sample.clock) as url,
         ):
             _point_to(url, sample, settings)
             yield

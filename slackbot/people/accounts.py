@@ -6,14 +6,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from slackbot.clock import Clock
 from slackbot.people.directory import People
-from slackbot.platforms.errors import TrackerError
+from slackbot.platforms.errors import PlatformError
 from slackbot.rules.request import Person
 from slackbot.store.changes import announce_queue
-from slackbot.store.database import Database
-from slackbot.store.jobs import Lane
-from slackbot.worker import Bells
+from slackbot.store.database import Record
 
 log = structlog.get_logger()
 
@@ -26,18 +23,17 @@ AFTER_TROUBLE = timedelta(minutes=1)
 class AccountSearch:
     """Looks for one after the other, in the background; what is found is kept as a find.
 
-    No errand: who asks again is looked for again, so a restart loses nothing.
+    No job: a person who asks again is looked for again, so a restart loses nothing.
     """
 
-    def __init__(self, database: Database, people: People, *, bells: Bells, clock: Clock) -> None:
-        self._database, self._people = database, people
-        self._bells, self._clock = bells, clock
+    def __init__(self, record: Record, people: People) -> None:
+        self._record, self._people = record, people
         self._wanted: asyncio.Queue[Person] = asyncio.Queue()
         self._resting: dict[str, datetime] = {}
 
     def seek(self, person: Person) -> None:
         """Have somebody looked for who is not known in GitLab; asks nobody, and returns at once."""
-        now = self._clock()
+        now = self._record.now()
         self._resting = {user: until for user, until in self._resting.items() if until > now}
         user = person.slack_user
         if user is None or user in self._resting or not self._people.is_to_be_found(user):
@@ -51,7 +47,7 @@ class AccountSearch:
             person = await self._wanted.get()
             try:
                 await self._search(person)
-            except TrackerError as error:
+            except PlatformError as error:
                 log.warning("account_not_looked_up", problem=type(error).__name__)
                 self._try_soon(person)
             except Exception:
@@ -60,13 +56,12 @@ class AccountSearch:
                 self._try_soon(person)
 
     def _try_soon(self, person: Person) -> None:
-        self._resting[person.slack_user or ""] = self._clock() + AFTER_TROUBLE
+        self._resting[person.slack_user or ""] = self._record.now() + AFTER_TROUBLE
 
     async def _search(self, person: Person) -> None:
         """Look by e-mail, past what an older find says; let open homes follow what it tells."""
         account = await self._people.account(replace(person, gitlab=None))
         if (account.username if account else None) == person.gitlab:
             return
-        async with self._database.transaction() as tx:
-            await announce_queue(tx, self._clock())
-        self._bells.ring(Lane.HOME)
+        async with self._record.transaction() as tx:
+            await announce_queue(tx, self._record.now())

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from slackbot import metrics
-from slackbot.platforms.errors import Rejected, TrackerError
+from slackbot.platforms.errors import PlatformError, Rejected
 from slackbot.platforms.gitlab import Tracker
-from slackbot.platforms.slack import Member, Refused, SlackError, Workspace
+from slackbot.platforms.slack import Member, Workspace
 from slackbot.platforms.snapshot import GitLabUser
 from slackbot.rules.deadline import parse_timezone
 from slackbot.rules.refusals import (
@@ -269,7 +269,7 @@ class People:
         """Find whom a schedule names, in Slack and GitLab; who is unknown there is named only.
 
         Raises:
-            SlackError: Slack does not answer; without an answer nobody is taken for unknown.
+            PlatformError: Slack does not answer; without an answer nobody is taken for unknown.
         """
         await self.learn()
         team = (await self._workspace.identity()).team
@@ -280,7 +280,7 @@ class People:
         if member is None:
             return replace(named, name=each.name)
         person = self._person(member, team)
-        with contextlib.suppress(TrackerError):  # else as far as it is known without GitLab
+        with contextlib.suppress(PlatformError):  # else as far as it is known without GitLab
             account = await self.account(person) or account
         return replace(person, gitlab=account.username if account else person.gitlab)
 
@@ -293,7 +293,7 @@ class People:
         try:
             member = await self._member(user)
             self._refuse_strangers(member, team)
-        except (NotAllowed, Refused) as error:
+        except (NotAllowed, Rejected) as error:
             log.warning("on_call_not_a_member", user=user, problem=type(error).__name__)
             return None
         return member
@@ -301,18 +301,18 @@ class People:
     async def _account_by_email_if_told(self, email: str | None) -> GitLabUser | None:
         try:
             return await self._account_by_email(email) if email else None
-        except TrackerError:
+        except PlatformError:
             return None
 
     async def member(self, user: str) -> Member | None:
         """Return a person as Slack knew them lately; ``None`` if it does not.
 
         Raises:
-            SlackError: Slack does not answer.
+            PlatformError: Slack does not answer.
         """
         try:
             return await self._member(user)
-        except Refused as error:
+        except Rejected as error:
             log.warning("person_unknown_to_slack", user=user, problem=error.code)
             return None
 
@@ -320,7 +320,7 @@ class People:
         """Return a person's time zone; the other one where Slack gives none that exists.
 
         Raises:
-            SlackError: Slack does not answer.
+            PlatformError: Slack does not answer.
         """
         member = await self.member(user) if user else None
         try:
@@ -332,14 +332,14 @@ class People:
         """Find a person's GitLab account: by file or link, else by public or member e-mail.
 
         Raises:
-            TrackerError: GitLab does not answer; without an answer nobody is taken for unknown.
+            PlatformError: GitLab does not answer; without an answer nobody is taken for unknown.
         """
         await self.learn()
         try:
             return await self._account(person)
         except Rejected as error:
             # Some instances keep their users to themselves; a claim goes on without.
-            log.warning("accounts_cannot_be_looked_up", problem=str(error.status))
+            log.warning("accounts_cannot_be_looked_up", problem=error.code)
             return None
 
     async def _account(self, person: Person) -> GitLabUser | None:
@@ -391,7 +391,7 @@ class People:
         try:
             async with asyncio.timeout(SEARCH_SECONDS):
                 await self._cache.get(("sought", username), lambda: self._seek(username))
-        except (SlackError, TrackerError, TimeoutError) as error:
+        except (PlatformError, TimeoutError) as error:
             log.warning("cannot_tell_who_it_is_in_slack", problem=type(error).__name__)
 
     def _is_found(self, username: str) -> bool:
@@ -445,7 +445,7 @@ class People:
             return None
         try:
             return (await self._member(person.slack_user)).email
-        except SlackError:
+        except PlatformError:
             return None  # the claim goes on without: the note names the person
 
     def in_slack(self, person: Person, team: str) -> Person:
@@ -470,6 +470,6 @@ async def _slack_answers(user: str) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             yield
-    except (SlackError, TimeoutError) as error:
+    except (PlatformError, TimeoutError) as error:
         log.warning("cannot_tell_who_it_is", user=user, problem=str(error) or "no answer in time")
         raise CannotTell from error

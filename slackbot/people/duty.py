@@ -8,18 +8,17 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from slackbot import metrics
-from slackbot.clock import Clock
 from slackbot.health import DUTY, Health
 from slackbot.people.directory import People
-from slackbot.platforms.slack import SlackError, Workspace
-from slackbot.rules.request import IssueKey, Request, State
+from slackbot.platforms.errors import PlatformError
+from slackbot.platforms.slack import Workspace
+from slackbot.rules.request import Request, State
 from slackbot.rules.rota import NoAnswer, OnCall, Rota, Weeks, in_week
 from slackbot.store import duty, jobs, record
-from slackbot.store.changes import announce_all, ring
-from slackbot.store.database import Database, Transaction
+from slackbot.store.changes import announce_all
+from slackbot.store.database import Record, Transaction
 from slackbot.store.duty import OnDuty
-from slackbot.store.jobs import EVERY_ISSUE, Lane
-from slackbot.worker import Bells
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
 
 log = structlog.get_logger()
 
@@ -44,7 +43,7 @@ class Source(Protocol):
 
         Raises:
             NoAnswer: It does not say.
-            SlackError: It is in Slack, which does not answer.
+            PlatformError: It is in Slack, which does not answer.
         """
 
 
@@ -79,8 +78,8 @@ class WeeksSource:
         return in_week(weeks, now, self._zone) if weeks else None
 
 
-class DutyWatch:
-    """Runs the one errand of the lane ``duty``.
+class DutySync:
+    """Reconciles the queue ``DUTY``.
 
     Args:
         assigns: Whether requests without an assignee are to be assigned to who is on duty.
@@ -88,23 +87,19 @@ class DutyWatch:
 
     def __init__(
         self,
-        database: Database,
+        record: Record,
         people: People,
         source: Source,
-        *,
         assigns: bool,
-        bells: Bells,
         health: Health,
-        clock: Clock,
     ) -> None:
-        self._database, self._people, self._source = database, people, source
-        self._assigns, self._bells = assigns, bells
-        self._health, self._clock = health, clock
+        self._record, self._people, self._source = record, people, source
+        self._assigns, self._health = assigns, health
         health.report(DUTY, None)
 
-    async def run(self, _: IssueKey) -> datetime:
+    async def reconcile(self) -> datetime:
         """Ask who is on duty, and note it; returns when to ask again."""
-        now = self._clock()
+        now = self._record.now()
         try:
             rota = await self._source.read(now)
             if rota is None:
@@ -114,7 +109,7 @@ class DutyWatch:
         except NoAnswer as error:
             await self._go_on("no_answer", str(error))
             return now + max(EVERY, timedelta(seconds=error.retry_after or 0))
-        except SlackError as error:
+        except PlatformError as error:
             await self._go_on("no_answer", str(error))
             return now + EVERY
         if not on_duty.people:
@@ -131,28 +126,25 @@ class DutyWatch:
     async def _end(self) -> None:
         """Forget who was on duty, for nothing says it any more."""
         self._health.remark(DUTY, None)
-        async with self._database.transaction() as tx:
-            await duty.save_trouble(tx, None, self._clock())
-            if await duty.save_turn(tx, None, self._clock()):
-                await self._announce(tx, self._clock())
+        async with self._record.transaction() as tx:
+            await duty.save_trouble(tx, None, self._record.now())
+            if await duty.save_turn(tx, None, self._record.now()):
+                await self._announce(tx, self._record.now())
 
     async def _go_on(self, outcome: str, problem: str) -> None:
         """Go on with the last known, and say so: somebody off duty is better than nobody."""
         metrics.DUTY.labels(outcome).inc()
         self._health.remark(DUTY, f"{problem}; going on with the last known")
-        async with self._database.transaction() as tx:
-            await jobs.confirm(tx)
-            if await duty.save_trouble(tx, problem, self._clock()):
-                await self._show(tx, await _waiting(tx), self._clock())
-        ring(self._bells)
+        async with self._record.transaction() as tx:
+            if await duty.save_trouble(tx, problem, self._record.now()):
+                await self._show(tx, await _waiting(tx), self._record.now())
 
     async def _note(self, on_duty: OnDuty) -> None:
         is_complete = all(person.slack_user for person in on_duty.people)
         metrics.DUTY.labels("known" if is_complete else "stranger").inc()
         self._health.remark(DUTY, None if is_complete else STRANGER)
-        now = self._clock()
-        async with self._database.transaction() as tx:
-            await jobs.confirm(tx)
+        now = self._record.now()
+        async with self._record.transaction() as tx:
             is_known_again = await duty.save_trouble(tx, None, now)
             has_changed = await duty.save_turn(tx, on_duty, now)
             if has_changed:
@@ -161,22 +153,19 @@ class DutyWatch:
                 await self._show(tx, await _waiting(tx), now)
         if has_changed:
             log.info("duty_changed", source=on_duty.source, people=len(on_duty.people))
-        if has_changed or is_known_again:
-            ring(self._bells)
-            self._bells.ring(Lane.RHYTHM, Lane.SYNC)
 
     async def _announce(self, tx: Transaction, now: datetime) -> None:
         waiting = await _waiting(tx)
         if self._assigns:
             unassigned = [request.key for request in waiting if not request.assignees]
-            await jobs.ask(tx, Lane.SYNC, unassigned, now)
+            await jobs.enqueue(tx, IssueQueue.SYNC, unassigned, now)
         await self._show(tx, waiting, now)
-        await jobs.ask(tx, Lane.RHYTHM, [EVERY_ISSUE], now)
+        await jobs.enqueue_periodic(tx, PeriodicQueue.HANDOVER, now)
 
     async def _show(self, tx: Transaction, waiting: Iterable[Request], now: datetime) -> None:
         """Let everything follow that says who is on duty, or that it is only the last known."""
         await announce_all(tx, {request.key: request.due_at for request in waiting}, now)
-        await jobs.ask(tx, Lane.HOME, [EVERY_ISSUE], now)
+        await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now)
 
 
 async def _waiting(tx: Transaction) -> list[Request]:

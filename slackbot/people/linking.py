@@ -12,14 +12,12 @@ import structlog
 from slackbot import metrics
 from slackbot.blocks import linking as words
 from slackbot.blocks.card import SlackMessage
-from slackbot.clock import Clock
 from slackbot.people.directory import People
-from slackbot.platforms.errors import Missing, TrackerError
+from slackbot.platforms.errors import Missing, PlatformError
 from slackbot.platforms.gitlab import Tracker
-from slackbot.platforms.post_once import OncePoster, Place
-from slackbot.platforms.slack import SlackError, Workspace
+from slackbot.platforms.outbox import Outbox, Place, Post, drawn
+from slackbot.platforms.slack import Workspace
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
-from slackbot.platforms.waiting import postponed
 from slackbot.rules.refusals import (
     AccountTaken,
     GitLabSilent,
@@ -30,12 +28,11 @@ from slackbot.rules.refusals import (
     NoSuchAccount,
 )
 from slackbot.rules.request import IssueKey, Person
-from slackbot.store import jobs, links, outbox
+from slackbot.store import jobs, links
 from slackbot.store.changes import announce_queue
-from slackbot.store.database import Database
-from slackbot.store.jobs import EVERY_ISSUE, Lane
+from slackbot.store.database import Record
+from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.links import Code, Outcome
-from slackbot.worker import Bells
 
 log = structlog.get_logger()
 
@@ -83,7 +80,7 @@ def codes_in(body: str) -> frozenset[str]:
 
 
 class Linking:
-    """Gives out codes, and runs the one errand of the lane ``link``.
+    """Gives out codes, and reconciles the queue ``LINKS``.
 
     Args:
         issue: The number of the issue on which codes are left; ``None`` where none was named.
@@ -91,19 +88,15 @@ class Linking:
 
     def __init__(
         self,
-        database: Database,
-        workspace: Workspace,
+        record: Record,
+        slack: Workspace,
         tracker: Tracker,
         people: People,
-        *,
+        outbox: Outbox,
         issue: int | None,
-        bells: Bells,
-        clock: Clock,
     ) -> None:
-        self._database, self._workspace, self._tracker = database, workspace, tracker
-        self._people, self._iid = people, issue
-        self._poster = OncePoster(database, workspace, clock)
-        self._bells, self._clock = bells, clock
+        self._record, self._slack, self._tracker = record, slack, tracker
+        self._people, self._outbox, self._iid = people, outbox, issue
         self._issue: IssueSnapshot | None = None
 
     async def begin(self, person: Person, text: str) -> Issued:
@@ -146,7 +139,7 @@ class Linking:
         except Missing as error:
             log.error("no_issue_for_links", iid=iid)
             raise LinksNotSetUp from error
-        except (TrackerError, TimeoutError) as error:
+        except (PlatformError, TimeoutError) as error:
             raise GitLabSilent from error
         # What the bot writes may have people's text in it, so it proves nothing.
         is_own = account is not None and account.username == own
@@ -159,7 +152,7 @@ class Linking:
         return self._issue
 
     async def _issue_code(self, user: str, name: str, username: str) -> str:
-        code, now = f"ssat-link-{secrets.token_hex(8)}", self._clock()
+        code, now = f"ssat-link-{secrets.token_hex(8)}", self._record.now()
         kept = Code(
             slack_user=user,
             name=name,
@@ -168,27 +161,16 @@ class Linking:
             issued_at=now,
             expires_at=now + LIFETIME,
         )
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             await links.save_code(tx, kept)
-            await jobs.ask(tx, Lane.LINK, [EVERY_ISSUE], now + EVERY)
-        self._bells.ring(Lane.LINK)
+            await jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, now + EVERY)
         metrics.LINKS.labels("issued").inc()
         return code
 
-    async def run(self, _: IssueKey) -> datetime | None:
-        """Look for codes that people have left; returns when to look again, while any may come.
-
-        Raises:
-            Postponed: GitLab or Slack does not answer.
-        """
-        try:
-            return await self._run()
-        except (TrackerError, SlackError) as error:
-            raise postponed(error) from error
-
-    async def _run(self) -> datetime | None:
-        now = self._clock()
-        async with self._database.transaction() as tx:
+    async def reconcile(self) -> datetime | None:
+        """Look for codes that people have left; return when to look again, while any may come."""
+        now = self._record.now()
+        async with self._record.transaction() as tx:
             codes = await links.codes_since(tx, now - LATE)
         if not codes or self._iid is None:
             return None
@@ -234,11 +216,10 @@ class Linking:
         await self._people.learn_again()
         holder = self._people.claimed_by(code.gitlab)
         taken = {code.gitlab.casefold()} if holder not in (None, code.slack_user) else set()
-        async with self._database.transaction() as tx:
-            await jobs.confirm(tx)
-            outcome = await links.redeem(tx, code, self._clock(), taken)
-            await announce_queue(tx, self._clock())  # what is somebody's own shows on their home
-        self._bells.ring(Lane.HOME)
+        async with self._record.transaction() as tx:
+            outcome = await links.redeem(tx, code, self._record.now(), taken)
+            # What is somebody's own shows on their home.
+            await announce_queue(tx, self._record.now())
         await self._people.learn_again()
         metrics.LINKS.labels(outcome).inc()
         log.info("code_arrived", user=code.slack_user, outcome=outcome)
@@ -252,15 +233,16 @@ class Linking:
 
     async def _end(self, code: Code, message: SlackMessage, what: str = "linked") -> None:
         await self._tell(code, f"{what}:{code.digest[:32]}", message)
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             await links.drop_code(tx, code)
 
     async def _tell(self, code: Code, key: str, message: SlackMessage) -> None:
-        async with self._database.transaction() as tx:
-            known = await outbox.load_post(tx, f"link:{key}")
-        if known is not None and known.ended_at is not None:
+        key = f"link:{key}"
+        if await self._outbox.is_posted(key):
             return  # a note is read again for as long as a code may arrive
-        channel = await self._workspace.direct_messages(code.slack_user)
+        channel = await self._slack.direct_messages(code.slack_user)
         if channel is not None:
             place = Place(channel=channel)
-            await self._poster.post(f"link:{key}", words.LINK_EVENT, place, message)
+            await self._outbox.post(
+                Post(key=key, event=words.LINK_EVENT, place=place, draw=drawn(message))
+            )

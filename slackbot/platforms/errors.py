@@ -1,48 +1,82 @@
-"""What can go wrong with GitLab, by what the caller can do about it."""
+"""What can go wrong with a platform, by what the caller can do about it."""
 
-from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 
-
-class TrackerError(Exception):
-    """GitLab did not do what was asked."""
-
-
-class Unreachable(TrackerError):
-    """GitLab cannot be reached or is failing; the same call may work later."""
+PLATFORM_TIMEOUT = timedelta(seconds=60)
+"""After this long a platform has done what it was asked, or never will; their own limit."""
 
 
-class TimedOut(Unreachable):
-    """GitLab has not answered in time."""
+class Platform(StrEnum):
+    """The platforms between which the bot stands; the values name them in ``/readyz``."""
+
+    SLACK = "slack"
+    GITLAB = "gitlab"
 
 
-class Unsettled(TimedOut):
-    """GitLab has not answered to a change in time, and may still be at it: nothing may follow."""
+NAMES = {Platform.SLACK: "Slack", Platform.GITLAB: "GitLab"}
 
 
-@dataclass(eq=False)
-class Throttled(Unreachable):
-    """GitLab asks for patience: HTTP 429 with ``Retry-After``, in seconds."""
+class PlatformError(Exception):
+    """A platform did not do what was asked; the message says why, for log and card.
 
-    retry_after: float
+    ``after`` is how long to wait before the next try; without it, the back-off decides.
+    """
 
-    def __str__(self) -> str:
-        return "GitLab asks for patience (429)"
+    after: timedelta | None = None
+    is_unsettled = False
+    """Whether the platform may still be at it: until then nothing may follow, from any process."""
+    needs_administrator = False
+
+    def __init__(self, platform: Platform, problem: str) -> None:
+        super().__init__(problem)
+        self.platform = platform
 
 
-class Unauthorized(TrackerError):
-    """The token is not valid any more; an administrator has to replace it (``GITLAB_TOKEN``)."""
+class Unreachable(PlatformError):
+    """No answer, or one that does not say whether it has acted; the same call may work later."""
 
 
-@dataclass(eq=False)
-class Rejected(TrackerError):
-    """GitLab understood and refused: 400, 403, 404, 409, 422. The same call will not mend."""
+class Unsettled(Unreachable):
+    """No answer to a change in time: the platform may still be at it."""
 
-    status: int
-    reason: str
+    after = PLATFORM_TIMEOUT
+    is_unsettled = True
 
-    def __str__(self) -> str:
-        return f"GitLab answered {self.status}: {self.reason}"
+
+class Throttled(PlatformError):
+    """It has not acted, and asks for patience: HTTP 429 with ``Retry-After``, in seconds."""
+
+    def __init__(self, platform: Platform, retry_after: float) -> None:
+        super().__init__(
+            platform, f"{NAMES[platform]} asks to wait for {retry_after:.0f} seconds (429)"
+        )
+        self.retry_after = retry_after
+        self.after = timedelta(seconds=retry_after)
+
+
+class Denied(PlatformError):
+    """It has not acted, and won't until an administrator has fixed something."""
+
+    needs_administrator = True
+
+    def __init__(self, platform: Platform, code: str, remedy: str) -> None:
+        super().__init__(platform, f"{NAMES[platform]} answered {code}: {remedy}")
+        self.code, self.remedy = code, remedy
+
+
+class Rejected(PlatformError):
+    """It has not acted, and the same call won't work later.
+
+    ``code`` is Slack's own word, or GitLab's HTTP status.
+    """
+
+    def __init__(self, platform: Platform, code: str, reason: str = "") -> None:
+        super().__init__(
+            platform, f"{NAMES[platform]} answered {code}" + (f": {reason}" if reason else "")
+        )
+        self.code = code
 
 
 class Missing(Rejected):
-    """There is no such thing, or the bot may not see it: 404."""
+    """GitLab has no such thing, or the bot may not see it: 404."""

@@ -17,11 +17,11 @@ import requests
 from gitlab.exceptions import GitlabAuthenticationError, GitlabError, GitlabHttpError
 
 from slackbot.platforms.errors import (
+    Denied,
     Missing,
+    Platform,
     Rejected,
     Throttled,
-    TimedOut,
-    Unauthorized,
     Unreachable,
     Unsettled,
 )
@@ -110,11 +110,14 @@ https://docs.gitlab.com/security/rate_limits/
 """
 
 
+class _TimedOut(Unreachable):
+    """No answer in time; of a change that means that GitLab may still be at it."""
+
+
 class Tracker:
     """The feedback project in GitLab, for asyncio.
 
-    Every method raises ``TrackerError``s only: ``Unreachable`` (with ``Throttled``) for what may
-    pass, ``Unauthorized`` for a dead token, ``Rejected`` (with ``Missing``) for what will not mend.
+    Every method raises ``PlatformError``s only.
     """
 
     def __init__(self, url: str, token: str, project: str, paces: Allowances = PACES) -> None:
@@ -123,6 +126,11 @@ class Tracker:
         self._local = threading.local()
         self._own_username: str | None = None
         self.paces = Paces(paces)
+
+    @property
+    def named(self) -> str:
+        """The project's path or number, as it is configured."""
+        return self._project
 
     async def close(self) -> None:
         """Wait for calls under way and end the threads."""
@@ -343,7 +351,7 @@ class Tracker:
         try:
             await self.paces.wait(kind, PATIENCE_SECONDS)
         except TooBusy as busy:
-            raise Throttled(busy.seconds) from busy
+            raise Throttled(Platform.GITLAB, busy.seconds) from busy
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, self._use, use)
@@ -355,18 +363,22 @@ class Tracker:
         try:
             return use(self._client())
         except GitlabAuthenticationError as error:
-            raise Unauthorized("GitLab does not accept GITLAB_TOKEN (401)") from error
+            raise Denied(Platform.GITLAB, "401", "GITLAB_TOKEN is not valid: replace it") from error
         except GitlabHttpError as error:
             raise _by_status(error) from error
         except GitlabError as error:
             # GetError, CreateError and their like carry the status of the answer, too.
             raise _by_status(error) from error
         except requests.exceptions.InvalidSchema as error:
-            raise Unreachable("GitLab redirects elsewhere: is GITLAB_URL right?") from error
+            raise Unreachable(
+                Platform.GITLAB, "GitLab redirects elsewhere: is GITLAB_URL right?"
+            ) from error
         except requests.Timeout as error:
-            raise TimedOut("GitLab did not answer in time") from error
+            raise _TimedOut(Platform.GITLAB, "GitLab did not answer in time") from error
         except requests.RequestException as error:
-            raise Unreachable(f"no answer from GitLab ({type(error).__name__})") from error
+            raise Unreachable(
+                Platform.GITLAB, f"no answer from GitLab ({type(error).__name__})"
+            ) from error
 
     def _client(self) -> gitlab.Gitlab:
         if not hasattr(self._local, "client"):
@@ -394,8 +406,8 @@ class Tracker:
 def _settling() -> Iterator[None]:
     try:
         yield
-    except TimedOut as error:
-        raise Unsettled(str(error)) from error
+    except _TimedOut as error:
+        raise Unsettled(Platform.GITLAB, str(error)) from error
 
 
 def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> None:
@@ -406,18 +418,18 @@ def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> No
         seconds = float(response.headers.get("Retry-After", ""))
     except ValueError:
         seconds = DEFAULT_RETRY_AFTER
-    raise Throttled(max(seconds, 1.0))
+    raise Throttled(Platform.GITLAB, max(seconds, 1.0))
 
 
 def _by_status(error: GitlabError) -> Exception:
     status = error.response_code
     if status is None or status >= 500 or status in (408, 409, 423):
-        return Unreachable(f"GitLab is failing ({status or type(error).__name__})")
+        return Unreachable(Platform.GITLAB, f"GitLab is failing ({status or type(error).__name__})")
     kind = Missing if status == requests.codes.not_found else Rejected
     reason = str(error.error_message)
     if reason.lstrip().startswith("<"):  # a page of some proxy: nothing for people to read
         reason = HTTPStatus(status).phrase
-    return kind(status, reason[:REASON_LIMIT])
+    return kind(Platform.GITLAB, str(status), reason[:REASON_LIMIT])
 
 
 def project_matches(setting: str, *, project_id: int, path: str | None) -> bool:

@@ -33,7 +33,7 @@ class SharedPace:
 
     async def _lock(self, tx: Transaction) -> tuple[float, float]:
         """Return until when turns are taken and the current moment; others wait for the commit."""
-        if tx.dialect.name == "postgresql":  # a turn that a crash forgets does no harm
+        if not tx.is_sqlite:  # a turn that a crash forgets does no harm
             await tx.execute(text("SET LOCAL synchronous_commit TO OFF"))
         fresh = upsert(tx, paces).values(name=self._name, taken_until=database_now(tx))
         await tx.execute(fresh.on_conflict_do_nothing(index_elements=["name"]))

@@ -10,6 +10,15 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from slackbot.platforms.errors import (
+    Denied,
+    Platform,
+    PlatformError,
+    Rejected,
+    Throttled,
+    Unreachable,
+    Unsettled,
+)
 from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, Allowances, Paces, TooBusy
 
 log = structlog.get_logger()
@@ -60,56 +69,8 @@ _DOUBTFUL = frozenset({"fatal_error", "internal_error", "request_timeout", "serv
 _LATER = frozenset({"message_limit_exceeded", "rate_limited", "ratelimited", "team_added_to_org"})
 _LATER_SECONDS = 30.0
 
-
-QUIETLY = {"unfurl_links": False, "unfurl_media": False}
-"""Arguments of a post: Slack is to show nothing of what a message links to."""
-
-
 GRAVESTONE = "tombstone"
 """The subtype of what Slack leaves where a message with replies was deleted."""
-
-
-class SlackError(Exception):
-    """Slack did not do what was asked."""
-
-
-class Doubtful(SlackError):
-    """No answer, or one that does not say whether Slack has acted; may work later."""
-
-
-class Unsettled(Doubtful):
-    """Slack has not answered in time, and may still be at it."""
-
-
-@dataclass(eq=False)
-class Throttled(SlackError):
-    """Slack asks for patience: HTTP 429 with ``Retry-After``, in seconds. It has not acted."""
-
-    retry_after: float
-
-    def __str__(self) -> str:
-        return f"Slack asks to wait {self.retry_after:.0f} s (429)"
-
-
-@dataclass(eq=False)
-class Denied(SlackError):
-    """Slack has not acted, and won't until an administrator has mended something."""
-
-    code: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"Slack answered {self.code}: {self.remedy}"
-
-
-@dataclass(eq=False)
-class Refused(SlackError):
-    """Slack has not acted and the same call will not mend; ``code`` is Slack's own word."""
-
-    code: str
-
-    def __str__(self) -> str:
-        return f"Slack answered {self.code}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +146,7 @@ that only wants to know in passing. Turned away, they take no turn that others c
 
 
 class Workspace:
-    """Slack's Web API as this bot uses it; every method raises ``SlackError``s only."""
+    """Slack's Web API as this bot uses it; every method raises ``PlatformError``s only."""
 
     def __init__(self, client: AsyncWebClient, paces: Allowances = PACES) -> None:
         self.client, self.paces = client, Paces(paces)
@@ -207,7 +168,7 @@ class Workspace:
         try:
             await self.paces.wait(method, _PATIENCE.get(method, PATIENCE_SECONDS))
         except TooBusy as busy:
-            raise Throttled(busy.seconds) from busy
+            raise Throttled(Platform.SLACK, busy.seconds) from busy
 
     async def call_now(self, method: str, **arguments: Any) -> Any:
         """Call a method whose turn it is, and return its answer."""
@@ -219,9 +180,9 @@ class Workspace:
         except SlackApiError as error:
             problem = _by_remedy(error)
         except TimeoutError:
-            problem = Unsettled("Slack did not answer in time")
+            problem = Unsettled(Platform.SLACK, "Slack did not answer in time")
         except _NO_ANSWER as error:
-            problem = Doubtful(f"no answer from Slack ({type(error).__name__})")
+            problem = Unreachable(Platform.SLACK, f"no answer from Slack ({type(error).__name__})")
         if isinstance(problem, Throttled):
             await self.paces.hold(method, problem.retry_after)
         raise problem
@@ -261,16 +222,16 @@ class Workspace:
         channel_id = await self.channel_id(channel)
         found = (await self._get("conversations.info", channel=channel_id))["channel"]
         if found.get("is_archived"):
-            raise Denied("is_archived", _ADMINISTRATOR["is_archived"])
+            raise Denied(Platform.SLACK, "is_archived", _ADMINISTRATOR["is_archived"])
         if not found.get("is_member"):
-            raise Denied("not_in_channel", _ADMINISTRATOR["not_in_channel"])
+            raise Denied(Platform.SLACK, "not_in_channel", _ADMINISTRATOR["not_in_channel"])
 
     async def _find_channel(self, channel: str) -> str:
         if not channel.startswith("#"):
             return channel
         found = await self._channel_named(channel.removeprefix("#"))
         if found is None:
-            raise Denied("channel_not_found", _ADMINISTRATOR["channel_not_found"])
+            raise Denied(Platform.SLACK, "channel_not_found", _ADMINISTRATOR["channel_not_found"])
         return found
 
     async def _channel_named(self, name: str) -> str | None:
@@ -301,7 +262,7 @@ class Workspace:
         try:
             return await self._answer(method, data=form)
         except Unsettled as error:  # it may still be at it, but nothing comes of that
-            raise Doubtful(str(error)) from error
+            raise Unreachable(Platform.SLACK, str(error)) from error
 
     async def member(self, user: str) -> Member:
         """Look a person up."""
@@ -325,7 +286,7 @@ class Workspace:
         """Find a person's id by their e-mail address; deactivated accounts are not found."""
         try:
             answer = await self._get("users.lookupByEmail", email=email)
-        except Refused as error:
+        except Rejected as error:
             if error.code != "users_not_found":
                 raise
             return None
@@ -338,7 +299,7 @@ class Workspace:
         """
         try:
             answer = await self._get("usergroups.users.list", usergroup=group)
-        except Refused as error:
+        except Rejected as error:
             if error.code != "no_such_subteam":
                 raise
             return None
@@ -394,7 +355,7 @@ class Workspace:
                 if page["messages"] and page["messages"][0].get("subtype") == GRAVESTONE:
                     return None
                 found += _of_event(page["messages"], own_user, event)
-        except Refused as error:
+        except Rejected as error:
             if error.code != "thread_not_found":
                 raise
             return None
@@ -411,7 +372,7 @@ class Workspace:
             return None
         try:
             answer = await self.call("conversations.open", users=user)
-        except Refused as error:
+        except Rejected as error:
             log.warning("no_direct_messages", user=user, problem=error.code)
             return None
         except Denied as error:
@@ -475,18 +436,18 @@ def _seconds(retry_after: str | None) -> float:
         return 1.0
 
 
-def _by_remedy(error: SlackApiError) -> SlackError:
+def _by_remedy(error: SlackApiError) -> PlatformError:
     response = error.response
     # Where the body should be JSON and is not, slack_sdk hands over aiohttp's own response.
     status = getattr(response, "status_code", None) or getattr(response, "status", None)
     if status == 429:
-        return Throttled(_seconds(response.headers.get("Retry-After")))
+        return Throttled(Platform.SLACK, _seconds(response.headers.get("Retry-After")))
     code = response.get("error") if isinstance(getattr(response, "data", None), dict) else None
     if code is None or code in _DOUBTFUL or (status is not None and status >= 500):
-        return Doubtful(f"Slack is failing ({code or status})")
+        return Unreachable(Platform.SLACK, f"Slack is failing ({code or status})")
     if code in _LATER:
-        return Throttled(_LATER_SECONDS)
+        return Throttled(Platform.SLACK, _LATER_SECONDS)
     if code in _ADMINISTRATOR:
         needed = f" ({response.get('needed')})" if response.get("needed") else ""
-        return Denied(code, _ADMINISTRATOR[code] + needed)
-    return Refused(code)
+        return Denied(Platform.SLACK, code, _ADMINISTRATOR[code] + needed)
+    return Rejected(Platform.SLACK, code)

@@ -40,7 +40,7 @@ class Card:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Message:
+class QueuedStep:
     """A message for the thread of a card, not sent yet as far as is known."""
 
     id: UUID
@@ -173,7 +173,7 @@ async def add_message(
     )
 
 
-async def unsent(tx: Transaction, key: IssueKey) -> list[Message]:
+async def queued_steps(tx: Transaction, key: IssueKey) -> list[QueuedStep]:
     """List the steps not told yet, in their order."""
     rows = await tx.execute(
         select(messages)
@@ -185,7 +185,7 @@ async def unsent(tx: Transaction, key: IssueKey) -> list[Message]:
         .order_by(messages.c.seq)
     )
     return [
-        Message(id=UUID(row.id), step=_STEP.validate_json(row.document), begun_at=row.begun_at)
+        QueuedStep(id=UUID(row.id), step=_STEP.validate_json(row.document), begun_at=row.begun_at)
         for row in rows
     ]
 
@@ -232,7 +232,7 @@ async def begin_message(tx: Transaction, message: UUID, now: datetime) -> None:
     )
 
 
-async def abandon_message(tx: Transaction, message: UUID) -> None:
+async def abandon_message(tx: Transaction, message: UUID, _now: datetime) -> None:
     """Note that Slack has certainly not taken a message, so that it may be sent without a look."""
     await tx.execute(update(messages).where(messages.c.id == str(message)).values(begun_at=None))
 

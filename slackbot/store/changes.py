@@ -1,13 +1,18 @@
 """What a change of the record sets going: every place where people see it follows."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards, jobs
+from slackbot.store import cards, facts, jobs
 from slackbot.store.database import Transaction
-from slackbot.store.jobs import EVERY_ISSUE, Lane
-from slackbot.worker import Bells
+from slackbot.store.facts import CatchUp
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
+
+log = structlog.get_logger()
 
 HOME_PATIENCE = timedelta(seconds=3)
 """So long changes are gathered before the App Homes that are open are published again."""
@@ -48,16 +53,37 @@ async def announce_all(
     for key in sorted(ranks):
         await cards.make_stale(tx, key)
     for key in sorted(ranks):
-        await jobs.ask(tx, Lane.SHOW, [key], now, urgent=urgent, rank=ranks[key])
-    await jobs.ask(tx, Lane.REMIND, ranks, now)
+        await jobs.enqueue(tx, IssueQueue.CARD, [key], now, urgent=urgent, rank=ranks[key])
+    await jobs.enqueue(tx, IssueQueue.REMINDERS, ranks, now)
     await announce_queue(tx, now)
 
 
 async def announce_queue(tx: Transaction, now: datetime) -> None:
     """Ask for the App Homes that are open to follow a change of what the queue shows."""
-    await jobs.ask(tx, Lane.HOME, [EVERY_ISSUE], now + HOME_PATIENCE)
+    await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now + HOME_PATIENCE)
 
 
-def ring(bells: Bells) -> None:
-    """Wake the lanes that ``announce`` has asked, after the commit."""
-    bells.ring(Lane.SHOW, Lane.REMIND, Lane.HOME)
+FEW = 10
+"""Up to this many requests found at once are posted one by one."""
+
+
+async def begin_catch_up(tx: Transaction, at: datetime, since: datetime | None) -> None:
+    """Note that a poll has found many requests; noting it again changes nothing.
+
+    Args:
+        tx: The transaction in which they are enqueued, so that no card comes before.
+        at: When the poll began.
+        since: When the poll before it ended; ``None`` at the first start.
+    """
+    last = await facts.load_catch_up(tx)
+    if last is None or last.is_told:
+        log.info("catching_up", since=since.isoformat() if since else None)
+        last = CatchUp(key=at.isoformat(), at=at, since=since)
+    await facts.save_catch_up(tx, replace(last, at=at))
+
+
+async def enqueue_summary(tx: Transaction, now: datetime) -> None:
+    """Enqueue the summary of a catch-up if the channel has not been told yet."""
+    catch_up = await facts.load_catch_up(tx)
+    if catch_up is not None and not catch_up.is_told:
+        await jobs.enqueue_periodic(tx, PeriodicQueue.SUMMARY, now, urgent=True)

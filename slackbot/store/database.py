@@ -1,27 +1,37 @@
 """The connection to the record's database: SQLite by default, PostgreSQL when asked for."""
 
 import asyncio
+import contextlib
 import fcntl
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
+import psycopg
 import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg import sql
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    CursorResult,
     DateTime,
+    Executable,
     Interval,
+    UpdateBase,
     event,
     func,
     literal,
+    select,
     text,
     type_coerce,
 )
@@ -32,13 +42,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import Table
 
+from slackbot.clock import Clock
 from slackbot.store.integrity import is_sound
 from slackbot.store.schema import Instant
 
 log = structlog.get_logger()
 
-Transaction = AsyncConnection
-"""A connection inside a transaction, as ``Database.transaction`` hands it out."""
+
+class LeaseLost(Exception):
+    """Another process has taken the job over; this one must not write for it any more."""
+
+
+Fence = Callable[["Transaction"], Awaitable[None]]
+"""Raises ``LeaseLost`` when the job under way is no longer this process's."""
+
+_fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
+
+
+async def _no_fence(_tx: "Transaction") -> None:
+    """Let everything through: no job is under way in this task."""
+
+
+WAKE_UP_CHANNEL = "ssat_bot_errands"
+"""Where PostgreSQL tells the other processes which queues were asked."""
+RECONNECT_SECONDS = 2.0
 
 POSTGRES_CONNECTIONS = 10
 POSTGRES_LIMITS = {
@@ -53,6 +80,67 @@ PRAGMAS = (
     "busy_timeout=10000",
     "secure_delete=ON",  # people's text that has been forgotten is gone from the file, too
 )
+
+
+class Transaction:
+    """An open transaction: runs statements, and remembers whom to wake after the commit."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.scalar, self.scalars = connection.scalar, connection.scalars
+        self.run_sync = connection.run_sync
+        self.dialect = connection.dialect
+        self.queues: set[str] = set()
+        """The queues in which jobs were enqueued."""
+        self.has_written = False
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite, which has one writer and one process."""
+        return self.dialect.name == "sqlite"
+
+    async def execute(self, statement: Executable) -> CursorResult[Any]:
+        """Run a statement."""
+        self.has_written = self.has_written or isinstance(statement, UpdateBase)
+        return await self._connection.execute(statement)
+
+    def wake(self, queue: str) -> None:
+        """Have the workers of a queue look for jobs after the commit, in every process."""
+        self.queues.add(queue)
+
+
+class WakeUps:
+    """Wakes the workers of this process."""
+
+    def __init__(self) -> None:
+        self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def wake(self, queues: Iterable[str]) -> None:
+        """Wake the workers of some queues."""
+        for queue in queues:
+            self._events[queue].set()
+
+    def wake_all(self) -> None:
+        """Wake every worker that has ever waited."""
+        self.wake(list(self._events))
+
+    async def wait(self, queue: str, seconds: float) -> None:
+        """Wait until a queue is asked, or for some seconds."""
+        event = self._events[queue]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        event.clear()
+
+
+@contextlib.contextmanager
+def fenced_by(fence: Fence) -> Iterator[None]:
+    """Let every transaction of this task commit what it writes only as long as a fence holds."""
+    token = _fence.set(fence)
+    try:
+        yield
+    finally:
+        _fence.reset(token)
 
 
 def async_url(database_url: str) -> URL:
@@ -126,6 +214,7 @@ class Database:
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = (_sqlite_engine if self.is_sqlite else _postgres_engine)(self._url)
         self._lock: IO[bytes] | None = None
+        self.wake_ups = WakeUps()
 
     @property
     def file(self) -> Path | None:
@@ -154,10 +243,56 @@ class Database:
         self._lock = lock
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Open a transaction; it is committed at the end, rolled back on an exception."""
+    async def transaction(self, *, in_any_case: bool = False) -> AsyncIterator[Transaction]:
+        """Open a transaction; it is committed at the end, rolled back on an exception.
+
+        After the commit it wakes the workers of the queues in which it has enqueued jobs. Inside a
+        job it commits what was written only while the job's lease holds.
+
+        Args:
+            in_any_case: Note an outcome although the lease is lost, and raise after the commit.
+
+        Raises:
+            LeaseLost: Another process has the job now.
+        """
+        fence = _fence.get() or _no_fence
+        lost: LeaseLost | None = None
         async with self._engine.begin() as connection:
-            yield connection
+            tx = Transaction(connection)
+            yield tx
+            try:
+                await fence(tx)
+            except LeaseLost as error:
+                if not in_any_case:
+                    raise
+                lost = error
+            if tx.queues and not self.is_sqlite:
+                notices = [func.pg_notify(WAKE_UP_CHANNEL, queue) for queue in sorted(tx.queues)]
+                await tx.execute(select(*notices))
+        self.wake_ups.wake(tx.queues)
+        if lost is not None:
+            raise lost
+
+    async def hear_others(self) -> None:
+        """Wake workers for what other processes have enqueued, until cancelled.
+
+        It only saves waiting: what is said while nobody listens is lost, so a worker looks for
+        jobs now and then all the same. https://www.postgresql.org/docs/current/sql-notify.html
+        """
+        while not self.is_sqlite:
+            try:
+                await self._hear_others()
+            except psycopg.OperationalError as error:
+                log.warning("not_listening", problem=type(error).__name__)
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _hear_others(self) -> None:
+        conninfo = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_UP_CHANNEL)))
+            self.wake_ups.wake_all()  # for what was said while nobody listened
+            async for notice in connection.notifies():
+                self.wake_ups.wake([notice.payload])
 
     async def open(self) -> None:
         """Claim the database and bring its schema up to this release.
@@ -204,19 +339,29 @@ class Database:
             if driver is not None:
                 await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    @property
-    def conninfo(self) -> str | None:
-        """How psycopg connects to the same PostgreSQL; ``None`` for SQLite."""
-        if self.is_sqlite:
-            return None
-        return self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-
     async def close(self) -> None:
         """Close every connection."""
         # A cancelled caller must not leave the driver's thread running.
         await asyncio.shield(self._engine.dispose())
         if self._lock is not None:
             self._lock.close()
+
+
+@dataclass(frozen=True)
+class Record:
+    """The record, with the clock by which everything in it is dated."""
+
+    database: Database
+    now: Clock
+
+    def transaction(self, *, in_any_case: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction of the database; see ``Database.transaction``."""
+        return self.database.transaction(in_any_case=in_any_case)
+
+    @property
+    def wake_ups(self) -> WakeUps:
+        """What wakes the workers of this process."""
+        return self.database.wake_ups
 
 
 def migrations(connection: Connection) -> Config:
@@ -245,7 +390,7 @@ def database_now(tx: Transaction, ahead: timedelta = timedelta(0)) -> ColumnElem
         tx: The transaction in which it is asked for; others may have kept it waiting.
         ahead: A moment so much later is wanted.
     """
-    if tx.dialect.name == "sqlite":
+    if tx.is_sqlite:
         return literal(datetime.now(UTC) + ahead, Instant)
     now = func.clock_timestamp(type_=DateTime(timezone=True))
     return type_coerce(now + literal(ahead, Interval), Instant)
@@ -253,4 +398,4 @@ def database_now(tx: Transaction, ahead: timedelta = timedelta(0)) -> ColumnElem
 
 def upsert(tx: Transaction, table: Table) -> "sqlite.Insert | postgresql.Insert":
     """Start an INSERT that may say ``on_conflict_do_update``, which both databases know."""
-    return (sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert)(table)
+    return (sqlite.insert if tx.is_sqlite else postgresql.insert)(table)

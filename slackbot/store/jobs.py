@@ -1,11 +1,11 @@
-"""Errands: what is to be done later about an issue, each in one lane, one at a time.
+"""Jobs: work for later, each in one queue, one at a time for each issue.
 
-An errand says only "see to issue N": asking for it twice makes one, asking while it is under way
+A job is a key in a queue and carries no data: enqueuing twice makes one, enqueuing while it runs
 makes it run once more. So bursts coalesce, and the work on one issue is in order by construction.
+The words are those of Kubernetes' controller-runtime.
 """
 
 from collections.abc import Iterable
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,87 +24,128 @@ from sqlalchemy import (
 )
 
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import Transaction, database_now, upsert
+from slackbot.store.database import LeaseLost, Transaction, database_now, upsert
 from slackbot.store.schema import errands
 
 _KEY = tuple_(errands.c.project, errands.c.iid)
 
 
-class Lane(StrEnum):
-    """Which side of an issue is to be brought up to date."""
+class IssueQueue(StrEnum):
+    """The queues whose jobs are about one issue each."""
 
     SYNC = "sync"
-    """With GitLab: read the issue, note what changed, deliver decisions."""
-    SHOW = "show"
-    """In Slack: the card, then the thread."""
+    """Bring the record and the GitLab issue together: read, compare, deliver decisions."""
+    CARD = "show"
+    """Bring the card and its thread in Slack up to date."""
+    REMINDERS = "remind"
+    """Post the reminders that are due."""
+
+
+class PeriodicQueue(StrEnum):
+    """The queues with one job each, about no issue: it comes back by itself."""
+
     POLL = "poll"
-    """With GitLab's list of issues; its only errand is about ``EVERY_ISSUE``."""
-    REMIND = "remind"
-    """In Slack: the reminders of a request that are due."""
-    RHYTHM = "rhythm"
-    """In Slack: digest and hand-over; its only errand is about ``EVERY_ISSUE``."""
-    HOME = "home"
-    """In Slack: the App Homes that are open; its only errand is about ``EVERY_ISSUE``."""
+    """Compare GitLab's list of issues with the record."""
+    SUMMARY = "summary"
+    """Tell the channel of many requests that were found at once."""
+    GAP = "gap"
+    """Tell the channel of many reminders that came late."""
+    DIGEST = "digest"
+    """Post the digest of a workday morning."""
+    HANDOVER = "handover"
+    """Tell managers of a change of duty."""
+    HOMES = "home"
+    """Publish the App Homes that are open."""
     DUTY = "duty"
-    """With the schedule: who is on duty; its only errand is about ``EVERY_ISSUE``."""
-    LINK = "link"
-    """With GitLab: codes that people leave to prove who they are; about ``EVERY_ISSUE``."""
+    """Read from the schedule who is on duty."""
+    LINKS = "link"
+    """Look in GitLab for the codes by which people prove who they are."""
 
 
-class LeaseLost(Exception):
-    """Another process has taken the errand over; whoever had it must not write any more."""
+Queue = IssueQueue | PeriodicQueue
+
+_NO_ISSUE = IssueKey(0, 0)
+"""Stands in the columns for the issue's key where a job is about none."""
+
+
+class Postponed(Exception):
+    """A job cannot be finished for now; the message says why, for log and card.
+
+    ``after`` is how long to wait; without it, the back-off decides.
+    """
+
+    def __init__(self, problem: str, after: timedelta | None = None) -> None:
+        super().__init__(problem)
+        self.problem, self.after = problem, after
 
 
 SETTLING = timedelta(seconds=3)
-"""How long an errand rests that a process has left: its last call may still be on its way."""
-
-CHANNEL = "ssat_bot_errands"
-"""Where PostgreSQL tells the other processes."""
-
-EVERY_ISSUE = IssueKey(0, 0)
-"""Stands in the place of an issue where an errand is about the project as a whole."""
+"""How long a job rests that a process has left: its last call may still be on its way."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand:
-    """An errand under way; ``attempts`` counts this one, ``owner`` fences the lease."""
+class Job:
+    """A job under way; ``attempts`` counts this one, ``owner`` fences the lease."""
 
-    lane: Lane
+    queue: Queue
     key: IssueKey
     wanted: int
     attempts: int
     owner: str
 
+    @property
+    def about(self) -> str | None:
+        """The issue in words for the log, ``None`` for periodic work."""
+        return None if self.key == _NO_ISSUE else str(self.key)
 
-under_way: ContextVar[Errand | None] = ContextVar("errand_under_way", default=None)
-"""The errand that the current task does, if it does one."""
+
+async def enqueue_periodic(
+    tx: Transaction, queue: PeriodicQueue, ready_at: datetime, *, urgent: bool = False
+) -> None:
+    """Enqueue the one job of a periodic queue, not to run before a moment, UTC."""
+    await _enqueue(tx, queue, [_NO_ISSUE], ready_at, urgent=urgent)
 
 
-async def ask(
+async def enqueue(
     tx: Transaction,
-    lane: Lane,
+    queue: IssueQueue,
     keys: Iterable[IssueKey],
     ready_at: datetime,
     *,
     urgent: bool = False,
     rank: datetime | None = None,
 ) -> None:
-    """Ask for errands; other processes on the same PostgreSQL hear of it at the commit.
+    """Enqueue jobs about issues.
 
     Args:
-        tx: The transaction that makes them necessary.
-        lane: Which side of the issues is to be seen to.
+        tx: The transaction that makes them necessary; its commit wakes the workers.
+        queue: The queue.
         keys: The issues.
         ready_at: Not before this moment, UTC.
         urgent: A person waits for them, so that they go ahead of bulk.
         rank: The order among those that wait: the earlier, such as a deadline, goes first.
     """
-    asked = sorted(keys)  # in one order everywhere, so that no two wait for each other
-    if asked and tx.dialect.name == "postgresql":
-        await tx.execute(select(func.pg_notify(CHANNEL, lane)))
-    for key in asked:
+    await _enqueue(tx, queue, keys, ready_at, urgent=urgent, rank=rank)
+
+
+async def enqueue_again(tx: Transaction, job: Job, ready_at: datetime) -> None:
+    """Enqueue a job anew that has just run."""
+    await _enqueue(tx, job.queue, [job.key], ready_at)
+
+
+async def _enqueue(
+    tx: Transaction,
+    queue: Queue,
+    keys: Iterable[IssueKey],
+    ready_at: datetime,
+    *,
+    urgent: bool = False,
+    rank: datetime | None = None,
+) -> None:
+    for key in sorted(keys):  # in one order everywhere, so that no two wait for each other
+        tx.wake(queue)
         insert = upsert(tx, errands).values(
-            lane=lane,
+            lane=queue,
             project=key.project,
             iid=key.iid,
             wanted=1,
@@ -135,21 +176,21 @@ def _larger(left: ColumnElement[int], right: ColumnElement[int]) -> ColumnElemen
 
 
 async def lease(
-    tx: Transaction, lane: Lane, owner: str, now: datetime, duration: timedelta
-) -> Errand | None:
-    """Take the next ready errand of a lane: urgent ones first, then by rank, then by waiting time.
+    tx: Transaction, queue: Queue, owner: str, now: datetime, duration: timedelta
+) -> Job | None:
+    """Take the next ready job of a queue: urgent ones first, then by rank, then by waiting time.
 
     Args:
         tx: A transaction of its own.
-        lane: The lane.
+        queue: The queue.
         owner: Names the process that takes it.
-        now: The moment by which errands are ready, UTC.
-        duration: How long it stays with the owner; counted by the database's clock, for those of
-            replicas need not agree.
+        now: The moment by which jobs are ready, UTC.
+        duration: How long it stays with the owner; counted by the database's clock, because those
+            of replicas need not agree.
     """
     query = (
         select(errands)
-        .where(errands.c.lane == lane, errands.c.ready_at <= now, *_is_free(tx))
+        .where(errands.c.lane == queue, errands.c.ready_at <= now, *_is_free(tx))
         .order_by(
             errands.c.urgent.desc(),
             errands.c.rank.asc().nulls_last(),
@@ -162,8 +203,8 @@ async def lease(
     row = (await tx.execute(query)).one_or_none()
     if row is None:
         return None
-    errand = Errand(
-        lane=lane,
+    job = Job(
+        queue=queue,
         key=IssueKey(row.project, row.iid),
         wanted=row.wanted,
         attempts=row.attempts + 1,
@@ -171,15 +212,15 @@ async def lease(
     )
     await tx.execute(
         update(errands)
-        .where(*_is(errand))
+        .where(*_is(job))
         .values(
             leased_by=owner,
             leased_until=database_now(tx, duration),
             settles_at=None,
-            attempts=errand.attempts,
+            attempts=job.attempts,
         )
     )
-    return errand
+    return job
 
 
 def _is_free(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
@@ -190,118 +231,113 @@ def _is_free(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-async def is_ours(tx: Transaction) -> bool:
-    """Tell whether the errand under way is still ours, just before what it has led to is written.
+async def confirm(tx: Transaction, *, job: Job) -> None:
+    """Make sure that a job under way is still its owner's, before what it has led to is committed.
 
     A process that stood still for longer than its lease does not know that another went on. The
-    row is not locked, for a click locks the request first; whoever takes the errand now has to ask
+    row is not locked, because a click locks the request first; whoever takes the job now has to ask
     a platform before it writes anything itself.
-    """
-    errand = under_way.get()
-    if errand is None:
-        return True
-    query = select(errands.c.leased_by).where(*_is(errand))
-    return bool(await tx.scalar(query) == errand.owner)
-
-
-async def confirm(tx: Transaction) -> None:
-    """Make sure that the errand under way is still ours, before anything is written for it.
 
     Raises:
         LeaseLost: It is not.
     """
-    if not await is_ours(tx):
+    if not tx.has_written:
+        return
+    if await tx.scalar(select(errands.c.leased_by).where(*_is(job))) != job.owner:
         raise LeaseLost
 
 
-async def finish(tx: Transaction, errand: Errand) -> bool:
-    """End an errand, or let it run again if it was asked for meanwhile; tell whether it ended."""
+async def finish(tx: Transaction, job: Job) -> bool:
+    """End a job, or let it run again if it was enqueued meanwhile; return whether it ended."""
     done = await tx.execute(
         delete(errands).where(
-            *_is(errand), errands.c.wanted == errand.wanted, errands.c.leased_by == errand.owner
+            *_is(job), errands.c.wanted == job.wanted, errands.c.leased_by == job.owner
         )
     )
     if done.rowcount == 0:
-        await _hand_back(tx, errand, attempts=0, problem=None)
+        await _hand_back(tx, job, attempts=0, problem=None)
+        tx.wake(job.queue)  # whoever enqueued it meanwhile has woken the workers already
     return done.rowcount > 0
 
 
 async def put_off(
     tx: Transaction,
-    errand: Errand,
+    job: Job,
     ready_at: datetime,
     problem: str | None,
     *,
     rest: timedelta | None = None,
 ) -> None:
-    """Try an errand again later, unless somebody asks for it sooner.
+    """Try a job again later, unless it is enqueued for sooner.
 
     Args:
         tx: A transaction of its own.
-        errand: The errand, still leased.
+        job: The job, still leased.
         ready_at: When to try again, UTC.
         problem: What failed; ``None`` where a platform has asked to wait until ``ready_at``.
         rest: How long nobody may try it, whoever asks: a platform may still be at the last try.
     """
-    still_wanted = case((errands.c.wanted == errand.wanted, ready_at), else_=errands.c.ready_at)
+    still_wanted = case((errands.c.wanted == job.wanted, ready_at), else_=errands.c.ready_at)
     await _hand_back(
         tx,
-        errand,
-        attempts=errand.attempts,
+        job,
+        attempts=job.attempts,
         problem=problem,
         ready_at=still_wanted,
         settles_at=None if rest is None else database_now(tx, rest),
     )
+    tx.wake(job.queue)  # it may be wanted at once, or sooner than a worker would look
 
 
-async def hurry(tx: Transaction, lane: Lane, now: datetime) -> None:
+async def hurry(tx: Transaction, queue: Queue, now: datetime) -> None:
     """Make what failed ready at once; what a platform has asked to wait for goes on waiting."""
     failed = _unlocked(
-        errands.c.lane == lane,
+        errands.c.lane == queue,
         errands.c.leased_by.is_(None),
         errands.c.problem.is_not(None),
         errands.c.ready_at > now,
     )
     await tx.execute(
         update(errands)
-        .where(errands.c.lane == lane, _KEY.in_(failed))
+        .where(errands.c.lane == queue, _KEY.in_(failed))
         .values(ready_at=now, problem=None)
     )
+    tx.wake(queue)
 
 
-async def hand_back(tx: Transaction, errand: Errand) -> None:
-    """Give up an errand unfinished, at shutdown, for whoever starts next."""
+async def hand_back(tx: Transaction, job: Job) -> None:
+    """Give up a job unfinished, at shutdown, for whoever starts next."""
     await _hand_back(
         tx,
-        errand,
-        attempts=errand.attempts - 1,
+        job,
+        attempts=job.attempts - 1,
         problem=None,
         settles_at=database_now(tx, SETTLING),
     )
 
 
-async def _hand_back(tx: Transaction, errand: Errand, **values: object) -> None:
+async def _hand_back(tx: Transaction, job: Job, **values: object) -> None:
     await tx.execute(
         update(errands)
-        .where(*_is(errand), errands.c.leased_by == errand.owner)
+        .where(*_is(job), errands.c.leased_by == job.owner)
         .values(leased_by=None, leased_until=None, **values)
     )
 
 
-def _is(errand: Errand) -> tuple[ColumnElement[bool], ...]:
+def _is(job: Job) -> tuple[ColumnElement[bool], ...]:
     return (
-        errands.c.lane == errand.lane,
-        errands.c.project == errand.key.project,
-        errands.c.iid == errand.key.iid,
+        errands.c.lane == job.queue,
+        errands.c.project == job.key.project,
+        errands.c.iid == job.key.iid,
     )
 
 
-async def next_ready(tx: Transaction, lane: Lane) -> datetime | None:
-    """Return when the next errand of a lane becomes ready, of those neither leased nor at rest."""
+async def next_ready(tx: Transaction, queue: Queue) -> datetime | None:
+    """Return when the next job of a queue becomes ready, of those neither leased nor at rest."""
     is_resting = and_(errands.c.settles_at.is_not(None), errands.c.settles_at > database_now(tx))
     moment: datetime | None = await tx.scalar(
         select(errands.c.ready_at)
-        .where(errands.c.lane == lane, errands.c.leased_by.is_(None), ~is_resting)
+        .where(errands.c.lane == queue, errands.c.leased_by.is_(None), ~is_resting)
         .order_by(errands.c.ready_at)
         .limit(1)
     )
@@ -309,20 +345,20 @@ async def next_ready(tx: Transaction, lane: Lane) -> datetime | None:
 
 
 async def renew(
-    tx: Transaction, lane: Lane, keys: Iterable[IssueKey], owner: str, duration: timedelta
+    tx: Transaction, queue: Queue, keys: Iterable[IssueKey], owner: str, duration: timedelta
 ) -> None:
-    """Keep the leases of running errands; those of others are left to run out."""
+    """Keep the leases of running jobs; those of others are left to run out."""
     running = _KEY.in_([(key.project, key.iid) for key in keys])
-    ours = _unlocked(errands.c.lane == lane, errands.c.leased_by == owner, running)
+    ours = _unlocked(errands.c.lane == queue, errands.c.leased_by == owner, running)
     await tx.execute(
         update(errands)
-        .where(errands.c.lane == lane, _KEY.in_(ours))
+        .where(errands.c.lane == queue, _KEY.in_(ours))
         .values(leased_until=database_now(tx, duration))
     )
 
 
 def _unlocked(*which: ColumnElement[bool]) -> Select[tuple[int, int]]:
-    """Select errands that no other transaction is writing: to wait for several is to be waited for.
+    """Select jobs that no other transaction is writing: to wait for several is to be waited for.
 
     Those that are left out are written by somebody anyway, and come with the next time.
     """
@@ -331,7 +367,7 @@ def _unlocked(*which: ColumnElement[bool]) -> Select[tuple[int, int]]:
 
 
 async def take_over_all(tx: Transaction) -> None:
-    """Free the errands of a process that is gone; for a database that serves one process only."""
+    """Free the jobs of a process that is gone; for a database that serves one process only."""
     await tx.execute(
         update(errands)
         .where(errands.c.leased_by.is_not(None))
@@ -339,17 +375,17 @@ async def take_over_all(tx: Transaction) -> None:
     )
 
 
-async def count(tx: Transaction, lane: Lane) -> int:
-    """Count the errands of a lane, waiting or under way."""
-    return int(await tx.scalar(select(func.count()).where(errands.c.lane == lane)) or 0)
+async def count(tx: Transaction, queue: Queue) -> int:
+    """Count the jobs of a queue, waiting or under way."""
+    return int(await tx.scalar(select(func.count()).where(errands.c.lane == queue)) or 0)
 
 
-async def count_failing(tx: Transaction, attempts: int) -> dict[Lane, int]:
-    """Count, by lane, the errands that have failed at least so many times in a row."""
+async def count_failing(tx: Transaction, attempts: int) -> dict[Queue, int]:
+    """Count, by queue, the jobs that have failed at least so many times in a row."""
     rows = await tx.execute(
         select(errands.c.lane, func.count().label("number"))
         .where(errands.c.attempts >= attempts)
         .group_by(errands.c.lane)
     )
     found = {row.lane: int(row.number) for row in rows}
-    return {lane: found.get(lane, 0) for lane in Lane}
+    return {queue: found.get(queue, 0) for queue in (*IssueQueue, *PeriodicQueue)}

@@ -1,4 +1,4 @@
-"""Queries on messages that are posted once and never changed: reminders, digests, hand-overs."""
+"""Queries on the outbox: what is posted into Slack once, and how far it has come."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,25 +10,28 @@ from slackbot.rules.request import IssueKey
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import posts
 
+_NO_ISSUE = IssueKey(0, 0)
+"""Stands in the columns for the issue's key where a message is about no single one."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class Post:
-    """How far a message has come; ``key`` says what it is, and is in its metadata in Slack."""
+class Entry:
+    """How far a message has come; ``key`` says what it is, for ever."""
 
     key: str
     begun_at: datetime
     """Since when it may have reached Slack without our knowing."""
     ended_at: datetime | None
     ts: str | None
-    """Where it stands; ``None`` for one that was left out on purpose, or that Slack refused."""
+    """Where it stands; ``None`` for one that was left out on purpose, or that Slack rejected."""
 
 
-async def load_post(tx: Transaction, key: str) -> Post | None:
+async def load_entry(tx: Transaction, key: str) -> Entry | None:
     """Return what is known of a message, ``None`` if it was never begun."""
     row = (await tx.execute(select(posts).where(posts.c.key == key))).one_or_none()
     if row is None:
         return None
-    return Post(key=row.key, begun_at=row.begun_at, ended_at=row.ended_at, ts=row.ts)
+    return Entry(key=row.key, begun_at=row.begun_at, ended_at=row.ended_at, ts=row.ts)
 
 
 async def ended_keys(tx: Transaction, about: IssueKey) -> set[str]:
@@ -43,18 +46,9 @@ async def ended_keys(tx: Transaction, about: IssueKey) -> set[str]:
     return set(rows)
 
 
-async def under_way(tx: Transaction, prefix: str) -> list[Post]:
-    """List the messages that were begun and have not ended, of those whose key begins so."""
-    rows = await tx.execute(
-        select(posts).where(
-            posts.c.key.startswith(prefix, autoescape=True), posts.c.ended_at.is_(None)
-        )
-    )
-    return [Post(key=row.key, begun_at=row.begun_at, ended_at=None, ts=row.ts) for row in rows]
-
-
-async def begin_post(tx: Transaction, key: str, about: IssueKey, now: datetime) -> None:
+async def begin(tx: Transaction, key: str, about: IssueKey | None, now: datetime) -> None:
     """Note that a message may leave from now on; the first such moment is kept."""
+    about = about or _NO_ISSUE
     await tx.execute(
         upsert(tx, posts)
         .values(key=key, project=about.project, iid=about.iid, begun_at=now)
@@ -62,33 +56,24 @@ async def begin_post(tx: Transaction, key: str, about: IssueKey, now: datetime) 
     )
 
 
-async def plan_post(tx: Transaction, key: str, about: IssueKey, at: datetime) -> None:
-    """Note in ``begun_at`` when a message is to leave, in the place of an earlier plan.
-
-    The key is the plan's own, for a message that may have left already is looked for.
-    """
-    await tx.execute(
-        upsert(tx, posts)
-        .values(key=key, project=about.project, iid=about.iid, begun_at=at)
-        .on_conflict_do_update(index_elements=["key"], set_={"begun_at": at})
-    )
-
-
-async def abandon_post(tx: Transaction, key: str) -> None:
+async def abandon(tx: Transaction, key: str) -> None:
     """Note that Slack has certainly not taken a message, so that it may be sent without a look."""
     await tx.execute(delete(posts).where(posts.c.key == key, posts.c.ended_at.is_(None)))
 
 
-async def end_post(tx: Transaction, key: str, now: datetime, ts: str | None) -> None:
+async def end(tx: Transaction, key: str, now: datetime, ts: str | None) -> None:
     """Note where a message stands in Slack; ``None`` if it never will."""
     await tx.execute(update(posts).where(posts.c.key == key).values(ended_at=now, ts=ts))
 
 
-async def leave_out(tx: Transaction, keys: Iterable[str], about: IssueKey, now: datetime) -> None:
+async def leave_out(
+    tx: Transaction, keys: Iterable[str], about: IssueKey | None, now: datetime
+) -> None:
     """Note that messages are not to be sent any more: their moment has passed.
 
     Nor is one that was begun and did not come through.
     """
+    about = about or _NO_ISSUE
     for key in keys:
         await tx.execute(
             upsert(tx, posts)

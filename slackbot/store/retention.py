@@ -14,7 +14,16 @@ from slackbot.rules.untriaged import Triage
 from slackbot.store import record
 from slackbot.store.database import Transaction
 from slackbot.store.record import Status
-from slackbot.store.schema import cards, decisions, feedbacks, messages, posts, requests, snoozes
+from slackbot.store.schema import (
+    cards,
+    decisions,
+    feedbacks,
+    messages,
+    posts,
+    reminder_plans,
+    requests,
+    snoozes,
+)
 
 BATCH = 500
 """How many rows of a kind are forgotten at once, for clicks wait where there is one writer."""
@@ -45,7 +54,7 @@ async def forget_requests(tx: Transaction, before: datetime) -> int:
         delete(requests).where(tuple_(*key).in_(ended.all()), ~is_pending).returning(*key)
     )
     keys = forgotten.all()
-    for table in (cards, messages, decisions, posts, snoozes):
+    for table in (cards, messages, decisions, posts, reminder_plans, snoozes):
         await tx.execute(delete(table).where(tuple_(table.c.project, table.c.iid).in_(keys)))
     return len(keys)
 

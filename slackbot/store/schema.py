@@ -212,8 +212,27 @@ posts = Table(
     Index(None, "project", "iid"),
     Index(None, "ended_at"),
 )
-"""Messages that are posted once and never changed: reminders, digests, hand-overs; and for when a
-request's next reminder is planned."""
+"""The outbox: messages that are posted into Slack once. A release before also kept plans here."""
+
+reminder_plans = Table(
+    "reminder_plans",
+    metadata,
+    Column("round", String(128), primary_key=True),
+    Column("project", BigInteger, nullable=False),
+    Column("iid", BigInteger, nullable=False),
+    Column("planned_at", Instant, nullable=False),
+    Index(None, "project", "iid"),
+)
+
+missed_reminders = Table(
+    "missed_reminders",
+    metadata,
+    Column("key", String(128), primary_key=True),
+    Column("project", BigInteger, nullable=False),
+    Column("iid", BigInteger, nullable=False),
+    Column("noted_at", Instant, nullable=False),
+)
+"""Reminders that came too late to show in the channel, until one line has told of them."""
 
 snoozes = Table(
     "snoozes",

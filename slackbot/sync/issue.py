@@ -1,7 +1,6 @@
 """Bring one issue and its record together: note what GitLab says, deliver what people decided."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -9,17 +8,12 @@ from uuid import UUID
 import structlog
 
 from slackbot import metrics
-from slackbot.clock import Clock
-from slackbot.health import GITLAB, Health
-from slackbot.platforms.errors import (
-    Missing,
-    Rejected,
-    TrackerError,
-    Unauthorized,
-)
+from slackbot.blocks.text import without_markup
+from slackbot.blocks.words import refusal_words
+from slackbot.people.directory import People
+from slackbot.platforms.errors import Missing, PlatformError, Rejected
 from slackbot.platforms.gitlab import IssueChange, Tracker
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
-from slackbot.platforms.waiting import postponed
 from slackbot.rules.decision import (
     ChooseLabel,
     Claim,
@@ -35,11 +29,11 @@ from slackbot.rules.decision import (
 )
 from slackbot.rules.refusals import AlreadyYours, Refusal, SameLabel, UnknownLabel
 from slackbot.rules.request import IssueKey, Person, Request, State
-from slackbot.store import cards, duty, facts, feedbacks, jobs, record
-from slackbot.store.changes import announce, announce_queue, ring
-from slackbot.store.database import Database, Transaction
+from slackbot.store import cards, duty, facts, feedbacks, record
+from slackbot.store.changes import announce, announce_queue
+from slackbot.store.database import LeaseLost, Record, Transaction
 from slackbot.store.feedbacks import Sighting
-from slackbot.store.jobs import LeaseLost
+from slackbot.store.jobs import Postponed
 from slackbot.store.record import Recorded, Status
 from slackbot.sync.conflicts import Overtaken, overtaken
 from slackbot.sync.effect import assignees_after, change_of, is_made, replaced_label
@@ -56,7 +50,6 @@ from slackbot.sync.observe import (
 )
 from slackbot.sync.read import look
 from slackbot.sync.restore import was_suggested
-from slackbot.worker import Bells, Postponed
 
 log = structlog.get_logger()
 
@@ -74,80 +67,56 @@ class Traces:
     """Those whose note stands, and was not withdrawn."""
 
 
-class Synchroniser:
-    """Runs the errands of the lane ``sync``.
+class IssueSync:
+    """Reconciles the queue ``SYNC``.
 
     Args:
-        account: Finds a person's account in GitLab.
-        seek: Finds out who an assignee is in Slack.
         assigns: Whether a request that nobody has is to be assigned to who is on duty.
     """
 
     def __init__(
         self,
-        database: Database,
+        record: Record,
         tracker: Tracker,
+        people: People,
         rules: Rules,
-        *,
-        account: Callable[[Person], Awaitable[GitLabUser | None]],
-        seek: Callable[[Person], Awaitable[None]],
-        explain: Callable[[Refusal], str],
         assigns: bool,
-        bells: Bells,
-        health: Health,
-        clock: Clock,
     ) -> None:
-        self._database, self._tracker, self._rules = database, tracker, rules
-        self._account, self._seek = account, seek
-        self._explain, self._assigns = explain, assigns
-        self._bells, self._health, self._clock = bells, health, clock
+        self._record, self._tracker, self._people = record, tracker, people
+        self._rules, self._assigns = rules, assigns
 
-    async def run(self, key: IssueKey) -> None:
-        """Read an issue, note what changed in it, deliver the decisions about it in their order.
-
-        Raises:
-            Postponed: GitLab cannot be reached, throttles, or does not take the token.
-        """
+    async def reconcile(self, key: IssueKey) -> None:
+        """Read an issue, note what changed in it, deliver the decisions about it in their order."""
         try:
             await self._run(key)
-        except TrackerError as error:
-            if isinstance(error, Unauthorized):
-                self._health.report(GITLAB, str(error))
+        except PlatformError as error:
             await self._note_problem(key, str(error))
-            raise postponed(error) from error
+            raise
         except (LeaseLost, Postponed):
             raise
         except Exception:
             await self._note_problem(key, FAULT)
             raise
 
-    @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[Transaction]:
-        """Open a transaction that writes what came of the errand, while that is still ours."""
-        async with self._database.transaction() as tx:
-            await jobs.confirm(tx)
-            yield tx
-
     async def _note_problem(self, key: IssueKey, problem: str) -> None:
-        async with self._writing() as tx:
+        async with self._record.transaction() as tx:
             if await record.note_problem(tx, key, problem):
                 await self._show(tx, key)
-        ring(self._bells)
 
     async def _run(self, key: IssueKey) -> None:
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             standing = await record.load_standing(tx, key)
         known, pending = (standing.confirmed, standing.pending) if standing else (None, ())
         try:
             seen = await look(
-                self._tracker, key, known, self._clock(), is_contested=_is_contested(pending)
+                self._tracker, key, known, self._record.now(), is_contested=_is_contested(pending)
             )
         except Missing:
             await self._lose(key)
             return
         if known or may_matter(seen.issue, self._rules):
             for assignee in seen.issue.assignees:  # before they are told or shown anything
-                await self._seek(assignee.person)
+                await self._people.seek(assignee.person)
         traces = await self._traces(key, pending)
         # What a note says already is ours: seen in GitLab, it must not pass for somebody else's.
         if not (pending and pending[0].decision.id in traces.decisions):
@@ -161,7 +130,7 @@ class Synchroniser:
     async def _suggest(self, seen: Observation) -> None:
         """Assign a request that nobody has to who is on duty, once: a suggestion, and no claim."""
         key = seen.issue.key
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             request, turn = await record.load_request(tx, key), await duty.current_turn(tx)
         if turn is None or request is None or not _may_be_suggested(request):
             return
@@ -169,19 +138,19 @@ class Synchroniser:
         if account is None or await self._was_suggested(request):
             return
         await self._check_unchanged(seen.issue)
-        async with self._writing() as tx:
+        async with self._record.transaction() as tx:
             await self._note_suggestion(tx, key, account.username)
         issue = seen.issue
         try:
             change = IssueChange(assignee_ids=(account.id,))
             issue = await self._tracker.change_issue(key, change)
         except Rejected as error:
-            log.warning("not_assigned", issue=str(key), problem=f"{error.status}")
-        await self._end_suggestion(replace(seen, issue=issue, notes=(), at=self._clock()))
+            log.warning("not_assigned", issue=str(key), problem=error.code)
+        await self._end_suggestion(replace(seen, issue=issue, notes=(), at=self._record.now()))
 
     async def _first_account(self, people: Iterable[Person]) -> GitLabUser | None:
         for person in people:
-            if account := await self._account(person):
+            if account := await self._people.account(person):
                 return account
         return None
 
@@ -192,7 +161,7 @@ class Synchroniser:
         notes, own = await self._tracker.notes(request.key), await self._tracker.own_username()
         if not was_suggested(notes, own):
             return False
-        async with self._writing() as tx:
+        async with self._record.transaction() as tx:
             known = await record.load_request(tx, request.key, lock=True)
             if known is not None:
                 await record.save_request(tx, _suggested(known))
@@ -204,14 +173,13 @@ class Synchroniser:
             await record.save_request(tx, replace(known, suggested_to=username))
 
     async def _end_suggestion(self, seen: Observation) -> None:
-        async with self._writing() as tx:
+        async with self._record.transaction() as tx:
             before = await record.load_request(tx, seen.issue.key, lock=True)
             if before is None:
                 return
             suggested = replace(_suggested(before), assignees=seen.issue.usernames)
             after, steps = observe(suggested, seen, self._rules)
             await self._save(tx, before, after, steps)
-        ring(self._bells)
 
     async def _traces(self, key: IssueKey, pending: Iterable[Recorded]) -> Traces:
         """Look for what decisions begun earlier, with a doubtful outcome, have left in GitLab."""
@@ -222,20 +190,19 @@ class Synchroniser:
 
     async def _lose(self, key: IssueKey) -> None:
         await self._tracker.project()  # if the project is out of sight, too, this is an outage
-        async with self._writing() as tx:
+        async with self._record.transaction() as tx:
             standing = await record.load_standing(tx, key, lock=True)
             has_news = await feedbacks.note(tx, (), [key])
             if standing is not None:
-                request, steps = gone(standing.confirmed, self._clock())
+                request, steps = gone(standing.confirmed, self._record.now())
                 await self._save(tx, standing.confirmed, request, steps)
                 for recorded in standing.pending:
                     await self._refuse(tx, recorded.decision, "The issue is gone from GitLab.")
             if has_news:
-                await announce_queue(tx, self._clock())
-        ring(self._bells)
+                await announce_queue(tx, self._record.now())
 
     async def _converge(self, seen: Observation) -> None:
-        async with self._writing() as tx:
+        async with self._record.transaction() as tx:
             known = await record.load_request(tx, seen.issue.key, lock=True)
             request, steps = observe(known, seen, self._rules)
             if request is None and await cards.stands(tx, seen.issue.key):
@@ -243,8 +210,7 @@ class Synchroniser:
             has_news = await self._note_feedback(tx, seen.issue, request)
             await self._save(tx, known, request, steps)
             if has_news:
-                await announce_queue(tx, self._clock())
-        ring(self._bells)
+                await announce_queue(tx, self._record.now())
 
     async def _note_feedback(
         self, tx: Transaction, issue: IssueSnapshot, request: Request | None
@@ -280,13 +246,13 @@ class Synchroniser:
         urgent: bool = False,
         rank: datetime | None = None,
     ) -> None:
-        await announce(tx, key, self._clock(), urgent=urgent, rank=rank)
+        await announce(tx, key, self._record.now(), urgent=urgent, rank=rank)
 
     async def _deliver(self, decision: Decision, seen: Observation, traces: Traces) -> Observation:
         try:
             # By their account, too, which may not have been known at the click: who is assigned in
             # GitLab is to be recognised as the same human.
-            account = await self._account(decision.by)
+            account = await self._people.account(decision.by)
             decision = replace(
                 decision, by=replace(decision.by, gitlab=account.username if account else None)
             )
@@ -298,8 +264,8 @@ class Synchroniser:
             return await self._write(decision, account, seen, traces)
         except Rejected as error:
             # This will not mend by itself; the card shows it, with a button to try again.
-            log.error("decision_rejected", issue=str(decision.key), problem=f"{error.status}")
-            async with self._writing() as tx:
+            log.error("decision_rejected", issue=str(decision.key), problem=error.code)
+            async with self._record.transaction() as tx:
                 await self._refuse(tx, decision, str(error))
             # Its note alone is ours; whatever else is new there is told before the next decision.
             await self._converge(seen)
@@ -313,7 +279,7 @@ class Synchroniser:
         # A contact happened, whatever was done in GitLab meanwhile: its text belongs in the issue.
         if isinstance(decision.action, MarkContacted):
             return None
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             request = await record.load_request(tx, decision.key)
         if request is None:
             return None
@@ -340,16 +306,15 @@ class Synchroniser:
         return UnknownLabel(missing[0]) if missing else known
 
     async def _end_refused(self, decision: Decision, refusal: Refusal) -> None:
-        async with self._writing() as tx:
+        async with self._record.transaction() as tx:
             if isinstance(refusal, AlreadyYours | SameLabel):  # GitLab has it: nothing to tell
-                await record.finish_decision(tx, decision, Status.DROPPED, self._clock())
+                await record.finish_decision(tx, decision, Status.DROPPED, self._record.now())
             else:
-                await self._refuse(tx, decision, self._explain(refusal))
+                await self._refuse(tx, decision, without_markup(refusal_words(refusal)))
             await self._show(tx, decision.key, urgent=True)
-        ring(self._bells)
 
     async def _refuse(self, tx: Transaction, decision: Decision, problem: str) -> None:
-        now = self._clock()
+        now = self._record.now()
         await record.finish_decision(tx, decision, Status.REFUSED, now, problem)
         step = Step(kind=StepKind.REFUSED, who=decision.by, at=now, detail=problem)
         await cards.add_message(tx, decision.key, step)
@@ -362,7 +327,7 @@ class Synchroniser:
         The record has the refusal by now, so a ``Try again`` that comes first is not mistaken: it
         goes on from the note, or writes it anew where that was withdrawn.
         """
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             refused = await record.to_withdraw(tx, key)
         if not refused:
             return
@@ -370,14 +335,14 @@ class Synchroniser:
         standing = decisions_marked(notes, own)
         for decision in refused:
             if decision.id in standing:
-                async with self._writing():
-                    pass  # else another has the errand by now, and perhaps has done this
+                async with self._record.transaction() as tx:
+                    await record.begin_decision(tx, decision.id, self._record.now())
                 try:
                     await self._tracker.add_note(key, withdrawal_of(decision))
                 except Rejected as error:  # so it stays to be done when the issue is seen to next
-                    log.warning("not_withdrawn", issue=str(key), problem=f"{error.status}")
+                    log.warning("not_withdrawn", issue=str(key), problem=error.code)
                     return
-            async with self._writing() as tx:
+            async with self._record.transaction() as tx:
                 await record.note_withdrawn(tx, decision.id)
 
     async def _write(
@@ -395,7 +360,7 @@ class Synchroniser:
             await self._check_unchanged(seen.issue)
             issue = await self._tracker.change_issue(decision.key, asked)
         notes = (theirs.assignment,) if theirs.assignment else ()
-        after = replace(seen, issue=issue, notes=notes, at=self._clock())
+        after = replace(seen, issue=issue, notes=notes, at=self._record.now())
         ours = (
             assignees_after(change, seen.issue, account) if theirs.assignment else issue.usernames
         )
@@ -405,8 +370,8 @@ class Synchroniser:
 
     async def _note(self, decision: Decision, seen: Observation) -> None:
         # From here on the note may be there although we do not get to know.
-        async with self._writing() as tx:
-            await record.begin_decision(tx, decision.id, self._clock())
+        async with self._record.transaction() as tx:
+            await record.begin_decision(tx, decision.id, self._record.now())
         replaced = replaced_label(decision.action, seen.issue, self._rules.scope)
         await self._tracker.add_note(decision.key, note_of(decision, replaced, seen.changed_at))
 
@@ -434,7 +399,7 @@ class Synchroniser:
         colleague = await self._username(action.holder) if isinstance(action, TakeOver) else None
         known_labels: Iterable[str] = ()
         if isinstance(action, ChooseLabel | MarkContacted):
-            async with self._database.transaction() as tx:
+            async with self._record.transaction() as tx:
                 known_labels = await facts.load_labels(tx) or ()
         return change_of(
             action,
@@ -449,7 +414,7 @@ class Synchroniser:
         """Return a person's GitLab username, which may not have been known at a click."""
         if person.gitlab:
             return person.gitlab
-        account = await self._account(person)
+        account = await self._people.account(person)
         return account.username if account else None
 
     async def _complete(
@@ -471,7 +436,7 @@ class Synchroniser:
             is_repeated: Whether its note stood already: a record that was lost since may have known
                 that it was delivered, and told so.
         """
-        async with self._writing() as tx:
+        async with self._record.transaction() as tx:
             before = await record.load_request(tx, decision.key, lock=True)
             if before is None or not await record.is_pending(tx, decision.id):
                 return
@@ -491,11 +456,10 @@ class Synchroniser:
             for step in (step_of(decision, before), *self._not_assigned(decision, change, ours)):
                 await cards.add_message(tx, decision.key, step, of=decision.id, begun_at=begun_at)
             await self._save(tx, before, request, steps)
-            await record.finish_decision(tx, decision, Status.DELIVERED, self._clock())
+            await record.finish_decision(tx, decision, Status.DELIVERED, self._record.now())
             await self._show(tx, decision.key, urgent=True)
         metrics.DECISIONS.labels("delivered").inc()
         log.info("decision_delivered", issue=str(decision.key), kind=decision.action.kind)
-        ring(self._bells)
 
     def _not_assigned(
         self, decision: Decision, change: IssueChange, assignees: tuple[str, ...]

@@ -6,19 +6,24 @@ from datetime import datetime, timedelta
 import structlog
 
 from slackbot import metrics
-from slackbot.channel.backlog import FEW, CatchingUp
-from slackbot.clock import Clock
 from slackbot.health import GITLAB, Health
-from slackbot.platforms.errors import Throttled, TrackerError
+from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import PAGE, Project, Tracker
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.request import IssueKey, in_scope
 from slackbot.store import duty, facts, feedbacks, jobs, record, retention
-from slackbot.store.changes import announce, announce_all, announce_queue, ring
-from slackbot.store.database import Database, Transaction
+from slackbot.store.changes import (
+    FEW,
+    announce,
+    announce_all,
+    announce_queue,
+    begin_catch_up,
+    enqueue_summary,
+)
+from slackbot.store.database import Record, Transaction
 from slackbot.store.facts import LAST_FEEDBACK_IN_TURN, KnownProject, Place
 from slackbot.store.feedbacks import Sighting
-from slackbot.store.jobs import Lane
+from slackbot.store.jobs import IssueQueue, Postponed
 from slackbot.sync.cursor import Reading
 from slackbot.sync.observe import (
     Rules,
@@ -28,8 +33,6 @@ from slackbot.sync.observe import (
     triage_of,
 )
 from slackbot.sync.progress import Progress, watching_terminal
-from slackbot.watch import report_gitlab
-from slackbot.worker import Bells, Postponed
 
 log = structlog.get_logger()
 
@@ -37,36 +40,30 @@ DELIVERY_MEMORY = timedelta(days=2)
 """How long a webhook delivery is remembered; GitLab repeats one within seconds."""
 
 
-class Reconciler:
-    """Runs the errand of the lane ``poll``: compares GitLab's list of issues with the record.
+class Poll:
+    """Reconciles the queue ``POLL``: compares GitLab's list of issues with the record.
 
-    As an errand it is done by one replica at a time, and taken over when that replica dies. What
+    As a job it is done by one replica at a time, and taken over when that replica dies. What
     it costs when nothing is new does not depend on the number of issues: the labels, the project,
     a page of the latest changes, and a page of the issues whose turn it is.
     """
 
     def __init__(
         self,
-        database: Database,
+        record: Record,
         tracker: Tracker,
         rules: Rules,
-        catching_up: CatchingUp,
+        health: Health,
         *,
-        project: str,
         every: timedelta,
         retention: timedelta,
-        bells: Bells,
-        health: Health,
-        clock: Clock,
     ) -> None:
-        self._database, self._tracker, self._rules = database, tracker, rules
-        self._catching_up, self._retention = catching_up, retention
-        self._every, self._bells = every, bells
-        self._health, self._clock = health, clock
+        self._record, self._tracker, self._rules = record, tracker, rules
+        self._health, self._every, self._retention = health, every, retention
         # With another project or label, all open issues are news again.
-        self._about = f"{project} {rules.contact_label}"
+        self._about = f"{tracker.named} {rules.contact_label}"
 
-    async def run(self, _: IssueKey) -> datetime:
+    async def reconcile(self) -> datetime:
         """Reconcile once, page by page; a failed one goes on where it stopped.
 
         Returns:
@@ -77,15 +74,14 @@ class Reconciler:
         """
         try:
             await self._read_gitlab()
-        except TrackerError as error:
+        except PlatformError as error:
             metrics.POLLS.labels("failed").inc()
-            report_gitlab(self._health, error)
-            wait = timedelta(seconds=error.retry_after) if isinstance(error, Throttled) else None
-            raise Postponed(str(error), max(wait or self._every, self._every)) from error
+            self._health.report_error(error)
+            raise Postponed(str(error), max(error.after or self._every, self._every)) from error
         metrics.POLLS.labels("done").inc()
         self._health.report(GITLAB, None)
         await self._keep_house()
-        return self._clock() + self._every
+        return self._record.now() + self._every
 
     async def _read_gitlab(self) -> None:
         await self._read_labels()
@@ -95,7 +91,7 @@ class Reconciler:
         await self._read_in_turn(project, listed)
 
     async def _note_project(self, project: Project) -> None:
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             await facts.save_project(tx, KnownProject(id=project.id, path=project.path))
             await feedbacks.forget_other_projects(tx, project.id)
 
@@ -104,12 +100,11 @@ class Reconciler:
         self._health.remark(GITLAB, self._what_is_missing(known))
         scope = self._rules.scope
         labels = {name: text for name, text in sorted(known.items()) if in_scope(name, scope)}
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             if not await facts.save_labels(tx, labels):
                 return
             ranks = {each.key: each.due_at for each in await record.unfinished_requests(tx)}
-            await announce_all(tx, ranks, self._clock())
-        ring(self._bells)
+            await announce_all(tx, ranks, self._record.now())
 
     def _what_is_missing(self, labels: Iterable[str]) -> str | None:
         """Say which label is not in the project, and what to do: GitLab tells of no renaming."""
@@ -127,10 +122,10 @@ class Reconciler:
 
     async def _read_issues(self, project: Project) -> set[IssueKey]:
         """Read what has changed, or at the first start all open issues; return what was listed."""
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             place = await self._place(tx)
             last_end = await facts.load_poll_end(tx, self._about)
-        reading = Reading(self._about, place, last_end, self._clock(), self._every)
+        reading = Reading(self._about, place, last_end, self._record.now(), self._every)
         progress = self._progress(reading, project)
         listed: set[IssueKey] = set()
         async for page in self._tracker.issue_pages(reading.since, only_open=reading.is_first):
@@ -162,13 +157,12 @@ class Reconciler:
 
     async def _take_in(self, page: Sequence[IssueSnapshot], reading: Reading) -> None:
         """Ask for what a page shows, and note how far the reading has come."""
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             found = await self._ask_about(tx, page)
-            place = reading.advance(page, found, self._clock())
+            place = reading.advance(page, found, self._record.now())
             await facts.save_place(tx, place)
             if reading.is_after_gap and place.found > FEW:
-                await self._catching_up.begin(tx, reading.begun_at, reading.last_end)
-        self._bells.ring(Lane.SYNC, Lane.HOME)
+                await begin_catch_up(tx, reading.begun_at, reading.last_end)
 
     async def _ask_about(self, tx: Transaction, issues: Iterable[IssueSnapshot]) -> int:
         """Ask for a closer look at the issues that differ from the record, or should be in it.
@@ -184,7 +178,8 @@ class Reconciler:
             if not differs:
                 plain += [issue] if known is None else []
                 continue
-            await jobs.ask(tx, Lane.SYNC, [issue.key], self._clock(), rank=issue.created_at)
+            now, rank = self._record.now(), issue.created_at
+            await jobs.enqueue(tx, IssueQueue.SYNC, [issue.key], now, rank=rank)
             asked += 1
             new += known is None
         await self._note_feedbacks(tx, plain)
@@ -202,17 +197,16 @@ class Reconciler:
         ]
         others = [key for key, triage in triages.items() if triage is None]
         if await feedbacks.note(tx, seen, others):
-            await announce_queue(tx, self._clock())
+            await announce_queue(tx, self._record.now())
 
     async def _end(self, reading: Reading) -> None:
         place = reading.end()
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             if place is not None:
                 await facts.save_place(tx, place)
-            await facts.save_poll_end(tx, self._about, self._clock())
+            await facts.save_poll_end(tx, self._about, self._record.now())
             await facts.save_fact(tx, facts.FEEDBACKS_READ, self._about)
-            await self._catching_up.ask_to_tell(tx)
-        self._bells.ring(Lane.SHOW)
+            await enqueue_summary(tx, self._record.now())
 
     async def _read_in_turn(self, project: Project, listed: set[IssueKey]) -> None:
         """Read some known open issues, too: one that lost a label may be missing from a listing.
@@ -220,7 +214,7 @@ class Reconciler:
         So many as fit into a page, another lot each time, whatever their number. What room the
         requests for contact leave is for other feedbacks.
         """
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             asking = await record.open_iids(tx, project.id)
             others = await feedbacks.open_iids(tx, project.id)
             last = await facts.load_turn(tx)
@@ -234,14 +228,13 @@ class Reconciler:
             return
         issues = await self._tracker.these_issues(turn + rest)
         lost = {*turn, *rest} - {issue.key.iid for issue in issues}
-        async with self._database.transaction() as tx:
+        async with self._record.transaction() as tx:
             await self._ask_about(tx, issues)
             await self._ask_about_lost(tx, [IssueKey(project.id, iid) for iid in sorted(lost)])
             if turn:
                 await facts.save_turn(tx, turn[-1])
             if rest:
                 await facts.save_turn(tx, rest[-1], LAST_FEEDBACK_IN_TURN)
-        self._bells.ring(Lane.SYNC, Lane.HOME)
 
     async def _ask_about_lost(self, tx: Transaction, keys: Sequence[IssueKey]) -> None:
         has_news = await feedbacks.note(tx, (), keys)
@@ -249,16 +242,16 @@ class Reconciler:
             known = await record.load_request(tx, key)
             # Those that are out of sight already keep their turn, for they may come back.
             if known is not None and not known.is_gone:
-                await jobs.ask(tx, Lane.SYNC, [key], self._clock())
+                await jobs.enqueue(tx, IssueQueue.SYNC, [key], self._record.now())
         if has_news:
-            await announce_queue(tx, self._clock())
+            await announce_queue(tx, self._record.now())
 
     async def _keep_house(self) -> None:
-        now = self._clock()
-        async with self._database.transaction() as tx:
+        now = self._record.now()
+        async with self._record.transaction() as tx:
             await facts.forget_deliveries(tx, now - DELIVERY_MEMORY)
             await self._forget(tx, now)
-        await self._database.tidy()
+        await self._record.database.tidy()
 
     async def _forget(self, tx: Transaction, now: datetime) -> None:
         before = now - self._retention

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from slackbot.store.database import async_url
-from slackbot.store.jobs import Lane
+from slackbot.store.jobs import IssueQueue
 from slackbot.store.record import Status
 from slackbot.store.schema import decisions, errands
 from tests.faults.history import Decided, Wish
@@ -68,7 +68,7 @@ class Record:
         """Which process, by its number, holds the lease to see to an issue in GitLab."""
         project, _, iid = key.partition("/")
         query = select(errands.c.leased_by).where(
-            errands.c.lane == Lane.SYNC,
+            errands.c.lane == IssueQueue.SYNC,
             errands.c.project == int(project),
             errands.c.iid == int(iid),
         )
@@ -92,7 +92,7 @@ class Record:
             errands.c.leased_by.is_not(None),
             errands.c.attempts > 0,
         )
-        of_issues = errands.c.lane.in_((Lane.SYNC, Lane.SHOW, Lane.REMIND))
+        of_issues = errands.c.lane.in_((IssueQueue.SYNC, IssueQueue.CARD, IssueQueue.REMINDERS))
         waiting = select(func.count()).where(decisions.c.status == Status.PENDING)
         with self._engine.connect() as connection:
             rows = connection.execute(select(errands).where(of_issues, is_due)).all()

@@ -14,11 +14,10 @@ from pathlib import Path
 import structlog
 
 from slackbot.__main__ import SETUP_IS_WRONG, stop_on_signals
-from slackbot.app import run_bot
+from slackbot.app import Clients, connect, run_bot
 from slackbot.check import examine
 from slackbot.clock import Clock, system_clock
 from slackbot.logs import configure_logs
-from slackbot.platforms.clients import Outside, connect
 from slackbot.settings import Settings, load_settings
 from slackbot.store.database import DatabaseError
 
@@ -39,23 +38,23 @@ def skewed_clock(seconds: float) -> Clock:
 
 async def run(settings: Settings, clock: Clock, speed: float) -> int:
     """Run until a signal comes; return the exit code."""
-    async with connect(settings, speed) as outside:
-        problems = [finding async for finding in examine(settings, outside) if finding.problem]
+    async with connect(settings, speed) as clients:
+        problems = [finding async for finding in examine(settings, clients) if finding.problem]
         for problem in problems:
             print(problem, file=sys.stderr)
         if any(problem.is_fatal for problem in problems):
             return SETUP_IS_WRONG
         try:
-            await run_until_stopped(settings, outside, clock)
+            await run_until_stopped(settings, clients, clock)
         except (DatabaseError, OSError) as error:
             print(error, file=sys.stderr)
             return SETUP_IS_WRONG
     return 0
 
 
-async def run_until_stopped(settings: Settings, outside: Outside, clock: Clock) -> None:
+async def run_until_stopped(settings: Settings, clients: Clients, clock: Clock) -> None:
     stopped = stop_on_signals()
-    async with run_bot(settings, outside, clock=clock) as url:
+    async with run_bot(settings, clients, clock=clock) as url:
         log.info("running", url=url)
         await stopped.wait()
         log.info("stopping")

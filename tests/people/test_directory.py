@@ -19,7 +19,7 @@ from slackbot.people import directory as module
 from slackbot.people.directory import Cache, People, PeopleFile, PeopleFileError, read_people
 from slackbot.platforms.errors import Unreachable
 from slackbot.platforms.gitlab import Tracker
-from slackbot.platforms.slack import Doubtful, Workspace
+from slackbot.platforms.slack import Workspace
 from slackbot.rules.refusals import (
     CannotTell,
     Guest,
@@ -469,7 +469,7 @@ async def test_while_slack_does_not_answer_nobody_on_call_is_taken_for_unknown(
     slack: Slack, people: People
 ) -> None:
     slack.faults.add("users.lookupByEmail", error="internal_error")
-    with pytest.raises(Doubtful):
+    with pytest.raises(Unreachable):
         await people.on_call(OnCall(name="B.", email="blake@example.com"))
 
 

@@ -11,12 +11,12 @@ import pytest
 from slackbot.local.gitlab import GitLab, Issue, Project, User, serve
 from slackbot.platforms import gitlab as client
 from slackbot.platforms.errors import (
+    Denied,
     Missing,
+    PlatformError,
     Rejected,
     Throttled,
     TimedOut,
-    TrackerError,
-    Unauthorized,
     Unreachable,
     Unsettled,
 )
@@ -469,8 +469,8 @@ async def test_every_call_names_every_trouble_by_its_remedy(
     gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User, call: Call
 ) -> None:
     refusal = {"headers": JSON, "body": '{"message": "the reason"}'}
-    troubles: list[tuple[dict[str, Any], type[TrackerError]]] = [
-        ({"status": 401, **refusal}, Unauthorized),
+    troubles: list[tuple[dict[str, Any], type[PlatformError]]] = [
+        ({"status": 401, **refusal}, Denied),
         ({"status": 400, **refusal}, Rejected),
         ({"status": 403, **refusal}, Rejected),
         ({"status": 404, **refusal}, Missing),
@@ -483,7 +483,7 @@ async def test_every_call_names_every_trouble_by_its_remedy(
     ]
     for trouble, expected in troubles:
         gitlab.faults.add(**trouble)
-        with pytest.raises(TrackerError) as caught:
+        with pytest.raises(PlatformError) as caught:
             await call(tracker)
         assert type(caught.value) is expected, trouble
     gitlab.faults.add(status=429, headers={"Retry-After": "17"}, body="Retry later\n")
@@ -519,7 +519,7 @@ async def test_a_revoked_token_is_an_administrators_matter_and_is_not_told(
     gitlab: GitLab, tracker: Tracker, token: str
 ) -> None:
     gitlab.revoke_token(token)
-    with pytest.raises(Unauthorized) as caught:
+    with pytest.raises(Denied) as caught:
         await tracker.project()
     assert "GITLAB_TOKEN" in str(caught.value)
     assert token not in str(caught.value)

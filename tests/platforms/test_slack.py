@@ -10,24 +10,22 @@ import pytest
 from pydantic import SecretStr
 from slack_sdk.web.async_client import AsyncWebClient
 
+from slackbot.app import connect
 from slackbot.local.slack import Channel, serve
 from slackbot.local.slack import Workspace as Slack
 from slackbot.local.slack.calls import METHODS
 from slackbot.local.slack.rates import TIERS
 from slackbot.platforms import slack as module
-from slackbot.platforms.clients import connect
-from slackbot.platforms.pace import Allowance
-from slackbot.platforms.slack import (
-    PACES,
-    REQUIRED_SCOPES,
+from slackbot.platforms.errors import (
     Denied,
-    Doubtful,
-    Refused,
-    SlackError,
+    PlatformError,
+    Rejected,
     Throttled,
+    Unreachable,
     Unsettled,
-    Workspace,
 )
+from slackbot.platforms.pace import Allowance
+from slackbot.platforms.slack import PACES, REQUIRED_SCOPES, Workspace
 from slackbot.settings import Settings
 from tests.conftest import MovableClock
 
@@ -162,20 +160,20 @@ AS_JSON = {"Content-Type": "application/json"}
         # or without the status;
         ({"error": "ratelimited"}, Throttled(30)),
         # it may have acted,
-        ({"status": 500, "body": {"ok": False, "error": "internal_error"}}, Doubtful),
-        ({"status": 500}, Doubtful),
-        ({"status": 502, "headers": AS_HTML, "body": HTML}, Doubtful),
-        ({"status": 503, "headers": AS_TEXT, "body": "upstream"}, Doubtful),
-        ({"status": 503, "headers": AS_JSON, "body": "{"}, Doubtful),
-        ({"status": 503, "error": "channel_not_found"}, Doubtful),
-        ({"headers": AS_HTML, "body": HTML}, Doubtful),
-        ({"headers": AS_TEXT, "body": "ok"}, Doubtful),
-        ({"headers": AS_JSON, "body": "{"}, Doubtful),
-        ({"body": {"ok": False}}, Doubtful),
-        ({"error": "fatal_error"}, Doubtful),
-        ({"error": "service_unavailable"}, Doubtful),
-        ({"error": "request_timeout"}, Doubtful),
-        ({"drop": True}, Doubtful),
+        ({"status": 500, "body": {"ok": False, "error": "internal_error"}}, Unreachable),
+        ({"status": 500}, Unreachable),
+        ({"status": 502, "headers": AS_HTML, "body": HTML}, Unreachable),
+        ({"status": 503, "headers": AS_TEXT, "body": "upstream"}, Unreachable),
+        ({"status": 503, "headers": AS_JSON, "body": "{"}, Unreachable),
+        ({"status": 503, "error": "channel_not_found"}, Unreachable),
+        ({"headers": AS_HTML, "body": HTML}, Unreachable),
+        ({"headers": AS_TEXT, "body": "ok"}, Unreachable),
+        ({"headers": AS_JSON, "body": "{"}, Unreachable),
+        ({"body": {"ok": False}}, Unreachable),
+        ({"error": "fatal_error"}, Unreachable),
+        ({"error": "service_unavailable"}, Unreachable),
+        ({"error": "request_timeout"}, Unreachable),
+        ({"drop": True}, Unreachable),
         # an administrator has to mend something,
         ({"error": "token_revoked"}, Denied),
         ({"error": "invalid_auth"}, Denied),
@@ -184,8 +182,8 @@ AS_JSON = {"Content-Type": "application/json"}
         ({"error": "channel_not_found"}, Denied),
         ({"error": "is_archived"}, Denied),
         # or it will never do, in a word that this bot need not know.
-        ({"error": "message_not_found"}, Refused("message_not_found")),
-        ({"error": "a_word_of_2031"}, Refused("a_word_of_2031")),
+        ({"error": "message_not_found"}, Rejected("message_not_found")),
+        ({"error": "a_word_of_2031"}, Rejected("a_word_of_2031")),
     ],
 )
 async def test_every_trouble_is_named_by_its_remedy(
@@ -194,13 +192,13 @@ async def test_every_trouble_is_named_by_its_remedy(
     kind = expected if isinstance(expected, type) else type(expected)
     slack.faults.add("chat.postMessage", **trouble)
     slack.faults.add("users.info", **trouble)
-    with pytest.raises(SlackError) as writing:
+    with pytest.raises(PlatformError) as writing:
         await workspace.call("chat.postMessage", channel="C1", text="x")
-    with pytest.raises(SlackError) as reading:
+    with pytest.raises(PlatformError) as reading:
         await workspace.member("U1")
     for error in (writing.value, reading.value):
         assert type(error) is kind
-        if isinstance(expected, SlackError):
+        if isinstance(expected, PlatformError):
             assert vars(error) == vars(expected)
     assert len(slack.requests) == 2, "nothing is tried again behind the caller's back"
 
@@ -209,7 +207,7 @@ async def test_a_post_whose_answer_is_lost_is_doubtful_and_not_repeated(
     slack: Slack, workspace: Workspace, channel: Channel
 ) -> None:
     slack.faults.add("chat.postMessage", drop=True, when="after")
-    with pytest.raises(Doubtful):
+    with pytest.raises(Unreachable):
         await workspace.call("chat.postMessage", channel="C1", text="one card")
     assert [one.text for one in channel.messages] == ["one card"]
 
@@ -234,17 +232,17 @@ async def test_a_call_that_hangs_is_given_up_by_the_clients_that_the_bot_has(
         slack_api_url=f"{slack.base_url}/api/",
         gitlab_token=SecretStr("glpat-unused"),
     )
-    async with connect(settings) as outside:
-        workspace = outside.workspace
+    async with connect(settings) as clients:
+        workspace = clients.slack
         slack.faults.add(hang=3600, times=3)
-        with pytest.raises(Doubtful) as reading:
+        with pytest.raises(Unreachable) as reading:
             await asyncio.wait_for(workspace.member("U1"), 5)
         with pytest.raises(Unsettled):
             await asyncio.wait_for(workspace.call("chat.postMessage", channel="C1", text="x"), 5)
         # Only what must not be done twice has to wait until Slack is surely through with it.
-        assert type(reading.value) is Doubtful
+        assert type(reading.value) is Unreachable
         # Nor does one that looks the channel up keep the others from it.
-        with pytest.raises(Doubtful):
+        with pytest.raises(Unreachable):
             await asyncio.wait_for(workspace.channel_id("#support_escalations"), 5)
         assert await workspace.channel_id("#support_escalations") == "C1"
 
@@ -253,7 +251,7 @@ async def test_a_slack_that_is_not_there_is_doubtful(session: aiohttp.ClientSess
     client = AsyncWebClient(
         token="xoxb", base_url="http://127.0.0.1:1/api/", session=session, retry_handlers=[]
     )
-    with pytest.raises(Doubtful):
+    with pytest.raises(Unreachable):
         await Workspace(client, UNPACED).identity()
 
 
@@ -296,7 +294,7 @@ async def test_the_members_of_a_user_group_are_listed(slack: Slack, workspace: W
     assert await workspace.group_members("S1") is None, "it is disabled"
     assert await workspace.groups() == {"S1": False}
     slack.faults.add("usergroups.users.list", error="plan_upgrade_required")
-    with pytest.raises(Refused, match="plan_upgrade_required"):
+    with pytest.raises(Rejected, match="plan_upgrade_required"):
         await workspace.group_members("S1")
 
 
@@ -412,5 +410,5 @@ async def test_a_history_that_cannot_be_read_is_no_proof_of_absence(
     slack: Slack, workspace: Workspace
 ) -> None:
     slack.faults.add("conversations.history", status=502, body="")
-    with pytest.raises(Doubtful):
+    with pytest.raises(Unreachable):
         await workspace.find_message("C1", EVENT, "7/1", since=0)

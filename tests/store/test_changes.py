@@ -12,14 +12,14 @@ from slackbot.rules.request import IssueKey
 from slackbot.store import jobs
 from slackbot.store.changes import announce, announce_all
 from slackbot.store.database import Database, Transaction
-from slackbot.store.jobs import Lane
+from slackbot.store.jobs import IssueQueue
 from slackbot.store.schema import errands as rows
 from tests.conftest import Postgres
 
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=20)
 KEYS = [IssueKey(7, number) for number in range(1, 13)]
-LANES = (Lane.SYNC, Lane.SHOW, Lane.REMIND)
+LANES = (IssueQueue.SYNC, IssueQueue.CARD, IssueQueue.REMINDERS)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def shared(postgres: Postgres) -> AsyncIterator[Database]:
 
 
 async def click(tx: Transaction, key: IssueKey) -> None:
-    await jobs.ask(tx, Lane.SYNC, [key], NOW, urgent=True)
+    await jobs.enqueue(tx, IssueQueue.SYNC, [key], NOW, urgent=True)
     await announce(tx, key, NOW, urgent=True)
 
 
@@ -79,12 +79,12 @@ async def test_what_somebody_is_writing_is_left_to_them_and_the_rest_is_not(
 ) -> None:
     first, second = KEYS[:2]
     async with shared.transaction() as tx:
-        await jobs.ask(tx, Lane.SYNC, [first, second], NOW)
+        await jobs.enqueue(tx, IssueQueue.SYNC, [first, second], NOW)
         await tx.execute(update(rows).values(problem="GitLab is failing", ready_at=NOW + LEASE))
     async with shared.transaction() as tx, asyncio.timeout(3):
-        await jobs.ask(tx, Lane.SYNC, [first], NOW + LEASE)
+        await jobs.enqueue(tx, IssueQueue.SYNC, [first], NOW + LEASE)
         async with shared.transaction() as other:
-            await jobs.hurry(other, Lane.SYNC, NOW)
+            await jobs.hurry(other, IssueQueue.SYNC, NOW)
     async with shared.transaction() as tx:
         found = await tx.execute(select(rows.c.iid, rows.c.ready_at))
         ready_at = {row.iid: row.ready_at for row in found}

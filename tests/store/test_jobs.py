@@ -24,7 +24,7 @@ from sqlalchemy import select
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs, schema
 from slackbot.store.database import Database, Transaction
-from slackbot.store.jobs import Errand, Lane, LeaseLost
+from slackbot.store.jobs import IssueQueue, LeaseLost
 from tests.elapse import age, elapse
 
 T = TypeVar("T")
@@ -39,11 +39,11 @@ async def ask(
     database: Database, *keys: IssueKey, at: datetime = NOW, urgent: bool = False
 ) -> None:
     async with database.transaction() as tx:
-        await jobs.ask(tx, Lane.SYNC, keys, at, urgent=urgent)
+        await jobs.enqueue(tx, IssueQueue.SYNC, keys, at, urgent=urgent)
 
 
 async def lease(
-    database: Database, owner: str = "A", now: datetime = NOW, lane: Lane = Lane.SYNC
+    database: Database, owner: str = "A", now: datetime = NOW, lane: Lane = IssueQueue.SYNC
 ) -> Errand | None:
     async with database.transaction() as tx:
         return await jobs.lease(tx, lane, owner, now, LEASE)
@@ -69,12 +69,12 @@ async def put_off(
 
 async def count(database: Database) -> int:
     async with database.transaction() as tx:
-        return await jobs.count(tx, Lane.SYNC)
+        return await jobs.count(tx, IssueQueue.SYNC)
 
 
 async def next_ready(database: Database) -> datetime | None:
     async with database.transaction() as tx:
-        return await jobs.next_ready(tx, Lane.SYNC)
+        return await jobs.next_ready(tx, IssueQueue.SYNC)
 
 
 # --- Asked for ---------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ async def test_asked_for_while_it_is_under_way_it_is_done_once_more(database: Da
 
 async def test_lanes_and_projects_are_apart(database: Database) -> None:
     await ask(database, KEY, IssueKey(8, 12))
-    assert await lease(database, lane=Lane.SHOW) is None
+    assert await lease(database, lane=IssueQueue.CARD) is None
     assert {(await leased(database)).key, (await leased(database)).key} == {KEY, IssueKey(8, 12)}
 
 
@@ -146,7 +146,7 @@ async def test_errands_are_asked_for_with_what_they_are_about_or_not_at_all(
     database: Database,
 ) -> None:
     async def killed(tx: Transaction) -> None:
-        await jobs.ask(tx, Lane.SYNC, [KEY], NOW)
+        await jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
         raise RuntimeError("the process is killed here")
 
     with pytest.raises(RuntimeError):
@@ -175,9 +175,11 @@ async def test_what_waits_goes_by_rank_where_it_has_one(database: Database) -> N
     ranks = [NOW + MINUTE, None, NOW - MINUTE, NOW, None]
     async with database.transaction() as tx:
         for key, rank in zip(keys, ranks, strict=True):
-            await jobs.ask(tx, Lane.SYNC, [key], NOW, rank=rank)
-        await jobs.ask(tx, Lane.SYNC, [keys[4]], NOW, urgent=True)  # a person's click
-        await jobs.ask(tx, Lane.SYNC, [keys[2]], NOW)  # asked for again, it keeps its rank
+            await jobs.enqueue(tx, IssueQueue.SYNC, [key], NOW, rank=rank)
+        await jobs.enqueue(tx, IssueQueue.SYNC, [keys[4]], NOW, urgent=True)  # a person's click
+        await jobs.enqueue(
+            tx, IssueQueue.SYNC, [keys[2]], NOW
+        )  # asked for again, it keeps its rank
     assert [(await leased(database)).key.iid for _ in keys] == [5, 3, 4, 1, 2]
 
 
@@ -221,9 +223,9 @@ async def test_a_renewed_lease_runs_on(database: Database) -> None:
     await leased(database)
     await leased(database)
     async with database.transaction() as tx:
-        await jobs.renew(tx, Lane.SYNC, [KEY], "A", MINUTE)
-        await jobs.renew(tx, Lane.SYNC, [OTHER], "B", MINUTE)  # which is not B's
-        await jobs.renew(tx, Lane.SHOW, [OTHER], "A", MINUTE)
+        await jobs.renew(tx, IssueQueue.SYNC, [KEY], "A", MINUTE)
+        await jobs.renew(tx, IssueQueue.SYNC, [OTHER], "B", MINUTE)  # which is not B's
+        await jobs.renew(tx, IssueQueue.CARD, [OTHER], "A", MINUTE)
     await elapse(database, LEASE)
     assert (await leased(database, "B")).key == OTHER
     assert await lease(database, "B") is None
@@ -247,7 +249,7 @@ async def test_who_has_lost_the_lease_changes_nothing(database: Database, how: s
             case "hand_back":
                 await jobs.hand_back(tx, slow)
             case "renew":
-                await jobs.renew(tx, Lane.SYNC, [KEY], "A", MINUTE)
+                await jobs.renew(tx, IssueQueue.SYNC, [KEY], "A", MINUTE)
     assert await _row(database) == before
     assert await finish(database, taken)
 
@@ -365,9 +367,9 @@ async def test_what_failed_can_be_hurried_but_not_what_a_platform_has_put_off(
     await leased(database)
     await ask(database, planned, at=NOW + MINUTE)
     async with database.transaction() as tx:
-        await jobs.hurry(tx, Lane.SHOW, NOW)
-        assert await jobs.lease(tx, Lane.SYNC, "A", NOW, LEASE) is None
-        await jobs.hurry(tx, Lane.SYNC, NOW)
+        await jobs.hurry(tx, IssueQueue.CARD, NOW)
+        assert await jobs.lease(tx, IssueQueue.SYNC, "A", NOW, LEASE) is None
+        await jobs.hurry(tx, IssueQueue.SYNC, NOW)
     assert (await leased(database)).key == failed
     assert await lease(database) is None
 
@@ -456,7 +458,7 @@ class ErrandsMachine(RuleBasedStateMachine):
     @rule(key=_keys, wait=_waits, urgent=st.booleans())
     def ask(self, key: IssueKey, wait: timedelta, urgent: bool) -> None:
         at = self.now + wait
-        self.run(jobs.ask(self.tx, Lane.SYNC, [key], at, urgent=urgent))
+        self.run(jobs.enqueue(self.tx, IssueQueue.SYNC, [key], at, urgent=urgent))
         row = self.rows.get(key)
         if row is None:
             self.rows[key] = Row(ready_at=at, urgent=urgent)
@@ -466,7 +468,7 @@ class ErrandsMachine(RuleBasedStateMachine):
 
     @rule(target=under_way, owner=_owners)
     def lease(self, owner: str) -> Any:
-        found = self.run(jobs.lease(self.tx, Lane.SYNC, owner, self.now, LEASE))
+        found = self.run(jobs.lease(self.tx, IssueQueue.SYNC, owner, self.now, LEASE))
         ready = [
             (not row.urgent, row.ready_at, key)
             for key, row in self.rows.items()
@@ -480,7 +482,7 @@ class ErrandsMachine(RuleBasedStateMachine):
         row.attempts += 1
         row.leased_by, row.lease_left = owner, LEASE
         assert found == Errand(
-            lane=Lane.SYNC, key=key, wanted=row.wanted, attempts=row.attempts, owner=owner
+            lane=IssueQueue.SYNC, key=key, wanted=row.wanted, attempts=row.attempts, owner=owner
         )
         return found
 
@@ -522,23 +524,23 @@ class ErrandsMachine(RuleBasedStateMachine):
 
     @rule(keys=st.sets(_keys), owner=_owners)
     def renew(self, keys: set[IssueKey], owner: str) -> None:
-        self.run(jobs.renew(self.tx, Lane.SYNC, keys, owner, LEASE))
+        self.run(jobs.renew(self.tx, IssueQueue.SYNC, keys, owner, LEASE))
         for key in keys & self.rows.keys():
             if self.rows[key].leased_by == owner:
                 self.rows[key].lease_left = LEASE
 
     @rule()
     def hurry(self) -> None:
-        self.run(jobs.hurry(self.tx, Lane.SYNC, self.now))
+        self.run(jobs.hurry(self.tx, IssueQueue.SYNC, self.now))
         for row in self.rows.values():
             if row.problem and not row.leased_by and row.ready_at > self.now:
                 row.ready_at, row.problem = self.now, None
 
     @invariant()
     def nothing_is_lost_and_the_next_moment_is_known(self) -> None:
-        assert self.run(jobs.count(self.tx, Lane.SYNC)) == len(self.rows)
+        assert self.run(jobs.count(self.tx, IssueQueue.SYNC)) == len(self.rows)
         free = [row.ready_at for row in self.rows.values() if not row.leased_by and not row.rest]
-        assert self.run(jobs.next_ready(self.tx, Lane.SYNC)) == min(free, default=None)
+        assert self.run(jobs.next_ready(self.tx, IssueQueue.SYNC)) == min(free, default=None)
 
 
 TestErrandsMachine = ErrandsMachine.TestCase

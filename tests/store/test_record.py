@@ -29,7 +29,7 @@ from slackbot.rules.decision import (
 from slackbot.rules.request import IssueKey, Person, Request, State
 from slackbot.store import cards, facts, jobs, record, schema
 from slackbot.store.database import Database, Transaction
-from slackbot.store.jobs import Lane
+from slackbot.store.jobs import IssueQueue
 from slackbot.store.picture import Picture, Vocabulary, load_picture
 from slackbot.store.record import FORGOTTEN_TEXT, Status, UnreadableError
 
@@ -492,7 +492,7 @@ NAIVE = NOW.replace(tzinfo=None)
         lambda tx: record.add_decision(tx, replace(decided(Claim()), at=NAIVE), "interaction"),
         lambda tx: record.begin_decision(tx, UUID(int=1), NAIVE),
         lambda tx: record.finish_decision(tx, decided(Claim()), Status.DELIVERED, NAIVE),
-        lambda tx: jobs.ask(tx, Lane.SYNC, [KEY], NAIVE),
+        lambda tx: jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NAIVE),
         lambda tx: cards.begin_posting(tx, KEY, NAIVE),
         lambda tx: facts.first_sight(tx, "delivery", NAIVE),
     ],

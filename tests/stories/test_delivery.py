@@ -11,8 +11,8 @@ import pytest
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import ApiRequest, Message
 from slackbot.platforms import slack as workspace
-from slackbot.store.jobs import Lane
-from slackbot.worker import PLATFORM_TIMEOUT
+from slackbot.platforms.errors import PLATFORM_TIMEOUT
+from slackbot.store.jobs import IssueQueue
 from tests.town import PATIENCE, Town, as_seen, buttons, text_of
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"
@@ -418,7 +418,7 @@ async def test_a_post_that_slack_takes_too_long_over_is_left_alone_until_it_has_
     async with town.bot_running():
         issue = town.feedback()
         await town.slack.wait_for(lambda: late.hits == 1, PATIENCE)
-        await town.slack.wait_for(lambda: not town.is_due(Lane.SHOW), PATIENCE)
+        await town.slack.wait_for(lambda: not town.is_due(IssueQueue.CARD), PATIENCE)
         assert town.cards == []
         # Whoever wants it sooner, and whatever the bot's clock says: Slack may still be at it.
         town.clock.forward(minutes=10)

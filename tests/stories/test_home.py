@@ -9,9 +9,8 @@ import pytest
 from slackbot.blocks.card import CLAIM
 from slackbot.local.slack import User, View
 from slackbot.store import changes
+from slackbot.store.jobs import PeriodicQueue
 from tests.town import Town, buttons, text_of
-
-HOME_LANE = "home"
 
 
 async def home_of(town: Town, user: User, *words: str, without: str = "\0") -> View:
@@ -182,7 +181,7 @@ async def test_a_home_says_whom_gitlab_does_not_know_and_follows_when_they_are_f
 
 async def idle(town: Town) -> None:
     """Wait until the errand about homes has run that was due."""
-    await town.slack.wait_for(lambda: not town.is_due(HOME_LANE))
+    await town.slack.wait_for(lambda: not town.is_due(PeriodicQueue.HOMES))
 
 
 # --- The page's own buttons --------------------------------------------------------------------

@@ -15,7 +15,7 @@ from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.slack import User
 from slackbot.people.directory import LINKS_SECONDS
 from slackbot.people.roster import list_people, unlink
-from slackbot.store.jobs import Lane
+from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.schema import link_codes, links
 from tests.conftest import MovableClock, Postgres
 from tests.town import PATIENCE, Town, text_of
@@ -57,7 +57,7 @@ class Desk:
         """Let the time pass after which codes are looked for without a webhook."""
         self.town.clock.forward(seconds=61)
         await self.town.gitlab.hooks_settled()
-        await self.town.slack.wait_for(lambda: self.town.is_idle(Lane.LINK), PATIENCE)
+        await self.town.slack.wait_for(lambda: self.town.is_idle(PeriodicQueue.LINKS), PATIENCE)
 
     def count(self, table: Table) -> int:
         with self.town.engine().connect() as connection:
@@ -114,7 +114,7 @@ async def test_the_home_of_who_links_themselves_follows(desk: Desk) -> None:
         return words in text_of(town.slack.homes.get(town.casey.id))
 
     await town.slack.wait_for(lambda: shows("Your GitLab account is not known (yet)"))
-    await town.slack.wait_for(lambda: town.is_idle(Lane.HOME))
+    await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.HOMES))
     desk.leaves(desk.casey_gitlab, await desk.code(town.casey, "casey.n"))
     await desk.told(town.casey, "from now on")
     town.clock.forward(seconds=5)

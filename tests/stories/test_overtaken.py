@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from slackbot.local.gitlab import Issue
 from slackbot.platforms import gitlab as client
+from slackbot.platforms.errors import PLATFORM_TIMEOUT
 from slackbot.store.schema import errands
-from slackbot.worker import PLATFORM_TIMEOUT
 from tests.town import CONTACTED, PATIENCE, Town
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"

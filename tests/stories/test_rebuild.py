@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Table, select
 
-from slackbot.app import rebuild_record
+from slackbot.app import connect, rebuild_record
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
-from slackbot.platforms.clients import connect
 from slackbot.rules.request import IssueKey, State
 from slackbot.store.schema import decisions, metadata, requests
 from tests.process import bot_process, launched, present_town
@@ -22,15 +21,15 @@ from tests.town import CONTACT, CONTACTED, FAST, PATIENCE, Town, buttons, text_o
 
 SOFT_SKILLS = "feedback::soft-skills"
 TRY_AGAIN = 2
-"""The exit code when something outside, or the set-up, has stopped it."""
+"""The exit code when something clients, or the set-up, has stopped it."""
 UNCHANGED = "Nothing had to be changed."
 
 
 async def rebuilt(town: Town) -> list[str]:
     """What a rebuild says at its end; the bot is not running."""
     settings = town.set_up()
-    async with connect(settings, FAST) as outside:
-        report = await rebuild_record(settings, outside, lambda *_: None, clock=town.clock)
+    async with connect(settings, FAST) as clients:
+        report = await rebuild_record(settings, clients, lambda *_: None, clock=town.clock)
     return list(report.lines())
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete
 from slackbot.blocks.reminder import GAP_EVENT, REMINDER_EVENT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
-from slackbot.store.jobs import Lane
+from slackbot.store.jobs import IssueQueue
 from slackbot.store.schema import errands
 from tests.conftest import MovableClock, Postgres
 from tests.town import PATIENCE, Town, buttons, text_of
@@ -384,7 +384,7 @@ async def test_a_card_of_an_older_release_has_reminders_once_it_is_painted_again
     async with town.bot_running(**AROUND_THE_CLOCK):
         await town.card(town.feedback(), "Waiting")
         await town.quiet()
-        never_asked_for = delete(errands).where(errands.c.lane == Lane.REMIND)
+        never_asked_for = delete(errands).where(errands.c.lane == IssueQueue.REMINDERS)
         await town.change_record(lambda connection: connection.execute(never_asked_for))
         town.clock.forward(hours=72)
         await reminded(town, "24h")

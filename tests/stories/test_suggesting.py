@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from slackbot.app import rebuild_record
+from slackbot.app import connect, rebuild_record
 from slackbot.local.gitlab import Issue
-from slackbot.platforms.clients import connect
 from slackbot.rules.request import IssueKey, Request, State
-from slackbot.store.jobs import Lane
+from slackbot.store.jobs import PeriodicQueue
 from tests.town import FAST, Town, text_of
 
 SUGGESTING = {"ssat_duty_group": "S0DUTY", "ssat_assign_on_duty": True}
@@ -25,7 +24,7 @@ def duty_town(quiet_town: Town) -> Town:
 @pytest.fixture
 async def town(duty_town: Town) -> AsyncIterator[Town]:
     async with duty_town.bot_running(**SUGGESTING):
-        await duty_town.slack.wait_for(lambda: duty_town.is_idle(Lane.DUTY))
+        await duty_town.slack.wait_for(lambda: duty_town.is_idle(PeriodicQueue.DUTY))
         yield duty_town
 
 
@@ -130,7 +129,7 @@ async def test_a_bot_killed_before_it_noted_the_answer_makes_no_claim_of_it(
 ) -> None:
     town = duty_town
     async with town.bot_running(**SUGGESTING):
-        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
         town.gitlab.faults.add(method="PUT", when="after", hang=60)
         issue = town.feedback()
         await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
@@ -148,7 +147,7 @@ async def test_a_lost_record_comes_back_with_the_suggestion(
 ) -> None:
     town = duty_town
     async with town.bot_running(**SUGGESTING):
-        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
         issue = await suggested(town)
         if is_taken_off:
             town.gitlab.assign(issue, by=town.blake_gitlab)
@@ -156,8 +155,8 @@ async def test_a_lost_record_comes_back_with_the_suggestion(
             await town.settled()
     before = recorded(town, issue)
     town.lose_record()
-    async with connect(town.set_up(**SUGGESTING), FAST) as outside:
-        await rebuild_record(town.set_up(), outside, lambda *_: None, clock=town.clock)
+    async with connect(town.set_up(**SUGGESTING), FAST) as clients:
+        await rebuild_record(town.set_up(), clients, lambda *_: None, clock=town.clock)
     assert recorded(town, issue) == before
     assert before.holder is None
     async with town.bot_running(**SUGGESTING):
@@ -175,8 +174,8 @@ async def test_a_released_claim_is_no_suggestion_to_a_rebuilt_record(duty_town: 
         await town.card(issue, "Waiting", without="not in GitLab")
     before = recorded(town, issue)
     town.lose_record()
-    async with connect(town.set_up(), FAST) as outside:
-        await rebuild_record(town.set_up(), outside, lambda *_: None, clock=town.clock)
+    async with connect(town.set_up(), FAST) as clients:
+        await rebuild_record(town.set_up(), clients, lambda *_: None, clock=town.clock)
     assert recorded(town, issue) == before
     assert not before.is_suggested
 
@@ -186,7 +185,7 @@ async def test_who_comes_on_duty_gets_what_waits_without_anybody(duty_town: Town
     group = town.slack.usergroups["S0DUTY"]
     group.users.clear()
     async with town.bot_running(**SUGGESTING):
-        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
         issue = town.feedback()
         await town.card(issue, "On duty: nobody is known")
         await town.settled()
@@ -200,7 +199,7 @@ async def test_who_is_on_duty_without_an_account_is_not_assigned(duty_town: Town
     town = duty_town
     town.slack.usergroups["S0DUTY"].users = [town.casey.id]
     async with town.bot_running(**SUGGESTING):
-        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
         issue = town.feedback()
         await town.card(issue, "On duty: <@U0CASEY>")
         await town.settled()
@@ -221,7 +220,7 @@ async def test_what_gitlab_does_not_let_be_assigned_is_not_tried_for_ever(town: 
 async def test_without_the_setting_nothing_is_assigned(duty_town: Town) -> None:
     town = duty_town
     async with town.bot_running(ssat_duty_group="S0DUTY"):
-        await town.slack.wait_for(lambda: town.is_idle(Lane.DUTY))
+        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
         issue = town.feedback()
         await town.card(issue, "On duty: <@U0AVERY>")
         await town.settled()

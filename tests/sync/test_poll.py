@@ -11,20 +11,19 @@ import pytest
 from sqlalchemy import delete
 from structlog.testing import capture_logs
 
+from slackbot.app import connect, rules_of
 from slackbot.channel.backlog import FEW, CatchingUp
 from slackbot.health import GITLAB, Health
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import Request as ApiRequest
 from slackbot.local.gitlab.entities import Entities
-from slackbot.parts import rules_of
-from slackbot.platforms.clients import connect
 from slackbot.platforms.snapshot import IssueSnapshot, parse_issue
 from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
 from slackbot.store import facts, feedbacks, jobs, record
 from slackbot.store.database import Database
 from slackbot.store.facts import Place
-from slackbot.store.jobs import EVERY_ISSUE, Lane
+from slackbot.store.jobs import IssueQueue
 from slackbot.store.schema import errands as errand_table
 from slackbot.sync.cursor import OVERLAP, Reading
 from slackbot.sync.observe import Observation, observe
@@ -48,11 +47,9 @@ class Poll:
         clock = town.clock
         self.reconciler = Reconciler(
             database,
-            outside.tracker,
+            clients.gitlab,
             self.rules,
-            CatchingUp(
-                database, outside.workspace, self.rules.hours, channel="#support", clock=clock
-            ),
+            CatchingUp(database, clients.slack, self.rules.hours, channel="#support", clock=clock),
             project=settings.gitlab_project,
             every=EVERY,
             retention=settings.retention,
@@ -73,7 +70,7 @@ class Poll:
         asked = await self.run()
         return [one.query for one in asked if one.path.endswith("/issues") and not in_turn(one)]
 
-    async def asked(self, lane: Lane = Lane.SYNC) -> list[int]:
+    async def asked(self, lane: Lane = IssueQueue.SYNC) -> list[int]:
         """Take the errands that were asked for, in the order in which they would be done."""
         found = []
         async with self.database.transaction() as tx:
@@ -117,8 +114,8 @@ async def poll(clock: MovableClock, tmp_path: Path, database_url: str) -> AsyncI
     async with build_town(clock, tmp_path, database_url) as town:
         town.gitlab.requests_per_minute = 100_000
         settings = Settings(_env_file=None, **town.settings)  # type: ignore[call-arg]
-        async with connect(settings) as outside:
-            yield Poll(town, database, settings, outside)
+        async with connect(settings) as clients:
+            yield Poll(town, database, settings, clients)
         town.check()
     await database.close()
 
@@ -363,7 +360,7 @@ async def test_many_requests_at_the_first_start_are_a_catch_up(poll: Poll) -> No
     assert catch_up is not None
     assert catch_up.since is None
     assert catch_up.at > poll.town.project.issues[FEW + 1].created_at
-    assert await poll.asked(Lane.SHOW) == [EVERY_ISSUE.iid]
+    assert await poll.asked(IssueQueue.CARD) == [EVERY_ISSUE.iid]
 
 
 async def test_many_requests_after_a_gap_are_a_catch_up_though_it_is_broken_off(
@@ -410,7 +407,7 @@ async def test_other_findings_are_no_catch_up(poll: Poll, why: str) -> None:
         await poll.note(issues if why == "known" else [])
     await poll.run()
     assert await poll.catch_up() is None
-    assert await poll.asked(Lane.SHOW) == []
+    assert await poll.asked(IssueQueue.CARD) == []
 
 
 # --- What else awaits triage -------------------------------------------------------------------

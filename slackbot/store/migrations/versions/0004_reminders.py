@@ -1,0 +1,48 @@
+"""Plans and late reminders get tables of their own beside the outbox."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+_PLANNED, _MISSED = "planned:", "missed:"
+
+
+def _moment() -> sa.DateTime:
+    return sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """Add tables that the release before does not know, and copy what it has noted in ``posts``."""
+    op.create_table(
+        "reminder_plans",
+        sa.Column("round", sa.String(128), nullable=False),
+        sa.Column("project", sa.BigInteger, nullable=False),
+        sa.Column("iid", sa.BigInteger, nullable=False),
+        sa.Column("planned_at", _moment(), nullable=False),
+        sa.PrimaryKeyConstraint("round", name="pk_reminder_plans"),
+    )
+    op.create_index("ix_reminder_plans_project_iid", "reminder_plans", ["project", "iid"])
+    op.create_table(
+        "missed_reminders",
+        sa.Column("key", sa.String(128), nullable=False),
+        sa.Column("project", sa.BigInteger, nullable=False),
+        sa.Column("iid", sa.BigInteger, nullable=False),
+        sa.Column("noted_at", _moment(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_missed_reminders"),
+    )
+    _copy(_PLANNED, "reminder_plans", "round", "planned_at")
+    _copy(_MISSED, "missed_reminders", "key", "noted_at")
+
+
+def _copy(prefix: str, table: str, key: str, moment: str) -> None:
+    posts = sa.table("posts", *map(sa.column, ("key", "project", "iid", "begun_at", "ended_at")))
+    into = sa.table(table, *map(sa.column, (key, "project", "iid", moment)))
+    found = sa.select(
+        sa.func.substr(posts.c.key, len(prefix) + 1),
+        posts.c.project,
+        posts.c.iid,
+        posts.c.begun_at,
+    ).where(posts.c.key.startswith(prefix), posts.c.ended_at.is_(None))
+    op.get_bind().execute(into.insert().from_select([key, "project", "iid", moment], found))

@@ -1,0 +1,59 @@
+"""Queries on reminders: for when the next one is planned, and which came late."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from slackbot.rules.request import IssueKey
+from slackbot.store.database import Transaction, upsert
+from slackbot.store.schema import missed_reminders, reminder_plans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missed:
+    """A reminder that came too late to show in the channel; ``at`` is when that was noted."""
+
+    key: str
+    about: IssueKey
+    at: datetime
+
+
+async def load_plan(tx: Transaction, round_key: str) -> datetime | None:
+    """Return for when the next reminder of a round is planned."""
+    planned_at: datetime | None = await tx.scalar(
+        select(reminder_plans.c.planned_at).where(reminder_plans.c.round == round_key)
+    )
+    return planned_at
+
+
+async def save_plan(tx: Transaction, round_key: str, about: IssueKey, at: datetime) -> None:
+    """Note for when the next reminder of a round is planned, in the place of an earlier plan."""
+    await tx.execute(
+        upsert(tx, reminder_plans)
+        .values(round=round_key, project=about.project, iid=about.iid, planned_at=at)
+        .on_conflict_do_update(index_elements=["round"], set_={"planned_at": at})
+    )
+
+
+async def note_missed(tx: Transaction, key: str, about: IssueKey, now: datetime) -> None:
+    """Note that a reminder came too late to show in the channel; the first moment is kept."""
+    await tx.execute(
+        upsert(tx, missed_reminders)
+        .values(key=key, project=about.project, iid=about.iid, noted_at=now)
+        .on_conflict_do_nothing(index_elements=["key"])
+    )
+
+
+async def missed(tx: Transaction) -> list[Missed]:
+    """List the reminders that came late, of which the channel has not been told."""
+    rows = await tx.execute(select(missed_reminders))
+    return [
+        Missed(key=row.key, about=IssueKey(row.project, row.iid), at=row.noted_at) for row in rows
+    ]
+
+
+async def forget_missed(tx: Transaction, keys: Iterable[str]) -> None:
+    """Forget reminders of which the channel has been told, or need not be."""
+    await tx.execute(delete(missed_reminders).where(missed_reminders.c.key.in_(list(keys))))
