@@ -1,4 +1,4 @@
-"""The composition root: puts the bot together from its settings, runs it, and lets it end in order."""
+"""The composition root: puts the bot together, runs it, and lets it end in order."""
 
 import asyncio
 import contextlib
@@ -57,6 +57,7 @@ from slackbot.store.salvage import replace_if_damaged
 from slackbot.sync.issue import IssueSync
 from slackbot.sync.observe import Rules
 from slackbot.sync.poll import Poll
+from slackbot.sync.suggestion import Suggestion
 from slackbot.watch import Watch
 from slackbot.web import LINGER_SECONDS, HookReceiver, Readiness, SlackReceiver, web_application
 from slackbot.worker import Reconcile, Worker
@@ -184,7 +185,9 @@ def _reconcilers(services: Services) -> dict[Queue, Reconcile]:
     viewer, outbox, health = services.viewer, services.outbox, services.health
     hours, reminders = services.rules.hours, settings.reminder_rules
     backlog = Backlog(record, outbox, hours)
-    sync = IssueSync(record, gitlab, people, services.rules, settings.ssat_assign_on_duty)
+    suggestion = Suggestion(record, gitlab, people, services.rules)
+    assigns = settings.ssat_assign_on_duty
+    sync = IssueSync(record, gitlab, people, services.rules, suggestion if assigns else None)
     cards = CardSync(record, slack, people, viewer, outbox, backlog, services.adoption)
     reminding = ReminderSync(record, slack, people, viewer, reminders, outbox, settings.ssat_lead)
     poll = Poll(
@@ -195,7 +198,7 @@ def _reconcilers(services: Services) -> dict[Queue, Reconcile]:
         every=timedelta(seconds=settings.ssat_poll_seconds),
         retention=settings.retention,
     )
-    duty = DutySync(record, people, _duty_source(services), settings.ssat_assign_on_duty, health)
+    duty = DutySync(record, people, _duty_source(services), assigns, health)
     made: dict[Queue, Reconcile] = {
         IssueQueue.SYNC: _about_issue(sync.reconcile),
         IssueQueue.CARD: _about_issue(cards.reconcile),

@@ -48,9 +48,7 @@ class Throttled(PlatformError):
     """It has not acted, and asks for patience: HTTP 429 with ``Retry-After``, in seconds."""
 
     def __init__(self, platform: Platform, retry_after: float) -> None:
-        super().__init__(
-            platform, f"{NAMES[platform]} asks to wait for {retry_after:.0f} seconds (429)"
-        )
+        super().__init__(platform, f"{NAMES[platform]} asks for patience (429)")
         self.retry_after = retry_after
         self.after = timedelta(seconds=retry_after)
 

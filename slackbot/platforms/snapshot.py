@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
+from slackbot.rules.feedback import Feedback, read_feedback
 from slackbot.rules.request import IssueKey, Person
 
 GHOST = "ghost"
@@ -49,6 +51,11 @@ class IssueSnapshot:
     type: str = WORK_ITEM_TYPE
     comments: int = 0
     """How many comments there are, GitLab's own left out."""
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """What the issue says as feedback, read once from its title, description and labels."""
+        return read_feedback(title=self.title, description=self.description, labels=self.labels)
 
     @property
     def usernames(self) -> tuple[str, ...]:

@@ -1,21 +1,52 @@
 """What a change of the record sets going: every place where people see it follows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from slackbot.rules.request import IssueKey
-from slackbot.store import cards, facts, jobs
+from slackbot import metrics
+from slackbot.rules.decision import Decision, Step, StepKind
+from slackbot.rules.request import IssueKey, Request
+from slackbot.store import cards, facts, jobs, record
 from slackbot.store.database import Transaction
 from slackbot.store.facts import CatchUp
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.record import Status
 
 log = structlog.get_logger()
 
 HOME_PATIENCE = timedelta(seconds=3)
 """So long changes are gathered before the App Homes that are open are published again."""
+
+
+async def save_changes(
+    tx: Transaction,
+    before: Request | None,
+    after: Request | None,
+    steps: Sequence[Step],
+    now: datetime,
+) -> None:
+    """Save what has become of a request, with the steps to be told, if that is any news."""
+    if after is None or (after == before and not steps):
+        return
+    await record.save_request(tx, after)
+    for step in steps:
+        await cards.add_message(tx, after.key, step)
+    if before is None or replace(before, gitlab_updated_at=after.gitlab_updated_at) != after:
+        await announce(tx, after.key, now, rank=after.due_at)
+    if before is None:
+        log.info("request_found", issue=str(after.key), due_at=after.due_at.isoformat())
+
+
+async def refuse(tx: Transaction, decision: Decision, problem: str, now: datetime) -> None:
+    """End a decision that does not reach GitLab, and tell the person why."""
+    await record.finish_decision(tx, decision, Status.REFUSED, now, problem)
+    step = Step(kind=StepKind.REFUSED, who=decision.by, at=now, detail=problem)
+    await cards.add_message(tx, decision.key, step)
+    await announce(tx, decision.key, now, urgent=True)
+    metrics.DECISIONS.labels("refused").inc()
 
 
 async def announce(

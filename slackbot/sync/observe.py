@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from slackbot.platforms.snapshot import BIRTH, WORK_ITEM_TYPE, IssueSnapshot, LabelEvent, Note
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.decision import Step, StepKind
-from slackbot.rules.feedback import Feedback, is_feedback, is_request_for_contact, read_feedback
+from slackbot.rules.feedback import Feedback, is_feedback, is_request_for_contact
 from slackbot.rules.request import Person, Request, State, in_scope
 from slackbot.rules.untriaged import PlainFeedback, Triage
 from slackbot.sync.assignment import Assignment, latest_assignment
@@ -76,7 +76,7 @@ class Observation:
 def may_matter(issue: IssueSnapshot, rules: Rules) -> bool:
     """Tell whether an issue that the record does not know is worth a closer look."""
     is_labelled = rules.contact_label in issue.labels
-    return issue.is_open and _asks_for_contact(issue, _read(issue), is_labelled=is_labelled)
+    return issue.is_open and _asks_for_contact(issue, issue.feedback, is_labelled=is_labelled)
 
 
 def triage_of(issue: IssueSnapshot, rules: Rules, *, asks: bool | None = None) -> Triage | None:
@@ -94,7 +94,7 @@ def triage_of(issue: IssueSnapshot, rules: Rules, *, asks: bool | None = None) -
     """
     if issue.type != WORK_ITEM_TYPE or issue.key.iid == rules.link_issue:
         return None
-    if not is_feedback(_read(issue), issue.title):
+    if not is_feedback(issue.feedback, issue.title):
         return None
     if asks if asks is not None else may_matter(issue, rules):
         return None
@@ -109,7 +109,7 @@ def feedback_of(issue: IssueSnapshot) -> PlainFeedback:
 
     But for the title, which is the handbook's.
     """
-    feedback = _read(issue)
+    feedback = issue.feedback
     return PlainFeedback(
         key=issue.key,
         url=issue.url,
@@ -149,7 +149,7 @@ def observe(
     Returns:
         No request for an issue that is no request for contact and never was.
     """
-    feedback = _read(seen.issue)
+    feedback = seen.issue.feedback
     is_requested = _is_requested(seen, feedback, rules, known)
     if known is None:
         if not (is_requested and seen.issue.is_open):
@@ -167,10 +167,6 @@ def gone(known: Request, at: datetime) -> tuple[Request, tuple[Step, ...]]:
     if known.is_gone:
         return known, ()
     return replace(known, is_gone=True), (Step(kind=StepKind.GONE, at=at, in_gitlab=True),)
-
-
-def _read(issue: IssueSnapshot) -> Feedback:
-    return read_feedback(title=issue.title, description=issue.description, labels=issue.labels)
 
 
 def _asks_for_contact(issue: IssueSnapshot, feedback: Feedback, *, is_labelled: bool) -> bool:
@@ -234,7 +230,7 @@ def first_sight(seen: Observation, rules: Rules) -> Request:
 
     Nothing of what the record may have said goes into it, so this also restores a lost record.
     """
-    issue, feedback = seen.issue, _read(seen.issue)
+    issue, feedback = seen.issue, seen.issue.feedback
     asked = asked_at(_while_requested(seen, rules), feedback, rules.contact_label)
     past = past_of(seen, rules)
     was_contacted = rules.contacted_label in issue.labels

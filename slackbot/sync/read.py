@@ -6,6 +6,7 @@ from datetime import datetime
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.snapshot import IssueSnapshot, Note
 from slackbot.rules.request import IssueKey, Request
+from slackbot.store.jobs import Postponed
 from slackbot.sync.observe import Observation
 
 
@@ -27,7 +28,7 @@ async def look(
         is_contested: Whether a decision is on its way that takes the request from its holder.
 
     Raises:
-        TrackerError: GitLab does not answer, or (``Missing``) does not show the issue.
+        PlatformError: GitLab does not answer, or (``Missing``) does not show the issue.
     """
     issue = await tracker.read_issue(key)
     events = await tracker.label_events(key)
@@ -51,3 +52,16 @@ def _may_be_assigned_anew(issue: IssueSnapshot, known: Request, *, is_contested:
     is_held = known.holder is not None and known.holder.gitlab in issue.usernames
     is_news = bool(issue.usernames) and (is_contested or not is_held)
     return is_news and issue.updated_at != known.gitlab_updated_at
+
+
+async def check_unchanged(gitlab: Tracker, seen: IssueSnapshot) -> None:
+    """Make sure that nobody has changed an issue since it was read: notes may take a while.
+
+    GitLab has no conditional update, so what is left is the moment between this and the change.
+
+    Raises:
+        Postponed: Somebody has; the next try finds out what, and leaves it alone.
+    """
+    now = await gitlab.read_issue(seen.key)
+    if (now.usernames, now.labels, now.is_open) != (seen.usernames, seen.labels, seen.is_open):
+        raise Postponed("somebody has just changed the issue in GitLab")

@@ -1,0 +1,90 @@
+"""Assign the manager on duty to a request that nobody has: a suggestion, and no claim."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import structlog
+
+from slackbot.people.directory import People
+from slackbot.platforms.errors import Rejected
+from slackbot.platforms.gitlab import IssueChange, Tracker
+from slackbot.platforms.snapshot import GitLabUser
+from slackbot.rules.request import IssueKey, Person, Request, State
+from slackbot.store import duty, record
+from slackbot.store.changes import save_changes
+from slackbot.store.database import Record
+from slackbot.sync.observe import Observation, Rules, observe
+from slackbot.sync.read import check_unchanged
+from slackbot.sync.restore import was_suggested
+
+log = structlog.get_logger()
+
+
+class Suggestion:
+    """Suggests the manager on duty, once for each request."""
+
+    def __init__(self, record: Record, gitlab: Tracker, people: People, rules: Rules) -> None:
+        self._record, self._gitlab = record, gitlab
+        self._people, self._rules = people, rules
+
+    async def make(self, seen: Observation) -> None:
+        """Assign the manager on duty unless somebody has the request, or it was done before."""
+        key = seen.issue.key
+        async with self._record.transaction() as tx:
+            request, turn = await record.load_request(tx, key), await duty.current_turn(tx)
+        if turn is None or request is None or not _may_be_suggested(request):
+            return
+        account = await self._first_account(turn.on_duty.people)
+        if account is None or await self._was_made(request):
+            return
+        await check_unchanged(self._gitlab, seen.issue)
+        await self._begin(key, account)
+        issue = seen.issue
+        try:
+            change = IssueChange(assignee_ids=(account.id,))
+            issue = await self._gitlab.change_issue(key, change)
+        except Rejected as error:
+            log.warning("not_assigned", issue=str(key), problem=error.code)
+        await self._end(replace(seen, issue=issue, notes=(), at=self._record.now()))
+
+    async def _first_account(self, people: Iterable[Person]) -> GitLabUser | None:
+        for person in people:
+            if account := await self._people.account(person):
+                return account
+        return None
+
+    async def _was_made(self, request: Request) -> bool:
+        """Return whether an earlier try has come through after all; it may have been undone."""
+        if request.suggested_to is None:
+            return False
+        notes, own = await self._gitlab.notes(request.key), await self._gitlab.own_username()
+        if not was_suggested(notes, own):
+            return False
+        async with self._record.transaction() as tx:
+            known = await record.load_request(tx, request.key, lock=True)
+            if known is not None:
+                await record.save_request(tx, _suggested(known))
+        return True
+
+    async def _begin(self, key: IssueKey, account: GitLabUser) -> None:
+        async with self._record.transaction() as tx:
+            known = await record.load_request(tx, key, lock=True)
+            if known is not None:
+                await record.save_request(tx, replace(known, suggested_to=account.username))
+
+    async def _end(self, seen: Observation) -> None:
+        async with self._record.transaction() as tx:
+            before = await record.load_request(tx, seen.issue.key, lock=True)
+            if before is None:
+                return
+            suggested = replace(_suggested(before), assignees=seen.issue.usernames)
+            after, steps = observe(suggested, seen, self._rules)
+            await save_changes(tx, before, after, steps, self._record.now())
+
+
+def _suggested(request: Request) -> Request:
+    return replace(request, is_suggested=True, suggested_to=None)
+
+
+def _may_be_suggested(request: Request) -> bool:
+    return request.state is State.WAITING and not request.assignees and not request.is_suggested
