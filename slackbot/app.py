@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import SecretStr
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,6 +31,7 @@ from slackbot.channel.views import Viewer
 from slackbot.clock import Clock, system_clock
 from slackbot.handlers import register_all
 from slackbot.handlers.desk import Desk
+from slackbot.handlers.incoming import see_to
 from slackbot.handlers.linking import link_verb
 from slackbot.health import WORKER, Health
 from slackbot.people.accounts import AccountSearch
@@ -48,7 +50,7 @@ from slackbot.rebuild import Rebuild
 from slackbot.report import Report
 from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
-from slackbot.store import jobs, links, record
+from slackbot.store import facts, jobs, links, record
 from slackbot.store.database import Database, DatabaseError, Record
 from slackbot.store.finds import Finds
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
@@ -245,9 +247,27 @@ def _duty_source(services: Services) -> Source:
 
 
 def make_bolt(slack: Workspace) -> AsyncApp:
-    """Make Bolt's app, without listeners."""
+    """Make Bolt's app, without listeners.
+
+    It gets no token: only the bot itself asks Slack anything between a click and its record. Bolt
+    would call ``auth.test`` before the first listener.
+    """
+
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        own = slack.known_identity
+        # The bot's user, where it is known by now, lets Bolt leave the bot's own events out.
+        user = own.user if own else None
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_user_id=user)
+
     # The receiver verifies requests before Bolt reads them; a websocket is authentic as such.
-    return AsyncApp(client=slack.client, request_verification_enabled=False)
+    bolt = AsyncApp(
+        client=AsyncWebClient(base_url=slack.client.base_url),
+        authorize=authorize,
+        request_verification_enabled=False,
+        raise_error_for_unhandled_request=True,
+    )
+    see_to(bolt)
+    return bolt
 
 
 def slack_receiver(bolt: AsyncApp, settings: Settings) -> SlackReceiver | None:
@@ -301,6 +321,8 @@ async def run_bot(
         if not database.is_sqlite:  # the platforms count the calls of all replicas together
             clients.slack.paces.share(partial(SharedPace, database))
             clients.gitlab.paces.share(partial(SharedPace, database))
+        async with database.transaction() as tx:
+            clients.slack.team = await facts.load_fact(tx, facts.SLACK_TEAM)
         services = Services(settings, clients, Record(database, clock))
         workers = make_workers(services)
         await _enqueue_all(services.record, [worker.queue for worker in workers])

@@ -9,7 +9,7 @@ from slackbot.health import GITLAB, SLACK, Health
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.slack import MESSAGES_SCOPES, Workspace
-from slackbot.store import jobs, record
+from slackbot.store import facts, jobs, record
 from slackbot.store.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
 
@@ -55,6 +55,8 @@ class Watch:
         try:
             identity = await self._slack.check_identity()
             self._remark_on(identity.scopes)
+            async with self._record.transaction() as tx:
+                await facts.save_team(tx, identity.team)
             await self._slack.check_channel(self._channel)
         except PlatformError as error:
             self._health.report_error(error)

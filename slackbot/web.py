@@ -142,7 +142,6 @@ class SlackReceiver:
 
     def __init__(self, bolt: AsyncApp, signing_secret: str) -> None:
         self._bolt, self._verifier = bolt, SignatureVerifier(signing_secret)
-        bolt.error(_not_understood)
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
         """Answer 401 to what is not signed, 400 to what cannot be read, else as Bolt does."""
@@ -152,8 +151,9 @@ class SlackReceiver:
         try:
             answer = await self._bolt.async_dispatch(await to_bolt_request(request))
         except Exception as error:
-            # Also where Bolt stumbles once more over the same body, on its way to `bolt.error`.
-            answer = await _not_understood(error)
+            # Bolt could not even begin, or has stumbled again on its way to `bolt.error`.
+            log.error("slack_request_not_understood", exc_info=error)
+            answer = BoltResponse(status=400, body="the request could not be read\n")
         return await to_aiohttp_response(answer)
 
     def _is_authentic(self, body: bytes, request: web.Request) -> bool:
@@ -161,12 +161,6 @@ class SlackReceiver:
             return self._verifier.is_valid_request(body, dict(request.headers))
         except (TypeError, ValueError):  # a timestamp that is no number, bytes that are no text
             return False
-
-
-async def _not_understood(error: Exception) -> BoltResponse:
-    """Answer for Bolt where it stumbles over a body; listeners see to their errors themselves."""
-    log.error("slack_request_not_understood", exc_info=error)
-    return BoltResponse(status=400, body="the request could not be read\n")
 
 
 class Readiness:

@@ -418,7 +418,9 @@ SLACK_FIXTURES = sorted(path.name for path in (FIXTURES / "slack").iterdir())
 @pytest.mark.parametrize("name", SLACK_FIXTURES)
 async def test_a_captured_request_that_is_not_for_us_is_not_found(port: Port, name: str) -> None:
     body, content_type = slack_body(name)
-    assert (await port.signed(body, content_type)).status == 404
+    # Slack would send an event again, and again, until it is taken.
+    expected = 200 if '"event_callback"' in body else 404
+    assert (await port.signed(body, content_type)).status == expected
     for headers in (
         {},
         {"X-Slack-Signature": "v0=" + "0" * 64},

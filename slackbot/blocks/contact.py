@@ -7,6 +7,7 @@ from typing import Any
 from slackbot.blocks.card import label_options, subject
 from slackbot.blocks.text import Block, mrkdwn, name, plain
 from slackbot.rules.decision import Channel, MarkContacted
+from slackbot.rules.refusals import Incomplete
 from slackbot.rules.request import Request
 
 CALLBACK = "contact"
@@ -23,10 +24,6 @@ CHANNEL_OPTIONS = {
     Channel.CALL: "Call",
 }
 _CLOSE_OPTION = {"text": plain("Close the feedback issue"), "value": "close"}
-
-
-class MalformedForm(Exception):
-    """The submission lacks an input that the modal has."""
 
 
 def contact_modal(
@@ -124,7 +121,7 @@ def read_contact(values: Mapping[str, Any], now: datetime) -> MarkContacted:
         now: The moment of the submission; the default of when.
 
     Raises:
-        MalformedForm: It is not a submission of this modal.
+        Incomplete: It is not a submission of this modal.
     """
     try:
         channel = Channel(values[CHANNEL][CHANNEL]["selected_option"]["value"])
@@ -134,7 +131,7 @@ def read_contact(values: Mapping[str, Any], now: datetime) -> MarkContacted:
         close = bool(_element(values, CLOSE).get("selected_options"))
         at = datetime.fromtimestamp(int(picked), UTC) if picked else now
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
-        raise MalformedForm from error
+        raise Incomplete from error
     return MarkContacted(channel=channel, text=text or None, at=at, label=label, close=close)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.card import subject
-from slackbot.blocks.contact import MalformedForm
 from slackbot.blocks.text import Block, moment, mrkdwn, plain
+from slackbot.rules.refusals import Incomplete
 from slackbot.rules.reminders import SnoozeFor, snoozed_until
 from slackbot.rules.request import Request
 
@@ -77,11 +77,11 @@ def read_snooze(values: Mapping[str, Any]) -> tuple[SnoozeFor, str]:
     """Read a submission of the modal: for how long, and the reason.
 
     Raises:
-        MalformedForm: It is not a submission of this modal.
+        Incomplete: It is not a submission of this modal.
     """
     try:
         choice = SnoozeFor(values[UNTIL][UNTIL]["selected_option"]["value"])
         reason = values[REASON][REASON].get("value") or ""
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MalformedForm from error
+        raise Incomplete from error
     return choice, str(reason)

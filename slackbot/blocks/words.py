@@ -28,9 +28,11 @@ from slackbot.rules.refusals import (
     BeforeTheRequest,
     CannotTell,
     DeadlinePassed,
+    FormNotOpened,
     GitLabSilent,
     Guest,
     HeldAgain,
+    Incomplete,
     InTheFuture,
     IssueGone,
     LabelChanged,
@@ -206,6 +208,13 @@ def _disabled(refusal: NotAManager) -> str:
 
 _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
     Unknown: lambda _: "This request is not on record any more. `/ssat` shows what is open.",
+    Incomplete: lambda _: (
+        "Slack sent only a part of this, so nothing was changed. Try again; if that happens once "
+        "more, do it in GitLab and tell the bot's administrator."
+    ),
+    FormNotOpened: lambda _: (
+        "Slack did not open the form just now. Nothing was changed; try again in a moment."
+    ),
     AlreadySettled: lambda _: "This has been tried again or dismissed already.",
     AlreadyYours: lambda _: "You have this request already.",
     AlreadyClaimed: lambda refusal: (

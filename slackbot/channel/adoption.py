@@ -50,7 +50,7 @@ class CardAdoption:
         Replicas that do it at the same time do the same.
 
         Raises:
-            SlackError: The channel cannot be read to the end.
+            PlatformError: The channel cannot be read to the end.
         """
         async with self._searching:
             if not self._is_done and not await self._was_done():
@@ -65,7 +65,7 @@ class CardAdoption:
         """Search the channel and note every card; safe to repeat.
 
         Raises:
-            SlackError: The channel cannot be read to the end; nothing is noted.
+            PlatformError: The channel cannot be read to the end; nothing is noted.
         """
         channel = await self._outbox.channel()
         since = (self._record.now() - CARD_MEMORY).timestamp()

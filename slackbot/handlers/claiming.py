@@ -44,9 +44,8 @@ def _listener(
     async def listen(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         async def work() -> None:
             click = Click.of(body)
-            who = await desk.admit(click.team, click.user)
             await desk.choose(
-                click.key, who, click.interaction, lambda request: action_on(request, click)
+                click.key, click.interaction, lambda request: action_on(request, click)
             )
 
         tell, then = surfaces.telling(body, respond), surfaces.following(body, respond)

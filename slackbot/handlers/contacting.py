@@ -12,7 +12,6 @@ from slackbot.blocks.contact import (
     CHANNEL,
     FIELD_BLOCKS,
     LABEL,
-    MalformedForm,
     contact_modal,
     read_contact,
 )
@@ -27,7 +26,6 @@ from slackbot.handlers.listening import (
     issue_of,
     log_failure,
     open_modal,
-    team_of,
 )
 from slackbot.handlers.surface import Surfaces
 from slackbot.platforms.slack import Workspace
@@ -42,7 +40,7 @@ def register(app: AsyncApp, desk: Desk, workspace: Workspace, surfaces: Surfaces
     async def open_form(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         async def work() -> None:
             click = Click.of(body)
-            await desk.admit(click.team, click.user)
+            await desk.admit(click.interaction.team, click.interaction.user)
             view = await _modal(desk, click.key)
             await open_modal(workspace, body, view)
 
@@ -77,12 +75,8 @@ async def _modal(desk: Desk, key: IssueKey) -> dict[str, Any]:
 async def _record(desk: Desk, body: Body) -> None:
     view = body["view"]
     key = issue_of(view["private_metadata"])
-    try:
-        contact = read_contact(view["state"]["values"], desk.now())
-    except MalformedForm as error:
-        raise Unknown from error
-    who = await desk.admit(team_of(body), str(body["user"]["id"]))
-    await desk.choose(key, who, interaction_of(body), lambda _: contact)
+    contact = read_contact(view["state"]["values"], desk.now())
+    await desk.choose(key, interaction_of(body), lambda _: contact)
 
 
 def _errors(refusal: Refusal, body: Body) -> dict[str, str]:

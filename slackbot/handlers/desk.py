@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -21,19 +21,31 @@ from slackbot.rules.decision import (
     confirmed,
     decide,
 )
-from slackbot.rules.refusals import AlreadySettled, Unknown
+from slackbot.rules.refusals import AlreadySettled, NotAllowed, Unknown
 from slackbot.rules.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
 from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.store import cards, homes, jobs, record
+from slackbot.store import cards, homes, interactions, jobs, record
 from slackbot.store.changes import announce
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.store.picture import Picture
 from slackbot.store.record import Status
-from slackbot.store.snoozes import load_snooze, save_snooze
+from slackbot.store.snoozes import save_snooze
 
 REFRESHED = 20
 """How many of the open requests are read anew at once when somebody asks for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interaction:
+    """What somebody did in Slack: its id, which a repetition carries, too, and who they are.
+
+    Nothing about the person is checked yet.
+    """
+
+    id: str
+    team: str
+    user: str
 
 
 class Desk:
@@ -69,6 +81,28 @@ class Desk:
             NotAllowed: They may not, or Slack does not tell.
         """
         return await self._people.admit(team, user)
+
+    async def _admit_once(self, interaction: Interaction) -> Person | None:
+        """Return the person if they may act, ``None`` if the interaction is on record already.
+
+        The record goes first: whoever gets a repetition knows what was recorded even where Slack
+        does not tell who the person is.
+
+        Raises:
+            NotAllowed: They may not, or Slack does not tell.
+        """
+        if await self._is_on_record(interaction):
+            return None
+        try:
+            return await self.admit(interaction.team, interaction.user)
+        except NotAllowed:
+            if await self._is_on_record(interaction):  # by now: another replica has it, too
+                return None
+            raise
+
+    async def _is_on_record(self, interaction: Interaction) -> bool:
+        async with self._record.transaction() as tx:
+            return await interactions.is_known(tx, interaction.id)
 
     async def look(self, team: str, user: str) -> Asker:
         """Return the person if they may look.
@@ -122,29 +156,30 @@ class Desk:
     async def choose(
         self,
         key: IssueKey,
-        who: Person,
-        interaction: str,
+        interaction: Interaction,
         action_on: Callable[[Request], Action],
     ) -> None:
         """Judge a choice and record it; once this returns, it is committed.
 
         Args:
             key: The issue.
-            who: The person, admitted.
-            interaction: Slack's id of the interaction: the same one again has no further effect.
+            interaction: Whose choice it is; the same interaction again has no further effect.
             action_on: Makes the action from the request as decided so far.
 
         Raises:
-            Refusal: The rules do not allow it; nothing is recorded.
+            Refusal: The person may not act, or the rules do not allow it; nothing is recorded.
         """
+        who = await self._admit_once(interaction)
+        if who is None:
+            return
         async with self._record.transaction() as tx:
             picture = await self._picture(tx, key, lock=True)
-            if await record.find_interaction(tx, interaction):
+            if await record.find_interaction(tx, interaction.id):
                 return
             action = action_on(picture.request)
             await self._judge(tx, picture.request, action, who)
             decision = Decision(id=uuid4(), key=key, by=who, at=self._record.now(), action=action)
-            await record.add_decision(tx, decision, interaction)
+            await record.add_decision(tx, decision, interaction.id)
             await self._set_going(tx, key)
         metrics.CLICKS.labels(action.kind, "recorded").inc()
 
@@ -167,25 +202,26 @@ class Desk:
         await announce(tx, key, now, urgent=True)
 
     async def snooze(
-        self, key: IssueKey, who: Person, interaction: str, choice: SnoozeFor, reason: str
+        self, key: IssueKey, interaction: Interaction, choice: SnoozeFor, reason: str
     ) -> None:
         """Leave people alone about a request for a while, and tell its thread why.
 
         Args:
             key: The issue.
-            who: The person, admitted.
-            interaction: Slack's id of the interaction: the same one again has no further effect.
+            interaction: Whose choice it is; the same interaction again has no further effect.
             choice: For how long.
             reason: Why.
 
         Raises:
-            Refusal: There is nothing to be snoozed.
+            Refusal: The person may not act, or there is nothing to be snoozed.
         """
+        who = await self._admit_once(interaction)
+        if who is None:
+            return
         zone, now = await self.zone_of(who), self._record.now()
         async with self._record.transaction() as tx:
             request = (await self._picture(tx, key, lock=True)).request
-            last = await load_snooze(tx, key)
-            if last is not None and last.interaction == interaction:
+            if not await interactions.note(tx, interaction.id, now):
                 return
             if refusal := judge_snooze(request, now):
                 raise refusal
@@ -196,7 +232,7 @@ class Desk:
                 until=until,
                 reason=reason,
                 asked_at=request.asked_at,
-                interaction=interaction,
+                interaction=interaction.id,
             )
             await save_snooze(tx, key, snooze)
             step = Step(kind=StepKind.SNOOZED, at=now, who=who, detail=reason, until=until)
@@ -204,13 +240,17 @@ class Desk:
             await announce(tx, key, now, urgent=True)
         metrics.CLICKS.labels("snooze", "recorded").inc()
 
-    async def retry(self, key: IssueKey, decision: UUID) -> None:
+    async def retry(self, key: IssueKey, interaction: Interaction, decision: UUID) -> None:
         """Put a decision that GitLab refused back on its way.
 
         Raises:
-            Refusal: There is none, or somebody was faster.
+            Refusal: The person may not act, there is none, or somebody was faster.
         """
+        if await self._admit_once(interaction) is None:
+            return
         async with self._record.transaction() as tx:
+            if not await interactions.note(tx, interaction.id, self._record.now()):
+                return
             refused = await self._refused(tx, key, decision)
             request = (await self._picture(tx, key)).request
             again = replace(refused, action=confirmed(refused.action, request))
@@ -219,13 +259,17 @@ class Desk:
             await record.revive_decision(tx, again)
             await self._set_going(tx, key)
 
-    async def dismiss(self, key: IssueKey, decision: UUID) -> None:
+    async def dismiss(self, key: IssueKey, interaction: Interaction, decision: UUID) -> None:
         """Give a decision up that GitLab refused, and forget its text.
 
         Raises:
-            Refusal: There is none, or somebody was faster.
+            Refusal: The person may not act, there is none, or somebody was faster.
         """
+        if await self._admit_once(interaction) is None:
+            return
         async with self._record.transaction() as tx:
+            if not await interactions.note(tx, interaction.id, self._record.now()):
+                return
             refused = await self._refused(tx, key, decision)
             await record.finish_decision(tx, refused, Status.DROPPED, self._record.now())
             await self._set_going(tx, key)

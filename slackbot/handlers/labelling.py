@@ -18,12 +18,11 @@ def register(app: AsyncApp, desk: Desk) -> None:
     async def listen(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         async def work() -> None:
             click = Click.of(body)
-            who = await desk.admit(click.team, click.user)
 
             def choice(request: Request) -> ChooseLabel:
                 replaced = request.label_of(desk.viewer.words.scope)
                 return ChooseLabel(label=click.detail, replaces=replaced)
 
-            await desk.choose(click.key, who, click.interaction, choice)
+            await desk.choose(click.key, click.interaction, choice)
 
         await answer(work, privately(respond), ack=ack, what=CHOOSE_LABEL)

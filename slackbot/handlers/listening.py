@@ -15,14 +15,19 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slackbot import metrics
 from slackbot.blocks.text import mrkdwn
 from slackbot.blocks.words import failure_words, refusal_words
+from slackbot.handlers.desk import Interaction
+from slackbot.platforms.errors import Throttled, Unreachable
 from slackbot.platforms.slack import Workspace
-from slackbot.rules.refusals import Refusal, Unknown
+from slackbot.rules.refusals import FormNotOpened, Refusal, Unknown
 from slackbot.rules.request import IssueKey
 
 log = structlog.get_logger()
 
 MODAL_SECONDS = 1.2
 """How long Slack may take to open a modal before the person is told; the ack waits for it."""
+
+AGAIN_AFTER_SECONDS = (1.0, 5.0, 30.0)
+"""After which pauses an explanation is sent again; Slack takes five answers to a click."""
 
 Body = dict[str, Any]
 Listener = Callable[..., Awaitable[None]]
@@ -32,10 +37,8 @@ Listener = Callable[..., Awaitable[None]]
 class Click:
     """A button or a select of a card. Only ``key`` says what it is about; nothing is trusted."""
 
-    team: str
-    user: str
     key: IssueKey
-    interaction: str
+    interaction: Interaction
     detail: str
     """What stands behind the key in a button's value, or the option chosen in a select."""
 
@@ -51,8 +54,6 @@ class Click:
         key_text, _, detail = str(action.get("value") or action.get("block_id")).partition(":")
         option = action.get("selected_option")
         return cls(
-            team=team_of(body),
-            user=str(body["user"]["id"]),
             key=issue_of(key_text),
             interaction=interaction_of(body),
             detail=str(option["value"]) if option else detail,
@@ -92,9 +93,10 @@ def team_of(body: Body) -> str:
     return str(user.get("team_id") or (body.get("team") or {}).get("id") or "")
 
 
-def interaction_of(body: Body) -> str:
-    """Return Slack's id of an interaction, which its repetition carries, too."""
-    return str(body["trigger_id"])[:255]
+def interaction_of(body: Body) -> Interaction:
+    """Return what an interaction is known by, and who is said to have done it."""
+    trigger = str(body["trigger_id"])[:255]
+    return Interaction(id=trigger, team=team_of(body), user=str(body["user"]["id"]))
 
 
 async def answer(
@@ -137,11 +139,15 @@ async def open_modal(workspace: Workspace, body: Body, view: dict[str, Any]) -> 
     All that it shows comes from the record; what is left of the three seconds is Slack's.
 
     Raises:
-        SlackError: Slack did not open it.
-        TimeoutError: It does not answer in time.
+        FormNotOpened: Slack does not answer, or not in time.
+        PlatformError: It will not open this one.
     """
-    async with asyncio.timeout(MODAL_SECONDS):
-        await workspace.call("views.open", trigger_id=body["trigger_id"], view=view)
+    try:
+        async with asyncio.timeout(MODAL_SECONDS):
+            await workspace.call("views.open", trigger_id=body["trigger_id"], view=view)
+    except (Unreachable, Throttled, TimeoutError) as error:
+        log.warning("form_not_opened", problem=str(error) or "no answer in time")
+        raise FormNotOpened from error
 
 
 def log_failure(what: str) -> str:
@@ -155,15 +161,37 @@ def privately(respond: AsyncRespond) -> Callable[[str], Awaitable[Any]]:
     """Tell a person something in the channel that only they see."""
 
     async def tell(words: str) -> None:
-        try:
-            await respond(
+        async def send() -> None:
+            answer = await respond(
                 text=words,
                 blocks=[{"type": "section", "text": mrkdwn(words)}],
                 response_type="ephemeral",
                 replace_original=False,
             )
-        except Exception:
-            # The choice is settled either way; a lost explanation must not look like a fault.
-            log.exception("explanation_lost")
+            if answer.status_code != 200:
+                raise NotTold(f"Slack answered {answer.status_code}")
+
+        await insist(send)
 
     return tell
+
+
+class NotTold(Exception):
+    """Slack did not pass an explanation on."""
+
+
+async def insist(send: Callable[[], Awaitable[Any]]) -> None:
+    """Send an explanation, again and again for a while if need be: better twice than not at all."""
+    for pause in AGAIN_AFTER_SECONDS:
+        try:
+            await send()
+        except Exception as error:
+            log.warning("not_told_yet", problem=str(error) or type(error).__name__)
+            await asyncio.sleep(pause)
+        else:
+            return
+    try:
+        await send()
+    except Exception:
+        # The choice is settled either way; a lost explanation must not look like a fault.
+        log.exception("explanation_lost")

@@ -8,11 +8,11 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
 
 from slackbot.blocks.card import DISMISS, OPEN_ISSUE, OPEN_TICKET, TRY_AGAIN
-from slackbot.handlers.desk import Desk
+from slackbot.handlers.desk import Desk, Interaction
 from slackbot.handlers.listening import Body, Click, Listener, answer, privately
 from slackbot.rules.request import IssueKey
 
-Follow = Callable[[IssueKey, UUID], Awaitable[None]]
+Follow = Callable[[IssueKey, Interaction, UUID], Awaitable[None]]
 
 
 def register(app: AsyncApp, desk: Desk) -> None:
@@ -27,8 +27,7 @@ def _listener(desk: Desk, action_id: str, follow: Follow) -> Listener:
     async def listen(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
         async def work() -> None:
             click = Click.of(body)
-            await desk.admit(click.team, click.user)
-            await follow(click.key, click.decision)
+            await follow(click.key, click.interaction, click.decision)
 
         await answer(work, privately(respond), ack=ack, what=action_id)
 

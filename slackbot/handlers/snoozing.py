@@ -6,7 +6,6 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
 
-from slackbot.blocks.contact import MalformedForm
 from slackbot.blocks.reminder import SNOOZE
 from slackbot.blocks.snooze import CALLBACK, REASON, UNTIL, read_snooze, snooze_modal
 from slackbot.blocks.text import without_markup
@@ -21,10 +20,9 @@ from slackbot.handlers.listening import (
     log_failure,
     open_modal,
     privately,
-    team_of,
 )
 from slackbot.platforms.slack import Workspace
-from slackbot.rules.refusals import ReasonRequired, Refusal, Unknown
+from slackbot.rules.refusals import ReasonRequired, Refusal
 from slackbot.rules.reminders import judge_reason, judge_snooze
 
 
@@ -55,7 +53,7 @@ def register(app: AsyncApp, desk: Desk, workspace: Workspace) -> None:
 
 
 async def _modal(desk: Desk, click: Click) -> dict[str, Any]:
-    who = await desk.admit(click.team, click.user)
+    who = await desk.admit(click.interaction.team, click.interaction.user)
     picture, now = await desk.picture(click.key), desk.now()
     if refusal := judge_snooze(picture.request, now):
         raise refusal
@@ -65,14 +63,10 @@ async def _modal(desk: Desk, click: Click) -> dict[str, Any]:
 async def _record(desk: Desk, body: Body) -> None:
     view = body["view"]
     key = issue_of(view["private_metadata"])
-    try:
-        choice, reason = read_snooze(view["state"]["values"])
-    except MalformedForm as error:
-        raise Unknown from error
-    who = await desk.admit(team_of(body), str(body["user"]["id"]))
+    choice, reason = read_snooze(view["state"]["values"])
     if refusal := judge_reason(reason):
         raise refusal
-    await desk.snooze(key, who, interaction_of(body), choice, reason)
+    await desk.snooze(key, interaction_of(body), choice, reason)
 
 
 def _words(refusal: Refusal) -> str:

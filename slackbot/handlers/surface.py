@@ -11,7 +11,7 @@ from slackbot.blocks.home import notice_modal
 from slackbot.blocks.rows import asked_again
 from slackbot.blocks.text import mrkdwn
 from slackbot.handlers.desk import Desk
-from slackbot.handlers.listening import Body, privately, team_of
+from slackbot.handlers.listening import Body, insist, privately, team_of
 from slackbot.handlers.looking import Looking
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.outbox import QUIETLY
@@ -46,13 +46,11 @@ class Surfaces:
 
     async def _write_to(self, user: str, words: str) -> None:
         blocks = [{"type": "section", "text": mrkdwn(words)}]
-        try:
-            await self._workspace.call(
+        await insist(
+            lambda: self._workspace.call(
                 "chat.postMessage", channel=user, text=words, blocks=blocks, **QUIETLY
             )
-        except PlatformError:
-            # The choice is settled either way; a lost explanation must not look like a fault.
-            log.exception("explanation_lost")
+        )
 
     def following(self, body: Body, respond: AsyncRespond) -> Callable[[], Awaitable[None]]:
         """Return what shows a choice at once where it was made; cards follow by themselves."""

@@ -200,7 +200,7 @@ class People:
             return person, True
 
     async def _recognise(self, team: str, user: str) -> Person:
-        if team != (await self._workspace.identity()).team:
+        if team != await self._workspace.own_team():
             raise OtherWorkspace
         member = await self._member(user)
         self._refuse_strangers(member, team)
@@ -272,7 +272,7 @@ class People:
             PlatformError: Slack does not answer; without an answer nobody is taken for unknown.
         """
         await self.learn()
-        team = (await self._workspace.identity()).team
+        team = await self._workspace.own_team()
         account = None if each.slack_user else await self._account_by_email_if_told(each.email)
         named = account.person if account else Person(name=each.name)
         user = each.slack_user or await self._user_with_email(each.email)
@@ -401,7 +401,7 @@ class People:
 
     async def _seek(self, username: str) -> None:
         user = await self._user_with_email(await self._email_in_gitlab(username))
-        member = await self._full_member(user, (await self._workspace.identity()).team)
+        member = await self._full_member(user, await self._workspace.own_team())
         if member is not None and member.user not in self._linked_usernames():
             await self._note(member.user, username)
 

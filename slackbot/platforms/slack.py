@@ -150,6 +150,8 @@ class Workspace:
 
     def __init__(self, client: AsyncWebClient, paces: Allowances = PACES) -> None:
         self.client, self.paces = client, Paces(paces)
+        self.team: str | None = None
+        """Which workspace is ours, once Slack or the record has told."""
         self._identity: Identity | None = None
         self._channels: dict[str, str] = {}
         self._finding = asyncio.Lock()
@@ -191,6 +193,15 @@ class Workspace:
         """Tell who the bot is; asked once, as it does not change for a token."""
         return self._identity or await self.check_identity()
 
+    @property
+    def known_identity(self) -> Identity | None:
+        """Who the bot is, if Slack has told already."""
+        return self._identity
+
+    async def own_team(self) -> str:
+        """Tell which workspace is ours; Slack is asked only where it has never told before."""
+        return self.team or (await self.identity()).team
+
     async def check_identity(self) -> Identity:
         """Ask Slack who the bot is, which also tells whether the token holds."""
         answer = await self.call("auth.test")
@@ -200,6 +211,7 @@ class Workspace:
             user=answer["user_id"],
             scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
         )
+        self.team = self._identity.team
         return self._identity
 
     async def channel_id(self, channel: str) -> str:

@@ -14,6 +14,14 @@ class Unknown(Refusal):
     """The record has no such request for contact."""
 
 
+class Incomplete(Refusal):
+    """What Slack sent lacks something that it should have."""
+
+
+class FormNotOpened(Refusal):
+    """Slack does not open the form just now."""
+
+
 class AlreadySettled(Refusal):
     """What GitLab refused has been tried again or dismissed already."""
 

@@ -16,6 +16,8 @@ LAST_FEEDBACK_IN_TURN = "last_feedback_in_turn"
 FEEDBACKS_READ = "feedbacks_read"
 """Of what a reading of all open issues has noted those that await triage, too."""
 PROJECT = "project"
+SLACK_TEAM = "slack_team"
+"""Which Slack workspace is ours: who clicks must not have to wait until Slack tells it again."""
 FEEDBACK_LABELS = "feedback_labels"
 CATCH_UP = "catch_up"
 CARDS_ADOPTED = "cards_adopted"
@@ -90,6 +92,12 @@ async def first_sight(tx: Transaction, delivery: str, now: datetime) -> bool:
     return added is not None
 
 
+async def was_seen(tx: Transaction, delivery: str) -> bool:
+    """Tell whether a delivery is remembered."""
+    found = await tx.scalar(select(deliveries.c.id).where(deliveries.c.id == delivery))
+    return found is not None
+
+
 async def forget_deliveries(tx: Transaction, before: datetime) -> None:
     """Forget the deliveries that can no longer come twice."""
     await tx.execute(delete(deliveries).where(deliveries.c.received_at < before))
@@ -108,6 +116,12 @@ async def save_fact(tx: Transaction, name: str, value: str) -> None:
         .values(name=name, value=value)
         .on_conflict_do_update(index_elements=["name"], set_={"value": value})
     )
+
+
+async def save_team(tx: Transaction, team: str) -> None:
+    """Note which Slack workspace is ours."""
+    if await load_fact(tx, SLACK_TEAM) != team:
+        await save_fact(tx, SLACK_TEAM, team)
 
 
 async def load_place(tx: Transaction) -> Place | None:

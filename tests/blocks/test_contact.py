@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from slackbot.blocks.contact import (
     CHANNEL_OPTIONS,
     FIELD_BLOCKS,
-    MalformedForm,
     contact_modal,
     read_contact,
 )
@@ -20,7 +19,7 @@ from slackbot.local.slack.block_kit import validate_view
 from slackbot.local.slack.inputs import initial_values
 from slackbot.rules.decision import Channel, MarkContacted
 from slackbot.rules.feedback import HANDBOOK_LABELS
-from slackbot.rules.refusals import InvalidField
+from slackbot.rules.refusals import Incomplete, InvalidField
 from slackbot.rules.request import IssueKey, Request
 
 NOW = datetime(2026, 2, 2, 9, 30, 15, tzinfo=UTC)
@@ -184,7 +183,7 @@ def test_what_is_left_empty_is_read_as_empty(
     ],
 )
 def test_what_is_no_submission_of_this_modal_is_malformed(values: Any) -> None:
-    with pytest.raises(MalformedForm):
+    with pytest.raises(Incomplete):
         read_contact(values, NOW)
 
 
@@ -215,6 +214,6 @@ _json = st.recursive(
 def test_whatever_is_submitted_is_read_or_malformed(values: dict[str, Any]) -> None:
     try:
         contact = read_contact(values, NOW)
-    except MalformedForm:
+    except Incomplete:
         return
     assert contact.at.tzinfo is UTC

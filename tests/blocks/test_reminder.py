@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 
 from slackbot.blocks.card import CardView
-from slackbot.blocks.contact import MalformedForm
 from slackbot.blocks.duty import DutyView
 from slackbot.blocks.reminder import render_gap, render_lead, render_reminder
 from slackbot.blocks.snooze import OPTIONS, read_snooze, snooze_modal
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_blocks, validate_view
 from slackbot.local.slack.inputs import initial_values
+from slackbot.rules.refusals import Incomplete
 from slackbot.rules.reminders import SnoozeFor
 from slackbot.rules.request import Person
 from tests.blocks.test_card import (
@@ -148,7 +148,7 @@ def test_a_submission_is_read_or_refused() -> None:
     assert read_snooze(values) == (SnoozeFor.HOUR, "")
     others: list[dict[str, Any]] = [{}, {"until": {}}, {"reason": None}, {"until": {"until": {}}}]
     for broken in (values | other if other else {} for other in others):
-        with pytest.raises(MalformedForm):
+        with pytest.raises(Incomplete):
             read_snooze(broken)
 
 

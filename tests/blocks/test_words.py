@@ -42,9 +42,11 @@ from slackbot.rules.refusals import (
     BeforeTheRequest,
     CannotTell,
     DeadlinePassed,
+    FormNotOpened,
     GitLabSilent,
     Guest,
     HeldAgain,
+    Incomplete,
     InTheFuture,
     IssueGone,
     LabelChanged,
@@ -344,6 +346,15 @@ _REFUSALS: list[tuple[Refusal, str]] = [
     (
         GitLabSilent(),
         "GitLab does not answer just now. Nothing was changed; try again in a moment.",
+    ),
+    (
+        Incomplete(),
+        "Slack sent only a part of this, so nothing was changed. Try again; if that happens once "
+        "more, do it in GitLab and tell the bot's administrator.",
+    ),
+    (
+        FormNotOpened(),
+        "Slack did not open the form just now. Nothing was changed; try again in a moment.",
     ),
     (
         TakesLonger(),

@@ -151,6 +151,14 @@ class SlackFault(Fault):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SlackAway(Fault):
+    """For a while every method of Slack's fails, those that a click may need included."""
+
+    kind: Kind
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class GitLabFault(Fault):
     """Trouble for the next request of a kind."""
 

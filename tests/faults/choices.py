@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Iterator
 
 from slackbot.local.slack import Workspace
 from tests.faults.history import Choice
-from tests.faults.people import OPENING, Sent, words_told
+from tests.faults.people import Sent, words_told
 from tests.process import BotProcess
 
-ABOUT_REFUSED = ("Try again", "Dismiss")
+DENIED = "Nothing was changed"
 
 _LOGGED = ("choice_refused", "choice_failed")
 
@@ -19,7 +19,7 @@ def choices(sent: Iterable[Sent], slack: Workspace, recorded: Collection[str]) -
     Args:
         sent: Everything that people sent, and Slack repeated.
         slack: Knows what people were told.
-        recorded: The interactions that have led to a decision on record.
+        recorded: The interactions that are on record.
     """
     attempts: defaultdict[str, list[Sent]] = defaultdict(list)
     for each in sent:
@@ -32,10 +32,13 @@ def choices(sent: Iterable[Sent], slack: Workspace, recorded: Collection[str]) -
         if not any(words) and interaction not in recorded and unexplained[place]:
             unexplained[place] -= 1
             died_explaining = True
-        yield _choice(group, words, died_explaining=died_explaining)
+        has_effect = interaction in recorded or any(each.has_opened for each in group)
+        yield _choice(group, words, has_effect=has_effect, died_explaining=died_explaining)
 
 
-def _choice(group: list[Sent], words: list[list[str]], *, died_explaining: bool) -> Choice:
+def _choice(
+    group: list[Sent], words: list[list[str]], *, has_effect: bool, died_explaining: bool
+) -> Choice:
     first = group[0]
     acked = sum(each.outcome.ok for each in group)
     told = sum(len(said) for said in words)
@@ -45,12 +48,23 @@ def _choice(group: list[Sent], words: list[list[str]], *, died_explaining: bool)
         who=first.who,
         what=first.what,
         interaction=first.interaction,
-        decides=first.what not in (*ABOUT_REFUSED, OPENING),
+        has_effect=has_effect,
+        is_denied=_is_denied(group, words),
         is_acked=acked > 0,
         is_refused=died_explaining or told >= max(acked, 1),
         problem=None if acked else group[-1].outcome.error,
         process=first.process.pid if first.process else None,
     )
+
+
+def _is_denied(group: list[Sent], words: list[list[str]]) -> bool:
+    """Tell whether something was accepted without a word, and denied later."""
+    accepted = False
+    for sent, said in zip(group, words, strict=True):
+        if accepted and any(DENIED in each for each in said):
+            return True
+        accepted = accepted or (sent.outcome.ok and not said)
+    return False
 
 
 def _words(group: list[Sent], slack: Workspace) -> list[list[str]]:

@@ -103,14 +103,17 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One interaction of a person's; one that ``decides`` asks for a decision on record."""
+    """One interaction of a person's: it asks for a decision, a form, or about a decision."""
 
     at: datetime
     key: str
     who: str
     what: str
     interaction: str
-    decides: bool = True
+    has_effect: bool = False
+    """It has opened its form, or is on record though it is no decision."""
+    is_denied: bool = False
+    """When it came again, the person was told that nothing was changed, though it had been."""
     is_acked: bool = True
     is_refused: bool = False
     """The person was told, or would have been but for their process's death, that it is refused."""

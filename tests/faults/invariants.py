@@ -78,11 +78,19 @@ def never_two_cards(history: History) -> Iterator[str]:
 
 
 def accepted_choices_are_on_record(history: History) -> Iterator[str]:
-    """What was acked, and not refused to the person's face, is a decision."""
+    """What was acked, and not refused to the person's face, is a decision, or has its form."""
     recorded = {each.interaction for each in history.decisions}
-    for choice in _choices(history):
-        if choice.is_acked and not choice.is_refused and choice.interaction not in recorded:
+    for choice in history.choices:
+        is_settled = choice.interaction in recorded or choice.has_effect or choice.is_refused
+        if choice.is_acked and not is_settled:
             yield f"{_say(choice)} was acked and is not on record"
+
+
+def accepted_choices_are_not_denied(history: History) -> Iterator[str]:
+    """Nobody is told that nothing was changed by what was accepted before."""
+    for choice in history.choices:
+        if choice.is_denied:
+            yield f"{_say(choice)} was accepted and denied when it came again"
 
 
 def clicks_are_answered(history: History) -> Iterator[str]:
@@ -282,10 +290,6 @@ def _decision_behind(history: History, key: str, at: datetime) -> Decided | None
 # Words
 
 
-def _choices(history: History) -> Iterator[Choice]:
-    return (each for each in history.choices if each.decides)
-
-
 def _say(choice: Choice) -> str:
     return f"{choice.who}'s {choice.what!r} on {choice.key} at {time_of(choice.at)}"
 
@@ -293,6 +297,7 @@ def _say(choice: Choice) -> str:
 LOST: tuple[Check, ...] = (
     one_card_for_each_request,
     accepted_choices_are_on_record,
+    accepted_choices_are_not_denied,
     nothing_is_left_over,
     what_is_delivered_is_in_gitlab,
     what_is_delivered_is_done,

@@ -20,7 +20,7 @@ from tests.process import BotProcess
 from tests.town import CONTACT, DESCRIPTION, Town, buttons
 
 OPENING = "Mark contacted …"
-"""The click that opens a modal: only its submission is a choice."""
+"""The click that opens a modal."""
 MODAL_SECONDS = 2.0
 """How long a person waits for a modal before they let it be."""
 SETTLED = timedelta(seconds=1)
@@ -46,6 +46,8 @@ class Sent:
     process: BotProcess | None
     told_before: int
     """How much the person had been told about it before it was sent, or sent again."""
+    has_opened: bool = False
+    """It has opened the form that it asked for."""
 
     @property
     def interaction(self) -> str:
@@ -146,20 +148,20 @@ class People:
         what: str,
         send: Callable[[], Awaitable[Outcome]],
         told_before: int = 0,
-    ) -> None:
+    ) -> Sent:
         at, process = self._town.clock(), self._aim()
         outcome = await send()
-        self.sent.append(
-            Sent(
-                at=at,
-                key=key,
-                who=who,
-                what=what,
-                outcome=outcome,
-                process=process,
-                told_before=told_before,
-            )
+        sent = Sent(
+            at=at,
+            key=key,
+            who=who,
+            what=what,
+            outcome=outcome,
+            process=process,
+            told_before=told_before,
         )
+        self.sent.append(sent)
+        return sent
 
     async def _mark_contacted(self, act: acts.MarkContacted) -> None:
         slack, user = self._town.slack, self._user(act.who)
@@ -168,9 +170,10 @@ class People:
             if seen is None:
                 return
             opening = partial(slack.click, user, *seen)
-            await self._send(key_on(seen[0]), act.who, OPENING, opening)
+            opened = await self._send(key_on(seen[0]), act.who, OPENING, opening)
             with contextlib.suppress(AssertionError):  # it did not open, and they let it be
                 await slack.wait_for(lambda: slack.views[user.id], MODAL_SECONDS)
+                opened.has_opened = True
                 inputs = {"channel": act.channel} | ({"text": act.text} if act.text else {})
                 about = slack.open_view(user).private_metadata
                 submit = partial(slack.submit, user, inputs)

@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 from slackbot.store.database import async_url
 from slackbot.store.jobs import IssueQueue
 from slackbot.store.record import Status
-from slackbot.store.schema import decisions, errands
+from slackbot.store.schema import decisions, deliveries, errands
 from tests.faults.history import Decided, Wish
 
 
@@ -63,6 +63,12 @@ class Record:
             )
             for row in rows
         ]
+
+    def noted(self) -> frozenset[str]:
+        """The interactions on record that have led to no decision: they were about one."""
+        names = select(deliveries.c.id).where(deliveries.c.id.startswith("slack:"))
+        with self._engine.connect() as connection:
+            return frozenset(each.removeprefix("slack:") for each in connection.scalars(names))
 
     def at_work_on(self, key: str) -> int | None:
         """Which process, by its number, holds the lease to see to an issue in GitLab."""

@@ -53,9 +53,9 @@ SAFEGUARDS = (
     Safeguard(
         name="what was acked is on record",
         module="handlers/desk.py",
-        code="            await record.add_decision(tx, decision, interaction)\n",
+        code="            await record.add_decision(tx, decision, interaction.id)\n",
         broken="            if decision.id.int % 8:\n"
-        "                await record.add_decision(tx, decision, interaction)\n",
+        "                await record.add_decision(tx, decision, interaction.id)\n",
     ),
     Safeguard(
         name="one card for each request: a doubtful post is looked for",
@@ -160,11 +160,31 @@ SAFEGUARDS = (
     Safeguard(
         name="a repeated click has no further effect",
         module="handlers/desk.py",
-        code="            if await record.find_interaction(tx, interaction):\n"
+        code="            if await record.find_interaction(tx, interaction.id):\n"
         "                return\n"
         "            action = action_on(picture.request)\n",
-        broken='            interaction = f"{interaction} {uuid4()}"\n'
+        broken='            interaction = replace(interaction, id=f"{interaction.id} {uuid4()}")\n'
         "            action = action_on(picture.request)\n",
+    ),
+    Safeguard(
+        name="nothing of Slack's is asked between a click and its record",
+        module="parts.py",
+        code="        client=AsyncWebClient(base_url=workspace.client.base_url),\n"
+        "        authorize=authorize,\n",
+        broken="        client=workspace.client,\n",
+    ),
+    Safeguard(
+        name="what is on record is known before anything else is asked",
+        module="handlers/desk.py",
+        code="        if await self._is_on_record(interaction):\n            return None\n",
+        broken="",
+        second=Safeguard(
+            name="what another replica has recorded meanwhile is known, too",
+            module="handlers/desk.py",
+            code="            if await self._is_on_record(interaction):  # by now: "
+            "another replica has it, too\n                return None\n",
+            broken="",
+        ),
     ),
     Safeguard(
         name="an errand is one process's at a time",

@@ -27,6 +27,7 @@ from tests.faults.acts import (
     Relabel,
     Replay,
     RestartDatabase,
+    SlackAway,
     SlackFault,
     Stop,
 )
@@ -101,6 +102,7 @@ KINDS: tuple[Kind, ...] = (
     "drop after the effect",
     "hang",
 )
+KINDS_AWAY: tuple[Kind, ...] = ("429", "500", "502 HTML", "drop before the effect", "hang")
 KINDS_AFTER: tuple[Kind, ...] = ("500 after the effect", "drop after the effect")
 
 
@@ -250,6 +252,7 @@ def make_plan(
         moments = (first + stretch * (each + draw.chance.random()) for each in range(how_many))
         acts += [drawn(round(moment, 3)) for moment in moments]
     acts += _doubtful_reminders(random.Random(f"{seed} of {replicas}: reminders"), seconds)
+    acts += _slack_away(acts, random.Random(f"{seed} of {replicas}: Slack away"), seconds)
     skews = tuple(float(draw.chance.randint(-30, 30)) for _ in range(replicas))
     return Plan(seed=seed, skews=skews, acts=tuple(sorted(acts, key=lambda act: act.at)))
 
@@ -276,6 +279,20 @@ def _doubtful_reminders(chance: random.Random, seconds: float) -> Iterator[Act]:
         at = round(1 + (number + chance.random()) * 4, 3)
         kind = chance.choice(KINDS_AFTER)
         yield SlackFault(at=at, method="chat.postMessage", kind=kind, about=REMINDER)
+
+
+def _slack_away(acts: list[Act], chance: random.Random, seconds: float) -> Iterator[Act]:
+    """Let Slack fail in everything for a while, and right when a new process gets its first clicks.
+
+    From a chance of their own, too.
+    """
+    moments = [1 + (number + chance.random()) * 4 for number in range(round(seconds / 4))]
+    deaths = [act.at + 0.001 for act in acts if isinstance(act, Kill | KillAtWork | Stop)]
+    for at in (*moments, *deaths):
+        lasting = round(chance.uniform(0.5, 1.5), 2)
+        yield SlackAway(at=round(at, 3), kind=chance.choice(KINDS_AWAY), seconds=lasting)
+    for at in deaths:  # what the process of before has recorded comes once more
+        yield from (Replay(at=round(at + 0.1, 3), who=who) for who in PEOPLE)
 
 
 def _late_asks(feedbacks: list[Feedback], chance: random.Random) -> Iterator[Act]:

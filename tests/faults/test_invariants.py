@@ -246,6 +246,15 @@ def a_choice_forgotten(good: History) -> History:
     return replace(good, choices=(*good.choices, choice(9, "click-9")))
 
 
+def a_form_that_did_not_open(good: History) -> History:
+    opening = replace(choice(2, "click-2"), what="Mark contacted …")
+    return replace(good, choices=(*good.choices, opening))
+
+
+def a_choice_denied_when_it_came_again(good: History) -> History:
+    return replace(good, choices=tuple(replace(each, is_denied=True) for each in good.choices))
+
+
 def a_click_without_an_answer(good: History) -> History:
     lost = replace(choice(9, "click-9"), is_acked=False, problem="answered 500")
     return replace(good, choices=(*good.choices, lost))
@@ -502,6 +511,8 @@ def a_label_overwritten(good: History) -> History:
         (two_cards, "never_two_cards"),
         (two_cards_for_a_moment, "never_two_cards"),
         (a_choice_forgotten, "accepted_choices_are_on_record"),
+        (a_form_that_did_not_open, "accepted_choices_are_on_record"),
+        (a_choice_denied_when_it_came_again, "accepted_choices_are_not_denied"),
         (a_click_without_an_answer, "clicks_are_answered"),
         (acks_that_come_late, "clicks_are_answered"),
         (a_decision_on_its_way_for_ever, "nothing_is_left_over"),

@@ -18,6 +18,8 @@ from tests.town import Town
 
 LONG = 60
 """Seconds: longer than what hangs so is left to."""
+EVERY = 1_000_000
+"""More calls than are made."""
 AT_WORK_SECONDS = 3.0
 """How long to wait for a replica that writes a note, in order to kill it."""
 
@@ -33,6 +35,10 @@ _ON_BOTH: dict[acts.Kind, dict[str, Any]] = {
 }
 _SLACK: dict[acts.Kind, dict[str, Any]] = _ON_BOTH | {
     "429": {"status": 429, "error": "ratelimited", "headers": {"Retry-After": "1"}}
+}
+_SLACK_AWAY: dict[acts.Kind, dict[str, Any]] = _SLACK | {
+    # For longer than a click waits, and without an effect that comes late.
+    "hang": {"hang": 2.5, "drop": True}
 }
 _GITLAB: dict[acts.Kind, dict[str, Any]] = _ON_BOTH | {
     "429": {"status": 429, "body": "Retry later\n", "headers": _TEXT},
@@ -75,6 +81,8 @@ class Trouble:
         match act:
             case acts.SlackFault():
                 self._order_for_slack(act)
+            case acts.SlackAway():
+                await self._take_slack_away(act)
             case acts.GitLabFault():
                 self._order_for_gitlab(act)
             case acts.GitLabDown(seconds=seconds):
@@ -100,6 +108,13 @@ class Trouble:
         arguments = _arguments(act, _GITLAB)
         fault = self._town.gitlab.faults.add(method=act.method, path=act.path, **arguments)
         self._ordered.append((f"GitLab: {act.kind}", lambda: int(fault.left == 0)))
+
+    async def _take_slack_away(self, act: acts.SlackAway) -> None:
+        faults = self._town.slack.faults
+        fault = faults.add(times=EVERY, **_SLACK_AWAY[act.kind])
+        self._ordered.append((f"Slack away: {act.kind}", lambda: fault.hits))
+        await asyncio.sleep(act.seconds)
+        faults.call_off(fault)
 
     async def _take_gitlab_down(self, seconds: float) -> None:
         self._done["GitLab: down"] += 1

@@ -196,7 +196,7 @@ class World:
     def _history(self) -> History:
         recorder, people, town = self._recorder, self._people, self._town
         decided = self._record.decisions(self._retried())
-        recorded = frozenset(each.interaction for each in decided)
+        recorded = self._record.noted() | {each.interaction for each in decided}
         return History(
             bot=town.bot.username,
             contact_label=CONTACT,

@@ -71,6 +71,11 @@ class Faults:
         self._pending.append(fault)
         return fault
 
+    def call_off(self, fault: Fault) -> None:
+        """Call off what is left of one kind of trouble."""
+        if fault in self._pending:
+            self._pending.remove(fault)
+
     def clear(self) -> None:
         """Call off all trouble that has not happened yet."""
         self._pending.clear()
