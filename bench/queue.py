@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from bench.latency import MILLISECONDS, timed
 from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.rules.untriaged import PlainFeedback, Triage
+from slackbot.rules.untriaged import Triage, UntriagedFeedback
 from slackbot.store import feedbacks
 from slackbot.store.database import Database
 from slackbot.store.feedbacks import Sighting
@@ -129,8 +129,8 @@ def _request(place: Town, number: int) -> Request:
     )
 
 
-def _untriaged(place: Town, number: int) -> PlainFeedback:
-    return PlainFeedback(
+def _untriaged(place: Town, number: int) -> UntriagedFeedback:
+    return UntriagedFeedback(
         key=IssueKey(place.project.id, 900_000 + number),
         url=f"https://gitlab.example.com/-/issues/{900_000 + number}",
         title=f"Positive feedback for ticket {900_000 + number}",

@@ -223,7 +223,7 @@ async def test_scopes_of_a_later_release_are_named_with_what_they_are_for_and_no
         assert "without links:read, links:write a pasted link" in warned[1]
         assert all("install the app again with manifest.yml" in line for line in warned)
     async with bot_process(town):
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
 
 
 async def test_the_check_of_a_good_set_up_says_so_and_changes_nothing(town: Town) -> None:
@@ -311,7 +311,7 @@ async def test_the_bot_ends_cleanly_when_somebody_interrupts_it(town: Town, mode
 async def test_what_is_under_way_is_finished_before_the_end(town: Town) -> None:
     issue = town.feedback()
     async with bot_process(town) as process:
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         town.gitlab.faults.add(method="POST", path="/notes$", hang=60)
         assert (await town.slack.click(town.avery, card, "Claim")).ok
         await town.in_gitlab(lambda: town.writes(issue))
@@ -328,10 +328,10 @@ async def test_what_is_under_way_is_finished_before_the_end(town: Town) -> None:
 async def test_what_waits_for_gitlab_is_there_after_the_next_start(town: Town) -> None:
     issue = town.feedback()
     async with bot_process(town) as process:
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         town.gitlab.down()
         assert (await town.slack.click(town.avery, card, "Claim")).ok
-        await town.card(issue, "Recorded, not in GitLab yet")
+        await town.card(issue, "⏳ Saved")
         process.signal(signal.SIGTERM)
         assert await process.ended(STOP_SECONDS) == 0
     town.gitlab.up()
@@ -342,7 +342,7 @@ async def test_what_waits_for_gitlab_is_there_after_the_next_start(town: Town) -
 async def started_again(town: Town, issue: Any) -> None:
     """Start the bot once more: the claim is in GitLab then, once."""
     async with bot_process(town):
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
         await town.settled()
     assert issue.assigned_to == ["avery"]
     assert len(issue.comments) == 1

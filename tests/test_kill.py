@@ -45,7 +45,7 @@ async def started_again(town: Town) -> AsyncIterator[None]:
 
 async def check_claimed_once(town: Town, issue: Issue) -> None:
     """Avery's claim arrives in GitLab, and has done so once."""
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     await town.settled()
     assert issue.assigned_to == ["avery"]
     assert [note.body.partition(".")[0] for note in issue.comments] == [
@@ -56,14 +56,14 @@ async def check_claimed_once(town: Town, issue: Issue) -> None:
 
 
 async def claim(town: Town, issue: Issue) -> None:
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     assert (await town.slack.click(town.avery, card, "Claim")).ok
 
 
 async def test_a_claim_that_gitlab_never_heard_of_arrives_once(town: Town) -> None:
     issue = town.feedback()
     async with bot_process(town) as process:
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         town.gitlab.down()
         await claim(town, issue)
         await process.kill()
@@ -78,7 +78,7 @@ async def test_a_claim_whose_note_was_on_its_way_arrives_once(town: Town) -> Non
     """GitLab has taken the request and is silent about it; it never comes to write the note."""
     issue = town.feedback()
     async with bot_process(town) as process:
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         silence = town.gitlab.faults.add(method="POST", path="/notes$", hang=LONG, drop=True)
         await claim(town, issue)
         await wait_until_struck(town, silence)
@@ -92,7 +92,7 @@ async def test_a_note_that_gitlab_has_written_is_not_written_again(town: Town) -
     """Killed between the note and the assignment, without having heard of the note."""
     issue = town.feedback()
     async with bot_process(town) as process:
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         town.gitlab.faults.add(method="POST", path="/notes$", when="after", hang=LONG)
         await claim(town, issue)
         await town.in_gitlab(lambda: issue.comments)
@@ -108,7 +108,7 @@ async def test_an_assignment_that_gitlab_has_made_counts_as_the_claim(town: Town
     """Killed after everything had its effect, without having heard of the last of it."""
     issue = town.feedback()
     async with bot_process(town) as process:
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         town.gitlab.faults.add(method="PUT", when="after", hang=LONG)
         await claim(town, issue)
         await town.in_gitlab(lambda: issue.assigned_to)
@@ -130,7 +130,7 @@ async def test_a_card_that_slack_has_posted_is_not_posted_again(town: Town) -> N
         await process.kill()
     async with started_again(town):
         await town.settled()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         assert (await town.slack.click(town.avery, card, "Claim")).ok
         await check_claimed_once(town, issue)
     assert posts(town) == 1
@@ -141,7 +141,7 @@ async def test_a_step_that_slack_has_posted_is_not_told_again(town: Town) -> Non
     """As with the card, so with what is told in its thread."""
     issue = town.feedback()
     async with bot_process(town) as process:
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         await town.settled()
         late = town.slack.faults.add("chat.postMessage", hang=0.5)
         await claim(town, issue)
@@ -159,9 +159,9 @@ async def test_the_text_of_a_contact_survives_and_is_forgotten_once_it_is_in_git
 ) -> None:
     issue = town.feedback()
     async with bot_process(town) as process:
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         town.gitlab.down()
-        sent = await town.mark_contacted(town.avery, card, **{"Text that was sent": "Dear Sam"})
+        sent = await town.mark_contacted(town.avery, card, **{"What you sent": "Dear Sam"})
         assert (sent.ok, sent.errors) == (True, {})
         await process.kill()
     assert "Dear Sam" in town.everything_stored()
@@ -178,7 +178,7 @@ async def test_process_after_process_may_die(town: Town) -> None:
     """Three processes, each killed a step further on the way of one claim; the fourth has none."""
     issue = town.feedback()
     async with bot_process(town) as process:
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         town.gitlab.down()
         await claim(town, issue)
         await process.kill()

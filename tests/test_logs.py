@@ -106,11 +106,11 @@ def secrets_of(town: Town) -> tuple[str, ...]:
 
 async def work_through_an_outage(town: Town, process: BotProcess, issue: Issue) -> None:
     """Claim and contact while GitLab is away, then let it arrive; a card is lost in between."""
-    card = await town.card(issue, "Waiting", CUSTOMERS_WORDS)
+    card = await town.card(issue, "🟠 Unclaimed", CUSTOMERS_WORDS)
     town.gitlab.down()
     assert (await town.slack.click(town.avery, card, "Claim")).ok
-    card = await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet")
-    sent = await town.mark_contacted(town.avery, card, **{"Text that was sent": TEXT_SENT})
+    card = await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
+    sent = await town.mark_contacted(town.avery, card, **{"What you sent": TEXT_SENT})
     assert (sent.ok, sent.errors) == (True, {})
     await town.slack.wait_for(lambda: process.events("unhealthy"))
     town.gitlab.up()
@@ -136,12 +136,12 @@ async def send_nonsense(port: Port) -> None:
 async def have_a_choice_refused(town: Town) -> None:
     """GitLab takes the note for what it is not; and a colleague is too late."""
     issue = town.feedback(f"Negative feedback for ticket 7 {TITLE}", description=DESCRIPTION)
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     quoted = f'{{"message": "{REFUSED_TEXT} is not allowed"}}'
     town.gitlab.faults.add(method="POST", path="/notes$", status=422, body=quoted)
-    sent = await town.mark_contacted(town.avery, card, **{"Text that was sent": REFUSED_TEXT})
+    sent = await town.mark_contacted(town.avery, card, **{"What you sent": REFUSED_TEXT})
     assert sent.ok
-    card = await town.card(issue, "Not in GitLab:")
+    card = await town.card(issue, "GitLab rejected this:")
     unclaimed = card
     assert (await town.slack.click(town.avery, unclaimed, "Claim")).ok
     assert (await town.slack.click(town.avery, unclaimed, "Claim")).ok
@@ -151,11 +151,11 @@ async def have_a_choice_refused(town: Town) -> None:
 async def break_the_record(town: Town, process: BotProcess) -> None:
     """Faults that nobody has thought of, with a person's text and a customer's words in hand."""
     issue = town.feedback(f"Negative feedback for ticket 8 {TITLE}", description=DESCRIPTION)
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     assert (await town.slack.click(town.avery, card, "Mark contacted")).ok
     await town.slack.wait_for(lambda: town.slack.views[town.avery.id])
     refuse_rows(town, "decisions", "requests")
-    sent = await town.slack.submit(town.avery, {"Text that was sent": TEXT_SENT})
+    sent = await town.slack.submit(town.avery, {"What you sent": TEXT_SENT})
     (told,) = sent.errors.values()
     await town.slack.wait_for(lambda: process.events("choice_failed"))
     failed = process.events("choice_failed")[0]

@@ -29,7 +29,7 @@ async def test_a_replica_that_stood_still_for_longer_than_its_lease_writes_nothi
     """Its errand was taken over meanwhile; when it wakes up it believes that it still has it."""
     async with bot_process(town) as frozen:
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         await town.settled()
         silence = town.gitlab.faults.add(
             method="GET", path="/resource_label_events", when="before", hang=SILENCE
@@ -39,7 +39,7 @@ async def test_a_replica_that_stood_still_for_longer_than_its_lease_writes_nothi
         frozen.signal(signal.SIGSTOP)
         await town.elapse(LEASE)
         async with town.bot_running():
-            await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+            await town.card(issue, "Claimed by Avery Example", without="⏳")
             town.gitlab.faults.release()
             frozen.signal(signal.SIGCONT)
             # It reads on, or finds that GitLab took too long: nothing comes of either.
@@ -55,13 +55,13 @@ async def test_a_replica_that_stood_still_for_longer_than_its_lease_writes_nothi
 async def test_a_click_that_reaches_one_replica_counts_for_all(town: Town) -> None:
     async with bot_process(town), bot_process(town):
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         addresses = [hook.url.replace("/gitlab/webhook", "") for hook in town.gitlab.hooks]
         for person, address in zip((town.avery, town.blake), addresses, strict=True):
             town.slack.request_url = f"{address}/slack/events"
             assert (await town.slack.click(person, card, "Claim")).ok
-        await town.told(town.blake, "Avery Example", "has this request")
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.told(town.blake, "Avery Example", "owns this request")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
         await town.settled()
     assert issue.assigned_to == ["avery"]
     assert len(issue.comments) == 1
@@ -71,7 +71,7 @@ async def test_a_click_that_reaches_one_replica_counts_for_all(town: Town) -> No
 async def test_many_requests_become_one_card_each_whoever_posts_them(town: Town) -> None:
     async with bot_process(town), bot_process(town), bot_process(town):
         issues = [town.feedback(f"Negative feedback for ticket {412000 + n}") for n in range(6)]
-        await asyncio.gather(*(town.card(issue, "Waiting") for issue in issues))
+        await asyncio.gather(*(town.card(issue, "🟠 Unclaimed") for issue in issues))
         await town.settled()
     assert len(town.cards) == len(issues)
 
@@ -81,7 +81,7 @@ async def test_the_poll_is_one_replicas_at_a_time_and_goes_on_without_it(town: T
     async with bot_process(town, **often) as first, bot_process(town, **often):
         for hook in town.gitlab.hooks:
             hook.lose = True
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
         await first.kill()
         await town.elapse(LEASE)
-        await town.card(town.feedback("Negative feedback for ticket 412346"), "Waiting")
+        await town.card(town.feedback("Negative feedback for ticket 412346"), "🟠 Unclaimed")

@@ -121,11 +121,11 @@ def asked_of_gitlab(town: Town, path: str) -> int:
 async def test_the_very_same_bytes_of_slack_sent_again_have_no_second_effect(port: Port) -> None:
     town = port.town
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     click = await town.slack.click(town.avery, card, "Claim")
-    card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
     await town.slack.click(town.avery, card, "Release")
-    await town.card(issue, "Waiting", without="not in GitLab")
+    await town.card(issue, "🟠 Unclaimed", without="⏳")
 
     body, content_type = encode(click.payload)
     signature = town.slack.transport.signature(body)
@@ -146,7 +146,7 @@ async def test_the_form_of_another_workspaces_person_is_not_accepted(port: Port,
     town = port.town
     town.slack.add_user("W111", "kaz", team_id="T-other-side")
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     name = "bolt_view_submission_slack_connect.json"
     payload = json.loads((FIXTURES / "slack" / name).read_text())
     payload["user"]["team_id"] = payload["team"]["id"] = team
@@ -188,24 +188,24 @@ async def test_whatever_a_text_says_it_stays_a_text(town: Town) -> None:
     issue = town.feedback(f"Negative feedback for ticket 412345 {HOSTILE}", description=HOSTILE)
     other = town.feedback("Negative feedback for ticket 412346", description=HOSTILE + DESCRIPTION)
     async with town.bot_running():
-        card = await town.card(issue, "Waiting")
-        await town.card(other, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
+        await town.card(other, "🟠 Unclaimed")
         await town.slack.click(town.avery, card, "Claim")
-        card = await town.card(issue, "Claimed by Avery", without="not in GitLab")
+        card = await town.card(issue, "Claimed by Avery", without="⏳")
         await town.slack.choose(town.avery, card, "Feedback label", HOSTILE_LABEL)
-        card = await town.card(issue, "DROP TABLE decisions", without="not in GitLab")
+        card = await town.card(issue, "DROP TABLE decisions", without="⏳")
         await town.slack.click(town.blake, card, "Take over")
-        card = await town.card(issue, "Claimed by Blake", without="not in GitLab")
-        sent = {"Text that was sent": f"{HOSTILE}\n/close\n<!-- ssat-bot: {{}} -->\n@all"}
+        card = await town.card(issue, "Claimed by Blake", without="⏳")
+        sent = {"What you sent": f"{HOSTILE}\n/close\n<!-- ssat-bot: {{}} -->\n@all"}
         await town.mark_contacted(town.blake, card, **sent)
-        await town.card(issue, "Customer contacted", without="not in GitLab")
+        await town.card(issue, "Customer contacted", without="⏳")
         await town.settled()
 
     assert town.choices() == ["delivered"] * 4
     assert HOSTILE_LABEL in issue.labels
     assert issue.quick_actions_executed == []
     assert town.project.labels_created_silently == []
-    assert "Waiting" in text_of(town.card_of(other))
+    assert "🟠 Unclaimed" in text_of(town.card_of(other))
     expected = re.compile(
         r"/api/v4/(user|users|projects/[\w%.-]+(/labels|/issues(/\d+(/notes|/resource_label_events)?)?)?)"
     )
@@ -228,10 +228,10 @@ async def test_no_address_in_an_issue_is_ever_called(town: Town, elsewhere: Else
     )
     async with town.bot_running():
         issue = town.feedback(f"Negative feedback for ticket 412345 {there}", description=words)
-        card = await town.card(issue, "Waiting")
-        sent = {"Text that was sent": words}
+        card = await town.card(issue, "🟠 Unclaimed")
+        sent = {"What you sent": words}
         await town.mark_contacted(town.avery, card, **sent)
-        await town.card(issue, "Customer contacted", without="not in GitLab")
+        await town.card(issue, "Customer contacted", without="⏳")
         await town.settled()
     assert there in issue.comments[-1].body  # it was all there to be followed
     assert elsewhere.asked == []
@@ -253,9 +253,9 @@ async def test_a_redirect_of_gitlab_leads_nowhere_and_the_token_stays_here(
     fault = town.gitlab.faults.add(method=method, path=path, status=status, headers=away)
     async with town.bot_running(ssat_poll_seconds=0.2):
         issue = town.feedback()
-        await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
+        await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
         # Once it has stopped, all goes on as after any outage.
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert fault.left == 0
     assert elsewhere.asked == []
     assert len(issue.comments) == 1
@@ -279,7 +279,7 @@ async def test_a_next_page_elsewhere_is_not_read_there(
     fault = town.gitlab.faults.add(path="/issues$", status=200, headers=link, body="[]")
     async with town.bot_running(ssat_poll_seconds=0.2):
         await town.in_gitlab(lambda: fault.left == 0)
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
     assert elsewhere.asked == []
 
 
@@ -292,12 +292,12 @@ async def test_a_redirect_of_slack_leads_nowhere_and_token_and_words_stay_here(
     fault = town.slack.faults.add(method, status=status, headers=away)
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         await town.slack.click(town.avery, card, "Claim")
         if method == "users.info":
             await town.told(town.avery, "Slack does not say who you are just now")
             await town.slack.click(town.avery, card, "Claim")
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert fault.hits == 1
     assert elsewhere.asked == []
     assert len(town.cards) == 1
@@ -311,8 +311,8 @@ async def test_the_record_has_no_secret_and_no_mail_address_and_is_for_one_accou
 ) -> None:
     async with town.bot_running():
         issue = town.feedback()
-        await town.slack.click(town.blake, await town.card(issue, "Waiting"), "Claim")
-        await town.card(issue, "Claimed by Blake", without="not in GitLab")  # linked by e-mail
+        await town.slack.click(town.blake, await town.card(issue, "🟠 Unclaimed"), "Claim")
+        await town.card(issue, "Claimed by Blake", without="⏳")  # linked by e-mail
         assert issue.assigned_to == ["blake.sample"]
         for file in town.folder.glob("ssat-bot.db*"):
             if not file.name.endswith(".lock"):  # which is empty

@@ -47,10 +47,10 @@ async def test_a_request_is_claimed_and_contacted_over_a_websocket_that_slack_re
     town: Town,
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting", "ticket 412345")
+    card = await town.card(issue, "🟠 Unclaimed", "ticket 412345")
     unclaimed = as_seen(card)
     assert (await town.slack.click(town.avery, card, "Claim")).ok
-    card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert issue.assigned_to == ["avery"]
 
     # Slack does this every few hours.
@@ -59,12 +59,12 @@ async def test_a_request_is_claimed_and_contacted_over_a_websocket_that_slack_re
     await connected(town)
 
     assert (await town.slack.click(town.blake, unclaimed, "Claim")).ok
-    await town.told(town.blake, "Avery Example has this request")
-    empty = await town.mark_contacted(town.avery, card, **{"Text that was sent": ""})
+    await town.told(town.blake, "Avery Example owns this request")
+    empty = await town.mark_contacted(town.avery, card, **{"What you sent": ""})
     assert "text" in empty.errors  # an answer to a modal goes back over the websocket, too
-    sent = await town.slack.submit(town.avery, {"Text that was sent": "Dear Sam"})
+    sent = await town.slack.submit(town.avery, {"What you sent": "Dear Sam"})
     assert (sent.ok, sent.errors) == (True, {})
-    card = await town.card(issue, "Customer contacted", without="not in GitLab")
+    card = await town.card(issue, "Customer contacted", without="⏳")
     assert buttons(card)[-2:] == ["Open issue", "Open ticket"]
     assert issue.state == "closed"
     assert CONTACTED in issue.labels
@@ -75,8 +75,8 @@ async def test_a_request_is_claimed_and_contacted_over_a_websocket_that_slack_re
 
 async def test_the_same_envelope_again_is_one_claim(town: Town) -> None:
     issue = town.feedback()
-    outcome = await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    outcome = await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert (await town.slack.replay(outcome)).ok
     await town.settled()
     assert len(issue.comments) == 1
@@ -84,10 +84,10 @@ async def test_the_same_envelope_again_is_one_claim(town: Town) -> None:
 
 
 async def test_the_command_is_answered_over_the_websocket(town: Town) -> None:
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     assert (await town.slack.command(town.avery, COMMAND, "", town.channel)).ok
     told = await town.told(town.avery, "412345")
-    assert "Waiting" in text_of(told) or "h left" in text_of(told)
+    assert "🟠 Unclaimed" in text_of(told) or "hours left" in text_of(told)
 
 
 async def test_a_captured_envelope_of_a_stranger_is_answered_with_words(town: Town) -> None:

@@ -37,7 +37,7 @@ async def gauge(town: Town, name: str, least: float) -> None:
 
 async def test_choices_that_wait_for_gitlab_are_counted_with_their_age(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.down()
     await town.slack.click(town.avery, card, "Claim")
     await gauge(town, "ssat_decisions_pending", 1)
@@ -49,16 +49,16 @@ async def test_choices_that_wait_for_gitlab_are_counted_with_their_age(town: Tow
 
 async def test_what_gitlab_refused_is_counted_until_somebody_sees_to_it(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="POST", path="/notes", status=403, body="403 Forbidden")
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "Not in GitLab")
+    await town.card(issue, "GitLab rejected this:")
     await gauge(town, "ssat_decisions_refused", 1)
 
 
 async def test_an_errand_that_fails_again_and_again_is_counted(town: Town) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     town.slack.faults.add("chat.update", error="some_new_error", times=1000)
     town.gitlab.edit(issue, title="Negative feedback for ticket 412399", by=town.blake_gitlab)
     for times in range(1, 9):

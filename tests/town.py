@@ -27,7 +27,7 @@ from sqlalchemy.pool import NullPool
 
 from slackbot.app import connect, run_bot
 from slackbot.blocks.card import CARD_EVENT
-from slackbot.blocks.summary import SUMMARY_EVENT
+from slackbot.blocks.reminder import SUMMARY_EVENT
 from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.gitlab import serve as serve_gitlab

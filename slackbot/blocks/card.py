@@ -1,4 +1,4 @@
-"""The card of a request for contact: one picture of the record, however it gets to Slack. Pure."""
+"""The card of a contact request, and the short messages in its thread. Pure."""
 
 import zlib
 from collections.abc import Mapping
@@ -6,18 +6,31 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from slackbot.blocks.duty import DutyView, duty_line
-from slackbot.blocks.text import (
+from slackbot.blocks.elements import (
     Block,
-    duration,
+    actions,
+    button,
+    confirmation,
+    context,
+    fields,
+    header,
+    is_address,
+    label_options,
+    link_button,
+    message,
+    quote,
+    section,
+    select,
+)
+from slackbot.blocks.text import (
     escape,
     first_lines,
+    inert,
     moment,
-    mrkdwn,
     name,
-    one_line,
-    plain,
     plain_moment,
     shorten,
 )
@@ -25,10 +38,17 @@ from slackbot.blocks.words import (
     OVERDUE_MARK,
     STATE_MARKS,
     action_words,
+    countdown_words,
+    promise_words,
     someone,
+    step_words,
+    subject,
+    waiting_words,
 )
+from slackbot.platforms.message import SlackMessage
+from slackbot.rules import countdown
 from slackbot.rules.deadline import BusinessHours
-from slackbot.rules.decision import Decision, MarkContacted
+from slackbot.rules.decision import Decision, MarkContacted, Step
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, State
 
 CLAIM, TAKE_OVER, RELEASE = "claim", "take_over", "release"
@@ -37,20 +57,16 @@ OPEN_ISSUE, OPEN_TICKET = "open_issue", "open_ticket"
 TRY_AGAIN, DISMISS = "try_again", "dismiss"
 
 CARD_EVENT = "ssat_card"
-"""The event type in the metadata of a card; its payload says which issue, and nothing of it."""
+"""The event type in the metadata of a card; its payload says only which issue."""
+STEP_EVENT = "ssat_step"
+"""The event type in the metadata of a message in a card's thread."""
 
 COMMENT_LINES = 4
 COMMENT_CHARACTERS = 400
 DESCRIPTION_CHARACTERS = 300
 PROBLEM_CHARACTERS = 400
-OPTION_LIMIT = 75
-OPTIONS_LIMIT = 100
-SELECT_BUDGET = 5000
-"""How much of a message's 12,000 characters the select may take."""
-
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-IN_HOURS = 2 * DAY
-"""Up to here it is told in hours how late a contact is, then in days."""
+NAME_CHARACTERS = 40
+"""How much of a name the headline has room for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +90,18 @@ class CardView:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether the customer should have been contacted by now and was not."""
-        return self.request.state in UNFINISHED and self.now >= self.request.due_at
+        """Whether the deadline has passed and the customer still waits."""
+        return self.request.is_overdue(self.now)
 
     @property
-    def is_contact_on_its_way(self) -> bool:
+    def changes_at(self) -> datetime | None:
+        """When the time left reads differently, ``None`` once no time is running."""
+        if self.request.state not in UNFINISHED:
+            return None
+        return countdown.next_change(self.request.due_at, self.now, self.hours)
+
+    @property
+    def is_contact_pending(self) -> bool:
         """Whether GitLab does not know yet that the customer was contacted."""
         return any(isinstance(decision.action, MarkContacted) for decision in self.pending)
 
@@ -88,22 +111,14 @@ class CardView:
         return self.request.label_of(self.scope)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SlackMessage:
-    """A message: blocks, and the text that notifications show instead."""
-
-    text: str
-    blocks: tuple[Block, ...]
-
-
 def render_card(view: CardView) -> SlackMessage:
-    """Draw the card."""
+    """Render the card."""
     blocks: list[Block] = [
-        {"type": "header", "text": plain(headline(view), 150)},
-        {"type": "section", "fields": [mrkdwn(field) for field in _fields(view)]},
+        header(headline(view)),
+        fields(_fields(view)),
         *_duty(view),
         *_comment(view.request),
-        *_on_the_way(view),
+        *_pending(view),
         *_refused(view),
         *_buttons(view),
     ]
@@ -111,82 +126,94 @@ def render_card(view: CardView) -> SlackMessage:
 
 
 def render_bare_card(view: CardView) -> SlackMessage:
-    """Draw a card without anything that people wrote, for when Slack refuses the full one."""
-    text = mrkdwn(f"*Deadline*\n{_deadline(view)}")
+    """Render a card without the customer's words, for when Slack refuses the full one."""
     blocks = [
-        {"type": "header", "text": plain(headline(view), 150)},
-        {"type": "section", "text": text},
+        header(headline(view)),
+        section(f"*Deadline*\n{_deadline(view)}"),
         *_bare_buttons(view),
     ]
     return SlackMessage(text=escape(notification(view)), blocks=tuple(blocks))
 
 
 def headline(view: CardView) -> str:
-    """Say in one line where the request stands; marks and words, for not everybody sees colours."""
+    """Say in one line where the request stands, and whose it is: a mark alone is not enough.
+
+    Inert in mrkdwn, but not escaped.
+    """
+    said = [_standing(view)]
+    if view.request.organization:
+        said.append(_short(view.request.organization))
+    return " · ".join(filter(None, [*said, subject(view.request)]))
+
+
+def _standing(view: CardView) -> str:
     request = view.request
-    about = subject(request)
+    owner = f"claimed by {_bare(request.holder)}" if request.holder else "unclaimed"
     if view.is_overdue:
-        holder = f"claimed by {_bare(request.holder)}" if request.holder else "unclaimed"
-        return f"{OVERDUE_MARK} Overdue, {holder}: contact requested, {about}"
+        return f"{OVERDUE_MARK} Overdue, {owner}"
     mark = STATE_MARKS[request.state]
     match request.state:
-        case State.WAITING:
-            return f"{mark} Waiting: contact requested, {about}"
-        case State.CLAIMED:
-            return f"{mark} Claimed by {_bare(request.holder)}: contact requested, {about}"
-        case State.CONTACTED if view.is_contact_on_its_way:
-            return f"⏳ Contact recorded, on its way to GitLab: {about}"
+        case State.WAITING | State.CLAIMED:
+            return f"{mark} {owner[:1].upper()}{owner[1:]}"
+        case State.CONTACTED if view.is_contact_pending:
+            return "⏳ Contact saved, updating GitLab"
         case State.CONTACTED:
-            return f"{mark} Customer contacted: {about}"
+            return f"{mark} Customer contacted"
         case State.CLOSED:
-            return f"{mark} Closed without contact: {about}"
+            return f"{mark} Closed without contact"
         case State.WITHDRAWN:
-            return f"{mark} Withdrawn: {about}"
+            return f"{mark} Contact request withdrawn"
         case State.GONE:
-            return f"{mark} No longer in GitLab: {about}"
+            return f"{mark} No longer in GitLab"
 
 
-def subject(request: Request) -> str:
-    """Name what a request is about, in the middle of a sentence."""
-    return f"ticket {request.ticket}" if request.ticket else f"feedback #{request.key.iid}"
+def _short(text: str) -> str:
+    return shorten(inert(text), NAME_CHARACTERS)
 
 
 def _bare(person: Person | None) -> str:
     """Name a person in plain text, where Slack reads no markup."""
-    return (shorten(one_line(person.name), 40) if person else "") or "somebody"
+    return (_short(person.name) if person else "") or "someone"
 
 
 def notification(view: CardView) -> str:
     """Say the whole in one sentence, as a phone's lock screen shows it."""
     said = headline(view)
     if view.request.state in UNFINISHED:
-        said += (
-            f" · {time_left(view)}, due {plain_moment(view.request.due_at, view.hours.timezone)}"
-        )
-    return said.replace("@", "\uff20")
+        due = plain_moment(view.request.due_at, view.hours.timezone)
+        said += f" · {time_left(view)}, due {due}"
+    return said
+
+
+def time_left(view: CardView) -> str:
+    """Say how much time is left until the deadline, or how long ago it passed."""
+    return countdown_words(countdown.countdown(view.request.due_at, view.now, view.hours))
 
 
 def _fields(view: CardView) -> list[str]:
     request = view.request
-    fields = [f"*Deadline*\n{_deadline(view)}", f"*Who has it*\n{_holder(view)}"]
-    fields.append(f"*Feedback label*\n{_label(view)}")
-    if request.organisation:
-        fields.append(f"*Organisation*\n{name(request.organisation)}")
+    found = [
+        f"*Deadline*\n{_deadline(view)}",
+        f"*Owner*\n{_owner(view)}",
+        f"*Feedback label*\n{_label(view)}",
+    ]
+    if request.organization:
+        found.append(f"*Organization*\n{name(request.organization)}")
     if request.score:
-        fields.append(f"*Score*\n{name(request.score)}")
-    return fields
+        found.append(f"*Score*\n{name(request.score)}")
+    return found
 
 
 def _duty(view: CardView) -> list[Block]:
-    """Tell who is on duty while nobody has the request; only a new card pings them."""
+    """Say who is on duty while nobody owns the request; only a new card pings them."""
     if view.on_duty is None or view.request.state is not State.WAITING:
         return []
-    return [{"type": "context", "elements": [mrkdwn(duty_line(view.on_duty))]}]
+    return [context(duty_line(view.on_duty))]
 
 
 def _deadline(view: CardView) -> str:
-    request, zone = view.request, view.hours.timezone
-    due = moment(request.due_at, zone)
+    request = view.request
+    due = moment(request.due_at, view.hours.timezone)
     if request.contacted_at is not None:
         return f"{_promise(view, request.contacted_at)}\n(due {due})"
     if request.state in UNFINISHED:
@@ -195,48 +222,16 @@ def _deadline(view: CardView) -> str:
 
 
 def _promise(view: CardView, contacted_at: datetime) -> str:
-    request = view.request
-    took = duration(max(view.hours.between(request.asked_at, contacted_at), timedelta(0)))
-    if contacted_at <= request.due_at:
-        return f"✅ Kept: contacted after {took} of business time"
-    late = duration(contacted_at - request.due_at)
-    return f"{OVERDUE_MARK} Missed by {late}: contacted after {took} of business time"
+    request, between = view.request, view.hours.between
+    none = timedelta(0)
+    return promise_words(
+        late=max(contacted_at - request.due_at, none),
+        took=max(between(request.asked_at, contacted_at), none),
+        limit=between(request.asked_at, request.due_at),
+    )
 
 
-def time_left(view: CardView) -> str:
-    """Say how much business time is left until the deadline, or how long it has passed."""
-    due = view.request.due_at
-    if view.now >= due:
-        return f"overdue by {_lateness(view.now - due)}"
-    left = view.hours.between(view.now, due)
-    return f"{left // HOUR} business h left" if left >= HOUR else "less than 1 h left"
-
-
-def _lateness(late: timedelta) -> str:
-    # In whole steps, so that it stays true until the card is painted again.
-    if late < HOUR:
-        return "less than 1 h"
-    return f"{late // HOUR} h" if late < IN_HOURS else f"{late // DAY} d"
-
-
-def next_change(view: CardView) -> datetime | None:
-    """Return when the time left reads differently, ``None`` once no time is running."""
-    if view.request.state not in UNFINISHED:
-        return None
-    now, due = view.now, view.request.due_at
-    if now >= due:
-        late = now - due
-        step = HOUR if late < IN_HOURS else DAY
-        return due + (late // step + 1) * step
-    left = view.hours.between(now, due)
-    if left < HOUR:
-        return due
-    # A full hour left reads the same until the next one has begun, be it after a weekend.
-    full = view.hours.add(now, left % HOUR)
-    return view.hours.next_opening(full) + timedelta(seconds=1)
-
-
-def _holder(view: CardView) -> str:
+def _owner(view: CardView) -> str:
     request = view.request
     if request.contacted_at is not None and request.contacted_by:
         return f"{someone(request.contacted_by)} contacted the customer"
@@ -244,123 +239,111 @@ def _holder(view: CardView) -> str:
         since = moment(request.held_since, view.hours.timezone)
         return f"{someone(request.holder)}\nsince {since}"
     if request.assignees:
-        assigned = ", ".join(name(f"{username}") for username in request.assignees)
-        return f"Nobody yet\n(assigned in GitLab: {assigned})"
-    return "Nobody yet"
+        assigned = ", ".join(_assignee(view, username) for username in request.assignees)
+        return f"Unclaimed\n(assigned to {assigned} in GitLab)"
+    return "Unclaimed"
+
+
+def _assignee(view: CardView, username: str) -> str:
+    """Name an assignee: mostly GitLab has assigned the manager on duty, whose name is known."""
+    assignee = Person(name=username, gitlab=username)
+    people = view.on_duty.people if view.on_duty else ()
+    return someone(next((each for each in people if assignee.is_same(each)), assignee))
 
 
 def _label(view: CardView) -> str:
     if view.label is None:
         return "Not chosen yet"
     description = view.labels.get(view.label)
-    return (
-        f"{name(view.label)}\n{name(description, DESCRIPTION_CHARACTERS)}"
-        if description
-        else name(view.label)
-    )
+    said = [name(view.label)] + ([name(description, DESCRIPTION_CHARACTERS)] if description else [])
+    return "\n".join(said)
 
 
 def _comment(request: Request) -> list[Block]:
-    if not request.comment:
-        return []
-    words = first_lines(request.comment, COMMENT_LINES, COMMENT_CHARACTERS)
-    if not words:
-        return []
-    # Rich text carries plain text elements: nothing in it pings, links or formats.
-    quote = {"type": "rich_text_quote", "elements": [{"type": "text", "text": words}]}
-    return [{"type": "rich_text", "elements": [quote]}]
+    words = first_lines(request.comment or "", COMMENT_LINES, COMMENT_CHARACTERS)
+    return [quote(words)] if words else []
 
 
-def _on_the_way(view: CardView) -> list[Block]:
+def _pending(view: CardView) -> list[Block]:
     if not view.pending:
         return []
     what = ", ".join(
         f"{action_words(decision.action)} by {someone(decision.by)}"
         for decision in view.pending[:5]
     )
-    because = f" ({name(view.waits_because)})" if view.waits_because else ""
-    said = f"⏳ Recorded, not in GitLab yet: {what}{because}"
-    return [{"type": "context", "elements": [mrkdwn(said)]}]
+    return [context(f"⏳ {waiting_words(view.waits_because)}: {what}")]
 
 
 def _refused(view: CardView) -> list[Block]:
     blocks: list[Block] = []
     for decision, problem in view.refused[:3]:
-        said = (
-            f"⚠️ *Not in GitLab:* {action_words(decision.action)} by {someone(decision.by)}.\n"
-            f"{name(problem, PROBLEM_CHARACTERS)}"
-        )
-        blocks.append({"type": "section", "text": mrkdwn(said)})
+        what = f"{action_words(decision.action)} by {someone(decision.by)}"
+        said = f"⚠️ *GitLab rejected this:* {what}\n{name(problem, PROBLEM_CHARACTERS)}"
         value = f"{view.request.key}:{decision.id}"
-        dismiss = button("Dismiss", DISMISS, value)
-        dismiss["confirm"] = {
-            "title": plain("Dismiss this choice?", 100),
-            "text": plain("It will not reach GitLab, and a text with it is forgotten.", 300),
-            "confirm": plain("Dismiss", 30),
-            "deny": plain("Keep it", 30),
-        }
-        elements = [button("Try again", TRY_AGAIN, value), dismiss]
-        blocks.append(
-            {"type": "actions", "block_id": _refusal_id(decision.id), "elements": elements}
+        confirm = confirmation(
+            "Dismiss this choice?",
+            "It won't be sent to GitLab, and the text you entered will be deleted.",
+            yes="Dismiss",
+            no="Keep",
         )
+        buttons = [
+            button("Try again", TRY_AGAIN, value),
+            button("Dismiss", DISMISS, value, confirm=confirm),
+        ]
+        blocks += [section(said), actions(buttons, f"refused-{decision.id}")]
     return blocks
-
-
-def _refusal_id(decision: UUID) -> str:
-    return f"refused-{decision}"
 
 
 def _buttons(view: CardView) -> list[Block]:
     request = view.request
+    labels = _label_select(view)
     elements: list[Block] = []
     if request.state in UNFINISHED:
-        elements += holding_buttons(view)
-        elements += _label_select(view)
         style = "primary" if request.state is State.CLAIMED else None
-        elements.append(button("Mark contacted", MARK_CONTACTED, str(request.key), style=style))
+        contacted = button("Mark contacted", MARK_CONTACTED, str(request.key), style=style)
+        elements += [*owner_buttons(view), *labels, contacted]
     elif request.state is State.CONTACTED:
-        elements += _label_select(view)
-    if request.url.startswith(("https://", "http://")) and request.state is not State.GONE:
+        elements += labels
+    if is_address(request.url) and request.state is not State.GONE:
         elements.append(link_button("Open issue", OPEN_ISSUE, request.url))
     if request.ticket_url:
         elements.append(link_button("Open ticket", OPEN_TICKET, request.ticket_url))
-    if not elements:
-        return []
-    return [
-        {"type": "actions", "block_id": actions_id(request.key, view.label), "elements": elements}
-    ]
+    return [actions(elements, actions_id(request.key, view.label))] if elements else []
 
 
 def _bare_buttons(view: CardView) -> list[Block]:
     if view.request.state not in UNFINISHED:
         return []
-    elements = holding_buttons(view)
-    elements.append(button("Mark contacted", MARK_CONTACTED, str(view.request.key)))
-    return [{"type": "actions", "elements": elements}]
+    contacted = button("Mark contacted", MARK_CONTACTED, str(view.request.key))
+    return [actions([*owner_buttons(view), contacted])]
 
 
 def actions_id(key: IssueKey, label: str | None) -> str:
-    """Name the block of buttons: by the issue, which a select's value has no room for.
+    """Name the block of buttons by the issue, for which a select's value has no room.
 
-    It changes with the chosen label, for Slack shows a select of the same block as it was left.
+    It changes with the chosen label, because Slack shows a select of the same block as it was left.
     https://docs.slack.dev/reference/block-kit/blocks#block_id
     """
     return f"{key}:{zlib.crc32((label or '').encode())}"
 
 
-def holding_buttons(view: CardView) -> list[Block]:
-    """Make the buttons that say who has an unfinished request."""
-    key = str(view.request.key)
-    if view.request.holder is None:
+def owner_buttons(view: CardView) -> list[Block]:
+    """Make the buttons that change who owns an unfinished request."""
+    key, holder = str(view.request.key), view.request.holder
+    if holder is None:
         return [button("Claim", CLAIM, key, style="primary")]
-    # What the person saw: if somebody else has it by then, they are asked again.
-    take_over = button("Take over", TAKE_OVER, f"{key}:{view.request.holder.handle}")
-    take_over["confirm"] = {
-        "title": plain("Take over?", 100),
-        "text": plain(f"{_bare(view.request.holder)} has this request and will be told.", 300),
-        "confirm": plain("Take over", 30),
-        "deny": plain("Leave it", 30),
-    }
+    # Whom the person sees as the owner: if it is someone else by then, they are asked again.
+    take_over = button(
+        "Take over",
+        TAKE_OVER,
+        f"{key}:{holder.handle}",
+        confirm=confirmation(
+            "Take over?",
+            f"{_bare(holder)} owns this request and will be told.",
+            yes="Take over",
+            no="Cancel",
+        ),
+    )
     return [take_over, button("Release", RELEASE, key)]
 
 
@@ -368,64 +351,22 @@ def _label_select(view: CardView) -> list[Block]:
     options = label_options(view.labels, view.label)
     if not options:
         return []
-    select: Block = {
-        "type": "static_select",
-        "action_id": CHOOSE_LABEL,
-        "placeholder": plain("Feedback label", 150),
-        "options": options,
-    }
-    chosen = [option for option in options if option["value"] == view.label]
-    if chosen:
-        select["initial_option"] = chosen[0]
-    return [select]
-
-
-def label_options(labels: Mapping[str, str], chosen: str | None) -> list[Block]:
-    """List labels as options with their descriptions, within what a message has room for."""
-    # The chosen one first: whatever there is no room for, it is not that.
-    names = sorted(
-        (label for label in labels if 0 < len(label) <= OPTION_LIMIT),
-        key=lambda label: (label != chosen, label),
-    )
-    options = [_option(label, labels[label]) for label in names[:OPTIONS_LIMIT]]
-    if _size(options) > SELECT_BUDGET:
-        options = [_option(label, "") for label in names[:OPTIONS_LIMIT]]
-    while _size(options) > SELECT_BUDGET:
-        options.pop()
-    return sorted(options, key=lambda option: str(option["value"]))
-
-
-def _size(options: list[Block]) -> int:
-    texts = [(one["text"], one.get("description", {"text": ""})) for one in options]
-    return sum(len(text["text"]) * 2 + len(about["text"]) for text, about in texts)
-
-
-def _option(label: str, description: str) -> Block:
-    option: Block = {"text": plain(label, OPTION_LIMIT), "value": label}
-    flat = one_line(description)
-    if flat:
-        option["description"] = plain(flat, OPTION_LIMIT)
-    return option
-
-
-def button(text: str, action: str, value: str, *, style: str | None = None) -> Block:
-    """Make a button; its value says which issue, and nothing that is trusted."""
-    made: Block = {
-        "type": "button",
-        "action_id": action,
-        "text": plain(text),
-        "value": value,
-    }
-    if style:
-        made["style"] = style
-    return made
-
-
-def link_button(text: str, action: str, url: str) -> Block:
-    """Make a button that opens a page."""
-    return {"type": "button", "action_id": action, "text": plain(text), "url": url[:3000]}
+    return [select("Feedback label", options, view.label) | {"action_id": CHOOSE_LABEL}]
 
 
 def card_metadata(request: Request) -> dict[str, Any]:
-    """Return what a card is known by when it must be found again; every member can read it."""
+    """Return what a card is found again by; every member can read it."""
     return {"event_type": CARD_EVENT, "event_payload": {"key": str(request.key)}}
+
+
+# --- The thread --------------------------------------------------------------------------------
+
+
+def render_step(step: Step, zone: ZoneInfo) -> SlackMessage:
+    """Render a step as a message in the card's thread."""
+    return message(step_words(step, zone))
+
+
+def step_metadata(step: UUID) -> dict[str, Any]:
+    """Return what a message in the thread is found again by."""
+    return {"event_type": STEP_EVENT, "event_payload": {"key": str(step)}}

@@ -4,8 +4,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from slackbot.blocks.card import label_options, subject
-from slackbot.blocks.text import Block, mrkdwn, name, plain
+from slackbot.blocks.elements import (
+    Block,
+    input_block,
+    label_options,
+    modal,
+    option,
+    radio_buttons,
+    section,
+    select,
+    ticked,
+)
+from slackbot.blocks.text import name
+from slackbot.blocks.words import CHANNELS, subject
 from slackbot.rules.decision import Channel, MarkContacted
 from slackbot.rules.refusals import Incomplete
 from slackbot.rules.request import Request
@@ -18,18 +29,11 @@ TEXT_LIMIT = 3000
 FIELD_BLOCKS = {"text": TEXT, "at": AT}
 """The input that each field of ``InvalidField`` stands for."""
 
-CHANNEL_OPTIONS = {
-    Channel.EMAIL: "E-mail",
-    Channel.TICKET: "Zendesk ticket",
-    Channel.CALL: "Call",
-}
-_CLOSE_OPTION = {"text": plain("Close the feedback issue"), "value": "close"}
-
 
 def contact_modal(
     request: Request, *, labels: Mapping[str, str], scope: str, now: datetime
 ) -> Block:
-    """Draw the modal for a request.
+    """Render the modal for a request.
 
     Args:
         request: The request as decided so far.
@@ -38,79 +42,56 @@ def contact_modal(
         now: The moment at which it is opened, the default of when the customer was contacted.
     """
     about = f"*{subject(request).capitalize()}*"
-    if request.organisation:
-        about += f" · {name(request.organisation)}"
-    blocks = [
-        {"type": "section", "text": mrkdwn(about)},
-        _channel_input(),
-        _text_input(),
-        _input(
-            AT,
-            "When",
-            {"type": "datetimepicker", "initial_date_time": int(now.timestamp())},
-        ),
-    ]
-    if request.label_of(scope) is None:
-        blocks += _label_input(labels)
-    blocks.append(_close_input())
-    return {
-        "type": "modal",
-        "callback_id": CALLBACK,
-        "private_metadata": str(request.key),
-        "title": plain("Mark contacted", 24),
-        "submit": plain("Record contact", 24),
-        "close": plain("Cancel", 24),
-        "blocks": blocks,
-    }
-
-
-def _input(block: str, label: str, element: Block, **more: Any) -> Block:
-    return {
-        "type": "input",
-        "block_id": block,
-        "label": plain(label, 2000),
-        "element": {"action_id": block, **element},
-        **more,
-    }
+    if request.organization:
+        about += f" · {name(request.organization)}"
+    when = {"type": "datetimepicker", "initial_date_time": int(now.timestamp())}
+    is_labeled = request.label_of(scope) is not None
+    return modal(
+        "Mark contacted",
+        [
+            section(about),
+            _channel_input(),
+            _text_input(),
+            input_block(AT, "When", when),
+            *([] if is_labeled else _label_input(labels)),
+            _close_input(),
+        ],
+        submit="Save contact",
+        callback=CALLBACK,
+        about=str(request.key),
+    )
 
 
 def _channel_input() -> Block:
-    options = [
-        {"text": plain(text), "value": channel.value} for channel, text in CHANNEL_OPTIONS.items()
-    ]
-    element = {"type": "radio_buttons", "options": options, "initial_option": options[0]}
-    return _input(CHANNEL, "How was the customer contacted?", element)
+    options = [option(words.title, channel.value) for channel, words in CHANNELS.items()]
+    return input_block(CHANNEL, "How did you contact the customer?", radio_buttons(options))
 
 
 def _text_input() -> Block:
     element = {"type": "plain_text_input", "multiline": True, "max_length": TEXT_LIMIT}
     hint = (
-        "Required for an e-mail. It becomes a comment on the feedback issue and is not kept by "
-        f"the bot. At most {TEXT_LIMIT} characters; put a longer one in GitLab yourself."
+        "Required for email. It becomes a comment on the feedback issue; the bot does not keep it. "
+        f"At most {TEXT_LIMIT} characters. Post a longer text in GitLab yourself."
     )
-    return _input(TEXT, "Text that was sent", element, optional=True, hint=plain(hint, 2000))
+    return input_block(TEXT, "What you sent", element, hint=hint, optional=True)
 
 
 def _label_input(labels: Mapping[str, str]) -> list[Block]:
     options = label_options(labels, None)
     if not options:
         return []
-    element = {
-        "type": "static_select",
-        "placeholder": plain("Why was the feedback given?", 150),
-        "options": options,
-    }
-    return [_input(LABEL, "Feedback label", element, optional=True)]
+    element = select("Why did the customer give this feedback?", options)
+    return [input_block(LABEL, "Feedback label", element, optional=True)]
 
 
 def _close_input() -> Block:
-    element = {
-        "type": "checkboxes",
-        "options": [_CLOSE_OPTION],
-        "initial_options": [_CLOSE_OPTION],
-    }
-    hint = "The handbook closes the issue here; what follows goes on by e-mail."
-    return _input(CLOSE, "Then", element, optional=True, hint=plain(hint, 2000))
+    return input_block(
+        CLOSE,
+        "Close the issue",
+        ticked([option("Close the feedback issue", "close")]),
+        hint="Per the handbook; follow-up continues by email.",
+        optional=True,
+    )
 
 
 def read_contact(values: Mapping[str, Any], now: datetime) -> MarkContacted:

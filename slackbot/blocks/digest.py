@@ -6,31 +6,34 @@ from datetime import datetime
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.card import CardView, SlackMessage, subject, time_left
-from slackbot.blocks.text import Block, escape, moment, mrkdwn
-from slackbot.blocks.words import OVERDUE_MARK, someone
-from slackbot.rules.untriaged import PlainFeedback
+from slackbot.blocks.card import CardView
+from slackbot.blocks.elements import Block, section
+from slackbot.blocks.queue import request_line, untriaged_line
+from slackbot.blocks.text import count
+from slackbot.blocks.words import OVERDUE_MARK
+from slackbot.platforms.message import SlackMessage
+from slackbot.rules.untriaged import RESPONSE_DAYS, UntriagedFeedback
 
 DIGEST_EVENT = "ssat_digest"
 """The event type in the metadata of a digest; its payload says of which day."""
 
 ROWS = 10
-"""So many rows of a list are shown; the rest is a number."""
+"""How many rows of a list are shown; the rest is a number."""
 LIST_LIMIT = 2300
-"""So many characters a list may take: four of them have to fit into a message's 10,000."""
+"""How many characters a list may take: four of them have to fit into a message's 10,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
-    """How many customers were contacted in a time: before the deadline, and after it."""
+class Contacts:
+    """How many customers were contacted in a period: before the deadline, and after it."""
 
-    in_time: int = 0
+    on_time: int = 0
     late: int = 0
 
     @property
     def total(self) -> int:
         """How many customers were contacted."""
-        return self.in_time + self.late
+        return self.on_time + self.late
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +43,19 @@ class Digest:
     overdue: tuple[CardView, ...] = ()
     due_today: tuple[CardView, ...] = ()
     unclaimed: tuple[CardView, ...] = ()
-    """The others that nobody holds."""
-    unanswered: tuple[PlainFeedback, ...] = ()
-    """Feedbacks whose initial response is overdue."""
-    response_days: int
+    """The other unclaimed ones."""
+    unanswered: tuple[UntriagedFeedback, ...] = ()
+    """Feedback whose initial response is overdue."""
     since: datetime
     """When the last working day began."""
     claimed_later: int
-    """How many customers wait besides those: somebody has them, and time is left."""
+    """How many customers wait besides those: their request is claimed, and time is left."""
     unread: int
     """Of how many older feedbacks the comments could not be read: was one a response?"""
-    contacted: Kept
+    contacted: Contacts
     """Whom the team has contacted since."""
     triaged: int
-    """How many of the feedbacks that ask for no contact the team has triaged since."""
+    """How many feedbacks that ask for no contact the team has triaged since."""
     zone: ZoneInfo
 
     @property
@@ -64,14 +66,13 @@ class Digest:
 
 
 def render_digest(digest: Digest) -> SlackMessage:
-    """Draw the digest."""
-    days = digest.response_days
+    """Render the digest."""
     lists = [
-        (f"{OVERDUE_MARK} *Overdue*", [request_row(each) for each in digest.overdue]),
-        ("⏰ *Due today*", [request_row(each) for each in digest.due_today]),
-        ("🟠 *Unclaimed*, due later", [request_row(each) for each in digest.unclaimed]),
+        (f"{OVERDUE_MARK} *Overdue*", [request_line(each) for each in digest.overdue]),
+        ("⏰ *Due today*", [request_line(each) for each in digest.due_today]),
+        ("🟠 *Unclaimed*, due later", [request_line(each) for each in digest.unclaimed]),
         (
-            f"💬 *No initial response within {days} days*",
+            f"💬 *No initial response within {RESPONSE_DAYS} days*",
             [untriaged_line(each, digest.zone) for each in digest.unanswered],
         ),
     ]
@@ -79,9 +80,9 @@ def render_digest(digest: Digest) -> SlackMessage:
     blocks = [section(f"☀️ *{said}*")]
     blocks += [list_section(title, rows) for title, rows in lists if rows]
     if digest.unread:
-        about = "1 older feedback" if digest.unread == 1 else f"{digest.unread} older feedbacks"
-        blocks.append(section(f"Whether {about} had a response could not be read."))
-    done = [kept_words(digest.contacted)] if digest.contacted.total else []
+        about = count(digest.unread, "older feedback")
+        blocks.append(section(f"I couldn't check whether {about} had a response."))
+    done = [contacts_words(digest.contacted)] if digest.contacted.total else []
     done += [triaged_words(digest.triaged)] if digest.triaged else []
     if done:
         since = digest.since.astimezone(digest.zone)
@@ -102,50 +103,30 @@ def _summary(digest: Digest) -> str:
     return f"Good morning. Customer feedback: {said or 'nobody is waiting'}"
 
 
-def kept_words(contacted: Kept) -> str:
-    """Say how many customers were contacted, and whether that was in time."""
-    customers = "1 customer" if contacted.total == 1 else f"{contacted.total} customers"
-    return f"{customers} contacted, {contacted.in_time} in time and {contacted.late} late"
+def contacts_words(contacts: Contacts) -> str:
+    """Say how many customers were contacted, and whether that was on time."""
+    if not contacts.total:
+        return "no customer contacted"
+    return f"{count(contacts.total, 'customer')} contacted, {_on_time(contacts)}"
+
+
+def _on_time(contacts: Contacts) -> str:
+    if contacts.on_time and contacts.late:
+        return f"{contacts.on_time} on time and {contacts.late} late"
+    everyone = {1: "", 2: "both "}.get(contacts.total, "all ")
+    return f"{everyone}{'late' if contacts.late else 'on time'}"
 
 
 def triaged_words(number: int) -> str:
-    """Say how many of the feedbacks that ask for no contact were triaged."""
-    return f"{number} other feedback{'' if number == 1 else 's'} triaged"
-
-
-def request_row(view: CardView) -> str:
-    """Draw a request as a row of a list: what, how long, and who has it."""
-    request = view.request
-    holder = someone(request.holder) if request.holder else "unclaimed"
-    return f"{_linked(subject(request), request.url)} · {time_left(view)} · {holder}"
-
-
-def untriaged_line(one: PlainFeedback, zone: ZoneInfo) -> str:
-    """Draw a feedback that awaits triage as a row of a list."""
-    return f"{feedback_link(one)} · since {moment(one.created_at, zone)}"
-
-
-def feedback_link(one: PlainFeedback) -> str:
-    """Name a feedback that asks for no contact, with a link to its issue."""
-    return _linked(f"ticket {one.ticket}" if one.ticket else f"feedback #{one.key.iid}", one.url)
-
-
-def _linked(text: str, url: str) -> str:
-    if not url.startswith(("https://", "http://")):
-        return text
-    return f"<{escape(url).replace('|', '%7C')}|{text}>"
+    """Say how many feedbacks that ask for no contact were triaged."""
+    return f"{count(number, 'other feedback')} triaged"
 
 
 def list_section(title: str, rows: Sequence[str], *, all_in: str = "`/ssat`") -> Block:
-    """Draw a list with its title, the first rows of it and how many more there are, and where."""
+    """Render a list with its title: its first rows, how many more there are, and where."""
     lengths = accumulate(len(row) + len("• \n") for row in rows[:ROWS])
     fitting = sum(length <= LIST_LIMIT for length in lengths)
     lines = [f"{title} ({len(rows)})", *(f"• {row}" for row in rows[:fitting])]
     if len(rows) > fitting:
         lines.append(f"… and {len(rows) - fitting} more: {all_in} shows all")
     return section("\n".join(lines))
-
-
-def section(said: str) -> Block:
-    """Draw some words as a block of their own."""
-    return {"type": "section", "text": mrkdwn(said)}

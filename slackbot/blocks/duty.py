@@ -1,4 +1,4 @@
-"""Words for who is on duty: on a card, and in answer to who asks. Pure."""
+"""Who is on duty: on a card, on a home, and in answer to ``/ssat duty``. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +12,9 @@ PEOPLE_SHOWN = 5
 PROBLEM_CHARACTERS = 300
 
 NOT_SET_UP = (
-    "Nobody is known to be on duty. The bot's administrator can set up where it is known from: a "
-    "schedule in PagerDuty (PAGERDUTY_API_TOKEN), a user group (SSAT_DUTY_GROUP), or weeks in the "
-    "people file (SSAT_PEOPLE_FILE)."
+    "I don't know who is on duty. The bot's administrator can set up where to look: a schedule in "
+    "PagerDuty (PAGERDUTY_API_TOKEN), a user group (SSAT_DUTY_GROUP), or weeks in the people file "
+    "(SSAT_PEOPLE_FILE)."
 )
 
 
@@ -22,7 +22,7 @@ NOT_SET_UP = (
 class DutyView:
     """Who is on duty as the record knows it; moments are UTC.
 
-    With a ``problem`` the people are the last that were known, for it says why nobody can tell.
+    With a ``problem`` the people are the last known ones: it says why the schedule is silent.
     """
 
     people: tuple[Person, ...] = ()
@@ -36,13 +36,13 @@ class DutyView:
 def duty_line(view: DutyView) -> str:
     """Say in one line who is on duty, so that Slack tells them."""
     if not view.people:
-        return "On duty: nobody is known"
-    last_known = " (last known: the schedule does not say just now)" if view.problem else ""
+        return "On duty: unknown"
+    last_known = " (last known, the schedule isn't available)" if view.problem else ""
     return f"On duty: {duty_people(view)}{last_known}"
 
 
 def duty_people(view: DutyView) -> str:
-    """Name who is on duty, so that Slack tells those it knows; the others by name only."""
+    """Name the people on duty, so that Slack tells those it knows; the others by name only."""
     named = [_named(person) for person in view.people[:PEOPLE_SHOWN]]
     more = len(view.people) - len(named)
     return ", ".join([*named, f"{more} more"] if more else named)
@@ -54,19 +54,19 @@ def _named(person: Person) -> str:
 
 
 def duty_words(view: DutyView | None, zone: ZoneInfo) -> str:
-    """Answer who is on duty, from where that is known, and since when perhaps not any more."""
+    """Say who is on duty, where that is from, and since when it is perhaps no longer true."""
     if view is None:
         return NOT_SET_UP
     said = [f"*{duty_line(view)}*"]
     if view.people and view.source:
         until = f", until {moment(view.until, zone)}" if view.until and not view.problem else ""
-        said.append(f"By {name(view.source)}{until}.")
+        said.append(f"According to {name(view.source)}{until}.")
     if view.problem:
         since = f" since {moment(view.problem_since, zone)}" if view.problem_since else ""
-        said.append(f"⚠️ Not known{since}: {name(view.problem, PROBLEM_CHARACTERS)}")
+        said.append(f"⚠️ Unknown{since}: {name(view.problem, PROBLEM_CHARACTERS)}")
     if any(person.slack_user is None for person in view.people):
         said.append(
-            "Who is not known in Slack has another e-mail there than in the schedule, or is no "
-            "full member of this workspace."
+            "A person who isn't known in Slack has another email there than in the schedule, or "
+            "isn't a full member of this workspace."
         )
     return "\n".join(said)

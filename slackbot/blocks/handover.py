@@ -9,21 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.card import CardView, SlackMessage
-from slackbot.blocks.digest import (
-    Kept,
-    feedback_link,
-    kept_words,
-    list_section,
-    request_row,
-    section,
-    triaged_words,
-    untriaged_line,
-)
-from slackbot.blocks.text import moment
+from slackbot.blocks.card import CardView
+from slackbot.blocks.digest import Contacts, contacts_words, list_section, triaged_words
+from slackbot.blocks.elements import section
+from slackbot.blocks.queue import feedback_link, request_line, request_link, untriaged_line
+from slackbot.blocks.text import count, moment
 from slackbot.blocks.words import someone
+from slackbot.platforms.message import SlackMessage
 from slackbot.rules.request import Person, State
-from slackbot.rules.untriaged import PlainFeedback
+from slackbot.rules.untriaged import UntriagedFeedback
 
 HANDOVER_EVENT = "ssat_handover"
 """The event type in the metadata of a hand-over; its payload says which turn, and to whom."""
@@ -31,53 +25,52 @@ HANDOVER_EVENT = "ssat_handover"
 
 @dataclass(frozen=True, kw_only=True)
 class HandOver:
-    """A turn that has ended: what was done in it, and what is left to whoever follows."""
+    """A turn that has ended: what was done in it, and what is left to the managers after it."""
 
     before: tuple[Person, ...]
     after: tuple[Person, ...]
     began_at: datetime
     ended_at: datetime
-    contacted: Kept
+    contacted: Contacts
     labelled: int
     """How many requests got a feedback label, in Slack or in GitLab."""
     triaged: int
     """How many feedbacks that ask for no contact got one, or were closed."""
     left_open: tuple[CardView, ...]
-    """In which a customer still waits."""
-    untriaged: tuple[PlainFeedback, ...]
+    """Requests in which a customer still waits."""
+    untriaged: tuple[UntriagedFeedback, ...]
     to_close: tuple[CardView, ...]
-    """Whose issue is open though nothing is outstanding, as far as the bot can see."""
-    others_to_close: tuple[PlainFeedback, ...]
+    """Requests whose issue is open though nothing is outstanding, as far as the bot can see."""
+    others_to_close: tuple[UntriagedFeedback, ...]
     """Feedbacks that ask for no contact, have a feedback label and are open."""
     zone: ZoneInfo
 
 
 def render_handover(hand_over: HandOver, *, is_outgoing: bool) -> SlackMessage:
-    """Draw a hand-over, for whom it ends or for whom it begins."""
+    """Render a hand-over, for whom it ends or for whom it begins."""
     said = _opening(hand_over, is_outgoing=is_outgoing)
     blocks = [section(f"🤝 *{said}*"), section(_done(hand_over))]
+    to_close = [_close_row(each) for each in hand_over.to_close]
+    to_close += [_other_row(each) for each in hand_over.others_to_close]
     if hand_over.left_open:
-        rows = [_open_row(each) for each in hand_over.left_open]
+        rows = [request_line(each) for each in hand_over.left_open]
         blocks.append(list_section("*Open: the customer has not been contacted*", rows))
     if hand_over.untriaged:
         rows = [untriaged_line(each, hand_over.zone) for each in hand_over.untriaged]
-        blocks.append(list_section("*Open: awaits triage*", rows))
-    to_close = [_close_row(each) for each in hand_over.to_close]
-    to_close += [_other_row(each) for each in hand_over.others_to_close]
+        blocks.append(list_section("*Open: untriaged feedback*", rows))
     if to_close:
-        title = "*No outstanding dependency that the bot knows of: could be closed*"
-        blocks.append(list_section(title, to_close, all_in="GitLab"))
+        blocks.append(list_section("*Ready to close*", to_close, all_in="GitLab"))
     if not (hand_over.left_open or hand_over.untriaged or to_close):
         blocks.append(section("Nothing is left open. ✅"))
     return SlackMessage(text=said, blocks=tuple(blocks))
 
 
 def _opening(hand_over: HandOver, *, is_outgoing: bool) -> str:
-    if is_outgoing:
-        after = _names(hand_over.after)
-        follows = f"{after} is on duty now" if after else "nobody is known to follow"
-        return f"Your turn as reviewing manager has ended, {follows}"
-    return f"You are the reviewing manager on duty now, after {_names(hand_over.before)}"
+    if not is_outgoing:
+        return f"You're the manager on duty now, after {_names(hand_over.before)}."
+    after = _names(hand_over.after)
+    follows = f"{after} is on duty now" if after else "The schedule names nobody after you"
+    return f"Your turn as manager on duty has ended. {follows}."
 
 
 def _names(people: Sequence[Person]) -> str:
@@ -86,27 +79,16 @@ def _names(people: Sequence[Person]) -> str:
 
 def _done(hand_over: HandOver) -> str:
     began, ended = (moment(at, hand_over.zone) for at in (hand_over.began_at, hand_over.ended_at))
-    labelled = hand_over.labelled
-    labels = f"a feedback label chosen for {labelled} request{'' if labelled == 1 else 's'}"
-    done = "; ".join((kept_words(hand_over.contacted), labels, triaged_words(hand_over.triaged)))
-    return f"From {began} to {ended}: {done}."
-
-
-def _open_row(view: CardView) -> str:
-    """Draw a request with why it is still open, as far as the record knows."""
-    row, request = request_row(view), view.request
-    if request.holder and request.held_since:
-        row += f" since {moment(request.held_since, view.hours.timezone)}"
-    if view.refused:
-        return f"{row} · GitLab refused a choice: the card says why"
-    return f"{row} · a choice waits for GitLab" if view.pending else row
+    labels = f"feedback label chosen for {count(hand_over.labelled, 'request')}"
+    done = [contacts_words(hand_over.contacted), labels, triaged_words(hand_over.triaged)]
+    return f"From {began} to {ended}: {'; '.join(done)}."
 
 
 def _close_row(view: CardView) -> str:
-    why = "contacted" if view.request.state is State.CONTACTED else "no longer requested"
-    label = "labelled" if view.label else "without a feedback label"
-    return f"{request_row(view).partition(' · ')[0]} · {why}, {label}"
+    why = "contacted" if view.request.state is State.CONTACTED else "contact no longer requested"
+    label = "labeled" if view.label else "without a feedback label"
+    return f"{request_link(view)} · {why}, {label}"
 
 
-def _other_row(one: PlainFeedback) -> str:
-    return f"{feedback_link(one)} · no contact requested, labelled"
+def _other_row(one: UntriagedFeedback) -> str:
+    return f"{feedback_link(one)} · no contact requested, labeled"

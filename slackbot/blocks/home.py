@@ -2,20 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from slackbot.blocks.card import CardView, button
 from slackbot.blocks.duty import DutyView, duty_words
-from slackbot.blocks.queue import (
-    Board,
-    Row,
-    asks_what_is_ones_own,
-    draw_row,
-    is_mine,
-    rows_of,
-)
-from slackbot.blocks.rows import UNKNOWN_IN_GITLAB, Asker, request_row
-from slackbot.blocks.text import Block, mrkdwn, plain
+from slackbot.blocks.elements import Block, actions, button, context, header, modal, section
+from slackbot.blocks.queue import Asker, Board, draw_item, request_row
+from slackbot.blocks.text import count
+from slackbot.blocks.words import UNKNOWN_IN_GITLAB
+from slackbot.rules.listing import Part, Row, asks_for_own
 from slackbot.rules.query import DAYS, Filter, Listing
 
 FILTER, REFRESH = "home_filter", "home_refresh"
@@ -41,31 +34,38 @@ class HomeView:
     asker: Asker
     duty: DutyView | None
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is unknown what GitLab assigned to a person who asks for that."""
+        return self.asker.is_unknown_in_gitlab and asks_for_own(self.listing)
+
 
 def render_home(view: HomeView) -> Block:
-    """Draw a home."""
-    rows = rows_of(view.board, view.listing, view.asker.person)
-    mine = [row for row in rows if _is_mine(row, view)]
-    team = [row for row in rows if isinstance(row.item, CardView) and row not in mine]
-    triage = [row for row in rows if row not in mine and row not in team]
-    blocks: list[Block] = [
-        {"type": "section", "text": mrkdwn(duty_words(view.duty, view.board.hours.timezone))},
-        {"type": "actions", "elements": _page_buttons(view.listing)},
+    """Render a home."""
+    board, person = view.board, view.asker.person
+    rows = board.rows(view.listing, person)
+    mine = [row for row in rows if row.entry.is_of(person)]
+    others = [row for row in rows if row not in mine]
+    blocks = [
+        section(duty_words(view.duty, board.hours.timezone)),
+        actions(_page_buttons(view.listing)),
     ]
     if not rows:
-        blocks.append(_section(_empty(view)))
-    if _is_partial(view) or (rows and view.asker.is_unknown_in_gitlab):
-        blocks.append(_context(UNKNOWN_IN_GITLAB))
+        blocks.append(section(_empty(view)))
+    if view.is_partial or (rows and view.asker.is_unknown_in_gitlab):
+        blocks.append(context(UNKNOWN_IN_GITLAB))
+    team = [row for row in others if row.part is Part.WAITING]
+    triage = [row for row in others if row.part is Part.TRIAGE]
     blocks += _part("Yours", mine, MINE_ROWS, view)
-    blocks += _part("Waiting for a manager's contact", team, TEAM_ROWS, view)
-    blocks += _part("What else awaits triage", triage, TRIAGE_ROWS, view)
+    blocks += _part("Waiting to hear from a manager", team, TEAM_ROWS, view)
+    blocks += _part("Untriaged feedback", triage, TRIAGE_ROWS, view)
     blocks += _done(view)
     return _home(blocks)
 
 
 def render_closed_home(words: str) -> Block:
-    """Draw the home of somebody who may not look."""
-    return _home([_section(words)])
+    """Render the home of a person who may not look."""
+    return _home([section(words)])
 
 
 def _home(blocks: Sequence[Block]) -> Block:
@@ -85,68 +85,43 @@ def _page_buttons(listing: Listing) -> list[Block]:
     return [*made, button("Refresh", REFRESH, str(listing))]
 
 
-def _is_mine(row: Row, view: HomeView) -> bool:
-    if isinstance(row.item, CardView):
-        return is_mine(row.item.request, view.asker.person)
-    return row.item.is_of(view.asker.person)
-
-
-def _is_partial(view: HomeView) -> bool:
-    return view.asker.is_unknown_in_gitlab and asks_what_is_ones_own(view.listing)
-
-
 def _empty(view: HomeView) -> str:
-    if _is_partial(view):
-        return "You hold nothing. *Everything* shows what waits for the team."
+    if view.is_partial:
+        return "You own no request. *Everything* shows the queue of the team."
     if view.listing.filters:
-        return "Nothing here. ✅ *Everything* shows what waits for the team."
-    return "No customer is waiting for a manager's contact, and nothing awaits triage. ✅"
+        return "Nothing here. ✅ *Everything* shows the queue of the team."
+    return "No customer is waiting to hear from a manager, and no feedback is untriaged. ✅"
 
 
 def _part(title: str, rows: Sequence[Row], most: int, view: HomeView) -> list[Block]:
     if not rows:
         return []
-    blocks = [_header(f"{title} ({len(rows)})")]
+    board = view.board
+    blocks = [header(f"{title} ({len(rows)})")]
     for row in rows[:most]:
-        blocks += draw_row(row.item, view.board, view.asker, None)
-    if len(rows) > most:
-        command = f"/ssat {view.listing}".strip()
-        blocks.append(_context(f"… and {len(rows) - most} more: `{command}` shows all"))
-    return blocks
+        item = board.item(row.entry)
+        blocks += draw_item(item, view.asker, None, hours=board.hours, now=board.now)
+    return [*blocks, *_more(len(rows) - most, view.listing)]
+
+
+def _more(number: int, listing: Listing) -> list[Block]:
+    if number <= 0:
+        return []
+    return [context(f"… and {number} more: `{f'/ssat {listing}'.strip()}` shows all")]
 
 
 def _done(view: HomeView) -> list[Block]:
     looker = Asker(person=view.asker.person, may_act=False)
     done = Listing(filters=view.listing.filters & {Filter.MINE} | {Filter.DONE})
-    rows = [row.item for row in rows_of(view.board, done, looker.person)]
-    views = [item for item in rows if isinstance(item, CardView)]
-    if not views:
+    rows = view.board.rows(done, looker.person)
+    if not rows:
         return []
-    blocks = [_header(f"Done in the last {DAYS} days ({len(views)})")]
-    for each in views[:DONE_ROWS]:
-        blocks += request_row(each, looker)
-    if len(views) > DONE_ROWS:
-        blocks.append(_context(f"… and {len(views) - DONE_ROWS} more: `/ssat {done}` shows all"))
-    return blocks
+    blocks = [header(f"Done in the last {count(DAYS, 'day')} ({len(rows)})")]
+    for row in rows[:DONE_ROWS]:
+        blocks += request_row(view.board.views[row.entry.key], looker)
+    return [*blocks, *_more(len(rows) - DONE_ROWS, done)]
 
 
-def _header(words: str) -> Block:
-    return {"type": "header", "text": plain(words, 150)}
-
-
-def _section(words: str) -> Block:
-    return {"type": "section", "text": mrkdwn(words)}
-
-
-def _context(words: str) -> Block:
-    return {"type": "context", "elements": [mrkdwn(words)]}
-
-
-def notice_modal(words: str) -> dict[str, Any]:
-    """Draw the words for a person who has clicked where no message can answer."""
-    return {
-        "type": "modal",
-        "title": plain("Not done", 24),
-        "close": plain("OK", 24),
-        "blocks": [_section(words)],
-    }
+def notice_modal(words: str) -> Block:
+    """Render the words for a person who has clicked where no message can answer."""
+    return modal("Not done", [section(words)], close="OK")

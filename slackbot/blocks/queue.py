@@ -1,22 +1,70 @@
-"""The answer to ``/ssat``: what is to be done, most urgent first, by pages. Pure."""
+"""The answers to ``/ssat``: the queue by pages, single feedbacks, previews of links, help. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import cached_property
+from zoneinfo import ZoneInfo
 
-from slackbot.blocks.card import CardView, SlackMessage, button, notification
-from slackbot.blocks.rows import UNKNOWN_IN_GITLAB, Asker, request_row, untriaged_row
-from slackbot.blocks.text import Block, escape, mrkdwn
+from slackbot.blocks.card import (
+    MARK_CONTACTED,
+    TAKE_OVER,
+    CardView,
+    headline,
+    notification,
+    owner_buttons,
+    time_left,
+)
+from slackbot.blocks.elements import Block, actions, button, context, is_address, link, section
+from slackbot.blocks.text import count, escape, moment, name
+from slackbot.blocks.words import (
+    COMBINED,
+    HELP,
+    MENTIONED,
+    NOTHING_NAMED,
+    OVERDUE_MARK,
+    SENTIMENT_WORDS,
+    UNKNOWN_IN_GITLAB,
+    someone,
+    subject,
+)
+from slackbot.platforms.message import SlackMessage
 from slackbot.rules.deadline import BusinessHours
-from slackbot.rules.query import Filter, Listing, Position, Turn, spell_again
-from slackbot.rules.request import Person, Request
-from slackbot.rules.untriaged import PlainFeedback
+from slackbot.rules.listing import Entry, Page, Part, Row, asks_for_own, page_of, rows_of
+from slackbot.rules.query import (
+    Filter,
+    Listing,
+    Mentioned,
+    NotUnderstood,
+    Show,
+    Target,
+    Turn,
+    spell_again,
+)
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, State
+from slackbot.rules.untriaged import UntriagedFeedback
 
-ROWS = 10
-"""How many feedbacks a page has: each takes up to two of a message's 50 blocks."""
 PREVIOUS, NEXT = "queue_previous", "queue_next"
+AGAIN = "again"
+"""How the block of a row's buttons begins; behind it stand the issue and what was asked for."""
+MOST_SHOWN = 10
+"""How many feedbacks one message shows: a ticket may have several."""
+URL_LIMIT = 300
+"""How long a link may be in a row: over all rows it has to fit into a message."""
+WORD_LIMIT = 40
 
-WAITING_PART, TRIAGE_PART, DONE_PART = 0, 1, 2
+
+@dataclass(frozen=True, kw_only=True)
+class Asker:
+    """Who looks, and whether buttons are of use to them."""
+
+    person: Person
+    may_act: bool
+
+    @property
+    def is_unknown_in_gitlab(self) -> bool:
+        """Whether they are a manager of whom the bot cannot say what GitLab assigned to them."""
+        return self.may_act and self.person.gitlab is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,94 +72,171 @@ class Board:
     """All that the queue may show, as it stands now."""
 
     waiting: tuple[CardView, ...]
-    """Requests for contact that are unfinished as decided so far, oldest deadline first."""
-    untriaged: tuple[PlainFeedback, ...]
-    """What asks for no contact and awaits triage, oldest first."""
+    """Contact requests that are unfinished as decided so far, oldest deadline first."""
+    untriaged: tuple[UntriagedFeedback, ...]
+    """Oldest first."""
     done: tuple[CardView, ...]
-    """Requests that have ended lately."""
+    """Contact requests that have ended lately."""
     hours: BusinessHours
     now: datetime
 
+    @cached_property
+    def views(self) -> dict[IssueKey, CardView]:
+        """How each contact request looks."""
+        return {view.key: view for view in (*self.waiting, *self.done)}
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One feedback in the queue, and where it stands there."""
+    def rows(self, listing: Listing, person: Person) -> list[Row]:
+        """Return what a listing matches; ``person`` is who asks."""
+        requests = (view.request for view in self.views.values())
+        return rows_of([*requests, *self.untriaged], listing, person, self.now)
 
-    position: Position
-    item: CardView | PlainFeedback
-
-
-def rows_of(board: Board, listing: Listing, person: Person) -> list[Row]:
-    """Pick what was asked for, in its order."""
-    return sorted(_rows(board, listing, person), key=lambda row: row.position)
-
-
-def _rows(board: Board, listing: Listing, person: Person) -> Iterator[Row]:
-    if listing.shows_waiting:
-        for view in board.waiting:
-            if _fits(view, listing, person):
-                yield Row(position=_position(WAITING_PART, view, view.request.due_at), item=view)
-        for one in board.untriaged:
-            if _triage_fits(one, listing, person):
-                order = int(one.created_at.timestamp())
-                yield Row(position=(TRIAGE_PART, order, one.key.iid), item=one)
-    if listing.shows_done:
-        since = board.now - timedelta(days=listing.days)
-        for view in board.done:
-            ended = ended_at(view.request)
-            if ended >= since and _done_fits(view, listing, person):
-                part, order, iid = _position(DONE_PART, view, ended)
-                yield Row(position=(part, -order, iid), item=view)  # newest first
+    def item(self, entry: Entry) -> CardView | UntriagedFeedback:
+        """Return what is drawn of an entry."""
+        return self.views[entry.key] if isinstance(entry, Request) else entry
 
 
-def _position(part: int, view: CardView, moment: datetime) -> Position:
-    return (part, int(moment.timestamp()), view.request.key.iid)
+# --- Rows --------------------------------------------------------------------------------------
 
 
-def ended_at(request: Request) -> datetime:
-    """Return when a request ended, as well as is known."""
-    return request.contacted_at or request.gitlab_updated_at or request.due_at
+def request_row(view: CardView, asker: Asker, again: str | None = None) -> list[Block]:
+    """Render a contact request, with the buttons that apply to who looks.
+
+    Args:
+        view: The request.
+        asker: Who looks.
+        again: What they asked for, so that it can be shown again after a click.
+    """
+    blocks = [section(f"{escape(headline(view))}\n{' · '.join(_facts(view))}")]
+    elements = _buttons(view, asker) if asker.may_act else []
+    if elements:
+        block_id = None if again is None else again_id(view.key, again)
+        blocks.append(actions(elements, block_id))
+    return blocks
 
 
-def _fits(view: CardView, listing: Listing, person: Person) -> bool:
-    wanted = listing.filters
-    if Filter.MINE in wanted and not is_mine(view.request, person):
-        return False
-    if Filter.UNCLAIMED in wanted and view.request.holder is not None:
-        return False
-    return Filter.OVERDUE not in wanted or view.is_overdue
+def request_line(view: CardView) -> str:
+    """Say of a contact request in a list what it is about, how long, and whose it is."""
+    request = view.request
+    owner = someone(request.holder) if request.holder else "unclaimed"
+    if request.holder and request.held_since:
+        owner += f" since {moment(request.held_since, view.hours.timezone)}"
+    return " · ".join([request_link(view), time_left(view), owner, *_trouble(view)])
 
 
-def is_mine(request: Request, person: Person) -> bool:
-    """Tell whether a person has a request, or GitLab gave it to them and nobody has it."""
+def request_link(view: CardView) -> str:
+    """Name a contact request, with a link to its issue."""
+    return link(view.request.url, subject(view.request))
+
+
+def _facts(view: CardView) -> list[str]:
+    request, zone = view.request, view.hours.timezone
+    facts = []
+    if request.state in UNFINISHED:
+        facts += [time_left(view), f"due {moment(request.due_at, zone)}"]
+    elif request.contacted_at is not None and request.state is State.CONTACTED:
+        late = OVERDUE_MARK if request.is_late else ""
+        facts.append(f"{late} contacted {moment(request.contacted_at, zone)}".strip())
+        if request.contacted_by:
+            facts.append(f"by {someone(request.contacted_by)}")
+    facts += _links(request)
+    return [*facts, *_trouble(view)]
+
+
+def _trouble(view: CardView) -> list[str]:
+    """Say what GitLab does not have, though people have chosen it."""
+    said = []
+    if view.pending and view.request.state is not State.CONTACTED:
+        said.append("⏳ saved, not in GitLab yet")
+    if view.refused:
+        said.append("⚠️ GitLab rejected a choice: see the card")
+    return said
+
+
+def _links(entry: Entry) -> list[str]:
+    """Link issue and ticket, as far as there are such."""
+    found = []
+    if is_address(entry.url) and len(entry.url) <= URL_LIMIT:
+        found.append(link(entry.url, f"#{entry.key.iid}"))
+    if entry.ticket_url:
+        found.append(link(entry.ticket_url, f"ticket {entry.ticket}"))
+    return found
+
+
+def _buttons(view: CardView, asker: Asker) -> list[Block]:
+    request = view.request
+    if request.state not in UNFINISHED:
+        return []
+    owning = owner_buttons(view)
     if request.holder is not None:
-        return person.is_same(request.holder)
-    own = (person.gitlab or "").casefold()
-    return any(each.casefold() == own for each in request.assignees)
+        # Nobody takes over from themselves, and only the owner can release a request.
+        is_own = asker.person.is_same(request.holder)
+        owning = [each for each in owning if (each["action_id"] != TAKE_OVER) is is_own]
+    # None of many stands out: what is urgent says so itself.
+    owning = [{part: each[part] for part in each if part != "style"} for each in owning]
+    return [*owning, button("Mark contacted", MARK_CONTACTED, str(request.key))]
 
 
-def _triage_fits(one: PlainFeedback, listing: Listing, person: Person) -> bool:
-    wanted = listing.filters
-    if Filter.OVERDUE in wanted:  # there is no deadline
-        return False
-    if Filter.MINE in wanted and not one.is_of(person):
-        return False
-    return Filter.UNCLAIMED not in wanted or not one.assignees
+def again_id(key: IssueKey, again: str) -> str:
+    """Name a block of buttons by the issue and what was asked for, which both are short."""
+    return f"{AGAIN}:{key}:{again}"
 
 
-def _done_fits(view: CardView, listing: Listing, person: Person) -> bool:
-    request, wanted = view.request, listing.filters
-    if Filter.MINE in wanted and not person.is_same(request.contacted_by or request.holder):
-        return False
-    if Filter.UNCLAIMED in wanted and (request.holder or request.contacted_by):
-        return False
-    return Filter.OVERDUE not in wanted or ended_at(request) > request.due_at
+def asked_again(block_id: str) -> str | None:
+    """Read what was asked for from the name of a block; it is not to be trusted."""
+    mark, _, rest = block_id.partition(":")
+    key, separator, again = rest.partition(":")
+    return again if mark == AGAIN and key and separator else None
+
+
+def untriaged_text(one: UntriagedFeedback, zone: ZoneInfo, now: datetime) -> str:
+    """Say what untriaged feedback is about, since when it waits, and who has to triage it."""
+    title = name(one.title) if one.title.strip() else f"issue #{one.key.iid}"
+    about = f"ticket {one.ticket}" if one.ticket else title
+    late = f"{OVERDUE_MARK} " if one.awaits_response(now) else ""
+    facts = [f"{late}{_since(one, zone)}", *_assigned(one), *_links(one)]
+    return f"{SENTIMENT_WORDS[one.sentiment]} · {about}\n{' · '.join(facts)}"
+
+
+def untriaged_line(one: UntriagedFeedback, zone: ZoneInfo) -> str:
+    """Say of untriaged feedback in a list what it is about, and since when it waits."""
+    return f"{feedback_link(one)} · {_since(one, zone)}"
+
+
+def feedback_link(one: UntriagedFeedback) -> str:
+    """Name feedback that asks for no contact, with a link to its issue."""
+    return link(one.url, f"ticket {one.ticket}" if one.ticket else f"feedback #{one.key.iid}")
+
+
+def _since(one: UntriagedFeedback, zone: ZoneInfo) -> str:
+    return f"since {moment(one.created_at, zone)}"
+
+
+def _assigned(one: UntriagedFeedback) -> list[str]:
+    who = ", ".join(name(each, 40) for each in one.assignees[:3])
+    return [f"assigned to {who}" if who else "unassigned"]
+
+
+def draw_item(
+    item: CardView | UntriagedFeedback,
+    asker: Asker,
+    again: str | None,
+    *,
+    hours: BusinessHours,
+    now: datetime,
+) -> list[Block]:
+    """Render one feedback, whether it asks for contact or not."""
+    if isinstance(item, CardView):
+        return request_row(item, asker, again)
+    return [section(untriaged_text(item, hours.timezone, now))]
+
+
+# --- The queue ---------------------------------------------------------------------------------
 
 
 def render_queue(
     board: Board, listing: Listing, asker: Asker, turn: Turn | None = None
 ) -> SlackMessage:
-    """Draw a page of the queue.
+    """Render a page of the queue.
 
     Args:
         board: What there is.
@@ -119,64 +244,43 @@ def render_queue(
         asker: Who asked.
         turn: Which page; without it the first.
     """
-    rows = rows_of(board, listing, asker.person)
-    is_partial = asker.is_unknown_in_gitlab and asks_what_is_ones_own(listing)
-    said = HOLDS_NOTHING if is_partial and not rows else summary_words(rows, listing)
-    blocks: list[Block] = [{"type": "section", "text": mrkdwn(said)}]
+    rows = board.rows(listing, asker.person)
+    is_partial = asker.is_unknown_in_gitlab and asks_for_own(listing)
+    said = NOTHING_OF_YOURS if is_partial and not rows else _summary(rows, listing)
+    blocks = [section(said)]
     if is_partial:
-        blocks.append({"type": "context", "elements": [mrkdwn(UNKNOWN_IN_GITLAB)]})
-    start = _start(rows, turn)
-    page = rows[start : start + ROWS]
+        blocks.append(context(UNKNOWN_IN_GITLAB))
+    page = page_of(rows, turn)
+    items = [board.item(row.entry) for row in page.rows]
     again = spell_again(listing, turn)
-    for row in page:
-        blocks += draw_row(row.item, board, asker, again)
-    blocks += _footer(rows, start, listing)
-    text = notification(page[0].item) if page and isinstance(page[0].item, CardView) else said
-    return SlackMessage(text=escape(text) if page else said, blocks=tuple(blocks))
+    for item in items:
+        blocks += draw_item(item, asker, again, hours=board.hours, now=board.now)
+    blocks += _footer(page, listing)
+    first = next(iter(items), None)
+    text = escape(notification(first)) if isinstance(first, CardView) else said
+    return SlackMessage(text=text, blocks=tuple(blocks))
 
 
-def asks_what_is_ones_own(listing: Listing) -> bool:
-    """Tell whether somebody asks for what waits for them, whom GitLab may have assigned to it."""
-    return Filter.MINE in listing.filters and listing.shows_waiting
-
-
-def draw_row(
-    item: CardView | PlainFeedback, board: Board, asker: Asker, again: str | None
-) -> list[Block]:
-    """Draw one feedback of the queue."""
-    if isinstance(item, CardView):
-        return request_row(item, asker, again)
-    return [untriaged_row(item, board.hours, board.now)]
-
-
-def summary_words(rows: Sequence[Row], listing: Listing) -> str:
+def _summary(rows: Sequence[Row], listing: Listing) -> str:
     """Say how many there are of what was asked for."""
     if not rows:
         return _nothing(listing)
-    counts = [_count(rows, part) for part in (WAITING_PART, TRIAGE_PART, DONE_PART)]
+    counts = {part: sum(row.part is part for row in rows) for part in Part}
     said = []
-    if counts[WAITING_PART] or (listing.shows_waiting and not counts[DONE_PART]):
-        said.append(f"*{_waiting(counts[WAITING_PART])}*")
-    if counts[TRIAGE_PART]:
-        said.append(_triage(counts[TRIAGE_PART]))
-    if counts[DONE_PART]:
-        said.append(f"{counts[DONE_PART]} done in the last {listing.days} days")
-    return " · ".join(said) + _only(listing)
+    if counts[Part.WAITING] or (listing.shows_waiting and not counts[Part.DONE]):
+        said.append(f"*{_waiting(counts[Part.WAITING])}*")
+    if counts[Part.TRIAGE]:
+        said.append(count(counts[Part.TRIAGE], "untriaged feedback"))
+    if counts[Part.DONE]:
+        said.append(f"{counts[Part.DONE]} done in the last {count(listing.days, 'day')}")
+    narrowing = _narrowing(listing)
+    return " · ".join([*said, *([f"filters: {', '.join(narrowing)}"] if narrowing else [])])
 
 
-def _count(rows: Sequence[Row], part: int) -> int:
-    return sum(row.position[0] == part for row in rows)
-
-
-def _waiting(count: int) -> str:
-    if count == 0:
-        return "No customer is waiting for a manager's contact ✅"
-    who = f"{count} customers are" if count > 1 else "1 customer is"
-    return f"{who} waiting for a manager's contact"
-
-
-def _triage(count: int) -> str:
-    return f"{count} more feedbacks await triage" if count > 1 else "1 more feedback awaits triage"
+def _waiting(number: int) -> str:
+    if number == 0:
+        return "No customer is waiting to hear from a manager ✅"
+    return f"{count(number, 'customer is', 'customers are')} waiting to hear from a manager"
 
 
 def _narrowing(listing: Listing) -> list[str]:
@@ -184,19 +288,14 @@ def _narrowing(listing: Listing) -> list[str]:
     return [str(each) for each in Filter if each in listing.filters and each not in widening]
 
 
-def _only(listing: Listing) -> str:
-    narrowing = _narrowing(listing)
-    return f" · only: {', '.join(narrowing)}" if narrowing else ""
-
-
 _NOTHING = {
-    (): "No customer is waiting for a manager's contact. ✅",
-    ("mine",): "Nothing is waiting for you. ✅ `/ssat` shows what waits for the team.",
-    ("unclaimed",): "Nothing is unclaimed. ✅ `/ssat` shows what is under way.",
-    ("overdue",): "Nobody is overdue. ✅ `/ssat` shows who is waiting.",
+    (): "No customer is waiting to hear from a manager. ✅",
+    ("mine",): "Nothing is waiting for you. ✅ `/ssat` shows the queue of the team.",
+    ("unclaimed",): "Nothing is unclaimed. ✅ `/ssat` shows the whole queue.",
+    ("overdue",): "Nothing is overdue. ✅ `/ssat` shows the whole queue.",
 }
-HOLDS_NOTHING = "You hold nothing of what you ask for. `/ssat` shows what waits for the team."
-"""What is said where nobody knows what GitLab assigned to who asks."""
+NOTHING_OF_YOURS = "Nothing of yours matches. `/ssat` shows the queue of the team."
+"""What is said to people of whom it is unknown what GitLab assigned to them."""
 
 
 def _nothing(listing: Listing) -> str:
@@ -204,34 +303,102 @@ def _nothing(listing: Listing) -> str:
     if listing.shows_waiting and narrowing in _NOTHING:
         return _NOTHING[narrowing]
     if not narrowing:
-        return f"No request for contact has ended in the last {listing.days} days."
-    words = [*narrowing, *(["done"] if not listing.shows_waiting else [])]
-    return f"Nothing is {' and '.join(words)} at once. `/ssat` shows all that is to be done."
+        return f"No contact request has ended in the last {count(listing.days, 'day')}."
+    return f"Nothing matches `{listing}`. `/ssat` shows the whole queue."
 
 
-def _start(rows: Sequence[Row], turn: Turn | None) -> int:
-    """Return which row a page begins with; past the end it is the last page."""
-    if turn is None:
-        return 0
-    if not turn.is_forward:
-        return max(sum(row.position < turn.position for row in rows) - ROWS, 0)
-    start = sum(row.position <= turn.position for row in rows)
-    return start if start < len(rows) else max(len(rows) - ROWS, 0)
-
-
-def _footer(rows: Sequence[Row], start: int, listing: Listing) -> list[Block]:
-    end = min(start + ROWS, len(rows))
-    if start == 0 and end == len(rows):
+def _footer(page: Page, listing: Listing) -> list[Block]:
+    elements = []
+    if page.previous:
+        elements.append(button("Previous", PREVIOUS, spell_again(listing, page.previous)))
+    if page.next:
+        elements.append(button("Next", NEXT, spell_again(listing, page.next)))
+    if not elements:
         return []
-    elements: list[Block] = []
-    if start > 0:
-        back = Turn(position=rows[start].position, is_forward=False)
-        elements.append(button("Previous", PREVIOUS, spell_again(listing, back)))
-    if end < len(rows):
-        on = Turn(position=rows[end - 1].position, is_forward=True)
-        elements.append(button("Next", NEXT, spell_again(listing, on)))
-    place = f"{start + 1}–{end} of {len(rows)}"  # noqa: RUF001 - a range
-    return [
-        {"type": "context", "elements": [mrkdwn(place)]},
-        {"type": "actions", "elements": elements},
-    ]
+    place = f"{page.start + 1}–{page.end} of {page.total}"  # noqa: RUF001 - a range
+    return [context(place), actions(elements)]
+
+
+# --- Single feedbacks --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the record has of the feedbacks that were asked for."""
+
+    items: tuple[CardView | UntriagedFeedback, ...]
+    own: tuple[Target, ...]
+    """All of this project that were asked for."""
+    missing: tuple[Target, ...]
+    """Those that the record does not have."""
+    foreign: tuple[Target, ...]
+    """Links to other projects."""
+    project: str
+    """The path of the one that is tracked."""
+    hours: BusinessHours
+    now: datetime
+
+
+def render_found(found: Found, asker: Asker) -> SlackMessage:
+    """Render the feedbacks that were asked for, and say which are unknown."""
+    blocks: list[Block] = []
+    again = spell_again(Show(targets=found.own))
+    for item in found.items[:MOST_SHOWN]:
+        blocks += draw_item(item, asker, again, hours=found.hours, now=found.now)
+    said = _unknown(found)
+    blocks += map(section, said)
+    first = next(iter(found.items), None)
+    text = escape(headline(first)) if isinstance(first, CardView) else "".join(said[:1])
+    return SlackMessage(text=text or "Feedback", blocks=tuple(blocks))
+
+
+def _unknown(found: Found) -> list[str]:
+    said = []
+    if found.missing:
+        names = name(", ".join(each.short for each in found.missing), 100)
+        said.append(
+            f"I don't know {names}. I track contact requests and untriaged feedback. `/ssat "
+            "refresh` checks GitLab now."
+        )
+    for each in found.foreign:
+        where = f"{name(each.place or '', 120)} #{each.number}"
+        said.append(f"{where} is in another project. I only track {name(found.project, 120)}.")
+    return said if said or found.items else [NOTHING_NAMED]
+
+
+def render_preview(
+    item: CardView | UntriagedFeedback, hours: BusinessHours, now: datetime
+) -> list[Block]:
+    """Render what a pasted link shows: the status as of now, without buttons, for all to see."""
+    if isinstance(item, CardView):
+        said = escape(headline(item))
+    else:
+        said = untriaged_text(item, hours.timezone, now)
+    at = moment(now, hours.timezone)
+    note = f"Status at {at}. The card stays up to date; this preview doesn't."
+    return [section(said), context(note)]
+
+
+# --- Help --------------------------------------------------------------------------------------
+
+
+def render_help(problem: NotUnderstood | Mentioned | None = None) -> SlackMessage:
+    """Render the help, after a sentence about what was not understood, if anything."""
+    lines = [f"`{escape(f'/ssat {words}'.strip())}`  {about}" for words, about in HELP]
+    lines.append(f"Filters can be combined: `/ssat {COMBINED}`.")
+    said = _problem(problem)
+    sections = [*([said] if said else []), "\n".join(lines)]
+    return SlackMessage(
+        text=said or "What /ssat can do", blocks=tuple(section(each) for each in sections)
+    )
+
+
+def _problem(problem: NotUnderstood | Mentioned | None) -> str | None:
+    match problem:
+        case None:
+            return None
+        case Mentioned():
+            return MENTIONED
+        case NotUnderstood(word=word, nearest=nearest):
+            hint = f" Did you mean `/ssat {nearest}`?" if nearest else ""
+            return f'I don\'t know "{name(word, WORD_LIMIT)}".{hint}'

@@ -1,24 +1,34 @@
-"""The reminders in a card's thread, and the word to the lead when nobody reacts. Pure."""
+"""Reminders, the word to the lead, and the lines about many requests at once. Pure.
+
+These messages are never changed, so what they say must hold for whoever reads them later.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
-from slackbot.blocks.card import CardView, SlackMessage, subject, time_left
+from slackbot.blocks.card import CardView, time_left
 from slackbot.blocks.duty import PEOPLE_SHOWN
-from slackbot.blocks.text import Block, moment, mrkdwn, plain
-from slackbot.blocks.words import OVERDUE_MARK, mention, someone
+from slackbot.blocks.elements import Block, actions, button, message, section
+from slackbot.blocks.text import count, duration, moment
+from slackbot.blocks.words import OVERDUE_MARK, mention, someone, subject
+from slackbot.platforms.message import SlackMessage
 from slackbot.rules.request import Person
 
 REMINDER_EVENT = "ssat_reminder"
 """The event type in the metadata of a reminder; its payload says only which one it is."""
 GAP_EVENT = "ssat_gap"
 """The event type in the metadata of the line that stands for many late reminders."""
+SUMMARY_EVENT = "ssat_summary"
+"""The event type in the metadata of the summary of many requests."""
 SNOOZE = "snooze"
 
 REMINDER_MARK, LEAD_MARK = "⏰", "🚨"
 
 
 def render_reminder(view: CardView, to: Sequence[Person], *, is_missed: bool) -> SlackMessage:
-    """Draw a reminder.
+    """Render a reminder.
 
     Args:
         view: The request as its card shows it now.
@@ -26,14 +36,14 @@ def render_reminder(view: CardView, to: Sequence[Person], *, is_missed: bool) ->
         is_missed: Whether earlier ones should have come and did not.
     """
     mark = OVERDUE_MARK if view.is_overdue else REMINDER_MARK
-    said = f"{mark} {_addressed(_what(view), to)} {_why(view, to)}".rstrip()
+    said = " ".join([mark, _addressed(_what(view), to), *_why(view, to)])
     if is_missed:
-        said += " (Late: the bot could not remind of it in time.)"
-    return SlackMessage(text=said, blocks=(_section(said), *_buttons(view)))
+        said += " (This reminder is late: ssat-bot was offline.)"
+    return SlackMessage(text=said, blocks=(section(said), *_buttons(view)))
 
 
 def render_lead(view: CardView, lead: str) -> SlackMessage:
-    """Draw the message that tells the lead of a deadline at which nobody has reacted.
+    """Render the message that tells the lead of a deadline to which nobody has reacted.
 
     Args:
         view: The request as its card shows it now.
@@ -41,20 +51,19 @@ def render_lead(view: CardView, lead: str) -> SlackMessage:
     """
     whom = f"<!subteam^{lead}>" if lead.startswith("S") else f"<@{lead}>"
     due = moment(view.request.due_at, view.hours.timezone)
-    said = (
-        f"{LEAD_MARK} {whom}: the customer of {subject(view.request)} should have been contacted "
-        f"by {due}, and nobody has reacted. {_holder(view)}"
+    return message(
+        f"{LEAD_MARK} {whom}: the deadline to contact the customer on {subject(view.request)} was "
+        f"{due}, and nobody has reacted. {_owner(view)}."
     )
-    return SlackMessage(text=said, blocks=(_section(said),))
 
 
 def render_gap(requests: int) -> SlackMessage:
-    """Draw the line that tells the channel of late reminders, which it would not see."""
-    said = (
-        f"{REMINDER_MARK} The bot could not remind in time: the reminders of {requests} requests "
-        "came late and stand in the threads of their cards. `/ssat` shows all who wait now."
+    """Render the line that tells the channel of late reminders, which it would not see."""
+    return message(
+        f"{REMINDER_MARK} The reminders of {count(requests, 'request')} are late because ssat-bot "
+        "was offline. They are in the threads of the cards. `/ssat` shows every customer who is "
+        "waiting now."
     )
-    return SlackMessage(text=said, blocks=(_section(said),))
 
 
 def _addressed(said: str, to: Sequence[Person]) -> str:
@@ -66,44 +75,97 @@ def _addressed(said: str, to: Sequence[Person]) -> str:
 
 
 def _what(view: CardView) -> str:
-    about = subject(view.request)
-    left = time_left(view)
-    if view.is_overdue:
-        return f"the customer of {about} has not been contacted by the deadline: {left}."
     due = moment(view.request.due_at, view.hours.timezone)
-    return f"{left} to contact the customer of {about}, until {due}."
+    what = f"please contact the customer on {subject(view.request)}"
+    if view.is_overdue:
+        return f"{what} now. The deadline was {due} ({time_left(view)})."
+    return f"{what} by {due} ({time_left(view)})."
 
 
-def _why(view: CardView, to: Sequence[Person]) -> str:
-    """Say why it is they who are reminded, where they have not claimed the request."""
+def _why(view: CardView, to: Sequence[Person]) -> list[str]:
+    """Say why they are reminded, where they have not claimed the request themselves."""
     holder = view.request.holder
     if any(each.is_same(holder) for each in to):
-        return ""
-    return f"{_holder(view)} {_duty(view)}" if to else _holder(view)
+        return []
+    return [f"{_owner(view)}, and {_duty(view)}." if to else f"{_owner(view)}."]
 
 
 def _duty(view: CardView) -> str:
     if view.on_duty and view.on_duty.problem:
-        return "You were on duty last, as far as is known."
-    return "You are on duty."
+        return "you were the last known manager on duty"
+    return "you're on duty"
 
 
-def _holder(view: CardView) -> str:
+def _owner(view: CardView) -> str:
     holder = view.request.holder
-    return f"{someone(holder)} has claimed it." if holder else "Nobody has claimed it."
-
-
-def _section(said: str) -> Block:
-    return {"type": "section", "text": mrkdwn(said)}
+    return f"{someone(holder)} has claimed it" if holder else "Nobody has claimed it"
 
 
 def _buttons(view: CardView) -> list[Block]:
     if view.is_overdue:
-        return []  # what comes after the deadline cannot be snoozed
-    button = {
-        "type": "button",
-        "action_id": SNOOZE,
-        "text": plain("Snooze"),
-        "value": str(view.request.key),
-    }
-    return [{"type": "actions", "elements": [button]}]
+        return []  # reminders after the deadline cannot be snoozed
+    return [actions([button("Snooze", SNOOZE, str(view.request.key))])]
+
+
+# --- Many requests at once ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """How many requests were found at once, by how much time is left for each."""
+
+    away: timedelta | None
+    """How long the bot was away; ``None`` at the first start."""
+    overdue: int
+    near: int
+    later: int
+    near_hours: int
+    """How many business hours are near, for the words."""
+
+    @property
+    def total(self) -> int:
+        """How many requests there are in all."""
+        return self.overdue + self.near + self.later
+
+
+def render_summary(summary: Summary) -> SlackMessage:
+    """Render the one message about many requests that were found at once."""
+    return message(" ".join([_opening(summary), *_urgent(summary), *_later(summary)]))
+
+
+def _opening(summary: Summary) -> str:
+    if summary.away is None:
+        waiting = count(summary.total, "customer is", "customers are")
+        return f"👋 ssat-bot is running. *{waiting} waiting to hear from a manager.*"
+    away, customers = duration(summary.away), count(summary.total, "customer")
+    return (
+        f"👋 ssat-bot is back after {away}. *{customers} asked for a manager's contact in the "
+        "meantime.*"
+    )
+
+
+def _urgent(summary: Summary) -> list[str]:
+    number = summary.overdue + summary.near
+    if not number:
+        return []
+    near = f"{_are(summary.near)} due within {summary.near_hours} business hours"
+    counts = [f"{_are(summary.overdue)} overdue"] if summary.overdue else []
+    counts += [near] if summary.near else []
+    cards = "The card is coming now." if number == 1 else "The cards come now, most urgent first."
+    return [f"{' and '.join(counts)}.", cards]
+
+
+def _later(summary: Summary) -> list[str]:
+    if not summary.later:
+        return []
+    cards = "Its card comes" if summary.later == 1 else "Their cards come"
+    return [f"{_are(summary.later)} due later. {cards} in time; `/ssat` shows all of them now."]
+
+
+def _are(number: int) -> str:
+    return count(number, "is", "are")
+
+
+def summary_metadata(key: str) -> dict[str, Any]:
+    """Return what a summary is found again by."""
+    return {"event_type": SUMMARY_EVENT, "event_payload": {"key": key}}

@@ -5,8 +5,16 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.card import subject
-from slackbot.blocks.text import Block, moment, mrkdwn, plain
+from slackbot.blocks.elements import (
+    Block,
+    input_block,
+    modal,
+    option,
+    radio_buttons,
+    section,
+)
+from slackbot.blocks.text import moment
+from slackbot.blocks.words import subject
 from slackbot.rules.refusals import Incomplete
 from slackbot.rules.reminders import SnoozeFor, snoozed_until
 from slackbot.rules.request import Request
@@ -24,7 +32,7 @@ OPTIONS = {
 
 
 def snooze_modal(request: Request, *, zone: ZoneInfo, now: datetime) -> Block:
-    """Draw the modal for a request whose deadline lies ahead.
+    """Render the modal for a request whose deadline lies ahead.
 
     Args:
         request: The request as decided so far.
@@ -32,45 +40,29 @@ def snooze_modal(request: Request, *, zone: ZoneInfo, now: datetime) -> Block:
         now: The current moment.
     """
     due = moment(request.due_at, zone)
-    about = f"*{subject(request).capitalize()}*, due {due}. At the deadline a reminder comes."
     options = [
-        {"text": plain(text), "value": choice.value}
+        option(text, choice.value)
         for choice, text in OPTIONS.items()
         if choice is SnoozeFor.DEADLINE
         or snoozed_until(choice, now, zone, request.due_at) < request.due_at
     ]
-    until = {
-        "type": "radio_buttons",
-        "action_id": UNTIL,
-        "options": options,
-        "initial_option": options[0],
-    }
-    reason = {"type": "plain_text_input", "action_id": REASON, "max_length": REASON_LIMIT}
-    hint = "Everybody in the channel can read it in the thread."
-    return {
-        "type": "modal",
-        "callback_id": CALLBACK,
-        "private_metadata": str(request.key),
-        "title": plain("Snooze reminders", 24),
-        "submit": plain("Snooze", 24),
-        "close": plain("Cancel", 24),
-        "blocks": [
-            {"type": "section", "text": mrkdwn(about)},
-            {
-                "type": "input",
-                "block_id": UNTIL,
-                "label": plain("No reminders", 2000),
-                "element": until,
-            },
-            {
-                "type": "input",
-                "block_id": REASON,
-                "label": plain("Why?", 2000),
-                "element": reason,
-                "hint": plain(hint, 2000),
-            },
+    reason = {"type": "plain_text_input", "max_length": REASON_LIMIT}
+    return modal(
+        "Snooze reminders",
+        [
+            section(f"*{subject(request).capitalize()}* is due {due}. You'll be reminded then."),
+            input_block(UNTIL, "Pause reminders", radio_buttons(options)),
+            input_block(
+                REASON,
+                "Why?",
+                reason,
+                hint="Everyone in the channel can read this in the thread.",
+            ),
         ],
-    }
+        submit="Snooze",
+        callback=CALLBACK,
+        about=str(request.key),
+    )
 
 
 def read_snooze(values: Mapping[str, Any]) -> tuple[SnoozeFor, str]:

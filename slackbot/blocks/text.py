@@ -5,11 +5,11 @@ https://docs.slack.dev/messaging/formatting-message-text
 
 import re
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 ELLIPSIS = "…"
-Block = dict[str, Any]
+SOMEONE = "someone"
+"""Stands for a person of whom no name is known."""
 
 _REFERENCE = re.compile(r"<(?:@|!subteam\^)[A-Z0-9]+>")
 _SPACE = re.compile(r"\s+")
@@ -23,14 +23,20 @@ def escape(text: str) -> str:
 
 
 def name(text: str, limit: int = 80) -> str:
-    """Make a name, or another line of somebody's, inert in mrkdwn: no ping, no markup, one line."""
-    flat = one_line(text)
-    for mark, look_alike in (("@", "\uff20"), ("*", "\u2217"), ("`", "\u02cb"), ("~", "\u223c")):
-        flat = flat.replace(mark, look_alike)
+    """Make a name, or another line that a person wrote, inert in mrkdwn; escaped."""
+    flat = inert(text)
     room = limit
     while len(escaped := escape(shorten(flat, room))) > limit:  # Slack counts what is sent
         room -= 1
-    return escaped or "somebody"
+    return escaped or SOMEONE
+
+
+def inert(text: str) -> str:
+    """Put a text on one line in which nothing pings or formats; not escaped yet."""
+    flat = one_line(text)
+    for mark, look_alike in (("@", "\uff20"), ("*", "\u2217"), ("`", "\u02cb"), ("~", "\u223c")):
+        flat = flat.replace(mark, look_alike)
+    return flat
 
 
 def one_line(text: str) -> str:
@@ -59,8 +65,11 @@ def first_lines(text: str, lines: int, limit: int) -> str:
 
 
 def moment(at: datetime, zone: ZoneInfo) -> str:
-    """Show a moment in the reader's own zone; the fallback is in the team's, which it names."""
-    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}}, {{time}}|{plain_moment(at, zone)}>"
+    """Show a moment in the reader's own zone, by weekday and date: never as "yesterday".
+
+    The fallback is in the team's zone, which it names.
+    """
+    return f"<!date^{int(at.timestamp())}^{{date_long}}, {{time}}|{plain_moment(at, zone)}>"
 
 
 def plain_moment(at: datetime, zone: ZoneInfo) -> str:
@@ -69,15 +78,20 @@ def plain_moment(at: datetime, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%b}, {local:%H:%M} {local.tzname() or zone.key}"
 
 
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Count things, as in "1 hour" and "2 hours"."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def duration(length: timedelta) -> str:
-    """Say a length of time in the words of a glance: minutes, hours, from two days on days."""
-    minutes = int(length.total_seconds() // 60)
+    """Say a length of time: in minutes, in hours, from two days on in days."""
+    minutes = max(int(length.total_seconds() // 60), 1)
     if minutes < 60:
-        return f"{max(minutes, 1)} min"
+        return count(minutes, "minute")
     if minutes < 48 * 60:
-        return f"{minutes // 60} h"
+        return count(minutes // 60, "hour")
     days, hours = divmod(minutes // 60, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
+    return " and ".join([count(days, "day"), *([count(hours, "hour")] if hours else [])])
 
 
 def without_markup(text: str) -> str:
@@ -86,13 +100,3 @@ def without_markup(text: str) -> str:
     for mark in "*`":
         text = text.replace(mark, "")
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def mrkdwn(text: str) -> Block:
-    """Make a text object in which Slack turns nothing into a ping or a link by itself."""
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def plain(text: str, limit: int = 75) -> Block:
-    """Make a plain text object, cut to Slack's limit for its place."""
-    return {"type": "plain_text", "text": shorten(text, limit), "emoji": True}

@@ -1,10 +1,18 @@
-"""The bot's words: states, steps, refusals. The one place where errors become sentences. Pure."""
+"""The bot's words: people, states, times, steps, and what went wrong. Pure.
+
+Errors become sentences here and nowhere else; what one message alone says stands where that
+message is drawn.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.text import moment, name
+from slackbot.blocks.text import SOMEONE, count, duration, moment, name
+from slackbot.platforms.errors import Denied, Rejected, Throttled, Unreachable
+from slackbot.rules.countdown import HOUR, Left, Overdue
 from slackbot.rules.decision import (
     Action,
     Channel,
@@ -54,7 +62,9 @@ from slackbot.rules.refusals import (
     Unknown,
     UnknownLabel,
 )
-from slackbot.rules.request import Person, State
+from slackbot.rules.request import Person, Request, State
+
+# --- States and kinds --------------------------------------------------------------------------
 
 STATE_MARKS = {
     State.WAITING: "🟠",
@@ -73,16 +83,28 @@ SENTIMENT_WORDS: dict[Sentiment | None, str] = {
     None: "Feedback",
 }
 
-CHANNEL_WORDS = {
-    Channel.EMAIL: "by e-mail",
-    Channel.TICKET: "on the Zendesk ticket",
-    Channel.CALL: "by call",
+
+@dataclass(frozen=True)
+class ChannelWords:
+    """A channel's name, as in a list, and how it reads in a sentence."""
+
+    title: str
+    how: str
+
+
+CHANNELS = {
+    Channel.EMAIL: ChannelWords("Email", "by email"),
+    Channel.TICKET: ChannelWords("Zendesk ticket", "on the Zendesk ticket"),
+    Channel.CALL: ChannelWords("Call", "by call"),
 }
+
+
+# --- People and requests -----------------------------------------------------------------------
 
 
 def someone(person: Person | None) -> str:
     """Name a person without pinging them."""
-    return name(person.name) if person else "somebody"
+    return name(person.name) if person else SOMEONE
 
 
 def mention(person: Person | None) -> str:
@@ -90,13 +112,18 @@ def mention(person: Person | None) -> str:
     return f"<@{person.slack_user}>" if person and person.slack_user else someone(person)
 
 
+def subject(request: Request) -> str:
+    """Name what a request is about, in the middle of a sentence."""
+    return f"ticket {request.ticket}" if request.ticket else f"feedback #{request.key.iid}"
+
+
 def action_words(action: Action) -> str:
-    """Name an action, as in "Not in GitLab yet: claim by Avery"."""
+    """Name an action, as in "claim by Avery"."""
     match action:
         case Claim():
             return "claim"
         case TakeOver():
-            return "take-over"
+            return "takeover"
         case Release():
             return "release"
         case ChooseLabel(label=label):
@@ -105,68 +132,153 @@ def action_words(action: Action) -> str:
             return "customer contacted"
 
 
+# --- Times -------------------------------------------------------------------------------------
+
+
+def countdown_words(counted: Left | Overdue) -> str:
+    """Say how much business time is left until the deadline, or how long ago it passed."""
+    match counted:
+        case Left(hours=0):
+            return "less than 1 business hour left"
+        case Left(hours=hours):
+            return f"{count(hours, 'business hour')} left"
+        case Overdue(days=days) if days:
+            return f"{count(days, 'day')} overdue"
+        case Overdue(hours=0):
+            return "less than 1 hour overdue"
+        case Overdue(hours=hours):
+            return f"{count(hours, 'hour')} overdue"
+
+
+def promise_words(late: timedelta, took: timedelta, limit: timedelta) -> str:
+    """Say whether the customer was contacted on time.
+
+    Args:
+        late: How long after the deadline, as people live; zero if it was on time.
+        took: After how much business time.
+        limit: How much there was.
+    """
+    hours = took // HOUR
+    after = f"contacted after {count(hours, 'business hour') if hours else UNDER_AN_HOUR}"
+    if not late:
+        return f"✅ On time: {after}"
+    return f"{OVERDUE_MARK} {duration(late)} late: {after} (limit {limit // HOUR})"
+
+
+UNDER_AN_HOUR = "less than 1 business hour"
+
+
+# --- Steps -------------------------------------------------------------------------------------
+
+
 def step_words(step: Step, zone: ZoneInfo) -> str:
     """Tell a step in the thread: who, what, when."""
-    when = moment(step.at, zone)
     where = " in GitLab" if step.in_gitlab else ""
-    until = f" until {moment(step.until, zone)}" if step.until else ""
-    return f"{_STEPS[step.kind](step)}{where}{until} · {when}"
+    return f"{_STEPS[step.kind](step, zone)}{where} · {moment(step.at, zone)}"
 
 
-def _contacted(step: Step) -> str:
-    how = f" {CHANNEL_WORDS[Channel(step.detail)]}" if step.detail else ""
+def _contacted(step: Step, _: ZoneInfo) -> str:
     if step.in_gitlab:
         return f"✅ {someone(step.who)} marked the customer as contacted"
+    how = f" {CHANNELS[Channel(step.detail)].how}" if step.detail else ""
     return f"✅ {someone(step.who)} contacted the customer{how}"
 
 
-def _assigned(step: Step) -> str:
+def _assigned(step: Step, _: ZoneInfo) -> str:
     if step.other and step.other.is_same(step.who):
         return f"🔵 {someone(step.who)} assigned themselves"
     return f"🔵 {someone(step.who)} assigned {mention(step.other)}"
 
 
-_STEPS: dict[StepKind, Callable[[Step], str]] = {
-    StepKind.CLAIMED: lambda step: f"🔵 {someone(step.who)} claimed this request",
-    StepKind.TAKEN_OVER: lambda step: (
-        f"🔵 {mention(step.other)}: {someone(step.who)} has taken this request over from you"
+def _snoozed(step: Step, zone: ZoneInfo) -> str:
+    until = f" until {moment(step.until, zone)}" if step.until else ""
+    return f"💤 {someone(step.who)} snoozed the reminders{until} ({name(step.detail or '', 400)})"
+
+
+_STEPS: dict[StepKind, Callable[[Step, ZoneInfo], str]] = {
+    StepKind.CLAIMED: lambda step, _: f"🔵 {someone(step.who)} claimed this request",
+    StepKind.TAKEN_OVER: lambda step, _: (
+        f"🔵 {mention(step.other)}: {someone(step.who)} took over this request from you"
     ),
-    StepKind.RELEASED: lambda step: f"🟠 {someone(step.who)} released this request",
-    StepKind.LABELLED: lambda step: (
+    StepKind.RELEASED: lambda step, _: f"🟠 {someone(step.who)} released this request",
+    StepKind.LABELLED: lambda step, _: (
         f"🏷️ {someone(step.who)} chose the feedback label *{name(step.detail or '')}*"
     ),
     StepKind.CONTACTED: _contacted,
     StepKind.ASSIGNED: _assigned,
-    StepKind.UNASSIGNED: lambda step: (
-        f"🟠 {someone(step.who)} unassigned {someone(step.other)}: nobody has this request"
+    StepKind.UNASSIGNED: lambda step, _: (
+        f"🟠 Unclaimed: {someone(step.who)} unassigned {someone(step.other)}"
     ),
-    StepKind.CLOSED: lambda step: (
-        f"⚫ {someone(step.who)} closed the issue without a contact on record"
+    StepKind.CLOSED: lambda step, _: (
+        f"⚫ No contact recorded: {someone(step.who)} closed the issue"
     ),
-    StepKind.REOPENED: lambda _: "The issue was reopened",
-    StepKind.WITHDRAWN: lambda step: f"⚪ {someone(step.who)} withdrew the request for contact",
-    StepKind.ASKED_AGAIN: lambda _: "🟠 Contact is requested again",
-    StepKind.UNCONTACTED: lambda step: (
-        f"🟠 {someone(step.who)} took the label back that says the customer was contacted"
+    StepKind.REOPENED: lambda *_: "The issue was reopened",
+    StepKind.WITHDRAWN: lambda step, _: f"⚪ {someone(step.who)} withdrew the contact request",
+    StepKind.ASKED_AGAIN: lambda *_: "🟠 Contact was requested again",
+    StepKind.UNCONTACTED: lambda step, _: (
+        f'🟠 {someone(step.who)} removed the "customer contacted" label'
     ),
-    StepKind.SNOOZED: lambda step: (
-        f"💤 {someone(step.who)} snoozed the reminders ({name(step.detail or '', 400)})"
+    StepKind.SNOOZED: _snoozed,
+    StepKind.GONE: lambda *_: "⚫ The issue was deleted or moved",
+    StepKind.REFUSED: lambda step, _: (
+        f"⚠️ {mention(step.who)}, your choice was not carried out: {name(step.detail or '', 400)}"
     ),
-    StepKind.GONE: lambda _: "⚫ The issue was deleted or moved",
-    StepKind.REFUSED: lambda step: (
-        f"⚠️ {mention(step.who)}: this did not reach GitLab: {name(step.detail or '', 400)}"
+    StepKind.NOT_A_MEMBER: lambda step, _: (
+        f"GitLab did not assign {someone(step.who)} because they aren't a member of the project. "
+        "The note on the issue names them"
     ),
-    StepKind.NOT_A_MEMBER: lambda step: (
-        f"GitLab did not assign {someone(step.who)}: they are no member of the project. The note "
-        "there names them"
-    ),
-    StepKind.UNLINKED: lambda step: (
-        f"{someone(step.who)} is not known in GitLab, so the note there names them in place of an "
-        "assignment. To be linked: `/ssat link <gitlab username>`, or ask the bot's administrator "
-        f"for a line in the people file, `{step.who.slack_user if step.who else ''} = "
-        '"gitlab-username"`'
+    StepKind.UNLINKED: lambda step, _: (
+        f"{someone(step.who)} isn't known in GitLab, so the note on the issue names them and "
+        "nobody is assigned. To be linked, type `/ssat link &lt;gitlab username&gt;`, or ask the "
+        "bot's administrator to add this line to the people file: "
+        f'`{step.who.slack_user if step.who else ""} = "gitlab-username"`'
     ),
 }
+
+
+# --- What GitLab did not do --------------------------------------------------------------------
+
+FAULT = "the bot has a fault, see its log"
+TOKEN_REFUSED = "GitLab does not accept GITLAB_TOKEN"  # noqa: S105 - the name of a setting
+_FOR_ADMINISTRATORS = frozenset({FAULT, TOKEN_REFUSED})
+
+
+def problem_words(error: Exception) -> str:
+    """Say in a few words what GitLab answered, as the record keeps it with a decision."""
+    match error:
+        case Rejected(code=code, reason=reason):
+            return f"Error {code}: {reason}"
+        case Denied():
+            return TOKEN_REFUSED
+        case Throttled():
+            return "too many requests"
+        case Unreachable(status=int() as status):
+            return f"error {status}"
+        case _:
+            return str(error)
+
+
+def waiting_words(problem: str | None) -> str:
+    """Say when a decision will reach GitLab; ``problem`` is why it has not so far."""
+    if problem is None:
+        return "Saved, updating GitLab"
+    why = name(problem)
+    if problem in _FOR_ADMINISTRATORS:
+        return f"Saved; will be sent when the bot's administrator has fixed this ({why})"
+    return f"Saved; will be sent when GitLab is back ({why})"
+
+
+# --- Who is on duty ----------------------------------------------------------------------------
+
+NOBODY_SCHEDULED = "the schedule names nobody now"
+STRANGER_ON_DUTY = (
+    "someone on duty isn't known in Slack: they need the same email there as in the schedule"
+)
+FROM_GROUP, FROM_PEOPLE_FILE = "a user group", "the people file"
+"""The sources of who is on duty."""
+
+
+# --- Refusals ----------------------------------------------------------------------------------
 
 
 def refusal_words(refusal: Refusal) -> str:
@@ -176,14 +288,22 @@ def refusal_words(refusal: Refusal) -> str:
 
 def _not_yours(refusal: NotYours) -> str:
     if refusal.holder is None:
-        return "Nobody has this request, so there is nothing to release."
-    return f"{someone(refusal.holder)} has this request; only they can release it. *Take over* it?"
+        return "Nobody owns this request, so there is nothing to release."
+    return f"{someone(refusal.holder)} owns this request. Only they can release it. *Take over*?"
+
+
+def _already_contacted(refusal: AlreadyContacted) -> str:
+    who = someone(refusal.by) if refusal.by else "Someone"
+    return f"{who} has already contacted this customer."
 
 
 def _label_changed(refusal: LabelChanged) -> str:
     if refusal.label is None:
-        return "The feedback label was taken off in GitLab meanwhile. Choose again."
-    return f"Meanwhile {name(refusal.label)} was chosen. Choose again if it should be another."
+        return "The feedback label was removed in GitLab in the meantime. Choose again."
+    return (
+        f"The feedback label was changed to {name(refusal.label)} in the meantime. Choose again if "
+        "you want another one."
+    )
 
 
 def _not_a_manager(refusal: NotAManager) -> str:
@@ -191,8 +311,8 @@ def _not_a_manager(refusal: NotAManager) -> str:
     groups = [f"<!subteam^{each}>" for each in allowed if each.startswith("S")]
     people = [f"<@{each}>" for each in allowed if not each.startswith("S")]
     named = [*groups, *people][:10]
-    those = f" Those who may: {', '.join(named)}." if named else ""
-    return f"You may look, but not act.{those}{_disabled(refusal)}"
+    ask = f" To take action, ask {', '.join(named)}." if named else ""
+    return f"View only.{ask}{_disabled(refusal)}"
 
 
 def _disabled(refusal: NotAManager) -> str:
@@ -200,85 +320,87 @@ def _disabled(refusal: NotAManager) -> str:
         return ""
     groups = ", ".join(f"`{each}`" for each in sorted(refusal.disabled))
     return (
-        f" The user group {groups} is disabled in Slack, or gone, so its members cannot act: ask "
-        "an owner of the workspace to enable it, or the bot's administrator to change "
+        f" The user group {groups} is disabled or deleted in Slack, so its members can't take "
+        "action. Ask an owner of the workspace to enable it, or the bot's administrator to change "
         "SSAT_MANAGERS."
     )
 
 
 _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
-    Unknown: lambda _: "This request is not on record any more. `/ssat` shows what is open.",
+    Unknown: lambda _: "I no longer track this request. `/ssat` shows the open ones.",
+    AlreadySettled: lambda _: "Someone has already tried this again or dismissed it.",
+    AlreadyYours: lambda _: "You already own this request.",
     Incomplete: lambda _: (
-        "Slack sent only a part of this, so nothing was changed. Try again; if that happens once "
-        "more, do it in GitLab and tell the bot's administrator."
+        "Slack sent only a part of this, so nothing was changed. Try again. If it happens again, "
+        "do it in GitLab and tell the bot's administrator."
     ),
     FormNotOpened: lambda _: (
         "Slack did not open the form just now. Nothing was changed; try again in a moment."
     ),
-    AlreadySettled: lambda _: "This has been tried again or dismissed already.",
-    AlreadyYours: lambda _: "You have this request already.",
     AlreadyClaimed: lambda refusal: (
-        f"{someone(refusal.holder)} has this request. If you agree with them, use *Take over* on "
-        "the card."
+        f"{someone(refusal.holder)} owns this request. If you two have agreed on it, use *Take "
+        "over* on the card."
     ),
     NotYours: _not_yours,
     HeldAgain: lambda _: (
-        "You were assigned in GitLab after you released this request. *Release* it again if you "
-        "do not have it."
+        "You were assigned in GitLab after you released this request. If you don't want it, "
+        "*Release* it again."
     ),
     AssignedAgain: lambda refusal: (
-        f"{someone(refusal.holder)} was assigned in GitLab after you took this request over. If "
-        "you agree with them, use *Take over* again."
+        f"{someone(refusal.holder)} was assigned in GitLab after you took over this request. If "
+        "you two have agreed on it, use *Take over* again."
     ),
-    AlreadyContacted: lambda refusal: f"{someone(refusal.by)} has contacted this customer already.",
-    AlreadyClosed: lambda _: "The issue is closed in GitLab. Reopen it there to go on.",
-    NoLongerRequested: lambda _: "The request for contact was withdrawn in GitLab.",
+    AlreadyContacted: _already_contacted,
+    AlreadyClosed: lambda _: "The issue is closed in GitLab. To continue, reopen it there.",
+    NoLongerRequested: lambda _: "The contact request was withdrawn in GitLab.",
     IssueGone: lambda _: "The issue was deleted or moved in GitLab.",
-    SameLabel: lambda _: "The request has this feedback label already.",
+    SameLabel: lambda _: "The request already has this feedback label.",
     UnknownLabel: lambda refusal: (
-        f"The project has no label {name(refusal.label)}. Choose another, or ask for the label to "
-        "be created in GitLab."
+        f"The project has no label {name(refusal.label)}. Choose another one, or ask for the label "
+        "to be created in GitLab."
     ),
     LabelChanged: _label_changed,
-    TextRequired: lambda _: "Paste the text of the e-mail: it belongs in the feedback issue.",
-    InTheFuture: lambda _: "This moment lies in the future.",
-    BeforeTheRequest: lambda _: "This is before the customer asked for contact.",
+    TextRequired: lambda _: "Paste the text of the email. It belongs in the feedback issue.",
+    InTheFuture: lambda _: "That time is in the future.",
+    BeforeTheRequest: lambda _: "That time is before the customer asked for contact.",
     NameYourAccount: lambda _: (
-        "Say which GitLab account is yours, by its username and without an @: "
+        "Which GitLab account is yours? Type its username without the @: "
         "`/ssat link your-gitlab-username`."
     ),
     LinksNotSetUp: lambda _: (
-        "People cannot link themselves yet: the bot's administrator has to set SSAT_LINK_ISSUE to "
-        "the number of an issue in the feedback project, on which codes are left."
+        "Linking isn't set up yet. The bot's administrator has to set SSAT_LINK_ISSUE to the "
+        "number of the issue in the feedback project where people post their codes."
     ),
     NoSuchAccount: lambda refusal: (
-        f"GitLab knows nobody by the username {name(refusal.username)}. It stands in the address "
-        "of your GitLab profile, behind the last slash."
+        f"GitLab has no user {name(refusal.username)}. Your username is the last part of your "
+        "GitLab profile's address."
     ),
     LinkedByFile: lambda refusal: (
-        f"The people file says that you are {name(refusal.username)} in GitLab. If that is wrong, "
+        f"The people file says that you are {name(refusal.username)} in GitLab. If that's wrong, "
         "ask the bot's administrator to change your line there."
     ),
-    LinkedAlready: lambda refusal: f"You are linked to {name(refusal.username)} already.",
+    LinkedAlready: lambda refusal: f"You are already linked to {name(refusal.username)}.",
     AccountTaken: lambda refusal: (
-        f"Somebody else is linked to {name(refusal.username)} in GitLab. If that account is yours, "
-        "ask the bot's administrator to look: `ssat-bot people list`, and then `ssat-bot people "
-        "unlink`."
+        f"Someone else is linked to {name(refusal.username)} in GitLab. If that account is yours, "
+        "ask the bot's administrator to check `ssat-bot people list`, and then to run `ssat-bot "
+        "people unlink`."
     ),
     GitLabSilent: lambda _: (
-        "GitLab does not answer just now. Nothing was changed; try again in a moment."
+        "GitLab isn't answering right now. Nothing was changed. Try again in a moment."
     ),
-    TakesLonger: lambda _: "That takes too long just now; try again in a moment.",
-    DeadlinePassed: lambda _: "The deadline has passed: what comes after it cannot be snoozed.",
-    ReasonRequired: lambda _: "Say why, so that colleagues know.",
+    TakesLonger: lambda _: "That's taking too long right now. Try again in a moment.",
+    DeadlinePassed: lambda _: (
+        "The deadline has passed. Reminders after the deadline can't be snoozed."
+    ),
+    ReasonRequired: lambda _: "Give a reason, so that colleagues know.",
     OtherWorkspace: lambda _: (
-        "Only members of this workspace can act here. Ask a manager of the support team."
+        "Only members of this workspace can take action. Ask a manager of the support team."
     ),
-    Guest: lambda _: "Guests cannot act here. Ask a manager of the support team.",
-    NotAHuman: lambda _: "Only people can act here.",
+    Guest: lambda _: "Guests can't take action. Ask a manager of the support team.",
+    NotAHuman: lambda _: "Only people can take action.",
     NotAManager: _not_a_manager,
     CannotTell: lambda _: (
-        "Slack does not say who you are just now. Nothing was changed; try again."
+        "Slack isn't saying who you are right now. Nothing was changed. Try again."
     ),
 }
 
@@ -286,9 +408,43 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
 def failure_words(reference: str) -> str:
     """Say that something unexpected went wrong, with the number under which the log has it.
 
-    Not that nothing was recorded: the database may have gone away between the record and its word.
+    Not that nothing was recorded: the database may have failed after the commit.
     """
     return (
-        "Something went wrong here. Look at the card: if it does *not* show your choice, try "
-        f"again; if that happens once more, give the bot's administrator this number: {reference}."
+        "Something went wrong. Check the card: if it does *not* show your choice, try again. If "
+        f"that fails too, give the bot's administrator this number: {reference}."
     )
+
+
+# --- /ssat -------------------------------------------------------------------------------------
+
+HELP: tuple[tuple[str, str], ...] = (
+    ("", "Customers waiting to hear from a manager, by deadline; then untriaged feedback"),
+    ("mine", "What you own, and what GitLab assigned to you while nobody owns it"),
+    ("unclaimed", "What nobody owns"),
+    ("overdue", "Customers who should have been contacted by now"),
+    ("all", "The queue, and what was done in the last 7 days"),
+    ("done [7d]", "What was done recently, newest first"),
+    ("show <issue, ticket or link>", "One feedback, or up to five"),
+    ("duty", "The manager on duty"),
+    ("link <gitlab username>", "Tell the bot your GitLab account"),
+    ("refresh", "Check GitLab now instead of within a minute"),
+    ("help", "Show this help"),
+)
+"""What can follow ``/ssat``, and what it does."""
+
+COMBINED = "mine overdue"
+"""An example of filters that are combined."""
+
+MENTIONED = (
+    "I can't list the requests of one person. `/ssat mine` shows yours, and `/ssat` shows all of "
+    "them with their owners."
+)
+NOTHING_NAMED = "This message names no ticket and no feedback issue."
+SAY_WHICH = "Which one? Add a number or a link, for example `/ssat show 412345`."
+REFRESHING = "Checking GitLab now. Changes show on the cards and in `/ssat` in a moment."
+UNKNOWN_IN_GITLAB = (
+    "I don't know your GitLab account yet, so what GitLab assigned to you isn't shown as yours. If "
+    "your GitLab profile shows the email that you use in Slack, I'll find it in a moment. "
+    "Otherwise, type `/ssat link &lt;gitlab username&gt;`."
+)

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from slackbot.blocks.card import SlackMessage
-from slackbot.blocks.summary import SUMMARY_EVENT, Summary, render_summary
+from slackbot.blocks.reminder import SUMMARY_EVENT, Summary, render_summary
+from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.request import Request

@@ -9,18 +9,18 @@ import structlog
 from slackbot import metrics
 from slackbot.blocks.card import (
     CARD_EVENT,
+    STEP_EVENT,
     CardView,
-    SlackMessage,
-    next_change,
     render_bare_card,
     render_card,
+    render_step,
 )
-from slackbot.blocks.thread import STEP_EVENT, render_step
 from slackbot.channel.adoption import CardAdoption
 from slackbot.channel.backlog import Backlog
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import People
 from slackbot.platforms.errors import Rejected
+from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, metadata, send
 from slackbot.platforms.slack import Workspace
 from slackbot.rules.decision import Step
@@ -168,7 +168,7 @@ class CardSync:
     ) -> None:
         """Note where a card stands, and what it shows if that is known."""
         version = shown[0].version if shown else 0
-        await cards.adopt(tx, key, channel, ts, version, next_change(shown[1]) if shown else None)
+        await cards.adopt(tx, key, channel, ts, version, shown[1].changes_at if shown else None)
         # What was to be said in its thread can be said now. Asked each time it is rendered, because
         # a replica of an older release, which knows no reminders, may have posted it.
         await jobs.enqueue(tx, IssueQueue.REMINDERS, [key], self._record.now())

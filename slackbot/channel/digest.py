@@ -7,14 +7,13 @@ from datetime import date, datetime, time, timedelta
 
 import structlog
 
-from slackbot.blocks.digest import DIGEST_EVENT, Digest, Kept, render_digest
+from slackbot.blocks.digest import DIGEST_EVENT, Contacts, Digest, render_digest
 from slackbot.channel.views import Viewer
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
-from slackbot.rules.request import Request
-from slackbot.rules.untriaged import PlainFeedback
+from slackbot.rules.untriaged import RESPONSE_DAYS, UntriagedFeedback
 from slackbot.store import feedbacks, jobs, outbox, record
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed
@@ -26,8 +25,6 @@ WINDOW_MINUTES = 3 * 60
 PATIENCE = timedelta(minutes=5)
 """How long a digest waits for the record to catch up with GitLab."""
 SOON = timedelta(seconds=2)
-RESPONSE_DAYS = 7
-"""Handbook, "How fast do I need to respond?": an initial response within 7 days."""
 NOTES_READ = 200
 """Of so many feedbacks with comments the comments are read: is one of them a response?"""
 _BOT = re.compile(r"(?:project|group)_\d+_bot\w*")
@@ -123,7 +120,6 @@ class DailyDigest:
             claimed_later=len(later) - len(unclaimed),
             unanswered=tuple(silent),
             unread=unread,
-            response_days=RESPONSE_DAYS,
             since=since,
             contacted=contacted,
             triaged=len(triaged),
@@ -139,8 +135,8 @@ class DailyDigest:
         return next((day for day in days if self._hours.is_workday(day)), yesterday)
 
     async def _without_response(
-        self, old: Sequence[PlainFeedback]
-    ) -> tuple[list[PlainFeedback], int]:
+        self, old: Sequence[UntriagedFeedback]
+    ) -> tuple[list[UntriagedFeedback], int]:
         """Leave out those to which somebody has responded by a comment.
 
         Returns:
@@ -157,7 +153,7 @@ class DailyDigest:
             log.warning("responses_not_read", problem=type(error).__name__)
         return sorted(silent, key=lambda each: each.created_at), len(commented) - read
 
-    async def _has_response(self, feedback: PlainFeedback) -> bool:
+    async def _has_response(self, feedback: UntriagedFeedback) -> bool:
         silent = {feedback.author, await self._tracker.own_username()}
         notes = await self._tracker.notes(feedback.key)
         return any(
@@ -166,7 +162,7 @@ class DailyDigest:
         )
 
 
-async def contacts(tx: Transaction, since: datetime, until: datetime) -> Kept:
+async def contacts(tx: Transaction, since: datetime, until: datetime) -> Contacts:
     """Count whom the team has contacted in a time; people pick minutes, so it begins with one."""
     since = since.replace(second=0, microsecond=0)
     found = [
@@ -174,9 +170,5 @@ async def contacts(tx: Transaction, since: datetime, until: datetime) -> Kept:
         for request in await record.contacted_requests(tx, since)
         if request.contacted_at is not None and since <= request.contacted_at < until
     ]
-    in_time = sum(_is_in_time(request) for request in found)
-    return Kept(in_time=in_time, late=len(found) - in_time)
-
-
-def _is_in_time(request: Request) -> bool:
-    return request.contacted_at is not None and request.contacted_at <= request.due_at
+    late = sum(request.is_late for request in found)
+    return Contacts(on_time=len(found) - late, late=late)

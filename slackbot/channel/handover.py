@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from slackbot.blocks.card import CardView, SlackMessage
+from slackbot.blocks.card import CardView
 from slackbot.blocks.handover import HANDOVER_EVENT, HandOver, render_handover
 from slackbot.channel.digest import contacts
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import People
 from slackbot.platforms.errors import PlatformError
+from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Place, Post
 from slackbot.platforms.slack import Workspace
 from slackbot.rules.decision import Action, ChooseLabel, MarkContacted

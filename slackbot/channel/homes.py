@@ -9,10 +9,9 @@ import structlog
 
 from slackbot import metrics
 from slackbot.blocks.duty import DutyView
+from slackbot.blocks.elements import Block
 from slackbot.blocks.home import HomeView, render_closed_home, render_home
-from slackbot.blocks.queue import Board
-from slackbot.blocks.rows import Asker
-from slackbot.blocks.text import Block
+from slackbot.blocks.queue import Asker, Board
 from slackbot.blocks.words import refusal_words
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import People

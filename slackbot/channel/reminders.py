@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from slackbot.blocks.card import CardView, SlackMessage
+from slackbot.blocks.card import CardView
 from slackbot.blocks.reminder import (
     GAP_EVENT,
     REMINDER_EVENT,
@@ -17,6 +17,7 @@ from slackbot.blocks.reminder import (
 )
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import People
+from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.platforms.slack import Workspace
 from slackbot.rules.decision import Decision

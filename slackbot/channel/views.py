@@ -7,14 +7,13 @@ from zoneinfo import ZoneInfo
 
 from slackbot.blocks.card import CardView
 from slackbot.blocks.duty import DutyView
-from slackbot.blocks.queue import Board
-from slackbot.blocks.small import Found
+from slackbot.blocks.queue import Board, Found
 from slackbot.clock import Clock
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.feedback import HANDBOOK_LABELS
 from slackbot.rules.query import Kind, Target, place_of
 from slackbot.rules.request import UNFINISHED, IssueKey
-from slackbot.rules.untriaged import PlainFeedback
+from slackbot.rules.untriaged import UntriagedFeedback
 from slackbot.store import duty as turns
 from slackbot.store import facts, feedbacks, queue
 from slackbot.store.database import Transaction
@@ -133,7 +132,7 @@ class Viewer:
         project = await facts.load_project(tx)
         path = project.path if project else self._project
         own = [target for target in targets if self._is_own(target, path)]
-        items: dict[IssueKey, CardView | PlainFeedback] = {}
+        items: dict[IssueKey, CardView | UntriagedFeedback] = {}
         missing: list[Target] = []
         for target in own:
             found = await self._about(tx, target, project)
@@ -154,9 +153,9 @@ class Viewer:
 
     async def _about(
         self, tx: Transaction, target: Target, project: KnownProject | None
-    ) -> list[CardView | PlainFeedback]:
+    ) -> list[CardView | UntriagedFeedback]:
         standings: list[Standing] = []
-        others: list[PlainFeedback] = []
+        others: list[UntriagedFeedback] = []
         if target.kind is not Kind.TICKET and project and target.number < LARGEST_IID:
             key = IssueKey(project.id, target.number)
             standings += await queue.about_issue(tx, key)

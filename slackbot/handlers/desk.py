@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from slackbot import metrics
-from slackbot.blocks.rows import Asker
+from slackbot.blocks.queue import Asker
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import People
 from slackbot.platforms.errors import PlatformError

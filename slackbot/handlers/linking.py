@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
-from slackbot.blocks.card import SlackMessage
 from slackbot.blocks.linking import offer
 from slackbot.people.linking import LIFETIME, Linking
+from slackbot.platforms.message import SlackMessage
 from slackbot.rules.request import Person
 
 LinkVerb = Callable[[Person, str], Awaitable[SlackMessage]]

@@ -13,7 +13,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
 
 from slackbot import metrics
-from slackbot.blocks.text import mrkdwn
+from slackbot.blocks.elements import section
 from slackbot.blocks.words import failure_words, refusal_words
 from slackbot.handlers.desk import Interaction
 from slackbot.platforms.errors import Throttled, Unreachable
@@ -164,7 +164,7 @@ def privately(respond: AsyncRespond) -> Callable[[str], Awaitable[Any]]:
         async def send() -> None:
             answer = await respond(
                 text=words,
-                blocks=[{"type": "section", "text": mrkdwn(words)}],
+                blocks=[section(words)],
                 response_type="ephemeral",
                 replace_original=False,
             )

@@ -3,14 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from slackbot.blocks.card import SlackMessage
 from slackbot.blocks.duty import duty_words
-from slackbot.blocks.help import render_help
-from slackbot.blocks.queue import render_queue
-from slackbot.blocks.rows import Asker
-from slackbot.blocks.small import NOTHING_NAMED, SAY_WHICH, render_found
-from slackbot.blocks.text import mrkdwn
+from slackbot.blocks.elements import message
+from slackbot.blocks.queue import Asker, render_found, render_help, render_queue
+from slackbot.blocks.words import NOTHING_NAMED, REFRESHING, SAY_WHICH
 from slackbot.handlers.desk import Desk
+from slackbot.platforms.message import SlackMessage
 from slackbot.rules.query import (
     Listing,
     Mentioned,
@@ -20,10 +18,6 @@ from slackbot.rules.query import (
     Show,
     Turn,
     Verb,
-)
-
-REFRESHING = (
-    "Looking at GitLab now: what has changed there shows on the cards and in `/ssat` in a moment."
 )
 
 
@@ -86,7 +80,7 @@ class Looking:
     async def show(self, show: Show, asker: Asker, nothing: str = NOTHING_NAMED) -> SlackMessage:
         """Show single feedbacks; ``nothing`` is said where none is named."""
         if not show.targets:
-            return say(nothing)
+            return message(nothing)
         async with self._desk.transaction() as tx:
             found = await self._desk.viewer.find(tx, show.targets)
         return render_found(found, asker)
@@ -94,16 +88,11 @@ class Looking:
     async def _duty(self, _: Asked) -> SlackMessage:
         async with self._desk.transaction() as tx:
             view = await self._desk.viewer.duty(tx)
-        return say(duty_words(view, self._desk.viewer.zone))
+        return message(duty_words(view, self._desk.viewer.zone))
 
     async def _refresh(self, _: Asked) -> SlackMessage:
         await self._desk.refresh()
-        return say(REFRESHING)
+        return message(REFRESHING)
 
     async def _help(self, _: Asked) -> SlackMessage:
         return render_help()
-
-
-def say(words: str) -> SlackMessage:
-    """Make a message of one sentence."""
-    return SlackMessage(text=words, blocks=({"type": "section", "text": mrkdwn(words)},))

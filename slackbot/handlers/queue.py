@@ -6,13 +6,14 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
 
-from slackbot.blocks.card import SlackMessage
+from slackbot.blocks.elements import message
 from slackbot.blocks.queue import NEXT, PREVIOUS
 from slackbot.blocks.words import refusal_words
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, Listener, answer, log_failure
-from slackbot.handlers.looking import Looking, say
+from slackbot.handlers.looking import Looking
 from slackbot.handlers.surface import Surfaces, present
+from slackbot.platforms.message import SlackMessage
 from slackbot.rules.query import read_query
 from slackbot.rules.refusals import Refusal, TakesLonger
 
@@ -52,11 +53,11 @@ async def _answer(desk: Desk, looking: Looking, body: Body) -> SlackMessage:
             finally:
                 desk.seek(asker.person)  # in the background, and only now: no answer waits for it
     except TimeoutError:
-        return say(refusal_words(TakesLonger()))
+        return message(refusal_words(TakesLonger()))
     except Refusal as refusal:
-        return say(refusal_words(refusal))
+        return message(refusal_words(refusal))
     except Exception:
-        return say(log_failure(COMMAND))
+        return message(log_failure(COMMAND))
 
 
 def _turning(surfaces: Surfaces, action_id: str) -> Listener:

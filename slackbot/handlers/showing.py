@@ -9,14 +9,14 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
 
 from slackbot import metrics
-from slackbot.blocks.card import SlackMessage
-from slackbot.blocks.small import render_unfurl
-from slackbot.blocks.text import Block
+from slackbot.blocks.elements import Block
+from slackbot.blocks.queue import render_preview
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, answer, privately, team_of
 from slackbot.handlers.looking import Looking
 from slackbot.handlers.surface import present
 from slackbot.platforms.errors import PlatformError
+from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.slack import UNFURL_SCOPES, Workspace
 from slackbot.rules.query import issue_of_link, mentioned_feedback
 from slackbot.rules.refusals import NotAllowed
@@ -90,7 +90,7 @@ async def _small_cards(urls: Sequence[str], desk: Desk) -> dict[str, dict[str, l
             target = issue_of_link(url)
             known = await desk.viewer.find(tx, [target]) if target else None
             if known and known.items:
-                blocks = render_unfurl(known.items[0], known.hours, known.now)
+                blocks = render_preview(known.items[0], known.hours, known.now)
                 found[url] = {"blocks": blocks}
     return found
 

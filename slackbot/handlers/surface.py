@@ -6,14 +6,14 @@ from typing import Any
 import structlog
 from slack_bolt.context.respond.async_respond import AsyncRespond
 
-from slackbot.blocks.card import SlackMessage
+from slackbot.blocks.elements import section
 from slackbot.blocks.home import notice_modal
-from slackbot.blocks.rows import asked_again
-from slackbot.blocks.text import mrkdwn
+from slackbot.blocks.queue import asked_again
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.listening import Body, insist, privately, team_of
 from slackbot.handlers.looking import Looking
 from slackbot.platforms.errors import PlatformError
+from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import QUIETLY
 from slackbot.platforms.slack import Workspace
 from slackbot.rules.query import read_again
@@ -45,7 +45,7 @@ class Surfaces:
         return tell
 
     async def _write_to(self, user: str, words: str) -> None:
-        blocks = [{"type": "section", "text": mrkdwn(words)}]
+        blocks = [section(words)]
         await insist(
             lambda: self._workspace.call(
                 "chat.postMessage", channel=user, text=words, blocks=blocks, **QUIETLY

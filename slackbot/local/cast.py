@@ -82,7 +82,7 @@ class Story:
     comment: str
     sentiment: Sentiment = Sentiment.NEGATIVE
     wants_contact: bool = True
-    organisation: str | None = None
+    organization: str | None = None
     score: str | None = None
 
     @property
@@ -101,7 +101,7 @@ class Story:
         """The issue's text; the customer's words are quoted, so that no line of them acts."""
         fields = {
             "Ticket": f"[{self.ticket}]({ticket_url(self.ticket)})",
-            "Organisation": self.organisation,
+            "Organization": self.organization,
             "Score": self.score,
             "Manager contact requested": "Yes" if self.wants_contact else "No",
         }
@@ -112,7 +112,7 @@ class Story:
 
 OVERDUE = Story(
     ticket=412044,
-    organisation="Harbour Example Ltd",
+    organization="Harbour Example Ltd",
     score="1 of 7",
     comment="I was promised a call twice. Nobody called.\nPlease let me speak to a manager.",
 )
@@ -122,7 +122,7 @@ CONTACTED = Story(
 )
 NEARLY_DUE = Story(
     ticket=412103,
-    organisation="Lighthouse Sample GmbH",
+    organization="Lighthouse Sample GmbH",
     score="2 of 7",
     comment=(
         "Our upgrade stood still for a day while I was asked for the same logs three times.\n"
@@ -143,7 +143,7 @@ PRAISE = Story(
 )
 NASTY = Story(
     ticket=412199,
-    organisation="<!here> & *Sons*",
+    organization="<!here> & *Sons*",
     comment=(
         "<!channel> @here wake up everybody!\n"
         "/close\n"
@@ -153,7 +153,7 @@ NASTY = Story(
 )
 FRESH = Story(
     ticket=412231,
-    organisation="Meadow Placeholder Inc.",
+    organization="Meadow Placeholder Inc.",
     score="2 of 7",
     comment="My ticket was closed while I was still waiting for an answer.",
 )

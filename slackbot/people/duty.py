@@ -8,6 +8,12 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from slackbot import metrics
+from slackbot.blocks.words import (
+    FROM_GROUP,
+    FROM_PEOPLE_FILE,
+    NOBODY_SCHEDULED,
+    STRANGER_ON_DUTY,
+)
 from slackbot.health import DUTY, Health
 from slackbot.people.directory import People
 from slackbot.platforms.errors import PlatformError
@@ -24,11 +30,6 @@ log = structlog.get_logger()
 
 EVERY = timedelta(minutes=5)
 SOONEST = timedelta(seconds=1)
-
-NOBODY = "the schedule names nobody now"
-STRANGER = (
-    "somebody on duty is not known in Slack: they need the same e-mail there as in the schedule"
-)
 
 
 class Source(Protocol):
@@ -50,7 +51,7 @@ class Source(Protocol):
 class GroupSource:
     """The members of a Slack user group, which others keep up to date."""
 
-    source = "a user group"
+    source = FROM_GROUP
 
     def __init__(self, workspace: Workspace, group: str) -> None:
         self._workspace, self._group = workspace, group
@@ -67,7 +68,7 @@ class GroupSource:
 class WeeksSource:
     """The weeks written down in the people file."""
 
-    source = "the people file"
+    source = FROM_PEOPLE_FILE
 
     def __init__(self, weeks: Callable[[], Weeks], zone: ZoneInfo) -> None:
         self._weeks, self._zone = weeks, zone
@@ -113,7 +114,7 @@ class DutySync:
             await self._go_on("no_answer", str(error))
             return now + EVERY
         if not on_duty.people:
-            await self._go_on("nobody", f"{NOBODY} ({self._source.source})")
+            await self._go_on("nobody", f"{NOBODY_SCHEDULED} ({self._source.source})")
             return now + EVERY
         await self._note(on_duty)
         ends = rota.until or now + EVERY
@@ -142,7 +143,7 @@ class DutySync:
     async def _note(self, on_duty: OnDuty) -> None:
         is_complete = all(person.slack_user for person in on_duty.people)
         metrics.DUTY.labels("known" if is_complete else "stranger").inc()
-        self._health.remark(DUTY, None if is_complete else STRANGER)
+        self._health.remark(DUTY, None if is_complete else STRANGER_ON_DUTY)
         now = self._record.now()
         async with self._record.transaction() as tx:
             is_known_again = await duty.save_trouble(tx, None, now)

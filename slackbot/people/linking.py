@@ -11,10 +11,10 @@ import structlog
 
 from slackbot import metrics
 from slackbot.blocks import linking as words
-from slackbot.blocks.card import SlackMessage
 from slackbot.people.directory import People
 from slackbot.platforms.errors import Missing, PlatformError
 from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.platforms.slack import Workspace
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note

@@ -34,7 +34,14 @@ class PlatformError(Exception):
 
 
 class Unreachable(PlatformError):
-    """No answer, or one that does not say whether it has acted; the same call may work later."""
+    """No answer, or one that does not say whether it has acted; the same call may work later.
+
+    ``status`` is the HTTP status of the answer, if there was one.
+    """
+
+    def __init__(self, platform: Platform, problem: str, status: int | None = None) -> None:
+        super().__init__(platform, problem)
+        self.status = status
 
 
 class Unsettled(Unreachable):
@@ -73,7 +80,7 @@ class Rejected(PlatformError):
         super().__init__(
             platform, f"{NAMES[platform]} answered {code}" + (f": {reason}" if reason else "")
         )
-        self.code = code
+        self.code, self.reason = code, reason
 
 
 class Missing(Rejected):

@@ -424,7 +424,8 @@ def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> No
 def _by_status(error: GitlabError) -> Exception:
     status = error.response_code
     if status is None or status >= 500 or status in (408, 409, 423):
-        return Unreachable(Platform.GITLAB, f"GitLab is failing ({status or type(error).__name__})")
+        problem = f"GitLab is failing ({status or type(error).__name__})"
+        return Unreachable(Platform.GITLAB, problem, status)
     kind = Missing if status == requests.codes.not_found else Rejected
     reason = str(error.error_message)
     if reason.lstrip().startswith("<"):  # a page of some proxy: nothing for people to read

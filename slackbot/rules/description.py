@@ -83,7 +83,7 @@ class Kind(Enum):
     """What a field of the description is about."""
 
     CONTACT = auto()
-    ORGANISATION = auto()
+    ORGANIZATION = auto()
     CUSTOMER = auto()
     SCORE = auto()
     COMMENT = auto()
@@ -91,7 +91,7 @@ class Kind(Enum):
 
 
 _KEYS: Mapping[Kind, str] = {
-    Kind.ORGANISATION: (
+    Kind.ORGANIZATION: (
         "organisation, organization, org, company, organisation name, organization name, "
         "company name, customer organisation, customer organization, customer company"
     ),

@@ -79,14 +79,14 @@ https://about.gitlab.com/handbook/support/workflows/how-to-respond-to-feedback.h
 class Feedback:
     """What a feedback issue says, as far as it could be found.
 
-    `organisation`, `score` and `comment` are the customer's raw text: escape it where it is shown.
+    `organization`, `score` and `comment` are the customer's raw text: escape it where it is shown.
     """
 
     title_sentiment: Sentiment | None = None
     label_sentiment: Sentiment | None = None
     ticket: int | None = None
     comment: str | None = None
-    organisation: str | None = None
+    organization: str | None = None
     score: str | None = None
     says_contact_requested: bool = False
 
@@ -105,7 +105,7 @@ def read_feedback(*, title: str, description: str | None, labels: Collection[str
         label_sentiment=_label_sentiment(labels),
         ticket=_ticket(title) or _ticket_in_field(said) or _ticket_in_prose(said.text),
         comment=said.comment(),
-        organisation=said.value(Kind.ORGANISATION) or said.value(Kind.CUSTOMER),
+        organization=said.value(Kind.ORGANIZATION) or said.value(Kind.CUSTOMER),
         score=said.value(Kind.SCORE),
         says_contact_requested=said.says_contact_requested(),
     )

@@ -303,22 +303,3 @@ def read_again(text: str) -> tuple[Query, Turn | None]:
         return read_query(asked), None
     position = (int(found[2]), int(found[3]), int(found[4]))
     return read_query(asked), Turn(position=position, is_forward=found[1] == ">")
-
-
-HELP: tuple[tuple[str, str], ...] = (
-    ("", "who waits for a manager's contact, by deadline; then what else awaits triage"),
-    ("mine", "what you hold, and what GitLab assigned to you while nobody holds it"),
-    ("unclaimed", "what nobody holds"),
-    ("overdue", "who should have been contacted by now"),
-    ("all", "the queue, and what was done in the last 7 days"),
-    ("done [7d]", "what was done lately, newest first"),
-    ("show <issue, ticket or link>", "one feedback, or up to five"),
-    ("duty", "who is the reviewing manager on duty"),
-    ("link <gitlab username>", "tells the bot your GitLab account"),
-    ("refresh", "looks at GitLab now instead of within a minute"),
-    ("help", "this"),
-)
-"""What can stand behind ``/ssat``, and what it does."""
-
-COMBINED = "mine overdue"
-"""An example of filters that hold together."""

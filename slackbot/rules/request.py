@@ -1,7 +1,7 @@
-"""A request for contact as the record knows it: frozen data, and the state that follows from it."""
+"""A contact request as the record knows it: frozen data, and the state that follows from it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ _KEY = re.compile("([1-9][0-9]{0,18})/([1-9][0-9]{0,9})")
 
 
 class State(StrEnum):
-    """Where a request for contact stands."""
+    """Where a contact request stands."""
 
     WAITING = "waiting"
     CLAIMED = "claimed"
@@ -54,7 +54,7 @@ class IssueKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody who acts: known in Slack, in GitLab, or in both.
+    """A person who acts: known in Slack, in GitLab, or in both.
 
     ``slack_team`` and ``slack_user`` go together; ``gitlab`` is a username.
     """
@@ -70,7 +70,7 @@ class Person:
         return self.slack_user or f"@{self.gitlab}"
 
     def is_same(self, other: "Person | None") -> bool:
-        """Tell whether both are one human: by their Slack account, else by their GitLab account."""
+        """Return whether both are one human: by their Slack account, else by their GitLab one."""
         if other is None:
             return False
         if self.slack_user and other.slack_user:
@@ -93,7 +93,8 @@ class Request:
     title: str
     ticket: int | None = None
     comment: str | None = None
-    organisation: str | None = None
+    organization: str | None = field(default=None, metadata={"alias": "organisation"})
+    """The record spells it as its first release did, so that old and new read the same."""
     score: str | None = None
     labels: frozenset[str] = frozenset()
     assignees: tuple[str, ...] = ()
@@ -112,7 +113,7 @@ class Request:
     closed_by: str | None = None
     """The GitLab username of who closed the issue, while it is closed."""
     suggested_to: str | None = None
-    """Whom the bot was about to assign as a suggestion: noted before it does."""
+    """The person whom the bot is about to assign as a suggestion: noted before it does."""
     is_suggested: bool = False
     """Whether the bot has assigned who was on duty, as a suggestion; it does so once."""
     gitlab_updated_at: datetime | None = None
@@ -120,7 +121,7 @@ class Request:
 
     @property
     def state(self) -> State:
-        """Where the request stands, by the facts above."""
+        """Where the request stands."""
         if self.is_answered:
             return State.CONTACTED
         if self.is_gone:
@@ -143,12 +144,33 @@ class Request:
         """Where the customer's ticket is."""
         return ticket_url(self.ticket) if self.ticket else None
 
+    @property
+    def ended_at(self) -> datetime:
+        """When it ended, as well as is known."""
+        return self.contacted_at or self.gitlab_updated_at or self.due_at
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the customer was contacted after the deadline."""
+        return self.contacted_at is not None and self.contacted_at > self.due_at
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Return whether the deadline has passed and the customer still waits."""
+        return self.state in UNFINISHED and now >= self.due_at
+
+    def is_of(self, person: Person) -> bool:
+        """Return whether a person owns it, or GitLab assigned it to them while it is unclaimed."""
+        if self.holder is not None:
+            return person.is_same(self.holder)
+        own = (person.gitlab or "").casefold()
+        return any(each.casefold() == own for each in self.assignees)
+
     def label_of(self, scope: str) -> str | None:
         """Return the label of a scope, as ``feedback::soft-skills`` is of ``feedback``; or none."""
         return next((name for name in sorted(self.labels) if in_scope(name, scope)), None)
 
 
 def in_scope(label: str, scope: str) -> bool:
-    """Tell whether a label belongs to a scope as GitLab cuts it: at the last ``::``."""
+    """Return whether a label belongs to a scope as GitLab cuts it: at the last ``::``."""
     prefix, separator, _ = label.rpartition("::")
     return bool(separator) and prefix == scope

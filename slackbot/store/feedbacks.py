@@ -8,48 +8,48 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, delete, select, tuple_
 
 from slackbot.rules.request import IssueKey
-from slackbot.rules.untriaged import PlainFeedback, Triage
+from slackbot.rules.untriaged import Triage, UntriagedFeedback
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import feedbacks
 
-_PLAIN = TypeAdapter(PlainFeedback)
+_PLAIN = TypeAdapter(UntriagedFeedback)
 
 
 class Sighting(NamedTuple):
     """A feedback as it was seen, and how far its triage had come."""
 
-    feedback: PlainFeedback
+    feedback: UntriagedFeedback
     triage: Triage
 
 
-async def all_untriaged(tx: Transaction) -> list[PlainFeedback]:
+async def all_untriaged(tx: Transaction) -> list[UntriagedFeedback]:
     """List what awaits triage, oldest first."""
     return await _read(tx, Triage.AWAITED)
 
 
-async def all_labelled(tx: Transaction) -> list[PlainFeedback]:
+async def all_labelled(tx: Transaction) -> list[UntriagedFeedback]:
     """List what has a feedback label and is still open, oldest first."""
     return await _read(tx, Triage.LABELLED)
 
 
-async def older_than(tx: Transaction, moment: datetime) -> list[PlainFeedback]:
+async def older_than(tx: Transaction, moment: datetime) -> list[UntriagedFeedback]:
     """List what awaits triage and was created before a moment, oldest first."""
     return await _read(tx, Triage.AWAITED, feedbacks.c.created_at < moment)
 
 
-async def with_ticket(tx: Transaction, ticket: int) -> list[PlainFeedback]:
+async def with_ticket(tx: Transaction, ticket: int) -> list[UntriagedFeedback]:
     """List what awaits triage about a ticket."""
     return await _read(tx, Triage.AWAITED, feedbacks.c.ticket == ticket)
 
 
-async def load_untriaged(tx: Transaction, key: IssueKey) -> PlainFeedback | None:
+async def load_untriaged(tx: Transaction, key: IssueKey) -> UntriagedFeedback | None:
     """Return what awaits triage by its issue."""
     return next(iter(await _read(tx, Triage.AWAITED, _is_one_of([key]))), None)
 
 
 async def _read(
     tx: Transaction, triage: Triage, *which: ColumnElement[bool]
-) -> list[PlainFeedback]:
+) -> list[UntriagedFeedback]:
     rows = await tx.scalars(
         select(feedbacks.c.document)
         .where(feedbacks.c.triage == triage, *which)

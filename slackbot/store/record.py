@@ -152,7 +152,7 @@ async def save_request(tx: Transaction, request: Request) -> None:
         "is_open": request.is_open,
         "gitlab_updated_at": request.gitlab_updated_at,
         "ticket": request.ticket,
-        "document": _REQUEST.dump_json(request).decode(),
+        "document": _REQUEST.dump_json(request, by_alias=True).decode(),
     }
     await tx.execute(
         upsert(tx, requests)

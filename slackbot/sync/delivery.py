@@ -8,7 +8,7 @@ import structlog
 
 from slackbot import metrics
 from slackbot.blocks.text import without_markup
-from slackbot.blocks.words import refusal_words
+from slackbot.blocks.words import problem_words, refusal_words
 from slackbot.people.directory import People
 from slackbot.platforms.errors import Rejected
 from slackbot.platforms.gitlab import IssueChange, Tracker
@@ -88,7 +88,7 @@ class Delivery:
             # This won't work later; the card shows it, with a button to try again.
             log.error("decision_rejected", issue=str(self._decision.key), problem=error.code)
             async with self._record.transaction() as tx:
-                await refuse(tx, self._decision, str(error), self._record.now())
+                await refuse(tx, self._decision, problem_words(error), self._record.now())
             return None
 
     async def _identify(self) -> None:

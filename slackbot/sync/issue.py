@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 import structlog
 
+from slackbot.blocks.words import FAULT, problem_words, refusal_words
 from slackbot.people.directory import People
 from slackbot.platforms.errors import Missing, PlatformError
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.decision import Release, TakeOver
+from slackbot.rules.refusals import IssueGone
 from slackbot.rules.request import IssueKey, Request, State
 from slackbot.store import cards, feedbacks, record
 from slackbot.store.changes import announce, announce_queue, refuse, save_changes
@@ -32,9 +34,6 @@ from slackbot.sync.read import look
 from slackbot.sync.suggestion import Suggestion
 
 log = structlog.get_logger()
-
-FAULT = "the bot has a fault, which its administrator finds in the log"
-GONE = "The issue is gone from GitLab."
 
 
 class IssueSync:
@@ -60,7 +59,7 @@ class IssueSync:
         try:
             await self._reconcile(key)
         except PlatformError as error:
-            await self._note_problem(key, str(error))
+            await self._note_problem(key, problem_words(error))
             raise
         except (LeaseLost, Postponed):
             raise
@@ -125,7 +124,7 @@ class IssueSync:
                 request, steps = gone(standing.confirmed, now)
                 await save_changes(tx, standing.confirmed, request, steps, now)
                 for recorded in standing.pending:
-                    await refuse(tx, recorded.decision, GONE, now)
+                    await refuse(tx, recorded.decision, refusal_words(IssueGone()), now)
             if has_news:
                 await announce_queue(tx, now)
 

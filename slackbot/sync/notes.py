@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from slackbot.blocks.words import CHANNELS
 from slackbot.platforms.snapshot import Note, parse_moment
 from slackbot.rules.decision import (
-    Channel,
     ChooseLabel,
     Claim,
     Decision,
@@ -30,12 +30,6 @@ _MENTION = re.compile(r"(\\+)@|(?<!\w)@", re.ASCII)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$&@:/-])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u0085\u2028\u2029]")
 _WITHDRAWAL = "withdrawal"
-
-CHANNELS = {
-    Channel.EMAIL: "by e-mail",
-    Channel.TICKET: "on the Zendesk ticket",
-    Channel.CALL: "by call",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +186,8 @@ def withdrawal_of(decision: Decision) -> str:
 
 
 def _contact(contact: MarkContacted, who: str) -> str:
-    said = f"**Customer contacted** {CHANNELS[contact.channel]} by {who} at {_moment(contact.at)}."
+    how = CHANNELS[contact.channel].how
+    said = f"**Customer contacted** {how} by {who} at {_moment(contact.at)}."
     if not (contact.text or "").strip():
         return said
     return f"{said}\n\n{quote(contact.text or '')}"

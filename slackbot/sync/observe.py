@@ -12,7 +12,7 @@ from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.feedback import Feedback, is_feedback, is_request_for_contact
 from slackbot.rules.request import Person, Request, State, in_scope
-from slackbot.rules.untriaged import PlainFeedback, Triage
+from slackbot.rules.untriaged import Triage, UntriagedFeedback
 from slackbot.sync.assignment import Assignment, latest_assignment
 from slackbot.sync.restore import Past, recall, was_suggested
 
@@ -104,13 +104,13 @@ def triage_of(issue: IssueSnapshot, rules: Rules, *, asks: bool | None = None) -
     return Triage.LABELLED if is_labelled else Triage.AWAITED
 
 
-def feedback_of(issue: IssueSnapshot) -> PlainFeedback:
+def feedback_of(issue: IssueSnapshot) -> UntriagedFeedback:
     """Return what the record keeps of a feedback that asks for no contact: no customer's words.
 
     But for the title, which is the handbook's.
     """
     feedback = issue.feedback
-    return PlainFeedback(
+    return UntriagedFeedback(
         key=issue.key,
         url=issue.url,
         title=issue.title[:TITLE_LIMIT],
@@ -280,7 +280,7 @@ def _mirror(
         title=issue.title,
         ticket=feedback.ticket,
         comment=(feedback.comment or "")[:COMMENT_LIMIT] or None,
-        organisation=feedback.organisation,
+        organization=feedback.organization,
         score=feedback.score,
         labels=issue.labels,
         assignees=issue.usernames,

@@ -13,19 +13,20 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slackbot.blocks.card import (
-    SELECT_BUDGET,
     CardView,
-    SlackMessage,
     actions_id,
     card_metadata,
-    label_options,
-    next_change,
+    headline,
     notification,
     render_bare_card,
     render_card,
 )
+from slackbot.blocks.duty import DutyView
+from slackbot.blocks.elements import LABELS_BUDGET, label_options
+from slackbot.blocks.words import TOKEN_REFUSED
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
+from slackbot.platforms.message import SlackMessage
 from slackbot.rules.deadline import ALWAYS, BusinessHours
 from slackbot.rules.decision import (
     Action,
@@ -131,12 +132,12 @@ def check(message: SlackMessage) -> None:
     [
         (
             State.WAITING,
-            "🟠 Waiting: contact requested, ticket 412345",
+            "🟠 Unclaimed · ticket 412345",
             ["Claim", "Feedback label", "Mark contacted", "Open issue", "Open ticket"],
         ),
         (
             State.CLAIMED,
-            "🔵 Claimed by Avery Example: contact requested, ticket 412345",
+            "🔵 Claimed by Avery Example · ticket 412345",
             [
                 "Take over",
                 "Release",
@@ -149,17 +150,21 @@ def check(message: SlackMessage) -> None:
         # The cause may still be named; nothing else is left to do.
         (
             State.CONTACTED,
-            "✅ Customer contacted: ticket 412345",
+            "✅ Customer contacted · ticket 412345",
             ["Feedback label", "Open issue", "Open ticket"],
         ),
         (
             State.CLOSED,
-            "⚫ Closed without contact: ticket 412345",
+            "⚫ Closed without contact · ticket 412345",
             ["Open issue", "Open ticket"],
         ),
-        (State.WITHDRAWN, "⚪ Withdrawn: ticket 412345", ["Open issue", "Open ticket"]),
+        (
+            State.WITHDRAWN,
+            "⚪ Contact request withdrawn · ticket 412345",
+            ["Open issue", "Open ticket"],
+        ),
         # A link to what is gone would lead nowhere.
-        (State.GONE, "⚫ No longer in GitLab: ticket 412345", ["Open ticket"]),
+        (State.GONE, "⚫ No longer in GitLab · ticket 412345", ["Open ticket"]),
     ],
 )
 def test_a_card_says_its_state_in_words_and_offers_what_can_be_done(
@@ -177,7 +182,7 @@ def test_every_state_has_other_words_and_not_only_another_mark() -> None:
     headers = [
         render_card(a_view(request)).blocks[0]["text"]["text"] for request in STATES.values()
     ]
-    assert len({re.sub(r"^\W+", "", header).split(":")[0] for header in headers}) == len(State)
+    assert len({re.sub(r"^\W+", "", header).split(" · ")[0] for header in headers}) == len(State)
 
 
 @pytest.mark.parametrize(
@@ -185,35 +190,33 @@ def test_every_state_has_other_words_and_not_only_another_mark() -> None:
     [
         (
             a_view(),
-            "🟠 Waiting: contact requested, ticket 412345 · 30 business h left, "
-            "due Tue 3 Feb, 15:00 UTC",
+            "🟠 Unclaimed · ticket 412345 · 30 business hours left, due Tue 3 Feb, 15:00 UTC",
         ),
         (
             a_view(CLAIMED, hours=BusinessHours(timezone=ZoneInfo("Europe/Amsterdam"))),
-            "🔵 Claimed by Avery Example: contact requested, ticket 412345 · 30 business h left, "
+            "🔵 Claimed by Avery Example · ticket 412345 · 30 business hours left, "
             "due Tue 3 Feb, 16:00 CET",
         ),
         (
             a_view(now=DUE - timedelta(minutes=10)),
-            "🟠 Waiting: contact requested, ticket 412345 · less than 1 h left, "
+            "🟠 Unclaimed · ticket 412345 · less than 1 business hour left, "
             "due Tue 3 Feb, 15:00 UTC",
         ),
         (
             a_view(now=DUE),
-            "🔴 Overdue, unclaimed: contact requested, ticket 412345 · overdue by less than 1 h, "
+            "🔴 Overdue, unclaimed · ticket 412345 · less than 1 hour overdue, "
             "due Tue 3 Feb, 15:00 UTC",
         ),
         (
             a_view(CLAIMED, now=DUE + timedelta(hours=25)),
-            "🔴 Overdue, claimed by Avery Example: contact requested, ticket 412345 · "
-            "overdue by 25 h, due Tue 3 Feb, 15:00 UTC",
+            "🔴 Overdue, claimed by Avery Example · ticket 412345 · "
+            "25 hours overdue, due Tue 3 Feb, 15:00 UTC",
         ),
-        (a_view(CONTACTED), "✅ Customer contacted: ticket 412345"),
+        (a_view(CONTACTED), "✅ Customer contacted · ticket 412345"),
         # Indirect feedback has no ticket.
         (
             a_view(replace(WAITING, ticket=None)),
-            "🟠 Waiting: contact requested, feedback #12 · 30 business h left, "
-            "due Tue 3 Feb, 15:00 UTC",
+            "🟠 Unclaimed · feedback #12 · 30 business hours left, due Tue 3 Feb, 15:00 UTC",
         ),
     ],
 )
@@ -232,9 +235,7 @@ def test_the_notification_is_escaped() -> None:
 def test_a_name_in_the_headline_is_short_and_hides_nothing() -> None:
     who = replace(AVERY, name="evil\u202egnp\n" * 20)
     header = render_card(a_view(replace(CLAIMED, holder=who))).blocks[0]["text"]["text"]
-    assert header == (
-        "🔵 Claimed by evilgnp evilgnp evilgnp evilgnp evilgnp…: contact requested, ticket 412345"
-    )
+    assert header == ("🔵 Claimed by evilgnp evilgnp evilgnp evilgnp evilgnp… · ticket 412345")
 
 
 # --- What it shows -----------------------------------------------------------------------------
@@ -262,28 +263,43 @@ def test_a_long_line_of_the_customer_is_cut() -> None:
     assert words.endswith("word…")
 
 
-def test_organisation_and_score_are_shown_where_they_are_known() -> None:
-    card = render_card(a_view(replace(WAITING, organisation="Example & Sons", score="2 of 7")))
-    assert "*Organisation*\nExample &amp; Sons" in shown(card)
+def test_organization_and_score_are_shown_where_they_are_known() -> None:
+    card = render_card(a_view(replace(WAITING, organization="Example & Sons", score="2 of 7")))
+    assert "*Organization*\nExample &amp; Sons" in shown(card)
     assert "*Score*\n2 of 7" in shown(card)
-    assert "Organisation" not in shown(render_card(a_view()))
+    assert "Organization" not in shown(render_card(a_view()))
     assert "Score" not in shown(render_card(a_view()))
 
 
 @pytest.mark.parametrize(
     ("request_", "who"),
     [
-        (WAITING, "*Who has it*\nNobody yet"),
+        (WAITING, "*Owner*\nUnclaimed"),
         (
             replace(WAITING, assignees=("dana", "<!here>")),
-            "*Who has it*\nNobody yet\n(assigned in GitLab: dana, &lt;!here&gt;)",
+            "*Owner*\nUnclaimed\n(assigned to dana, &lt;!here&gt; in GitLab)",
         ),
-        (CLAIMED, "*Who has it*\nAvery Example\nsince <!date^1769785500^"),
-        (CONTACTED, "*Who has it*\nAvery Example contacted the customer"),
+        (CLAIMED, "*Owner*\nAvery Example\nsince <!date^1769785500^"),
+        (CONTACTED, "*Owner*\nAvery Example contacted the customer"),
     ],
 )
-def test_a_card_says_who_has_it(request_: Request, who: str) -> None:
+def test_a_card_says_whose_it_is(request_: Request, who: str) -> None:
     assert who in shown(render_card(a_view(request_)))
+
+
+def test_an_assignee_who_is_on_duty_is_named_as_people_know_them() -> None:
+    duty = DutyView(people=(AVERY,))
+    card = render_card(a_view(replace(WAITING, assignees=("AVERY",)), on_duty=duty))
+    assert "*Owner*\nUnclaimed\n(assigned to Avery Example in GitLab)" in shown(card)
+
+
+def test_the_headline_names_the_organization_in_few_words() -> None:
+    meadow = replace(WAITING, organization="Meadow Placeholder Inc.")
+    assert headline(a_view(meadow)) == "🟠 Unclaimed · Meadow Placeholder Inc. · ticket 412345"
+    loud = replace(WAITING, organization="*<!here>*\n@channel " + "x" * 99)
+    assert headline(a_view(loud)) == (
+        "🟠 Unclaimed · \u2217<!here>\u2217 \uff20channel xxxxxxxxxxxxxxxxxxxx… · ticket 412345"
+    )
 
 
 def test_a_label_is_shown_with_its_whole_meaning() -> None:
@@ -308,19 +324,23 @@ def test_a_label_that_the_project_does_not_describe_is_shown_all_the_same() -> N
 @pytest.mark.parametrize(
     ("contacted_at", "said"),
     [
-        (MONDAY, "✅ Kept: contacted after 18 h of business time"),
+        (MONDAY, "✅ On time: contacted after 18 business hours"),
         # To the second, and over the weekend.
-        (DUE, "✅ Kept: contacted after 2 d of business time"),
+        (DUE, "✅ On time: contacted after 48 business hours"),
         (
             DUE + timedelta(seconds=1),
-            "🔴 Missed by 1 min: contacted after 2 d of business time",
+            "🔴 1 minute late: contacted after 48 business hours (limit 48)",
+        ),
+        (
+            DUE + timedelta(hours=1),
+            "🔴 1 hour late: contacted after 49 business hours (limit 48)",
         ),
         (
             datetime(2026, 2, 9, 15, 0, tzinfo=UTC),
-            "🔴 Missed by 6 d: contacted after 6 d of business time",
+            "🔴 6 days late: contacted after 144 business hours (limit 48)",
         ),
         # Contacted in the very minute of the request, as people pick minutes.
-        (FRIDAY - timedelta(seconds=20), "✅ Kept: contacted after 1 min of business time"),
+        (FRIDAY - timedelta(seconds=20), "✅ On time: contacted after less than 1 business hour"),
     ],
 )
 def test_a_card_says_whether_the_promise_was_kept(contacted_at: datetime, said: str) -> None:
@@ -331,11 +351,26 @@ def test_a_card_says_whether_the_promise_was_kept(contacted_at: datetime, said: 
 # --- On the way, refused -----------------------------------------------------------------------
 
 
-def test_what_gitlab_does_not_have_yet_is_said_with_the_reason() -> None:
-    claim = decided(Claim(), BLAKE)
-    view = a_view(CLAIMED, pending=(claim,), waits_because="GitLab is failing (502)")
-    said = shown(render_card(view))
-    assert "⏳ Recorded, not in GitLab yet: claim by Blake Sample (GitLab is failing (502))" in said
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (None, "⏳ Saved, updating GitLab: claim by Blake Sample"),
+        (
+            "error 502",
+            "⏳ Saved; will be sent when GitLab is back (error 502): claim by Blake Sample",
+        ),
+        (
+            TOKEN_REFUSED,
+            "⏳ Saved; will be sent when the bot's administrator has fixed this "
+            "(GitLab does not accept GITLAB_TOKEN): claim by Blake Sample",
+        ),
+    ],
+)
+def test_what_gitlab_does_not_have_yet_is_said_with_the_reason(
+    problem: str | None, said: str
+) -> None:
+    view = a_view(CLAIMED, pending=(decided(Claim(), BLAKE),), waits_because=problem)
+    assert said in shown(render_card(view))
 
 
 def test_of_many_choices_on_their_way_a_few_are_named() -> None:
@@ -345,22 +380,20 @@ def test_of_many_choices_on_their_way_a_few_are_named() -> None:
 
 def test_a_contact_is_not_said_to_be_done_before_gitlab_has_it() -> None:
     card = render_card(a_view(CONTACTED, pending=(CALLED,)))
-    assert card.blocks[0]["text"]["text"] == (
-        "⏳ Contact recorded, on its way to GitLab: ticket 412345"
-    )
+    assert card.blocks[0]["text"]["text"] == "⏳ Contact saved, updating GitLab · ticket 412345"
 
 
 def test_a_label_on_its_way_does_not_put_the_contact_in_doubt() -> None:
     card = render_card(a_view(CONTACTED, pending=(decided(ChooseLabel(label=SOFT_SKILLS)),)))
-    assert card.blocks[0]["text"]["text"] == "✅ Customer contacted: ticket 412345"
+    assert card.blocks[0]["text"]["text"] == "✅ Customer contacted · ticket 412345"
 
 
 def test_what_gitlab_refused_is_said_with_what_can_be_done() -> None:
     label = decided(ChooseLabel(label=SOFT_SKILLS))
-    card = render_card(a_view(CLAIMED, refused=((label, "GitLab answered 403: Forbidden"),)))
+    card = render_card(a_view(CLAIMED, refused=((label, "Error 403: Forbidden"),)))
     check(card)
     assert (
-        f"⚠️ *Not in GitLab:* label {SOFT_SKILLS} by Avery Example.\nGitLab answered 403: Forbidden"
+        f"⚠️ *GitLab rejected this:* label {SOFT_SKILLS} by Avery Example\nError 403: Forbidden"
     ) in shown(card)
     again, dismiss = elements(card)[:2]
     assert labels_of_elements(card)[:2] == ["Try again", "Dismiss"]
@@ -388,7 +421,7 @@ def test_a_take_over_is_confirmed_against_a_name() -> None:
         one for one in elements(render_card(a_view(CLAIMED))) if one["action_id"] == "take_over"
     ]
     assert take_over["confirm"]["text"]["text"] == (
-        "Avery Example has this request and will be told."
+        "Avery Example owns this request and will be told."
     )
 
 
@@ -406,7 +439,7 @@ def test_an_address_that_is_none_is_no_link() -> None:
 
 
 def test_what_marks_a_card_holds_nothing_of_the_customer() -> None:
-    assert card_metadata(replace(WAITING, organisation="Example Ltd")) == {
+    assert card_metadata(replace(WAITING, organization="Example Ltd")) == {
         "event_type": "ssat_card",
         "event_payload": {"key": "7/12"},
     }
@@ -464,7 +497,7 @@ def test_of_very_many_labels_as_many_as_fit_are_offered_and_the_chosen_one_alway
     options = label_options(labels, chosen)
     assert len(options) > 30
     assert chosen in [option["value"] for option in options]
-    assert characters(options) < SELECT_BUDGET
+    assert characters(options) < LABELS_BUDGET
     check(render_card(a_view(replace(WAITING, labels=frozenset({chosen})), labels=labels)))
 
 
@@ -517,7 +550,7 @@ def _requests(draw: st.DrawFn) -> Request:
         title=draw(hostile),
         ticket=draw(st.none() | st.integers(1, 10**12)),
         comment=draw(st.none() | hostile),
-        organisation=draw(st.none() | hostile),
+        organization=draw(st.none() | hostile),
         score=draw(st.none() | hostile),
         labels=draw(st.frozensets(hostile.map("feedback::{}".format), max_size=3)),
         assignees=draw(st.lists(hostile, max_size=3).map(tuple)),
@@ -547,7 +580,7 @@ _WORST = a_view(
     replace(
         WAITING,
         comment="x" * 1500,
-        organisation=_LONG,
+        organization=_LONG,
         score=_LONG,
         labels=frozenset({"feedback::" + "&" * 65}),
         assignees=(_LONG,) * 10,
@@ -582,40 +615,6 @@ def _words_at(view: CardView, now: datetime) -> str:
     return notification(replace(view, now=now))
 
 
-@pytest.mark.parametrize(
-    ("now", "changes_at"),
-    [
-        # 47 h 45 min are left: in 45 minutes, the 46th has begun.
-        (FRIDAY + timedelta(minutes=15), FRIDAY + timedelta(hours=1, seconds=1)),
-        # Full hours read the same for that one moment.
-        (FRIDAY, FRIDAY + timedelta(seconds=1)),
-        (FRIDAY + timedelta(seconds=1), FRIDAY + timedelta(hours=1, seconds=1)),
-        # Nothing changes over the weekend: 39 hours are left on Friday at 24:00.
-        (
-            datetime(2026, 1, 30, 23, 30, tzinfo=UTC),
-            datetime(2026, 2, 2, 0, 0, 1, tzinfo=UTC),
-        ),
-        (
-            datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
-            datetime(2026, 2, 2, 0, 0, 1, tzinfo=UTC),
-        ),
-        # The last hour ends with the deadline.
-        (DUE - timedelta(minutes=59), DUE),
-        (DUE - timedelta(hours=1), DUE - timedelta(minutes=59, seconds=59)),
-        # Overdue it is told by the hour, from two days on by the day.
-        (DUE, DUE + timedelta(hours=1)),
-        (DUE + timedelta(minutes=90), DUE + timedelta(hours=2)),
-        (DUE + timedelta(hours=47, minutes=59), DUE + timedelta(hours=48)),
-        (DUE + timedelta(hours=48), DUE + timedelta(hours=72)),
-        (DUE + timedelta(days=8, hours=1), DUE + timedelta(days=9)),
-    ],
-)
-def test_a_card_is_painted_again_when_the_time_left_reads_differently(
-    now: datetime, changes_at: datetime
-) -> None:
-    assert next_change(a_view(now=now)) == changes_at
-
-
 @given(
     st.timedeltas(timedelta(days=-6), timedelta(days=6)),
     st.sampled_from([WAITING, CLAIMED]),
@@ -629,7 +628,7 @@ def test_the_words_change_at_the_next_change_and_not_before(
     late: timedelta, request_: Request, hours: BusinessHours
 ) -> None:
     view = a_view(request_, hours=hours, now=DUE + late)
-    then = next_change(view)
+    then = view.changes_at
     assert then is not None
     assert then > view.now
     words = notification(view)
@@ -640,4 +639,4 @@ def test_the_words_change_at_the_next_change_and_not_before(
 
 @pytest.mark.parametrize("state", [State.CONTACTED, State.CLOSED, State.WITHDRAWN, State.GONE])
 def test_nothing_changes_by_itself_once_nobody_waits(state: State) -> None:
-    assert next_change(a_view(STATES[state])) is None
+    assert a_view(STATES[state]).changes_at is None

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slackbot.blocks.contact import (
-    CHANNEL_OPTIONS,
     FIELD_BLOCKS,
     contact_modal,
     read_contact,
 )
+from slackbot.blocks.words import CHANNELS
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import validate_view
 from slackbot.local.slack.inputs import initial_values
@@ -50,11 +50,11 @@ def test_the_modal_asks_what_the_handbook_wants_to_know() -> None:
     assert validate_view(view) == []
     assert view["private_metadata"] == "7/12"
     assert inputs(view) == [
-        "How was the customer contacted?",
-        "Text that was sent",
+        "How did you contact the customer?",
+        "What you sent",
         "When",
         "Feedback label",
-        "Then",
+        "Close the issue",
     ]
     assert view["blocks"][0]["text"]["text"] == "*Ticket 412345*"
 
@@ -76,7 +76,7 @@ def test_a_label_that_is_chosen_already_is_not_asked_for() -> None:
 
 
 def test_without_a_ticket_the_issue_is_named() -> None:
-    view = modal(replace(REQUEST, ticket=None, organisation="Example & <!channel>"))
+    view = modal(replace(REQUEST, ticket=None, organization="Example & <!channel>"))
     assert view["blocks"][0]["text"]["text"] == ("*Feedback #12* · Example &amp; &lt;!channel&gt;")
 
 
@@ -90,9 +90,9 @@ _hostile = st.text() | st.sampled_from(["&" * 5000, "<!channel> @here", "\n" * 9
 )
 @settings(deadline=None)
 def test_no_text_of_anybody_spoils_the_modal(
-    organisation: str | None, labels: dict[str, str]
+    organization: str | None, labels: dict[str, str]
 ) -> None:
-    view = modal(replace(REQUEST, organisation=organisation), labels)
+    view = modal(replace(REQUEST, organization=organization), labels)
     assert validate_view(view) == []
     assert pings(view["blocks"]) == set()
 
@@ -145,7 +145,7 @@ def test_what_a_person_fills_in_is_what_is_read() -> None:
 
 @pytest.mark.parametrize("channel", Channel)
 def test_every_way_to_contact_a_customer_can_be_chosen(channel: Channel) -> None:
-    assert CHANNEL_OPTIONS[channel]
+    assert CHANNELS[channel]
     values = submitted(modal(), channel={"selected_option": {"value": channel.value}})
     assert read_contact(values, NOW).channel is channel
 

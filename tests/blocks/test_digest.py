@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.blocks.card import CardView, SlackMessage
-from slackbot.blocks.digest import ROWS, Digest, Kept, render_digest
+from slackbot.blocks.card import CardView
+from slackbot.blocks.digest import ROWS, Contacts, Digest, contacts_words, render_digest
 from slackbot.blocks.handover import HandOver, render_handover
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
+from slackbot.platforms.message import SlackMessage
 from slackbot.rules.request import IssueKey, Person
-from slackbot.rules.untriaged import PlainFeedback
+from slackbot.rules.untriaged import UntriagedFeedback
 from tests.blocks.test_card import (
     AVERY,
     CALLED,
@@ -28,7 +29,7 @@ from tests.blocks.test_card import (
 
 ZONE = ZoneInfo("UTC")
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U0BLAKE")
-ITEM = PlainFeedback(
+ITEM = UntriagedFeedback(
     key=IssueKey(7, 20),
     url="https://gitlab.example/-/issues/20",
     title="Feedback",
@@ -39,9 +40,8 @@ ITEM = PlainFeedback(
 EMPTY = Digest(
     claimed_later=0,
     unread=0,
-    response_days=7,
     since=MONDAY - timedelta(days=3),
-    contacted=Kept(),
+    contacted=Contacts(),
     triaged=0,
     zone=ZONE,
 )
@@ -50,7 +50,7 @@ HAND_OVER = HandOver(
     after=(BLAKE,),
     began_at=MONDAY - timedelta(days=7),
     ended_at=MONDAY,
-    contacted=Kept(),
+    contacted=Contacts(),
     labelled=0,
     triaged=0,
     left_open=(),
@@ -63,7 +63,7 @@ HAND_OVER = HandOver(
 
 def test_a_digest_with_nothing_in_it_is_none() -> None:
     assert EMPTY.is_empty
-    assert not replace(EMPTY, contacted=Kept(late=1)).is_empty
+    assert not replace(EMPTY, contacted=Contacts(late=1)).is_empty
     assert not replace(EMPTY, unanswered=(ITEM,)).is_empty
     assert not replace(EMPTY, triaged=1).is_empty
 
@@ -77,23 +77,39 @@ def test_a_list_shows_its_first_rows_and_counts_the_rest() -> None:
 
 
 def test_what_was_done_is_said_even_if_nobody_waits() -> None:
-    digest = replace(EMPTY, contacted=Kept(in_time=2, late=1))
+    digest = replace(EMPTY, contacted=Contacts(on_time=2, late=1))
     assert shown(render_digest(digest)) == (
         "☀️ *Good morning. Customer feedback: nobody is waiting*\n"
-        "✅ Since Friday 30 Jan: 3 customers contacted, 2 in time and 1 late."
+        "✅ Since Friday 30 Jan: 3 customers contacted, 2 on time and 1 late."
     )
     said = shown(render_digest(replace(digest, triaged=2)))
-    assert said.endswith("3 customers contacted, 2 in time and 1 late; 2 other feedbacks triaged.")
+    assert said.endswith("3 customers contacted, 2 on time and 1 late; 2 other feedbacks triaged.")
     said = shown(render_digest(replace(EMPTY, triaged=1)))
     assert said.endswith("✅ Since Friday 30 Jan: 1 other feedback triaged.")
 
 
 @pytest.mark.parametrize(
+    ("contacted", "said"),
+    [
+        (Contacts(), "no customer contacted"),
+        (Contacts(on_time=1), "1 customer contacted, on time"),
+        (Contacts(on_time=2), "2 customers contacted, both on time"),
+        (Contacts(on_time=3), "3 customers contacted, all on time"),
+        (Contacts(late=1), "1 customer contacted, late"),
+        (Contacts(late=2), "2 customers contacted, both late"),
+        (Contacts(on_time=1, late=1), "2 customers contacted, 1 on time and 1 late"),
+    ],
+)
+def test_customers_contacted_are_counted_by_the_deadline(contacted: Contacts, said: str) -> None:
+    assert contacts_words(contacted) == said
+
+
+@pytest.mark.parametrize(
     ("after", "is_outgoing", "said"),
     [
-        ((BLAKE,), True, "Your turn as reviewing manager has ended, Blake Sample is on duty now"),
-        ((), True, "Your turn as reviewing manager has ended, nobody is known to follow"),
-        ((BLAKE,), False, "You are the reviewing manager on duty now, after Avery Example"),
+        ((BLAKE,), True, "Your turn as manager on duty has ended. Blake Sample is on duty now."),
+        ((), True, "Your turn as manager on duty has ended. The schedule names nobody after you."),
+        ((BLAKE,), False, "You're the manager on duty now, after Avery Example."),
     ],
 )
 def test_a_hand_over_opens_with_what_it_means_for_its_reader(
@@ -118,11 +134,11 @@ def test_a_hand_over_says_what_is_open_and_what_could_be_closed() -> None:
         )
     )
     ticket = "<https://gitlab.example/-/issues/12|ticket 412345>"
-    assert f"• {ticket} · 30 business h left · Avery Example" in said
+    assert f"• {ticket} · 30 business hours left · Avery Example" in said
     assert "• <https://gitlab.example/-/issues/20|feedback #20> · since <!date^" in said
-    assert f"• {ticket} · no longer requested, without a feedback label" in said
-    assert "could be closed* (2)" in said
-    assert "|ticket 412399> · no contact requested, labelled" in said
+    assert f"• {ticket} · contact no longer requested, without a feedback label" in said
+    assert "*Ready to close* (2)" in said
+    assert "|ticket 412399> · no contact requested, labeled" in said
     assert "Nothing is left open" not in said
 
 
@@ -134,14 +150,14 @@ def test_a_hand_over_of_labelled_feedback_that_nobody_closed_leaves_that_open() 
 
 
 def test_a_digest_does_not_say_that_nobody_waits_while_somebody_does() -> None:
-    claimed = replace(EMPTY, contacted=Kept(in_time=1), claimed_later=3)
+    claimed = replace(EMPTY, contacted=Contacts(on_time=1), claimed_later=3)
     said = render_digest(claimed).text
     assert said == "Good morning. Customer feedback: 3 claimed and due later"
 
 
 def test_a_digest_says_what_it_could_not_read() -> None:
     said = shown(render_digest(replace(EMPTY, unanswered=(ITEM,), unread=2)))
-    assert "Whether 2 older feedbacks had a response could not be read." in said
+    assert "I couldn't check whether 2 older feedbacks had a response." in said
 
 
 def test_lists_with_long_addresses_fit_into_a_message() -> None:
@@ -172,10 +188,13 @@ def _check(message: SlackMessage) -> None:
 @pytest.mark.parametrize(
     ("view", "why"),
     [
-        (a_view(WAITING), "30 business h left · unclaimed"),
-        (a_view(CLAIMED), "30 business h left · Avery Example since <!date^1769785500^"),
-        (a_view(WAITING, refused=((CALLED, "no"),)), "unclaimed · GitLab refused a choice: the"),
-        (a_view(WAITING, pending=(CALLED,)), "unclaimed · a choice waits for GitLab"),
+        (a_view(WAITING), "30 business hours left · unclaimed"),
+        (a_view(CLAIMED), "30 business hours left · Avery Example since <!date^1769785500^"),
+        (
+            a_view(WAITING, refused=((CALLED, "no"),)),
+            "unclaimed · ⚠️ GitLab rejected a choice",
+        ),
+        (a_view(WAITING, pending=(CALLED,)), "unclaimed · ⏳ saved, not in GitLab yet"),
     ],
 )
 def test_a_hand_over_says_why_a_request_is_open(view: CardView, why: str) -> None:

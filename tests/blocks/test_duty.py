@@ -27,9 +27,9 @@ KNOWN = DutyView(people=(AVERY,), source="PagerDuty", until=AT_NOON)
         (replace(KNOWN, people=(AVERY,) * 7), "On duty: " + "<@U1>, " * 5 + "2 more"),
         (
             replace(KNOWN, problem="PagerDuty cannot be reached"),
-            "On duty: <@U1> (last known: the schedule does not say just now)",
+            "On duty: <@U1> (last known, the schedule isn't available)",
         ),
-        (DutyView(problem="PagerDuty cannot be reached"), "On duty: nobody is known"),
+        (DutyView(problem="PagerDuty cannot be reached"), "On duty: unknown"),
     ],
 )
 def test_a_line_names_who_is_on_duty(view: DutyView, line: str) -> None:
@@ -38,21 +38,21 @@ def test_a_line_names_who_is_on_duty(view: DutyView, line: str) -> None:
 
 def test_the_answer_says_where_it_is_from_and_until_when() -> None:
     said = duty_words(KNOWN, UTC_ZONE)
-    assert said.startswith("*On duty: <@U1>*\nBy PagerDuty, until <!date^1770033600^")
+    assert said.startswith("*On duty: <@U1>*\nAccording to PagerDuty, until <!date^1770033600^")
 
 
 def test_without_an_answer_of_the_schedule_the_last_known_is_told_with_the_reason() -> None:
     view = replace(KNOWN, problem="PagerDuty is failing (503)", problem_since=AT_NOON)
     said = duty_words(view, UTC_ZONE)
     assert "last known" in said
-    assert "until" not in said, "when a turn ends is not known any more"
-    assert "Not known since <!date^1770033600^" in said
+    assert "until" not in said, "when a turn ends is no longer known"
+    assert "⚠️ Unknown since <!date^1770033600^" in said
     assert "PagerDuty is failing (503)" in said
 
 
 def test_who_is_not_known_in_slack_is_explained() -> None:
     said = duty_words(replace(KNOWN, people=(DANA,)), UTC_ZONE)
-    assert "Who is not known in Slack has another e-mail there" in said
+    assert "A person who isn't known in Slack has another email there" in said
 
 
 def test_nobody_is_told_how_to_set_it_up() -> None:

@@ -1,31 +1,42 @@
-"""The answer to /ssat: what is picked, in which order, by which pages, with which buttons."""
+"""The answers to /ssat: what they say, with which buttons, by which pages; and the help."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.blocks.card import CardView, SlackMessage, notification
-from slackbot.blocks.queue import ROWS, Board, Row, render_queue, rows_of
-from slackbot.blocks.rows import UNKNOWN_IN_GITLAB, Asker, asked_again
-from slackbot.blocks.text import mrkdwn
+from slackbot.blocks.card import CardView, notification
+from slackbot.blocks.elements import context
+from slackbot.blocks.queue import Asker, Board, asked_again, render_help, render_queue
+from slackbot.blocks.words import HELP, UNKNOWN_IN_GITLAB
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
+from slackbot.platforms.message import SlackMessage
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.feedback import Sentiment
-from slackbot.rules.query import Filter, Listing, Turn, read_again, read_query
+from slackbot.rules.listing import PAGE
+from slackbot.rules.query import (
+    Filter,
+    Listing,
+    Mentioned,
+    NotUnderstood,
+    Turn,
+    Verb,
+    read_again,
+    read_query,
+)
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, State
-from slackbot.rules.untriaged import PlainFeedback
+from slackbot.rules.untriaged import UntriagedFeedback
 from tests.blocks.test_card import (
     AVERY,
     BLAKE,
     CHARACTERS,
     CLAIMED,
-    CONTACTED,
     DUE,
     FRIDAY,
     MONDAY,
@@ -42,7 +53,7 @@ ALL = Listing()
 LOOKER = Asker(person=AVERY, may_act=False)
 MANAGER = Asker(person=AVERY, may_act=True)
 NOT_IN_GITLAB = replace(AVERY, gitlab=None)
-GOOD = PlainFeedback(
+GOOD = UntriagedFeedback(
     key=IssueKey(7, 90),
     url="https://gitlab.example/-/issues/90",
     title="Positive feedback for ticket 412390",
@@ -61,7 +72,7 @@ def numbered(request: Request, iid: int, **changes: Any) -> Request:
 
 def a_board(
     *requests: Request,
-    untriaged: Sequence[PlainFeedback] = (),
+    untriaged: Sequence[UntriagedFeedback] = (),
     done: Sequence[Request] = (),
     now: Any = MONDAY,
 ) -> Board:
@@ -83,26 +94,16 @@ def lines(message: SlackMessage) -> list[str]:
     return [b["text"]["text"] for b in message.blocks if b["type"] == "section"][1:]
 
 
-def iids(rows: Sequence[Row]) -> list[int]:
-    return [row.position[2] for row in rows]
-
-
-def picked(board: Board, text: str, person: Any = AVERY) -> list[int]:
-    listing = read_query(text)
-    assert isinstance(listing, Listing)
-    return iids(rows_of(board, listing, person))
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "No customer is waiting for a manager's contact. ✅"),
+        ("", "No customer is waiting to hear from a manager. ✅"),
         ("mine", "Nothing is waiting for you. ✅"),
         ("unclaimed", "Nothing is unclaimed. ✅"),
-        ("overdue", "Nobody is overdue. ✅"),
-        ("mine overdue", "Nothing is mine and overdue at once."),
-        ("done 3d", "No request for contact has ended in the last 3 days."),
-        ("done mine", "Nothing is mine and done at once."),
+        ("overdue", "Nothing is overdue. ✅"),
+        ("mine overdue", "Nothing matches `mine overdue`."),
+        ("done 3d", "No contact request has ended in the last 3 days."),
+        ("done mine", "Nothing matches `mine done 7d`."),
     ],
 )
 def test_an_empty_queue_says_so_kindly(text: str, said: str) -> None:
@@ -132,8 +133,7 @@ def test_who_is_not_known_in_gitlab_is_not_told_that_nothing_waits_for_them(
     listing = read_query(text)
     assert isinstance(listing, Listing)
     answer = drawn(a_board(*requests), listing, asker)
-    told = {"type": "context", "elements": [mrkdwn(UNKNOWN_IN_GITLAB)]}
-    assert (told in answer.blocks) is is_told
+    assert (context(UNKNOWN_IN_GITLAB) in answer.blocks) is is_told
     assert not (is_told and "✅" in shown(answer))
     assert validate_blocks(list(answer.blocks), "message") == []
 
@@ -141,10 +141,10 @@ def test_who_is_not_known_in_gitlab_is_not_told_that_nothing_waits_for_them(
 @pytest.mark.parametrize(
     ("waiting", "untriaged", "said"),
     [
-        (1, 0, "*1 customer is waiting for a manager's contact*"),
-        (2, 0, "*2 customers are waiting for a manager's contact*"),
-        (2, 1, "*2 customers are waiting for a manager's contact* · 1 more feedback awaits triage"),
-        (0, 2, "*No customer is waiting for a manager's contact ✅* · 2 more feedbacks await"),
+        (1, 0, "*1 customer is waiting to hear from a manager*"),
+        (2, 0, "*2 customers are waiting to hear from a manager*"),
+        (2, 1, "*2 customers are waiting to hear from a manager* · 1 untriaged feedback"),
+        (0, 2, "*No customer is waiting to hear from a manager ✅* · 2 untriaged feedbacks"),
     ],
 )
 def test_a_queue_says_how_many_wait(waiting: int, untriaged: int, said: str) -> None:
@@ -158,15 +158,15 @@ def test_a_queue_says_how_many_wait(waiting: int, untriaged: int, said: str) -> 
 def test_what_was_asked_for_is_said_with_the_count() -> None:
     overdue = Listing(filters=frozenset({Filter.MINE, Filter.OVERDUE}))
     said = shown(drawn(a_board(CLAIMED, now=DUE), overdue)).splitlines()[0]
-    assert said == "*1 customer is waiting for a manager's contact* · only: mine, overdue"
+    assert said == "*1 customer is waiting to hear from a manager* · filters: mine, overdue"
 
 
 def test_a_row_says_state_time_left_deadline_and_where_to_look() -> None:
     [row] = lines(drawn(a_board(CLAIMED)))
     assert row == (
-        "🔵 Claimed by Avery Example: contact requested, ticket 412345\n"
-        "30 business h left"
-        " · due <!date^1770130800^{date_short_pretty}, {time}|Tue 3 Feb, 15:00 UTC>"
+        "🔵 Claimed by Avery Example · ticket 412345\n"
+        "30 business hours left"
+        " · due <!date^1770130800^{date_long}, {time}|Tue 3 Feb, 15:00 UTC>"
         " · <https://gitlab.example/-/issues/12|#12>"
         " · <https://support.gitlab.com/hc/requests/412345|ticket 412345>"
     )
@@ -175,8 +175,8 @@ def test_a_row_says_state_time_left_deadline_and_where_to_look() -> None:
 def test_what_awaits_triage_says_what_it_is_since_when_and_whose() -> None:
     [row] = lines(drawn(a_board(untriaged=[GOOD])))
     assert row == (
-        "🙂 Positive feedback: ticket 412390\n"
-        "for 2 d 18 h · assigned to avery"
+        "🙂 Positive feedback · ticket 412390\n"
+        "since <!date^1769785200^{date_long}, {time}|Fri 30 Jan, 15:00 UTC> · assigned to avery"
         " · <https://gitlab.example/-/issues/90|#90>"
         " · <https://support.gitlab.com/hc/requests/412390|ticket 412390>"
     )
@@ -199,57 +199,12 @@ def test_what_nobody_has_responded_to_for_a_week_is_marked(
 
 
 def test_an_overdue_row_says_so() -> None:
-    assert "🔴 Overdue, unclaimed: contact requested, ticket 412345" in shown(
-        drawn(a_board(WAITING, now=DUE))
-    )
+    assert "🔴 Overdue, unclaimed · ticket 412345" in shown(drawn(a_board(WAITING, now=DUE)))
 
 
 def test_a_row_without_an_address_has_no_link() -> None:
     [row] = lines(drawn(a_board(replace(WAITING, url="", ticket=None))))
     assert row.endswith("|Tue 3 Feb, 15:00 UTC>")
-
-
-# --- Picking -----------------------------------------------------------------------------------
-
-BOARD = a_board(
-    numbered(WAITING, 1, due_at=DUE + timedelta(hours=9)),
-    numbered(WAITING, 2, due_at=MONDAY),
-    numbered(CLAIMED, 3),
-    numbered(CLAIMED, 4, holder=BLAKE, assignees=("avery",)),
-    numbered(WAITING, 5, assignees=("Avery",)),
-    untriaged=[
-        GOOD,
-        replace(GOOD, key=IssueKey(7, 89), created_at=FRIDAY - timedelta(days=9), assignees=()),
-    ],
-    done=[
-        numbered(CONTACTED, 60),
-        numbered(CONTACTED, 61, contacted_by=BLAKE, contacted_at=MONDAY - timedelta(hours=1)),
-        numbered(CONTACTED, 62, contacted_at=MONDAY - timedelta(days=20)),
-    ],
-)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", [2, 3, 4, 5, 1, 89, 90]),  # by deadline, then the oldest feedback first
-        ("mine", [3, 5, 90]),  # held, or given by GitLab while nobody holds it
-        ("unclaimed", [2, 5, 1, 89]),
-        ("overdue", [2]),
-        ("unclaimed mine", [5]),
-        ("mine overdue", []),
-        ("done", [60, 61]),  # the newest first, and of a week
-        ("done 30d", [60, 61, 62]),
-        ("done mine", [60]),
-        ("all", [2, 3, 4, 5, 1, 89, 90, 60, 61]),
-    ],
-)
-def test_filters_pick_and_hold_together(text: str, expected: list[int]) -> None:
-    assert picked(BOARD, text) == expected
-
-
-def test_nothing_is_of_somebody_whom_gitlab_does_not_know() -> None:
-    assert picked(BOARD, "mine", BLAKE) == [4]
 
 
 # --- Buttons -----------------------------------------------------------------------------------
@@ -310,7 +265,7 @@ def press(message: SlackMessage, words: str) -> Turn:
 
 
 def test_a_long_queue_is_turned_over_page_by_page_and_back() -> None:
-    board = a_long_board(ROWS * 2 + 1)
+    board = a_long_board(PAGE * 2 + 1)
     first = drawn(board)
     second = render_queue(board, ALL, LOOKER, press(first, "Next"))
     third = render_queue(board, ALL, LOOKER, press(second, "Next"))
@@ -345,7 +300,8 @@ def test_a_queue_that_has_become_short_shows_its_end() -> None:
 
 
 def test_the_notification_is_that_of_the_most_urgent() -> None:
-    assert drawn(a_board(CLAIMED, WAITING)).text == notification(a_view(CLAIMED))
+    later = numbered(WAITING, 13, due_at=DUE + timedelta(hours=1))
+    assert drawn(a_board(later, CLAIMED)).text == notification(a_view(CLAIMED))
 
 
 def test_a_name_in_a_row_wakes_nobody() -> None:
@@ -356,7 +312,7 @@ def test_a_name_in_a_row_wakes_nobody() -> None:
 
 
 _untriaged = st.builds(
-    PlainFeedback,
+    UntriagedFeedback,
     key=st.just(GOOD.key),
     url=st.one_of(st.just("https://gitlab.example/-/issues/90"), hostile),
     title=hostile,
@@ -373,11 +329,11 @@ _untriaged = st.builds(
 @given(st.lists(hostile_views, min_size=1, max_size=3), st.lists(_untriaged, max_size=3))
 @settings(max_examples=40, deadline=None)
 def test_no_text_of_anybody_spoils_a_queue_or_wakes_anybody(
-    views: list[CardView], untriaged: list[PlainFeedback]
+    views: list[CardView], untriaged: list[UntriagedFeedback]
 ) -> None:
     many = [
         replace(view, request=numbered(view.request, n + 1))
-        for n, view in enumerate((views * ROWS)[:ROWS])
+        for n, view in enumerate((views * PAGE)[:PAGE])
     ]
     board = Board(
         waiting=tuple(many), untriaged=tuple(untriaged), done=(), hours=ALWAYS, now=MONDAY
@@ -388,3 +344,38 @@ def test_no_text_of_anybody_spoils_a_queue_or_wakes_anybody(
         assert validate_blocks(blocks, "message") == []
         assert characters(blocks) < CHARACTERS
         assert pings(blocks) == pings(answer.text) == set()
+
+
+# --- The help ----------------------------------------------------------------------------------
+
+README = Path(__file__).parent.parent.parent / "README.md"
+
+
+def test_the_readme_has_the_words_of_the_help() -> None:
+    table = [line for line in README.read_text().splitlines() if line.startswith("| `/ssat")]
+    assert table == [f"| `{f'/ssat {words}'.strip()}` | {about} |" for words, about in HELP]
+
+
+def test_the_help_has_a_line_for_each() -> None:
+    said = shown(render_help())
+    for words, about in HELP:
+        escaped = words.replace("<", "&lt;").replace(">", "&gt;")
+        assert f"`{f'/ssat {escaped}'.strip()}`  {about}" in said
+
+
+def test_the_help_names_every_word_that_is_understood() -> None:
+    named = {words.partition(" ")[0] for words, _ in HELP}
+    assert named == {"", *Filter, *Verb}
+
+
+@pytest.mark.parametrize("words", [words for words, _ in HELP if "<" not in words])
+def test_everything_that_the_help_offers_is_understood(words: str) -> None:
+    plain = words.replace("[", "").replace("]", "")
+    assert not isinstance(read_query(plain), NotUnderstood | Mentioned)
+
+
+@given(hostile, hostile)
+def test_no_word_that_is_not_understood_wakes_anybody(word: str, nearest: str) -> None:
+    help_ = render_help(NotUnderstood(word=word, nearest=Verb.SHOW if nearest else None))
+    assert validate_blocks(list(help_.blocks), "message") == []
+    assert pings(list(help_.blocks)) == pings(help_.text) == set()

@@ -1,4 +1,4 @@
-"""Reminders, the word to the lead, and the modal that snoozes them."""
+"""Reminders, the word to the lead, the modal that snoozes, and the lines about many at once."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +10,14 @@ from hypothesis import given, settings
 
 from slackbot.blocks.card import CardView
 from slackbot.blocks.duty import DutyView
-from slackbot.blocks.reminder import render_gap, render_lead, render_reminder
+from slackbot.blocks.reminder import (
+    Summary,
+    render_gap,
+    render_lead,
+    render_reminder,
+    render_summary,
+    summary_metadata,
+)
 from slackbot.blocks.snooze import OPTIONS, read_snooze, snooze_modal
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_blocks, validate_view
@@ -30,7 +37,8 @@ from tests.blocks.test_card import (
 )
 
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U0BLAKE")
-UNTIL = "until <!date^1770130800^{date_short_pretty}, {time}|Tue 3 Feb, 15:00 UTC>."
+AT = "<!date^1770130800^{date_long}, {time}|Tue 3 Feb, 15:00 UTC>"
+PLEASE = "please contact the customer on ticket 412345"
 
 
 @pytest.mark.parametrize(
@@ -39,48 +47,45 @@ UNTIL = "until <!date^1770130800^{date_short_pretty}, {time}|Tue 3 Feb, 15:00 UT
         (
             a_view(CLAIMED),
             [AVERY],
-            f"⏰ <@{AVERY.slack_user}>: 30 business h left to contact the customer of ticket "
-            f"412345, {UNTIL}",
+            f"⏰ <@{AVERY.slack_user}>: {PLEASE} by {AT} (30 business hours left).",
         ),
         # Somebody on duty, in the place of a holder whom Slack does not know.
         (
             a_view(CLAIMED),
             [BLAKE],
-            "⏰ <@U0BLAKE>: 30 business h left to contact the customer of ticket 412345, "
-            f"{UNTIL} Avery Example has claimed it. You are on duty.",
+            f"⏰ <@U0BLAKE>: {PLEASE} by {AT} (30 business hours left). Avery Example has claimed "
+            "it, and you're on duty.",
         ),
         (
             a_view(WAITING, now=DUE),
             [BLAKE],
-            "🔴 <@U0BLAKE>: the customer of ticket 412345 has not been contacted by the deadline: "
-            "overdue by less than 1 h. Nobody has claimed it. You are on duty.",
+            f"🔴 <@U0BLAKE>: {PLEASE} now. The deadline was {AT} (less than 1 hour overdue). "
+            "Nobody has claimed it, and you're on duty.",
         ),
         # The schedule does not say who it is now.
         (
             a_view(WAITING, on_duty=DutyView(people=(BLAKE,), problem="PagerDuty is failing")),
             [BLAKE],
-            "⏰ <@U0BLAKE>: 30 business h left to contact the customer of ticket 412345, "
-            f"{UNTIL} Nobody has claimed it. You were on duty last, as far as is known.",
+            f"⏰ <@U0BLAKE>: {PLEASE} by {AT} (30 business hours left). Nobody has claimed it, and "
+            "you were the last known manager on duty.",
         ),
         # Who has it has just acted, and so the channel alone is told.
         (
             a_view(CLAIMED, now=DUE),
             [],
-            "🔴 The customer of ticket 412345 has not been contacted by the deadline: "
-            "overdue by less than 1 h. Avery Example has claimed it.",
+            f"🔴 P{PLEASE[1:]} now. The deadline was {AT} (less than 1 hour overdue). Avery "
+            "Example has claimed it.",
         ),
         (
             a_view(WAITING, now=DUE - timedelta(minutes=30)),
             [],
-            f"⏰ Less than 1 h left to contact the customer of ticket 412345, {UNTIL} "
-            "Nobody has claimed it.",
+            f"⏰ P{PLEASE[1:]} by {AT} (less than 1 business hour left). Nobody has claimed it.",
         ),
         # Nobody is known to be on duty.
         (
             a_view(WAITING),
             [],
-            f"⏰ 30 business h left to contact the customer of ticket 412345, {UNTIL} "
-            "Nobody has claimed it.",
+            f"⏰ P{PLEASE[1:]} by {AT} (30 business hours left). Nobody has claimed it.",
         ),
     ],
 )
@@ -91,7 +96,7 @@ def test_a_reminder_says_what_is_to_be_done_by_whom(
     assert reminder.text == said
     assert reminder.blocks[0]["text"]["text"] == said
     late = render_reminder(view, to, is_missed=True)
-    assert late.text == f"{said} (Late: the bot could not remind of it in time.)"
+    assert late.text == f"{said} (This reminder is late: ssat-bot was offline.)"
 
 
 def test_only_what_comes_before_the_deadline_can_be_snoozed() -> None:
@@ -104,9 +109,8 @@ def test_only_what_comes_before_the_deadline_can_be_snoozed() -> None:
 def test_the_lead_is_a_group_or_a_person() -> None:
     view = a_view(CLAIMED, now=DUE + timedelta(hours=1))
     assert render_lead(view, "S0LEADS").text == (
-        "🚨 <!subteam^S0LEADS>: the customer of ticket 412345 should have been contacted by "
-        "<!date^1770130800^{date_short_pretty}, {time}|Tue 3 Feb, 15:00 UTC>, and nobody has "
-        "reacted. Avery Example has claimed it."
+        f"🚨 <!subteam^S0LEADS>: the deadline to contact the customer on ticket 412345 was {AT}, "
+        "and nobody has reacted. Avery Example has claimed it."
     )
     assert pings(render_lead(view, "U0LEAD").text) == {"<@U0LEAD>"}
 
@@ -124,7 +128,7 @@ def test_no_text_of_anybody_spoils_a_reminder_or_wakes_another(view: CardView) -
         assert links(blocks) == set()
 
 
-# The modal
+# --- The modal ---------------------------------------------------------------------------------
 
 
 def test_the_modal_offers_what_ends_before_the_deadline() -> None:
@@ -161,12 +165,93 @@ def test_a_whole_user_group_on_duty_is_not_named_one_by_one() -> None:
     group = [replace(BLAKE, slack_user=f"U0{number}") for number in range(1, 8)]
     said = render_reminder(a_view(WAITING), group, is_missed=False).text
     assert pings(said) == {f"<@U0{number}>" for number in range(1, 6)}
-    assert "<@U05> and 2 more: 30 business h left" in said
+    assert "<@U05> and 2 more: please contact" in said
     assert "more" not in render_reminder(a_view(WAITING), group[:5], is_missed=False).text
 
 
 def test_the_line_for_a_gap_says_how_many_and_tells_nobody_by_name() -> None:
     line = render_gap(4)
     validate_blocks(list(line.blocks), "message")
-    assert "the reminders of 4 requests came late" in line.text
+    assert "The reminders of 4 requests are late because ssat-bot was offline." in line.text
     assert pings(line.text) == set()
+
+
+# --- Many requests at once ---------------------------------------------------------------------
+
+AWAY = timedelta(days=3, hours=2, minutes=40)
+
+
+@pytest.mark.parametrize(
+    ("away", "overdue", "near", "later", "said"),
+    [
+        (
+            AWAY,
+            12,
+            20,
+            25,
+            "👋 ssat-bot is back after 3 days and 2 hours. *57 customers asked for a manager's "
+            "contact in the meantime.* 12 are overdue and 20 are due within 24 business hours. "
+            "The cards come now, most urgent first. 25 are due later. Their cards come in time; "
+            "`/ssat` shows all of them now.",
+        ),
+        # At the first start.
+        (
+            None,
+            2,
+            1,
+            0,
+            "👋 ssat-bot is running. *3 customers are waiting to hear from a manager.* 2 are "
+            "overdue and 1 is due within 24 business hours. The cards come now, most urgent first.",
+        ),
+        # One of each.
+        (
+            None,
+            1,
+            0,
+            0,
+            "👋 ssat-bot is running. *1 customer is waiting to hear from a manager.* 1 is overdue. "
+            "The card is coming now.",
+        ),
+        (
+            timedelta(minutes=20),
+            0,
+            1,
+            0,
+            "👋 ssat-bot is back after 20 minutes. *1 customer asked for a manager's contact in "
+            "the meantime.* 1 is due within 24 business hours. The card is coming now.",
+        ),
+        (
+            timedelta(hours=30),
+            0,
+            0,
+            1,
+            "👋 ssat-bot is back after 30 hours. *1 customer asked for a manager's contact in the "
+            "meantime.* 1 is due later. Its card comes in time; `/ssat` shows all of them now.",
+        ),
+        (
+            timedelta(hours=30),
+            0,
+            0,
+            40,
+            "👋 ssat-bot is back after 30 hours. *40 customers asked for a manager's contact in "
+            "the meantime.* 40 are due later. Their cards come in time; `/ssat` shows all of them "
+            "now.",
+        ),
+    ],
+)
+def test_the_summary_says_how_many_wait_and_for_how_long(
+    away: timedelta | None, overdue: int, near: int, later: int, said: str
+) -> None:
+    summary = Summary(away=away, overdue=overdue, near=near, later=later, near_hours=24)
+    assert summary.total == overdue + near + later
+    shown = render_summary(summary)
+    assert shown.text == said
+    [block] = shown.blocks
+    assert block["text"] == {"type": "mrkdwn", "text": said, "verbatim": True}
+
+
+def test_the_summary_is_known_by_a_key_and_says_nothing_of_anybody() -> None:
+    assert summary_metadata("2026-02-02T09:30:00+00:00") == {
+        "event_type": "ssat_summary",
+        "event_payload": {"key": "2026-02-02T09:30:00+00:00"},
+    }

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from slackbot.blocks.elements import mrkdwn, plain
 from slackbot.blocks.text import (
+    count,
     duration,
     escape,
     first_lines,
     moment,
-    mrkdwn,
     name,
     one_line,
-    plain,
     plain_moment,
     shorten,
 )
@@ -69,8 +69,8 @@ def test_a_name_is_no_longer_than_allowed_as_it_is_sent(text: str, limit: int) -
         ("Avery Example", "Avery Example"),
         ("AT&T", "AT&amp;T"),
         ("  Example\n\tLtd  ", "Example Ltd"),
-        ("", "somebody"),
-        (" \u200b\u202e ", "somebody"),
+        ("", "someone"),
+        (" \u200b\u202e ", "someone"),
         ("evil\u202egnp.exe", "evilgnp.exe"),
     ],
 )
@@ -163,9 +163,7 @@ def test_a_plain_text_is_cut_to_its_place() -> None:
 )
 def test_a_time_names_its_zone(at: datetime, text: str) -> None:
     assert plain_moment(at, ZONE) == text
-    assert moment(at, ZONE) == (
-        f"<!date^{int(at.timestamp())}^{{date_short_pretty}}, {{time}}|{text}>"
-    )
+    assert moment(at, ZONE) == (f"<!date^{int(at.timestamp())}^{{date_long}}, {{time}}|{text}>")
 
 
 def test_a_zone_without_letters_is_named_by_its_distance() -> None:
@@ -174,17 +172,31 @@ def test_a_zone_without_letters_is_named_by_its_distance() -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "said"),
+    ("number", "one", "many", "said"),
     [
-        (timedelta(0), "1 min"),
-        (timedelta(seconds=59), "1 min"),
-        (timedelta(minutes=59, seconds=59), "59 min"),
-        (timedelta(hours=1), "1 h"),
-        (timedelta(hours=47, minutes=59), "47 h"),
-        (timedelta(hours=48), "2 d"),
-        (timedelta(hours=49), "2 d 1 h"),
-        (timedelta(days=10, hours=23, minutes=59), "10 d 23 h"),
+        (0, "hour", None, "0 hours"),
+        (1, "hour", None, "1 hour"),
+        (2, "hour", None, "2 hours"),
+        (1, "is", "are", "1 is"),
+        (3, "customer is", "customers are", "3 customers are"),
     ],
 )
-def test_a_length_of_time_is_said_at_a_glance(length: timedelta, said: str) -> None:
+def test_things_are_counted(number: int, one: str, many: str | None, said: str) -> None:
+    assert count(number, one, many) == said
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (timedelta(0), "1 minute"),
+        (timedelta(seconds=59), "1 minute"),
+        (timedelta(minutes=59, seconds=59), "59 minutes"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(hours=47, minutes=59), "47 hours"),
+        (timedelta(hours=48), "2 days"),
+        (timedelta(hours=49), "2 days and 1 hour"),
+        (timedelta(days=10, hours=23, minutes=59), "10 days and 23 hours"),
+    ],
+)
+def test_a_length_of_time_can_be_read_aloud(length: timedelta, said: str) -> None:
     assert duration(length) == said

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -10,16 +10,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.blocks.thread import render_step, step_metadata
+from slackbot.blocks.card import render_step, step_metadata
 from slackbot.blocks.words import (
+    CHANNELS,
     STATE_MARKS,
     action_words,
+    countdown_words,
     failure_words,
+    problem_words,
+    promise_words,
     refusal_words,
     step_words,
+    waiting_words,
 )
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_blocks
+from slackbot.platforms.errors import (
+    Missing,
+    Rejected,
+    Throttled,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from slackbot.rules.countdown import Left, Overdue
 from slackbot.rules.decision import (
     Action,
     Channel,
@@ -72,7 +86,7 @@ from slackbot.rules.request import Person, State
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
-WHEN = " · <!date^1770024600^{date_short_pretty}, {time}|Mon 2 Feb, 10:30 CET>"
+WHEN = " · <!date^1770024600^{date_long}, {time}|Mon 2 Feb, 10:30 CET>"
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U2")
 DANA = Person(name="Dana Duty", gitlab="dana")
@@ -92,12 +106,12 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
         # Who loses a request is told, and nobody else.
         (
             step(StepKind.TAKEN_OVER, other=BLAKE),
-            "🔵 <@U2>: Avery Example has taken this request over from you",
+            "🔵 <@U2>: Avery Example took over this request from you",
             ["<@U2>"],
         ),
         (
             step(StepKind.TAKEN_OVER, other=DANA),
-            "🔵 Dana Duty: Avery Example has taken this request over from you",
+            "🔵 Dana Duty: Avery Example took over this request from you",
             [],
         ),
         (step(StepKind.RELEASED), "🟠 Avery Example released this request", []),
@@ -108,7 +122,7 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
         ),
         (
             step(StepKind.CONTACTED, detail="email"),
-            "✅ Avery Example contacted the customer by e-mail",
+            "✅ Avery Example contacted the customer by email",
             [],
         ),
         (
@@ -133,23 +147,43 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
             "🔵 Avery Example assigned themselves in GitLab",
             [],
         ),
+        (
+            step(StepKind.UNASSIGNED, DANA, other=BLAKE, in_gitlab=True),
+            "🟠 Unclaimed: Dana Duty unassigned Blake Sample in GitLab",
+            [],
+        ),
+        (
+            step(StepKind.CLOSED, in_gitlab=True),
+            "⚫ No contact recorded: Avery Example closed the issue in GitLab",
+            [],
+        ),
+        (
+            step(StepKind.WITHDRAWN, in_gitlab=True),
+            "⚪ Avery Example withdrew the contact request in GitLab",
+            [],
+        ),
+        (
+            step(StepKind.UNCONTACTED, in_gitlab=True),
+            '🟠 Avery Example removed the "customer contacted" label in GitLab',
+            [],
+        ),
         # GitLab does not always say who it was.
         (
             step(StepKind.ASSIGNED, None, other=DANA, in_gitlab=True),
-            "🔵 somebody assigned Dana Duty in GitLab",
+            "🔵 someone assigned Dana Duty in GitLab",
             [],
         ),
         (step(StepKind.REOPENED, None, in_gitlab=True), "The issue was reopened in GitLab", []),
         (
             step(StepKind.ASKED_AGAIN, None, in_gitlab=True),
-            "🟠 Contact is requested again in GitLab",
+            "🟠 Contact was requested again in GitLab",
             [],
         ),
         (
             step(StepKind.SNOOZED, detail="waits for *engineering* <!here>", until=NOW),
-            "💤 Avery Example snoozed the reminders "
-            "(waits for \u2217engineering\u2217 &lt;!here&gt;) until"
-            " <!date^1770024600^{date_short_pretty}, {time}|Mon 2 Feb, 10:30 CET>",
+            "💤 Avery Example snoozed the reminders until "
+            "<!date^1770024600^{date_long}, {time}|Mon 2 Feb, 10:30 CET> "
+            "(waits for \u2217engineering\u2217 &lt;!here&gt;)",
             [],
         ),
         (
@@ -159,8 +193,8 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
         ),
         # Whose choice got lost is told.
         (
-            step(StepKind.REFUSED, detail="GitLab answered 403: Forbidden"),
-            "⚠️ <@U1>: this did not reach GitLab: GitLab answered 403: Forbidden",
+            step(StepKind.REFUSED, detail="Error 403: Forbidden"),
+            "⚠️ <@U1>, your choice was not carried out: Error 403: Forbidden",
             ["<@U1>"],
         ),
     ],
@@ -187,7 +221,7 @@ def test_every_kind_of_step_has_words(kind: StepKind, in_gitlab: bool, who: Pers
 
 def test_who_is_not_linked_is_told_how_to_be() -> None:
     words = step_words(step(StepKind.UNLINKED, BLAKE), ZONE)
-    assert words.startswith("Blake Sample is not known in GitLab")
+    assert words.startswith("Blake Sample isn't known in GitLab")
     assert '`U2 = "gitlab-username"`' in words
 
 
@@ -249,103 +283,108 @@ def leaves(kind: type[Refusal]) -> Iterator[type[Refusal]]:
 
 
 _REFUSALS: list[tuple[Refusal, str]] = [
-    (Unknown(), "This request is not on record any more. `/ssat` shows what is open."),
-    (AlreadySettled(), "This has been tried again or dismissed already."),
-    (AlreadyYours(), "You have this request already."),
+    (Unknown(), "I no longer track this request. `/ssat` shows the open ones."),
+    (AlreadySettled(), "Someone has already tried this again or dismissed it."),
+    (AlreadyYours(), "You already own this request."),
     (
         AlreadyClaimed(AVERY),
-        "Avery Example has this request. If you agree with them, use *Take over* on the card.",
+        "Avery Example owns this request. If you two have agreed on it, use *Take over* on the "
+        "card.",
     ),
     (
         NotYours(AVERY),
-        "Avery Example has this request; only they can release it. *Take over* it?",
+        "Avery Example owns this request. Only they can release it. *Take over*?",
     ),
-    (NotYours(None), "Nobody has this request, so there is nothing to release."),
+    (NotYours(None), "Nobody owns this request, so there is nothing to release."),
     (
         HeldAgain(),
-        "You were assigned in GitLab after you released this request. *Release* it again if you do "
-        "not have it.",
+        "You were assigned in GitLab after you released this request. If you don't want it, "
+        "*Release* it again.",
     ),
     (
         AssignedAgain(AVERY),
-        "Avery Example was assigned in GitLab after you took this request over. If you agree with "
-        "them, use *Take over* again.",
+        "Avery Example was assigned in GitLab after you took over this request. If you two have "
+        "agreed on it, use *Take over* again.",
     ),
-    (AlreadyContacted(AVERY), "Avery Example has contacted this customer already."),
-    (AlreadyContacted(None), "somebody has contacted this customer already."),
-    (AlreadyClosed(), "The issue is closed in GitLab. Reopen it there to go on."),
-    (NoLongerRequested(), "The request for contact was withdrawn in GitLab."),
+    (AlreadyContacted(AVERY), "Avery Example has already contacted this customer."),
+    (AlreadyContacted(None), "Someone has already contacted this customer."),
+    (AlreadyClosed(), "The issue is closed in GitLab. To continue, reopen it there."),
+    (NoLongerRequested(), "The contact request was withdrawn in GitLab."),
     (IssueGone(), "The issue was deleted or moved in GitLab."),
-    (SameLabel(), "The request has this feedback label already."),
+    (SameLabel(), "The request already has this feedback label."),
     (
         UnknownLabel("feedback::<!here>"),
-        "The project has no label feedback::&lt;!here&gt;. Choose another, or ask for the label "
-        "to be created in GitLab.",
+        "The project has no label feedback::&lt;!here&gt;. Choose another one, or ask for the "
+        "label to be created in GitLab.",
     ),
     (
         LabelChanged("feedback::b"),
-        "Meanwhile feedback::b was chosen. Choose again if it should be another.",
+        "The feedback label was changed to feedback::b in the meantime. Choose again if you want "
+        "another one.",
     ),
     (
         LabelChanged(None),
-        "The feedback label was taken off in GitLab meanwhile. Choose again.",
+        "The feedback label was removed in GitLab in the meantime. Choose again.",
     ),
-    (TextRequired("text"), "Paste the text of the e-mail: it belongs in the feedback issue."),
-    (InTheFuture("at"), "This moment lies in the future."),
-    (BeforeTheRequest("at"), "This is before the customer asked for contact."),
-    (DeadlinePassed(), "The deadline has passed: what comes after it cannot be snoozed."),
-    (ReasonRequired(), "Say why, so that colleagues know."),
+    (TextRequired("text"), "Paste the text of the email. It belongs in the feedback issue."),
+    (InTheFuture("at"), "That time is in the future."),
+    (BeforeTheRequest("at"), "That time is before the customer asked for contact."),
+    (
+        DeadlinePassed(),
+        "The deadline has passed. Reminders after the deadline can't be snoozed.",
+    ),
+    (ReasonRequired(), "Give a reason, so that colleagues know."),
     (
         OtherWorkspace(),
-        "Only members of this workspace can act here. Ask a manager of the support team.",
+        "Only members of this workspace can take action. Ask a manager of the support team.",
     ),
-    (Guest(), "Guests cannot act here. Ask a manager of the support team."),
-    (NotAHuman(), "Only people can act here."),
+    (Guest(), "Guests can't take action. Ask a manager of the support team."),
+    (NotAHuman(), "Only people can take action."),
     (
         NotAManager(frozenset({"S9", "U2", "U1"})),
-        "You may look, but not act. Those who may: <!subteam^S9>, <@U1>, <@U2>.",
+        "View only. To take action, ask <!subteam^S9>, <@U1>, <@U2>.",
     ),
     (
         NotAManager(frozenset({"S9", "U1"}), frozenset({"S9"})),
-        "You may look, but not act. Those who may: <@U1>. The user group `S9` is disabled in "
-        "Slack, or gone, so its members cannot act: ask an owner of the workspace to enable it, or "
+        "View only. To take action, ask <@U1>. The user group `S9` is disabled or deleted in "
+        "Slack, so its members can't take action. Ask an owner of the workspace to enable it, or "
         "the bot's administrator to change SSAT_MANAGERS.",
     ),
     (
         NotAManager(frozenset({"S9"}), frozenset({"S9"})),
-        "You may look, but not act. The user group `S9` is disabled in Slack, or gone, so its "
-        "members cannot act: ask an owner of the workspace to enable it, or the bot's "
-        "administrator to change SSAT_MANAGERS.",
+        "View only. The user group `S9` is disabled or deleted in Slack, so its members can't take "
+        "action. Ask an owner of the workspace to enable it, or the bot's administrator to change "
+        "SSAT_MANAGERS.",
     ),
     (
         NameYourAccount(),
-        "Say which GitLab account is yours, by its username and without an @: `/ssat link "
+        "Which GitLab account is yours? Type its username without the @: `/ssat link "
         "your-gitlab-username`.",
     ),
     (
         LinksNotSetUp(),
-        "People cannot link themselves yet: the bot's administrator has to set SSAT_LINK_ISSUE to "
-        "the number of an issue in the feedback project, on which codes are left.",
+        "Linking isn't set up yet. The bot's administrator has to set SSAT_LINK_ISSUE to the "
+        "number of the issue in the feedback project where people post their codes.",
     ),
     (
         NoSuchAccount("<!here>"),
-        "GitLab knows nobody by the username &lt;!here&gt;. It stands in the address of your "
-        "GitLab profile, behind the last slash.",
+        "GitLab has no user &lt;!here&gt;. Your username is the last part of your GitLab profile's "
+        "address.",
     ),
     (
         LinkedByFile("avery"),
-        "The people file says that you are avery in GitLab. If that is wrong, ask the bot's "
+        "The people file says that you are avery in GitLab. If that's wrong, ask the bot's "
         "administrator to change your line there.",
     ),
-    (LinkedAlready("avery"), "You are linked to avery already."),
+    (LinkedAlready("avery"), "You are already linked to avery."),
     (
         AccountTaken("avery"),
-        "Somebody else is linked to avery in GitLab. If that account is yours, ask the bot's "
-        "administrator to look: `ssat-bot people list`, and then `ssat-bot people unlink`.",
+        "Someone else is linked to avery in GitLab. If that account is yours, ask the bot's "
+        "administrator to check `ssat-bot people list`, and then to run `ssat-bot people unlink`.",
     ),
     (
         GitLabSilent(),
-        "GitLab does not answer just now. Nothing was changed; try again in a moment.",
+        "GitLab isn't answering right now. Nothing was changed. Try again in a moment.",
     ),
     (
         Incomplete(),
@@ -358,9 +397,9 @@ _REFUSALS: list[tuple[Refusal, str]] = [
     ),
     (
         TakesLonger(),
-        "That takes too long just now; try again in a moment.",
+        "That's taking too long right now. Try again in a moment.",
     ),
-    (CannotTell(), "Slack does not say who you are just now. Nothing was changed; try again."),
+    (CannotTell(), "Slack isn't saying who you are right now. Nothing was changed. Try again."),
 ]
 
 
@@ -382,7 +421,7 @@ def test_of_many_who_may_act_a_few_are_named() -> None:
 
 def test_a_failure_says_where_to_look_and_under_which_number_to_ask() -> None:
     words = failure_words("1a2b3c4d")
-    assert "Look at the card" in words
+    assert "Check the card" in words
     assert "1a2b3c4d" in words
 
 
@@ -393,7 +432,7 @@ def test_a_failure_says_where_to_look_and_under_which_number_to_ask() -> None:
     ("action", "words"),
     [
         (Claim(), "claim"),
-        (TakeOver(holder=AVERY), "take-over"),
+        (TakeOver(holder=AVERY), "takeover"),
         (Release(), "release"),
         (ChooseLabel(label="feedback::*x*"), "label feedback::\u2217x\u2217"),
         (MarkContacted(channel=Channel.CALL, text=None, at=NOW), "customer contacted"),
@@ -405,3 +444,96 @@ def test_every_choice_has_a_name(action: Action, words: str) -> None:
 
 def test_every_state_has_a_mark() -> None:
     assert set(STATE_MARKS) == set(State)
+
+
+def test_every_channel_has_words() -> None:
+    assert set(CHANNELS) == set(Channel)
+
+
+# --- Times -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("counted", "words"),
+    [
+        (Left(48), "48 business hours left"),
+        (Left(1), "1 business hour left"),
+        (Left(0), "less than 1 business hour left"),
+        (Overdue(), "less than 1 hour overdue"),
+        (Overdue(hours=1), "1 hour overdue"),
+        (Overdue(hours=24), "24 hours overdue"),
+        (Overdue(days=2), "2 days overdue"),
+    ],
+)
+def test_the_time_left_can_be_read_aloud(counted: Left | Overdue, words: str) -> None:
+    assert countdown_words(counted) == words
+
+
+@pytest.mark.parametrize(
+    ("late", "took", "words"),
+    [
+        (timedelta(0), timedelta(hours=4), "✅ On time: contacted after 4 business hours"),
+        (
+            timedelta(0),
+            timedelta(minutes=59),
+            "✅ On time: contacted after less than 1 business hour",
+        ),
+        (
+            timedelta(hours=1),
+            timedelta(hours=49),
+            "🔴 1 hour late: contacted after 49 business hours (limit 48)",
+        ),
+    ],
+)
+def test_the_promise_can_be_read_aloud(late: timedelta, took: timedelta, words: str) -> None:
+    assert promise_words(late, took, timedelta(hours=48)) == words
+
+
+# --- What GitLab did not do --------------------------------------------------------------------
+
+
+def failing(status: int) -> Unreachable:
+    error = Unreachable(f"GitLab is failing ({status})")
+    error.status = status
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (failing(502), "Saved; will be sent when GitLab is back (error 502)"),
+        (
+            TimedOut("GitLab did not answer in time"),
+            "Saved; will be sent when GitLab is back (GitLab did not answer in time)",
+        ),
+        (
+            Throttled(30.0),
+            "Saved; will be sent when GitLab is back (too many requests)",
+        ),
+        # Of what does not pass by itself, the administrator is named.
+        (
+            Unauthorized("GitLab does not accept GITLAB_TOKEN (401)"),
+            "Saved; will be sent when the bot's administrator has fixed this (GitLab does not "
+            "accept GITLAB_TOKEN)",
+        ),
+    ],
+)
+def test_what_waits_says_for_what(error: Exception, said: str) -> None:
+    assert waiting_words(problem_words(error)) == said
+
+
+def test_what_an_older_release_has_noted_reads_well_enough() -> None:
+    assert waiting_words("GitLab is failing (502)") == (
+        "Saved; will be sent when GitLab is back (GitLab is failing (502))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Rejected(403, "Forbidden"), "Error 403: Forbidden"),
+        (Missing(404, "Not found"), "Error 404: Not found"),
+    ],
+)
+def test_what_gitlab_rejects_is_told_with_its_own_words(error: Exception, words: str) -> None:
+    assert problem_words(error) == words

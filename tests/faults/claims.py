@@ -9,11 +9,13 @@ from tests.faults.history import History, Standing, time_of
 
 Holds = Callable[[Standing], bool]
 
-_CLAIMED = re.compile(r"claimed by ([^:\n]+):", re.IGNORECASE)
+_CLAIMED = re.compile(r"claimed by (.+?) · ", re.IGNORECASE)
 _LABEL = re.compile(r"\*Feedback label\*\n(\S+::\S+)")
-_ON_ITS_WAY = re.compile(r"⏳ Recorded, not in GitLab yet: (.*)")
-_ASSIGNED = re.compile(r"\(assigned in GitLab: ([^)]*)\)")
-_CONTACTED, _CLOSED, _WITHDRAWN = "Customer contacted", "Closed without contact", "Withdrawn"
+_ON_ITS_WAY = re.compile(r"⏳ Saved[^\n]*?: (.*)")
+_ASSIGNED = re.compile(r"\(assigned to ([^)]*) in GitLab\)")
+_CONTACTED, _CLOSED, _WITHDRAWN = "Customer contacted", "Closed without contact", "withdrawn"
+_UNFINISHED = "claimed"
+"""As in "Unclaimed", "Claimed by" and both of what is overdue."""
 
 
 def no_card_claims_too_much(history: History) -> Iterator[str]:
@@ -40,7 +42,7 @@ def _claims(text: str, history: History) -> Iterator[tuple[str, Holds]]:
     if _WITHDRAWN in headline:
         yield _WITHDRAWN, lambda each: history.contact_label not in each.labels
     holder = _CLAIMED.search(headline)
-    if holder and not re.search(r"\b(claim|take-over) by", on_its_way):
+    if holder and not re.search(r"\b(claim|takeover) by", on_its_way):
         yield holder[0], lambda each: _holds(each, holder[1], history)
     label = _LABEL.search(text)
     if label and f"label {label[1]} by" not in on_its_way and not is_contact_coming:
@@ -105,7 +107,7 @@ def cards_agree_at_the_end(history: History) -> Iterator[str]:
 def _disagreements(text: str, headline: str, last: Standing, history: History) -> Iterator[str]:
     if _ON_ITS_WAY.search(text):
         yield "something is on its way for ever"
-    if _expected(last, history) not in headline:
+    if _expected(last, history).casefold() not in headline.casefold():
         yield "the card tells another state"
     chosen = {each for each in last.labels if each.startswith(history.scope)}
     shown = set(_LABEL.findall(text))
@@ -122,7 +124,7 @@ def _expected(last: Standing, history: History) -> str:
         return _CLOSED
     if history.contact_label not in last.labels:
         return _WITHDRAWN
-    return "contact requested"
+    return _UNFINISHED
 
 
 def _other_holder(text: str, headline: str, last: Standing, history: History) -> Iterator[str]:
@@ -130,7 +132,8 @@ def _other_holder(text: str, headline: str, last: Standing, history: History) ->
     if holder and not _holds(last, holder[1], history):
         yield f"{holder[1]} does not have it"
     assigned = _ASSIGNED.search(text)
-    named = set(assigned[1].split(", ")) if assigned else set()
+    shown = assigned[1].split(", ") if assigned else []
+    named = {history.accounts.get(name, name) for name in shown}
     if not holder and named != last.assignees:
         yield f"the card names {sorted(named)} as assigned"
     if not holder and _assigned_by_people(history, last.key):

@@ -25,10 +25,10 @@ from tests.faults.story import stories
 KEY = "7/1"
 ASKS, CONTACTED = "SSAT::Contact", "ssat-manager-contacted-customer"
 SOFT, KNOWN = "feedback::soft-skills", "feedback::known-issue"
-WAITING = "🟠 Waiting: contact requested, ticket 412000\n*Who has it*\nNobody yet"
-CLAIMED = "🔵 Claimed by Avery Example: contact requested, ticket 412000"
-DONE = "✅ Customer contacted: ticket 412000"
-ON_ITS_WAY = "\n⏳ Recorded, not in GitLab yet: "
+WAITING = "🟠 Unclaimed · ticket 412000\n*Owner*\nUnclaimed"
+CLAIMED = "🔵 Claimed by Avery Example · ticket 412000"
+DONE = "✅ Customer contacted · ticket 412000"
+ON_ITS_WAY = "\n⏳ Saved, updating GitLab: "
 
 
 def at(seconds: float) -> datetime:
@@ -236,7 +236,11 @@ def two_cards_for_a_moment(good: History) -> History:
 
 def a_card_for_nothing(good: History) -> History:
     never = standing(0, "satisfaction::good", by="support-automation")
-    return replace(good, standings=(never,), paintings=(painting(2, "⚪ Withdrawn: ticket 1"),))
+    return replace(
+        good,
+        standings=(never,),
+        paintings=(painting(2, "⚪ Contact request withdrawn · ticket 1"),),
+    )
 
 
 # 2. Decisions
@@ -348,7 +352,7 @@ def an_old_claim_lands_late(good: History) -> History:
         paintings=(
             *good.paintings,
             painting(21, WAITING),
-            painting(31, f"{WAITING} (assigned in GitLab: avery)"),
+            painting(31, f"{WAITING} (assigned to avery in GitLab)"),
         ),
         decisions=(CLAIM, released),
         marks=(*good.marks, Mark(at=at(20), key=KEY, decision="d-2")),
@@ -418,12 +422,12 @@ def a_label_that_gitlab_lacks(good: History) -> History:
 
 
 def closed_in_slack_only(good: History) -> History:
-    closed = painting(8, "⚫ Closed without contact: ticket 412000")
+    closed = painting(8, "⚫ Closed without contact · ticket 412000")
     return replace(good, paintings=(*good.paintings, closed, painting(9, CLAIMED)))
 
 
 def withdrawn_in_slack_only(good: History) -> History:
-    withdrawn = painting(8, "⚪ Withdrawn: ticket 412000")
+    withdrawn = painting(8, "⚪ Contact request withdrawn · ticket 412000")
     return replace(good, paintings=(*good.paintings, withdrawn, painting(9, CLAIMED)))
 
 

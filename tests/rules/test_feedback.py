@@ -269,7 +269,7 @@ class TestFields:
             # what says nothing does not stand in the way
             "Company: N/A\nCompany: Acme Ltd\nComment: _No response_\nScore: -\nScore: 2/7\n\n"
             "Too slow.",
-            # an organisation goes before a customer, who may be a person
+            # an organization goes before a customer, who may be a person
             "Customer: Somebody\nCompany: Acme Ltd\nScore: 2/7\nComment: Too slow.",
             # HTML comments are dropped
             "<!-- form 7 -->Company: Acme<!-- x --> Ltd\nScore: 2/7\nToo slow.<!--->",
@@ -279,7 +279,7 @@ class TestFields:
     )
     def test_every_layout_says_the_same(self, description: str) -> None:
         feedback = described(description)
-        assert feedback.organisation == "Acme Ltd"
+        assert feedback.organization == "Acme Ltd"
         assert feedback.score == "2/7"
         assert feedback.comment == "Too slow."
 
@@ -336,7 +336,7 @@ class TestFields:
 
     def test_long_values_are_shortened(self) -> None:
         feedback = described(f"Company: {'b' * 999}\nScore: {'c' * 999}")
-        assert feedback.organisation == "b" * (MAX_VALUE - 1) + "…"
+        assert feedback.organization == "b" * (MAX_VALUE - 1) + "…"
         assert feedback.score == "c" * (MAX_VALUE - 1) + "…"
 
 
@@ -483,9 +483,9 @@ class TestAnything:
         feedback = read_feedback(title=title, description=description, labels=labels)
         assert feedback.comment is None or 0 < len(feedback.comment) <= MAX_COMMENT
         assert feedback.ticket is None or 0 < feedback.ticket < 10**12
-        for value in (feedback.organisation, feedback.score):
+        for value in (feedback.organization, feedback.score):
             assert value is None or (0 < len(value) <= MAX_VALUE and "\n" not in value)
-        for value in (feedback.organisation, feedback.score, feedback.comment):
+        for value in (feedback.organization, feedback.score, feedback.comment):
             # Any database takes it: no lone surrogates, no NUL.
             assert b"\0" not in (value or "").encode()
             assert not {"\u202e", "\u2066", "\x1b"} & set(value or "")

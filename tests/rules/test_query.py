@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from slackbot.rules.query import (
     DAYS,
-    HELP,
     MOST_DAYS,
     TARGETS,
     Filter,
@@ -189,8 +188,3 @@ def test_another_address_is_none(url: str) -> None:
 )
 def test_a_message_is_about_the_feedbacks_that_it_names(text: str, expected: Any) -> None:
     assert mentioned_feedback(text).targets == tuple(expected)
-
-
-def test_the_help_names_every_word_that_is_understood() -> None:
-    named = {words.partition(" ")[0] for words, _ in HELP}
-    assert named == {"", *Filter, *Verb}

@@ -45,11 +45,11 @@ def assign(town: Town) -> None:
 async def fill_hands(town: Town) -> None:
     """Let people do something about every issue while neither platform lets the bot finish."""
     issues = {iid: feedback(town, iid) for iid in (CLAIMED, CONTACTED, REFUSED, ASSIGNED)}
-    cards = {iid: as_seen(await town.card(issue, "Waiting")) for iid, issue in issues.items()}
+    cards = {iid: as_seen(await town.card(issue, "🟠 Unclaimed")) for iid, issue in issues.items()}
     refusal = '{"message": "Note is not allowed"}'
     town.gitlab.faults.add(method="POST", path="/notes$", status=422, body=refusal)
     await town.slack.choose(town.avery, cards[REFUSED], "Feedback label", SOFT_SKILLS)
-    await town.card(issues[REFUSED], "Not in GitLab:")
+    await town.card(issues[REFUSED], "GitLab rejected this:")
     await town.settled()
 
     town.slack.faults.add("chat.postMessage", status=503, times=1000)
@@ -61,7 +61,7 @@ async def fill_hands(town: Town) -> None:
     silence = town.gitlab.faults.add(method="POST", path="/notes$", hang=LONG, times=2)
     await town.slack.click(town.avery, cards[CLAIMED], "Claim")
     await town.slack.choose(town.avery, cards[CLAIMED], "Feedback label", SOFT_SKILLS)
-    sent = {"Text that was sent": TEXT}
+    sent = {"What you sent": TEXT}
     await town.mark_contacted(town.blake, cards[CONTACTED], **sent)
     await town.gitlab.wait_for(lambda: silence.left == 0, LONG)
 

@@ -8,13 +8,13 @@ from sqlalchemy import select
 
 from slackbot.rules.feedback import Sentiment
 from slackbot.rules.request import IssueKey
-from slackbot.rules.untriaged import PlainFeedback, Triage
+from slackbot.rules.untriaged import Triage, UntriagedFeedback
 from slackbot.store import feedbacks, retention, schema
 from slackbot.store.database import Database, Transaction
 from slackbot.store.feedbacks import Sighting
 from tests.blocks.test_card import FRIDAY
 
-ONE = PlainFeedback(
+ONE = UntriagedFeedback(
     key=IssueKey(7, 1),
     url="https://gitlab.example/-/issues/1",
     title="Positive feedback for ticket 412345",
@@ -33,7 +33,7 @@ OLDER = replace(ONE, key=IssueKey(7, 2), ticket=None, created_at=FRIDAY - timede
 AWAITED, LABELLED, CLOSED = Triage.AWAITED, Triage.LABELLED, Triage.CLOSED
 
 
-async def note(tx: Transaction, *seen: tuple[PlainFeedback, Triage]) -> bool:
+async def note(tx: Transaction, *seen: tuple[UntriagedFeedback, Triage]) -> bool:
     return await feedbacks.note(tx, [Sighting(*each) for each in seen])
 
 

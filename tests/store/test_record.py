@@ -49,7 +49,7 @@ FULL = replace(
     WAITING,
     ticket=412345,
     comment="Nobody answered.\n<!channel> 😀",
-    organisation="Example & Sons",
+    organization="Example & Sons",
     score="2",
     labels=frozenset({"SSAT::Contact", "feedback::soft-skills"}),
     assignees=("avery", "dana"),
@@ -326,7 +326,7 @@ async def test_the_text_is_kept_as_long_as_it_may_still_be_delivered(database: D
     decision = decided(CONTACT)
     async with database.transaction() as tx:
         await add(tx, decision)
-        await record.finish_decision(tx, decision, Status.REFUSED, NOW, "GitLab answered 403")
+        await record.finish_decision(tx, decision, Status.REFUSED, NOW, "Error 403")
         assert await record.revive_decision(tx, decision)
         found = await record.find_decision(tx, KEY, decision.id)
     assert found is not None
@@ -351,15 +351,13 @@ async def test_what_has_ended_stands_no_longer_and_what_failed_stands_apart(
         await record.save_request(tx, WAITING)
         await add(tx, delivered, refused, dropped, pending)
         await record.finish_decision(tx, delivered, Status.DELIVERED, NOW)
-        await record.finish_decision(tx, refused, Status.REFUSED, NOW, "GitLab answered 403")
+        await record.finish_decision(tx, refused, Status.REFUSED, NOW, "Error 403")
         await record.finish_decision(tx, dropped, Status.DROPPED, NOW)
         standing = await record.load_standing(tx, KEY)
         assert len(await record.pending_since(tx)) == 1
     assert standing is not None
     assert [each.decision for each in standing.pending] == [pending]
-    assert [(each.decision, each.problem) for each in standing.refused] == [
-        (refused, "GitLab answered 403")
-    ]
+    assert [(each.decision, each.problem) for each in standing.refused] == [(refused, "Error 403")]
 
 
 async def test_only_a_refused_decision_about_this_issue_can_be_revived(
@@ -368,7 +366,7 @@ async def test_only_a_refused_decision_about_this_issue_can_be_revived(
     pending, refused = decided(Claim(), 1), decided(Claim(), 2)
     async with database.transaction() as tx:
         await add(tx, pending, refused)
-        await record.finish_decision(tx, refused, Status.REFUSED, NOW, "GitLab answered 403")
+        await record.finish_decision(tx, refused, Status.REFUSED, NOW, "Error 403")
         assert not await record.revive_decision(tx, pending)
         assert not await record.revive_decision(tx, replace(refused, key=OTHER))
         assert not await record.revive_decision(tx, replace(refused, id=UUID(int=9)))
@@ -410,7 +408,7 @@ async def test_what_is_tried_again_is_looked_for_whatever_the_record_says(
     decision = decided(Claim())
     async with database.transaction() as tx:
         await add(tx, decision)
-        await record.finish_decision(tx, decision, Status.REFUSED, NOW, "GitLab answered 403")
+        await record.finish_decision(tx, decision, Status.REFUSED, NOW, "Error 403")
         await record.revive_decision(tx, decision)
         found = await record.find_decision(tx, KEY, decision.id)
     assert found is not None
@@ -531,7 +529,7 @@ async def test_a_picture_shows_what_is_decided_and_what_of_it_gitlab_lacks(
         assert await load_picture(tx, KEY, words) is None
         await record.save_request(tx, WAITING)
         await add(tx, claim, label, refused)
-        await record.finish_decision(tx, refused, Status.REFUSED, NOW, "GitLab answered 403")
+        await record.finish_decision(tx, refused, Status.REFUSED, NOW, "Error 403")
         picture = await load_picture(tx, KEY, words)
     assert isinstance(picture, Picture)
     # The refused release is not believed: Avery still has it.

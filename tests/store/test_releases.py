@@ -96,13 +96,13 @@ async def test_this_release_finishes_once_what_an_older_one_had_in_its_hands(
 
     async with town.bot_running():
         issues = town.project.issues
-        await town.card(issues[CLAIMED], "Claimed by Avery Example", without="not in GitLab")
-        await town.card(issues[CONTACTED], "Customer contacted", without="not in GitLab")
+        await town.card(issues[CLAIMED], "Claimed by Avery Example", without="⏳")
+        await town.card(issues[CONTACTED], "Customer contacted", without="⏳")
         await town.card(issues[ASSIGNED], "Claimed by Blake Sample")
-        await town.card(issues[UNPOSTED], "Waiting")
-        card = await town.card(issues[REFUSED], "Not in GitLab:", "Try again")
+        await town.card(issues[UNPOSTED], "🟠 Unclaimed")
+        card = await town.card(issues[REFUSED], "GitLab rejected this:", "Try again")
         assert (await town.slack.click(town.avery, card, "Try again")).ok
-        await town.card(issues[REFUSED], SOFT_SKILLS, without="not in GitLab")
+        await town.card(issues[REFUSED], SOFT_SKILLS, without="⏳")
         await town.settled()
 
     assert town.choices() == ["delivered"] * 4
@@ -210,8 +210,8 @@ async def test_an_older_replica_goes_on_working_over_what_a_newer_one_has_migrat
     with capture_logs() as lines:
         async with town.bot_running():
             issue = town.feedback()
-            await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
-            await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+            await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
+            await town.card(issue, "Claimed by Avery Example", without="⏳")
 
     assert issue.assigned_to == ["avery"]
     told = [line for line in lines if line["event"] == "database_of_a_newer_release"]

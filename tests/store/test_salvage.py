@@ -65,7 +65,7 @@ async def _fill(path: Path) -> None:
         for decision in (WAITING, DELIVERED, REFUSED, BEGUN):
             await record.add_decision(tx, decision, f"interaction {decision.id}")
         await record.finish_decision(tx, DELIVERED, Status.DELIVERED, NOW)
-        await record.finish_decision(tx, REFUSED, Status.REFUSED, NOW, "GitLab answered 403")
+        await record.finish_decision(tx, REFUSED, Status.REFUSED, NOW, "Error 403")
         await record.begin_decision(tx, BEGUN.id, NOW)
         for iid in range(1, 200):
             await record.save_request(tx, _request(iid))

@@ -25,7 +25,7 @@ async def watched_town(quiet_town: Town, request: pytest.FixtureRequest) -> Asyn
 async def test_who_is_assigned_in_gitlab_has_the_request(watched_town: Town) -> None:
     town = watched_town
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
 
     town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
     card = await town.card(issue, "Claimed by Blake Sample")
@@ -42,7 +42,7 @@ async def test_who_is_assigned_in_gitlab_has_the_request(watched_town: Town) -> 
     await town.thread(issue, "Blake Sample assigned themselves in GitLab")
 
     town.gitlab.assign(issue, by=town.duty_gitlab)
-    card = await town.card(issue, "Waiting", "Nobody yet")
+    card = await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed")
     assert "Claim" in buttons(card)
     await town.thread(issue, "Dana Duty unassigned Blake Sample: nobody has this request in GitLab")
     await town.settled()
@@ -73,14 +73,14 @@ async def test_labels_and_words_changed_in_gitlab_show_on_the_card(watched_town:
 async def test_closing_and_reopening_in_gitlab(watched_town: Town) -> None:
     town = watched_town
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     town.gitlab.assign(issue, town.avery_gitlab, by=town.avery_gitlab)
     card = await town.card(issue, "Claimed by Avery Example")
 
     town.gitlab.close(issue, by=town.blake_gitlab)
     closed = await town.card(issue, "Closed without contact: ticket 412345")
     assert buttons(closed) == ["Open issue", "Open ticket"]
-    await town.thread(issue, "closed the issue without a contact on record in GitLab")
+    await town.thread(issue, "closed the issue in GitLab")
 
     town.gitlab.reopen(issue, by=town.blake_gitlab)
     card = await town.card(issue, "Claimed by Avery Example")  # where it stood
@@ -93,13 +93,13 @@ async def test_who_is_assigned_in_gitlab_after_letting_go_in_slack_keeps_the_req
 ) -> None:
     town = watched_town
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await town.settled()
     town.gitlab.faults.add(method="GET", path=f"/issues/{issue.iid}$", status=502, times=None)
     await town.slack.click(town.blake, card, "Claim")
     card = await town.card(issue, "Claimed by Blake Sample")
     await town.slack.click(town.blake, card, "Release")
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     town.clock.forward(minutes=1)
     town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
     town.gitlab.faults.clear()
@@ -115,7 +115,7 @@ async def test_who_was_suggested_and_is_assigned_again_in_gitlab_has_the_request
 ) -> None:
     town = watched_town
     issue = town.feedback(assignees=[town.duty_gitlab])
-    card = await town.card(issue, "Waiting", "assigned in GitLab: duty")
+    card = await town.card(issue, "🟠 Unclaimed", "assigned in GitLab: duty")
     await town.settled()
     town.clock.forward(minutes=5)
     town.gitlab.faults.add(method="GET", path=f"/issues/{issue.iid}$", status=502, times=None)
@@ -127,7 +127,7 @@ async def test_who_was_suggested_and_is_assigned_again_in_gitlab_has_the_request
     town.gitlab.faults.clear()
 
     await town.card(issue, "Claimed by Dana Duty")
-    await town.thread(issue, "this did not reach GitLab: Dana Duty has this request")
+    await town.thread(issue, "this did not reach GitLab: Dana Duty owns this request")
     await town.settled()
     assert issue.assigned_to == ["duty"]
 
@@ -135,7 +135,7 @@ async def test_who_was_suggested_and_is_assigned_again_in_gitlab_has_the_request
 async def test_withdrawing_and_asking_again_in_gitlab(watched_town: Town) -> None:
     town = watched_town
     issue = town.feedback()
-    await town.card(issue, "Waiting", "Tue 3 Feb, 15:00 UTC")
+    await town.card(issue, "🟠 Unclaimed", "Tue 3 Feb, 15:00 UTC")
 
     town.gitlab.change_labels(issue, remove=[CONTACT], by=town.duty_gitlab)
     withdrawn = await town.card(issue, "Withdrawn: ticket 412345")
@@ -145,8 +145,8 @@ async def test_withdrawing_and_asking_again_in_gitlab(watched_town: Town) -> Non
     await town.settled()
     town.clock.forward(hours=2)  # the promise counts from now on
     town.gitlab.change_labels(issue, add=[CONTACT], by=town.duty_gitlab)
-    await town.card(issue, "Waiting", "Tue 3 Feb, 17:00 UTC")
-    await town.thread(issue, "Contact is requested again")
+    await town.card(issue, "🟠 Unclaimed", "Tue 3 Feb, 17:00 UTC")
+    await town.thread(issue, "Contact was requested again")
     await town.settled()
     assert town.writes(issue) == []
 
@@ -154,13 +154,13 @@ async def test_withdrawing_and_asking_again_in_gitlab(watched_town: Town) -> Non
 async def test_a_contact_noted_in_gitlab_counts_and_can_be_taken_back(watched_town: Town) -> None:
     town = watched_town
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     town.clock.forward(hours=3, minutes=1)
 
     town.gitlab.change_labels(issue, add=[CONTACTED], by=town.blake_gitlab)
     card = await town.card(
         issue,
-        "Customer contacted: ticket 412345",
+        "Customer contacted · Example Ltd · ticket 412345",
         "Kept: contacted after 3 h of business time",
         "Blake Sample contacted the customer",
     )
@@ -168,7 +168,7 @@ async def test_a_contact_noted_in_gitlab_counts_and_can_be_taken_back(watched_to
     await town.thread(issue, "Blake Sample marked the customer as contacted in GitLab")
 
     town.gitlab.change_labels(issue, remove=[CONTACTED], by=town.duty_gitlab)
-    card = await town.card(issue, "Waiting", "business h left")
+    card = await town.card(issue, "🟠 Unclaimed", "business hours left")
     assert "Mark contacted" in buttons(card)
     await town.thread(issue, "Dana Duty took the label back")
 
@@ -177,7 +177,7 @@ async def test_an_issue_deleted_in_gitlab_leaves_a_card_that_says_so(quiet_town:
     town = quiet_town
     async with town.bot_running(**BY_POLL_ALONE):  # GitLab tells no hook of it
         issue = town.feedback()
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         town.gitlab.delete_issue(issue)
         card = await town.card(issue, "No longer in GitLab: ticket 412345")
         assert buttons(card) == ["Open ticket"]
@@ -188,16 +188,16 @@ async def test_a_project_out_of_sight_is_an_outage_and_no_deletion(quiet_town: T
     town = quiet_town
     async with town.bot_running(**BY_POLL_ALONE):
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         town.gitlab.add_member(town.project, town.bot, 0)
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet", "404")
+        await town.card(issue, "Claimed by Avery Example", "⏳ Saved", "404")
         await town.settled()
         assert town.steps(issue) == []
 
         town.gitlab.add_member(town.project, town.bot, 20)
         town.clock.forward(minutes=6)
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
         assert issue.assigned_to == ["avery"]
 
 
@@ -207,13 +207,13 @@ async def test_the_bot_does_not_answer_itself(quiet_town: Town) -> None:
     async with town.bot_running(ssat_poll_seconds=0.2):
         town.gitlab.hooks[0].double = True
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         await town.slack.click(town.avery, card, "Claim")
-        card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        card = await town.card(issue, "Claimed by Avery Example", without="⏳")
         await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
-        card = await town.card(issue, SOFT_SKILLS, without="not in GitLab")
+        card = await town.card(issue, SOFT_SKILLS, without="⏳")
         await town.mark_contacted(town.avery, card, channel="Call")
-        await town.card(issue, "Customer contacted", without="not in GitLab")
+        await town.card(issue, "Customer contacted", without="⏳")
         await town.settled()
 
         painted = _posts(town)
@@ -251,8 +251,8 @@ async def test_the_poll_catches_up_with_what_happened_while_the_bot_was_down(
     town = quiet_town
     async with town.bot_running():
         issue, other = town.feedback(), town.feedback("Negative feedback for ticket 412346")
-        await town.card(issue, "Waiting")
-        await town.card(other, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
+        await town.card(other, "🟠 Unclaimed")
         await town.settled()
     town.gitlab.assign(issue, town.blake_gitlab, by=town.blake_gitlab)
     town.gitlab.close(other, by=town.duty_gitlab)
@@ -265,6 +265,6 @@ async def test_the_poll_catches_up_with_what_happened_while_the_bot_was_down(
         await town.card(issue, "Claimed by Blake Sample")
         await town.card(other, "Closed without contact")
         # The promise counts from the request, not from when the bot got to know.
-        await town.card(missed, "Waiting", "Nobody yet", "Tue 3 Feb, 15:00 UTC")
+        await town.card(missed, "🟠 Unclaimed", "*Owner*\nUnclaimed", "Tue 3 Feb, 15:00 UTC")
         await town.card(taken, "Claimed by Avery Example")  # not a suggestion: she took it
         assert len(town.cards) == 4

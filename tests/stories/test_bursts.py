@@ -36,7 +36,7 @@ async def test_a_burst_of_requests_is_posted_without_a_429_and_a_click_does_not_
     number = int(first.metadata["event_payload"]["key"].split("/")[1]) if first.metadata else 0
     claimed = next(issue for issue in issues if issue.iid == number)
     assert (await town.slack.click(town.avery, first, "Claim")).ok
-    await town.card(claimed, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(claimed, "Claimed by Avery Example", without="⏳")
     assert len(town.cards) < BURST, "the claim has waited for all the others"
 
     await town.slack.wait_for(lambda: len(town.cards) == BURST, 30)
@@ -46,7 +46,7 @@ async def test_a_burst_of_requests_is_posted_without_a_429_and_a_click_does_not_
 
 async def test_a_storm_of_changes_to_one_request_becomes_few_repaints(town: Town) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.settled()
     before = len(calls(town, "chat.update"))
     for n in range(100):
@@ -62,7 +62,7 @@ async def test_what_goes_on_elsewhere_is_not_told_to_slack_again_and_again(town:
     """A label gets another description: every card is painted once more, and no more than that."""
     issues = [town.feedback(f"Negative feedback for ticket {412000 + n}") for n in range(9)]
     for issue in issues:
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
     await town.settled()
     before = len(calls(town, "chat.update"))
     for issue in issues:

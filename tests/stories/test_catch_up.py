@@ -76,11 +76,11 @@ async def test_the_first_start_shows_what_is_urgent_and_tells_of_the_rest(
     async with town.bot_running():
         said = await summary(town)
         await shown(town, backlog.overdue, "Overdue, unclaimed")
-        await shown(town, backlog.near, "Waiting", "21 business h left")
+        await shown(town, backlog.near, "🟠 Unclaimed", "21 business hour left")
         await town.settled()
         assert len(town.cards) == 9
         assert said == (
-            "👋 Here from now on: *15 customers are waiting for a manager's contact.* 4 are "
+            "👋 Here from now on: *15 customers are waiting to hear from a manager.* 4 are "
             "overdue, 5 are due within 24 business hours: their cards are on the way, most urgent "
             "first. 6 are due later: their cards come in time, and `/ssat` shows all now."
         )
@@ -91,7 +91,7 @@ async def test_the_first_start_shows_what_is_urgent_and_tells_of_the_rest(
         assert "15 customers are waiting" in text_of(listed)
         assert (await town.slack.click(town.avery, listed, "Next")).ok
         await town.told(town.avery, "15 customers are waiting", f"#{backlog.later[-1].iid}>")
-        await town.card(town.feedback("Negative feedback for ticket 99"), "Waiting")
+        await town.card(town.feedback("Negative feedback for ticket 99"), "🟠 Unclaimed")
     # Nor does another start post what can wait, or tell of it again.
     async with town.bot_running():
         await town.settled()
@@ -101,7 +101,7 @@ async def test_the_first_start_shows_what_is_urgent_and_tells_of_the_rest(
         await town.settled()
         assert len(town.cards) == 10
         town.clock.forward(hours=24, minutes=5)
-        await shown(town, backlog.later, "Waiting", "23 business h left")
+        await shown(town, backlog.later, "🟠 Unclaimed", "23 business hours left")
         await town.settled()
     assert len(town.cards) == 16
     assert len(town.summaries) == 1
@@ -120,13 +120,13 @@ async def test_what_somebody_sees_to_does_not_wait_for_its_card(quiet_town: Town
         town.gitlab.close(issues[1], by=town.duty_gitlab)
         # Given back, the card stays where it is.
         town.gitlab.assign(issues[0], by=town.duty_gitlab)
-        await town.card(issues[0], "Waiting")
+        await town.card(issues[0], "🟠 Unclaimed")
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issues[0], "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issues[0], "Claimed by Avery Example", without="⏳")
         await town.settled()
         assert len(town.cards) == 1
         town.clock.forward(days=3, hours=2)  # two of them are on the weekend
-        await shown(town, issues[2:], "Waiting")
+        await shown(town, issues[2:], "🟠 Unclaimed")
         await town.settled()
         assert len(town.cards) == 11
 
@@ -135,7 +135,7 @@ async def test_after_a_gap_the_channel_is_told_what_was_missed(quiet_town: Town)
     town = quiet_town
     async with town.bot_running():
         [known] = opened(town, 1)
-        await town.card(known, "Waiting")
+        await town.card(known, "🟠 Unclaimed")
         await town.settled()
     backlog = Backlog(town)
     town.gitlab.change_labels(backlog.overdue[0], add=[CONTACTED], by=town.duty_gitlab)
@@ -148,7 +148,7 @@ async def test_after_a_gap_the_channel_is_told_what_was_missed(quiet_town: Town)
             "first. 6 are due later: their cards come in time, and `/ssat` shows all now."
         )
         await shown(town, [known, *backlog.overdue[1:]], "Overdue, unclaimed")
-        await shown(town, backlog.near[1:], "Waiting")
+        await shown(town, backlog.near[1:], "🟠 Unclaimed")
         await town.settled()
         assert len(town.cards) == 8
 
@@ -159,7 +159,7 @@ async def test_who_has_just_asked_does_not_wait_for_what_else_was_found(quiet_to
     just_now = opened(town, 2)
     async with town.bot_running():
         assert "12 customers" in await summary(town)
-        await shown(town, just_now, "Waiting")
+        await shown(town, just_now, "🟠 Unclaimed")
         await town.settled()
         assert len(town.cards) == 2
 
@@ -171,7 +171,7 @@ async def test_a_few_requests_after_a_gap_are_shown_without_ado(quiet_town: Town
     town.clock.forward(days=1)
     issues = opened(town, 10)
     async with town.bot_running():
-        await shown(town, issues, "Waiting")
+        await shown(town, issues, "🟠 Unclaimed")
         await town.settled()
     assert town.summaries == []
 
@@ -212,7 +212,7 @@ async def test_a_summary_with_a_doubtful_outcome_is_posted_once(
         town.clock.forward(seconds=3)
         assert "12 are due later" in await summary(town)
         await town.settled()
-        await town.card(town.feedback("Negative feedback for ticket 99"), "Waiting")
+        await town.card(town.feedback("Negative feedback for ticket 99"), "🟠 Unclaimed")
     async with town.bot_running():
         await town.settled()
         town.gitlab.assign(issues[0], town.blake_gitlab, by=town.blake_gitlab)
@@ -254,7 +254,7 @@ async def test_when_nobody_waits_any_more_there_is_nothing_to_tell(quiet_town: T
         town.clock.forward(minutes=6)
         await town.settled()
         town.clock.forward(minutes=6)
-        await town.card(town.feedback("Negative feedback for ticket 99"), "Waiting")
+        await town.card(town.feedback("Negative feedback for ticket 99"), "🟠 Unclaimed")
         await town.settled()
     assert town.summaries == []
     assert len(town.cards) == 1
@@ -311,24 +311,24 @@ async def test_the_contact_label_renamed_forgets_nobody_and_floods_nothing(
     async with town.bot_running(**POLLING):
         await town.in_gitlab(lambda: len(pages(town)) > 1)
         issues = opened(town, MANY)
-        await shown(town, issues, "Waiting")
+        await shown(town, issues, "🟠 Unclaimed")
         await town.settled()
         town.gitlab.rename_label(town.project, CONTACT, "SSAT::Call")
         town.gitlab.rename_label(town.project, CONTACTED, "called")
         await seen_by_the_poll(town)
-        await shown(town, issues, "Waiting")
+        await shown(town, issues, "🟠 Unclaimed")
         assert [town.steps(issue) for issue in issues] == [[]] * MANY
 
-        card = await town.card(issues[0], "Waiting")
+        card = await town.card(issues[0], "🟠 Unclaimed")
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issues[0], "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issues[0], "Claimed by Avery Example", without="⏳")
     # The setting follows; who takes the label off by its new name means it.
     changes = POLLING | {"ssat_contact_label": "SSAT::Call", "ssat_contacted_label": "called"}
     async with town.bot_running(**changes):
         town.gitlab.change_labels(issues[1], remove=["SSAT::Call"], by=town.duty_gitlab)
         await town.card(issues[1], "Withdrawn")
         await seen_by_the_poll(town)
-        await shown(town, issues[2:], "Waiting")
+        await shown(town, issues[2:], "🟠 Unclaimed")
         assert len(town.cards) == MANY
 
 
@@ -339,7 +339,7 @@ async def test_a_feedback_label_renamed_shows_on_the_cards_and_is_told_nowhere(
     async with town.bot_running(**POLLING):
         await town.in_gitlab(lambda: len(pages(town)) > 1)
         issues = opened(town, MANY)
-        await shown(town, issues, "Waiting")
+        await shown(town, issues, "🟠 Unclaimed")
         for issue in issues:
             town.gitlab.change_labels(issue, add=[SOFT_SKILLS], by=town.blake_gitlab)
         await shown(town, issues, SOFT_SKILLS)

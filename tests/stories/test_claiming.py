@@ -9,7 +9,7 @@ from tests.town import Town, as_seen, buttons, text_of
 
 async def test_a_request_becomes_a_card_and_a_claim_ends_in_gitlab(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting", "ticket 412345", "Nobody answered for three days")
+    card = await town.card(issue, "🟠 Unclaimed", "ticket 412345", "Nobody answered for three days")
     assert buttons(card) == [
         "Claim",
         "Feedback label",
@@ -23,14 +23,14 @@ async def test_a_request_becomes_a_card_and_a_claim_ends_in_gitlab(town: Town) -
     await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
     note = (await town.in_gitlab(lambda: issue.comments))[0]
     assert note.body.startswith("**Claimed** by Avery Example (`@avery`).")
-    card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert "Take over" in buttons(card)
     await town.thread(issue, "Avery Example claimed this request")
 
 
 async def test_two_managers_claim_at_once_and_one_is_told_who_has_it(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await asyncio.gather(
         town.slack.click(town.avery, card, "Claim"),
         town.slack.click(town.blake, card, "Claim"),
@@ -39,13 +39,13 @@ async def test_two_managers_claim_at_once_and_one_is_told_who_has_it(town: Town)
     winner, loser = ("Avery", town.blake) if told.user == town.blake.id else ("Blake", town.avery)
     assert told.user == loser.id
     assert winner in text_of(told)
-    await town.card(issue, f"Claimed by {winner}", without="not in GitLab")
+    await town.card(issue, f"Claimed by {winner}", without="⏳")
     assert len(issue.comments) == 1
 
 
 async def test_claiming_what_one_has_already_changes_nothing(town: Town) -> None:
     issue = town.feedback()
-    unclaimed = as_seen(await town.card(issue, "Waiting"))
+    unclaimed = as_seen(await town.card(issue, "🟠 Unclaimed"))
     await town.slack.click(town.avery, unclaimed, "Claim")
     await town.slack.click(town.avery, unclaimed, "Claim")  # a double click is two clicks
     await town.told(town.avery, "You have this request already")
@@ -58,22 +58,22 @@ async def test_taking_over_takes_a_colleague_off_who_was_not_known_in_gitlab_at_
     town: Town,
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.down()
     await town.slack.click(town.blake, card, "Claim")
     card = await town.card(issue, "Claimed by Blake Sample", "not in GitLab")
     await town.slack.click(town.casey, card, "Take over")
     await town.card(issue, "Claimed by Casey Nolink", "not in GitLab")
     town.gitlab.up()
-    await town.card(issue, "Claimed by Casey Nolink", without="not in GitLab")
+    await town.card(issue, "Claimed by Casey Nolink", without="⏳")
     await town.settled()
     assert issue.assigned_to == []
 
 
 async def test_taking_over_asks_first_and_tells_the_colleague(town: Town) -> None:
     issue = town.feedback()
-    await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
-    card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
+    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
     seen_by_casey = as_seen(card)
 
     # Whoever asks is warned, and may think better of it.
@@ -85,7 +85,7 @@ async def test_taking_over_asks_first_and_tells_the_colleague(town: Town) -> Non
         for element in block["elements"]
         if "confirm" in element
     )
-    assert dialog["text"]["text"] == "Avery Example has this request and will be told."
+    assert dialog["text"]["text"] == "Avery Example owns this request and will be told."
 
     await town.slack.click(town.blake, card, "Take over")
 
@@ -93,12 +93,12 @@ async def test_taking_over_asks_first_and_tells_the_colleague(town: Town) -> Non
     assert issue.comments[-1].body.startswith(
         "**Taken over** by Blake Sample (`@blake.sample`) from Avery Example (`@avery`)."
     )
-    told = await town.thread(issue, "<@U0AVERY>: Blake Sample has taken this request over from you")
+    told = await town.thread(issue, "<@U0AVERY>: Blake Sample took over this request from you")
     assert told.pings == {"<@U0AVERY>"}  # and nobody else, least of all the person who has acted
 
     # Casey agreed with Avery to take over, but Blake was faster: that is not overridden.
     await town.slack.click(town.casey, seen_by_casey, "Take over")
-    await town.told(town.casey, "Blake Sample has this request")
+    await town.told(town.casey, "Blake Sample owns this request")
     await town.settled()
     assert issue.assigned_to == ["blake.sample"]
     assert len(issue.comments) == 2
@@ -106,15 +106,15 @@ async def test_taking_over_asks_first_and_tells_the_colleague(town: Town) -> Non
 
 async def test_only_the_holder_can_release_and_then_anybody_can_claim(town: Town) -> None:
     issue = town.feedback()
-    await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
-    card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
+    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
 
     await town.slack.click(town.blake, card, "Release")
     await town.told(town.blake, "Avery Example has this request; only they can release it")
 
     held = as_seen(card)
     await town.slack.click(town.avery, card, "Release")
-    card = await town.card(issue, "Waiting", "Nobody yet", without="not in GitLab")
+    card = await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", without="⏳")
     assert "Claim" in buttons(card)
     assert issue.assigned_to == []
     assert issue.comments[-1].body.startswith("**Released** by Avery Example (`@avery`)")
@@ -130,8 +130,8 @@ async def test_a_person_unknown_to_gitlab_can_claim_and_is_told_how_to_be_linked
     town: Town,
 ) -> None:
     issue = town.feedback()
-    await town.slack.click(town.casey, await town.card(issue, "Waiting"), "Claim")
-    card = await town.card(issue, "Claimed by Casey Nolink", without="not in GitLab")
+    await town.slack.click(town.casey, await town.card(issue, "🟠 Unclaimed"), "Claim")
+    card = await town.card(issue, "Claimed by Casey Nolink", without="⏳")
     assert issue.comments[0].body.startswith("**Claimed** by Casey Nolink.\n")
     assert issue.assigned_to == []
     await town.thread(issue, "Casey Nolink is not known in GitLab", 'U0CASEY = "gitlab-username"')
@@ -140,7 +140,7 @@ async def test_a_person_unknown_to_gitlab_can_claim_and_is_told_how_to_be_linked
     town.gitlab.add_member(town.project, town.gitlab.add_user("casey", "Casey Nolink"))
     town.people_file.write_text('[people]\nU0AVERY = "avery"\nU0CASEY = "casey"\n')
     await town.slack.click(town.casey, card, "Release")
-    card = await town.card(issue, "Waiting", without="not in GitLab")
+    card = await town.card(issue, "🟠 Unclaimed", without="⏳")
     await town.slack.click(town.casey, card, "Claim")
     await town.in_gitlab(lambda: issue.assigned_to == ["casey"])
     assert issue.comments[-1].body.startswith("**Claimed** by Casey Nolink (`@casey`).")
@@ -152,16 +152,16 @@ async def test_an_automatic_assignment_is_a_suggestion_that_a_claim_replaces(
 ) -> None:
     at_birth = assigned == "at birth"
     issue = town.feedback(assignees=[town.duty_gitlab] if at_birth else [])
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     if not at_birth:
         town.gitlab.assign(issue, town.duty_gitlab, by=town.automation)
-    card = await town.card(issue, "Waiting", "Nobody yet", "assigned in GitLab: duty")
+    card = await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", "assigned in GitLab: duty")
     await town.settled()
     assert town.steps(issue) == []
 
     await town.slack.click(town.avery, card, "Claim")
 
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert issue.assigned_to == ["avery"]
     await town.settled()
     # Dana did nothing, so nobody reads that she has lost anything.
@@ -170,17 +170,19 @@ async def test_an_automatic_assignment_is_a_suggestion_that_a_claim_replaces(
 
 async def test_who_was_faster_in_gitlab_keeps_the_request(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.down()
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet")
+    await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
 
     town.gitlab.assign(issue, town.blake_gitlab, by=town.blake_gitlab)
     town.gitlab.up()
     town.clock.forward(minutes=1)
 
-    await town.thread(issue, "<@U0AVERY>", "did not reach GitLab", "Blake Sample has this request")
-    await town.card(issue, "Claimed by Blake Sample", "Not in GitLab:", "claim by Avery Example")
+    await town.thread(issue, "<@U0AVERY>", "did not reach GitLab", "Blake Sample owns this request")
+    await town.card(
+        issue, "Claimed by Blake Sample", "GitLab rejected this:", "claim by Avery Example"
+    )
     await town.settled()
     assert issue.assigned_to == ["blake.sample"]
     assert issue.comments == []

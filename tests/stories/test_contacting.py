@@ -32,7 +32,7 @@ def logs_as_in_production() -> Iterator[None]:
 
 async def test_an_email_ends_as_note_label_and_close(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
 
     assert (await town.slack.click(town.avery, card, "Mark contacted")).ok
     view = town.slack.open_view(town.avery)
@@ -41,39 +41,39 @@ async def test_an_email_ends_as_note_label_and_close(town: Town) -> None:
     assert "Example Ltd" in text_of(view)
     # Everything but the text has a default: by e-mail, now, and close.
     outcome = await town.slack.submit(
-        town.avery, {"Text that was sent": EMAIL, "Feedback label": OUTSIDE}
+        town.avery, {"What you sent": EMAIL, "Feedback label": OUTSIDE}
     )
     assert outcome.ok
     assert not town.slack.views[town.avery.id]
 
-    card = await town.card(issue, "Customer contacted: ticket 412345", without="not in GitLab")
+    card = await town.card(issue, "Customer contacted · Example Ltd · ticket 412345", without="⏳")
     assert issue.labels == [CONTACT, OUTSIDE, CONTACTED]
     assert issue.state == "closed"
     note, put = town.writes(issue)
     assert (note.method, put.method) == ("POST", "PUT")
     body = issue.comments[0].body
     assert body.startswith(
-        "**Customer contacted** by e-mail by Avery Example (`@avery`) at 2026-01-30 15:00 UTC."
+        "**Customer contacted** by email by Avery Example (`@avery`) at 2026-01-30 15:00 UTC."
     )
     assert "> Dear customer,\n>\n> sorry for the wait.\n> Avery\n" in body
     # Nothing is left to do, but the cause may be corrected.
     assert buttons(card) == ["Feedback label", "Open issue", "Open ticket"]
     await town.settled()
-    assert town.steps(issue) == ["✅ Avery Example contacted the customer by e-mail"]
+    assert town.steps(issue) == ["✅ Avery Example contacted the customer by email"]
 
 
 async def test_what_cannot_be_is_said_at_the_field_and_can_be_put_right(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     asked = issue.created_at
 
     outcome = await town.mark_contacted(town.avery, card)
     assert list(outcome.errors) == ["text"]
-    assert "Paste the text of the e-mail" in outcome.errors["text"]
+    assert "Paste the text of the email" in outcome.errors["text"]
     outcome = await town.slack.submit(
-        town.avery, {"Text that was sent": EMAIL, "When": town.clock() + timedelta(minutes=5)}
+        town.avery, {"What you sent": EMAIL, "When": town.clock() + timedelta(minutes=5)}
     )
-    assert outcome.errors == {"at": "This moment lies in the future."}
+    assert outcome.errors == {"at": "That time is in the future."}
     outcome = await town.slack.submit(town.avery, {"When": asked - timedelta(minutes=5)})
     assert outcome.errors == {"at": "This is before the customer asked for contact."}
     await town.settled()
@@ -82,7 +82,7 @@ async def test_what_cannot_be_is_said_at_the_field_and_can_be_put_right(town: To
     # People pick minutes: the minute of the request itself is not before it.
     outcome = await town.slack.submit(town.avery, {"When": asked.replace(second=0, microsecond=0)})
     assert outcome.errors == {}
-    await town.card(issue, "Customer contacted", without="not in GitLab")
+    await town.card(issue, "Customer contacted", without="⏳")
     assert "> Dear customer," in issue.comments[0].body
 
 
@@ -97,14 +97,19 @@ async def test_a_contact_without_text_that_leaves_the_issue_open(
     await town.slack.click(town.blake, card, "Mark contacted")
     asked_for = [block["label"]["text"] for block in town.slack.open_view(town.blake).blocks[1:]]
     # The label is chosen already, so it is not asked for again.
-    assert asked_for == ["How was the customer contacted?", "Text that was sent", "When", "Then"]
+    assert asked_for == [
+        "How did you contact the customer?",
+        "What you sent",
+        "When",
+        "Close the issue",
+    ]
 
     outcome = await town.slack.submit(
-        town.blake, {"How was the customer contacted?": channel, "Then": []}
+        town.blake, {"How did you contact the customer?": channel, "Close the issue": []}
     )
 
     assert outcome.errors == {}
-    await town.card(issue, "Customer contacted", without="not in GitLab")
+    await town.card(issue, "Customer contacted", without="⏳")
     assert issue.state == "opened"
     assert issue.labels == [CONTACT, OUTSIDE, CONTACTED]
     said = issue.comments[0].body
@@ -126,25 +131,25 @@ async def test_the_card_says_how_long_it_took_and_whether_the_promise_was_kept(
     town: Town, after: timedelta, words: str
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.clock.forward(seconds=after.total_seconds(), minutes=1)
-    await town.mark_contacted(town.avery, card, **{"Text that was sent": EMAIL})
-    await town.card(issue, words, "Avery Example contacted the customer", without="not in GitLab")
+    await town.mark_contacted(town.avery, card, **{"What you sent": EMAIL})
+    await town.card(issue, words, "Avery Example contacted the customer", without="⏳")
 
 
 async def test_who_was_slower_is_told_that_a_colleague_has_contacted_the_customer(
     town: Town,
 ) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     await town.slack.click(town.avery, card, "Mark contacted")
-    await town.mark_contacted(town.blake, card, **{"Text that was sent": EMAIL})
+    await town.mark_contacted(town.blake, card, **{"What you sent": EMAIL})
 
-    outcome = await town.slack.submit(town.avery, {"Text that was sent": "Another mail"})
+    outcome = await town.slack.submit(town.avery, {"What you sent": "Another mail"})
     assert outcome.errors == {"channel": "Blake Sample has contacted this customer already."}
     await town.slack.click(town.casey, card, "Mark contacted")
     await town.told(town.casey, "Blake Sample has contacted this customer already")
-    await town.card(issue, "Customer contacted", without="not in GitLab")
+    await town.card(issue, "Customer contacted", without="⏳")
     await town.settled()
     assert len(issue.comments) == 1
 
@@ -171,9 +176,9 @@ Dear @blake.sample, (cc:-@avery and \\@avery),
 
 async def test_nothing_that_people_paste_acts_in_gitlab(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
-    await town.mark_contacted(town.avery, card, **{"Text that was sent": NASTY, "Then": []})
-    await town.card(issue, "Customer contacted", without="not in GitLab")
+    card = await town.card(issue, "🟠 Unclaimed")
+    await town.mark_contacted(town.avery, card, **{"What you sent": NASTY, "Close the issue": []})
+    await town.card(issue, "Customer contacted", without="⏳")
 
     assert issue.quick_actions_executed == []
     assert issue.state == "opened"
@@ -194,8 +199,8 @@ async def test_nothing_that_people_paste_acts_in_gitlab(town: Town) -> None:
 async def test_a_name_cannot_break_out_of_the_note(town: Town) -> None:
     town.avery.real_name = "A*v*ery <!-- x -->\n/close"
     issue = town.feedback()
-    await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
-    await town.card(issue, "Claimed by", without="not in GitLab")
+    await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
+    await town.card(issue, "Claimed by", without="⏳")
     assert issue.quick_actions_executed == []
     assert issue.comments[0].body.count("<!--") == 1
     assert issue.comments[0].body.count("\n") == 2
@@ -206,21 +211,23 @@ async def test_the_text_is_forgotten_once_gitlab_has_it_and_never_logged(
 ) -> None:
     secret = "Frau Musterfrau wohnt in der Beispielgasse"
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     with logs_as_in_production():
         town.gitlab.down()
-        await town.mark_contacted(town.avery, card, **{"Text that was sent": secret})
-        await town.card(issue, "Contact recorded, on its way to GitLab")
+        await town.mark_contacted(town.avery, card, **{"What you sent": secret})
+        await town.card(issue, "Contact saved, updating GitLab")
         assert secret in town.everything_stored()  # else it would be lost in an outage
 
         # One try fails on the way, and one is not accepted: neither makes the text appear.
         town.gitlab.up()
         town.gitlab.faults.add(method="POST", path="notes", status=422, body="{}")
         town.clock.forward(minutes=1)
-        card = await town.card(issue, "Not in GitLab:", "customer contacted by Avery Example")
+        card = await town.card(
+            issue, "GitLab rejected this:", "customer contacted by Avery Example"
+        )
         assert secret in town.everything_stored()
         await town.slack.click(town.avery, card, "Try again")
-        await town.card(issue, "Customer contacted", without="not in GitLab")
+        await town.card(issue, "Customer contacted", without="⏳")
         await town.settled()
 
     assert f"> {secret}" in issue.comments[0].body
@@ -244,11 +251,11 @@ async def test_a_forgotten_text_is_gone_from_the_file_too(
     async with town.bot_running():
         for copies in (1, 60):  # a text that fits into a page, and one that does not
             issue = town.feedback()
-            card = await town.card(issue, "Waiting")
+            card = await town.card(issue, "🟠 Unclaimed")
             await town.mark_contacted(
-                town.avery, card, **{"Text that was sent": secret.decode() * copies}
+                town.avery, card, **{"What you sent": secret.decode() * copies}
             )
-            await town.card(issue, "Customer contacted", without="not in GitLab")
+            await town.card(issue, "Customer contacted", without="⏳")
             assert any(secret in content for content in files())
         await town.settled()
         town.clock.forward(hours=2)  # with the next poll the database's log is emptied
@@ -258,11 +265,11 @@ async def test_a_forgotten_text_is_gone_from_the_file_too(
 async def test_a_request_dismissed_forgets_its_text(town: Town) -> None:
     secret = "Frau Musterfrau wohnt in der Beispielgasse"
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="POST", path="notes", status=403, body="{}")
-    await town.mark_contacted(town.avery, card, **{"Text that was sent": secret})
-    card = await town.card(issue, "Not in GitLab:", "Waiting")
+    await town.mark_contacted(town.avery, card, **{"What you sent": secret})
+    card = await town.card(issue, "GitLab rejected this:", "🟠 Unclaimed")
     assert secret in town.everything_stored()
     await town.slack.click(town.avery, card, "Dismiss")
-    await town.card(issue, "Waiting", without="not in GitLab")
+    await town.card(issue, "🟠 Unclaimed", without="⏳")
     assert secret not in town.everything_stored()

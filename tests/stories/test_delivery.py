@@ -45,10 +45,10 @@ def writes(town: Town) -> list[Any]:
 
 async def claimed(town: Town, issue: Issue) -> Message:
     """Let Avery claim, and wait until that is in GitLab and told."""
-    await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
+    await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
     await town.thread(issue, "Avery Example claimed")
     await town.settled()
-    return await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    return await town.card(issue, "Claimed by Avery Example", without="⏳")
 
 
 # GitLab is away
@@ -56,16 +56,16 @@ async def claimed(town: Town, issue: Issue) -> Message:
 
 async def test_choices_made_while_gitlab_is_down_arrive_once_and_in_order(town: Town) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     town.gitlab.down()
 
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet", "502")
+    await town.card(issue, "Claimed by Avery Example", "⏳ Saved", "502")
     await town.slack.choose(town.blake, card, "Feedback label", SOFT_SKILLS)
     await town.card(issue, SOFT_SKILLS, f"label {SOFT_SKILLS} by Blake Sample")
     await town.mark_contacted(town.avery, card, channel="Call")
     card = await town.card(
-        issue, "Contact recorded, on its way to GitLab", "customer contacted by Avery Example"
+        issue, "Contact saved, updating GitLab", "customer contacted by Avery Example"
     )
     # However often it fails, the next attempt is minutes away, not hours.
     for number in range(9):
@@ -80,7 +80,7 @@ async def test_choices_made_while_gitlab_is_down_arrive_once_and_in_order(town: 
     town.gitlab.up()
     town.clock.forward(minutes=6)
 
-    card = await town.card(issue, "Customer contacted", without="not in GitLab")
+    card = await town.card(issue, "Customer contacted", without="⏳")
     await town.settled()
     assert [opening(note.body) for note in issue.comments] == [
         "Claimed",
@@ -100,13 +100,13 @@ async def test_choices_made_while_gitlab_is_down_arrive_once_and_in_order(town: 
 
 async def test_choices_in_quick_succession_arrive_in_the_order_of_the_clicks(town: Town) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     await town.slack.click(town.avery, card, "Claim")
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
     await town.slack.choose(town.avery, card, "Feedback label", OUTSIDE)
     await town.mark_contacted(town.avery, card, channel="Zendesk ticket")
 
-    await town.card(issue, "Customer contacted", OUTSIDE, without="not in GitLab")
+    await town.card(issue, "Customer contacted", OUTSIDE, without="⏳")
     await town.settled()
     assert [opening(note.body) for note in issue.comments] == [
         "Claimed",
@@ -125,14 +125,14 @@ async def test_a_note_with_a_doubtful_outcome_stands_once(
     town: Town, trouble: dict[str, Any]
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="POST", path="/notes", **trouble)
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet")
+    await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
     await town.settled()
     town.clock.forward(seconds=3)
 
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     await town.settled()
     assert [opening(note.body) for note in issue.comments] == ["Claimed"]
     assert issue.assigned_to == ["avery"]
@@ -144,14 +144,14 @@ async def test_a_change_with_a_doubtful_outcome_is_nobody_elses(
     town: Town, trouble: dict[str, Any]
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="PUT", **trouble)
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet")
+    await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
     await town.settled()
     town.clock.forward(seconds=3)
 
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     await town.settled()
     assert issue.assigned_to == ["avery"]
     assert [opening(note.body) for note in issue.comments] == ["Claimed"]
@@ -160,7 +160,10 @@ async def test_a_change_with_a_doubtful_outcome_is_nobody_elses(
 
 async def test_gitlabs_limit_on_notes_is_obeyed_while_everything_else_goes_on(town: Town) -> None:
     issue, other = town.feedback(), town.feedback("Negative feedback for ticket 412346")
-    card, other_card = await town.card(issue, "Waiting"), await town.card(other, "Waiting")
+    card, other_card = (
+        await town.card(issue, "🟠 Unclaimed"),
+        await town.card(other, "🟠 Unclaimed"),
+    )
     await town.settled()
     town.gitlab.faults.add(
         method="POST", path="/notes", status=429, headers={"Retry-After": "6"}, body="Retry later\n"
@@ -171,11 +174,11 @@ async def test_gitlabs_limit_on_notes_is_obeyed_while_everything_else_goes_on(to
     await town.card(issue, "Claimed by Avery Example", "GitLab asks for patience")
     # The limit is the bot's, whatever the issue: nothing is sent, but everything is recorded.
     await town.slack.click(town.blake, other_card, "Claim")
-    await town.card(other, "Claimed by Blake Sample", "Recorded, not in GitLab yet", "429")
+    await town.card(other, "Claimed by Blake Sample", "⏳ Saved", "429")
     # What needs no note is not held up.
     town.gitlab.change_labels(other, add=[SOFT_SKILLS], by=town.blake_gitlab)
     await town.card(other, SOFT_SKILLS)
-    await town.card(town.feedback("Negative feedback for ticket 412347"), "Waiting")
+    await town.card(town.feedback("Negative feedback for ticket 412347"), "🟠 Unclaimed")
     await town.settled()
     assert notes_tried(town) == 1
     town.clock.forward(seconds=10)  # though the bot's clock says that it is time
@@ -183,8 +186,8 @@ async def test_gitlabs_limit_on_notes_is_obeyed_while_everything_else_goes_on(to
     await town.in_gitlab(lambda: notes_tried(town) > 1)
     assert time.monotonic() - begun >= 6
     town.clock.forward(seconds=10)
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
-    await town.card(other, "Claimed by Blake Sample", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.card(other, "Claimed by Blake Sample", without="⏳")
     assert issue.assigned_to == ["avery"]
     assert other.assigned_to == ["blake.sample"]
 
@@ -204,7 +207,7 @@ async def test_what_gitlab_refuses_is_shown_and_can_be_tried_again(
     town: Town, method: str, status: int, reason: str
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(
         method=method,
         status=status,
@@ -217,7 +220,9 @@ async def test_what_gitlab_refuses_is_shown_and_can_be_tried_again(
     problem = f"GitLab answered {status}: {reason}"
     told = await town.thread(issue, "<@U0AVERY>", "did not reach GitLab", problem)
     assert told.pings == {"<@U0AVERY>"}
-    card = await town.card(issue, "Waiting", "Not in GitLab:", "claim by Avery Example", problem)
+    card = await town.card(
+        issue, "🟠 Unclaimed", "GitLab rejected this:", "claim by Avery Example", problem
+    )
     assert {"Claim", "Try again", "Dismiss"} <= set(buttons(card))
     town.clock.forward(minutes=10)  # it is not tried again by itself
     await town.settled()
@@ -228,11 +233,11 @@ async def test_what_gitlab_refuses_is_shown_and_can_be_tried_again(
     # Nothing is mended yet; then it is, and a colleague tries again.
     await town.slack.click(town.avery, card, "Try again")
     await town.slack.wait_for(lambda: len(town.steps(issue)) == 2)
-    card = await town.card(issue, "Waiting", "Not in GitLab:")
+    card = await town.card(issue, "🟠 Unclaimed", "GitLab rejected this:")
     await town.settled()
     await town.slack.click(town.blake, card, "Try again")
 
-    card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert not {"Try again", "Dismiss"} & set(buttons(card))
     await town.settled()
     assert issue.assigned_to == ["avery"]
@@ -245,13 +250,13 @@ async def test_a_note_is_withdrawn_once_whatever_becomes_of_the_answer(
     town: Town, trouble: dict[str, Any]
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: refusal.left == 0)
     town.gitlab.faults.add(method="POST", path="/notes", **trouble)
     town.gitlab.faults.release()
-    await town.card(issue, "Waiting", "Not in GitLab:")
+    await town.card(issue, "🟠 Unclaimed", "GitLab rejected this:")
     await town.settled()
     town.clock.forward(seconds=3)
     await town.settled()
@@ -264,17 +269,17 @@ async def test_a_choice_tried_again_before_its_note_was_withdrawn_goes_on_from_t
     town: Town,
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: refusal.left == 0)
     town.gitlab.faults.add(method="POST", path="/notes", status=502, times=None)
     town.gitlab.faults.release()
-    card = await town.card(issue, "Waiting", "Not in GitLab:")
+    card = await town.card(issue, "🟠 Unclaimed", "GitLab rejected this:")
     await town.settled()
     await town.slack.click(town.blake, card, "Try again")
 
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     await town.settled()
     assert [opening(note.body) for note in issue.comments] == ["Claimed"]
     assert issue.assigned_to == ["avery"]
@@ -282,13 +287,13 @@ async def test_a_choice_tried_again_before_its_note_was_withdrawn_goes_on_from_t
 
 async def test_a_withdrawal_that_gitlab_refuses_stays_to_be_written(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: refusal.left == 0)
     town.gitlab.faults.add(method="POST", path="/notes", status=403, body="{}", times=None)
     town.gitlab.faults.release()
-    await town.card(issue, "Waiting", "Not in GitLab:")
+    await town.card(issue, "🟠 Unclaimed", "GitLab rejected this:")
     await town.settled()
     assert [opening(note.body) for note in issue.comments] == ["Claimed"]
 
@@ -300,15 +305,15 @@ async def test_a_withdrawal_that_gitlab_refuses_stays_to_be_written(town: Town) 
 
 async def test_a_bot_that_may_only_read_says_so_and_goes_on_once_it_may_write(town: Town) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     town.gitlab.add_member(town.project, town.bot, 10)  # a guest: may comment, not change
     await town.slack.click(town.avery, card, "Claim")
-    card = await town.card(issue, "Not in GitLab:", "GitLab answered 403")
+    card = await town.card(issue, "GitLab rejected this:", "Error 403")
 
     town.gitlab.add_member(town.project, town.bot, 20)
     await town.settled()
     await town.slack.click(town.avery, card, "Try again")
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert issue.assigned_to == ["avery"]
     said = [opening(note.body) for note in issue.comments]
     assert said == ["Claimed", "Not carried out", "Claimed"]
@@ -316,15 +321,15 @@ async def test_a_bot_that_may_only_read_says_so_and_goes_on_once_it_may_write(to
 
 async def test_dismissing_a_refused_choice_clears_it_and_another_can_be_made(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="POST", path="/notes", status=403)
     await town.slack.click(town.avery, card, "Claim")
-    card = await town.card(issue, "Waiting", "Not in GitLab:")
+    card = await town.card(issue, "🟠 Unclaimed", "GitLab rejected this:")
     seen = as_seen(card)
 
     await town.slack.click(town.blake, card, "Dismiss")
 
-    card = await town.card(issue, "Waiting", without="not in GitLab")
+    card = await town.card(issue, "🟠 Unclaimed", without="⏳")
     assert not {"Try again", "Dismiss"} & set(buttons(card))
     assert town.choices() == ["dropped"]
     # Whoever has the old card before their eyes gets words, and nothing comes back to life.
@@ -342,12 +347,12 @@ async def test_dismissing_a_refused_choice_clears_it_and_another_can_be_made(tow
 
 async def test_a_refused_choice_does_not_hold_up_those_after_it(town: Town) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     town.gitlab.faults.add(method="POST", path="/notes", status=403)
     await town.slack.click(town.avery, card, "Claim")
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
 
-    await town.card(issue, "Waiting", "Not in GitLab:", SOFT_SKILLS, without="not in GitLab yet")
+    await town.card(issue, "🟠 Unclaimed", "GitLab rejected this:", SOFT_SKILLS, without="⏳")
     await town.in_gitlab(lambda: SOFT_SKILLS in issue.labels)
     assert town.choices() == ["refused", "delivered"]
     assert issue.assigned_to == []
@@ -358,8 +363,8 @@ async def test_a_refused_choice_does_not_hold_up_those_after_it(town: Town) -> N
 
 async def test_slacks_limits_are_obeyed_while_everything_else_goes_on(town: Town) -> None:
     issue, busy = town.feedback(), town.feedback("Negative feedback for ticket 412346")
-    card = await town.card(issue, "Waiting")
-    await town.card(busy, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
+    await town.card(busy, "🟠 Unclaimed")
     await town.settled()
     patience: dict[str, Any] = {
         "status": 429,
@@ -378,7 +383,7 @@ async def test_slacks_limits_are_obeyed_while_everything_else_goes_on(town: Town
     town.clock.forward(seconds=10)
 
     await town.card(issue, "Claimed by Avery Example")
-    await town.card(late, "Waiting")
+    await town.card(late, "🟠 Unclaimed")
     await town.thread(issue, "Avery Example claimed")
     for first in refused(town):
         later = (one.at for one in calls(town, first.method) if one.at > first.at)
@@ -440,7 +445,7 @@ async def test_a_step_with_a_doubtful_outcome_is_told_once(
     town: Town, trouble: dict[str, Any]
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.slack.faults.add("chat.postMessage", **trouble)
     await town.slack.click(town.avery, card, "Claim")
     await town.slack.wait_for(lambda: len(calls(town, "chat.postMessage")) == 2)
@@ -458,7 +463,7 @@ async def test_a_card_that_could_not_be_repainted_is_repainted_later(
     town: Town, trouble: dict[str, Any]
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await town.settled()
     town.gitlab.down()
     town.slack.faults.add("chat.update", **trouble)
@@ -466,16 +471,16 @@ async def test_a_card_that_could_not_be_repainted_is_repainted_later(
     await town.slack.wait_for(lambda: calls(town, "chat.update"))
     await town.settled()
     town.clock.forward(seconds=3)
-    await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet")
+    await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
     town.gitlab.up()
     town.clock.forward(minutes=1)
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert len(town.cards) == 1
 
 
 async def test_what_happens_while_slack_is_down_is_seen_when_it_is_back(town: Town) -> None:
     seen = town.feedback()
-    await town.card(seen, "Waiting")
+    await town.card(seen, "🟠 Unclaimed")
     await town.settled()
     town.slack.down()
     unseen = town.feedback("Negative feedback for ticket 412346")
@@ -489,13 +494,13 @@ async def test_what_happens_while_slack_is_down_is_seen_when_it_is_back(town: To
     town.slack.up()
     town.clock.forward(minutes=1)
 
-    await town.card(unseen, "Waiting", "ticket 412346")
+    await town.card(unseen, "🟠 Unclaimed", "ticket 412346")
     await town.card(seen, "Claimed by Blake Sample")
     await town.thread(seen, "Blake Sample assigned themselves")
     # Of this one nobody knows whether it was posted before the line went dead.
     await town.settled()
     assert len(town.cards) <= 3
-    assert "Waiting" not in text_of(town.card_of(done))
+    assert "🟠 Unclaimed" not in text_of(town.card_of(done))
 
 
 async def test_a_bot_thrown_out_of_the_channel_goes_on_when_it_is_let_in_again(town: Town) -> None:
@@ -509,7 +514,7 @@ async def test_a_bot_thrown_out_of_the_channel_goes_on_when_it_is_let_in_again(t
 
     town.channel.members.add(town.slack.bot_user_id)
     town.clock.forward(minutes=1)
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
 
 
 # The card itself
@@ -520,7 +525,7 @@ async def test_a_card_deleted_in_slack_is_posted_afresh_with_the_next_change(
     town: Town, has_thread: bool
 ) -> None:
     issue = town.feedback()
-    card = await (claimed(town, issue) if has_thread else town.card(issue, "Waiting"))
+    card = await (claimed(town, issue) if has_thread else town.card(issue, "🟠 Unclaimed"))
     await town.settled()
     town.slack.delete_message(town.channel, card.ts)
 
@@ -532,7 +537,7 @@ async def test_a_card_deleted_in_slack_is_posted_afresh_with_the_next_change(
     assert told.thread_ts == fresh.ts
     # It is a card like any other.
     await town.slack.choose(town.avery, fresh, "Feedback label", OUTSIDE)
-    await town.card(issue, OUTSIDE, without="not in GitLab")
+    await town.card(issue, OUTSIDE, without="⏳")
     assert len(town.cards) == 1
 
 
@@ -540,7 +545,7 @@ async def test_a_finished_card_deleted_in_slack_stays_deleted(town: Town) -> Non
     issue = town.feedback()
     card = await claimed(town, issue)
     await town.mark_contacted(town.avery, card, channel="Call")
-    card = await town.card(issue, "Customer contacted", without="not in GitLab")
+    card = await town.card(issue, "Customer contacted", without="⏳")
     await town.settled()
     town.slack.delete_message(town.channel, card.ts)
     town.gitlab.change_labels(issue, add=[SOFT_SKILLS], by=town.blake_gitlab)
@@ -553,7 +558,7 @@ async def test_a_finished_card_deleted_in_slack_stays_deleted(town: Town) -> Non
 
 async def test_a_card_too_old_to_be_edited_is_left_alone_and_the_thread_goes_on(town: Town) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     await town.settled()
     town.slack.edit_window = timedelta(minutes=1)
     town.clock.forward(minutes=2)
@@ -568,7 +573,7 @@ async def test_blocks_that_slack_refuses_make_a_bare_card_that_works(town: Town)
     town.slack.faults.add("chat.postMessage", error="invalid_blocks")
     issue = town.feedback()
 
-    card = await town.card(issue, "Waiting", "ticket 412345", "business h left")
+    card = await town.card(issue, "🟠 Unclaimed", "ticket 412345", "business hours left")
 
     assert "Nobody answered" not in text_of(card)
     assert buttons(card) == ["Claim", "Mark contacted"]
@@ -576,14 +581,14 @@ async def test_blocks_that_slack_refuses_make_a_bare_card_that_works(town: Town)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
     await town.thread(issue, "Avery Example claimed")
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert len(town.cards) == 1
 
 
 async def test_the_time_left_is_repainted_as_hours_pass_and_past_the_deadline(town: Town) -> None:
     # Friday 15:00; due on Tuesday at 15:00.
     issue = town.feedback()
-    await town.card(issue, "Waiting", "47 business h left", "Tue 3 Feb, 15:00 UTC")
+    await town.card(issue, "🟠 Unclaimed", "47 business hours left", "Tue 3 Feb, 15:00 UTC")
     await town.settled()
     painted = len(calls(town, "chat.update"))
 
@@ -595,24 +600,26 @@ async def test_the_time_left_is_repainted_as_hours_pass_and_past_the_deadline(to
         painted += 1
         assert len(calls(town, "chat.update")) == painted  # however many hours went by
 
-    await after(lambda: town.clock.forward(hours=2), "45 business h left")
-    await after(lambda: town.clock.forward(hours=7, minutes=30), "39 business h left")
+    await after(lambda: town.clock.forward(hours=2), "45 business hours left")
+    await after(lambda: town.clock.forward(hours=7, minutes=30), "39 business hours left")
     town.clock.forward(hours=46, minutes=30)  # Sunday 23:00: a weekend takes nothing away
     await town.settled()
-    assert "39 business h left" in text_of(town.card_of(issue))
-    await after(lambda: town.clock.forward(hours=38, minutes=30), "1 business h left")
-    await after(lambda: town.clock.forward(hours=1), "less than 1 h left", without="Overdue")
+    assert "39 business hours left" in text_of(town.card_of(issue))
+    await after(lambda: town.clock.forward(hours=38, minutes=30), "1 business hour left")
+    await after(
+        lambda: town.clock.forward(hours=1), "less than 1 business hour left", without="Overdue"
+    )
     await after(
         lambda: town.clock.forward(minutes=31),
-        "🔴 Overdue, unclaimed: contact requested, ticket 412345",
-        "overdue by less than 1 h",
+        "🔴 Overdue, unclaimed · Example Ltd · ticket 412345",
+        "less than 1 hour overdue",
     )
-    await after(lambda: town.clock.forward(hours=2), "overdue by 2 h")
+    await after(lambda: town.clock.forward(hours=2), "2 hours overdue")
 
     await claimed_overdue(town, issue)
     card = await town.card(issue, "Overdue, claimed by Avery Example")
     await town.mark_contacted(town.avery, card, channel="Call")
-    await town.card(issue, "Customer contacted", "Missed by 2 h", without="not in GitLab")
+    await town.card(issue, "Customer contacted", "Missed by 2 h", without="⏳")
     await town.settled()
     painted = len(calls(town, "chat.update"))
     town.clock.forward(hours=30)
@@ -623,4 +630,4 @@ async def test_the_time_left_is_repainted_as_hours_pass_and_past_the_deadline(to
 async def claimed_overdue(town: Town, issue: Issue) -> None:
     card = await town.card(issue, "Overdue")
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "claimed by Avery Example", without="⏳")

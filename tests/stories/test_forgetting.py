@@ -11,9 +11,9 @@ HOURLY = {"ssat_poll_seconds": 3600}
 async def contacted(town: Town, description: str = SAYS_SO) -> Issue:
     """Let a customer ask, and be contacted."""
     issue = town.feedback(description=description)
-    card = await town.card(issue, "Waiting")
-    await town.mark_contacted(town.avery, card, **{"Text that was sent": SECRET})
-    await town.card(issue, "Customer contacted", without="not in GitLab")
+    card = await town.card(issue, "🟠 Unclaimed")
+    await town.mark_contacted(town.avery, card, **{"What you sent": SECRET})
+    await town.card(issue, "Customer contacted", without="⏳")
     await town.settled()
     return issue
 
@@ -54,18 +54,18 @@ async def test_a_request_that_returns_after_it_was_forgotten_gets_a_new_card(
         town.gitlab.change_labels(issue, remove=[CONTACTED], by=town.duty_gitlab)
         old, new = await town.slack.wait_for(lambda: town.cards if len(town.cards) > 1 else None)
         assert "Customer contacted" in text_of(old)
-        assert "Waiting" in text_of(new)
+        assert "🟠 Unclaimed" in text_of(new)
         # The old card speaks of nothing that can still be chosen by mistake.
         town.channel.messages.remove(old)
         await town.slack.click(town.avery, new, "Claim")
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
 
 
 async def test_a_customer_who_waits_is_not_forgotten(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running(**HOURLY, ssat_retention_days=1):
         issue = town.feedback(description=SAYS_SO)
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         for _ in range(3):
             town.clock.forward(days=100)
             await town.polled()
@@ -77,14 +77,14 @@ async def test_the_text_of_a_choice_that_nobody_puts_right_is_forgotten(quiet_to
     town = quiet_town
     async with town.bot_running(**HOURLY):
         issue = town.feedback(description=None)
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         town.gitlab.faults.add(method="POST", path="notes", status=403, body="{}")
-        await town.mark_contacted(town.avery, card, **{"Text that was sent": SECRET})
-        await town.card(issue, "Not in GitLab:", "Waiting")
+        await town.mark_contacted(town.avery, card, **{"What you sent": SECRET})
+        await town.card(issue, "GitLab rejected this:", "🟠 Unclaimed")
         town.clock.forward(days=89)
         await town.polled()
         assert SECRET in town.everything_stored()
         town.clock.forward(days=2)
-        await town.card(issue, "Overdue", without="not in GitLab")
+        await town.card(issue, "Overdue", without="⏳")
         assert town.choices() == ["dropped"]
         assert SECRET not in town.everything_stored()

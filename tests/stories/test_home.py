@@ -44,10 +44,10 @@ async def test_a_home_shows_what_is_mine_the_teams_and_what_else_awaits_triage(
     town: Town,
 ) -> None:
     held = town.feedback("Negative feedback for ticket 412341")
-    await town.card(town.feedback("Negative feedback for ticket 412342"), "Waiting")
+    await town.card(town.feedback("Negative feedback for ticket 412342"), "🟠 Unclaimed")
     town.feedback("Positive feedback for ticket 412343", description=None, labels=[])
-    await town.slack.click(town.avery, await town.card(held, "Waiting"), "Claim")
-    await town.card(held, "Claimed", without="not in GitLab")
+    await town.slack.click(town.avery, await town.card(held, "🟠 Unclaimed"), "Claim")
+    await town.card(held, "Claimed", without="⏳")
     await town.settled()
 
     text = text_of(await opens(town, town.avery, "412343"))
@@ -61,18 +61,18 @@ async def test_a_claim_on_the_home_shows_there_at_once_and_on_the_card(
 ) -> None:
     monkeypatch.setattr(changes, "HOME_PATIENCE", timedelta(hours=1))  # for those of others
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await opens(town, town.avery, "412345")
     await idle(town)
     assert (await town.slack.click_in_home(town.avery, "Claim")).ok
     home = await home_of(town, town.avery, "Claimed by Avery Example", "Yours (1)")
     assert {"Release", "Mark contacted"} <= set(buttons(home))
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
 
 
 async def test_a_customer_is_marked_contacted_on_the_home(town: Town) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await opens(town, town.avery, "412345")
     assert (await town.slack.click_in_home(town.avery, "Mark contacted")).ok
     await town.slack.wait_for(lambda: town.slack.views[town.avery.id])
@@ -84,27 +84,27 @@ async def test_a_customer_is_marked_contacted_on_the_home(town: Town) -> None:
 
 async def test_a_refusal_on_the_home_opens_a_note(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await opens(town, town.blake, "412345")
     await town.slack.click(town.avery, card, "Claim")
     # Faster than the home is published again.
     assert (await town.slack.click_in_home(town.blake, "Claim")).ok
     modal = await town.slack.wait_for(lambda: town.slack.views[town.blake.id][-1])
     assert modal.title == "Not done"
-    assert "Avery Example has this request" in text_of(modal)
+    assert "Avery Example owns this request" in text_of(modal)
 
 
 async def test_a_refusal_on_the_home_comes_as_a_direct_message_if_no_note_can_be_opened(
     town: Town,
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await opens(town, town.blake, "412345")
     await town.slack.click(town.avery, card, "Claim")
     town.slack.faults.add("views.open", error="fatal_error")
     assert (await town.slack.click_in_home(town.blake, "Claim")).ok
     [message] = await town.slack.wait_for(lambda: town.slack.direct_messages(town.blake))
-    assert "Avery Example has this request" in message.text
+    assert "Avery Example owns this request" in message.text
 
 
 # --- Following ---------------------------------------------------------------------------------
@@ -114,7 +114,9 @@ async def test_a_home_follows_what_changes_and_a_burst_is_published_once(town: T
     await opens(town, town.avery, "No customer is waiting")
     before = len(published(town))
     for number in range(5):
-        await town.card(town.feedback(f"Negative feedback for ticket 41234{number}"), "Waiting")
+        await town.card(
+            town.feedback(f"Negative feedback for ticket 41234{number}"), "🟠 Unclaimed"
+        )
     await town.settled()
     assert len(published(town)) == before  # changes are gathered for a while
     town.clock.forward(seconds=5)
@@ -128,7 +130,7 @@ async def test_nobodys_home_is_published_who_has_not_opened_it_lately(town: Town
     await opens(town, town.blake, "No customer is waiting")
     before = len(published(town))
     town.clock.forward(hours=2)
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     town.clock.forward(seconds=5)
     await home_of(town, town.blake, "412345")
     await idle(town)
@@ -145,18 +147,18 @@ async def test_the_time_left_is_told_anew_and_nothing_is_published_that_is_the_s
     town.clock.forward(hours=1, minutes=1)
     await idle(town)
     assert len(published(town)) == before
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     town.clock.forward(seconds=5)
-    await home_of(town, town.avery, "47 business h left")
+    await home_of(town, town.avery, "47 business hours left")
     await idle(town)
     town.clock.forward(hours=1, minutes=1)
-    await home_of(town, town.avery, "46 business h left")
+    await home_of(town, town.avery, "46 business hours left")
 
 
 async def test_a_home_says_that_a_request_is_overdue_as_soon_as_it_is(town: Town) -> None:
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     town.clock.forward(days=3, hours=23, minutes=45)
-    await opens(town, town.avery, "Waiting: contact requested", "less than 1 h left")
+    await opens(town, town.avery, "Waiting: contact requested", "less than 1 business hour left")
     await idle(town)
     town.clock.forward(minutes=16)
     await home_of(town, town.avery, "Overdue, unclaimed: contact requested")
@@ -166,7 +168,7 @@ async def test_a_home_says_whom_gitlab_does_not_know_and_follows_when_they_are_f
     town: Town,
 ) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await opens(town, town.casey, "412345", "Your GitLab account is not known (yet)")
     await idle(town)
     assert (await town.slack.click_in_home(town.casey, "Mine")).ok
@@ -189,9 +191,9 @@ async def idle(town: Town) -> None:
 
 async def test_a_home_is_narrowed_down_and_stays_so(town: Town) -> None:
     held = town.feedback("Negative feedback for ticket 412341")
-    await town.card(town.feedback("Negative feedback for ticket 412342"), "Waiting")
-    await town.slack.click(town.blake, await town.card(held, "Waiting"), "Claim")
-    await town.card(held, "Claimed", without="not in GitLab")
+    await town.card(town.feedback("Negative feedback for ticket 412342"), "🟠 Unclaimed")
+    await town.slack.click(town.blake, await town.card(held, "🟠 Unclaimed"), "Claim")
+    await town.card(held, "Claimed", without="⏳")
     await opens(town, town.avery, "412341", "412342")
     assert (await town.slack.click_in_home(town.avery, "Unclaimed")).ok
     await home_of(town, town.avery, "412342", without="412341")
@@ -210,7 +212,7 @@ async def test_a_refresh_on_the_home_looks_at_gitlab(town: Town) -> None:
     await opens(town, town.avery, "No customer is waiting")
     issue = town.feedback()
     assert (await town.slack.click_in_home(town.avery, "Refresh")).ok
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     town.clock.forward(seconds=5)
     await home_of(town, town.avery, "412345")
 
@@ -228,7 +230,7 @@ async def test_a_refresh_on_the_home_looks_at_gitlab(town: Town) -> None:
 async def test_the_home_of_a_stranger_says_so_and_shows_nothing(
     town: Town, kind: dict[str, Any], words: str
 ) -> None:
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     stranger = town.slack.add_user("U0STRANGER", "stranger", **kind)
     home = await opens(town, stranger, words)
     assert "412345" not in str(home.blocks)
@@ -245,7 +247,7 @@ async def test_the_home_of_a_stranger_says_so_and_shows_nothing(
 async def test_who_may_only_look_has_no_buttons_at_the_requests(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running(ssat_managers="U0BLAKE"):
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
         home = await opens(town, town.avery, "412345")
         assert "Claim" not in buttons(home)
         assert "Claim" in buttons(await opens(town, town.blake, "412345"))
@@ -287,7 +289,7 @@ async def test_the_home_of_somebody_who_has_left_is_forgotten_and_keeps_nobody_w
     await opens(town, town.avery, "No customer")
     await opens(town, town.blake, "No customer")
     town.slack.faults.add("views.publish", error="user_not_found")
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     town.clock.forward(seconds=5)
     await town.slack.wait_for(
         lambda: ["412345" in text_of(home) for home in town.slack.homes.values()].count(True) == 1
@@ -323,7 +325,7 @@ async def test_a_home_outlives_a_restart(quiet_town: Town) -> None:
     async with town.bot_running():
         await opens(town, town.avery, "No customer is waiting")
     async with town.bot_running():
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
         town.clock.forward(seconds=5)
         await home_of(town, town.avery, "412345")
 

@@ -116,7 +116,7 @@ async def test_a_closed_request_that_is_reopened_becomes_a_card(town: Town) -> N
     await town.settled()
     assert town.cards == []
     town.gitlab.reopen(issue, by=town.duty_gitlab)
-    await town.card(issue, "Waiting", "ticket 412345")
+    await town.card(issue, "🟠 Unclaimed", "ticket 412345")
     await town.settled()
     assert town.steps(issue) == []  # it is new to everybody here
 
@@ -126,7 +126,7 @@ async def test_a_request_that_was_contacted_before_the_bot_saw_it_needs_no_card(
 ) -> None:
     issue = town.feedback(labels=[CONTACT, CONTACTED])
     marker = town.feedback("Negative feedback for ticket 412346")
-    await town.card(marker, "Waiting")
+    await town.card(marker, "🟠 Unclaimed")
     await town.settled()
     assert town.card_of(issue) is None
 
@@ -164,9 +164,9 @@ async def test_what_customers_write_wakes_nobody_and_links_nowhere(town: Town) -
         "Negative feedback for ticket 412345 <!channel> @here https://evil.example",
         description=NASTY,
     )
-    card = await town.card(issue, "Waiting", "evil.example")
+    card = await town.card(issue, "🟠 Unclaimed", "evil.example")
     await town.slack.click(town.avery, card, "Claim")
-    card = await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
     await town.settled()
     for message in (card, *card.thread):
         assert message.pings == set()
@@ -196,7 +196,7 @@ async def test_whatever_a_description_looks_like_there_is_a_card(
     town: Town, description: str
 ) -> None:
     issue = town.feedback(description=description)
-    card = await town.card(issue, "Waiting: contact requested, ticket 412345")
+    card = await town.card(issue, "🟠 Unclaimed · Example Ltd · ticket 412345")
     assert buttons(card)[0] == "Claim"
     assert len(text_of(card)) < 3000  # a glance, not a page
 
@@ -208,7 +208,7 @@ async def test_the_issue_of_a_deleted_author_is_served_like_any_other(quiet_town
     town.gitlab.delete_user(town.automation)
     assert issue.author.username == "ghost"
     async with town.bot_running():
-        card = await town.card(issue, "Waiting", "assigned in GitLab: duty")
+        card = await town.card(issue, "🟠 Unclaimed", "assigned in GitLab: duty")
         await town.slack.click(town.avery, card, "Claim")
         await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
 
@@ -217,18 +217,18 @@ async def test_the_card_says_what_a_manager_needs_to_know_at_a_glance(town: Town
     issue = town.feedback()
     card = await town.card(
         issue,
-        "🟠 Waiting: contact requested, ticket 412345",
-        "*47 business h left*",
+        "🟠 Unclaimed · Example Ltd · ticket 412345",
+        "*47 business hours left*",
         "Example Ltd",
         "*Score*\n2",
-        "Nobody yet",
+        "*Owner*\nUnclaimed",
         "Nobody answered for three days.",
     )
     # In the reader's own zone, with the team's as a fallback.
     due = int(issue.created_at.timestamp()) + 4 * 24 * 3600
-    assert f"<!date^{due}^{{date_short_pretty}}, {{time}}|Tue 3 Feb, 15:00 UTC>" in text_of(card)
+    assert f"<!date^{due}^{{date_long}}, {{time}}|Tue 3 Feb, 15:00 UTC>" in text_of(card)
     assert card.text == (
-        "🟠 Waiting: contact requested, ticket 412345 · 47 business h left, "
+        "🟠 Unclaimed · Example Ltd · ticket 412345 · 47 business hours left, "
         "due Tue 3 Feb, 15:00 UTC"
     )
     assert _urls(card.blocks) == {

@@ -40,7 +40,7 @@ async def test_the_projects_own_labels_are_offered_with_what_they_mean(
     town.gitlab.add_label(town.project, "feedback", "No scope at all")
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "Waiting", "Not chosen yet")
+        card = await town.card(issue, "🟠 Unclaimed", "Not chosen yet")
 
         own = set(HANDBOOK_LABELS) - {"feedback::known-issue"}
         assert set(offered(card)) == own | {"feedback::missing docs", "feedback::unexplained"}
@@ -56,7 +56,7 @@ async def test_the_projects_own_labels_are_offered_with_what_they_mean(
         await town.slack.choose(town.avery, card, "Feedback label", SFDC)
 
         # The card has room for all of it.
-        await town.card(issue, SFDC, full, without="not in GitLab")
+        await town.card(issue, SFDC, full, without="⏳")
         assert SFDC in issue.labels
         await town.thread(issue, "Avery Example chose the feedback label", SFDC)
         assert issue.comments[0].body.startswith(
@@ -74,7 +74,7 @@ async def test_a_choice_replaces_the_other_label_of_the_scope_at_once(
 
     await town.slack.choose(town.blake, card, "Feedback label", OUTSIDE)
 
-    card = await town.card(issue, OUTSIDE, without="not in GitLab")
+    card = await town.card(issue, OUTSIDE, without="⏳")
     assert issue.labels == ["SSAT::Contact", OUTSIDE, "satisfaction::bad"]
     assert "(before: `feedback::soft-skills`)" in issue.comments[0].body
     [put] = [write.body for write in town.writes(issue) if write.method == "PUT"]
@@ -93,13 +93,15 @@ async def test_a_label_deleted_in_gitlab_is_never_created_and_the_person_is_told
     town: Town,
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.delete_label(town.project, SOFT_SKILLS)
 
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
 
     await town.thread(issue, "<@U0AVERY>", "The project has no label feedback::soft-skills")
-    card = await town.card(issue, "Not in GitLab:", "The project has no label", "Not chosen yet")
+    card = await town.card(
+        issue, "GitLab rejected this:", "The project has no label", "Not chosen yet"
+    )
     await town.settled()
     assert town.project.labels_created_silently == []
     assert town.writes(issue) == []
@@ -107,7 +109,7 @@ async def test_a_label_deleted_in_gitlab_is_never_created_and_the_person_is_told
     # Somebody creates it again: then the choice can be tried again.
     town.gitlab.add_label(town.project, SOFT_SKILLS)
     await town.slack.click(town.avery, card, "Try again")
-    await town.card(issue, SOFT_SKILLS, without="not in GitLab")
+    await town.card(issue, SOFT_SKILLS, without="⏳")
     assert SOFT_SKILLS in issue.labels
 
 
@@ -115,7 +117,7 @@ async def test_labels_changed_in_gitlab_show_on_the_cards_after_a_poll(quiet_tow
     town = quiet_town
     async with town.bot_running(ssat_poll_seconds=0.2):
         issue = town.feedback()
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         town.gitlab.add_label(town.project, "feedback::new-product-issue", "The page is outdated")
         town.gitlab.delete_label(town.project, "feedback::product-new-issue")
 
@@ -124,7 +126,7 @@ async def test_labels_changed_in_gitlab_show_on_the_cards_after_a_poll(quiet_tow
             return bool(card) and "feedback::new-product-issue" in offered(card)  # type: ignore[arg-type]
 
         await town.slack.wait_for(follows)
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         assert offered(card)["feedback::new-product-issue"] == "The page is outdated"
         assert "feedback::product-new-issue" not in offered(card)
 
@@ -136,7 +138,7 @@ async def test_the_handbooks_fifteen_are_offered_until_the_project_has_been_aske
     town.gitlab.faults.add(method="GET", path="/labels", status=502, times=None)
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         assert len(offered(card)) == 15
         assert set(offered(card)) == set(HANDBOOK_LABELS)
 
@@ -145,10 +147,10 @@ async def test_a_label_that_somebody_set_in_gitlab_meanwhile_is_not_overwritten(
     town: Town,
 ) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     town.gitlab.down()
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
-    await town.card(issue, SOFT_SKILLS, "Recorded, not in GitLab yet")
+    await town.card(issue, SOFT_SKILLS, "⏳ Saved")
     town.gitlab.change_labels(issue, add=[OUTSIDE], by=town.blake_gitlab)
     town.gitlab.up()
     town.clock.forward(minutes=1)
@@ -161,7 +163,7 @@ async def test_a_label_that_somebody_set_in_gitlab_meanwhile_is_not_overwritten(
 
     # Dismissed, the choice is gone and GitLab's label stays.
     await town.slack.click(town.avery, card, "Dismiss")
-    card = await town.card(issue, OUTSIDE, without="not in GitLab")
+    card = await town.card(issue, OUTSIDE, without="⏳")
     assert SOFT_SKILLS not in text_of(card)
     await town.settled()
     assert issue.labels == ["SSAT::Contact", OUTSIDE]

@@ -89,8 +89,8 @@ def all_is_said_once(desk_before: Desk) -> Iterator[None]:
 
 async def assigned_to_a_claim(town: Town, user: User) -> list[str]:
     issue = town.feedback("Negative feedback for ticket 412399")
-    await town.slack.click(user, await town.card(issue, "Waiting"), "Claim")
-    await town.card(issue, "Claimed", without="not in GitLab")
+    await town.slack.click(user, await town.card(issue, "🟠 Unclaimed"), "Claim")
+    await town.card(issue, "Claimed", without="⏳")
     return issue.assigned_to
 
 
@@ -107,7 +107,7 @@ async def test_who_leaves_the_code_is_linked_and_told_and_claims_with_that_accou
 
 async def test_the_home_of_who_links_themselves_follows(desk: Desk) -> None:
     town = desk.town
-    await town.card(town.feedback(assignees=[desk.casey_gitlab]), "Waiting")
+    await town.card(town.feedback(assignees=[desk.casey_gitlab]), "🟠 Unclaimed")
     assert (await town.slack.open_home(town.casey)).ok
 
     def shows(words: str) -> bool:
@@ -373,7 +373,7 @@ async def test_a_link_that_is_taken_away_beside_a_running_bot_counts_no_more(
             await asyncio.sleep(LINKS_SECONDS)
             for user, ticket in ((town.casey, 412401), (town.avery, 412402)):
                 issue = town.feedback(f"Negative feedback for ticket {ticket}")
-                await town.slack.click(user, await town.card(issue, "Waiting"), "Claim")
+                await town.slack.click(user, await town.card(issue, "🟠 Unclaimed"), "Claim")
                 await town.thread(issue, "is not known")
                 assert issue.assigned_to == []
 

@@ -161,7 +161,7 @@ async def test_while_nobody_was_ever_known_the_card_says_so(rotation: Rotation) 
     rotation.account.status = 503
     async with town.bot_running(**rotation.settings):
         await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
-        card = await town.card(town.feedback(), "On duty: nobody is known")
+        card = await town.card(town.feedback(), "On duty: unknown")
         assert card.pings == set()
 
 
@@ -233,5 +233,5 @@ async def test_the_people_file_says_who_has_which_week(quiet_town: Town) -> None
 
 async def test_where_nothing_says_who_is_on_duty_the_card_says_nothing_of_it(town: Town) -> None:
     await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
-    await town.card(town.feedback(), "Waiting", without="On duty")
+    await town.card(town.feedback(), "🟠 Unclaimed", without="On duty")
     assert await readiness(town) == (200, "ok")

@@ -48,13 +48,13 @@ async def test_who_was_assigned_since_then_keeps_the_request(
     town: Town, fault: dict[str, Any]
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="PUT", **fault)
     await town.slack.click(town.avery, card, "Claim")
     await lost(town)
     town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
 
-    await town.card(issue, "Claimed by Blake Sample", without="not in GitLab")
+    await town.card(issue, "Claimed by Blake Sample", without="⏳")
     await town.settled()
     assert issue.assigned_to == ["blake.sample"]
     assert len(puts(town, issue)) == 1
@@ -67,27 +67,27 @@ async def test_who_was_assigned_since_then_keeps_the_request(
 
 async def test_who_was_unassigned_since_then_is_not_assigned_again(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="PUT", when="after", status=502)
     await town.slack.click(town.avery, card, "Claim")
     await lost(town)
     town.gitlab.assign(issue, by=town.duty_gitlab)
 
     await town.thread(issue, "Dana Duty unassigned Avery Example")
-    await town.card(issue, "Waiting", "Nobody yet", without="not in GitLab")
+    await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", without="⏳")
     assert issue.assigned_to == []
 
 
 @pytest.mark.parametrize("fault", LOST)
 async def test_a_label_chosen_since_then_stays(town: Town, fault: dict[str, Any]) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="PUT", **fault)
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
     await lost(town)
     town.gitlab.change_labels(issue, add=[OUTSIDE], remove=[SOFT_SKILLS], by=town.blake_gitlab)
 
-    await town.card(issue, f"{OUTSIDE}\n", without="not in GitLab")
+    await town.card(issue, f"{OUTSIDE}\n", without="⏳")
     await town.settled()
     assert OUTSIDE in issue.labels
     assert SOFT_SKILLS not in issue.labels
@@ -99,7 +99,10 @@ async def test_a_label_chosen_since_then_stays(town: Town, fault: dict[str, Any]
 
 async def test_what_somebody_does_while_the_note_is_on_its_way_is_left_alone(town: Town) -> None:
     labelled, claimed = town.feedback(), town.feedback("Negative feedback for ticket 412346")
-    first, second = await town.card(labelled, "Waiting"), await town.card(claimed, "Waiting")
+    first, second = (
+        await town.card(labelled, "🟠 Unclaimed"),
+        await town.card(claimed, "🟠 Unclaimed"),
+    )
     await town.settled()
     town.gitlab.faults.add(method="POST", path="/notes$", hang=60, times=2)
     await town.slack.choose(town.avery, first, "Feedback label", SOFT_SKILLS)
@@ -109,8 +112,8 @@ async def test_what_somebody_does_while_the_note_is_on_its_way_is_left_alone(tow
     town.gitlab.assign(claimed, town.blake_gitlab, by=town.duty_gitlab)
     town.gitlab.faults.release()
 
-    await town.card(labelled, f"{OUTSIDE}\n", without="not in GitLab")
-    await town.card(claimed, "Claimed by Blake Sample", without="not in GitLab")
+    await town.card(labelled, f"{OUTSIDE}\n", without="⏳")
+    await town.card(claimed, "Claimed by Blake Sample", without="⏳")
     await town.settled()
     assert OUTSIDE in labelled.labels
     assert SOFT_SKILLS not in labelled.labels
@@ -123,7 +126,7 @@ async def test_what_somebody_does_while_the_note_is_on_its_way_is_left_alone(tow
 
 async def test_who_was_assigned_by_hand_after_a_take_over_keeps_the_request(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await town.settled()
     town.gitlab.faults.add(method="POST", path="/notes$", hang=60, when="after", status=502)
     await town.slack.click(town.blake, card, "Claim")
@@ -146,14 +149,14 @@ async def test_who_is_taken_off_and_put_on_again_by_hand_keeps_the_request(
     town: Town, button: str
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await town.slack.click(town.blake, card, "Claim")
-    card = await town.card(issue, "Claimed by Blake Sample", without="not in GitLab")
+    card = await town.card(issue, "Claimed by Blake Sample", without="⏳")
     await town.settled()
     town.gitlab.down()
     who = town.avery if button == "Take over" else town.blake
     assert (await town.slack.click(who, card, button)).ok
-    await town.card(issue, "Recorded, not in GitLab yet")
+    await town.card(issue, "⏳ Saved")
     town.clock.forward(seconds=1)
     town.gitlab.assign(issue, by=town.duty_gitlab)
     town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
@@ -161,13 +164,13 @@ async def test_who_is_taken_off_and_put_on_again_by_hand_keeps_the_request(
     town.clock.forward(minutes=5)
 
     await town.thread(issue, "assigned in GitLab after you")
-    card = await town.card(issue, "Claimed by Blake Sample", "Not in GitLab:")
+    card = await town.card(issue, "Claimed by Blake Sample", "GitLab rejected this:")
     await town.settled()
     assert issue.assigned_to == ["blake.sample"]
     assert len(issue.comments) == 1
 
     assert (await town.slack.click(who, card, "Try again")).ok  # who sees that, and still wants it
-    now = "Claimed by Avery Example" if button == "Take over" else "Waiting"
+    now = "Claimed by Avery Example" if button == "Take over" else "🟠 Unclaimed"
     await town.card(issue, now, without="in GitLab:")
     await town.settled()
     assert issue.assigned_to == (["avery"] if button == "Take over" else [])
@@ -177,7 +180,7 @@ async def test_what_somebody_does_beside_a_refused_choice_is_seen_before_the_nex
     town: Town,
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await town.settled()
     town.gitlab.faults.add(method="POST", path="/notes$", hang=60, when="after", status=502)
     town.gitlab.faults.add(method="PUT", status=422, body="{}")
@@ -200,7 +203,7 @@ async def test_a_change_that_gitlab_makes_late_undoes_nothing_that_was_chosen_af
     town = quiet_town
     async with town.bot_running(ssat_poll_seconds=1):
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         await town.settled()
         town.gitlab.faults.add(method="PUT", hang=60)
         await town.slack.click(town.avery, card, "Claim")
@@ -215,7 +218,7 @@ async def test_a_change_that_gitlab_makes_late_undoes_nothing_that_was_chosen_af
         await town.in_gitlab(lambda: issue.assigned_to)
         await town.elapse(PLATFORM_TIMEOUT)
         town.clock.forward(seconds=60)
-        await town.card(issue, "Waiting", "Nobody yet", without="not in GitLab")
+        await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", without="⏳")
         await town.settled()
     assert issue.assigned_to == []
     assert town.steps(issue) == [
@@ -226,7 +229,7 @@ async def test_a_change_that_gitlab_makes_late_undoes_nothing_that_was_chosen_af
 
 async def test_what_was_reopened_since_then_is_not_closed_again(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="PUT", when="after", status=502)
     await town.mark_contacted(town.avery, card, channel="Call")
     await lost(town)
@@ -234,7 +237,7 @@ async def test_what_was_reopened_since_then_is_not_closed_again(town: Town) -> N
     town.gitlab.change_labels(issue, remove=[CONTACTED], by=town.blake_gitlab)
 
     await town.thread(issue, "Blake Sample took the label back")
-    await town.card(issue, "Waiting", without="not in GitLab")
+    await town.card(issue, "🟠 Unclaimed", without="⏳")
     await town.settled()
     assert issue.state == "opened"
     assert CONTACTED not in issue.labels
@@ -242,11 +245,11 @@ async def test_what_was_reopened_since_then_is_not_closed_again(town: Town) -> N
 
 async def test_what_was_made_though_its_answer_was_lost_is_not_asked_for_again(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="PUT", when="after", status=500)
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
 
-    await town.card(issue, f"{SOFT_SKILLS}\n", without="not in GitLab")
+    await town.card(issue, f"{SOFT_SKILLS}\n", without="⏳")
     await town.settled()
     assert len(puts(town, issue)) == 1
     assert town.steps(issue) == [f"🏷️ Avery Example chose the feedback label *{SOFT_SKILLS}*"]
@@ -255,12 +258,12 @@ async def test_what_was_made_though_its_answer_was_lost_is_not_asked_for_again(t
 async def test_what_nobody_else_touched_is_repeated(town: Town) -> None:
     """Somebody relabelled: that is no reason to leave the claim half done."""
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     town.gitlab.faults.add(method="PUT", when="before", status=502)
     await town.slack.click(town.avery, card, "Claim")
     await lost(town)
     town.gitlab.change_labels(issue, add=[OUTSIDE], by=town.blake_gitlab)
 
-    await town.card(issue, "Claimed by Avery Example", OUTSIDE, without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", OUTSIDE, without="⏳")
     await town.settled()
     assert issue.assigned_to == ["avery"]

@@ -46,7 +46,7 @@ async def nothing_happened(town: Town, issue: Issue) -> None:
     await town.settled()
     assert town.choices() == []
     assert town.writes(issue) == []
-    assert "Waiting" in text_of(town.card_of(issue))
+    assert "🟠 Unclaimed" in text_of(town.card_of(issue))
 
 
 @pytest.mark.parametrize(("kind", "words"), STRANGERS)
@@ -56,7 +56,7 @@ async def test_a_stranger_is_refused_with_words_and_nothing_is_recorded(
     stranger = town.slack.add_user("U0STRANGER", "stranger", **kind)
     town.channel.members.add(stranger.id)
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
 
     for said in await tries(town, stranger, card):
         assert words in said
@@ -70,7 +70,7 @@ async def test_a_stranger_is_known_by_what_slack_says_not_by_what_the_click_clai
 ) -> None:
     stranger = town.slack.add_user("U0STRANGER", "stranger", team_id="T0CUSTOMER")
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     payload = (await town.slack.click(stranger, card, "Claim")).payload
     await town.told(stranger, "Only members of this workspace")
     payload["user"]["team_id"] = payload["team"]["id"] = town.slack.team_id
@@ -85,12 +85,12 @@ async def test_a_stranger_is_known_by_what_slack_says_not_by_what_the_click_clai
 async def test_a_stranger_cannot_release_try_again_or_dismiss_either(town: Town) -> None:
     guest = town.slack.add_user("U0GUEST", "guest", is_restricted=True)
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     town.gitlab.faults.add(method="POST", path="/notes", status=403)
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
-    await town.card(issue, "Not in GitLab:")
+    await town.card(issue, "GitLab rejected this:")
     await town.slack.click(town.avery, card, "Claim")
-    card = as_seen(await town.card(issue, "Claimed by Avery", without="not in GitLab yet"))
+    card = as_seen(await town.card(issue, "Claimed by Avery", without="⏳"))
     await town.settled()
 
     for button in ("Take over", "Release", "Try again", "Dismiss"):
@@ -108,7 +108,7 @@ async def test_a_modal_opened_in_time_is_refused_once_the_person_may_not_act(
     town = quiet_town
     town.slack.add_usergroup("S0LEADS", "leads", [town.avery])
     async with town.bot_running():
-        card = await town.card(issue := town.feedback(), "Waiting")
+        card = await town.card(issue := town.feedback(), "🟠 Unclaimed")
         assert (await town.slack.click(town.blake, card, "Mark contacted")).ok
     # The administrator names the managers meanwhile.
     async with town.bot_running(ssat_managers="S0LEADS"):
@@ -125,7 +125,7 @@ async def test_with_managers_named_they_may_act_and_others_are_told_whom_to_ask(
     town.slack.add_usergroup("S0LEADS", "leads", [town.avery])
     async with town.bot_running(ssat_managers=f"S0LEADS, {town.casey.id}"):
         issue, other = town.feedback(), town.feedback("Negative feedback for ticket 412346")
-        card = as_seen(await town.card(issue, "Waiting"))
+        card = as_seen(await town.card(issue, "🟠 Unclaimed"))
         for said in await tries(town, town.blake, card):
             assert "Those who may: <!subteam^S0LEADS>, <@U0CASEY>." in said
         await nothing_happened(town, issue)
@@ -133,9 +133,9 @@ async def test_with_managers_named_they_may_act_and_others_are_told_whom_to_ask(
         assert "2 customers" in text_of(await town.asks(town.blake))
 
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
-        await town.slack.click(town.casey, await town.card(other, "Waiting"), "Claim")
-        await town.card(other, "Claimed by Casey Nolink", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.slack.click(town.casey, await town.card(other, "🟠 Unclaimed"), "Claim")
+        await town.card(other, "Claimed by Casey Nolink", without="⏳")
 
 
 @pytest.mark.parametrize("ended", ["disabled", "emptied"])
@@ -150,14 +150,14 @@ async def test_a_group_that_is_no_more_keeps_nobody_from_acting_by_another_right
     town.slack.add_usergroup("S0LEADS", "leads", [town.avery])
     async with town.bot_running(ssat_managers="S0AFORMER,S0LEADS"):
         issue = town.feedback()
-        card = as_seen(await town.card(issue, "Waiting"))
+        card = as_seen(await town.card(issue, "🟠 Unclaimed"))
         for said in await tries(town, town.blake, card):
             assert "You may look, but not act. Those who may: <!subteam^S0" in said
             is_named = "The user group `S0AFORMER` is disabled in Slack, or gone" in said
             assert is_named == (ended == "disabled")
         await nothing_happened(town, issue)
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ async def test_while_slack_does_not_say_who_it_is_nothing_is_recorded_and_the_pe
     town: Town, trouble: dict[str, Any]
 ) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     town.slack.faults.add("users.info", times=3, **trouble)
 
     for said in await tries(town, town.avery, card):
@@ -181,14 +181,14 @@ async def test_while_slack_does_not_say_who_it_is_nothing_is_recorded_and_the_pe
 
     # A failure is not remembered.
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
 
 
 async def test_while_slack_asks_for_patience_over_who_it_is_people_are_told_and_slack_left_alone(
     town: Town,
 ) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     town.slack.faults.add("users.info", status=429, headers={"Retry-After": "600"}, times=3)
 
     for said in await tries(town, town.avery, card):
@@ -199,7 +199,7 @@ async def test_while_slack_asks_for_patience_over_who_it_is_people_are_told_and_
 
 async def test_slack_taking_its_time_over_who_it_is_costs_nobody_the_answer(town: Town) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     town.slack.faults.add("users.info", hang=3.5)
     # Slack gives the bot three seconds: words come within them, and no choice after them.
     said = await words_for(town, town.avery, lambda: town.slack.click(town.avery, card, "Claim"))
@@ -214,7 +214,7 @@ async def test_while_slack_does_not_say_who_is_a_manager_nobody_is_taken_for_one
     town.slack.add_usergroup("S0LEADS", "leads", [town.avery])
     async with town.bot_running(ssat_managers="S0LEADS"):
         issue = town.feedback()
-        card = as_seen(await town.card(issue, "Waiting"))
+        card = as_seen(await town.card(issue, "🟠 Unclaimed"))
         town.slack.faults.add("usergroups.users.list", times=3, drop=True)
         for said in await tries(town, town.avery, card):
             assert "Nothing was changed; try again" in said
@@ -257,7 +257,7 @@ def forged(card: Message, value: str) -> Message:
 @pytest.mark.parametrize("value", FORGED)
 async def test_a_forged_value_gets_words_and_has_no_effect(town: Town, value: str) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     value = value.format(project=town.project.id, iid=issue.iid)
 
     for said in await tries(town, town.avery, forged(card, value)):
@@ -269,7 +269,7 @@ async def test_a_forged_value_gets_words_and_has_no_effect(town: Town, value: st
 @pytest.mark.parametrize("value", FORGED)
 async def test_a_forged_modal_gets_words_and_has_no_effect(town: Town, value: str) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     assert (await town.slack.click(town.avery, card, "Mark contacted")).ok
     view = town.slack.open_view(town.avery)
     view.body["private_metadata"] = value.format(project=town.project.id, iid=issue.iid)
@@ -287,11 +287,11 @@ async def test_a_forged_refusal_is_neither_tried_again_nor_dismissed(
     town: Town, detail: str
 ) -> None:
     issue, other = town.feedback(), town.feedback("Negative feedback for ticket 412346")
-    card = await town.card(issue, "Waiting")
-    await town.card(other, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
+    await town.card(other, "🟠 Unclaimed")
     town.gitlab.faults.add(method="POST", path="/notes", status=403)
     await town.slack.click(town.avery, card, "Claim")
-    card = as_seen(await town.card(issue, "Not in GitLab:"))
+    card = as_seen(await town.card(issue, "GitLab rejected this:"))
     await town.settled()
     buttons = [
         element
@@ -319,7 +319,7 @@ async def test_a_forged_refusal_is_neither_tried_again_nor_dismissed(
 )
 async def test_a_forged_label_gets_words_and_is_never_created(town: Town, label: str) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     for block in card.blocks:
         for element in block.get("elements", ()):
             for option in element.get("options", ()):
@@ -336,8 +336,8 @@ async def test_a_forged_label_gets_words_and_is_never_created(town: Town, label:
 
 async def test_a_forged_holder_takes_nothing_over(town: Town) -> None:
     issue = town.feedback()
-    await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
-    card = as_seen(await town.card(issue, "Claimed by Avery", without="not in GitLab"))
+    await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
+    card = as_seen(await town.card(issue, "Claimed by Avery", without="⏳"))
     for block in card.blocks:
         for element in block.get("elements", ()):
             if element.get("action_id") == "take_over":
@@ -345,7 +345,7 @@ async def test_a_forged_holder_takes_nothing_over(town: Town) -> None:
     said = await words_for(
         town, town.blake, lambda: town.slack.click(town.blake, card, "Take over")
     )
-    assert "Avery Example has this request" in said
+    assert "Avery Example owns this request" in said
     assert issue.assigned_to == ["avery"]
 
 
@@ -354,15 +354,15 @@ async def test_a_forged_holder_takes_nothing_over(town: Town) -> None:
 
 async def test_the_same_click_twice_has_one_effect(town: Town) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     click = await town.slack.click(town.avery, card, "Claim")
     chosen = await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
     repeated = await asyncio.gather(*(town.slack.replay(each) for each in (click, chosen) * 2))
     assert all(each.ok for each in repeated)
 
-    card = await town.card(issue, "Claimed by Avery", SOFT_SKILLS, without="not in GitLab")
+    card = await town.card(issue, "Claimed by Avery", SOFT_SKILLS, without="⏳")
     await town.slack.click(town.avery, card, "Release")
-    await town.card(issue, "Waiting", without="not in GitLab")
+    await town.card(issue, "🟠 Unclaimed", without="⏳")
     assert (await town.slack.replay(click)).ok  # it does not claim anew
 
     await town.settled()
@@ -374,7 +374,7 @@ async def test_the_same_click_twice_has_one_effect(town: Town) -> None:
 
 async def test_the_same_click_at_the_same_time_has_one_effect(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     # Learn what Slack would send; the guest's click has no effect.
     guest = town.slack.add_user("U0GUEST", "guest", is_restricted=True)
     payload = (await town.slack.click(guest, card, "Claim")).payload
@@ -384,7 +384,7 @@ async def test_the_same_click_at_the_same_time_has_one_effect(town: Town) -> Non
     outcomes = await asyncio.gather(*(town.slack.replay(payload) for _ in range(4)))
 
     assert all(each.ok for each in outcomes)
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     await town.settled()
     assert town.choices() == ["delivered"]
     assert len(issue.comments) == 1
@@ -393,12 +393,12 @@ async def test_the_same_click_at_the_same_time_has_one_effect(town: Town) -> Non
 async def test_the_same_submission_twice_has_one_effect(town: Town) -> None:
     issue = town.feedback()
     outcome = await town.mark_contacted(
-        town.avery, await town.card(issue, "Waiting"), channel="Call"
+        town.avery, await town.card(issue, "🟠 Unclaimed"), channel="Call"
     )
     again = await town.slack.replay(outcome)
     assert again.ok
     assert again.errors == {}
-    await town.card(issue, "Customer contacted", without="not in GitLab")
+    await town.card(issue, "Customer contacted", without="⏳")
     await town.settled()
     assert town.choices() == ["delivered"]
     assert len(issue.comments) == 1
@@ -420,11 +420,11 @@ async def test_a_click_on_an_old_card_of_a_request_that_is_done_gets_words(
     town: Town, end: str, words: str
 ) -> None:
     issue = town.feedback()
-    card = as_seen(await town.card(issue, "Waiting"))
+    card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     match end:
         case "contacted":
             await town.mark_contacted(town.blake, card, channel="Call")
-            await town.card(issue, "Customer contacted", without="not in GitLab")
+            await town.card(issue, "Customer contacted", without="⏳")
         case "closed":
             town.gitlab.close(issue, by=town.blake_gitlab)
             await town.card(issue, "Closed without contact")

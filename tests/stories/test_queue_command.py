@@ -63,7 +63,7 @@ def plain_feedback(town: Town, ticket: int = 412399, **changes: Any) -> Issue:
 
 async def test_an_empty_queue_is_told_kindly(town: Town) -> None:
     answer = await town.asks(town.avery)
-    assert rows(answer) == ["No customer is waiting for a manager's contact. ✅"]
+    assert rows(answer) == ["No customer is waiting to hear from a manager. ✅"]
     assert answer.text == rows(answer)[0]
 
 
@@ -73,42 +73,42 @@ async def test_open_requests_are_listed_by_deadline_with_who_has_them(town: Town
         "Negative feedback for ticket 412341", labels=["satisfaction::bad"], description=NO_REQUEST
     )
     early = town.feedback("Negative feedback for ticket 412342")
-    await town.card(early, "Waiting")
+    await town.card(early, "🟠 Unclaimed")
     town.clock.forward(hours=1)
     middle = town.feedback("Negative feedback for ticket 412343")
     town.clock.forward(hours=1)
     town.gitlab.change_labels(late, add=[CONTACT], by=town.blake_gitlab)
-    card = await town.card(middle, "Waiting")
-    await town.card(late, "Waiting")
+    card = await town.card(middle, "🟠 Unclaimed")
+    await town.card(late, "🟠 Unclaimed")
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(middle, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(middle, "Claimed by Avery Example", without="⏳")
 
     first, *listed = rows(await town.asks(town.blake))
 
-    assert first == "*3 customers are waiting for a manager's contact*"
+    assert first == "*3 customers are waiting to hear from a manager*"
     assert [row.splitlines()[0] for row in listed] == [
-        "🟠 Waiting: contact requested, ticket 412342",
-        "🔵 Claimed by Avery Example: contact requested, ticket 412343",
-        "🟠 Waiting: contact requested, ticket 412341",
+        "🟠 Unclaimed · Example Ltd · ticket 412342",
+        "🔵 Claimed by Avery Example · Example Ltd · ticket 412343",
+        "🟠 Unclaimed · Example Ltd · ticket 412341",
     ]
     for row, issue, due in zip(
         listed, (early, middle, late), ("15:00", "16:00", "17:00"), strict=True
     ):
         assert f"Tue 3 Feb, {due} UTC>" in row
         assert f"/-/issues/{issue.iid}|#{issue.iid}>" in row
-        assert "business h left" in row
+        assert "business hours left" in row
 
     # The deadline passes for one of them.
     town.clock.forward(days=3, hours=22)
     await town.settled()
     row = rows(await town.asks(town.blake))[1]
-    assert row.startswith("🔴 Overdue, unclaimed: contact requested, ticket 412342")
+    assert row.startswith("🔴 Overdue, unclaimed · Example Ltd · ticket 412342")
 
 
 async def test_what_else_awaits_triage_follows_and_comes_and_goes_with_gitlab(
     town: Town,
 ) -> None:
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     good = plain_feedback(town)
     await town.in_gitlab(lambda: town.gitlab.deliveries)
 
@@ -133,7 +133,7 @@ async def test_what_becomes_a_request_is_listed_once_and_what_is_none_any_more_i
     await town.settled()
     assert "1 more feedback awaits triage" in await says(town, town.avery, "")
     town.gitlab.change_labels(issue, add=[CONTACT], by=town.blake_gitlab)
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     said = await says(town, town.avery, "")
     assert "*1 customer is waiting" in said
     assert "awaits triage" not in said
@@ -179,13 +179,13 @@ async def test_what_was_deleted_in_gitlab_is_not_kept(quiet_town: Town) -> None:
 
 async def test_what_is_done_is_not_listed_even_while_gitlab_does_not_know_yet(town: Town) -> None:
     done, closed = town.feedback(), town.feedback("Negative feedback for ticket 412346")
-    card = await town.card(done, "Waiting")
-    await town.card(closed, "Waiting")
+    card = await town.card(done, "🟠 Unclaimed")
+    await town.card(closed, "🟠 Unclaimed")
     assert len(rows(await town.asks(town.avery))) == 3
     town.gitlab.close(closed, by=town.blake_gitlab)
     await town.card(closed, "Closed without contact")
     [count, row] = rows(await town.asks(town.avery))
-    assert count == "*1 customer is waiting for a manager's contact*"
+    assert count == "*1 customer is waiting to hear from a manager*"
     assert "ticket 412345" in row
 
     town.gitlab.down()
@@ -200,7 +200,7 @@ async def test_the_queue_is_answered_while_gitlab_is_down_and_slack_takes_no_pos
     town: Town,
 ) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.asks(town.avery)
     await town.settled()
     town.gitlab.down()
@@ -226,7 +226,7 @@ async def test_the_queue_is_answered_while_gitlab_is_down_and_slack_takes_no_pos
 async def test_a_stranger_sees_nothing_of_the_queue(
     town: Town, kind: dict[str, Any], words: str
 ) -> None:
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     stranger = town.slack.add_user("U0STRANGER", "stranger", **kind)
     for text in ("", "all", "show 412345", "duty", "help"):
         [said] = rows(await town.asks(stranger, text))
@@ -234,7 +234,7 @@ async def test_a_stranger_sees_nothing_of_the_queue(
 
 
 async def test_nobody_is_shown_the_queue_while_slack_does_not_say_who_it_is(town: Town) -> None:
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     town.slack.faults.add("users.info", drop=True)
     [said] = rows(await town.asks(town.avery))
     assert "Slack does not say who you are just now" in said
@@ -244,7 +244,7 @@ async def test_who_may_only_look_sees_no_buttons(quiet_town: Town) -> None:
     town = quiet_town
     town.slack.add_usergroup(GROUP, "managers", [town.avery])
     async with town.bot_running(ssat_managers=GROUP):
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
         await town.asks(town.blake)
         assert buttons(latest(town, town.blake)) == []
         await town.asks(town.avery)
@@ -260,9 +260,9 @@ async def test_mine_is_what_one_holds_and_what_gitlab_gave_to_one(town: Town) ->
     others = town.feedback("Negative feedback for ticket 412343")
     plain_feedback(town, 412344, assignees=[town.avery_gitlab])
     plain_feedback(town, 412345)
-    await town.slack.click(town.avery, await town.card(held, "Waiting"), "Claim")
-    await town.slack.click(town.blake, await town.card(others, "Waiting"), "Claim")
-    await town.card(others, "Claimed", without="not in GitLab")
+    await town.slack.click(town.avery, await town.card(held, "🟠 Unclaimed"), "Claim")
+    await town.slack.click(town.blake, await town.card(others, "🟠 Unclaimed"), "Claim")
+    await town.card(others, "Claimed", without="⏳")
     await town.settled()
 
     said = await says(town, town.avery, "mine")
@@ -280,7 +280,7 @@ async def test_mine_is_also_what_gitlab_gave_to_who_is_known_by_email_whichever_
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback("Negative feedback for ticket 412342")
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
         await town.thread(issue, "<@U0BLAKE>")
         assert "412342" in await says(town, town.blake, "mine")
@@ -369,7 +369,7 @@ def searches(town: Town, user: User) -> int:
 
 async def test_filters_hold_together(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     assert "Nobody is overdue" in await says(town, town.avery, "overdue")
     town.clock.forward(days=4)
     assert "ticket 412345" in await says(town, town.avery, "overdue")
@@ -380,7 +380,7 @@ async def test_filters_hold_together(town: Town) -> None:
 
 async def test_what_was_done_is_listed_for_as_long_as_asked(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await town.mark_contacted(town.avery, card, channel="Call")
     await town.card(issue, "Customer contacted")
     town.clock.forward(days=5)
@@ -389,7 +389,7 @@ async def test_what_was_done_is_listed_for_as_long_as_asked(town: Town) -> None:
     assert "by Avery Example" in said
     said = await says(town, town.blake, "done 3d")
     assert "No request for contact has ended in the last 3 days." in said
-    assert "Customer contacted: ticket 412345" in await says(town, town.blake, "all")
+    assert "Customer contacted · Example Ltd · ticket 412345" in await says(town, town.blake, "all")
 
 
 async def test_a_number_is_a_ticket_or_an_issue_and_both_are_shown_if_both_fit(
@@ -397,8 +397,8 @@ async def test_a_number_is_a_ticket_or_an_issue_and_both_are_shown_if_both_fit(
 ) -> None:
     issue = town.feedback("Negative feedback for ticket 412345")
     twin = town.feedback(f"Negative feedback for ticket {issue.iid}")
-    await town.card(issue, "Waiting")
-    await town.card(twin, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
+    await town.card(twin, "🟠 Unclaimed")
     await town.polled()
     link = f"<{town.gitlab.url}/{PROJECT}/-/issues/{issue.iid}>"
     for text in ("412345", "show 412345", "ticket 412345", f"show #{issue.iid}", f"show {link}"):
@@ -443,7 +443,7 @@ async def test_a_refresh_looks_at_gitlab_at_once(quiet_town: Town) -> None:
         issue = town.feedback()
         assert town.card_of(issue) is None
         assert "Looking at GitLab now" in await says(town, town.avery, "refresh")
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
 
 
 @pytest.mark.parametrize(
@@ -474,19 +474,19 @@ async def test_whatever_is_typed_gets_a_sentence_that_helps(
 
 async def test_a_claim_from_the_queue_is_as_one_on_the_card(town: Town) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.asks(town.avery)
     seen = latest(town, town.avery)
     shown = await turned(town, town.avery, lambda: town.slack.click(town.avery, seen, "Claim"))
     assert "Claimed by Avery Example" in text_of(shown)
     assert buttons(shown) == ["Release", "Mark contacted"]
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     assert [user.username for user in issue.assignees] == ["avery"]
 
 
 async def test_a_filter_survives_a_click(town: Town) -> None:
     for ticket in (412341, 412342):
-        await town.card(town.feedback(f"Negative feedback for ticket {ticket}"), "Waiting")
+        await town.card(town.feedback(f"Negative feedback for ticket {ticket}"), "🟠 Unclaimed")
     await town.asks(town.avery, "unclaimed")
     seen = latest(town, town.avery)
     shown = await turned(town, town.avery, lambda: town.slack.click(town.avery, seen, "Claim"))
@@ -497,7 +497,7 @@ async def test_a_filter_survives_a_click(town: Town) -> None:
 
 async def test_a_customer_is_marked_contacted_from_the_queue(town: Town) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.asks(town.avery, "412345")
     await town.slack.click(town.avery, latest(town, town.avery), "Mark contacted")
     await town.slack.wait_for(lambda: town.slack.views[town.avery.id])
@@ -509,7 +509,7 @@ async def test_a_button_of_an_old_answer_whose_request_is_done_meets_a_sentence(
     town: Town,
 ) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await town.asks(town.blake)
     seen = latest(town, town.blake)
     await town.mark_contacted(town.avery, card, channel="Call")
@@ -522,9 +522,9 @@ async def test_a_button_of_an_old_answer_whose_request_is_done_meets_a_sentence(
 async def test_a_long_queue_is_turned_over_while_it_changes(town: Town) -> None:
     issues = [town.feedback(f"Negative feedback for ticket {500000 + n}") for n in range(13)]
     for issue in issues:
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
     first = rows(await town.asks(town.casey, "unclaimed"))
-    assert first[0] == "*13 customers are waiting for a manager's contact* · only: unclaimed"
+    assert first[0] == "*13 customers are waiting to hear from a manager* · only: unclaimed"
     assert first[-1] == "1\u201310 of 13"
 
     town.gitlab.close(issues[0], by=town.blake_gitlab)
@@ -532,7 +532,7 @@ async def test_a_long_queue_is_turned_over_while_it_changes(town: Town) -> None:
     seen = latest(town, town.casey)
     shown = await turned(town, town.casey, lambda: town.slack.click(town.casey, seen, "Next"))
     said = rows(shown)
-    assert said[0] == "*12 customers are waiting for a manager's contact* · only: unclaimed"
+    assert said[0] == "*12 customers are waiting to hear from a manager* · only: unclaimed"
     assert [row.splitlines()[0][-6:] for row in said[1:-1]] == ["500010", "500011", "500012"]
     back = await turned(town, town.casey, lambda: town.slack.click(town.casey, shown, "Previous"))
     assert [row.splitlines()[0][-6:] for row in rows(back)[1:-1]] == [
@@ -543,7 +543,7 @@ async def test_a_long_queue_is_turned_over_while_it_changes(town: Town) -> None:
 
 async def test_a_forged_page_shows_no_more_than_is_asked_for(town: Town) -> None:
     for n in range(11):
-        await town.card(town.feedback(f"Negative feedback for ticket {500000 + n}"), "Waiting")
+        await town.card(town.feedback(f"Negative feedback for ticket {500000 + n}"), "🟠 Unclaimed")
     await town.asks(town.casey)
     outcome = await town.slack.click(town.casey, latest(town, town.casey), "Next")
     payload = outcome.payload

@@ -50,14 +50,14 @@ async def click(town: Town, issue: Issue, who: str, button: str, *then: str) -> 
     card = town.card_of(issue)
     assert card
     assert (await town.slack.click(getattr(town, who), card, button)).ok
-    return await town.card(issue, *then, without="not in GitLab")
+    return await town.card(issue, *then, without="⏳")
 
 
 async def click_dismiss(town: Town, issue: Issue) -> None:
     """Give up what GitLab refused."""
-    card = await town.card(issue, "Waiting", "Not in GitLab:")
+    card = await town.card(issue, "🟠 Unclaimed", "GitLab rejected this:")
     assert (await town.slack.click(town.avery, card, "Dismiss")).ok
-    await town.card(issue, "Waiting", without="not in GitLab")
+    await town.card(issue, "🟠 Unclaimed", without="⏳")
 
 
 Backup = dict[Table, list[dict[str, Any]]]
@@ -97,11 +97,11 @@ async def claimed_during_an_outage(town: Town) -> tuple[Issue, Backup]:
     """Let Avery claim while GitLab is away; return a backup of then, when GitLab has the claim."""
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         await town.settled()
         town.gitlab.down()
         assert (await town.slack.click(town.avery, card, "Claim")).ok
-        await town.card(issue, "Recorded, not in GitLab yet")
+        await town.card(issue, "⏳ Saved")
         await town.idle_but_for_gitlab()
     backup = backed_up(town)
     town.gitlab.up()
@@ -129,7 +129,7 @@ class Week:
     async def happen(self) -> None:
         town = self.town
         for issue in self.issues.values():
-            await town.card(issue, "Waiting")
+            await town.card(issue, "🟠 Unclaimed")
         town.clock.forward(hours=1)
         await town.settled()
         await self._in_slack()
@@ -147,14 +147,14 @@ class Week:
         card = town.card_of(issues["labelled"])
         assert card
         await town.slack.choose(town.blake, card, "Feedback label", SOFT_SKILLS)
-        await town.card(issues["labelled"], SOFT_SKILLS, without="not in GitLab")
+        await town.card(issues["labelled"], SOFT_SKILLS, without="⏳")
 
     async def _handed_on(self) -> None:
         town, issues = self.town, self.issues
         await click(town, issues["taken over"], "avery", "Claim", "Claimed by Avery")
         await click(town, issues["taken over"], "blake", "Take over", "Claimed by Blake")
         await click(town, issues["released"], "avery", "Claim", "Claimed by Avery")
-        await click(town, issues["released"], "avery", "Release", "Waiting")
+        await click(town, issues["released"], "avery", "Release", "🟠 Unclaimed")
         await click(town, issues["assigned"], "avery", "Claim", "Claimed by Avery")
 
     async def _contacted(self) -> None:
@@ -163,7 +163,7 @@ class Week:
         card = town.card_of(issue)
         assert card
         assert (await town.mark_contacted(town.blake, card, channel="Call")).ok
-        await town.card(issue, "Customer contacted", without="not in GitLab")
+        await town.card(issue, "Customer contacted", without="⏳")
 
     def _in_gitlab(self) -> None:
         town, issues = self.town, self.issues
@@ -207,7 +207,7 @@ async def test_the_bot_starts_on_nothing_and_everything_stands_as_it_stood(week:
         # The buttons go on working, and new requests come.
         await click(town, week.issues["held"], "blake", "Take over", "Claimed by Blake")
         await click(town, week.issues["waiting"], "avery", "Claim", "Claimed by Avery")
-        await town.card(town.feedback("Negative feedback for ticket 99"), "Waiting")
+        await town.card(town.feedback("Negative feedback for ticket 99"), "🟠 Unclaimed")
 
 
 async def test_a_rebuild_restores_everything_and_the_bot_goes_on(week: Week) -> None:
@@ -242,7 +242,7 @@ async def test_a_request_that_came_while_there_was_no_bot_is_posted_and_no_other
     town = quiet_town
     async with town.bot_running():
         known = town.feedback()
-        await town.card(known, "Waiting")
+        await town.card(known, "🟠 Unclaimed")
         await town.settled()
     town.lose_record()
     missed = town.feedback("Negative feedback for ticket 412399")
@@ -253,7 +253,7 @@ async def test_a_request_that_came_while_there_was_no_bot_is_posted_and_no_other
     assert len(town.cards) == 1
 
     async with town.bot_running():
-        await town.card(missed, "Waiting")
+        await town.card(missed, "🟠 Unclaimed")
         await town.settled()
     assert len(town.cards) == 2
 
@@ -262,8 +262,8 @@ async def test_what_was_done_in_gitlab_meanwhile_is_named_by_its_fields(quiet_to
     town = quiet_town
     async with town.bot_running():
         issue, other = town.feedback(), town.feedback("Negative feedback for ticket 412346")
-        await town.card(issue, "Waiting")
-        await town.card(other, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
+        await town.card(other, "🟠 Unclaimed")
         await town.settled()
     town.gitlab.assign(issue, town.blake_gitlab, by=town.blake_gitlab)
     town.gitlab.delete_issue(other)
@@ -288,7 +288,7 @@ async def test_markers_and_cards_of_others_do_not_count(quiet_town: Town) -> Non
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback()
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         await click(town, issue, "avery", "Claim", "Claimed by Avery")
         await town.settled()
     [claim] = issue.comments
@@ -327,7 +327,7 @@ async def test_a_choice_that_is_half_in_gitlab_is_left_to_be_delivered(quiet_tow
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback()
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         card = await click(town, issue, "avery", "Claim", "Claimed by Avery")
         town.gitlab.faults.add(method="PUT", status=502, times=None)
         assert (await town.slack.click(town.blake, card, "Take over")).ok
@@ -338,8 +338,8 @@ async def test_a_choice_that_is_half_in_gitlab_is_left_to_be_delivered(quiet_tow
 
     assert said[-2:] == [f"Kept 1 choice for GitLab: {key_of(town, issue)}.", UNCHANGED]
     async with town.bot_running():
-        await town.card(issue, "Claimed by Blake Sample", without="not in GitLab")
-        await town.thread(issue, "<@U0AVERY>: Blake Sample has taken this request over from you")
+        await town.card(issue, "Claimed by Blake Sample", without="⏳")
+        await town.thread(issue, "<@U0AVERY>: Blake Sample took over this request from you")
         await town.settled()
     assert issue.assigned_to == ["blake.sample"]
     assert len(issue.comments) == 2
@@ -351,7 +351,7 @@ async def test_what_gitlab_refused_after_the_note_is_no_claim_once_the_record_is
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         await claim_refused_after_its_note(town, card)
         await click_dismiss(town, issue)
     town.gitlab.faults.clear()  # the bot was stopped between the refusal and its second note
@@ -383,7 +383,7 @@ async def test_a_choice_that_an_older_record_has_on_its_way_is_not_delivered_aga
 
     assert f"Kept 1 choice for GitLab: {key_of(town, issue)}." in said
     async with town.bot_running():
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
         await town.settled()
     assert len(issue.comments) == 1
     assert town.steps(issue) == ["🔵 Avery Example claimed this request"]
@@ -404,7 +404,7 @@ async def test_what_was_decided_after_an_older_record_is_not_undone(quiet_town: 
     assert not [line for line in said if line.startswith("Kept")]
     assert town.choices() == ["delivered"]
     async with town.bot_running():
-        await town.card(issue, "Claimed by Blake Sample", without="not in GitLab")
+        await town.card(issue, "Claimed by Blake Sample", without="⏳")
         await town.settled()
     assert issue.assigned_to == ["blake.sample"]
     assert len(issue.comments) == 2
@@ -418,10 +418,10 @@ async def test_what_an_older_record_calls_refused_is_looked_for_before_it_is_tri
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         town.gitlab.faults.add(method="POST", path="/notes", status=403, body="{}")
         assert (await town.slack.click(town.avery, card, "Claim")).ok
-        await town.card(issue, "Not in GitLab:")
+        await town.card(issue, "GitLab rejected this:")
         await town.settled()
     backup = backed_up(town)
     async with town.bot_running():
@@ -431,7 +431,7 @@ async def test_what_an_older_record_calls_refused_is_looked_for_before_it_is_tri
     await rebuilt(town)
 
     async with town.bot_running():
-        await town.card(issue, "Not in GitLab:")
+        await town.card(issue, "GitLab rejected this:")
         await town.settled()
         await click(town, issue, "avery", "Try again", "Claimed by Avery Example")
         await town.settled()
@@ -445,9 +445,9 @@ async def test_what_an_older_record_has_yet_to_withdraw_may_have_been_delivered_
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         await claim_refused_after_its_note(town, card)
-        await town.card(issue, "Not in GitLab:")
+        await town.card(issue, "GitLab rejected this:")
         await town.settled()
     backup = backed_up(town)
     async with town.bot_running():  # GitLab takes no withdrawal yet
@@ -468,12 +468,12 @@ async def test_a_step_that_an_older_record_has_not_told_is_looked_for(quiet_town
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         trouble = town.slack.faults.add(
             "chat.postMessage", status=429, headers={"Retry-After": "10"}
         )
         assert (await town.slack.click(town.avery, card, "Claim")).ok
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
         await town.slack.wait_for(lambda: trouble.hits == 1, PATIENCE)
         await town.settled()
     backup = backed_up(town)
@@ -497,14 +497,16 @@ async def test_of_two_cards_the_newest_is_kept_up_and_the_other_is_named(
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         await town.settled()
-    newer = town.slack.post(town.channel, town.slack.bot_user_id, "Waiting", metadata=card.metadata)
+    newer = town.slack.post(
+        town.channel, town.slack.bot_user_id, "🟠 Unclaimed", metadata=card.metadata
+    )
     said = await rebuilt(town)
     assert f"Cards new to the record: {key_of(town, issue)}." in said
     assert said[-1] == f"More than one card; the newest is kept up: {key_of(town, issue)}."
     async with town.bot_running():
-        await town.slack.wait_for(lambda: "Waiting" in text_of(newer))
+        await town.slack.wait_for(lambda: "🟠 Unclaimed" in text_of(newer))
         await town.settled()
 
 
@@ -512,10 +514,10 @@ async def test_a_contact_whose_label_is_missing_is_named(quiet_town: Town) -> No
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         town.gitlab.faults.add(method="PUT", status=403, body="{}")
         assert (await town.mark_contacted(town.avery, card, channel="Call")).ok
-        await town.card(issue, "Not in GitLab")
+        await town.card(issue, "GitLab rejected this:")
         await town.settled()
     town.lose_record()
 
@@ -535,7 +537,7 @@ async def test_rows_that_cannot_be_read_are_replaced_and_lost_choices_are_named(
         issues = [town.feedback(f"Negative feedback for ticket {number}") for number in (1, 2, 3)]
         claimed, waiting, gone = issues
         for issue in issues:
-            await town.card(issue, "Waiting")
+            await town.card(issue, "🟠 Unclaimed")
         await click(town, claimed, "avery", "Claim", "Claimed by Avery")
         await town.settled()
         town.gitlab.down()
@@ -543,7 +545,7 @@ async def test_rows_that_cannot_be_read_are_replaced_and_lost_choices_are_named(
             card = town.card_of(issue)
             assert card
             assert (await town.mark_contacted(town.avery, card, channel="Call")).ok
-            await town.card(issue, "Recorded, not in GitLab yet")
+            await town.card(issue, "⏳ Saved")
     town.gitlab.up()
     town.gitlab.delete_issue(gone)
     town.spoil(requests, requests.c.iid.in_((claimed.iid, gone.iid)))
@@ -558,8 +560,8 @@ async def test_rows_that_cannot_be_read_are_replaced_and_lost_choices_are_named(
     assert town.on_record().keys() == {keys[0], keys[1]}
     assert town.choices() == ["delivered", "pending", "dropped"]
     async with town.bot_running():
-        await town.card(claimed, "Customer contacted", "Avery Example", without="not in GitLab")
-        await town.card(waiting, "Waiting", without="not in GitLab")
+        await town.card(claimed, "Customer contacted", "Avery Example", without="⏳")
+        await town.card(waiting, "🟠 Unclaimed", without="⏳")
         await town.settled()
     assert waiting.comments == []
 
@@ -571,7 +573,7 @@ async def test_a_row_that_cannot_be_read_keeps_nobody_from_starting_nor_others_f
     async with town.bot_running():
         broken, whole = town.feedback(), town.feedback("Negative feedback for ticket 412399")
         for issue in (broken, whole):
-            await town.card(issue, "Waiting")
+            await town.card(issue, "🟠 Unclaimed")
         await town.settled()
     town.spoil(requests, requests.c.iid == broken.iid)
 
@@ -591,7 +593,7 @@ async def test_nothing_is_posted_while_the_channel_cannot_be_searched(quiet_town
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback()
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         await town.settled()
     town.lose_record()
     other = town.feedback("Negative feedback for ticket 412399")
@@ -599,7 +601,7 @@ async def test_nothing_is_posted_while_the_channel_cannot_be_searched(quiet_town
 
     async with town.bot_running():
         await town.slack.wait_for(lambda: trouble.hits == 5, PATIENCE)
-        await town.card(other, "Waiting")
+        await town.card(other, "🟠 Unclaimed")
         await town.settled()
     assert len(town.cards) == 2
     assert posts(town) == 2
@@ -615,7 +617,7 @@ async def test_the_channel_is_searched_once_whatever_is_posted(quiet_town: Town)
         async with town.bot_running():
             issues = [town.feedback(f"Negative feedback for ticket {n}") for n in (1, 2, 3)]
             for issue in issues:
-                await town.card(issue, "Waiting")
+                await town.card(issue, "🟠 Unclaimed")
             await town.settled()
         assert searches() == 1
 
@@ -658,13 +660,13 @@ async def test_a_choice_in_a_damaged_file_reaches_gitlab_once(present: Town, how
     town = present
     issue, other = town.feedback(), town.feedback("Negative feedback for ticket 412346")
     async with town.bot_running():
-        await town.card(other, "Waiting")
+        await town.card(other, "🟠 Unclaimed")
         await click(town, other, "casey", "Claim", "Claimed by Casey")
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         await town.settled()
         town.gitlab.down()
         assert (await town.slack.click(town.avery, card, "Claim")).ok
-        await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet")
+        await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
     town.gitlab.up()
     damage(town.folder / "ssat-bot.db", how)
 
@@ -680,7 +682,7 @@ async def test_a_choice_in_a_damaged_file_reaches_gitlab_once(present: Town, how
     assert issue.comments == []
     assert len(list(town.folder.glob("ssat-bot.db.damaged-*Z"))) == 1
     async with bot_process(town):
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
         await town.card(other, "Claimed by Casey Nolink")
         await town.settled()
     assert issue.assigned_to == ["avery"]
@@ -699,7 +701,7 @@ async def test_a_rebuild_that_gitlab_or_slack_stops_says_so_and_can_be_run_again
     issues = [town.feedback(f"Negative feedback for ticket {number}") for number in (1, 2, 3)]
     async with town.bot_running():
         for issue in issues:
-            await town.card(issue, "Waiting")
+            await town.card(issue, "🟠 Unclaimed")
         await town.settled()
     town.lose_record()
 

@@ -65,9 +65,9 @@ async def reminded(town: Town, mark: str, *words: str) -> Message:
 
 async def claimed(town: Town, issue: Issue) -> None:
     """Let Avery claim a request, and a quarter of an hour pass."""
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     town.clock.forward(minutes=16)
 
 
@@ -77,26 +77,26 @@ async def test_a_request_that_nobody_sees_to_is_remembered_until_somebody_does(
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
         issue = town.feedback()
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         await town.quiet()
         assert reminders(town) == []
 
         town.clock.forward(hours=72)  # Monday 15:00, after a weekend that does not count
         first = await reminded(
-            town, "24h", "23 business h left", "ticket 412345", "Nobody has claimed it."
+            town, "24h", "23 business hours left", "ticket 412345", "Nobody has claimed it."
         )
         assert not first.broadcast
         assert buttons(first) == ["Snooze"]
         town.clock.forward(hours=20)
-        assert not (await reminded(town, "4h", "3 business h left")).broadcast
+        assert not (await reminded(town, "4h", "3 business hours left")).broadcast
         town.clock.forward(hours=3)
-        assert (await reminded(town, "1h", "Less than 1 h left")).broadcast
+        assert (await reminded(town, "1h", "less than 1 business hour left")).broadcast
         town.clock.forward(hours=1)
         overdue = await reminded(town, DEADLINE, "has not been contacted by the deadline")
         assert overdue.broadcast
         assert buttons(overdue) == []
         town.clock.forward(hours=24)
-        assert (await reminded(town, "late-2026-02-04", "overdue by 24 h")).broadcast
+        assert (await reminded(town, "late-2026-02-04", "24 hours overdue")).broadcast
 
         card = await town.card(issue, "Overdue")
         assert card.thread == reminders(town)
@@ -116,16 +116,18 @@ async def test_the_holder_is_reminded_in_their_own_day(quiet_town: Town) -> None
         await town.quiet()
         assert reminders(town) == []
         town.clock.forward(hours=11, minutes=20)  # Tuesday 8:06 in Kolkata
-        first = await reminded(town, "24h", "<@U0AVERY>: 12 business h left")
+        first = await reminded(town, "24h", "<@U0AVERY>: 12 business hours left")
         assert first.pings == {"<@U0AVERY>"}
         assert "You are on duty" not in text_of(first)
         town.clock.forward(hours=11, minutes=25)
-        await reminded(town, "1h", "<@U0AVERY>: less than 1 h left")  # the last comes at any hour
+        await reminded(
+            town, "1h", "<@U0AVERY>: less than 1 business hour left"
+        )  # the last comes at any hour
         town.clock.forward(hours=1)
         await town.quiet()
         assert marks(town) == ["24h", "1h"]
         town.clock.forward(hours=11, minutes=31)
-        late = await reminded(town, DEADLINE, "overdue by 11 h")
+        late = await reminded(town, DEADLINE, "11 hours overdue")
         assert "in time" not in text_of(late)
 
 
@@ -133,7 +135,7 @@ async def test_a_holder_whom_gitlab_named_and_an_email_tells_is_reminded(quiet_t
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
         issue = town.feedback()
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
         await town.card(issue, "Claimed by Blake Sample")
     async with town.bot_running(**AROUND_THE_CLOCK):
@@ -156,8 +158,8 @@ async def test_who_is_on_duty_is_reminded_of_what_nobody_holds_or_can_be_told(
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
         unclaimed, elsewhere = town.feedback(), town.feedback("Negative feedback for ticket 2")
-        await town.card(unclaimed, "Waiting")
-        await town.card(elsewhere, "Waiting")
+        await town.card(unclaimed, "🟠 Unclaimed")
+        await town.card(elsewhere, "🟠 Unclaimed")
         # Somebody without a Slack account, as far as is known.
         town.gitlab.assign(elsewhere, town.duty_gitlab, by=town.duty_gitlab)
         await town.card(elsewhere, "Claimed by Dana Duty")
@@ -188,15 +190,15 @@ async def test_who_has_just_acted_is_not_reminded_of_it(quiet_town: Town) -> Non
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
         issue = town.feedback()
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         town.clock.forward(hours=84)
         await reminded(town, "12h")
         town.clock.forward(hours=7, minutes=50)  # ten minutes before four hours are left
-        card = await town.card(issue, "Waiting", "4 business h left")
+        card = await town.card(issue, "🟠 Unclaimed", "4 business hours left")
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", without="⏳")
         town.clock.forward(minutes=12)
-        await town.card(issue, "3 business h left")
+        await town.card(issue, "3 business hours left")
         await town.quiet()
         assert marks(town) == ["12h"]
         town.clock.forward(hours=3)
@@ -209,16 +211,16 @@ async def test_a_deadline_shows_in_the_channel_though_who_is_on_duty_has_just_ac
     town = quiet_town
     issue = town.feedback()
     async with town.bot_running(**AROUND_THE_CLOCK):
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
     await take_duty(town, town.blake)
     async with town.bot_running(**AROUND_THE_CLOCK):
         town.clock.forward(hours=95, minutes=15)
         assert (await reminded(town, "1h")).pings == {"<@U0BLAKE>"}
         town.clock.forward(minutes=38)
-        await town.slack.click(town.blake, await town.card(issue, "Waiting"), "Claim")
-        card = await town.card(issue, "Claimed by Blake", without="not in GitLab")
+        await town.slack.click(town.blake, await town.card(issue, "🟠 Unclaimed"), "Claim")
+        card = await town.card(issue, "Claimed by Blake", without="⏳")
         await town.slack.click(town.blake, card, "Release")
-        await town.card(issue, "Waiting", without="not in GitLab")
+        await town.card(issue, "🟠 Unclaimed", without="⏳")
         town.clock.forward(minutes=8)
         overdue = await reminded(
             town, DEADLINE, "The customer of ticket 412345 has not been", "Nobody has claimed it."
@@ -233,7 +235,7 @@ async def test_what_was_put_off_for_a_sleeper_is_not_late_for_who_has_it_then(
     town = quiet_town
     town.blake.tz = "America/Los_Angeles"  # seven in the morning, when it is 15:00 UTC
     async with town.bot_running(**ON):
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
     await take_duty(town, town.blake)
     async with town.bot_running(**ON):
         town.clock.forward(hours=95, minutes=15)
@@ -258,7 +260,7 @@ async def test_who_was_on_duty_last_is_told_so_where_the_schedule_does_not_say(
     town = quiet_town
     issue = town.feedback()
     async with town.bot_running(**AROUND_THE_CLOCK):
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
     await take_duty(town, town.blake)
     weeks = town.people_file.read_text()
     town.people_file.write_text(weeks.replace('"2026-', '"2025-'))
@@ -271,7 +273,7 @@ async def test_who_was_on_duty_last_is_told_so_where_the_schedule_does_not_say(
 async def test_nobody_is_reminded_twice_whatever_becomes_of_the_bot(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
         town.clock.forward(hours=72)
         await reminded(town, "24h")
     async with town.bot_running(**AROUND_THE_CLOCK):  # a restart
@@ -288,7 +290,7 @@ async def test_nobody_is_reminded_twice_whatever_becomes_of_the_bot(quiet_town: 
     assert marks(town) == ["24h"]
     async with town.bot_running(**AROUND_THE_CLOCK, ssat_deadline_hours=50):
         town.clock.forward(hours=13)
-        await reminded(town, "12h", "business h left")
+        await reminded(town, "12h", "business hours left")
 
 
 async def test_two_replicas_remind_once(
@@ -298,7 +300,7 @@ async def test_two_replicas_remind_once(
         async with town.bot_running(**AROUND_THE_CLOCK), town.bot_running(**AROUND_THE_CLOCK):
             issues = [town.feedback(f"Negative feedback for ticket {n}") for n in range(1, 6)]
             for issue in issues:
-                await town.card(issue, "Waiting")
+                await town.card(issue, "🟠 Unclaimed")
             town.clock.forward(hours=72)
             await town.slack.wait_for(lambda: len(marks(town)) >= len(issues), PATIENCE)
             await town.quiet()
@@ -312,7 +314,7 @@ async def test_a_reminder_without_an_answer_is_looked_for(
 ) -> None:
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
         town.clock.forward(hours=72)
         town.slack.faults.add("chat.postMessage", drop=True, when=when)
         await reminded(town, "24h")
@@ -327,7 +329,7 @@ async def test_after_a_gap_one_line_stands_for_what_was_missed(quiet_town: Town)
         await claimed(town, town.feedback())
     town.clock.forward(hours=94)
     async with town.bot_running(**AROUND_THE_CLOCK):
-        missed = await reminded(town, "4h", "<@U0AVERY>: 1 business h left", "could not remind")
+        missed = await reminded(town, "4h", "<@U0AVERY>: 1 business hour left", "could not remind")
         assert not missed.broadcast
         town.clock.forward(hours=1)
         assert "could not" not in text_of(await reminded(town, "1h"))
@@ -339,7 +341,7 @@ async def test_what_was_missed_is_late_in_the_morning_after_the_bot_is_back(
 ) -> None:
     town = quiet_town
     async with town.bot_running(**ON):
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
         town.clock.forward(hours=95, minutes=15)
         await reminded(town, "1h")
     town.clock.forward(hours=7)  # Tuesday 21:15
@@ -347,7 +349,9 @@ async def test_what_was_missed_is_late_in_the_morning_after_the_bot_is_back(
         await town.quiet()
         assert marks(town) == ["1h"]
         town.clock.forward(hours=10, minutes=50)
-        missed = await reminded(town, DEADLINE, "overdue by 17 h", "could not remind of it in time")
+        missed = await reminded(
+            town, DEADLINE, "17 hours overdue", "could not remind of it in time"
+        )
     assert not missed.broadcast
 
 
@@ -358,7 +362,7 @@ async def test_a_gap_that_many_reminders_fell_into_is_one_line_in_the_channel(
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
         for each in range(number):
-            await town.card(town.feedback(f"Negative feedback for ticket {each}"), "Waiting")
+            await town.card(town.feedback(f"Negative feedback for ticket {each}"), "🟠 Unclaimed")
         await town.settled()
     town.clock.forward(hours=97)
     async with town.bot_running(**AROUND_THE_CLOCK):
@@ -382,7 +386,7 @@ async def test_a_card_of_an_older_release_has_reminders_once_it_is_painted_again
 ) -> None:
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
         await town.quiet()
         never_asked_for = delete(errands).where(errands.c.lane == IssueQueue.REMINDERS)
         await town.change_record(lambda connection: connection.execute(never_asked_for))
@@ -396,9 +400,9 @@ async def test_a_card_that_another_bot_user_has_posted_has_reminders_in_its_thre
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
         issue = town.feedback()
-        (await town.card(issue, "Waiting")).user = "U0FORMER"  # the app was created anew
+        (await town.card(issue, "🟠 Unclaimed")).user = "U0FORMER"  # the app was created anew
         town.clock.forward(hours=72)
-        await town.thread(issue, "23 business h left")
+        await town.thread(issue, "23 business hours left")
         town.clock.forward(minutes=5)
         await town.quiet()
     assert marks(town) == ["24h"]
@@ -416,7 +420,7 @@ async def test_old_requests_of_a_first_start_get_their_cards_and_no_reminders(
         await town.quiet()
         assert reminders(town) == []
         town.clock.forward(hours=70)
-        await reminded(town, "late-2026-02-16", "overdue by 13 d")
+        await reminded(town, "late-2026-02-16", "13 days overdue")
     assert marks(town) == ["late-2026-02-16"]
 
 
@@ -424,20 +428,20 @@ async def test_a_card_that_was_deleted_comes_back_and_has_the_reminder(quiet_tow
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
         issue = town.feedback()
-        card = await town.card(issue, "Waiting")
+        card = await town.card(issue, "🟠 Unclaimed")
         await town.quiet()
         town.slack.delete(town.channel, card.ts)
         town.clock.forward(hours=72)
-        await town.thread(issue, "23 business h left")
+        await town.thread(issue, "23 business hours left")
         await town.quiet()
         assert marks(town) == ["24h"]
         # One with a thread leaves a gravestone, which is no place for a reminder either.
-        town.slack.delete(town.channel, (await town.card(issue, "Waiting")).ts)
+        town.slack.delete(town.channel, (await town.card(issue, "🟠 Unclaimed")).ts)
         town.slack.faults.add("chat.update", status=503)  # so the reminder finds it first
         town.clock.forward(hours=12)
-        await town.card(issue, "11 business h left")
+        await town.card(issue, "11 business hour left")
         town.clock.forward(minutes=1)
-        await town.thread(issue, "11 business h left")
+        await town.thread(issue, "11 business hour left")
         assert len(town.cards) == 1
 
 
@@ -454,7 +458,7 @@ async def test_a_request_whose_card_waits_is_remembered_after_its_card(quiet_tow
         assert town.cards == []
         town.clock.forward(hours=71, minutes=5)
         for issue in many:
-            await town.thread(issue, "23 business h left")
+            await town.thread(issue, "23 business hours left")
         await town.quiet()
     assert marks(town) == ["24h"] * len(many)
 
@@ -484,7 +488,7 @@ async def test_a_snooze_is_told_with_its_reason_and_ends_with_a_reminder(quiet_t
         town.clock.forward(minutes=11)
         await town.slack.wait_for(lambda: len(marks(town)) == 2, PATIENCE)
         again = reminders(town)[-1]
-        assert "7 business h left" in text_of(again)
+        assert "7 business hours left" in text_of(again)
 
         await snoozes(town, again, "Until the deadline", "agreed with the customer")
         town.clock.forward(hours=7)
@@ -510,7 +514,7 @@ async def test_a_snooze_over_the_last_reminder_ends_with_one_at_any_hour(quiet_t
         town.clock.forward(hours=4, minutes=1)  # 20:12, and 18 minutes are left
         await town.slack.wait_for(lambda: len(marks(town)) == 2, PATIENCE)
         last = reminders(town)[-1]
-        assert "<@U0AVERY>: less than 1 h left" in text_of(last)
+        assert "<@U0AVERY>: less than 1 business hour left" in text_of(last)
         assert last.broadcast
         await town.quiet()
     assert len(marks(town)) == 2
@@ -557,7 +561,7 @@ async def test_the_lead_is_told_once_if_nobody_reacts(quiet_town: Town) -> None:
         await town.quiet()
         card = await town.card(seen_to, "Overdue")
         await town.slack.click(town.blake, card, "Claim")
-        await town.card(seen_to, "Overdue, claimed by Blake", without="not in GitLab")
+        await town.card(seen_to, "Overdue, claimed by Blake", without="⏳")
         town.clock.forward(minutes=31)
         told = await town.thread(left_alone, "<!subteam^S0LEADS>", "nobody has reacted")
         assert told.broadcast
@@ -581,6 +585,6 @@ async def test_the_lead_is_told_of_what_was_released_after_the_deadline(quiet_to
         town.clock.forward(minutes=10)
         card = await town.card(issue, "Overdue, claimed by Avery")
         await town.slack.click(town.avery, card, "Release")
-        await town.card(issue, "Overdue, unclaimed", without="not in GitLab")
+        await town.card(issue, "Overdue, unclaimed", without="⏳")
         town.clock.forward(minutes=21)
         await reminded(town, "lead", "<!subteam^S0LEADS>", "Nobody has claimed it.")

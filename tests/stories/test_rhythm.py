@@ -53,17 +53,19 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
     town = quiet_town
     async with town.bot_running():
         overdue, answered = town.feedback("For ticket 101"), town.feedback("For ticket 102")
-        await town.card(overdue, "Waiting")
-        await town.mark_contacted(town.avery, await town.card(answered, "Waiting"), text="Sorry.")
+        await town.card(overdue, "🟠 Unclaimed")
+        await town.mark_contacted(
+            town.avery, await town.card(answered, "🟠 Unclaimed"), text="Sorry."
+        )
         await town.card(answered, "Customer contacted", without="on its way")
         until(town, 2, 12)
         today = town.feedback("For ticket 103")
-        await town.slack.click(town.blake, await town.card(today, "Waiting"), "Claim")
-        await town.card(today, "Claimed by Blake", without="not in GitLab")
+        await town.slack.click(town.blake, await town.card(today, "🟠 Unclaimed"), "Claim")
+        await town.card(today, "Claimed by Blake", without="⏳")
         until(town, 3, 12)
         later, late = town.feedback("For ticket 104"), town.feedback("For ticket 105")
-        await town.card(later, "Waiting")
-        await town.mark_contacted(town.avery, await town.card(late, "Waiting"), text="Sorry.")
+        await town.card(later, "🟠 Unclaimed")
+        await town.mark_contacted(town.avery, await town.card(late, "🟠 Unclaimed"), text="Sorry.")
         await town.card(late, "Customer contacted", without="on its way")
     silent, commented, responded = (
         town.feedback(f"Feedback for ticket {number}", description=None, labels=[])
@@ -81,11 +83,11 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
     assert "1 overdue, 1 due today, 1 unclaimed, 2 without an initial response" in said
     lines = said.splitlines()
     for title, *rows in (
-        ["*Overdue* (1)", "|ticket 101> · overdue by 18 h · unclaimed"],
-        ["*Due today* (1)", "|ticket 103> · 2 business h left · Blake Sample"],
-        ["*Unclaimed*, due later (1)", "|ticket 104> · 26 business h left · unclaimed"],
+        ["*Overdue* (1)", "|ticket 101> · 18 hours overdue · unclaimed"],
+        ["*Due today* (1)", "|ticket 103> · 2 business hours left · Blake Sample"],
+        ["*Unclaimed*, due later (1)", "|ticket 104> · 26 business hours left · unclaimed"],
         ["*No initial response within 7 days* (2)", "|ticket 201> · since", "|ticket 202>"],
-        ["Since Tuesday 3 Feb: 1 customer contacted, 1 in time and 0 late."],
+        ["Since Tuesday 3 Feb: 1 customer contacted, on time."],
     ):
         place = next(number for number, line in enumerate(lines) if title in line)
         for number, row in enumerate(rows, place + 1):
@@ -133,7 +135,7 @@ async def test_there_is_no_digest(quiet_town: Town, day: int, hour: int, asks: b
         town.clock.forward(minutes=1)  # it waits for the record
         await town.quiet()
         if not asks:  # and what comes later in the morning is no digest's matter any more
-            await town.card(town.feedback(), "Waiting")
+            await town.card(town.feedback(), "🟠 Unclaimed")
         town.clock.forward(minutes=30)
         await town.quiet()
     assert digests(town) == []
@@ -143,7 +145,7 @@ async def test_a_digest_comes_though_gitlab_is_down(quiet_town: Town) -> None:
     town = quiet_town
     issue = town.feedback()
     async with town.bot_running():
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         await town.settled()
     commented = town.feedback(description=None, labels=[])
     town.gitlab.comment(commented, "Who knows?", by=town.automation)
@@ -180,9 +182,9 @@ async def turn_of_avery(town: Town) -> tuple[Issue, Issue]:
     await take_duty(town, town.avery)
     async with town.bot_running():
         assert town.slack.direct_messages(town.avery) == []
-        card = await town.card(closable, "Waiting")
+        card = await town.card(closable, "🟠 Unclaimed")
         await town.slack.choose(town.avery, card, "Feedback label", "feedback::soft-skills")
-        card = await town.card(closable, "feedback::soft-skills", without="not in GitLab")
+        card = await town.card(closable, "feedback::soft-skills", without="⏳")
         await town.mark_contacted(town.avery, card, text="Sorry.", Then=[])
         await town.card(closable, "Customer contacted", without="on its way")
         await town.settled()
@@ -203,9 +205,9 @@ async def test_both_managers_are_told_what_was_done_and_what_is_left(quiet_town:
     assert "Your turn as reviewing manager has ended, Blake Sample is on duty now" in to_avery
     assert "You are the reviewing manager on duty now, after Avery Example" in to_blake
     for said in (to_avery, to_blake):
-        assert "1 customer contacted, 1 in time and 0 late; a feedback label chosen for 1" in said
+        assert "1 customer contacted, on time; a feedback label chosen for 1" in said
         assert "*Open: the customer has not been contacted* (1)\n• <" in said
-        assert f"/{waiting.iid}|ticket 101> · 26 business h left · unclaimed" in said
+        assert f"/{waiting.iid}|ticket 101> · 26 business hours left · unclaimed" in said
         assert "could be closed* (1)\n• <" in said
         assert f"/{closable.iid}|ticket 102> · contacted, labelled" in said
 
@@ -216,12 +218,12 @@ async def test_a_hand_over_counts_labels_of_the_contact_form_and_of_gitlab(
     town = quiet_town
     async with town.bot_running():
         by_form, in_gitlab, left = (town.feedback(f"For ticket {n}") for n in (101, 102, 103))
-        await town.card(left, "Waiting")
+        await town.card(left, "🟠 Unclaimed")
         await town.settled()
     await take_duty(town, town.avery)
     async with town.bot_running():
         label = {"Feedback label": "feedback::soft-skills"}
-        card = await town.card(by_form, "Waiting")
+        card = await town.card(by_form, "🟠 Unclaimed")
         await town.mark_contacted(town.avery, card, text="Sorry.", **label)
         await town.card(by_form, "Customer contacted", without="on its way")
         town.gitlab.change_labels(in_gitlab, by=town.avery_gitlab, add=["feedback::soft-skills"])
@@ -250,7 +252,7 @@ async def test_a_hand_over_and_a_digest_count_what_else_was_triaged(quiet_town: 
         town.gitlab.change_labels(labelled, by=town.avery_gitlab, add=["feedback::soft-skills"])
         town.gitlab.close(closed, by=town.avery_gitlab)
         town.gitlab.change_labels(asking, by=town.avery_gitlab, add=[CONTACT])
-        await town.card(asking, "Waiting")
+        await town.card(asking, "🟠 Unclaimed")
         await shows_untriaged(town, 1)
     until(town, 2, 9, 1)
     async with town.bot_running(**ON):

@@ -25,27 +25,27 @@ def link_to(town: Town, issue: Issue) -> str:
 
 async def test_the_feedback_that_a_message_names_is_shown_with_its_buttons(town: Town) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     message = town.slack.person_posts(town.blake, town.channel, "Who has ticket 412345?")
     shown = await shows(town, town.avery, message)
-    assert "Waiting: contact requested, ticket 412345" in text_of(shown)
+    assert "🟠 Unclaimed · Example Ltd · ticket 412345" in text_of(shown)
     assert buttons(shown) == ["Claim", "Mark contacted"]
 
     assert (await town.slack.click(town.avery, shown, "Claim")).ok
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", without="⏳")
     await town.slack.wait_for(lambda: "Claimed" in text_of(town.slack.ephemerals[-1]))
     assert shown not in town.slack.ephemerals
 
 
 async def test_the_feedback_of_a_link_and_of_a_card_is_shown(town: Town) -> None:
     issue, other = town.feedback(), town.feedback("Negative feedback for ticket 412346")
-    card = await town.card(issue, "Waiting")
-    await town.card(other, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
+    await town.card(other, "🟠 Unclaimed")
     await town.polled()
     pasted = town.slack.person_posts(town.blake, town.channel, f"See <{link_to(town, other)}>")
     assert "ticket 412346" in text_of(await shows(town, town.avery, pasted))
     shown = text_of(await shows(town, town.avery, card))
-    assert shown.count("Waiting: contact requested, ticket 412345") == 1
+    assert shown.count("🟠 Unclaimed · Example Ltd · ticket 412345") == 1
     assert "412346" not in shown
 
 
@@ -65,7 +65,7 @@ async def test_a_message_without_feedback_gets_a_sentence(
 
 
 async def test_a_stranger_is_shown_nothing_by_the_shortcut(town: Town) -> None:
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     stranger = town.slack.add_user("U0STRANGER", "stranger", is_restricted=True)
     message = town.slack.person_posts(stranger, town.channel, "ticket 412345")
     shown = text_of(await shows(town, stranger, message))
@@ -85,7 +85,7 @@ async def settled_without_unfurl(town: Town, message: Message) -> None:
 async def test_a_pasted_link_shows_the_state_in_the_channel_of_the_cards(town: Town) -> None:
     issue = town.feedback()
     plain = town.feedback("Positive feedback for ticket 412399", description=None, labels=[])
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.polled()
     await town.settled()
     first, second = link_to(town, issue), link_to(town, plain)
@@ -96,7 +96,7 @@ async def test_a_pasted_link_shows_the_state_in_the_channel_of_the_cards(town: T
     assert heard.ok
     await town.slack.wait_for(lambda: len(message.unfurls) == 2)
     shown = str(message.unfurls[first])
-    assert "Waiting: contact requested, ticket 412345" in shown
+    assert "🟠 Unclaimed · Example Ltd · ticket 412345" in shown
     assert "Positive feedback: ticket 412399" in str(message.unfurls[second])
     assert "Nobody answered" not in shown  # none of the customer's words
     assert "button" not in shown
@@ -104,7 +104,7 @@ async def test_a_pasted_link_shows_the_state_in_the_channel_of_the_cards(town: T
 
 async def test_a_link_is_a_link_where_not_everybody_may_look(town: Town) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.polled()
     elsewhere = town.slack.add_channel("elsewhere", members=[town.avery])
     message, _ = await town.slack.share_link(town.avery, elsewhere, link_to(town, issue))
@@ -117,7 +117,7 @@ async def test_a_link_is_a_link_where_not_everybody_may_look(town: Town) -> None
 )
 async def test_a_link_of_a_stranger_is_a_link(town: Town, kind: dict[str, Any]) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.polled()
     stranger = town.slack.add_user("U0STRANGER", "stranger", **kind)
     message, _ = await town.slack.share_link(stranger, town.channel, link_to(town, issue))
@@ -127,7 +127,7 @@ async def test_a_link_of_a_stranger_is_a_link(town: Town, kind: dict[str, Any]) 
 
 async def test_a_link_to_another_project_is_a_link(town: Town) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.polled()
     foreign = f"{town.gitlab.url}/other/project/-/issues/{issue.iid}"
     message, _ = await town.slack.share_link(town.avery, town.channel, foreign)
@@ -146,7 +146,7 @@ async def test_without_the_scope_a_link_is_a_link(quiet_town: Town) -> None:
     town.slack.scopes.remove("links:write")
     async with town.bot_running():
         issue = town.feedback()
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         await town.polled()
         message, heard = await town.slack.share_link(town.avery, town.channel, link_to(town, issue))
         assert heard is not None
@@ -156,7 +156,7 @@ async def test_without_the_scope_a_link_is_a_link(quiet_town: Town) -> None:
 
 async def test_a_link_that_is_only_typed_so_far_is_left_alone(town: Town) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.polled()
     url = link_to(town, issue)
     event = {
@@ -175,7 +175,7 @@ async def test_a_link_that_is_only_typed_so_far_is_left_alone(town: Town) -> Non
 
 async def test_a_link_in_a_message_that_is_gone_again_troubles_nobody(town: Town) -> None:
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.polled()
     town.slack.faults.add("chat.unfurl", error="cannot_unfurl_message")
     message, heard = await town.slack.share_link(town.avery, town.channel, link_to(town, issue))

@@ -38,7 +38,7 @@ def assignments(issue: Issue) -> list[str]:
 
 async def suggested(town: Town) -> Issue:
     issue = town.feedback()
-    await town.card(issue, "Waiting", "Nobody yet", "(assigned in GitLab: avery)")
+    await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", "(assigned to avery in GitLab)")
     await town.settled()
     return issue
 
@@ -62,7 +62,7 @@ async def test_what_somebody_was_assigned_to_is_left_to_them(town: Town) -> None
 async def test_who_takes_it_off_again_has_the_last_word(town: Town) -> None:
     issue = await suggested(town)
     town.gitlab.assign(issue, by=town.blake_gitlab)
-    await town.card(issue, "Nobody yet", without="assigned in GitLab")
+    await town.card(issue, "*Owner*\nUnclaimed", without="assigned to")
     town.gitlab.edit(issue, title="Negative feedback for ticket 412399", by=town.blake_gitlab)
     await town.card(issue, "412399")
     await town.settled()
@@ -74,9 +74,9 @@ async def test_a_suggestion_can_be_claimed_and_released_and_is_not_made_again(to
     card = town.card_of(issue)
     assert card
     await town.slack.click(town.avery, card, "Claim")
-    card = await town.card(issue, "Claimed by Avery", without="not in GitLab")
+    card = await town.card(issue, "Claimed by Avery", without="⏳")
     await town.slack.click(town.avery, card, "Release")
-    await town.card(issue, "Waiting", without="not in GitLab")
+    await town.card(issue, "🟠 Unclaimed", without="⏳")
     await town.settled()
     assert issue.assigned_to == []
 
@@ -86,7 +86,7 @@ async def test_what_somebody_claims_is_assigned_to_them(town: Town) -> None:
     card = town.card_of(issue)
     assert card
     await town.slack.click(town.blake, card, "Claim")
-    await town.card(issue, "Claimed by Blake", without="not in GitLab")
+    await town.card(issue, "Claimed by Blake", without="⏳")
     assert issue.assigned_to == ["blake.sample"]
 
 
@@ -117,7 +117,7 @@ async def test_who_takes_it_off_while_the_answer_was_lost_has_the_last_word(town
     town.gitlab.watchers.append(take_off)
     town.gitlab.faults.add(method="PUT", times=1, when="after", status=502)
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.slack.wait_for(lambda: recorded(town, issue).is_suggested)
     await town.settled()
     assert issue.assigned_to == []
@@ -151,7 +151,7 @@ async def test_a_lost_record_comes_back_with_the_suggestion(
         issue = await suggested(town)
         if is_taken_off:
             town.gitlab.assign(issue, by=town.blake_gitlab)
-            await town.card(issue, "Nobody yet", without="assigned in GitLab")
+            await town.card(issue, "*Owner*\nUnclaimed", without="assigned to")
             await town.settled()
     before = recorded(town, issue)
     town.lose_record()
@@ -168,10 +168,10 @@ async def test_a_released_claim_is_no_suggestion_to_a_rebuilt_record(duty_town: 
     town = duty_town
     async with town.bot_running():
         issue = town.feedback()
-        await town.slack.click(town.avery, await town.card(issue, "Waiting"), "Claim")
-        card = await town.card(issue, "Claimed by Avery", without="not in GitLab")
+        await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
+        card = await town.card(issue, "Claimed by Avery", without="⏳")
         await town.slack.click(town.avery, card, "Release")
-        await town.card(issue, "Waiting", without="not in GitLab")
+        await town.card(issue, "🟠 Unclaimed", without="⏳")
     before = recorded(town, issue)
     town.lose_record()
     async with connect(town.set_up(), FAST) as clients:
@@ -187,7 +187,7 @@ async def test_who_comes_on_duty_gets_what_waits_without_anybody(duty_town: Town
     async with town.bot_running(**SUGGESTING):
         await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
         issue = town.feedback()
-        await town.card(issue, "On duty: nobody is known")
+        await town.card(issue, "On duty: unknown")
         await town.settled()
         assert issue.assigned_to == []
         group.users.append(town.blake.id)
@@ -209,10 +209,10 @@ async def test_who_is_on_duty_without_an_account_is_not_assigned(duty_town: Town
 async def test_what_gitlab_does_not_let_be_assigned_is_not_tried_for_ever(town: Town) -> None:
     town.gitlab.faults.add(method="PUT", times=1, status=403, body="{}")
     issue = town.feedback()
-    await town.card(issue, "Waiting")
+    await town.card(issue, "🟠 Unclaimed")
     await town.slack.wait_for(lambda: recorded(town, issue).is_suggested)
     town.gitlab.edit(issue, title="Negative feedback for ticket 412399", by=town.blake_gitlab)
-    assert "Nobody yet" in text_of(await town.card(issue, "412399"))
+    assert "*Owner*\nUnclaimed" in text_of(await town.card(issue, "412399"))
     await town.settled()
     assert len(town.writes(issue)) == 1
 

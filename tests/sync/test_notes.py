@@ -96,7 +96,7 @@ def contact(text: str | None, channel: Channel = Channel.EMAIL) -> MarkContacted
         (
             contact("Dear customer,\n\nwe are sorry."),
             BLAKE,
-            "**Customer contacted** by e-mail by Blake Sample at 2026-02-02 09:30 UTC.\n\n"
+            "**Customer contacted** by email by Blake Sample at 2026-02-02 09:30 UTC.\n\n"
             "> Dear customer,\n>\n> we are sorry.",
         ),
         # Blanks are no text.

@@ -298,9 +298,9 @@ def test_a_request_withdrawn_before_anybody_saw_it_is_none() -> None:
 
 
 def test_a_request_says_what_the_issue_says() -> None:
-    description = f"Organisation: Example Ltd\nScore: 2\n{ASKS}\nComment: Nobody answered."
+    description = f"Organization: Example Ltd\nScore: 2\n{ASKS}\nComment: Nobody answered."
     request = first(look(description=description, assignees=(DANA, AVERY)))
-    assert (request.ticket, request.organisation, request.score) == (412345, "Example Ltd", "2")
+    assert (request.ticket, request.organization, request.score) == (412345, "Example Ltd", "2")
     assert request.comment == "Nobody answered."
     assert request.labels == ISSUE.labels
     assert request.assignees == ("avery", "dana")

@@ -1,0 +1,50 @@
+"""How the time to a deadline is counted: in whole steps, so that it stays true until the next one.
+
+Pure; all moments are aware datetimes in UTC.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from slackbot.rules.deadline import BusinessHours
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+COUNTED_IN_HOURS = 2 * DAY
+"""Overdue time is counted in hours up to here, then in days."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """Business time until the deadline, in whole hours."""
+
+    hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overdue:
+    """Elapsed time since the deadline, in whole hours or, from two days on, in whole days."""
+
+    hours: int = 0
+    days: int = 0
+
+
+def countdown(due_at: datetime, now: datetime, hours: BusinessHours) -> Left | Overdue:
+    """Count the time until a deadline, or since then."""
+    if now < due_at:
+        return Left(hours.between(now, due_at) // HOUR)
+    late = now - due_at
+    return Overdue(hours=late // HOUR) if late < COUNTED_IN_HOURS else Overdue(days=late // DAY)
+
+
+def next_change(due_at: datetime, now: datetime, hours: BusinessHours) -> datetime:
+    """Return when the countdown reads differently."""
+    if now >= due_at:
+        late = now - due_at
+        step = HOUR if late < COUNTED_IN_HOURS else DAY
+        return due_at + (late // step + 1) * step
+    left = hours.between(now, due_at)
+    if left < HOUR:
+        return due_at
+    # A full hour left reads the same until the next one begins, perhaps after a weekend.
+    full = hours.add(now, left % HOUR)
+    return hours.next_opening(full) + timedelta(seconds=1)

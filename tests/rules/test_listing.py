@@ -1,0 +1,161 @@
+"""What a query matches, in which order, and on which page it stands."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slackbot.rules.listing import PAGE, Entry, Part, Row, asks_for_own, page_of, rows_of
+from slackbot.rules.query import Listing, Turn, read_query
+from slackbot.rules.request import IssueKey, Person, Request
+from slackbot.rules.untriaged import UntriagedFeedback
+
+FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
+MONDAY = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
+DUE = datetime(2026, 2, 3, 15, 0, tzinfo=UTC)
+AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
+BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U2")
+
+
+def waiting(iid: int, **changes: Any) -> Request:
+    request = Request(key=IssueKey(7, iid), url="", title="", asked_at=FRIDAY, due_at=DUE)
+    return replace(request, **changes)
+
+
+def claimed(iid: int, **changes: Any) -> Request:
+    return waiting(iid, holder=AVERY, held_since=FRIDAY, **changes)
+
+
+def contacted(iid: int, **changes: Any) -> Request:
+    ended = {"contacted_at": MONDAY, "contacted_by": AVERY, "is_open": False}
+    return waiting(iid, **(ended | changes))
+
+
+def untriaged(iid: int, **changes: Any) -> UntriagedFeedback:
+    one = UntriagedFeedback(
+        key=IssueKey(7, iid),
+        url="",
+        title="",
+        author="support-automation",
+        created_at=FRIDAY,
+        updated_at=FRIDAY,
+    )
+    return replace(one, **changes)
+
+
+def a_listing(text: str) -> Listing:
+    listing = read_query(text)
+    assert isinstance(listing, Listing)
+    return listing
+
+
+def picked(entries: Sequence[Entry], text: str, person: Person = AVERY) -> list[int]:
+    return [row.position[2] for row in rows_of(entries, a_listing(text), person, MONDAY)]
+
+
+# --- What is picked ----------------------------------------------------------------------------
+
+ENTRIES: list[Entry] = [
+    contacted(60),
+    contacted(61, contacted_by=BLAKE, contacted_at=MONDAY - timedelta(hours=1)),
+    contacted(62, contacted_at=MONDAY - timedelta(days=20)),
+    contacted(63, due_at=FRIDAY, contacted_at=MONDAY - timedelta(hours=2), contacted_by=None),
+    untriaged(90, assignees=("avery",)),
+    untriaged(89, created_at=FRIDAY - timedelta(days=9)),
+    waiting(1, due_at=DUE + timedelta(hours=9)),
+    waiting(2, due_at=MONDAY),
+    claimed(3),
+    waiting(4, holder=BLAKE, held_since=FRIDAY, assignees=("avery",)),
+    waiting(5, assignees=("Avery",)),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", [2, 3, 4, 5, 1, 89, 90]),  # by deadline, then the oldest feedback first
+        ("mine", [3, 5, 90]),  # owned, or assigned by GitLab while nobody owns it
+        ("unclaimed", [2, 5, 1, 89]),
+        ("overdue", [2]),
+        ("unclaimed mine", [5]),
+        ("mine overdue", []),
+        ("done", [60, 61, 63]),  # the newest first, and of a week
+        ("done 30d", [60, 61, 63, 62]),
+        ("done mine", [60]),
+        ("done overdue", [63]),
+        ("done unclaimed", [63]),
+        ("all", [2, 3, 4, 5, 1, 89, 90, 60, 61, 63]),
+    ],
+)
+def test_filters_pick_and_are_combined(text: str, expected: list[int]) -> None:
+    assert picked(ENTRIES, text) == expected
+
+
+def test_nothing_is_of_a_person_whom_gitlab_does_not_know() -> None:
+    assert picked(ENTRIES, "mine", BLAKE) == [4]
+
+
+def test_a_request_that_has_ended_in_the_same_second_as_another_has_its_own_place() -> None:
+    rows = rows_of([contacted(61), contacted(60)], a_listing("done"), AVERY, MONDAY)
+    assert [row.position[2] for row in rows] == [60, 61]
+    assert {row.part for row in rows} == {Part.DONE}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_so"),
+    [("mine", True), ("all mine", True), ("", False), ("done mine", False)],
+)
+def test_open_work_of_ones_own_is_asked_for_by_mine(text: str, is_so: bool) -> None:
+    assert asks_for_own(a_listing(text)) is is_so
+
+
+# --- Pages -------------------------------------------------------------------------------------
+
+
+def numbered(iids: Sequence[int]) -> list[Row]:
+    entries = [waiting(iid, due_at=DUE + timedelta(minutes=iid)) for iid in iids]
+    return rows_of(entries, Listing(), AVERY, MONDAY)
+
+
+def on_page(rows: Sequence[Row], turn: Turn | None = None) -> list[int]:
+    return [row.position[2] for row in page_of(rows, turn).rows]
+
+
+def test_a_queue_that_fits_on_a_page_cannot_be_turned() -> None:
+    page = page_of(numbered(range(1, PAGE + 1)))
+    assert (page.start, page.end, page.total) == (0, PAGE, PAGE)
+    assert page.previous is None
+    assert page.next is None
+
+
+def test_what_is_done_in_the_meantime_makes_nobody_miss_a_row() -> None:
+    turn = page_of(numbered(range(1, 31))).next
+    assert on_page(numbered([n for n in range(1, 31) if n not in (1, 2, 10)]), turn) == [
+        *range(11, 21)
+    ]
+
+
+def test_past_the_end_stands_the_last_page() -> None:
+    turn = page_of(numbered(range(1, 31))).next
+    assert on_page(numbered(range(1, 5)), turn) == [1, 2, 3, 4]
+    assert on_page([], turn) == []
+
+
+@given(st.integers(0, 45))
+def test_turning_over_shows_every_row_once_and_back_again(count: int) -> None:
+    rows = numbered(range(1, count + 1))
+    page = page_of(rows)
+    seen, starts = on_page(rows), [page.start]
+    while page.next:
+        page = page_of(rows, page.next)
+        seen += [row.position[2] for row in page.rows]
+        starts.append(page.start)
+    assert seen == list(range(1, count + 1))
+    while page.previous:
+        page = page_of(rows, page.previous)
+        starts.remove(page.start)
+    assert page.start == 0
