@@ -48,16 +48,14 @@ from slackbot.platforms.slack import PACES as SLACK_PACES
 from slackbot.platforms.slack import TIMEOUT_SECONDS, Workspace, slack_session, time_limit
 from slackbot.rebuild import Rebuild
 from slackbot.report import Report
-from slackbot.rules.request import IssueKey
+from slackbot.rules.request import IssueKey, Rules
 from slackbot.settings import Settings
-from slackbot.store import facts, jobs, links, record
+from slackbot.store import facts, jobs, requests
 from slackbot.store.database import Database, DatabaseError, Record
-from slackbot.store.finds import Finds
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
-from slackbot.store.picture import Vocabulary
+from slackbot.store.people import EmailMatches, list_links
 from slackbot.store.salvage import replace_if_damaged
 from slackbot.sync.issue import IssueSync
-from slackbot.sync.observe import Rules
 from slackbot.sync.poll import Poll
 from slackbot.sync.suggestion import Suggestion
 from slackbot.watch import Watch
@@ -123,12 +121,11 @@ class Services:
             self.gitlab,
             self.people_file,
             settings.ssat_managers,
-            Finds(record.database, record.now),
+            EmailMatches(record.database, record.now),
             partial(_links, record.database),
         )
         self.viewer = Viewer(
-            Vocabulary(scope=self.rules.scope, contacted_label=self.rules.contacted_label),
-            self.rules.hours,
+            self.rules,
             record.now,
             gitlab=settings.gitlab_url,
             project=settings.gitlab_project,
@@ -161,7 +158,7 @@ def rules_of(settings: Settings) -> Rules:
 async def _links(database: Database) -> dict[str, str]:
     """Read who has proved to be whom: GitLab usernames by Slack user id."""
     async with database.transaction() as tx:
-        return {link.slack_user: link.gitlab for link in await links.all_links(tx)}
+        return {link.slack_user: link.gitlab for link in await list_links(tx)}
 
 
 def make_workers(services: Services) -> list[Worker]:
@@ -322,7 +319,7 @@ async def run_bot(
             clients.slack.paces.share(partial(SharedPace, database))
             clients.gitlab.paces.share(partial(SharedPace, database))
         async with database.transaction() as tx:
-            clients.slack.team = await facts.load_fact(tx, facts.SLACK_TEAM)
+            clients.slack.team = await facts.SLACK_TEAM.load(tx)
         services = Services(settings, clients, Record(database, clock))
         workers = make_workers(services)
         await _enqueue_all(services.record, [worker.queue for worker in workers])
@@ -339,7 +336,7 @@ async def _enqueue_all(kept: Record, queues: Iterable[Queue]) -> None:
         if kept.database.is_sqlite:
             await jobs.take_over_all(tx)
         # Settings may have changed, and with them every deadline.
-        deadlines = sorted(await record.open_deadlines(tx))
+        deadlines = sorted(await requests.list_open_deadlines(tx))
         for key, due_at in deadlines:
             await jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
             await jobs.enqueue(tx, IssueQueue.REMINDERS, [key], now, rank=due_at)

@@ -15,24 +15,18 @@ from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.snapshot import Note
 from slackbot.report import Outcome, Report, differences
 from slackbot.rules.decision import Decision, MarkContacted
-from slackbot.rules.request import UNFINISHED, IssueKey, Request
-from slackbot.store import cards, jobs, links, record
+from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules
+from slackbot.store import cards, decisions, jobs, requests
 from slackbot.store.changes import announce
 from slackbot.store.database import Record, Transaction
+from slackbot.store.decisions import DecisionRecord, Status
 from slackbot.store.jobs import IssueQueue
-from slackbot.store.record import Recorded, Status, UnreadableError
+from slackbot.store.people import list_links
+from slackbot.store.requests import count_snoozes
 from slackbot.store.salvage import Salvage
-from slackbot.store.snoozes import count_snoozes
+from slackbot.store.schema import UnreadableError
 from slackbot.sync.notes import own_marks, read_marker
-from slackbot.sync.observe import (
-    Observation,
-    Rules,
-    first_sight,
-    gone,
-    may_matter,
-    observe,
-    past_of,
-)
+from slackbot.sync.observe import Observation, first_sight, gone, may_matter, observe, past_of
 from slackbot.sync.read import look
 from slackbot.sync.restore import was_suggested
 
@@ -70,15 +64,17 @@ class Rebuild:
         adoption = await _patiently(self._adoption.adopt)
         issues, keys = await _patiently(self._list_open)
         kept, lost = await self._keep_choices()
-        waiting: dict[IssueKey, list[Recorded]] = {}
+        waiting: dict[IssueKey, list[DecisionRecord]] = {}
         for each in kept:
             waiting.setdefault(each.decision.key, []).append(each)
         async with self._record.transaction() as tx:
-            linked, snoozed = len(await links.all_links(tx)), await count_snoozes(tx)
-            keys |= {*await record.known_keys(tx), *await cards.standing_keys(tx), *waiting}
+            linked, snoozed = len(await list_links(tx)), await count_snoozes(tx)
+            keys |= {*await requests.list_keys(tx), *await cards.list_standing(tx), *waiting}
         outcomes = await self._restore_all(sorted(keys), waiting)
         async with self._record.transaction() as tx:
-            kept = await record.undelivered(tx)  # without those that GitLab turned out to have
+            kept = await decisions.list_undelivered(
+                tx
+            )  # without those that GitLab turned out to have
         return Report(
             issues=issues,
             adoption=adoption,
@@ -97,31 +93,31 @@ class Rebuild:
             keys |= {issue.key for issue in page if may_matter(issue, self._rules)}
         return count, keys
 
-    async def _keep_choices(self) -> tuple[list[Recorded], list[IssueKey]]:
+    async def _keep_choices(self) -> tuple[list[DecisionRecord], list[IssueKey]]:
         """Keep what people chose and GitLab does not have, but for what cannot be read."""
         now = self._record.now()
         async with self._record.transaction() as tx:
-            lost = await record.drop_unreadable(tx, now)
+            lost = await decisions.drop_unreadable(tx, now)
             await cards.drop_unreadable(tx, now)
             for key in lost:
                 await cards.make_stale(tx, key)  # it shows what cannot be kept any more
             await jobs.enqueue(tx, IssueQueue.CARD, set(lost), now)
-            kept = await record.undelivered(tx)
+            kept = await decisions.list_undelivered(tx)
             await jobs.enqueue(tx, IssueQueue.SYNC, {each.decision.key for each in kept}, now)
             await self._doubt(tx, kept)
         return kept, lost
 
-    async def _doubt(self, tx: Transaction, kept: Iterable[Recorded]) -> None:
+    async def _doubt(self, tx: Transaction, kept: Iterable[DecisionRecord]) -> None:
         """Have all that is to be written looked for first: in an older record it may look new."""
         await cards.doubt_unsent(tx)
         for each in kept:
             if each.status is Status.PENDING:
-                await record.begin_decision(tx, each.decision.id, each.decision.at)
+                await decisions.begin_decision(tx, each.decision.id, each.decision.at)
             else:  # and what it calls refused may have been tried again, and be in GitLab
-                await record.note_withdrawn(tx, each.decision.id)
+                await decisions.note_withdrawn(tx, each.decision.id)
 
     async def _restore_all(
-        self, keys: Sequence[IssueKey], waiting: Mapping[IssueKey, Sequence[Recorded]]
+        self, keys: Sequence[IssueKey], waiting: Mapping[IssueKey, Sequence[DecisionRecord]]
     ) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for start in range(0, len(keys), READERS):
@@ -139,7 +135,7 @@ class Rebuild:
             self._progress(len(outcomes), len(keys))
         return outcomes
 
-    async def _restore(self, key: IssueKey, waiting: Sequence[Recorded]) -> Outcome:
+    async def _restore(self, key: IssueKey, waiting: Sequence[DecisionRecord]) -> Outcome:
         """Restore one issue; the decisions ``waiting`` are delivered later, whatever notes say."""
         try:
             seen = await look(self._tracker, key, None, self._record.now())
@@ -152,10 +148,10 @@ class Rebuild:
         seen = replace(seen, notes=[note for note in seen.notes if not _is_of(note, later)])
         async with self._record.transaction() as tx:
             for decision in done:
-                await record.finish_decision(tx, decision, Status.DELIVERED, self._record.now())
+                await decisions.finish_decision(tx, decision, Status.DELIVERED, self._record.now())
             known, was_unreadable = await _load(tx, key)
             request, _ = observe(None, seen, self._rules)
-            was_request = known or was_unreadable or waiting or await cards.stands(tx, key)
+            was_request = known or was_unreadable or waiting or await cards.has_card(tx, key)
             if request is None and was_request:
                 request = first_sight(seen, self._rules)
             if request is None or _is_newer(known, request):
@@ -175,9 +171,9 @@ class Rebuild:
     async def _save(self, tx: Transaction, known: Request | None, request: Request) -> Outcome:
         key = request.key
         changed = differences(known, request) if known else ()
-        has_card = await cards.stands(tx, key)
+        has_card = await cards.has_card(tx, key)
         lacks_card = request.state in UNFINISHED and not has_card
-        await record.save_request(tx, request)
+        await requests.save_request(tx, request)
         if known is None or changed or lacks_card:
             await announce(tx, key, self._record.now())
         return Outcome(key=key, request=request, changed=changed, lacks_card=lacks_card)
@@ -186,7 +182,7 @@ class Rebuild:
         async with self._record.transaction() as tx:
             known, was_unreadable = await _load(tx, key)
             if was_unreadable:
-                await record.forget_request(tx, key)
+                await requests.forget_request(tx, key)
             outcome = Outcome(key=key, was_unreadable=was_unreadable)
             if known is not None:
                 request, _ = gone(known, self._record.now())
@@ -194,7 +190,7 @@ class Rebuild:
         return replace(outcome, is_missing=True)
 
 
-def _delivered(waiting: Iterable[Recorded], seen: Observation) -> list[Decision]:
+def _delivered(waiting: Iterable[DecisionRecord], seen: Observation) -> list[Decision]:
     """Find what an older record has on its way, and GitLab has had since: it is not done again.
 
     The bot notes the next decision only when one is delivered. A contact may have been tried again
@@ -219,7 +215,7 @@ def _is_of(note: Note, decisions: Set[UUID]) -> bool:
 async def _load(tx: Transaction, key: IssueKey) -> tuple[Request | None, bool]:
     """Return the request on record, and whether there is one that cannot be read."""
     try:
-        return await record.load_request(tx, key, lock=True), False
+        return await requests.load_request(tx, key, lock=True), False
     except UnreadableError:
         return None, True
 

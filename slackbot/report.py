@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from slackbot.channel.adoption import Adoption
 from slackbot.rules.request import UNFINISHED, IssueKey, Request
-from slackbot.store.record import Recorded, Status
+from slackbot.store.decisions import DecisionRecord, Status
 from slackbot.store.salvage import Salvage
 
 LISTED = 20
@@ -44,7 +44,7 @@ class Report:
     """How many open issues GitLab has listed."""
     adoption: Adoption
     outcomes: Sequence[Outcome]
-    kept: Sequence[Recorded]
+    kept: Sequence[DecisionRecord]
     lost: Sequence[IssueKey]
     """The issues of choices that could not be read any more."""
     salvage: Salvage | None = None

@@ -9,7 +9,7 @@ from slackbot.health import GITLAB, SLACK, Health
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.slack import MESSAGES_SCOPES, Workspace
-from slackbot.store import facts, jobs, record
+from slackbot.store import decisions, facts, jobs, requests
 from slackbot.store.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
 
@@ -56,7 +56,7 @@ class Watch:
             identity = await self._slack.check_identity()
             self._remark_on(identity.scopes)
             async with self._record.transaction() as tx:
-                await facts.save_team(tx, identity.team)
+                await facts.SLACK_TEAM.save(tx, identity.team)
             await self._slack.check_channel(self._channel)
         except PlatformError as error:
             self._health.report_error(error)
@@ -88,9 +88,9 @@ class Watch:
         """Set the gauges, also while a platform is away: that is when they are looked at."""
         now = self._record.now()
         async with self._record.transaction() as tx:
-            due = await record.due_moments(tx)
-            pending = await record.pending_since(tx)
-            refused = await record.count_refused(tx)
+            due = await requests.list_due_moments(tx)
+            pending = await decisions.list_pending_moments(tx)
+            refused = await decisions.count_refused(tx)
             stuck = await jobs.count_failing(tx, STUCK_ATTEMPTS)
         metrics.UNFINISHED.set(len(due))
         metrics.OVERDUE.set(sum(moment <= now for moment in due))

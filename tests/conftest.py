@@ -65,7 +65,7 @@ settings.load_profile("everything" if EVERYTHING else "quick")
 
 ON_BOTH_BY_HAND = (
     "stories/test_claiming.py",
-    "store/test_errands.py",
+    "store/test_jobs.py",
     "store/test_feedbacks.py",
     "store/test_migrations.py",
 )
@@ -81,8 +81,6 @@ LONG_TABLES = (
 """Where by hand the first row of each story's table will do."""
 
 A_FEW_BY_HAND = {
-    "delivery/test_reconcile.py": 4,
-    "delivery/test_watch.py": 1,
     "stories/test_both_ways.py": 5,
     "stories/test_bursts.py": 1,
     "stories/test_catch_up.py": 1,
@@ -100,11 +98,13 @@ A_FEW_BY_HAND = {
     "stories/test_reminders.py": 5,
     "stories/test_rhythm.py": 2,
     "store/test_releases.py": 2,
+    "sync/test_poll.py": 4,
     "test_command_line.py": 4,
     "test_inbound.py": 2,
     "test_security.py": 6,
     "test_kill.py": 2,
     "test_replicas.py": 1,
+    "test_watch.py": 1,
     "test_web.py": 25,
     "local/test_command.py": 1,
     "local/test_page.py": 2,

@@ -68,11 +68,11 @@ async def test_the_log_of_a_story_has_the_issue_and_neither_secrets_nor_anybodys
     assert about >= {
         "request_found",
         "card_posted",
-        "errand_put_off",
+        "job_put_off",
         "decision_delivered",
         "card_deleted_in_slack",
     }
-    for event in ("choice_refused", "choice_failed", "errand_failed"):
+    for event in ("choice_refused", "choice_failed", "job_failed"):
         assert all("issue" in line for line in log if line["event"] == event)
     assert {line["level"] for line in log} == {"info", "warning", "error"}
     assert {
@@ -83,7 +83,7 @@ async def test_the_log_of_a_story_has_the_issue_and_neither_secrets_nor_anybodys
         "decision_rejected",
         "choice_refused",
         "choice_failed",
-        "errand_failed",
+        "job_failed",
         "unhealthy",
         "healthy",
     } <= {line["event"] for line in log}
@@ -162,7 +162,7 @@ async def break_the_record(town: Town, process: BotProcess) -> None:
     assert failed["reference"] in told
     assert "Traceback" in failed["exception"]
     town.feedback(f"Negative feedback for ticket 9 {TITLE}", description=DESCRIPTION)
-    await town.slack.wait_for(lambda: process.events("errand_failed"))
+    await town.slack.wait_for(lambda: process.events("job_failed"))
 
 
 def refuse_rows(town: Town, *tables: str) -> None:

@@ -26,7 +26,7 @@ async def town(tmp_path: Path, postgres: Postgres) -> AsyncIterator[Town]:
 async def test_a_replica_that_stood_still_for_longer_than_its_lease_writes_nothing(
     town: Town,
 ) -> None:
-    """Its errand was taken over meanwhile; when it wakes up it believes that it still has it."""
+    """Its job was taken over meanwhile; when it wakes up it believes that it still has it."""
     async with bot_process(town) as frozen:
         issue = town.feedback()
         card = await town.card(issue, "🟠 Unclaimed")
@@ -44,7 +44,7 @@ async def test_a_replica_that_stood_still_for_longer_than_its_lease_writes_nothi
             frozen.signal(signal.SIGCONT)
             # It reads on, or finds that GitLab took too long: nothing comes of either.
             await town.slack.wait_for(
-                lambda: frozen.events("lease_lost") or frozen.events("errand_put_off"), 15
+                lambda: frozen.events("lease_lost") or frozen.events("job_put_off"), 15
             )
             await town.settled()
     assert len(issue.comments) == 1

@@ -56,7 +56,7 @@ async def test_what_gitlab_refused_is_counted_until_somebody_sees_to_it(town: To
     await gauge(town, "ssat_decisions_refused", 1)
 
 
-async def test_an_errand_that_fails_again_and_again_is_counted(town: Town) -> None:
+async def test_a_job_that_fails_again_and_again_is_counted(town: Town) -> None:
     issue = town.feedback()
     await town.card(issue, "🟠 Unclaimed")
     town.slack.faults.add("chat.update", error="some_new_error", times=1000)

@@ -1,15 +1,12 @@
 """Who is on duty in a town, as the record and the people file have it."""
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, update
 
 from slackbot.local.slack import User
 from slackbot.rules.request import Person
-from slackbot.store.duty import OnDuty
-from slackbot.store.schema import duty_turns
+from slackbot.store.schema import OnDuty, duty_turns
 from tests.town import Town
 
-_ON_DUTY = TypeAdapter(OnDuty)
 WEEKS = range(1, 53)
 """All of 2026, in which every story plays."""
 
@@ -34,7 +31,6 @@ async def take_duty(town: Town, *people: User) -> None:
             update(duty_turns).where(duty_turns.c.ended_at.is_(None)).values(ended_at=now)
         )
         if people:
-            document = _ON_DUTY.dump_json(on_duty).decode()
-            connection.execute(duty_turns.insert().values(began_at=now, document=document))
+            connection.execute(duty_turns.insert().values(began_at=now, document=on_duty))
 
     await town.change_record(turn)

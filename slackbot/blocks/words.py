@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.text import SOMEONE, count, duration, moment, name
-from slackbot.platforms.errors import Denied, Rejected, Throttled, Unreachable
+from slackbot.platforms.errors import Denied, PlatformError, Rejected, Throttled, Unreachable
 from slackbot.rules.countdown import HOUR, Left, Overdue
 from slackbot.rules.decision import (
     Action,
@@ -243,7 +243,7 @@ TOKEN_REFUSED = "GitLab does not accept GITLAB_TOKEN"  # noqa: S105 - the name o
 _FOR_ADMINISTRATORS = frozenset({FAULT, TOKEN_REFUSED})
 
 
-def problem_words(error: Exception) -> str:
+def problem_words(error: PlatformError) -> str:
     """Say in a few words what GitLab answered, as the record keeps it with a decision."""
     match error:
         case Rejected(code=code, reason=reason):

@@ -59,7 +59,7 @@ class CardAdoption:
 
     async def _was_done(self) -> bool:
         async with self._record.transaction() as tx:
-            return await facts.load_fact(tx, facts.CARDS_ADOPTED) is not None
+            return await facts.CARDS_ADOPTED.load(tx) is not None
 
     async def adopt(self) -> Adoption:
         """Search the channel and note every card; safe to repeat.
@@ -85,13 +85,13 @@ class CardAdoption:
             news = [
                 key
                 for key, ts in sorted(found.items())
-                if await cards.note_found(tx, key, channel, ts)
+                if await cards.save_found(tx, key, channel, ts)
             ]
             # What is closed by now is in no listing, and its card is to be kept up all the same.
             await jobs.enqueue(tx, IssueQueue.SYNC, news, self._record.now())
             await jobs.enqueue(tx, IssueQueue.CARD, news, self._record.now())
             await jobs.enqueue(tx, IssueQueue.REMINDERS, news, self._record.now())
-            await facts.save_fact(tx, facts.CARDS_ADOPTED, channel)
+            await facts.CARDS_ADOPTED.save(tx, channel)
         return news
 
 

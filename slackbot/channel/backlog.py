@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from slackbot.blocks.card import CardView
 from slackbot.blocks.reminder import SUMMARY_EVENT, Summary, render_summary
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.request import Request
-from slackbot.store import cards, facts, jobs, record
+from slackbot.store import cards, facts, jobs, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.facts import CatchUp
 from slackbot.store.jobs import IssueQueue, Postponed
-from slackbot.store.picture import Picture
 
 log = structlog.get_logger()
 
@@ -39,12 +39,12 @@ class Backlog:
     def __init__(self, record: Record, outbox: Outbox, hours: BusinessHours) -> None:
         self._record, self._outbox, self._hours = record, outbox, hours
 
-    async def card_waits_until(self, tx: Transaction, picture: Picture) -> datetime | None:
+    async def card_waits_until(self, tx: Transaction, view: CardView) -> datetime | None:
         """Return until when the first card of a request can wait, ``None`` if it is to come now."""
-        request = picture.request
-        if request.holder or picture.pending or picture.refused:
+        request = view.request
+        if request.holder or view.pending or view.refused:
             return None  # somebody has seen to it already
-        catch_up = await facts.load_catch_up(tx)
+        catch_up = await facts.CATCH_UP.load(tx)
         if catch_up is None or not _is_part(catch_up, request):
             return None
         return near_at(request.due_at, self._record.now(), self._hours)
@@ -56,7 +56,7 @@ class Backlog:
             Postponed: Some have not.
         """
         async with self._record.transaction() as tx:
-            catch_up = await facts.load_catch_up(tx)
+            catch_up = await facts.CATCH_UP.load(tx)
             left = await jobs.count(tx, IssueQueue.SYNC)
         if catch_up is None or catch_up.is_told:
             return
@@ -81,14 +81,14 @@ class Backlog:
 
     async def _draw(self, tx: Transaction) -> Sequence[SlackMessage]:
         """Count, and note what the summary says in case that it is posted without our knowing."""
-        catch_up = await facts.load_catch_up(tx)
+        catch_up = await facts.CATCH_UP.load(tx)
         if catch_up is None:
             return []
         now = self._record.now()
-        shown = await cards.posted_before(tx, catch_up.begun_at)  # though the record was lost
+        shown = await cards.list_posted_before(tx, catch_up.begun_at)  # though the record was lost
         found = [
             each
-            for each in await record.unfinished_requests(tx)
+            for each in await requests.list_unfinished(tx)
             if _is_part(catch_up, each) and each.key not in shown
         ]
         later = [each for each in found if near_at(each.due_at, now, self._hours)]
@@ -96,7 +96,7 @@ class Backlog:
         noted = replace(
             catch_up, posting_since=now, later=frozenset(str(each.key) for each in later)
         )
-        await facts.save_catch_up(tx, noted)
+        await facts.CATCH_UP.save(tx, noted)
         summary = Summary(
             away=catch_up.at - catch_up.since if catch_up.since else None,
             overdue=overdue,
@@ -108,10 +108,10 @@ class Backlog:
         return [render_summary(summary)] if summary.total else []
 
     async def _note(self, tx: Transaction, outcome: Outcome) -> None:
-        catch_up = await facts.load_catch_up(tx)
+        catch_up = await facts.CATCH_UP.load(tx)
         if catch_up is not None:
             ended = replace(catch_up, is_told=outcome.is_over, posting_since=None)
-            await facts.save_catch_up(tx, ended)
+            await facts.CATCH_UP.save(tx, ended)
 
 
 def near_at(due_at: datetime, now: datetime, hours: BusinessHours) -> datetime | None:

@@ -29,7 +29,6 @@ from slackbot.store import cards, jobs
 from slackbot.store.cards import Card, QueuedStep
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue
-from slackbot.store.picture import Picture
 
 log = structlog.get_logger()
 
@@ -67,11 +66,11 @@ class CardSync:
             shown = await self._load(tx, key)
             if shown is None:
                 return None
-            card, picture, _ = shown
-            if card.ts is None and not _deserves_card(card, picture):
+            card, view = shown
+            if card.ts is None and not _deserves_card(card, view):
                 return None
             if card.ts is None and card.posting_since is None:
-                later = await self._backlog.card_waits_until(tx, picture)
+                later = await self._backlog.card_waits_until(tx, view)
                 if later is not None:
                     return later
         if card.ts is None:
@@ -81,20 +80,17 @@ class CardSync:
         await self._tell(card)
         return card.repaint_at
 
-    async def _load(self, tx: Transaction, key: IssueKey) -> tuple[Card, Picture, CardView] | None:
-        """Return a card, what the record says of its request, and how that looks now."""
-        card = await cards.load_card(tx, key)
-        picture = await self._viewer.picture(tx, key)
-        if card is None or picture is None:
-            return None
-        return card, picture, await self._viewer.view(tx, picture)
+    async def _load(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView] | None:
+        """Return a card, and what it is to show now."""
+        card, view = await cards.load_card(tx, key), await self._viewer.view(tx, key)
+        return (card, view) if card and view else None
 
     async def _latest(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView]:
         """Return a card and its view as they are once it is its turn: it may have waited."""
         shown = await self._load(tx, key)
         if shown is None:
             raise LookupError(f"the record of {key} is gone")
-        return shown[0], shown[2]
+        return shown
 
     async def _post(self, card: Card) -> Card:
         """Post a card unless it stands already, and return it as it stands then."""
@@ -184,7 +180,7 @@ class CardSync:
 
     async def _tell(self, card: Card) -> None:
         async with self._record.transaction() as tx:
-            steps = await cards.queued_steps(tx, card.key)
+            steps = await cards.list_queued_steps(tx, card.key)
         for step in steps:
             if card.ts is None or card.channel is None:
                 async with self._record.transaction() as tx:
@@ -228,11 +224,11 @@ class CardSync:
         return replace(step, who=known(step.who), other=known(step.other))
 
 
-def _deserves_card(card: Card, picture: Picture) -> bool:
+def _deserves_card(card: Card, view: CardView) -> bool:
     # A request that ended before anybody could see it needs no card, unless it may have one, or
     # somebody chose something that did not reach GitLab: where else would they be told?
-    is_unfinished = picture.request.state in UNFINISHED
-    return is_unfinished or card.posting_since is not None or bool(picture.refused)
+    is_unfinished = view.request.state in UNFINISHED
+    return is_unfinished or card.posting_since is not None or bool(view.refused)
 
 
 def _messages(view: CardView) -> list[SlackMessage]:

@@ -14,7 +14,7 @@ from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
 from slackbot.rules.untriaged import RESPONSE_DAYS, UntriagedFeedback
-from slackbot.store import feedbacks, jobs, outbox, record
+from slackbot.store import feedbacks, jobs, outbox, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed
 
@@ -106,8 +106,8 @@ class DailyDigest:
         async with self._record.transaction() as tx:
             views = (await self._viewer.board(tx)).waiting
             contacted = await contacts(tx, since, begins)
-            triaged = await feedbacks.triaged_between(tx, since, begins)
-            old = await feedbacks.older_than(tx, now - timedelta(days=RESPONSE_DAYS))
+            triaged = await feedbacks.list_triaged_between(tx, since, begins)
+            old = await feedbacks.list_untriaged_before(tx, now - timedelta(days=RESPONSE_DAYS))
         silent, unread = await self._without_response(old)
         overdue = [view for view in views if view.is_overdue]
         due_today = [view for view in views if now < view.request.due_at <= ends]
@@ -167,7 +167,7 @@ async def contacts(tx: Transaction, since: datetime, until: datetime) -> Contact
     since = since.replace(second=0, microsecond=0)
     found = [
         request
-        for request in await record.contacted_requests(tx, since)
+        for request in await requests.list_contacted(tx, since)
         if request.contacted_at is not None and since <= request.contacted_at < until
     ]
     late = sum(request.is_late for request in found)

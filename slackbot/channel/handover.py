@@ -17,9 +17,9 @@ from slackbot.platforms.slack import Workspace
 from slackbot.rules.decision import Action, ChooseLabel, MarkContacted
 from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, State
-from slackbot.store import cards, duty, feedbacks, outbox, record
+from slackbot.store import cards, decisions, feedbacks, outbox, requests
 from slackbot.store.database import Record, Transaction
-from slackbot.store.duty import Turn
+from slackbot.store.people import Turn, list_turns_since
 
 log = structlog.get_logger()
 
@@ -57,7 +57,7 @@ class Handover:
             PlatformError: Slack did not take one; the others have been told.
         """
         async with self._record.transaction() as tx:
-            turns = await duty.turns_since(tx, self._record.now() - LONGEST_REST - MEMORY)
+            turns = await list_turns_since(tx, self._record.now() - LONGEST_REST - MEMORY)
         follows = turns[0].on_duty.people if turns and turns[0].ended_at is None else ()
         ended = [turn for turn in turns if turn.ended_at is not None]
         moments: list[datetime] = []
@@ -107,15 +107,15 @@ class Handover:
         self, tx: Transaction, ended: Turn, follows: tuple[Person, ...]
     ) -> HandOver:
         began_at, ended_at = ended.began_at, ended.ended_at or ended.began_at
-        labelled = await cards.labelled_between(tx, began_at, ended_at)
+        labelled = await cards.list_labeled_between(tx, began_at, ended_at)
         labelled |= {
             decision.key
-            for decision in await record.decisions_between(tx, began_at, ended_at)
+            for decision in await decisions.list_decisions_between(tx, began_at, ended_at)
             if _names_cause(decision.action)
         }
         to_close = tuple([view async for view in self._to_close(tx)])
         requested = {view.request.key for view in to_close}
-        others = await feedbacks.all_labelled(tx)
+        others = await feedbacks.list_labeled(tx)
         return HandOver(
             before=ended.on_duty.people,
             after=follows,
@@ -123,9 +123,9 @@ class Handover:
             ended_at=ended_at,
             contacted=await contacts(tx, began_at, ended_at),
             labelled=len(labelled),
-            triaged=len(await feedbacks.triaged_between(tx, began_at, ended_at) - labelled),
+            triaged=len(await feedbacks.list_triaged_between(tx, began_at, ended_at) - labelled),
             left_open=(await self._viewer.board(tx)).waiting,
-            untriaged=tuple(await feedbacks.older_than(tx, ended_at)),
+            untriaged=tuple(await feedbacks.list_untriaged_before(tx, ended_at)),
             to_close=to_close,
             others_to_close=tuple(each for each in others if each.key not in requested),
             zone=self._viewer.zone,
@@ -136,15 +136,15 @@ class Handover:
 
         Without contact asked for, one without a feedback label still awaits triage.
         """
-        untriaged = {each.key for each in await feedbacks.all_untriaged(tx)}
-        for request in await record.open_requests(tx):
+        untriaged = {each.key for each in await feedbacks.list_untriaged(tx)}
+        for request in await requests.list_open(tx):
             if request.state not in (State.CONTACTED, State.WITHDRAWN):
                 continue
             if request.key in untriaged:
                 continue
-            picture = await self._viewer.picture(tx, request.key)
-            if picture is not None and picture.request.is_open:
-                yield await self._viewer.view(tx, picture)
+            view = await self._viewer.view(tx, request.key)
+            if view is not None and view.request.is_open:
+                yield view
 
 
 def _names_cause(action: Action) -> bool:

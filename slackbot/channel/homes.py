@@ -70,7 +70,7 @@ class HomeSync:
         since = self._record.now() - OPEN_FOR
         async with self._record.transaction() as tx:
             await homes.forget_homes(tx, since)
-            found = await homes.opened_since(tx, since)
+            found = await homes.list_opened_since(tx, since)
             if not found:
                 return None
             board = await self._viewer.board(tx, days=DAYS)
@@ -125,5 +125,5 @@ class HomeSync:
             return
         # In any case: what another process has published may be older now than what it has noted.
         async with self._record.transaction(in_any_case=True) as tx:
-            await homes.note_published(tx, home, checksum)
+            await homes.save_published(tx, home, checksum)
         metrics.HOMES.labels("published").inc()

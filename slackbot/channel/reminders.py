@@ -36,10 +36,11 @@ from slackbot.rules.reminders import (
     round_key,
 )
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request
-from slackbot.store import cards, duty, jobs, outbox, record, reminders
+from slackbot.store import cards, decisions, jobs, outbox, reminders
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.snoozes import load_snooze
+from slackbot.store.people import load_current_turn
+from slackbot.store.requests import load_snooze
 
 log = structlog.get_logger()
 
@@ -180,20 +181,20 @@ class ReminderSync:
 
     async def _load(self, tx: Transaction, key: IssueKey) -> _Situation | None:
         """Return how a request stands, ``None`` where there is nobody or nothing to remind of."""
-        picture = await self._viewer.picture(tx, key)
+        view = await self._viewer.view(tx, key)
         card = await cards.load_card(tx, key)
-        if picture is None or picture.request.state not in UNFINISHED:
+        if view is None or view.request.state not in UNFINISHED:
             return None
         if card is None or card.ts is None or card.channel is None:
             return None  # asked for again when it stands
-        request, prefix = picture.request, round_key(picture.request)
-        turn = await duty.current_turn(tx)
+        request, prefix = view.request, round_key(view.request)
+        turn = await load_current_turn(tx)
         told = await outbox.load_entry(
             tx, f"{prefix}{deadline_name(request.due_at, self._rules.hours)}"
         )
         since = min(request.due_at, self._record.now() - JUST_ACTED)
         return _Situation(
-            view=await self._viewer.view(tx, picture),
+            view=view,
             place=Place(channel=card.channel, thread=card.ts),
             shown_at=datetime.fromtimestamp(float(card.ts), tz=request.due_at.tzinfo),
             done=_names(await outbox.ended_keys(tx, key), prefix),
@@ -201,7 +202,7 @@ class ReminderSync:
             planned_at=await reminders.load_plan(tx, prefix),
             snooze=await load_snooze(tx, key),
             on_duty=turn.on_duty.people if turn else (),
-            decisions=tuple(await record.decisions_since(tx, key, since)),
+            decisions=tuple(await decisions.list_decisions_since(tx, key, since)),
         )
 
     async def _recipients(self, situation: _Situation) -> tuple[Recipient, ...]:

@@ -9,17 +9,15 @@ from slackbot.blocks.card import CardView
 from slackbot.blocks.duty import DutyView
 from slackbot.blocks.queue import Board, Found
 from slackbot.clock import Clock
-from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.feedback import HANDBOOK_LABELS
 from slackbot.rules.query import Kind, Target, place_of
-from slackbot.rules.request import UNFINISHED, IssueKey
+from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules
 from slackbot.rules.untriaged import UntriagedFeedback
-from slackbot.store import duty as turns
-from slackbot.store import facts, feedbacks, queue
+from slackbot.store import facts, feedbacks, requests
 from slackbot.store.database import Transaction
 from slackbot.store.facts import KnownProject
-from slackbot.store.picture import Picture, Vocabulary, load_picture
-from slackbot.store.record import Standing
+from slackbot.store.people import TROUBLE, load_current_turn
+from slackbot.store.requests import RequestRecord
 
 LARGEST_IID = 2**31
 
@@ -36,38 +34,36 @@ class Viewer:
     """Makes views of requests as they stand now.
 
     Args:
-        words: The two labels by which decisions change a request.
-        hours: The hours that count towards the deadline.
+        rules: What a contact request is, and how decisions change it.
         clock: Tells the time.
         gitlab: The address of GitLab, by which links to issues are known.
         project: The feedback project as it is configured, until the poll knows its path.
     """
 
-    def __init__(
-        self, words: Vocabulary, hours: BusinessHours, clock: Clock, *, gitlab: str, project: str
-    ) -> None:
-        self.words, self._hours, self._clock = words, hours, clock
+    def __init__(self, rules: Rules, clock: Clock, *, gitlab: str, project: str) -> None:
+        self.rules, self._clock = rules, clock
         self._gitlab, self._project = gitlab, project
 
     @property
     def zone(self) -> ZoneInfo:
         """The team's time zone."""
-        return self._hours.timezone
+        return self.rules.hours.timezone
 
-    async def picture(
+    async def request(
         self, tx: Transaction, key: IssueKey, *, lock: bool = False
-    ) -> Picture | None:
+    ) -> Request | None:
         """Return a request as decided so far; ``lock`` makes others wait until the commit."""
-        return await load_picture(tx, key, self.words, lock=lock)
+        found = await requests.load_request_record(tx, key, lock=lock)
+        return found.decided(self.rules) if found else None
 
     async def labels(self, tx: Transaction) -> dict[str, str]:
         """Return the project's feedback labels, the handbook's until they have been read once."""
-        known = await facts.load_labels(tx)
+        known = await facts.FEEDBACK_LABELS.load(tx)
         return dict(HANDBOOK_LABELS) if known is None else known
 
     async def duty(self, tx: Transaction) -> DutyView | None:
         """Return who is on duty, ``None`` where nothing says that."""
-        turn, trouble = await turns.current_turn(tx), await turns.load_trouble(tx)
+        turn, trouble = await load_current_turn(tx), await TROUBLE.load(tx)
         if turn is None and trouble is None:
             return None
         return DutyView(
@@ -79,25 +75,24 @@ class Viewer:
             problem_since=trouble.since if trouble else None,
         )
 
-    async def view(self, tx: Transaction, picture: Picture) -> CardView:
-        """Return what a card of the request shows now."""
-        return self._view(picture, await self._common(tx))
+    async def view(self, tx: Transaction, key: IssueKey) -> CardView | None:
+        """Return what a card of the request shows now, ``None`` if there is no request."""
+        found = await requests.load_request_record(tx, key)
+        return self._view(found, await self._common(tx)) if found else None
 
     async def _common(self, tx: Transaction) -> _Common:
         return _Common(labels=await self.labels(tx), on_duty=await self.duty(tx))
 
-    def _view(self, picture: Picture, common: _Common) -> CardView:
-        problems = [recorded.problem for recorded in picture.pending if recorded.problem]
+    def _view(self, found: RequestRecord, common: _Common) -> CardView:
+        problems = [each.problem for each in found.pending if each.problem]
         return CardView(
-            request=picture.request,
-            pending=tuple(recorded.decision for recorded in picture.pending),
+            request=found.decided(self.rules),
+            pending=tuple(each.decision for each in found.pending),
             waits_because=problems[0] if problems else None,
-            refused=tuple(
-                (recorded.decision, recorded.problem or "") for recorded in picture.refused
-            ),
+            refused=tuple((each.decision, each.problem or "") for each in found.refused),
             labels=common.labels,
-            scope=self.words.scope,
-            hours=self._hours,
+            scope=self.rules.scope,
+            hours=self.rules.hours,
             now=self._clock(),
             on_duty=common.on_duty,
         )
@@ -110,26 +105,26 @@ class Viewer:
             days: How far back to look at what was done; ``None``: not at all.
         """
         common = await self._common(tx)
-        views = self._views(await queue.unfinished(tx), common)
+        views = self._views(await requests.list_unfinished_records(tx), common)
         # What was decided but GitLab does not have yet has ended for the people all the same.
         done = [view for view in views if view.request.state not in UNFINISHED]
         if days is not None:
             since = self._clock() - timedelta(days=days)
-            done += self._views(await queue.ended_since(tx, since), common)
+            done += self._views(await requests.list_ended_records(tx, since), common)
         return Board(
             waiting=tuple(view for view in views if view.request.state in UNFINISHED),
-            untriaged=tuple(await feedbacks.all_untriaged(tx)),
+            untriaged=tuple(await feedbacks.list_untriaged(tx)),
             done=tuple(done),
-            hours=self._hours,
+            hours=self.rules.hours,
             now=self._clock(),
         )
 
-    def _views(self, standings: Sequence[Standing], common: _Common) -> list[CardView]:
-        return [self._view(Picture.of(each, self.words), common) for each in standings]
+    def _views(self, found: Sequence[RequestRecord], common: _Common) -> list[CardView]:
+        return [self._view(each, common) for each in found]
 
     async def find(self, tx: Transaction, targets: Sequence[Target]) -> Found:
         """Return what is on record of the feedbacks that somebody asked for."""
-        project = await facts.load_project(tx)
+        project = await facts.PROJECT.load(tx)
         path = project.path if project else self._project
         own = [target for target in targets if self._is_own(target, path)]
         items: dict[IssueKey, CardView | UntriagedFeedback] = {}
@@ -144,7 +139,7 @@ class Viewer:
             missing=tuple(missing),
             foreign=tuple(target for target in targets if target not in own),
             project=path,
-            hours=self._hours,
+            hours=self.rules.hours,
             now=self._clock(),
         )
 
@@ -154,16 +149,17 @@ class Viewer:
     async def _about(
         self, tx: Transaction, target: Target, project: KnownProject | None
     ) -> list[CardView | UntriagedFeedback]:
-        standings: list[Standing] = []
+        found: list[RequestRecord] = []
         others: list[UntriagedFeedback] = []
         if target.kind is not Kind.TICKET and project and target.number < LARGEST_IID:
             key = IssueKey(project.id, target.number)
-            standings += await queue.about_issue(tx, key)
-            issue = None if standings else await feedbacks.load_untriaged(tx, key)
+            request = await requests.load_request_record(tx, key)
+            found += [request] if request else []
+            issue = None if request else await feedbacks.load_untriaged(tx, key)
             others += [issue] if issue else []
         if target.kind is not Kind.ISSUE:
-            standings += await queue.about_ticket(tx, target.number)
-            others += await feedbacks.with_ticket(tx, target.number)
-        views = self._views(standings, await self._common(tx))
+            found += await requests.list_records_about(tx, target.number)
+            others += await feedbacks.list_untriaged_about(tx, target.number)
+        views = self._views(found, await self._common(tx))
         known = {view.request.key for view in views}  # a withdrawn request awaits triage, too
         return [*views, *(each for each in others if each.key not in known)]

@@ -61,15 +61,13 @@ def register(app: AsyncApp, desk: Desk, workspace: Workspace, surfaces: Surfaces
 
 async def _modal(desk: Desk, key: IssueKey) -> dict[str, Any]:
     async with desk.transaction() as tx:
-        picture = await desk.viewer.picture(tx, key)
-        labels = await desk.viewer.labels(tx)
-    if picture is None:
+        view = await desk.viewer.view(tx, key)
+    if view is None:
         raise Unknown
-    if picture.request.state is State.CONTACTED:
-        raise AlreadyContacted(picture.request.contacted_by)
-    return contact_modal(
-        picture.request, labels=labels, scope=desk.viewer.words.scope, now=desk.now()
-    )
+    request = view.request
+    if request.state is State.CONTACTED:
+        raise AlreadyContacted(request.contacted_by)
+    return contact_modal(request, labels=view.labels, scope=view.scope, now=view.now)
 
 
 async def _record(desk: Desk, body: Body) -> None:

@@ -24,13 +24,12 @@ from slackbot.rules.decision import (
 from slackbot.rules.refusals import AlreadySettled, NotAllowed, Unknown
 from slackbot.rules.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
 from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.store import cards, homes, interactions, jobs, record
+from slackbot.store import cards, decisions, homes, interactions, jobs, requests
 from slackbot.store.changes import announce
 from slackbot.store.database import Record, Transaction
+from slackbot.store.decisions import Status
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.picture import Picture
-from slackbot.store.record import Status
-from slackbot.store.snoozes import save_snooze
+from slackbot.store.requests import save_snooze
 
 REFRESHED = 20
 """How many of the open requests are read anew at once when somebody asks for it."""
@@ -117,7 +116,7 @@ class Desk:
         """Ask for a look at GitLab now: at what has changed, and at what is due first."""
         now = self._record.now()
         async with self._record.transaction() as tx:
-            urgent = (await record.unfinished_keys(tx))[:REFRESHED]
+            urgent = (await requests.list_unfinished_keys(tx))[:REFRESHED]
             await jobs.enqueue_periodic(tx, PeriodicQueue.POLL, now, urgent=True)
             await jobs.enqueue(tx, IssueQueue.SYNC, urgent, now)
 
@@ -125,10 +124,7 @@ class Desk:
         """Ask for a person's App Home: they have opened it, clicked on it, or chosen anew."""
         now = self._record.now()
         async with self._record.transaction() as tx:
-            if asked is None:
-                await homes.note_opened(tx, user, team, now)
-            else:
-                await homes.choose(tx, user, team, asked, now)
+            await homes.save_opened(tx, user, team, now, asked)
             await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now, urgent=True)
 
     async def zone_of(self, who: Person) -> ZoneInfo:
@@ -138,20 +134,20 @@ class Desk:
         except PlatformError:
             return self.viewer.zone
 
-    async def picture(self, key: IssueKey) -> Picture:
+    async def request(self, key: IssueKey) -> Request:
         """Return a request as decided so far.
 
         Raises:
             Unknown: The record has no such request.
         """
         async with self._record.transaction() as tx:
-            return await self._picture(tx, key)
+            return await self._request(tx, key)
 
-    async def _picture(self, tx: Transaction, key: IssueKey, *, lock: bool = False) -> Picture:
-        picture = await self.viewer.picture(tx, key, lock=lock)
-        if picture is None:
+    async def _request(self, tx: Transaction, key: IssueKey, *, lock: bool = False) -> Request:
+        request = await self.viewer.request(tx, key, lock=lock)
+        if request is None:
             raise Unknown
-        return picture
+        return request
 
     async def choose(
         self,
@@ -173,13 +169,13 @@ class Desk:
         if who is None:
             return
         async with self._record.transaction() as tx:
-            picture = await self._picture(tx, key, lock=True)
-            if await record.find_interaction(tx, interaction.id):
+            request = await self._request(tx, key, lock=True)
+            if await decisions.load_by_interaction(tx, interaction.id):
                 return
-            action = action_on(picture.request)
-            await self._judge(tx, picture.request, action, who)
+            action = action_on(request)
+            await self._judge(tx, request, action, who)
             decision = Decision(id=uuid4(), key=key, by=who, at=self._record.now(), action=action)
-            await record.add_decision(tx, decision, interaction.id)
+            await decisions.add_decision(tx, decision, interaction.id)
             await self._set_going(tx, key)
         metrics.CLICKS.labels(action.kind, "recorded").inc()
 
@@ -190,7 +186,7 @@ class Desk:
             who,
             self._record.now(),
             labels=await self.viewer.labels(tx),
-            scope=self.viewer.words.scope,
+            scope=self.viewer.rules.scope,
         )
         if refusal is not None:
             metrics.CLICKS.labels(action.kind, type(refusal).__name__).inc()
@@ -220,7 +216,7 @@ class Desk:
             return
         zone, now = await self.zone_of(who), self._record.now()
         async with self._record.transaction() as tx:
-            request = (await self._picture(tx, key, lock=True)).request
+            request = await self._request(tx, key, lock=True)
             if not await interactions.note(tx, interaction.id, now):
                 return
             if refusal := judge_snooze(request, now):
@@ -252,11 +248,11 @@ class Desk:
             if not await interactions.note(tx, interaction.id, self._record.now()):
                 return
             refused = await self._refused(tx, key, decision)
-            request = (await self._picture(tx, key)).request
+            request = await self._request(tx, key)
             again = replace(refused, action=confirmed(refused.action, request))
             if not isinstance(again.action, MarkContacted):  # a contact has happened anyway
                 await self._judge(tx, request, again.action, again.by)
-            await record.revive_decision(tx, again)
+            await decisions.revive_decision(tx, again)
             await self._set_going(tx, key)
 
     async def dismiss(self, key: IssueKey, interaction: Interaction, decision: UUID) -> None:
@@ -271,12 +267,12 @@ class Desk:
             if not await interactions.note(tx, interaction.id, self._record.now()):
                 return
             refused = await self._refused(tx, key, decision)
-            await record.finish_decision(tx, refused, Status.DROPPED, self._record.now())
+            await decisions.finish_decision(tx, refused, Status.DROPPED, self._record.now())
             await self._set_going(tx, key)
 
     async def _refused(self, tx: Transaction, key: IssueKey, decision: UUID) -> Decision:
-        await self._picture(tx, key, lock=True)
-        recorded = await record.find_decision(tx, key, decision)
+        await self._request(tx, key, lock=True)
+        recorded = await decisions.load_decision(tx, key, decision)
         if recorded is None:
             raise Unknown
         if recorded.status is not Status.REFUSED:

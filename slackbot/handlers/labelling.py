@@ -20,7 +20,7 @@ def register(app: AsyncApp, desk: Desk) -> None:
             click = Click.of(body)
 
             def choice(request: Request) -> ChooseLabel:
-                replaced = request.label_of(desk.viewer.words.scope)
+                replaced = request.label_of(desk.viewer.rules.scope)
                 return ChooseLabel(label=click.detail, replaces=replaced)
 
             await desk.choose(click.key, click.interaction, choice)

@@ -54,10 +54,10 @@ def register(app: AsyncApp, desk: Desk, workspace: Workspace) -> None:
 
 async def _modal(desk: Desk, click: Click) -> dict[str, Any]:
     who = await desk.admit(click.interaction.team, click.interaction.user)
-    picture, now = await desk.picture(click.key), desk.now()
-    if refusal := judge_snooze(picture.request, now):
+    request, now = await desk.request(click.key), desk.now()
+    if refusal := judge_snooze(request, now):
         raise refusal
-    return snooze_modal(picture.request, zone=await desk.zone_of(who), now=now)
+    return snooze_modal(request, zone=await desk.zone_of(who), now=now)
 
 
 async def _record(desk: Desk, body: Body) -> None:

@@ -10,8 +10,8 @@ from slackbot.local.gitlab.entities import Entities
 from slackbot.local.sample import Sample
 from slackbot.platforms.snapshot import parse_issue, parse_label_event
 from slackbot.rules.deadline import ALWAYS
-from slackbot.rules.request import UNFINISHED
-from slackbot.sync.observe import Observation, Rules, observe
+from slackbot.rules.request import UNFINISHED, Rules
+from slackbot.sync.observe import Observation, observe
 
 RULES = Rules(
     contact_label=CONTACT_LABEL,

@@ -28,7 +28,7 @@ from slackbot.rules.refusals import (
 )
 from slackbot.rules.request import Person
 from slackbot.rules.rota import OnCall, Weeks, parse_weeks
-from slackbot.store.finds import Find, Finds
+from slackbot.store.people import EmailMatch, EmailMatches
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -165,14 +165,14 @@ class People:
         tracker: Tracker,
         file: PeopleFile,
         managers: frozenset[str],
-        finds: Finds,
+        finds: EmailMatches,
         links: Callable[[], Awaitable[Mapping[str, str]]] = _no_links,
     ) -> None:
         self._workspace, self._tracker, self._file = workspace, tracker, file
         self._managers, self._finds, self._links = managers, finds, links
         self._cache, self._recent = Cache(CACHE_SECONDS), Cache(LINKS_SECONDS)
         self._linked: Mapping[str, str] = {}
-        self._found: Mapping[str, Find] = {}
+        self._found: Mapping[str, EmailMatch] = {}
 
     async def admit(self, team: str, user: str) -> Person:
         """Return the person if they may act; default deny.

@@ -20,11 +20,12 @@ from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.slack import Workspace
 from slackbot.rules.request import Request, State
 from slackbot.rules.rota import NoAnswer, OnCall, Rota, Weeks, in_week
-from slackbot.store import duty, jobs, record
+from slackbot.store import jobs, requests
 from slackbot.store.changes import announce_all
 from slackbot.store.database import Record, Transaction
-from slackbot.store.duty import OnDuty
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.people import save_trouble, save_turn
+from slackbot.store.schema import OnDuty
 
 log = structlog.get_logger()
 
@@ -128,8 +129,8 @@ class DutySync:
         """Forget who was on duty, for nothing says it any more."""
         self._health.remark(DUTY, None)
         async with self._record.transaction() as tx:
-            await duty.save_trouble(tx, None, self._record.now())
-            if await duty.save_turn(tx, None, self._record.now()):
+            await save_trouble(tx, None, self._record.now())
+            if await save_turn(tx, None, self._record.now()):
                 await self._announce(tx, self._record.now())
 
     async def _go_on(self, outcome: str, problem: str) -> None:
@@ -137,7 +138,7 @@ class DutySync:
         metrics.DUTY.labels(outcome).inc()
         self._health.remark(DUTY, f"{problem}; going on with the last known")
         async with self._record.transaction() as tx:
-            if await duty.save_trouble(tx, problem, self._record.now()):
+            if await save_trouble(tx, problem, self._record.now()):
                 await self._show(tx, await _waiting(tx), self._record.now())
 
     async def _note(self, on_duty: OnDuty) -> None:
@@ -146,8 +147,8 @@ class DutySync:
         self._health.remark(DUTY, None if is_complete else STRANGER_ON_DUTY)
         now = self._record.now()
         async with self._record.transaction() as tx:
-            is_known_again = await duty.save_trouble(tx, None, now)
-            has_changed = await duty.save_turn(tx, on_duty, now)
+            is_known_again = await save_trouble(tx, None, now)
+            has_changed = await save_turn(tx, on_duty, now)
             if has_changed:
                 await self._announce(tx, now)
             elif is_known_again:
@@ -170,5 +171,5 @@ class DutySync:
 
 
 async def _waiting(tx: Transaction) -> list[Request]:
-    unfinished = await record.unfinished_requests(tx)
+    unfinished = await requests.list_unfinished(tx)
     return [request for request in unfinished if request.state is State.WAITING]

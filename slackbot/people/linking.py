@@ -28,11 +28,19 @@ from slackbot.rules.refusals import (
     NoSuchAccount,
 )
 from slackbot.rules.request import IssueKey, Person
-from slackbot.store import jobs, links
+from slackbot.store import jobs
 from slackbot.store.changes import announce_queue
 from slackbot.store.database import Record
 from slackbot.store.jobs import PeriodicQueue
-from slackbot.store.links import Code, Outcome
+from slackbot.store.people import (
+    Outcome,
+    digest_of,
+    forget_code,
+    list_codes,
+    redeem_code,
+    save_code,
+)
+from slackbot.store.schema import Code
 
 log = structlog.get_logger()
 
@@ -76,7 +84,7 @@ def read_username(text: str) -> str:
 
 def codes_in(body: str) -> frozenset[str]:
     """Return the digests of everything in a note that looks like a code."""
-    return frozenset(links.digest_of(each.lower()) for each in _CODE.findall(body))
+    return frozenset(digest_of(each.lower()) for each in _CODE.findall(body))
 
 
 class Linking:
@@ -157,12 +165,12 @@ class Linking:
             slack_user=user,
             name=name,
             gitlab=username,
-            digest=links.digest_of(code),
+            digest=digest_of(code),
             issued_at=now,
             expires_at=now + LIFETIME,
         )
         async with self._record.transaction() as tx:
-            await links.save_code(tx, kept)
+            await save_code(tx, kept)
             await jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, now + EVERY)
         metrics.LINKS.labels("issued").inc()
         return code
@@ -171,7 +179,7 @@ class Linking:
         """Look for codes that people have left; return when to look again, while any may come."""
         now = self._record.now()
         async with self._record.transaction() as tx:
-            codes = await links.codes_since(tx, now - LATE)
+            codes = await list_codes(tx, now - LATE)
         if not codes or self._iid is None:
             return None
         for code in codes:
@@ -217,7 +225,7 @@ class Linking:
         holder = self._people.claimed_by(code.gitlab)
         taken = {code.gitlab.casefold()} if holder not in (None, code.slack_user) else set()
         async with self._record.transaction() as tx:
-            outcome = await links.redeem(tx, code, self._record.now(), taken)
+            outcome = await redeem_code(tx, code, self._record.now(), taken)
             # What is somebody's own shows on their home.
             await announce_queue(tx, self._record.now())
         await self._people.learn_again()
@@ -234,7 +242,7 @@ class Linking:
     async def _end(self, code: Code, message: SlackMessage, what: str = "linked") -> None:
         await self._tell(code, f"{what}:{code.digest[:32]}", message)
         async with self._record.transaction() as tx:
-            await links.drop_code(tx, code)
+            await forget_code(tx, code)
 
     async def _tell(self, code: Code, key: str, message: SlackMessage) -> None:
         key = f"link:{key}"

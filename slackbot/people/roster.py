@@ -10,9 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from slackbot.people.directory import PeopleFile
 from slackbot.settings import Settings
-from slackbot.store import finds, links
 from slackbot.store.database import Database, DatabaseError, Transaction
-from slackbot.store.links import Link
+from slackbot.store.people import forget_links, list_email_matches, list_links
+from slackbot.store.schema import Link
 
 
 async def list_people(settings: Settings) -> list[str]:
@@ -23,7 +23,7 @@ async def list_people(settings: Settings) -> list[str]:
     """
     in_file = PeopleFile(settings.ssat_people_file).usernames()
     async with _record(settings) as tx:
-        linked, found = await links.all_links(tx), await finds.all_finds(tx)
+        linked, found = await list_links(tx), await list_email_matches(tx)
     lines = [_line(user, name, "people file") for user, name in sorted(in_file.items())]
     lines += [_line(link.slack_user, link.gitlab, _origin(link, in_file)) for link in linked]
     settled = {*in_file, *(link.slack_user for link in linked)}
@@ -46,7 +46,7 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
     who = who.removeprefix("@")
     in_file = PeopleFile(settings.ssat_people_file).usernames()
     async with _record(settings) as tx:
-        removed, found = await links.remove_link(tx, who), await finds.all_finds(tx)
+        removed, found = await forget_links(tx, who), await list_email_matches(tx)
     lines = [f"removed: {link.slack_user} is no longer {link.gitlab}" for link in removed]
     lines += [
         f"{user} is {name} by the people file: remove that line there"

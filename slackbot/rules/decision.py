@@ -29,7 +29,7 @@ from slackbot.rules.refusals import (
     TextRequired,
     UnknownLabel,
 )
-from slackbot.rules.request import IssueKey, Person, Request, State, in_scope
+from slackbot.rules.request import IssueKey, Person, Request, Rules, State, in_scope
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """By how much two clocks may differ: one says what now is, the other judges it."""
@@ -218,7 +218,7 @@ def _judge_contact(
     return None
 
 
-def apply(request: Request, decision: Decision, *, scope: str, contacted_label: str) -> Request:
+def apply(request: Request, decision: Decision, rules: Rules) -> Request:
     """Return the request as it stands once a decision holds."""
     match decision.action:
         case Claim() | TakeOver():
@@ -226,11 +226,11 @@ def apply(request: Request, decision: Decision, *, scope: str, contacted_label: 
         case Release():
             return replace(request, holder=None, held_since=None)
         case ChooseLabel(label=label):
-            return replace(request, labels=relabel(request.labels, label, scope))
+            return replace(request, labels=relabel(request.labels, label, rules.scope))
         case MarkContacted() as contact:
-            labels = request.labels | {contacted_label}
-            if contact.label and request.label_of(scope) is None:
-                labels = relabel(labels, contact.label, scope)
+            labels = request.labels | {rules.contacted_label}
+            if contact.label and request.label_of(rules.scope) is None:
+                labels = relabel(labels, contact.label, rules.scope)
             return replace(
                 request,
                 labels=labels,

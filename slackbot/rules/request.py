@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.feedback import ticket_url
 
 _KEY = re.compile("([1-9][0-9]{0,18})/([1-9][0-9]{0,9})")
@@ -168,6 +169,20 @@ class Request:
     def label_of(self, scope: str) -> str | None:
         """Return the label of a scope, as ``feedback::soft-skills`` is of ``feedback``; or none."""
         return next((name for name in sorted(self.labels) if in_scope(name, scope)), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The settings that say what a contact request is, and by which labels decisions change it."""
+
+    contact_label: str
+    contacted_label: str
+    scope: str
+    """Of the feedback labels: ``feedback`` in ``feedback::soft-skills``."""
+    hours: BusinessHours
+    deadline: timedelta
+    link_issue: int | None = None
+    """The number of the issue where people post their codes: never a feedback."""
 
 
 def in_scope(label: str, scope: str) -> bool:

@@ -9,11 +9,11 @@ import structlog
 from slackbot import metrics
 from slackbot.rules.decision import Decision, Step, StepKind
 from slackbot.rules.request import IssueKey, Request
-from slackbot.store import cards, facts, jobs, record
+from slackbot.store import cards, decisions, facts, jobs, requests
 from slackbot.store.database import Transaction
+from slackbot.store.decisions import Status
 from slackbot.store.facts import CatchUp
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.record import Status
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ async def save_changes(
     """Save what has become of a request, with the steps to be told, if that is any news."""
     if after is None or (after == before and not steps):
         return
-    await record.save_request(tx, after)
+    await requests.save_request(tx, after)
     for step in steps:
         await cards.add_message(tx, after.key, step)
     if before is None or replace(before, gitlab_updated_at=after.gitlab_updated_at) != after:
@@ -42,7 +42,7 @@ async def save_changes(
 
 async def refuse(tx: Transaction, decision: Decision, problem: str, now: datetime) -> None:
     """End a decision that does not reach GitLab, and tell the person why."""
-    await record.finish_decision(tx, decision, Status.REFUSED, now, problem)
+    await decisions.finish_decision(tx, decision, Status.REFUSED, now, problem)
     step = Step(kind=StepKind.REFUSED, who=decision.by, at=now, detail=problem)
     await cards.add_message(tx, decision.key, step)
     await announce(tx, decision.key, now, urgent=True)
@@ -106,15 +106,15 @@ async def begin_catch_up(tx: Transaction, at: datetime, since: datetime | None) 
         at: When the poll began.
         since: When the poll before it ended; ``None`` at the first start.
     """
-    last = await facts.load_catch_up(tx)
+    last = await facts.CATCH_UP.load(tx)
     if last is None or last.is_told:
         log.info("catching_up", since=since.isoformat() if since else None)
         last = CatchUp(key=at.isoformat(), at=at, since=since)
-    await facts.save_catch_up(tx, replace(last, at=at))
+    await facts.CATCH_UP.save(tx, replace(last, at=at))
 
 
 async def enqueue_summary(tx: Transaction, now: datetime) -> None:
     """Enqueue the summary of a catch-up if the channel has not been told yet."""
-    catch_up = await facts.load_catch_up(tx)
+    catch_up = await facts.CATCH_UP.load(tx)
     if catch_up is not None and not catch_up.is_told:
         await jobs.enqueue_periodic(tx, PeriodicQueue.SUMMARY, now, urgent=True)

@@ -27,6 +27,7 @@ from sqlalchemy import (
     DateTime,
     Executable,
     Interval,
+    ScalarResult,
     UpdateBase,
     event,
     func,
@@ -87,7 +88,6 @@ class Transaction:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self.scalar, self.scalars = connection.scalar, connection.scalars
         self.run_sync = connection.run_sync
         self.dialect = connection.dialect
         self.queues: set[str] = set()
@@ -103,6 +103,14 @@ class Transaction:
         """Run a statement."""
         self.has_written = self.has_written or isinstance(statement, UpdateBase)
         return await self._connection.execute(statement)
+
+    async def scalar(self, statement: Executable) -> Any:
+        """Run a statement; return the first column of its first row, ``None`` without a row."""
+        return (await self.execute(statement)).scalar()
+
+    async def scalars(self, statement: Executable) -> ScalarResult[Any]:
+        """Run a statement; return the first column of its rows."""
+        return (await self.execute(statement)).scalars()
 
     def wake(self, queue: str) -> None:
         """Have the workers of a queue look for jobs after the commit, in every process."""

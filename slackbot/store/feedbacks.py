@@ -1,49 +1,56 @@
-"""Queries on the feedbacks that ask for no contact: what awaits triage, and what was triaged."""
+"""Feedback without a contact request: untriaged, labeled, and for a while what was closed."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, delete, select, tuple_
+from sqlalchemy import ColumnElement, Text, delete, literal, select, tuple_
 
 from slackbot.rules.request import IssueKey
 from slackbot.rules.untriaged import Triage, UntriagedFeedback
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import feedbacks
 
-_PLAIN = TypeAdapter(UntriagedFeedback)
+_NOTHING = literal("", Text)
+"""The document of a closed feedback: only how many there were matters."""
 
 
 class Sighting(NamedTuple):
-    """A feedback as it was seen, and how far its triage had come."""
+    """A feedback as it was seen in GitLab, and how far its triage was."""
 
     feedback: UntriagedFeedback
     triage: Triage
 
 
-async def all_untriaged(tx: Transaction) -> list[UntriagedFeedback]:
-    """List what awaits triage, oldest first."""
+class _Known(NamedTuple):
+    feedback: UntriagedFeedback | None
+    """``None`` if it is closed or cannot be read."""
+    triage: Triage
+    triaged_at: datetime | None
+
+
+async def list_untriaged(tx: Transaction) -> list[UntriagedFeedback]:
+    """List the untriaged feedback, oldest first."""
     return await _read(tx, Triage.AWAITED)
 
 
-async def all_labelled(tx: Transaction) -> list[UntriagedFeedback]:
-    """List what has a feedback label and is still open, oldest first."""
+async def list_labeled(tx: Transaction) -> list[UntriagedFeedback]:
+    """List the feedback that has a feedback label and is still open, oldest first."""
     return await _read(tx, Triage.LABELLED)
 
 
-async def older_than(tx: Transaction, moment: datetime) -> list[UntriagedFeedback]:
-    """List what awaits triage and was created before a moment, oldest first."""
+async def list_untriaged_before(tx: Transaction, moment: datetime) -> list[UntriagedFeedback]:
+    """List the untriaged feedback created before a moment, oldest first."""
     return await _read(tx, Triage.AWAITED, feedbacks.c.created_at < moment)
 
 
-async def with_ticket(tx: Transaction, ticket: int) -> list[UntriagedFeedback]:
-    """List what awaits triage about a ticket."""
+async def list_untriaged_about(tx: Transaction, ticket: int) -> list[UntriagedFeedback]:
+    """List the untriaged feedback about a ticket."""
     return await _read(tx, Triage.AWAITED, feedbacks.c.ticket == ticket)
 
 
 async def load_untriaged(tx: Transaction, key: IssueKey) -> UntriagedFeedback | None:
-    """Return what awaits triage by its issue."""
+    """Return the untriaged feedback of an issue."""
     return next(iter(await _read(tx, Triage.AWAITED, _is_one_of([key]))), None)
 
 
@@ -55,21 +62,21 @@ async def _read(
         .where(feedbacks.c.triage == triage, *which)
         .order_by(feedbacks.c.created_at, feedbacks.c.project, feedbacks.c.iid)
     )
-    return [_PLAIN.validate_json(document) for document in rows]
+    return [each for each in rows if each is not None]
 
 
-async def note(
+async def save_sightings(
     tx: Transaction, seen: Collection[Sighting], others: Collection[IssueKey] = ()
 ) -> bool:
-    """Keep feedbacks as they were seen; tell whether that was news.
+    """Save feedback as it was seen. Return whether anything was new.
 
-    One read and as many writes as there is news, whatever the number of issues.
+    One query reads what is known, and one more writes each feedback that has changed.
 
     Args:
         tx: A transaction.
-        seen: Feedbacks that ask for no contact. Of what was closed before it was known, nothing is
-            kept.
-        others: Issues that are none, or are gone; they are forgotten.
+        seen: Feedback without a contact request. What was closed before the bot knew it is not
+            saved.
+        others: Issues that are no such feedback, or no longer exist; they are forgotten.
     """
     known = await _known(tx, [*(each.feedback.key for each in seen), *others])
     news = [each for each in seen if _is_news(each, known.get(each.feedback.key))]
@@ -81,32 +88,32 @@ async def note(
     return bool(news or left)
 
 
-async def _known(tx: Transaction, keys: Collection[IssueKey]) -> dict[IssueKey, Row[tuple[()]]]:
+async def _known(tx: Transaction, keys: Collection[IssueKey]) -> dict[IssueKey, _Known]:
     if not keys:
         return {}
     rows = await tx.execute(select(feedbacks).where(_is_one_of(keys)))
-    return {IssueKey(row.project, row.iid): row for row in rows}
+    return {
+        IssueKey(row.project, row.iid): _Known(row.document, Triage(row.triage), row.triaged_at)
+        for row in rows
+    }
 
 
-def _is_news(seen: Sighting, known: Row[tuple[()]] | None) -> bool:
+def _is_news(seen: Sighting, known: _Known | None) -> bool:
     if known is None:
         return seen.triage is not Triage.CLOSED
-    return (known.triage, known.document) != (seen.triage, _document(seen))
+    if seen.triage is Triage.CLOSED:
+        return known.triage is not Triage.CLOSED
+    return (known.triage, known.feedback) != (seen.triage, seen.feedback)
 
 
-def _document(seen: Sighting) -> str:
-    """Spell what is kept; of what is closed it is how many there were, and no more."""
-    return "" if seen.triage is Triage.CLOSED else _PLAIN.dump_json(seen.feedback).decode()
-
-
-async def _save(tx: Transaction, seen: Sighting, known: Row[tuple[()]] | None) -> None:
+async def _save(tx: Transaction, seen: Sighting, known: _Known | None) -> None:
     one = seen.feedback
     values = {
         "ticket": one.ticket,
         "created_at": one.created_at,
         "triage": seen.triage,
         "triaged_at": _triaged_at(seen, known),
-        "document": _document(seen),
+        "document": _NOTHING if seen.triage is Triage.CLOSED else one,
     }
     await tx.execute(
         upsert(tx, feedbacks)
@@ -115,24 +122,24 @@ async def _save(tx: Transaction, seen: Sighting, known: Row[tuple[()]] | None) -
     )
 
 
-def _triaged_at(seen: Sighting, known: Row[tuple[()]] | None) -> datetime | None:
+def _triaged_at(seen: Sighting, known: _Known | None) -> datetime | None:
     if seen.triage is Triage.AWAITED or known is None:
         return None
-    if known.triage == Triage.AWAITED:
+    if known.triage is Triage.AWAITED:
         return seen.feedback.updated_at
-    at: datetime | None = known.triaged_at
-    return at or (seen.feedback.updated_at if seen.triage is Triage.CLOSED else None)
+    return known.triaged_at or (seen.feedback.updated_at if seen.triage is Triage.CLOSED else None)
 
 
-async def triaged_between(tx: Transaction, since: datetime, until: datetime) -> set[IssueKey]:
-    """List what was triaged in a time: it got a feedback label then, or was closed."""
+async def list_triaged_between(tx: Transaction, since: datetime, until: datetime) -> set[IssueKey]:
+    """List the feedback that was triaged in a period: labeled, or closed."""
     at = feedbacks.c.triaged_at
-    rows = await tx.execute(select(feedbacks).where(at >= since, at < until))
+    key = feedbacks.c.project, feedbacks.c.iid
+    rows = await tx.execute(select(*key).where(at >= since, at < until))
     return {IssueKey(row.project, row.iid) for row in rows}
 
 
-async def open_iids(tx: Transaction, project: int) -> list[int]:
-    """List the numbers of the issues of a project that are open as far as is known, in order."""
+async def list_open_iids(tx: Transaction, project: int) -> list[int]:
+    """List the numbers of a project's open feedback issues, in order."""
     rows = await tx.scalars(
         select(feedbacks.c.iid)
         .where(feedbacks.c.project == project, feedbacks.c.triage != Triage.CLOSED)
@@ -142,7 +149,7 @@ async def open_iids(tx: Transaction, project: int) -> list[int]:
 
 
 async def forget_other_projects(tx: Transaction, project: int) -> None:
-    """Forget what is elsewhere: the bot was pointed at another project since."""
+    """Forget the feedback of other projects: the bot's settings named another one before."""
     await tx.execute(delete(feedbacks).where(feedbacks.c.project != project))
 
 

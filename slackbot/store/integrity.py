@@ -1,4 +1,4 @@
-"""Whether a SQLite file is whole. It is only read."""
+"""Check whether a SQLite file is damaged, without changing it."""
 
 import sqlite3
 from contextlib import closing
@@ -9,10 +9,10 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def is_sound(file: Path) -> bool:
-    """Tell whether everything in a file can be read; one that is not there yet is sound.
+    """Return whether everything in a file can be read; a file that does not exist is sound.
 
     Raises:
-        sqlite3.DatabaseError: It cannot be opened, which says nothing about what is in it.
+        sqlite3.DatabaseError: It cannot be opened, so its content is unknown.
     """
     if not file.exists():
         return True
@@ -27,14 +27,14 @@ def is_sound(file: Path) -> bool:
 
 
 def open_to_read(file: Path) -> sqlite3.Connection:
-    """Open a file with its log, without any effect on either."""
+    """Open a file and its log for reading only."""
     connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
     connection.row_factory = sqlite3.Row
     return connection
 
 
 def _is_readable(connection: sqlite3.Connection) -> bool:
-    # The check does not look at the texts: reading them all does.
+    # The check skips texts, so they are all read.
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     for (name,) in names:
         for _ in connection.execute(f'SELECT * FROM "{name}"'):  # noqa: S608 - of the file itself
@@ -43,6 +43,6 @@ def _is_readable(connection: sqlite3.Connection) -> bool:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    # A text that is no UTF-8 comes without a code; what the disk or the rights do, with another.
+    # Text that is not UTF-8 raises an error without a code; a disk or permission error has another.
     code = getattr(error, "sqlite_errorcode", None)
     return code is None or code & 0xFF in _DAMAGE

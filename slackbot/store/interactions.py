@@ -2,19 +2,19 @@
 
 from datetime import datetime
 
-from slackbot.store import facts, record
+from slackbot.store import decisions, facts
 from slackbot.store.database import Transaction
 
 
 async def is_known(tx: Transaction, interaction: str) -> bool:
-    """Tell whether an interaction is on record already, as a decision or by ``note``."""
-    if await record.find_interaction(tx, interaction):
+    """Return whether an interaction is on record already, as a decision or by ``note``."""
+    if await decisions.load_by_interaction(tx, interaction):
         return True
     return await facts.was_seen(tx, _name(interaction))
 
 
 async def note(tx: Transaction, interaction: str, now: datetime) -> bool:
-    """Put an interaction on record that leads to no decision; tell whether it is new."""
+    """Put an interaction on record that leads to no decision; return whether it is new."""
     return await facts.first_sight(tx, _name(interaction), now)
 
 

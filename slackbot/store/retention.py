@@ -1,7 +1,7 @@
-"""What the record forgets, and when: it is a working memory, and keeps people's words for a while.
+"""What the record forgets, and when: it keeps people's words only as long as they are needed.
 
-Only what has ended is forgotten, a bounded number of rows at a time; the rest waits for the next
-call. What is pending stays, and so does every customer who waits, however long ago they asked.
+Only what has ended is forgotten, a limited number of rows at a time; the next call goes on. Pending
+decisions and unfinished requests stay, however old they are.
 """
 
 from datetime import datetime
@@ -11,9 +11,8 @@ from sqlalchemy import ColumnElement, Table, and_, delete, exists, select, tuple
 
 from slackbot.rules.request import UNFINISHED, IssueKey
 from slackbot.rules.untriaged import Triage
-from slackbot.store import record
 from slackbot.store.database import Transaction
-from slackbot.store.record import Status
+from slackbot.store.decisions import Status, finish_decision, load_decision
 from slackbot.store.schema import (
     cards,
     decisions,
@@ -26,15 +25,15 @@ from slackbot.store.schema import (
 )
 
 BATCH = 500
-"""How many rows of a kind are forgotten at once, for clicks wait where there is one writer."""
+"""How many rows of a kind are forgotten at once: on SQLite clicks wait meanwhile."""
 
 
 async def forget_requests(tx: Transaction, before: datetime) -> int:
-    """Forget requests that have ended, with all about them; tell how many.
+    """Forget requests that have ended, with all about them. Return how many.
 
     Args:
         tx: A transaction.
-        before: Their issues have not changed in GitLab since this moment, UTC.
+        before: Requests whose issues have changed in GitLab since this moment, UTC, stay.
     """
     key = (requests.c.project, requests.c.iid)
     ended = await tx.execute(
@@ -44,7 +43,7 @@ async def forget_requests(tx: Transaction, before: datetime) -> int:
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
-    # Looked at once the rows are locked: from then on nobody decides about them any more.
+    # Checked after the rows are locked: from then on nobody can decide about them.
     is_pending = exists().where(
         decisions.c.project == requests.c.project,
         decisions.c.iid == requests.c.iid,
@@ -60,24 +59,24 @@ async def forget_requests(tx: Transaction, before: datetime) -> int:
 
 
 async def forget_decisions(tx: Transaction, before: datetime) -> int:
-    """Forget decisions that GitLab has, or that were dropped, since before then; tell how many."""
+    """Forget decisions that were delivered or dropped before then. Return how many."""
     has_ended = decisions.c.status.in_((Status.DELIVERED, Status.DROPPED))
     return await _forget(tx, decisions, and_(has_ended, decisions.c.finished_at < before))
 
 
 async def forget_messages(tx: Transaction, before: datetime) -> int:
-    """Forget the steps that were told before then; tell how many."""
+    """Forget the steps that were posted before then. Return how many."""
     return await _forget(tx, messages, messages.c.sent_at < before)
 
 
 async def forget_posts(tx: Transaction, before: datetime) -> None:
-    """Forget the messages about no single issue that were posted before then."""
+    """Forget the messages posted before then that are not about a single issue."""
     is_old = and_(posts.c.project == 0, posts.c.ended_at < before)
     await tx.execute(delete(posts).where(is_old))
 
 
 async def forget_closed_feedbacks(tx: Transaction, before: datetime) -> None:
-    """Forget feedbacks that asked for no contact and were triaged before then, and closed."""
+    """Forget the closed feedback without a contact request that was triaged before then."""
     is_closed = feedbacks.c.triage == Triage.CLOSED
     await tx.execute(delete(feedbacks).where(is_closed, feedbacks.c.triaged_at < before))
 
@@ -88,10 +87,10 @@ async def _forget(tx: Transaction, table: Table, is_old: ColumnElement[bool]) ->
 
 
 async def drop_refused(tx: Transaction, before: datetime, now: datetime) -> list[IssueKey]:
-    """End decisions that were refused before then and that nobody has put right: forget their text.
+    """Drop the decisions that were refused before then, and forget their text.
 
     Returns:
-        The issues whose cards offer to try them again.
+        The issues whose cards still offer to try them again.
     """
     refused = await tx.execute(
         select(decisions.c.project, decisions.c.iid, decisions.c.id)
@@ -102,8 +101,8 @@ async def drop_refused(tx: Transaction, before: datetime, now: datetime) -> list
     keys = []
     for row in refused.all():
         key = IssueKey(row.project, row.iid)
-        found = await record.find_decision(tx, key, UUID(row.id))
+        found = await load_decision(tx, key, UUID(row.id))
         if found is not None:
-            await record.finish_decision(tx, found.decision, Status.DROPPED, now)
+            await finish_decision(tx, found.decision, Status.DROPPED, now)
             keys.append(key)
     return keys

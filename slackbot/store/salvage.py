@@ -1,8 +1,7 @@
-"""What can be saved from a damaged SQLite file: what stands nowhere else.
+"""Save from a damaged SQLite file what is nowhere else.
 
-That is the choices that GitLab does not have yet, the links that people made themselves, and
-snoozes; all else is in GitLab and Slack. The damaged file is only read, and then kept under another
-name.
+These are the decisions that GitLab does not have yet, the links that people made themselves, and
+snoozes; everything else is in GitLab and Slack. The damaged file is only read, and then renamed.
 """
 
 import sqlite3
@@ -13,22 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Table, Text, literal
 from sqlalchemy.engine import URL
 
 from slackbot.store.database import Database, is_damaged, upsert
 from slackbot.store.integrity import open_to_read
-from slackbot.store.links import read_link
-from slackbot.store.record import UnreadableError, read_decision
-from slackbot.store.schema import decisions, links, snoozes
-from slackbot.store.snoozes import read_snooze
+from slackbot.store.schema import UnreadableError, decisions, document_of, links, snoozes
 
 Row = dict[str, Any]
 
 _PARTS = ("", "-wal", "-shm")
 """The endings of the files that make one database."""
 _MOST_NUMBERS = 10_000_000
-"""How far decisions are counted through: a damaged number must not keep anybody for ever."""
+"""The most rows that are tried: a damaged row number must not keep the bot busy for ever."""
 _CONTRADICTION = "the row and its document contradict each other"
 _UNREADABLE = (sqlite3.DatabaseError, UnreadableError, ValueError, TypeError)
 _MOMENTS = ("decided_at", "begun_at", "finished_at")
@@ -42,18 +38,18 @@ class Salvage:
     """Where the damaged file is now."""
     saved: int
     unreadable: int
-    """Rows that are lost, at the most; nobody can tell whether GitLab has those choices."""
+    """Up to this many decisions are lost; GitLab may have some of them."""
     is_partial: bool = False
-    """Whether there may have been more links or snoozes, which could not be read."""
+    """Whether some links or snoozes may be lost."""
 
 
 async def replace_if_damaged(database: Database, now: datetime) -> Salvage | None:
-    """Put a new database with the choices that can still be read in the place of a damaged one.
+    """Replace a damaged database by a new one with everything that can be saved.
 
-    Stopped at any point, it is done from the start, or ended, the next time.
+    If it is stopped at any point, the next call starts again, or completes it.
 
     Raises:
-        DatabaseError: Another process has the file, or it cannot be read at all.
+        DatabaseError: Another process uses the file, or it cannot be read at all.
         OSError: The file cannot be replaced.
     """
     file = database.file
@@ -75,9 +71,9 @@ async def replace_if_damaged(database: Database, now: datetime) -> Salvage | Non
 
 
 def _end_replacement(file: Path, new: Path) -> None:
-    """Take up the new file of an earlier try, if the damaged one was set aside and no more."""
+    """Complete an earlier call that was stopped after it had renamed the damaged file."""
     if new.exists() and not file.exists():
-        _remove(file)  # a log that is left of the damaged one would be taken for the new one's
+        _remove(file)  # SQLite would take the damaged file's log for the new one's
         _rename(new, file)
     _remove(new)
 
@@ -94,7 +90,7 @@ def _rename(file: Path, name: Path) -> None:
 
 
 def _read(file: Path) -> tuple[dict[Table, list[Row]], int, bool]:
-    """Read what stands nowhere else, row by row, so that one bad row costs no other."""
+    """Read what is nowhere else, row by row, so that a bad row costs no other."""
     rows: dict[Table, list[Row]] = {decisions: []}
     unreadable, is_partial = 0, False
     with closing(open_to_read(file)) as connection:
@@ -113,7 +109,7 @@ def _read(file: Path) -> tuple[dict[Table, list[Row]], int, bool]:
 def _read_table(
     connection: sqlite3.Connection, table: Table, check: Callable[[Row], Row]
 ) -> tuple[list[Row], bool]:
-    """Read the rows of a table that hold good, and tell whether those are all."""
+    """Return the sound rows of a table, and whether these are all."""
     rows, has_read_all = [], True
     try:
         query = f"SELECT max(rowid) FROM {table.name}"  # noqa: S608 - a name of our own
@@ -130,7 +126,7 @@ def _read_table(
 
 
 def _checked_link(row: Row) -> Row:
-    link = read_link(row["document"])
+    link = document_of(links).loads(row["document"])
     if (link.slack_user, link.gitlab.casefold()) != (row["slack_user"], row["gitlab"]):
         raise ValueError(_CONTRADICTION)
     return row
@@ -138,7 +134,7 @@ def _checked_link(row: Row) -> Row:
 
 def _checked_snooze(row: Row) -> Row:
     until = datetime.fromisoformat(row["until"]).replace(tzinfo=UTC)
-    if read_snooze(row["document"]).until != until:
+    if document_of(snoozes).loads(row["document"]).until != until:
         raise ValueError(_CONTRADICTION)
     return row | {"until": until}
 
@@ -158,7 +154,7 @@ def _numbers(connection: sqlite3.Connection) -> Iterator[int]:
 
 
 def _choice(connection: sqlite3.Connection, number: int) -> list[dict[str, Any]]:
-    """Read one row, if GitLab does not have it."""
+    """Read one decision, if GitLab does not have it."""
     query = "SELECT * FROM decisions WHERE seq = ? AND status IN ('pending', 'refused')"
     return [_checked(row) for row in connection.execute(query, (number,))]
 
@@ -166,7 +162,7 @@ def _choice(connection: sqlite3.Connection, number: int) -> list[dict[str, Any]]
 def _checked(row: sqlite3.Row) -> dict[str, Any]:
     values = {name: row[name] for name in decisions.c.keys() if name in row.keys()}  # noqa: SIM118
     del values["seq"]
-    decision = read_decision(values["document"])
+    decision = document_of(decisions).loads(values["document"])
     said = (str(decision.id), decision.key.project, decision.key.iid)
     if said != (values["id"], values["project"], values["iid"]):
         raise ValueError(_CONTRADICTION)
@@ -184,7 +180,9 @@ async def _write(file: Path, rows: Mapping[Table, Sequence[Row]]) -> None:
         async with database.transaction() as tx:
             for table, values in rows.items():
                 for row in values:
-                    # No account is two people's, whatever a damaged file says.
-                    await tx.execute(upsert(tx, table).values(**row).on_conflict_do_nothing())
+                    # The text as it was: a newer release may have written more than is known here.
+                    as_it_is = row | {"document": literal(row["document"], Text)}
+                    # A damaged file may link an account to two people: the first one counts.
+                    await tx.execute(upsert(tx, table).values(as_it_is).on_conflict_do_nothing())
     finally:
         await database.close()

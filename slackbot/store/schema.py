@@ -1,16 +1,16 @@
-"""The tables of the record. What queries ask for are columns; the rest is one JSON document a row.
+"""The tables of the record: a column for each thing that queries ask for, JSON for the rest."""
 
-Documents are written and read by pydantic from the frozen classes of ``request`` and ``triage``.
-New fields there need a default, so that rows of an older release stay readable.
-"""
-
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     Index,
     Integer,
@@ -19,9 +19,17 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    type_coerce,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+from slackbot.rules.decision import Decision, Step
+from slackbot.rules.reminders import Snooze
+from slackbot.rules.request import Person, Request
+from slackbot.rules.untriaged import UntriagedFeedback
+
+T = TypeVar("T")
 
 # Named constraints, so that a later migration can address them on both databases.
 metadata = MetaData(
@@ -55,6 +63,124 @@ class Instant(TypeDecorator[datetime]):
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+class UnreadableError(Exception):
+    """A row was written by another release, or damaged; the message names fields and remedy."""
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+class Document(TypeDecorator[T]):
+    """A frozen object, kept as the JSON that pydantic makes of it.
+
+    A new field of its class needs a default, so that rows of an older release stay readable. A
+    document that cannot be read raises ``UnreadableError`` where a rebuild restores it. Elsewhere
+    it is ``lenient``: such a document is read as ``None``, and costs no other row.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: Any, *, lenient: bool = False) -> None:
+        super().__init__()
+        self.kind, self.lenient = kind, lenient
+
+    def loads(self, text: str) -> T:
+        """Read a document as the database keeps it.
+
+        Raises:
+            UnreadableError: Another release wrote it, or it is damaged.
+        """
+        try:
+            value: T = _adapter(self.kind).validate_json(text)
+        except ValidationError as error:
+            # Its message quotes the document, which has a customer's words in it.
+            places = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
+            raise UnreadableError(
+                f"a row of the record cannot be read ({places or 'not JSON'}): stop the bot and "
+                "run `ssat-bot rebuild`"
+            ) from None
+        return value
+
+    def process_bind_param(self, value: T | None, dialect: Dialect) -> str:
+        """Write it."""
+        return _adapter(self.kind).dump_json(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:
+        """Read it."""
+        if value is None:
+            return None
+        try:
+            return self.loads(value)
+        except UnreadableError:
+            if self.lenient:
+                return None
+            raise
+
+
+def document_of(table: Table) -> Document[Any]:
+    """Return the type of a table's documents."""
+    kept = table.c.document.type
+    if not isinstance(kept, Document):
+        raise TypeError(f"{table.name} has no documents")
+    return kept
+
+
+def if_readable(table: Table) -> ColumnElement[Any]:
+    """Select a table's documents, ``None`` where one cannot be read."""
+    lenient: Document[Any] = Document(document_of(table).kind, lenient=True)
+    return type_coerce(table.c.document, lenient).label("document")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A Slack account and the GitLab account that its owner has proved to have."""
+
+    slack_user: str
+    name: str
+    gitlab: str
+    """The GitLab username."""
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """What a person was asked to post in GitLab; of the code itself only a digest is kept."""
+
+    slack_user: str
+    name: str
+    gitlab: str
+    digest: str
+    issued_at: datetime
+    expires_at: datetime
+    is_spent: bool = False
+    """Whether the link exists already, but the person may not have been told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnDuty:
+    """The managers on duty: mostly one, none where the schedule has a gap."""
+
+    people: tuple[Person, ...]
+    source: str
+    """Where it comes from, in words: ``PagerDuty``, ``a user group``, ``the people file``."""
+    until: datetime | None = None
+    """When the turn is planned to end, UTC; ``None`` where the source does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeChoice:
+    """What a person's App Home shows, and what it showed when last published."""
+
+    team: str
+    asked: str = ""
+    """What the person chose to see, as they would type it."""
+    checksum: str = ""
+    """Of what was published last: the same is not published again."""
+
+
 def _key() -> tuple[Column[int], Column[int]]:
     return (
         Column("project", BigInteger, primary_key=True, autoincrement=False),
@@ -69,7 +195,7 @@ requests = Table(
     Column("state", String(16), nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("is_open", Boolean, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document", Document(Request), nullable=False),
     Column("gitlab_updated_at", Instant),
     Column("ticket", BigInteger),
     Index(None, "state", "due_at"),
@@ -86,7 +212,7 @@ feedbacks = Table(
     Column("triage", String(16), nullable=False),
     # By when it was seen to have been triaged, if it was seen to await that.
     Column("triaged_at", Instant),
-    Column("document", Text, nullable=False),
+    Column("document", Document(UntriagedFeedback, lenient=True), nullable=False),
     Index(None, "triage", "created_at"),
     Index(None, "triaged_at"),
     Index(None, "ticket"),
@@ -106,7 +232,7 @@ decisions = Table(
     Column("begun_at", Instant),
     Column("finished_at", Instant),
     Column("problem", Text),
-    Column("document", Text, nullable=False),
+    Column("document", Document(Decision), nullable=False),
     UniqueConstraint("interaction"),
     Index(None, "project", "iid", "status"),
     # A number is never given twice, so that the order of decisions survives purging.
@@ -134,7 +260,7 @@ messages = Table(
     Column("iid", BigInteger, nullable=False),
     Column("begun_at", Instant),
     Column("sent_at", Instant),
-    Column("document", Text, nullable=False),
+    Column("document", Document(Step), nullable=False),
     Index(None, "project", "iid", "sent_at"),
     sqlite_autoincrement=True,
 )
@@ -177,7 +303,7 @@ links = Table(
     Column("slack_user", String(32), primary_key=True),
     # Folded to lower case, for GitLab does not mind the case.
     Column("gitlab", String(255), nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document", Document(Link, lenient=True), nullable=False),
     UniqueConstraint("gitlab"),
 )
 
@@ -186,7 +312,7 @@ link_codes = Table(
     metadata,
     Column("slack_user", String(32), primary_key=True),
     Column("expires_at", Instant, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document", Document(Code, lenient=True), nullable=False),
 )
 
 duty_turns = Table(
@@ -195,7 +321,7 @@ duty_turns = Table(
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("began_at", Instant, nullable=False),
     Column("ended_at", Instant),
-    Column("document", Text, nullable=False),
+    Column("document", Document(OnDuty, lenient=True), nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -239,7 +365,7 @@ snoozes = Table(
     metadata,
     *_key(),
     Column("until", Instant, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document", Document(Snooze, lenient=True), nullable=False),
 )
 
 homes = Table(
@@ -249,7 +375,7 @@ homes = Table(
     Column("opened_at", Instant, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("painted", BigInteger, nullable=False),
-    Column("document", Text, nullable=False),
+    Column("document", Document(HomeChoice, lenient=True), nullable=False),
 )
 
 facts = Table(

@@ -26,15 +26,15 @@ from slackbot.rules.decision import (
     step_of,
 )
 from slackbot.rules.refusals import AlreadyYours, Refusal, SameLabel, UnknownLabel
-from slackbot.rules.request import IssueKey, Person
-from slackbot.store import cards, facts, record
+from slackbot.rules.request import IssueKey, Person, Rules
+from slackbot.store import cards, decisions, facts, requests
 from slackbot.store.changes import announce, refuse, save_changes
 from slackbot.store.database import Record
-from slackbot.store.record import Status
+from slackbot.store.decisions import Status
 from slackbot.sync.conflicts import Overtaken, overtaken
 from slackbot.sync.effect import assignees_after, change_of, is_made, replaced_label
 from slackbot.sync.notes import decisions_marked, note_of, withdrawal_of
-from slackbot.sync.observe import Observation, Rules, observe
+from slackbot.sync.observe import Observation, observe
 from slackbot.sync.read import check_unchanged
 
 log = structlog.get_logger()
@@ -110,7 +110,7 @@ class Delivery:
         if isinstance(decision.action, MarkContacted):
             return None
         async with self._record.transaction() as tx:
-            request = await record.load_request(tx, decision.key)
+            request = await requests.load_request(tx, decision.key)
         if request is None:
             return None
         return decide(
@@ -139,7 +139,7 @@ class Delivery:
         now = self._record.now()
         async with self._record.transaction() as tx:
             if isinstance(refusal, AlreadyYours | SameLabel):  # GitLab has it: nothing to tell
-                await record.finish_decision(tx, self._decision, Status.DROPPED, now)
+                await decisions.finish_decision(tx, self._decision, Status.DROPPED, now)
                 await announce(tx, self._decision.key, now, urgent=True)
             else:
                 await refuse(tx, self._decision, without_markup(refusal_words(refusal)), now)
@@ -168,7 +168,7 @@ class Delivery:
     async def _note(self, seen: Observation) -> None:
         # From here on the note may be there although the bot does not get to know.
         async with self._record.transaction() as tx:
-            await record.begin_decision(tx, self._decision.id, self._record.now())
+            await decisions.begin_decision(tx, self._decision.id, self._record.now())
         replaced = replaced_label(self._decision.action, seen.issue, self._rules.scope)
         body = note_of(self._decision, replaced, seen.changed_at)
         await self._gitlab.add_note(self._decision.key, body)
@@ -186,7 +186,7 @@ class Delivery:
         known_labels: Iterable[str] = ()
         if isinstance(action, ChooseLabel | MarkContacted):
             async with self._record.transaction() as tx:
-                known_labels = await facts.load_labels(tx) or ()
+                known_labels = await facts.FEEDBACK_LABELS.load(tx) or ()
         return change_of(
             action,
             issue,
@@ -209,15 +209,10 @@ class Delivery:
         """Note that GitLab has the decision, and what others did in the issue."""
         decision, now = self._decision, self._record.now()
         async with self._record.transaction() as tx:
-            before = await record.load_request(tx, decision.key, lock=True)
-            if before is None or not await record.is_pending(tx, decision.id):
+            before = await requests.load_request(tx, decision.key, lock=True)
+            if before is None or not await decisions.is_pending(tx, decision.id):
                 return
-            after = apply(
-                before,
-                decision,
-                scope=self._rules.scope,
-                contacted_label=self._rules.contacted_label,
-            )
+            after = apply(before, decision, self._rules)
             if change.assignee_ids is not None:
                 after = replace(after, assignees=ours)
             if change.add_labels or change.remove_labels:
@@ -229,7 +224,7 @@ class Delivery:
             for step in (step_of(decision, before), *self._not_assigned(change, ours)):
                 await cards.add_message(tx, decision.key, step, of=decision.id, begun_at=begun_at)
             await save_changes(tx, before, request, steps, now)
-            await record.finish_decision(tx, decision, Status.DELIVERED, now)
+            await decisions.finish_decision(tx, decision, Status.DELIVERED, now)
             await announce(tx, decision.key, now, urgent=True)
         metrics.DECISIONS.labels("delivered").inc()
         log.info("decision_delivered", issue=str(decision.key), kind=decision.action.kind)
@@ -253,7 +248,7 @@ async def take_back_notes(kept: Record, gitlab: Tracker, key: IssueKey) -> None:
     on from the note, or writes it anew where that was withdrawn.
     """
     async with kept.transaction() as tx:
-        refused = await record.to_withdraw(tx, key)
+        refused = await decisions.list_to_withdraw(tx, key)
     if not refused:
         return
     own, notes = await gitlab.own_username(), await gitlab.notes(key)
@@ -261,11 +256,11 @@ async def take_back_notes(kept: Record, gitlab: Tracker, key: IssueKey) -> None:
     for decision in refused:
         if decision.id in standing:
             async with kept.transaction() as tx:
-                await record.begin_decision(tx, decision.id, kept.now())
+                await decisions.begin_decision(tx, decision.id, kept.now())
             try:
                 await gitlab.add_note(key, withdrawal_of(decision))
             except Rejected as error:  # it stays to be done when the issue is synced next
                 log.warning("not_withdrawn", issue=str(key), problem=error.code)
                 return
         async with kept.transaction() as tx:
-            await record.note_withdrawn(tx, decision.id)
+            await decisions.note_withdrawn(tx, decision.id)

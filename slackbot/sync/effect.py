@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from slackbot.platforms.gitlab import IssueChange
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot
 from slackbot.rules.decision import Action, ChooseLabel, Claim, MarkContacted, Release, TakeOver
-from slackbot.rules.request import in_scope
-from slackbot.sync.observe import Rules
+from slackbot.rules.request import Rules, in_scope
 
 
 def change_of(

@@ -11,18 +11,17 @@ from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.decision import Release, TakeOver
 from slackbot.rules.refusals import IssueGone
-from slackbot.rules.request import IssueKey, Request, State
-from slackbot.store import cards, feedbacks, record
+from slackbot.rules.request import IssueKey, Request, Rules, State
+from slackbot.store import cards, decisions, feedbacks, requests
 from slackbot.store.changes import announce, announce_queue, refuse, save_changes
 from slackbot.store.database import LeaseLost, Record, Transaction
+from slackbot.store.decisions import DecisionRecord
 from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import Postponed
-from slackbot.store.record import Recorded
 from slackbot.sync.delivery import Delivery, Traces, take_back_notes
 from slackbot.sync.notes import decisions_marked
 from slackbot.sync.observe import (
     Observation,
-    Rules,
     feedback_of,
     first_sight,
     gone,
@@ -69,13 +68,13 @@ class IssueSync:
 
     async def _note_problem(self, key: IssueKey, problem: str) -> None:
         async with self._record.transaction() as tx:
-            if await record.note_problem(tx, key, problem):
+            if await decisions.note_problem(tx, key, problem):
                 await announce(tx, key, self._record.now())
 
     async def _reconcile(self, key: IssueKey) -> None:
         async with self._record.transaction() as tx:
-            standing = await record.load_standing(tx, key)
-        known, pending = (standing.confirmed, standing.pending) if standing else (None, ())
+            found = await requests.load_request_record(tx, key)
+        known, pending = (found.confirmed, found.pending) if found else (None, ())
         try:
             seen = await look(
                 self._gitlab, key, known, self._record.now(), is_contested=_is_contested(pending)
@@ -96,14 +95,16 @@ class IssueSync:
         if self._suggestion and not pending:  # else it is not fresh enough, and somebody is at it
             await self._suggestion.make(seen)
 
-    async def _traces(self, key: IssueKey, pending: Iterable[Recorded]) -> Traces:
+    async def _traces(self, key: IssueKey, pending: Iterable[DecisionRecord]) -> Traces:
         """Look for what decisions begun earlier, with a doubtful outcome, have left in GitLab."""
         if not any(recorded.begun_at for recorded in pending):
             return Traces()
         own, notes = await self._gitlab.own_username(), await self._gitlab.notes(key)
         return Traces(own=own, notes=notes, decisions=decisions_marked(notes, own))
 
-    async def _deliver(self, recorded: Recorded, seen: Observation, traces: Traces) -> Observation:
+    async def _deliver(
+        self, recorded: DecisionRecord, seen: Observation, traces: Traces
+    ) -> Observation:
         delivery = Delivery(
             self._record, self._gitlab, self._people, self._rules, recorded.decision, traces
         )
@@ -118,12 +119,12 @@ class IssueSync:
         await self._gitlab.project()  # if the project is out of sight, too, this is an outage
         now = self._record.now()
         async with self._record.transaction() as tx:
-            standing = await record.load_standing(tx, key, lock=True)
-            has_news = await feedbacks.note(tx, (), [key])
-            if standing is not None:
-                request, steps = gone(standing.confirmed, now)
-                await save_changes(tx, standing.confirmed, request, steps, now)
-                for recorded in standing.pending:
+            known = await requests.load_request_record(tx, key, lock=True)
+            has_news = await feedbacks.save_sightings(tx, (), [key])
+            if known is not None:
+                request, steps = gone(known.confirmed, now)
+                await save_changes(tx, known.confirmed, request, steps, now)
+                for recorded in known.pending:
                     await refuse(tx, recorded.decision, refusal_words(IssueGone()), now)
             if has_news:
                 await announce_queue(tx, now)
@@ -131,9 +132,9 @@ class IssueSync:
     async def _converge(self, seen: Observation) -> None:
         now = self._record.now()
         async with self._record.transaction() as tx:
-            known = await record.load_request(tx, seen.issue.key, lock=True)
+            known = await requests.load_request(tx, seen.issue.key, lock=True)
             request, steps = observe(known, seen, self._rules)
-            if request is None and await cards.stands(tx, seen.issue.key):
+            if request is None and await cards.has_card(tx, seen.issue.key):
                 request = first_sight(seen, self._rules)  # it was one: the record has been lost
             has_news = await self._note_feedback(tx, seen.issue, request)
             await save_changes(tx, known, request, steps, now)
@@ -151,8 +152,8 @@ class IssueSync:
         asks = request is not None and request.state is not State.WITHDRAWN
         triage = triage_of(issue, self._rules, asks=asks)
         seen = [] if triage is None else [Sighting(feedback_of(issue), triage)]
-        return await feedbacks.note(tx, seen, [] if seen else [issue.key])
+        return await feedbacks.save_sightings(tx, seen, [] if seen else [issue.key])
 
 
-def _is_contested(pending: Iterable[Recorded]) -> bool:
+def _is_contested(pending: Iterable[DecisionRecord]) -> bool:
     return any(isinstance(each.decision.action, TakeOver | Release) for each in pending)

@@ -5,13 +5,12 @@ Lost, doubled, reordered and echoed webhooks all end here, so all end in the sam
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from slackbot.platforms.snapshot import BIRTH, WORK_ITEM_TYPE, IssueSnapshot, LabelEvent, Note
-from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.feedback import Feedback, is_feedback, is_request_for_contact
-from slackbot.rules.request import Person, Request, State, in_scope
+from slackbot.rules.request import Person, Request, Rules, State, in_scope
 from slackbot.rules.untriaged import Triage, UntriagedFeedback
 from slackbot.sync.assignment import Assignment, latest_assignment
 from slackbot.sync.restore import Past, recall, was_suggested
@@ -21,19 +20,6 @@ COMMENT_LIMIT = 1500
 
 TITLE_LIMIT = 200
 """How much of a title the record keeps of a feedback that asks for no contact."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """The settings that decide what counts as a request for contact, and until when."""
-
-    contact_label: str
-    contacted_label: str
-    scope: str
-    hours: BusinessHours
-    deadline: timedelta
-    link_issue: int | None = None
-    """The number of the issue on which people leave codes, which is no feedback by any title."""
 
 
 @dataclass(frozen=True, kw_only=True)

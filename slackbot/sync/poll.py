@@ -10,8 +10,8 @@ from slackbot.health import GITLAB, Health
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import PAGE, Project, Tracker
 from slackbot.platforms.snapshot import IssueSnapshot
-from slackbot.rules.request import IssueKey, in_scope
-from slackbot.store import duty, facts, feedbacks, jobs, record, retention
+from slackbot.rules.request import IssueKey, Rules, in_scope
+from slackbot.store import facts, feedbacks, jobs, requests, retention
 from slackbot.store.changes import (
     FEW,
     announce,
@@ -21,17 +21,12 @@ from slackbot.store.changes import (
     enqueue_summary,
 )
 from slackbot.store.database import Record, Transaction
-from slackbot.store.facts import LAST_FEEDBACK_IN_TURN, KnownProject, Place
+from slackbot.store.facts import KnownProject, Place
 from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import IssueQueue, Postponed
+from slackbot.store.people import forget_turns
 from slackbot.sync.cursor import Reading
-from slackbot.sync.observe import (
-    Rules,
-    feedback_of,
-    looks_changed,
-    may_matter,
-    triage_of,
-)
+from slackbot.sync.observe import feedback_of, looks_changed, may_matter, triage_of
 from slackbot.sync.progress import Progress, watching_terminal
 
 log = structlog.get_logger()
@@ -92,7 +87,7 @@ class Poll:
 
     async def _note_project(self, project: Project) -> None:
         async with self._record.transaction() as tx:
-            await facts.save_project(tx, KnownProject(id=project.id, path=project.path))
+            await facts.PROJECT.save(tx, KnownProject(id=project.id, path=project.path))
             await feedbacks.forget_other_projects(tx, project.id)
 
     async def _read_labels(self) -> None:
@@ -101,9 +96,9 @@ class Poll:
         scope = self._rules.scope
         labels = {name: text for name, text in sorted(known.items()) if in_scope(name, scope)}
         async with self._record.transaction() as tx:
-            if not await facts.save_labels(tx, labels):
+            if not await facts.FEEDBACK_LABELS.save(tx, labels):
                 return
-            ranks = {each.key: each.due_at for each in await record.unfinished_requests(tx)}
+            ranks = {each.key: each.due_at for each in await requests.list_unfinished(tx)}
             await announce_all(tx, ranks, self._record.now())
 
     def _what_is_missing(self, labels: Iterable[str]) -> str | None:
@@ -143,10 +138,10 @@ class Poll:
 
         It left the issues out that ask for no contact.
         """
-        place = await facts.load_place(tx)
+        place = await facts.PLACE.load(tx)
         if place is None or place.is_first:
             return place
-        is_complete = await facts.load_fact(tx, facts.FEEDBACKS_READ) == self._about
+        is_complete = await facts.FEEDBACKS_READ.load(tx) == self._about
         return place if is_complete or place.about != self._about else None
 
     def _progress(self, reading: Reading, project: Project) -> Progress | None:
@@ -160,7 +155,7 @@ class Poll:
         async with self._record.transaction() as tx:
             found = await self._ask_about(tx, page)
             place = reading.advance(page, found, self._record.now())
-            await facts.save_place(tx, place)
+            await facts.PLACE.save(tx, place)
             if reading.is_after_gap and place.found > FEW:
                 await begin_catch_up(tx, reading.begun_at, reading.last_end)
 
@@ -173,7 +168,7 @@ class Poll:
         asked = new = 0
         plain: list[IssueSnapshot] = []
         for issue in sorted(issues, key=lambda each: each.key):
-            known = await record.load_request(tx, issue.key)
+            known = await requests.load_request(tx, issue.key)
             differs = looks_changed(known, issue) if known else may_matter(issue, self._rules)
             if not differs:
                 plain += [issue] if known is None else []
@@ -196,16 +191,16 @@ class Poll:
             if (triage := triages[issue.key]) is not None
         ]
         others = [key for key, triage in triages.items() if triage is None]
-        if await feedbacks.note(tx, seen, others):
+        if await feedbacks.save_sightings(tx, seen, others):
             await announce_queue(tx, self._record.now())
 
     async def _end(self, reading: Reading) -> None:
         place = reading.end()
         async with self._record.transaction() as tx:
             if place is not None:
-                await facts.save_place(tx, place)
+                await facts.PLACE.save(tx, place)
             await facts.save_poll_end(tx, self._about, self._record.now())
-            await facts.save_fact(tx, facts.FEEDBACKS_READ, self._about)
+            await facts.FEEDBACKS_READ.save(tx, self._about)
             await enqueue_summary(tx, self._record.now())
 
     async def _read_in_turn(self, project: Project, listed: set[IssueKey]) -> None:
@@ -215,10 +210,10 @@ class Poll:
         requests for contact leave is for other feedbacks.
         """
         async with self._record.transaction() as tx:
-            asking = await record.open_iids(tx, project.id)
-            others = await feedbacks.open_iids(tx, project.id)
-            last = await facts.load_turn(tx)
-            last_other = await facts.load_turn(tx, LAST_FEEDBACK_IN_TURN)
+            asking = await requests.list_open_iids(tx, project.id)
+            others = await feedbacks.list_open_iids(tx, project.id)
+            last = await facts.LAST_IN_TURN.load(tx) or 0
+            last_other = await facts.LAST_FEEDBACK_IN_TURN.load(tx) or 0
         seen = {key.iid for key in listed if key.project == project.id}
         turn = next_in_turn([iid for iid in asking if iid not in seen], last)
         seen.update(asking)
@@ -232,14 +227,14 @@ class Poll:
             await self._ask_about(tx, issues)
             await self._ask_about_lost(tx, [IssueKey(project.id, iid) for iid in sorted(lost)])
             if turn:
-                await facts.save_turn(tx, turn[-1])
+                await facts.LAST_IN_TURN.save(tx, turn[-1])
             if rest:
-                await facts.save_turn(tx, rest[-1], LAST_FEEDBACK_IN_TURN)
+                await facts.LAST_FEEDBACK_IN_TURN.save(tx, rest[-1])
 
     async def _ask_about_lost(self, tx: Transaction, keys: Sequence[IssueKey]) -> None:
-        has_news = await feedbacks.note(tx, (), keys)
+        has_news = await feedbacks.save_sightings(tx, (), keys)
         for key in sorted(keys):
-            known = await record.load_request(tx, key)
+            known = await requests.load_request(tx, key)
             # Those that are out of sight already keep their turn, for they may come back.
             if known is not None and not known.is_gone:
                 await jobs.enqueue(tx, IssueQueue.SYNC, [key], self._record.now())
@@ -261,7 +256,7 @@ class Poll:
         await retention.forget_messages(tx, before)
         await retention.forget_posts(tx, before)
         await retention.forget_closed_feedbacks(tx, before)
-        await duty.forget_turns(tx, before)
+        await forget_turns(tx, before)
         forgotten = await retention.forget_requests(tx, before)
         if forgotten:
             log.info("requests_forgotten", requests=forgotten)

@@ -9,11 +9,12 @@ from slackbot.people.directory import People
 from slackbot.platforms.errors import Rejected
 from slackbot.platforms.gitlab import IssueChange, Tracker
 from slackbot.platforms.snapshot import GitLabUser
-from slackbot.rules.request import IssueKey, Person, Request, State
-from slackbot.store import duty, record
+from slackbot.rules.request import IssueKey, Person, Request, Rules, State
+from slackbot.store import requests
 from slackbot.store.changes import save_changes
 from slackbot.store.database import Record
-from slackbot.sync.observe import Observation, Rules, observe
+from slackbot.store.people import load_current_turn
+from slackbot.sync.observe import Observation, observe
 from slackbot.sync.read import check_unchanged
 from slackbot.sync.restore import was_suggested
 
@@ -31,7 +32,7 @@ class Suggestion:
         """Assign the manager on duty unless somebody has the request, or it was done before."""
         key = seen.issue.key
         async with self._record.transaction() as tx:
-            request, turn = await record.load_request(tx, key), await duty.current_turn(tx)
+            request, turn = await requests.load_request(tx, key), await load_current_turn(tx)
         if turn is None or request is None or not _may_be_suggested(request):
             return
         account = await self._first_account(turn.on_duty.people)
@@ -61,20 +62,20 @@ class Suggestion:
         if not was_suggested(notes, own):
             return False
         async with self._record.transaction() as tx:
-            known = await record.load_request(tx, request.key, lock=True)
+            known = await requests.load_request(tx, request.key, lock=True)
             if known is not None:
-                await record.save_request(tx, _suggested(known))
+                await requests.save_request(tx, _suggested(known))
         return True
 
     async def _begin(self, key: IssueKey, account: GitLabUser) -> None:
         async with self._record.transaction() as tx:
-            known = await record.load_request(tx, key, lock=True)
+            known = await requests.load_request(tx, key, lock=True)
             if known is not None:
-                await record.save_request(tx, replace(known, suggested_to=account.username))
+                await requests.save_request(tx, replace(known, suggested_to=account.username))
 
     async def _end(self, seen: Observation) -> None:
         async with self._record.transaction() as tx:
-            before = await record.load_request(tx, seen.issue.key, lock=True)
+            before = await requests.load_request(tx, seen.issue.key, lock=True)
             if before is None:
                 return
             suggested = replace(_suggested(before), assignees=seen.issue.usernames)

@@ -26,12 +26,14 @@ from slackbot.blocks.words import (
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_blocks
 from slackbot.platforms.errors import (
+    Denied,
     Missing,
+    Platform,
+    PlatformError,
     Rejected,
     Throttled,
-    TimedOut,
-    Unauthorized,
     Unreachable,
+    Unsettled,
 )
 from slackbot.rules.countdown import Left, Overdue
 from slackbot.rules.decision import (
@@ -492,33 +494,33 @@ def test_the_promise_can_be_read_aloud(late: timedelta, took: timedelta, words: 
 # --- What GitLab did not do --------------------------------------------------------------------
 
 
-def failing(status: int) -> Unreachable:
-    error = Unreachable(f"GitLab is failing ({status})")
-    error.status = status
-    return error
+GITLAB = Platform.GITLAB
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (failing(502), "Saved; will be sent when GitLab is back (error 502)"),
         (
-            TimedOut("GitLab did not answer in time"),
+            Unreachable(GITLAB, "GitLab is failing (502)", 502),
+            "Saved; will be sent when GitLab is back (error 502)",
+        ),
+        (
+            Unsettled(GITLAB, "GitLab did not answer in time"),
             "Saved; will be sent when GitLab is back (GitLab did not answer in time)",
         ),
         (
-            Throttled(30.0),
+            Throttled(GITLAB, 30.0),
             "Saved; will be sent when GitLab is back (too many requests)",
         ),
         # Of what does not pass by itself, the administrator is named.
         (
-            Unauthorized("GitLab does not accept GITLAB_TOKEN (401)"),
+            Denied(GITLAB, "401", "GITLAB_TOKEN is not valid: replace it"),
             "Saved; will be sent when the bot's administrator has fixed this (GitLab does not "
             "accept GITLAB_TOKEN)",
         ),
     ],
 )
-def test_what_waits_says_for_what(error: Exception, said: str) -> None:
+def test_what_waits_says_for_what(error: PlatformError, said: str) -> None:
     assert waiting_words(problem_words(error)) == said
 
 
@@ -531,9 +533,9 @@ def test_what_an_older_release_has_noted_reads_well_enough() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (Rejected(403, "Forbidden"), "Error 403: Forbidden"),
-        (Missing(404, "Not found"), "Error 404: Not found"),
+        (Rejected(GITLAB, "403", "Forbidden"), "Error 403: Forbidden"),
+        (Missing(GITLAB, "404", "Not found"), "Error 404: Not found"),
     ],
 )
-def test_what_gitlab_rejects_is_told_with_its_own_words(error: Exception, words: str) -> None:
+def test_what_gitlab_rejects_is_told_with_its_own_words(error: PlatformError, words: str) -> None:
     assert problem_words(error) == words

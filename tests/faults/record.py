@@ -4,13 +4,13 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import create_engine, func, or_, select
+from sqlalchemy import Text, create_engine, func, or_, select, type_coerce
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from slackbot.store.database import async_url
+from slackbot.store.decisions import Status
 from slackbot.store.jobs import IssueQueue
-from slackbot.store.record import Status
 from slackbot.store.schema import decisions, deliveries, errands
 from tests.faults.history import Decided, Wish
 
@@ -38,6 +38,9 @@ def _instead_of(action: dict[str, Any]) -> str | None:
     return replaced
 
 
+_AS_TEXT = type_coerce(decisions.c.document, Text).label("text")
+
+
 class Record:
     """The record at a URL; a connection of its own for every question."""
 
@@ -49,7 +52,7 @@ class Record:
     def decisions(self, retried: frozenset[str]) -> list[Decided]:
         """Every decision, in the order in which they were made."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(decisions).order_by(decisions.c.seq)).all()
+            rows = connection.execute(select(decisions, _AS_TEXT).order_by(decisions.c.seq)).all()
         return [
             Decided(
                 seq=row.seq,
@@ -57,8 +60,8 @@ class Record:
                 key=f"{row.project}/{row.iid}",
                 interaction=row.interaction,
                 status=row.status,
-                wish=_wish(json.loads(row.document)),
-                instead_of=_instead_of(json.loads(row.document)["action"]),
+                wish=_wish(json.loads(row.text)),
+                instead_of=_instead_of(json.loads(row.text)["action"]),
                 was_retried=row.id in retried,
             )
             for row in rows

@@ -53,9 +53,9 @@ SAFEGUARDS = (
     Safeguard(
         name="what was acked is on record",
         module="handlers/desk.py",
-        code="            await record.add_decision(tx, decision, interaction.id)\n",
+        code="            await decisions.add_decision(tx, decision, interaction.id)\n",
         broken="            if decision.id.int % 8:\n"
-        "                await record.add_decision(tx, decision, interaction.id)\n",
+        "                await decisions.add_decision(tx, decision, interaction.id)\n",
     ),
     Safeguard(
         name="one card for each request: a doubtful post is looked for",
@@ -99,9 +99,9 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="decisions are delivered in their order",
-        module="store/record.py",
-        code="IS_UNDELIVERED,\n        )\n        .order_by(decisions.c.seq)\n",
-        broken="IS_UNDELIVERED,\n        )\n        .order_by(decisions.c.seq.desc())\n",
+        module="store/requests.py",
+        code="key.iid, IS_UNDELIVERED)\n        .order_by(decisions.c.seq)\n",
+        broken="key.iid, IS_UNDELIVERED)\n        .order_by(decisions.c.seq.desc())\n",
     ),
     Safeguard(
         name="a decision is judged again by what GitLab says now",
@@ -121,7 +121,7 @@ SAFEGUARDS = (
         code="        await cards.add_message(tx, decision.key, step)\n"
         "        await self._show(tx, decision.key, urgent=True)\n"
         '        metrics.DECISIONS.labels("refused").inc()\n',
-        broken='        await record.finish_decision(tx, decision, Status.REFUSED, now, "")\n',
+        broken='        await decisions.finish_decision(tx, decision, Status.REFUSED, now, "")\n',
     ),
     Safeguard(
         name="the note of what GitLab refused is taken back",
@@ -139,10 +139,12 @@ SAFEGUARDS = (
         name="a card is painted again after each change",
         module="sync/issue.py",
         code="            await self._save(tx, before, request, steps)\n"
-        "            await record.finish_decision(tx, decision, Status.DELIVERED, self._clock())\n"
+        "            await decisions.finish_decision(tx, decision, Status.DELIVERED, "
+        "self._clock())\n"
         "            await self._show(tx, decision.key, urgent=True)\n",
-        broken="            await record.save_request(tx, request or after)\n"
-        "            await record.finish_decision(tx, decision, Status.DELIVERED, self._clock())\n",
+        broken="            await requests.save_request(tx, request or after)\n"
+        "            await decisions.finish_decision(tx, decision, Status.DELIVERED, "
+        "self._clock())\n",
     ),
     Safeguard(
         name="what failed is tried again",
@@ -160,18 +162,18 @@ SAFEGUARDS = (
     Safeguard(
         name="a repeated click has no further effect",
         module="handlers/desk.py",
-        code="            if await record.find_interaction(tx, interaction.id):\n"
+        code="            if await decisions.load_by_interaction(tx, interaction.id):\n"
         "                return\n"
-        "            action = action_on(picture.request)\n",
+        "            action = action_on(request)\n",
         broken='            interaction = replace(interaction, id=f"{interaction.id} {uuid4()}")\n'
-        "            action = action_on(picture.request)\n",
+        "            action = action_on(request)\n",
     ),
     Safeguard(
         name="nothing of Slack's is asked between a click and its record",
-        module="parts.py",
-        code="        client=AsyncWebClient(base_url=workspace.client.base_url),\n"
+        module="app.py",
+        code="        client=AsyncWebClient(base_url=slack.client.base_url),\n"
         "        authorize=authorize,\n",
-        broken="        client=workspace.client,\n",
+        broken="        client=slack.client,\n",
     ),
     Safeguard(
         name="what is on record is known before anything else is asked",

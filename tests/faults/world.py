@@ -46,7 +46,7 @@ GRACE = timedelta(seconds=5)
 
 _DATABASE_RETURNS = timedelta(seconds=3)
 """How long connections of before a restart may still be found broken."""
-_OURS = ("errand_failed", "worker_died", "watch_failed", "slack_request_not_understood")
+_OURS = ("job_failed", "worker_died", "watch_failed", "slack_request_not_understood")
 """Lines of the log that tell of a fault of the bot's own, unless its database is away."""
 
 

@@ -31,7 +31,7 @@ from slackbot.rules.refusals import (
 from slackbot.rules.request import Person
 from slackbot.rules.rota import OnCall
 from slackbot.store.database import Database
-from slackbot.store.finds import Finds
+from slackbot.store.people import EmailMatches
 from tests.conftest import MovableClock
 
 TEAM = "T0SSAT"
@@ -183,16 +183,16 @@ async def no_links() -> dict[str, str]:
 
 
 @pytest.fixture
-async def finds(clock: MovableClock, tmp_path: Path) -> AsyncIterator[Finds]:
+async def finds(clock: MovableClock, tmp_path: Path) -> AsyncIterator[EmailMatches]:
     database = Database(f"sqlite:///{tmp_path / 'ssat-bot.db'}")
     await database.open()
-    yield Finds(database, clock)
+    yield EmailMatches(database, clock)
     await database.close()
 
 
 @pytest.fixture
 async def people_of(
-    slack: Slack, gitlab: GitLab, path: Path, finds: Finds
+    slack: Slack, gitlab: GitLab, path: Path, finds: EmailMatches
 ) -> AsyncIterator[PeopleOf]:
     """Make the people of both stand-ins, for some managers, with Avery linked by the file."""
     write(path, '[people]\nU1 = "Avery"')

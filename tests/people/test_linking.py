@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from slackbot.people.linking import codes_in, read_username
 from slackbot.rules.refusals import NameYourAccount
-from slackbot.store.links import digest_of
+from slackbot.store.people import digest_of
 
 CODE = "ssat-link-0123456789abcdef"
 

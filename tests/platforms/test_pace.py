@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slackbot.platforms.gitlab import PACES as GITLAB
 from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, OwnPace, Pace, TooBusy
 from slackbot.platforms.shared_pace import SharedPace
-from slackbot.store.database import Database
+from slackbot.store.database import Database, LeaseLost, Transaction, fenced_by
 from tests.conftest import Postgres
 
 Make = Callable[[Allowance], Awaitable[Pace]]
@@ -110,6 +110,24 @@ async def test_replicas_take_turns_from_one_pace(postgres: Postgres) -> None:
             await database.close()
     for number, seconds in enumerate(sorted(turns)):
         assert number - took <= seconds <= number
+
+
+async def test_what_a_platform_asks_for_holds_for_all_though_the_job_is_somebody_elses_by_now(
+    postgres: Postgres,
+) -> None:
+    async def lost(_tx: Transaction) -> None:
+        raise LeaseLost
+
+    database = Database(postgres.new_database())
+    await database.open()
+    pace = SharedPace(database, "chat.postMessage", Allowance(per_second=1000, burst=1000))
+    try:
+        with fenced_by(lost), pytest.raises(LeaseLost):
+            await pace.hold(3600)
+        with pytest.raises(TooBusy):
+            await pace.turn()
+    finally:
+        await database.close()
 
 
 @given(

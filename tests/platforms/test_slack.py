@@ -18,6 +18,7 @@ from slackbot.local.slack.rates import TIERS
 from slackbot.platforms import slack as module
 from slackbot.platforms.errors import (
     Denied,
+    Platform,
     PlatformError,
     Rejected,
     Throttled,
@@ -145,20 +146,43 @@ AS_TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 AS_JSON = {"Content-Type": "application/json"}
 
 
+def asked_to_wait(seconds: float) -> Throttled:
+    return Throttled(Platform.SLACK, seconds)
+
+
+def rejected(code: str) -> Rejected:
+    return Rejected(Platform.SLACK, code)
+
+
 @pytest.mark.parametrize(
     ("trouble", "expected"),
     [
         # Slack has not acted, and says when to come back,
-        ({"status": 429, "headers": {"Retry-After": "7"}, "error": "ratelimited"}, Throttled(7)),
-        ({"status": 429, "headers": {"Retry-After": "0"}, "error": "ratelimited"}, Throttled(1)),
-        ({"status": 429, "headers": {"Retry-After": "7", **AS_HTML}, "body": HTML}, Throttled(7)),
-        ({"status": 429, "headers": {"Retry-After": "7", **AS_TEXT}, "body": "no"}, Throttled(7)),
-        ({"status": 429, "headers": {"Retry-After": "7", **AS_JSON}, "body": "{"}, Throttled(7)),
-        ({"status": 429}, Throttled(1)),
+        (
+            {"status": 429, "headers": {"Retry-After": "7"}, "error": "ratelimited"},
+            asked_to_wait(7),
+        ),
+        (
+            {"status": 429, "headers": {"Retry-After": "0"}, "error": "ratelimited"},
+            asked_to_wait(1),
+        ),
+        (
+            {"status": 429, "headers": {"Retry-After": "7", **AS_HTML}, "body": HTML},
+            asked_to_wait(7),
+        ),
+        (
+            {"status": 429, "headers": {"Retry-After": "7", **AS_TEXT}, "body": "no"},
+            asked_to_wait(7),
+        ),
+        (
+            {"status": 429, "headers": {"Retry-After": "7", **AS_JSON}, "body": "{"},
+            asked_to_wait(7),
+        ),
+        ({"status": 429}, asked_to_wait(1)),
         # in a form that some proxy may choose,
         ({"status": 429, "headers": {"Retry-After": "Fri, 30 Jan 2026 15:00:00 GMT"}}, Throttled),
         # or without the status;
-        ({"error": "ratelimited"}, Throttled(30)),
+        ({"error": "ratelimited"}, asked_to_wait(30)),
         # it may have acted,
         ({"status": 500, "body": {"ok": False, "error": "internal_error"}}, Unreachable),
         ({"status": 500}, Unreachable),
@@ -182,8 +206,8 @@ AS_JSON = {"Content-Type": "application/json"}
         ({"error": "channel_not_found"}, Denied),
         ({"error": "is_archived"}, Denied),
         # or it will never do, in a word that this bot need not know.
-        ({"error": "message_not_found"}, Rejected("message_not_found")),
-        ({"error": "a_word_of_2031"}, Rejected("a_word_of_2031")),
+        ({"error": "message_not_found"}, rejected("message_not_found")),
+        ({"error": "a_word_of_2031"}, rejected("a_word_of_2031")),
     ],
 )
 async def test_every_trouble_is_named_by_its_remedy(

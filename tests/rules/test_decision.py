@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     CLOCK_TOLERANCE,
     Action,
@@ -44,7 +45,7 @@ from slackbot.rules.refusals import (
     TextRequired,
     UnknownLabel,
 )
-from slackbot.rules.request import IssueKey, Person, Request, State
+from slackbot.rules.request import IssueKey, Person, Request, Rules, State
 
 ASKED = datetime(2026, 1, 30, 15, 0, 20, tzinfo=UTC)
 NOW = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
@@ -54,6 +55,13 @@ SCOPE = "feedback"
 CONTACTED_LABEL = "ssat-manager-contacted-customer"
 SOFT_SKILLS, KNOWN_ISSUE = "feedback::soft-skills", "feedback::known-issue"
 LABELS = frozenset({SOFT_SKILLS, KNOWN_ISSUE})
+RULES = Rules(
+    contact_label="SSAT::Contact",
+    contacted_label=CONTACTED_LABEL,
+    scope=SCOPE,
+    hours=ALWAYS,
+    deadline=timedelta(hours=48),
+)
 
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U2", gitlab="blake.sample")
@@ -91,7 +99,7 @@ def decided(action: Action, who: Person = AVERY, at: datetime = NOW) -> Decision
 
 
 def applied(request: Request, action: Action, who: Person = AVERY) -> Request:
-    return apply(request, decided(action, who), scope=SCOPE, contacted_label=CONTACTED_LABEL)
+    return apply(request, decided(action, who), RULES)
 
 
 # --- Who may do what ---------------------------------------------------------------------------

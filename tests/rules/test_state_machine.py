@@ -18,7 +18,7 @@ from uuid import UUID, uuid5
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Text, select, type_coerce
 
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
@@ -34,13 +34,13 @@ from slackbot.rules.decision import (
     decide,
 )
 from slackbot.rules.refusals import AlreadyYours, Refusal, SameLabel
-from slackbot.rules.request import UNFINISHED, Request, State
-from slackbot.store import record
+from slackbot.rules.request import UNFINISHED, Request, Rules, State
+from slackbot.store import decisions, requests
 from slackbot.store.database import Database, Transaction
-from slackbot.store.picture import Picture, Vocabulary, load_picture
-from slackbot.store.record import FORGOTTEN_TEXT, Status
-from slackbot.store.schema import decisions
-from slackbot.sync.observe import Rules, observe
+from slackbot.store.decisions import FORGOTTEN_TEXT, Status
+from slackbot.store.requests import RequestRecord
+from slackbot.store.schema import decisions as table
+from slackbot.sync.observe import observe
 from tests.model import (
     BORN,
     CONTACT,
@@ -61,7 +61,6 @@ from tests.model import (
 T = TypeVar("T")
 Rows = Sequence[Row[Any]]
 
-WORDS = Vocabulary(scope=SCOPE, contacted_label=CONTACTED)
 RULES = Rules(
     contact_label=CONTACT,
     contacted_label=CONTACTED,
@@ -156,18 +155,18 @@ class Triage(RuleBasedStateMachine):
     async def click(self, decision: Decision, interaction: str) -> bool:
         """Judge and record, as the listeners do; tell whether it holds."""
         async with self.database.transaction() as tx:
-            picture = await self.picture(tx)
-            if await record.find_interaction(tx, interaction):
+            found = await self.found(tx)
+            if await decisions.load_by_interaction(tx, interaction):
                 return True
-            if verdict(picture.request, decision) is not None:
+            if verdict(found.decided(RULES), decision) is not None:
                 return False
-            await record.add_decision(tx, decision, interaction)
+            await decisions.add_decision(tx, decision, interaction)
             return True
 
-    async def picture(self, tx: Transaction) -> Picture:
-        picture = await load_picture(tx, KEY, WORDS, lock=True)
-        assert picture is not None
-        return picture
+    async def found(self, tx: Transaction) -> RequestRecord:
+        found = await requests.load_request_record(tx, KEY, lock=True)
+        assert found is not None
+        return found
 
     @rule(by=who)
     def claim(self, by: str) -> None:
@@ -188,8 +187,8 @@ class Triage(RuleBasedStateMachine):
     @rule(by=who)
     def release(self, by: str) -> None:
         if self.choose(by, Release()):
-            picture, _ = self.run(self.read())
-            assert picture.request.holder is None
+            found, _ = self.run(self.read())
+            assert found.decided(RULES).holder is None
 
     @rule(by=who, chosen=label)
     def choose_label(self, by: str, chosen: str) -> None:
@@ -261,10 +260,10 @@ class Triage(RuleBasedStateMachine):
 
     async def converge(self) -> None:
         async with self.database.transaction() as tx:
-            known = await record.load_request(tx, KEY, lock=True)
+            known = await requests.load_request(tx, KEY, lock=True)
             request, _ = observe(known, self.page.seen(self.now), RULES)
             assert request is not None
-            await record.save_request(tx, request)
+            await requests.save_request(tx, request)
 
     @precondition(lambda self: self.pending)
     @rule()
@@ -281,27 +280,26 @@ class Triage(RuleBasedStateMachine):
     async def deliver(self, expected: UUID) -> bool:
         """Judge the oldest decision again by what GitLab says; write it, if it still holds."""
         async with self.database.transaction() as tx:
-            standing = await record.load_standing(tx, KEY, lock=True)
-            assert standing is not None
-            decision = standing.pending[0].decision
+            found = await self.found(tx)
+            decision = found.pending[0].decision
             assert decision.id == expected
             is_contact = isinstance(decision.action, MarkContacted)
-            refusal = None if is_contact else verdict(standing.confirmed, decision)
+            refusal = None if is_contact else verdict(found.confirmed, decision)
             if refusal is not None:
                 has_it = isinstance(refusal, AlreadyYours | SameLabel)
                 status = Status.DROPPED if has_it else Status.REFUSED
-                await record.finish_decision(tx, decision, status, self.now)
+                await decisions.finish_decision(tx, decision, status, self.now)
                 return False
-            await record.begin_decision(tx, decision.id, self.now)
+            await decisions.begin_decision(tx, decision.id, self.now)
             self.page.write(decision, self.tick())
-            await record.save_request(tx, self.written(standing.confirmed, decision))
-            await record.finish_decision(tx, decision, Status.DELIVERED, self.now)
+            await requests.save_request(tx, self.written(found.confirmed, decision))
+            await decisions.finish_decision(tx, decision, Status.DELIVERED, self.now)
             return True
 
     def written(self, before: Request, decision: Decision) -> Request:
         """The request once GitLab has a decision; what the bot has done is nobody else's doing."""
         after = replace(
-            apply(before, decision, scope=SCOPE, contacted_label=CONTACTED),
+            apply(before, decision, RULES),
             assignees=(self.page.assignee,) if self.page.assignee else (),
             labels=frozenset(self.page.labels),
         )
@@ -320,9 +318,9 @@ class Triage(RuleBasedStateMachine):
 
     @invariant()
     def the_record_is_what_the_model_says(self) -> None:
-        picture, rows = self.run(self.read())
-        believed, request = self.believed, picture.request
-        assert [each.decision for each in picture.pending] == self.pending
+        found, rows = self.run(self.read())
+        believed, request = self.believed, found.decided(RULES)
+        assert [each.decision for each in found.pending] == self.pending
         assert name_of(request.holder) == believed.holder
         assert request.label_of(SCOPE) == believed.label
         assert request.is_open == believed.is_open
@@ -332,10 +330,11 @@ class Triage(RuleBasedStateMachine):
         check_the_order(rows)
         check_the_contacts(rows)
 
-    async def read(self) -> tuple[Picture, Rows]:
+    async def read(self) -> tuple[RequestRecord, Rows]:
         async with self.database.transaction() as tx:
-            rows = await tx.execute(select(decisions).order_by(decisions.c.seq))
-            return await self.picture(tx), rows.all()
+            as_text = type_coerce(table.c.document, Text).label("text")
+            rows = await tx.execute(select(table, as_text).order_by(table.c.seq))
+            return await self.found(tx), rows.all()
 
 
 def check_the_order(rows: Rows) -> None:
@@ -349,10 +348,10 @@ def check_the_order(rows: Rows) -> None:
 def check_the_contacts(rows: Rows) -> None:
     """None is ever refused; its text is kept until GitLab has it, and no longer."""
     for row in rows:
-        if '"mark_contacted"' in row.document:
+        if '"mark_contacted"' in row.text:
             assert row.status in (Status.PENDING, Status.DELIVERED)
-            assert (TEXT in row.document) == (row.status == Status.PENDING)
-            assert (FORGOTTEN_TEXT in row.document) == (row.status == Status.DELIVERED)
+            assert (TEXT in row.text) == (row.status == Status.PENDING)
+            assert (FORGOTTEN_TEXT in row.text) == (row.status == Status.DELIVERED)
 
 
 TestTriage = Triage.TestCase

@@ -8,12 +8,13 @@ import asyncio
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Text, select, text, type_coerce
 
 from slackbot.local.gitlab import Issue
 from slackbot.store.database import Database
-from slackbot.store.schema import metadata
+from slackbot.store.schema import Document, metadata
 from tests.conftest import MovableClock
 from tests.town import Town, as_seen
 from tests.town import town as build_town
@@ -80,10 +81,19 @@ def inserts(connection: Connection) -> str:
     lines = []
     for table in metadata.sorted_tables:
         columns = [column.name for column in table.columns if column.name != "seq"]
-        for row in connection.execute(select(table).order_by(*table.primary_key)):
+        for row in connection.execute(
+            select(*map(as_kept, table.columns)).order_by(*table.primary_key)
+        ):
             values = ", ".join(literal(row._mapping[name]) for name in columns)
             lines.append(f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({values});")
     return "\n".join(lines) + "\n"
+
+
+def as_kept(column: Column[Any]) -> ColumnElement[Any]:
+    """Select a document as the text that the database has."""
+    if isinstance(column.type, Document):
+        return type_coerce(column, Text).label(column.name)
+    return column
 
 
 def literal(value: object) -> str:

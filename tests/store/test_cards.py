@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import update
+from sqlalchemy import Text, literal, update
 
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.request import IssueKey, Person
@@ -125,12 +125,12 @@ async def test_a_card_found_in_slack_is_news_once_and_shows_nobody_knows_what(
     database: Database,
 ) -> None:
     async with database.transaction() as tx:
-        assert await cards.note_found(tx, KEY, "C1", "1.000001")
-        assert await cards.stands(tx, KEY)
-        assert await cards.standing_keys(tx) == [KEY]
+        assert await cards.save_found(tx, KEY, "C1", "1.000001")
+        assert await cards.has_card(tx, KEY)
+        assert await cards.list_standing(tx) == [KEY]
         assert (await the_card(tx)).is_stale(NOW)
         await cards.adopt(tx, KEY, "C1", "1.000001", 1)
-        assert not await cards.note_found(tx, KEY, "C1", "1.000001")
+        assert not await cards.save_found(tx, KEY, "C1", "1.000001")
         assert not (await the_card(tx)).is_stale(NOW)
 
 
@@ -138,12 +138,12 @@ async def test_a_card_found_elsewhere_is_the_one_from_now_on(database: Database)
     async with database.transaction() as tx:
         await cards.make_stale(tx, KEY)
         await cards.begin_posting(tx, KEY, NOW)
-        assert not await cards.stands(tx, KEY)
-        assert await cards.note_found(tx, KEY, "C1", "1.000001")
+        assert not await cards.has_card(tx, KEY)
+        assert await cards.save_found(tx, KEY, "C1", "1.000001")
         assert (await the_card(tx)).posting_since is None
         await cards.adopt(tx, KEY, "C1", "1.000001", 1)
-        assert await cards.note_found(tx, KEY, "C2", "1.000001")
-        assert await cards.note_found(tx, KEY, "C2", "2.000001")
+        assert await cards.save_found(tx, KEY, "C2", "1.000001")
+        assert await cards.save_found(tx, KEY, "C2", "2.000001")
         card = await the_card(tx)
         assert (card.channel, card.ts, card.is_stale(NOW)) == ("C2", "2.000001", True)
 
@@ -157,7 +157,7 @@ async def test_steps_are_told_in_their_order_and_each_request_its_own(database: 
         for kind in kinds:
             await cards.add_message(tx, KEY, a_step(kind))
         await cards.add_message(tx, OTHER, a_step(StepKind.GONE))
-        told = await cards.unsent(tx, KEY)
+        told = await cards.list_queued_steps(tx, KEY)
         assert [message.step.kind for message in told] == kinds
         assert len({message.id for message in told}) == len(kinds)
 
@@ -166,9 +166,9 @@ async def test_a_step_is_told_once(database: Database) -> None:
     async with database.transaction() as tx:
         await cards.add_message(tx, KEY, a_step())
         await cards.add_message(tx, KEY, a_step(StepKind.RELEASED))
-        first, second = await cards.unsent(tx, KEY)
+        first, second = await cards.list_queued_steps(tx, KEY)
         await cards.end_message(tx, first.id, NOW)
-        assert await cards.unsent(tx, KEY) == [second]
+        assert await cards.list_queued_steps(tx, KEY) == [second]
 
 
 async def test_the_first_moment_at_which_a_message_may_have_left_is_kept(
@@ -176,11 +176,11 @@ async def test_the_first_moment_at_which_a_message_may_have_left_is_kept(
 ) -> None:
     async with database.transaction() as tx:
         await cards.add_message(tx, KEY, a_step())
-        [message] = await cards.unsent(tx, KEY)
+        [message] = await cards.list_queued_steps(tx, KEY)
         assert message.begun_at is None
         await cards.begin_message(tx, message.id, NOW)
         await cards.begin_message(tx, message.id, LATER)
-        assert [each.begun_at for each in await cards.unsent(tx, KEY)] == [NOW]
+        assert [each.begun_at for each in await cards.list_queued_steps(tx, KEY)] == [NOW]
 
 
 async def test_a_message_that_certainly_did_not_leave_is_not_looked_for(
@@ -188,10 +188,10 @@ async def test_a_message_that_certainly_did_not_leave_is_not_looked_for(
 ) -> None:
     async with database.transaction() as tx:
         await cards.add_message(tx, KEY, a_step())
-        [message] = await cards.unsent(tx, KEY)
+        [message] = await cards.list_queued_steps(tx, KEY)
         await cards.begin_message(tx, message.id, NOW)
-        await cards.abandon_message(tx, message.id)
-        assert await cards.unsent(tx, KEY) == [message]
+        await cards.abandon_message(tx, message.id, NOW)
+        assert await cards.list_queued_steps(tx, KEY) == [message]
 
 
 async def test_a_step_of_a_decision_is_the_same_whenever_it_is_queued(database: Database) -> None:
@@ -200,7 +200,7 @@ async def test_a_step_of_a_decision_is_the_same_whenever_it_is_queued(database: 
         for begun_at in (None, NOW):
             await cards.add_message(tx, KEY, a_step(), of=decision, begun_at=begun_at)
         await cards.add_message(tx, KEY, a_step(StepKind.UNLINKED), of=decision, begun_at=NOW)
-        told = await cards.unsent(tx, KEY)
+        told = await cards.list_queued_steps(tx, KEY)
     assert [message.step.kind for message in told] == [StepKind.CLAIMED, StepKind.UNLINKED]
     assert [message.begun_at for message in told] == [None, NOW]
 
@@ -212,19 +212,23 @@ async def test_steps_not_told_are_looked_for_since_they_happened_when_the_record
         await cards.add_message(tx, KEY, a_step())
         await cards.add_message(tx, KEY, a_step(StepKind.RELEASED))
         await cards.add_message(tx, KEY, a_step(StepKind.CONTACTED))
-        first, _, third = await cards.unsent(tx, KEY)
+        first, _, third = await cards.list_queued_steps(tx, KEY)
         await cards.begin_message(tx, first.id, LATER)
         await cards.end_message(tx, third.id, NOW)
         await cards.doubt_unsent(tx)
-        assert [each.begun_at for each in await cards.unsent(tx, KEY)] == [LATER, NOW]
+        assert [each.begun_at for each in await cards.list_queued_steps(tx, KEY)] == [LATER, NOW]
 
 
 async def test_a_step_that_cannot_be_read_is_given_up_alone(database: Database) -> None:
     async with database.transaction() as tx:
         await cards.add_message(tx, KEY, a_step())
         await cards.add_message(tx, KEY, a_step(StepKind.RELEASED))
-        first, second = await cards.unsent(tx, KEY)
-        spoiled = update(messages).where(messages.c.id == str(first.id)).values(document="{}")
+        first, second = await cards.list_queued_steps(tx, KEY)
+        spoiled = (
+            update(messages)
+            .where(messages.c.id == str(first.id))
+            .values(document=literal("{}", Text))
+        )
         await tx.execute(spoiled)
         await cards.drop_unreadable(tx, NOW)
-        assert await cards.unsent(tx, KEY) == [second]
+        assert await cards.list_queued_steps(tx, KEY) == [second]

@@ -19,7 +19,7 @@ from tests.conftest import Postgres
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=20)
 KEYS = [IssueKey(7, number) for number in range(1, 13)]
-LANES = (IssueQueue.SYNC, IssueQueue.CARD, IssueQueue.REMINDERS)
+QUEUES = (IssueQueue.SYNC, IssueQueue.CARD, IssueQueue.REMINDERS)
 
 
 @pytest.fixture
@@ -44,16 +44,16 @@ async def announce_every_one(tx: Transaction) -> None:
 
 
 async def hurry(tx: Transaction) -> None:
-    for lane in random.sample(LANES, len(LANES)):
-        await jobs.hurry(tx, lane, NOW)
+    for queue in random.sample(QUEUES, len(QUEUES)):
+        await jobs.hurry(tx, queue, NOW)
 
 
 async def renew(tx: Transaction) -> None:
-    for lane in random.sample(LANES, len(LANES)):
-        await jobs.renew(tx, lane, random.sample(KEYS, len(KEYS)), "A", LEASE)
+    for queue in random.sample(QUEUES, len(QUEUES)):
+        await jobs.renew(tx, queue, random.sample(KEYS, len(KEYS)), "A", LEASE)
 
 
-async def test_clicks_and_bulk_and_all_that_looks_after_errands_get_through_at_once(
+async def test_clicks_and_bulk_and_all_that_looks_after_jobs_get_through_at_once(
     shared: Database,
 ) -> None:
     async def in_a_transaction(change: Callable[[Transaction], Awaitable[None]]) -> None:

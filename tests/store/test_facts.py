@@ -2,11 +2,18 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from slackbot.store import facts
-from slackbot.store.database import Database
+import pytest
+from sqlalchemy import select
+
+from slackbot.store import facts, schema
+from slackbot.store.database import Database, Transaction
+from slackbot.store.facts import Fact, KnownProject
+from slackbot.store.people import TROUBLE
 
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
+PLACE = facts.Place(until=NOW, about="7 SSAT::Contact")
 LABELS = {"feedback::a": "What it means, 😀", "feedback::b": ""}
 
 
@@ -34,30 +41,72 @@ async def test_only_old_deliveries_are_forgotten(database: Database) -> None:
         assert not await facts.first_sight(tx, "new", NOW)
 
 
-async def test_the_last_value_of_a_fact_is_kept(database: Database) -> None:
+async def test_the_last_value_of_a_fact_is_kept_until_it_is_forgotten(database: Database) -> None:
+    channel, number = Fact("a channel", str), Fact("a number", int)
     async with database.transaction() as tx:
-        assert await facts.load_fact(tx, facts.POLLED_UNTIL) is None
-        await facts.save_fact(tx, facts.POLLED_UNTIL, "yesterday")
-        await facts.save_fact(tx, facts.FEEDBACK_LABELS, "7")
-        await facts.save_fact(tx, facts.POLLED_UNTIL, "today")
+        assert await channel.load(tx) is None
+        assert await channel.save(tx, "C1")
+        assert await number.save(tx, 7)
+        assert await channel.save(tx, "C2")
+        assert not await channel.save(tx, "C2")
     async with database.transaction() as tx:
-        assert await facts.load_fact(tx, facts.POLLED_UNTIL) == "today"
-        assert await facts.load_fact(tx, facts.FEEDBACK_LABELS) == "7"
+        assert (await channel.load(tx), await number.load(tx)) == ("C2", 7)
+        assert await channel.forget(tx)
+        assert not await channel.forget(tx)
+        assert (await channel.load(tx), await number.load(tx)) == (None, 7)
 
 
-async def test_the_polls_place_is_read_back_as_it_was_written(database: Database) -> None:
-    place = facts.Place(until=NOW + timedelta(milliseconds=1), about="7 SSAT::Contact")
+async def test_a_fact_that_cannot_be_read_is_unknown_and_found_out_again(
+    database: Database,
+) -> None:
     async with database.transaction() as tx:
-        assert await facts.load_place(tx) is None
-        await facts.save_place(tx, place)
-        assert await facts.load_place(tx) == place
+        await written(tx, "polled_until", '{"until": "some day"}')
+        assert await facts.PLACE.load(tx) is None
+        assert await facts.PLACE.save(tx, PLACE)
+        assert await facts.PLACE.load(tx) == PLACE
 
 
-async def test_a_place_of_an_older_release_can_be_read(database: Database) -> None:
+async def written(tx: Transaction, name: str, value: str) -> None:
+    """Write as another release did."""
+    await tx.execute(schema.facts.insert().values(name=name, value=value))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fact", "expected"),
+    [
+        (
+            "polled_until",
+            '{"until": "2026-02-02T09:30:00Z", "about": "7 SSAT::Contact"}',
+            facts.PLACE,
+            facts.Place(until=NOW, about="7 SSAT::Contact"),
+        ),
+        ("last_in_turn", "4711", facts.LAST_IN_TURN, 4711),
+        ("feedbacks_read", "group/a SSAT::Contact", facts.FEEDBACKS_READ, "group/a SSAT::Contact"),
+        ("cards_adopted", "C1", facts.CARDS_ADOPTED, "C1"),
+        ("project", '{"id":7,"path":"group/a"}', facts.PROJECT, KnownProject(id=7, path="group/a")),
+        ("feedback_labels", '{"feedback::a":""}', facts.FEEDBACK_LABELS, {"feedback::a": ""}),
+        ("duty_trouble", "null", TROUBLE, None),
+    ],
+)
+async def test_what_an_older_release_wrote_can_be_read(
+    database: Database, name: str, value: str, fact: Fact[Any], expected: object
+) -> None:
     async with database.transaction() as tx:
-        written = '{"until": "2026-02-02T09:30:00Z", "about": "7 SSAT::Contact"}'
-        await facts.save_fact(tx, facts.POLLED_UNTIL, written)
-        assert await facts.load_place(tx) == facts.Place(until=NOW, about="7 SSAT::Contact")
+        await written(tx, name, value)
+        assert await fact.load(tx) == expected
+
+
+async def test_an_older_release_reads_what_this_one_writes(database: Database) -> None:
+    async with database.transaction() as tx:
+        await facts.LAST_IN_TURN.save(tx, 4711)
+        await facts.FEEDBACKS_READ.save(tx, "group/a SSAT::Contact")
+        await facts.PROJECT.save(tx, KnownProject(id=7, path="group/a"))
+        rows = await tx.execute(select(schema.facts).order_by(schema.facts.c.name))
+        assert [tuple(row) for row in rows] == [
+            ("feedbacks_read", "group/a SSAT::Contact"),
+            ("last_in_turn", "4711"),
+            ("project", '{"id":7,"path":"group/a"}'),
+        ]
 
 
 async def test_the_end_of_a_poll_counts_for_what_was_polled(database: Database) -> None:
@@ -66,13 +115,6 @@ async def test_the_end_of_a_poll_counts_for_what_was_polled(database: Database) 
         await facts.save_poll_end(tx, "group/project SSAT::Call me", NOW)
         assert await facts.load_poll_end(tx, "group/project SSAT::Call me") == NOW
         assert await facts.load_poll_end(tx, "group/project SSAT::Call") is None
-
-
-async def test_whose_turn_it_was_is_kept(database: Database) -> None:
-    async with database.transaction() as tx:
-        assert await facts.load_turn(tx) == 0
-        await facts.save_turn(tx, 4711)
-        assert await facts.load_turn(tx) == 4711
 
 
 async def test_a_catch_up_is_read_back_as_it_was_written(database: Database) -> None:
@@ -86,23 +128,23 @@ async def test_a_catch_up_is_read_back_as_it_was_written(database: Database) -> 
         later=frozenset({"7/12", "7/13"}),
     )
     async with database.transaction() as tx:
-        assert await facts.load_catch_up(tx) is None
+        assert await facts.CATCH_UP.load(tx) is None
         for catch_up in (begun, told):
-            await facts.save_catch_up(tx, catch_up)
-            assert await facts.load_catch_up(tx) == catch_up
+            await facts.CATCH_UP.save(tx, catch_up)
+            assert await facts.CATCH_UP.load(tx) == catch_up
 
 
 async def test_labels_are_saved_when_they_have_changed(database: Database) -> None:
     async with database.transaction() as tx:
-        assert await facts.load_labels(tx) is None
-        assert await facts.save_labels(tx, LABELS)
-        assert not await facts.save_labels(tx, LABELS)
-        assert await facts.load_labels(tx) == LABELS
-        assert await facts.save_labels(tx, LABELS | {"feedback::b": "Described now"})
-        assert await facts.save_labels(tx, LABELS)
+        assert await facts.FEEDBACK_LABELS.load(tx) is None
+        assert await facts.FEEDBACK_LABELS.save(tx, LABELS)
+        assert not await facts.FEEDBACK_LABELS.save(tx, LABELS)
+        assert await facts.FEEDBACK_LABELS.load(tx) == LABELS
+        assert await facts.FEEDBACK_LABELS.save(tx, LABELS | {"feedback::b": "Described now"})
+        assert await facts.FEEDBACK_LABELS.save(tx, LABELS)
 
 
 async def test_a_project_without_labels_is_not_one_that_was_never_read(database: Database) -> None:
     async with database.transaction() as tx:
-        assert await facts.save_labels(tx, {})
-        assert await facts.load_labels(tx) == {}
+        assert await facts.FEEDBACK_LABELS.save(tx, {})
+        assert await facts.FEEDBACK_LABELS.load(tx) == {}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Text, select, type_coerce
 
 from slackbot.rules.feedback import Sentiment
 from slackbot.rules.request import IssueKey
@@ -34,52 +34,54 @@ AWAITED, LABELLED, CLOSED = Triage.AWAITED, Triage.LABELLED, Triage.CLOSED
 
 
 async def note(tx: Transaction, *seen: tuple[UntriagedFeedback, Triage]) -> bool:
-    return await feedbacks.note(tx, [Sighting(*each) for each in seen])
+    return await feedbacks.save_sightings(tx, [Sighting(*each) for each in seen])
 
 
 async def triaged(tx: Transaction) -> set[IssueKey]:
-    return await feedbacks.triaged_between(tx, FRIDAY - timedelta(days=9), FRIDAY + 9 * HOUR)
+    return await feedbacks.list_triaged_between(tx, FRIDAY - timedelta(days=9), FRIDAY + 9 * HOUR)
 
 
 async def test_what_is_noted_comes_back_whole_and_the_oldest_first(database: Database) -> None:
     async with database.transaction() as tx:
         assert await note(tx, (ONE, AWAITED), (OLDER, AWAITED))
-        assert await feedbacks.all_untriaged(tx) == [OLDER, ONE]
+        assert await feedbacks.list_untriaged(tx) == [OLDER, ONE]
         assert await feedbacks.load_untriaged(tx, ONE.key) == ONE
-        assert await feedbacks.with_ticket(tx, 412345) == [ONE]
-        assert await feedbacks.older_than(tx, FRIDAY) == [OLDER]
-        assert await feedbacks.open_iids(tx, 7) == [1, 2]
+        assert await feedbacks.list_untriaged_about(tx, 412345) == [ONE]
+        assert await feedbacks.list_untriaged_before(tx, FRIDAY) == [OLDER]
+        assert await feedbacks.list_open_iids(tx, 7) == [1, 2]
 
 
 async def test_only_news_is_news(database: Database) -> None:
     async with database.transaction() as tx:
-        assert not await feedbacks.note(tx, [], [ONE.key])
+        assert not await feedbacks.save_sightings(tx, [], [ONE.key])
         assert not await note(tx, (ONE, CLOSED))
         assert await note(tx, (ONE, AWAITED))
-        assert not await feedbacks.note(tx, [Sighting(ONE, AWAITED)], [OLDER.key])
+        assert not await feedbacks.save_sightings(tx, [Sighting(ONE, AWAITED)], [OLDER.key])
         assert await note(tx, (replace(ONE, comments=3), AWAITED))
         assert await note(tx, (ONE, LABELLED))
         assert not await note(tx, (ONE, LABELLED))
         assert await note(tx, (ONE, CLOSED))
         assert not await note(tx, (ONE, CLOSED))
-        assert await feedbacks.note(tx, [], [ONE.key])
+        assert await feedbacks.save_sightings(tx, [], [ONE.key])
 
 
 async def test_what_is_labelled_is_listed_apart_until_it_is_closed(database: Database) -> None:
     async with database.transaction() as tx:
         await note(tx, (ONE, LABELLED), (OLDER, AWAITED))
-        assert await feedbacks.all_untriaged(tx) == [OLDER]
-        assert await feedbacks.all_labelled(tx) == [ONE]
+        assert await feedbacks.list_untriaged(tx) == [OLDER]
+        assert await feedbacks.list_labeled(tx) == [ONE]
         await note(tx, (ONE, CLOSED))
-        assert await feedbacks.all_labelled(tx) == []
-        assert await feedbacks.open_iids(tx, 7) == [2]
+        assert await feedbacks.list_labeled(tx) == []
+        assert await feedbacks.list_open_iids(tx, 7) == [2]
 
 
 async def test_of_what_is_closed_no_name_and_no_word_is_kept(database: Database) -> None:
     async with database.transaction() as tx:
         await note(tx, (ONE, AWAITED))
         await note(tx, (ONE, CLOSED))
-        assert list(await tx.scalars(select(schema.feedbacks.c.document))) == [""]
+        assert list(await tx.scalars(select(type_coerce(schema.feedbacks.c.document, Text)))) == [
+            ""
+        ]
 
 
 async def test_of_another_project_nothing_is_kept(database: Database) -> None:
@@ -88,7 +90,7 @@ async def test_of_another_project_nothing_is_kept(database: Database) -> None:
         await note(tx, (ONE, AWAITED), (OLDER, AWAITED), (elsewhere, AWAITED))
         await note(tx, (OLDER, LABELLED))
         await feedbacks.forget_other_projects(tx, 8)
-        assert await feedbacks.all_untriaged(tx) == [elsewhere]
+        assert await feedbacks.list_untriaged(tx) == [elsewhere]
         assert await triaged(tx) == set()
 
 
@@ -116,8 +118,8 @@ async def test_by_when_a_feedback_was_triaged(
         assert await triaged(tx) == (set() if at is None else {ONE.key})
         if at is not None:
             then = FRIDAY + at * HOUR
-            assert await feedbacks.triaged_between(tx, then, then + HOUR) == {ONE.key}
-            assert await feedbacks.triaged_between(tx, then - HOUR, then) == set()
+            assert await feedbacks.list_triaged_between(tx, then, then + HOUR) == {ONE.key}
+            assert await feedbacks.list_triaged_between(tx, then - HOUR, then) == set()
 
 
 async def test_what_was_closed_is_forgotten_after_the_retention(database: Database) -> None:

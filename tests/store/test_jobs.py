@@ -1,4 +1,4 @@
-"""Errands: asked for, leased, finished, retried; each issue's by one worker at a time."""
+"""Jobs: asked for, leased, finished, retried; each issue's by one worker at a time."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -19,12 +19,12 @@ from hypothesis.stateful import (
     multiple,
     rule,
 )
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs, schema
-from slackbot.store.database import Database, Transaction
-from slackbot.store.jobs import IssueQueue, LeaseLost
+from slackbot.store.database import Database, LeaseLost, Transaction
+from slackbot.store.jobs import IssueQueue, Job, Queue
 from tests.elapse import age, elapse
 
 T = TypeVar("T")
@@ -43,28 +43,28 @@ async def ask(
 
 
 async def lease(
-    database: Database, owner: str = "A", now: datetime = NOW, lane: Lane = IssueQueue.SYNC
-) -> Errand | None:
+    database: Database, owner: str = "A", now: datetime = NOW, queue: Queue = IssueQueue.SYNC
+) -> Job | None:
     async with database.transaction() as tx:
-        return await jobs.lease(tx, lane, owner, now, LEASE)
+        return await jobs.lease(tx, queue, owner, now, LEASE)
 
 
-async def leased(database: Database, owner: str = "A", now: datetime = NOW) -> Errand:
-    errand = await lease(database, owner, now)
-    assert errand is not None
-    return errand
+async def leased(database: Database, owner: str = "A", now: datetime = NOW) -> Job:
+    job = await lease(database, owner, now)
+    assert job is not None
+    return job
 
 
-async def finish(database: Database, errand: Errand) -> bool:
+async def finish(database: Database, job: Job) -> bool:
     async with database.transaction() as tx:
-        return await jobs.finish(tx, errand)
+        return await jobs.finish(tx, job)
 
 
 async def put_off(
-    database: Database, errand: Errand, at: datetime, problem: str | None = "GitLab is failing"
+    database: Database, job: Job, at: datetime, problem: str | None = "GitLab is failing"
 ) -> None:
     async with database.transaction() as tx:
-        await jobs.put_off(tx, errand, at, problem)
+        await jobs.put_off(tx, job, at, problem)
 
 
 async def count(database: Database) -> int:
@@ -80,11 +80,11 @@ async def next_ready(database: Database) -> datetime | None:
 # --- Asked for ---------------------------------------------------------------------------------
 
 
-async def test_an_errand_asked_for_is_done_once(database: Database) -> None:
+async def test_a_job_asked_for_is_done_once(database: Database) -> None:
     await ask(database, KEY)
-    errand = await leased(database)
-    assert (errand.key, errand.attempts, errand.owner) == (KEY, 1, "A")
-    assert await finish(database, errand)
+    job = await leased(database)
+    assert (job.key, job.attempts, job.owner) == (KEY, 1, "A")
+    assert await finish(database, job)
     assert await lease(database) is None
     assert await count(database) == 0
 
@@ -98,20 +98,20 @@ async def test_asked_for_many_times_it_is_done_once(database: Database) -> None:
 
 async def test_asked_for_while_it_is_under_way_it_is_done_once_more(database: Database) -> None:
     await ask(database, KEY)
-    errand = await leased(database)
+    job = await leased(database)
     await ask(database, KEY)
     await ask(database, KEY)
     assert await lease(database, "B") is None  # but not at the same time
-    assert not await finish(database, errand)
+    assert not await finish(database, job)
     again = await leased(database)
     assert again.attempts == 1
     assert await finish(database, again)
     assert await lease(database) is None
 
 
-async def test_lanes_and_projects_are_apart(database: Database) -> None:
+async def test_queues_and_projects_are_apart(database: Database) -> None:
     await ask(database, KEY, IssueKey(8, 12))
-    assert await lease(database, lane=IssueQueue.CARD) is None
+    assert await lease(database, queue=IssueQueue.CARD) is None
     assert {(await leased(database)).key, (await leased(database)).key} == {KEY, IssueKey(8, 12)}
 
 
@@ -142,7 +142,7 @@ async def test_whoever_wants_it_sooner_gets_it_sooner(
     assert await next_ready(database) == ready
 
 
-async def test_errands_are_asked_for_with_what_they_are_about_or_not_at_all(
+async def test_jobs_are_asked_for_with_what_they_are_about_or_not_at_all(
     database: Database,
 ) -> None:
     async def killed(tx: Transaction) -> None:
@@ -262,14 +262,16 @@ async def _row(database: Database) -> tuple[Any, ...]:
 async def test_who_has_lost_the_lease_gets_to_know_before_it_writes(database: Database) -> None:
     await ask(database, KEY)
     slow = await leased(database, "A")
-    jobs.under_way.set(slow)
     async with database.transaction() as tx:
-        await jobs.confirm(tx)  # nobody else has it
+        await jobs.enqueue(tx, IssueQueue.CARD, [OTHER], NOW)
+        await jobs.confirm(tx, job=slow)  # nobody else has it
     await elapse(database, LEASE)
     await leased(database, "B")
     async with database.transaction() as tx:
+        await jobs.confirm(tx, job=slow)  # nothing is written
+        await jobs.enqueue(tx, IssueQueue.CARD, [OTHER], NOW)
         with pytest.raises(LeaseLost):
-            await jobs.confirm(tx)
+            await jobs.confirm(tx, job=slow)
 
 
 async def test_a_process_that_starts_frees_what_its_predecessor_held(database: Database) -> None:
@@ -286,9 +288,9 @@ async def test_a_process_that_starts_frees_what_its_predecessor_held(database: D
 
 async def test_what_rests_is_left_alone_by_everybody_whoever_asks(database: Database) -> None:
     await ask(database, KEY)
-    errand = await leased(database)
+    job = await leased(database)
     async with database.transaction() as tx:
-        await jobs.put_off(tx, errand, NOW, None, rest=MINUTE)
+        await jobs.put_off(tx, job, NOW, None, rest=MINUTE)
     await ask(database, KEY, urgent=True)
     assert await lease(database, "B", NOW + timedelta(hours=1)) is None
     assert await next_ready(database) is None
@@ -296,27 +298,27 @@ async def test_what_rests_is_left_alone_by_everybody_whoever_asks(database: Data
     assert (await leased(database, "B")).key == KEY
 
 
-async def test_many_workers_at_once_never_get_the_same_errand(database: Database) -> None:
+async def test_many_workers_at_once_never_get_the_same_job(database: Database) -> None:
     keys = [IssueKey(7, number) for number in range(1, 31)]
     await ask(database, *keys)
-    taken: list[Errand] = []
+    taken: list[Job] = []
 
     async def work(owner: str) -> None:
-        while (errand := await lease(database, owner)) is not None:
-            taken.append(errand)
+        while (job := await lease(database, owner)) is not None:
+            taken.append(job)
 
     await asyncio.gather(*(work(f"worker {number}") for number in range(8)))
     # A worker may see nothing while others hold all that is left; what is left, somebody takes.
     await work("straggler")
-    assert sorted(errand.key for errand in taken) == keys
-    assert all(errand.attempts == 1 for errand in taken)
+    assert sorted(job.key for job in taken) == keys
+    assert all(job.attempts == 1 for job in taken)
 
 
-async def test_many_who_ask_at_once_make_one_errand(database: Database) -> None:
+async def test_many_who_ask_at_once_make_one_job(database: Database) -> None:
     await asyncio.gather(*(ask(database, KEY, OTHER) for _ in range(8)))
     assert await count(database) == 2
-    errand = await leased(database)
-    assert errand.wanted == 8
+    job = await leased(database)
+    assert job.wanted == 8
 
 
 # --- Retried -----------------------------------------------------------------------------------
@@ -341,20 +343,20 @@ async def test_asked_for_while_it_waits_it_is_tried_at_once(database: Database) 
 
 async def test_asked_for_while_it_failed_it_does_not_wait(database: Database) -> None:
     await ask(database, KEY)
-    errand = await leased(database)
+    job = await leased(database)
     await ask(database, KEY, at=NOW + SECOND)
-    await put_off(database, errand, NOW + MINUTE)
+    await put_off(database, job, NOW + MINUTE)
     assert await lease(database, now=NOW + SECOND) is not None
 
 
 async def test_handed_back_it_is_as_if_it_had_not_been_tried(database: Database) -> None:
     await ask(database, KEY)
-    errand = await leased(database)
+    job = await leased(database)
     async with database.transaction() as tx:
-        await jobs.hand_back(tx, errand)
+        await jobs.hand_back(tx, job)
     assert await lease(database, "B") is None  # its last call may still be on its way
     await elapse(database, jobs.SETTLING)
-    assert await leased(database, "B") == replace(errand, owner="B")
+    assert await leased(database, "B") == replace(job, owner="B")
 
 
 async def test_what_failed_can_be_hurried_but_not_what_a_platform_has_put_off(
@@ -388,7 +390,7 @@ async def test_the_next_moment_is_of_what_nobody_works_on(database: Database) ->
 
 @dataclass
 class Row:
-    """What an errand is, in a few words of Python."""
+    """What a job is, in a few words of Python."""
 
     ready_at: datetime
     urgent: bool
@@ -414,10 +416,10 @@ _owners = st.sampled_from(["A", "B"])
 _waits = st.integers(-5, 40).map(lambda seconds: timedelta(seconds=seconds))
 
 
-class ErrandsMachine(RuleBasedStateMachine):
+class JobsMachine(RuleBasedStateMachine):
     """The table does what the model does."""
 
-    under_way: Bundle[Errand] = Bundle("under_way")
+    under_way: Bundle[Job] = Bundle("under_way")
 
     def __init__(self) -> None:
         super().__init__()
@@ -425,14 +427,14 @@ class ErrandsMachine(RuleBasedStateMachine):
         self.rows: dict[IssueKey, Row] = {}
         self.folder = TemporaryDirectory()
         self.runner = asyncio.Runner()
-        self.database = Database(f"sqlite:///{Path(self.folder.name) / 'errands.db'}")
+        self.database = Database(f"sqlite:///{Path(self.folder.name) / 'jobs.db'}")
         # One transaction for all, never committed: what is tested here is not the disk.
         self.transaction = self.database.transaction()
         self.tx = self.run(self.transaction.__aenter__())
         self.run(self.tx.run_sync(schema.metadata.create_all))
 
     def teardown(self) -> None:
-        self.run(self.tx.rollback())
+        self.run(self.tx.run_sync(Connection.rollback))
         self.run(self.transaction.__aexit__(None, None, None))
         self.run(self.database.close())
         self.runner.close()
@@ -441,9 +443,9 @@ class ErrandsMachine(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
-    def held(self, errand: Errand) -> Row | None:
-        row = self.rows.get(errand.key)
-        return row if row and row.leased_by == errand.owner else None
+    def held(self, job: Job) -> Row | None:
+        row = self.rows.get(job.key)
+        return row if row and row.leased_by == job.owner else None
 
     @rule(by=_waits)
     def time_passes(self, by: timedelta) -> None:
@@ -481,46 +483,46 @@ class ErrandsMachine(RuleBasedStateMachine):
         row = self.rows[key]
         row.attempts += 1
         row.leased_by, row.lease_left = owner, LEASE
-        assert found == Errand(
-            lane=IssueQueue.SYNC, key=key, wanted=row.wanted, attempts=row.attempts, owner=owner
+        assert found == Job(
+            queue=IssueQueue.SYNC, key=key, wanted=row.wanted, attempts=row.attempts, owner=owner
         )
         return found
 
-    @rule(errand=under_way)  # an errand may be ended twice, by a worker that was thought dead
-    def finish(self, errand: Errand) -> None:
-        has_ended = self.run(jobs.finish(self.tx, errand))
-        row = self.held(errand)
-        assert has_ended == (row is not None and row.wanted == errand.wanted)
+    @rule(job=under_way)  # a job may be ended twice, by a worker that was thought dead
+    def finish(self, job: Job) -> None:
+        has_ended = self.run(jobs.finish(self.tx, job))
+        row = self.held(job)
+        assert has_ended == (row is not None and row.wanted == job.wanted)
         if has_ended:
-            del self.rows[errand.key]
+            del self.rows[job.key]
         elif row:
             row.free(attempts=0, problem=None)
 
     @rule(
-        errand=consumes(under_way),
+        job=consumes(under_way),
         wait=_waits,
         problem=st.sampled_from([None, "failed"]),
         rest=st.sampled_from([None, MINUTE]),
     )
     def put_off(
-        self, errand: Errand, wait: timedelta, problem: str | None, rest: timedelta | None
+        self, job: Job, wait: timedelta, problem: str | None, rest: timedelta | None
     ) -> None:
         at = self.now + wait
-        self.run(jobs.put_off(self.tx, errand, at, problem, rest=rest))
-        if row := self.held(errand):
-            ready_at = at if row.wanted == errand.wanted else row.ready_at
+        self.run(jobs.put_off(self.tx, job, at, problem, rest=rest))
+        if row := self.held(job):
+            ready_at = at if row.wanted == job.wanted else row.ready_at
             row.free(
-                attempts=errand.attempts,
+                attempts=job.attempts,
                 ready_at=ready_at,
                 problem=problem,
                 rest=rest or timedelta(0),
             )
 
-    @rule(errand=consumes(under_way))
-    def hand_back(self, errand: Errand) -> None:
-        self.run(jobs.hand_back(self.tx, errand))
-        if row := self.held(errand):
-            row.free(attempts=errand.attempts - 1, problem=None, rest=jobs.SETTLING)
+    @rule(job=consumes(under_way))
+    def hand_back(self, job: Job) -> None:
+        self.run(jobs.hand_back(self.tx, job))
+        if row := self.held(job):
+            row.free(attempts=job.attempts - 1, problem=None, rest=jobs.SETTLING)
 
     @rule(keys=st.sets(_keys), owner=_owners)
     def renew(self, keys: set[IssueKey], owner: str) -> None:
@@ -543,5 +545,5 @@ class ErrandsMachine(RuleBasedStateMachine):
         assert self.run(jobs.next_ready(self.tx, IssueQueue.SYNC)) == min(free, default=None)
 
 
-TestErrandsMachine = ErrandsMachine.TestCase
-TestErrandsMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestJobsMachine = JobsMachine.TestCase
+TestJobsMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

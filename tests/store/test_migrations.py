@@ -8,10 +8,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
-from slackbot.store import facts
 from slackbot.store.database import Database, async_url
+from slackbot.store.facts import Fact
 from slackbot.store.schema import metadata
 from tests.conftest import Postgres
+
+KEPT = Fact("kept", str)
 
 
 async def test_the_migrations_make_what_the_queries_expect(database: Database) -> None:
@@ -36,10 +38,10 @@ async def test_the_comparison_would_see_a_difference(database: Database) -> None
 
 async def test_migrating_again_changes_nothing(database: Database) -> None:
     async with database.transaction() as tx:
-        await facts.save_fact(tx, "kept", "value")
+        await KEPT.save(tx, "value")
     await database.migrate()
     async with database.transaction() as tx:
-        assert await facts.load_fact(tx, "kept") == "value"
+        assert await KEPT.load(tx) == "value"
 
 
 async def test_replicas_that_start_at_once_take_turns(postgres: Postgres) -> None:

@@ -19,16 +19,16 @@ async def test_what_is_left_out_has_ended_be_it_begun_or_not(
 ) -> None:
     async with database.transaction() as tx:
         if is_begun:
-            await outbox.begin_post(tx, KEY, ABOUT, THEN)
+            await outbox.begin(tx, KEY, ABOUT, THEN)
         await outbox.leave_out(tx, [KEY], ABOUT, LATER)
         assert await outbox.ended_keys(tx, ABOUT) == {KEY}
 
 
 async def test_what_stands_is_not_left_out_any_more(database: Database) -> None:
     async with database.transaction() as tx:
-        await outbox.begin_post(tx, KEY, ABOUT, THEN)
-        await outbox.end_post(tx, KEY, THEN, "1.0")
+        await outbox.begin(tx, KEY, ABOUT, THEN)
+        await outbox.end(tx, KEY, THEN, "1.0")
         await outbox.leave_out(tx, [KEY], ABOUT, LATER)
-        known = await outbox.load_post(tx, KEY)
+        known = await outbox.load_entry(tx, KEY)
     assert known is not None
     assert (known.ended_at, known.ts) == (THEN, "1.0")

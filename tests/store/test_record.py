@@ -11,9 +11,10 @@ from uuid import UUID, uuid5
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import Text, literal, select, text, type_coerce
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     Action,
     Channel,
@@ -26,12 +27,12 @@ from slackbot.rules.decision import (
     StepKind,
     TakeOver,
 )
-from slackbot.rules.request import IssueKey, Person, Request, State
-from slackbot.store import cards, facts, jobs, record, schema
+from slackbot.rules.request import IssueKey, Person, Request, Rules, State
+from slackbot.store import cards, decisions, facts, jobs, requests, schema
 from slackbot.store.database import Database, Transaction
+from slackbot.store.decisions import FORGOTTEN_TEXT, Status
 from slackbot.store.jobs import IssueQueue
-from slackbot.store.picture import Picture, Vocabulary, load_picture
-from slackbot.store.record import FORGOTTEN_TEXT, Status, UnreadableError
+from slackbot.store.schema import UnreadableError
 
 KEY, OTHER = IssueKey(7, 12), IssueKey(7, 13)
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
@@ -63,6 +64,13 @@ FULL = replace(
     closed_by="dana",
     gitlab_updated_at=NOW,
 )
+RULES = Rules(
+    contact_label="contact",
+    contacted_label="contacted",
+    scope="feedback",
+    hours=ALWAYS,
+    deadline=timedelta(hours=48),
+)
 TEXT = "Dear customer, we are sorry."
 CONTACT = MarkContacted(
     channel=Channel.EMAIL, text=TEXT, at=NOW - timedelta(hours=2), label="feedback::x", close=False
@@ -80,9 +88,9 @@ def decided(action: Action, number: int = 1, key: IssueKey = KEY) -> Decision:
     return Decision(id=uuid5(UUID(int=0), str(number)), key=key, by=AVERY, at=NOW, action=action)
 
 
-async def add(tx: Transaction, *decisions: Decision) -> None:
-    for decision in decisions:
-        await record.add_decision(tx, decision, f"interaction of {decision.id}")
+async def add(tx: Transaction, *made: Decision) -> None:
+    for decision in made:
+        await decisions.add_decision(tx, decision, f"interaction of {decision.id}")
 
 
 # --- Requests ----------------------------------------------------------------------------------
@@ -93,19 +101,19 @@ async def test_a_request_is_read_back_as_it_was_written(
     database: Database, request_: Request
 ) -> None:
     async with database.transaction() as tx:
-        await record.save_request(tx, request_)
+        await requests.save_request(tx, request_)
     async with database.transaction() as tx:
-        assert await record.load_request(tx, KEY) == request_
-        assert await record.load_request(tx, OTHER) is None
-        assert await record.load_standing(tx, OTHER) is None
+        assert await requests.load_request(tx, KEY) == request_
+        assert await requests.load_request(tx, OTHER) is None
+        assert await requests.load_request_record(tx, OTHER) is None
 
 
 async def test_the_last_writing_counts(database: Database) -> None:
     async with database.transaction() as tx:
-        await record.save_request(tx, FULL)
-        await record.save_request(tx, WAITING)
-        assert await record.load_request(tx, KEY) == WAITING
-        assert await record.unfinished_keys(tx) == [KEY]
+        await requests.save_request(tx, FULL)
+        await requests.save_request(tx, WAITING)
+        assert await requests.load_request(tx, KEY) == WAITING
+        assert await requests.list_unfinished_keys(tx) == [KEY]
 
 
 _text = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -157,14 +165,14 @@ async def test_whatever_people_write_is_read_back(
 ) -> None:
     decision = replace(decided(action), id=number)
     async with database.transaction() as tx:
-        await record.save_request(tx, request_)
+        await requests.save_request(tx, request_)
         await tx.execute(schema.decisions.delete())
         await add(tx, decision)
     async with database.transaction() as tx:
-        standing = await record.load_standing(tx, KEY)
-    assert standing is not None
-    assert standing.confirmed == request_
-    assert [each.decision for each in standing.pending] == [decision]
+        known = await requests.load_request_record(tx, KEY)
+    assert known is not None
+    assert known.confirmed == request_
+    assert [each.decision for each in known.pending] == [decision]
 
 
 async def _insert(tx: Transaction, document: dict[str, Any]) -> None:
@@ -175,7 +183,7 @@ async def _insert(tx: Transaction, document: dict[str, Any]) -> None:
             state=State.WAITING,
             due_at=NOW,
             is_open=True,
-            document=json.dumps(document),
+            document=literal(json.dumps(document), Text),
         )
     )
 
@@ -192,7 +200,7 @@ _OLDEST: dict[str, Any] = {
 async def test_what_an_older_release_wrote_can_be_read(database: Database) -> None:
     async with database.transaction() as tx:
         await _insert(tx, _OLDEST)
-        assert await record.load_request(tx, KEY) == WAITING
+        assert await requests.load_request(tx, KEY) == WAITING
 
 
 async def test_what_a_newer_release_wrote_can_be_read_but_for_what_is_new(
@@ -200,7 +208,7 @@ async def test_what_a_newer_release_wrote_can_be_read_but_for_what_is_new(
 ) -> None:
     async with database.transaction() as tx:
         await _insert(tx, _OLDEST | {"mood": "angry", "holder": {"name": "Dana", "shift": 2}})
-        request = await record.load_request(tx, KEY)
+        request = await requests.load_request(tx, KEY)
     assert request == replace(WAITING, holder=Person(name="Dana"))
 
 
@@ -208,7 +216,7 @@ async def test_a_damaged_row_is_named_without_what_the_customer_wrote(database: 
     async with database.transaction() as tx:
         await _insert(tx, _OLDEST | {"comment": "Nobody answered.", "due_at": "soon"})
         with pytest.raises(UnreadableError, match="due_at") as caught:
-            await record.load_request(tx, KEY)
+            await requests.load_request(tx, KEY)
     assert "Nobody answered" not in str(caught.value)
     assert "run `ssat-bot rebuild`" in str(caught.value)
     assert caught.value.__cause__ is None
@@ -235,14 +243,14 @@ async def test_the_lists_are_ordered_by_deadline_and_hold_what_they_say(
     ]
     async with database.transaction() as tx:
         for each in kept:
-            await record.save_request(tx, each)
-        unfinished = [key.iid for key in await record.unfinished_keys(tx)]
-        waiting = [each.key.iid for each in await record.unfinished_requests(tx)]
-        known = [each.key.iid for each in await record.open_requests(tx)]
-        deadlines = await record.open_deadlines(tx)
-        iids = await record.open_iids(tx, 7)
-        elsewhere = await record.open_iids(tx, 8)
-        due = await record.due_moments(tx)
+            await requests.save_request(tx, each)
+        unfinished = [key.iid for key in await requests.list_unfinished_keys(tx)]
+        waiting = [each.key.iid for each in await requests.list_unfinished(tx)]
+        known = [each.key.iid for each in await requests.list_open(tx)]
+        deadlines = await requests.list_open_deadlines(tx)
+        iids = await requests.list_open_iids(tx, 7)
+        elsewhere = await requests.list_open_iids(tx, 8)
+        due = await requests.list_due_moments(tx)
     assert unfinished == waiting == [2, 7, 1]
     assert (iids, elsewhere) == ([1, 2, 3, 4, 6, 7], [])
     assert sorted(known) == [1, 2, 3, 4, 6, 7]  # what is out of sight may come back
@@ -261,49 +269,49 @@ async def test_a_decision_is_read_back_as_it_was_written(
 ) -> None:
     decision = decided(action)
     async with database.transaction() as tx:
-        await record.save_request(tx, WAITING)
-        await record.add_decision(tx, decision, "interaction")
+        await requests.save_request(tx, WAITING)
+        await decisions.add_decision(tx, decision, "interaction")
     async with database.transaction() as tx:
-        found = await record.find_interaction(tx, "interaction")
-        standing = await record.load_standing(tx, KEY)
+        found = await decisions.load_by_interaction(tx, "interaction")
+        known = await requests.load_request_record(tx, KEY)
     assert found is not None
     assert found.decision == decision
     assert (found.status, found.begun_at, found.problem) == (Status.PENDING, None, None)
-    assert standing is not None
-    assert standing.pending == (found,)
+    assert known is not None
+    assert known.pending == (found,)
 
 
 async def test_decisions_stand_in_the_order_in_which_they_were_made(database: Database) -> None:
     made = [decided(Claim(), number) for number in range(9)]
     async with database.transaction() as tx:
-        await record.save_request(tx, WAITING)
+        await requests.save_request(tx, WAITING)
         await add(tx, *made, decided(Release(), 99, OTHER))
-        standing = await record.load_standing(tx, KEY)
-    assert standing is not None
-    assert [each.decision for each in standing.pending] == made
+        known = await requests.load_request_record(tx, KEY)
+    assert known is not None
+    assert [each.decision for each in known.pending] == made
 
 
 async def test_one_interaction_makes_one_decision(database: Database) -> None:
     async with database.transaction() as tx:
-        await record.add_decision(tx, decided(Claim(), 1), "the same")
+        await decisions.add_decision(tx, decided(Claim(), 1), "the same")
     with pytest.raises(IntegrityError):
         async with database.transaction() as tx:
-            await record.add_decision(tx, decided(Release(), 2, OTHER), "the same")
+            await decisions.add_decision(tx, decided(Release(), 2, OTHER), "the same")
     async with database.transaction() as tx:
-        assert len(await record.pending_since(tx)) == 1
-        assert await record.find_interaction(tx, "another") is None
+        assert len(await decisions.list_pending_moments(tx)) == 1
+        assert await decisions.load_by_interaction(tx, "another") is None
 
 
 async def test_a_decision_that_is_not_committed_was_never_made(database: Database) -> None:
     async def killed() -> None:
         async with database.transaction() as tx:
-            await record.add_decision(tx, decided(Claim()), "interaction")
+            await decisions.add_decision(tx, decided(Claim()), "interaction")
             raise RuntimeError("the process is killed here")
 
     with pytest.raises(RuntimeError):
         await killed()
     async with database.transaction() as tx:
-        assert await record.find_interaction(tx, "interaction") is None
+        assert await decisions.load_by_interaction(tx, "interaction") is None
 
 
 @pytest.mark.parametrize("status", [Status.DELIVERED, Status.DROPPED])
@@ -313,9 +321,9 @@ async def test_the_text_is_forgotten_when_it_is_no_longer_needed(
     decision = decided(CONTACT)
     async with database.transaction() as tx:
         await add(tx, decision)
-        await record.finish_decision(tx, decision, status, NOW)
-        found = await record.find_decision(tx, KEY, decision.id)
-        document = await tx.scalar(select(schema.decisions.c.document))
+        await decisions.finish_decision(tx, decision, status, NOW)
+        found = await decisions.load_decision(tx, KEY, decision.id)
+        document = await tx.scalar(select(type_coerce(schema.decisions.c.document, Text)))
     assert TEXT not in str(document)
     assert found is not None
     assert found.status is status
@@ -326,9 +334,9 @@ async def test_the_text_is_kept_as_long_as_it_may_still_be_delivered(database: D
     decision = decided(CONTACT)
     async with database.transaction() as tx:
         await add(tx, decision)
-        await record.finish_decision(tx, decision, Status.REFUSED, NOW, "Error 403")
-        assert await record.revive_decision(tx, decision)
-        found = await record.find_decision(tx, KEY, decision.id)
+        await decisions.finish_decision(tx, decision, Status.REFUSED, NOW, "GitLab answered 403")
+        assert await decisions.revive_decision(tx, decision)
+        found = await decisions.load_decision(tx, KEY, decision.id)
     assert found is not None
     assert (found.decision, found.status, found.problem) == (decision, Status.PENDING, None)
 
@@ -337,8 +345,8 @@ async def test_a_contact_without_text_has_none_to_forget(database: Database) -> 
     decision = decided(replace(CONTACT, channel=Channel.CALL, text=None))
     async with database.transaction() as tx:
         await add(tx, decision)
-        await record.finish_decision(tx, decision, Status.DELIVERED, NOW)
-        found = await record.find_decision(tx, KEY, decision.id)
+        await decisions.finish_decision(tx, decision, Status.DELIVERED, NOW)
+        found = await decisions.load_decision(tx, KEY, decision.id)
     assert found is not None
     assert found.decision == decision
 
@@ -348,16 +356,18 @@ async def test_what_has_ended_stands_no_longer_and_what_failed_stands_apart(
 ) -> None:
     delivered, refused, dropped, pending = (decided(Claim(), number) for number in range(4))
     async with database.transaction() as tx:
-        await record.save_request(tx, WAITING)
+        await requests.save_request(tx, WAITING)
         await add(tx, delivered, refused, dropped, pending)
-        await record.finish_decision(tx, delivered, Status.DELIVERED, NOW)
-        await record.finish_decision(tx, refused, Status.REFUSED, NOW, "Error 403")
-        await record.finish_decision(tx, dropped, Status.DROPPED, NOW)
-        standing = await record.load_standing(tx, KEY)
-        assert len(await record.pending_since(tx)) == 1
-    assert standing is not None
-    assert [each.decision for each in standing.pending] == [pending]
-    assert [(each.decision, each.problem) for each in standing.refused] == [(refused, "Error 403")]
+        await decisions.finish_decision(tx, delivered, Status.DELIVERED, NOW)
+        await decisions.finish_decision(tx, refused, Status.REFUSED, NOW, "GitLab answered 403")
+        await decisions.finish_decision(tx, dropped, Status.DROPPED, NOW)
+        known = await requests.load_request_record(tx, KEY)
+        assert len(await decisions.list_pending_moments(tx)) == 1
+    assert known is not None
+    assert [each.decision for each in known.pending] == [pending]
+    assert [(each.decision, each.problem) for each in known.refused] == [
+        (refused, "GitLab answered 403")
+    ]
 
 
 async def test_only_a_refused_decision_about_this_issue_can_be_revived(
@@ -366,13 +376,13 @@ async def test_only_a_refused_decision_about_this_issue_can_be_revived(
     pending, refused = decided(Claim(), 1), decided(Claim(), 2)
     async with database.transaction() as tx:
         await add(tx, pending, refused)
-        await record.finish_decision(tx, refused, Status.REFUSED, NOW, "Error 403")
-        assert not await record.revive_decision(tx, pending)
-        assert not await record.revive_decision(tx, replace(refused, key=OTHER))
-        assert not await record.revive_decision(tx, replace(refused, id=UUID(int=9)))
-        assert await record.find_decision(tx, OTHER, refused.id) is None
-        assert await record.revive_decision(tx, refused)
-        assert not await record.revive_decision(tx, refused)
+        await decisions.finish_decision(tx, refused, Status.REFUSED, NOW, "GitLab answered 403")
+        assert not await decisions.revive_decision(tx, pending)
+        assert not await decisions.revive_decision(tx, replace(refused, key=OTHER))
+        assert not await decisions.revive_decision(tx, replace(refused, id=UUID(int=9)))
+        assert await decisions.load_decision(tx, OTHER, refused.id) is None
+        assert await decisions.revive_decision(tx, refused)
+        assert not await decisions.revive_decision(tx, refused)
 
 
 async def test_what_came_to_nothing_is_to_be_withdrawn_if_a_note_of_it_may_stand(
@@ -387,17 +397,17 @@ async def test_what_came_to_nothing_is_to_be_withdrawn_if_a_note_of_it_may_stand
     async with database.transaction() as tx:
         await add(tx, *each, other)
         for decision in {*each, other} - {unbegun}:
-            await record.begin_decision(tx, decision.id, NOW)
+            await decisions.begin_decision(tx, decision.id, NOW)
         for decision, status in (ends | {other: Status.REFUSED}).items():
-            await record.finish_decision(tx, decision, status, NOW)
+            await decisions.finish_decision(tx, decision, status, NOW)
         spoiled = schema.decisions.update().where(schema.decisions.c.id == str(bad.id))
-        await tx.execute(spoiled.values(document="{}"))
-        assert await record.to_withdraw(tx, KEY) == [refused, dropped]
+        await tx.execute(spoiled.values(document=literal("{}", Text)))
+        assert await decisions.list_to_withdraw(tx, KEY) == [refused, dropped]
 
         for decision in (refused, pending):
-            await record.note_withdrawn(tx, decision.id)
-        assert await record.to_withdraw(tx, KEY) == [dropped]
-        on_its_way = await record.find_decision(tx, KEY, pending.id)
+            await decisions.note_withdrawn(tx, decision.id)
+        assert await decisions.list_to_withdraw(tx, KEY) == [dropped]
+        on_its_way = await decisions.load_decision(tx, KEY, pending.id)
     assert on_its_way is not None
     assert on_its_way.begun_at == NOW
 
@@ -408,9 +418,9 @@ async def test_what_is_tried_again_is_looked_for_whatever_the_record_says(
     decision = decided(Claim())
     async with database.transaction() as tx:
         await add(tx, decision)
-        await record.finish_decision(tx, decision, Status.REFUSED, NOW, "Error 403")
-        await record.revive_decision(tx, decision)
-        found = await record.find_decision(tx, KEY, decision.id)
+        await decisions.finish_decision(tx, decision, Status.REFUSED, NOW, "GitLab answered 403")
+        await decisions.revive_decision(tx, decision)
+        found = await decisions.load_decision(tx, KEY, decision.id)
     assert found is not None
     assert found.begun_at == decision.at
 
@@ -419,10 +429,10 @@ async def test_what_is_tried_again_is_kept_as_it_is_wanted_then(database: Databa
     decision = decided(Release())
     async with database.transaction() as tx:
         await add(tx, decision)
-        await record.finish_decision(tx, decision, Status.REFUSED, NOW, "assigned again")
+        await decisions.finish_decision(tx, decision, Status.REFUSED, NOW, "assigned again")
         confirmed = replace(decision, action=Release(since=NOW))
-        await record.revive_decision(tx, confirmed)
-        found = await record.find_decision(tx, KEY, decision.id)
+        await decisions.revive_decision(tx, confirmed)
+        found = await decisions.load_decision(tx, KEY, decision.id)
     assert found is not None
     assert found.decision == confirmed
 
@@ -433,9 +443,9 @@ async def test_the_first_moment_at_which_a_write_may_have_left_is_kept(
     decision = decided(Claim())
     async with database.transaction() as tx:
         await add(tx, decision)
-        await record.begin_decision(tx, decision.id, NOW)
-        await record.begin_decision(tx, decision.id, NOW + timedelta(hours=1))
-        found = await record.find_decision(tx, KEY, decision.id)
+        await decisions.begin_decision(tx, decision.id, NOW)
+        await decisions.begin_decision(tx, decision.id, NOW + timedelta(hours=1))
+        found = await decisions.load_decision(tx, KEY, decision.id)
     assert found is not None
     assert found.begun_at == NOW
 
@@ -444,13 +454,13 @@ async def test_a_problem_is_news_once_and_concerns_what_is_on_its_way(database: 
     pending, ended, elsewhere = decided(Claim(), 1), decided(Claim(), 2), decided(Claim(), 3, OTHER)
     async with database.transaction() as tx:
         await add(tx, pending, ended, elsewhere)
-        await record.finish_decision(tx, ended, Status.DELIVERED, NOW)
-        assert await record.note_problem(tx, KEY, "GitLab is failing (502)")
-        assert not await record.note_problem(tx, KEY, "GitLab is failing (502)")
-        assert await record.note_problem(tx, KEY, "no answer from GitLab")
-        assert not await record.note_problem(tx, IssueKey(7, 99), "no answer from GitLab")
+        await decisions.finish_decision(tx, ended, Status.DELIVERED, NOW)
+        assert await decisions.note_problem(tx, KEY, "GitLab is failing (502)")
+        assert not await decisions.note_problem(tx, KEY, "GitLab is failing (502)")
+        assert await decisions.note_problem(tx, KEY, "no answer from GitLab")
+        assert not await decisions.note_problem(tx, IssueKey(7, 99), "no answer from GitLab")
         problems = [
-            getattr(await record.find_decision(tx, each.key, each.id), "problem", "missing")
+            getattr(await decisions.load_decision(tx, each.key, each.id), "problem", "missing")
             for each in (pending, ended, elsewhere)
         ]
     assert problems == ["no answer from GitLab", None, None]
@@ -463,17 +473,19 @@ async def test_of_many_who_change_a_request_at_once_none_is_overwritten(
     database: Database,
 ) -> None:
     async with database.transaction() as tx:
-        await record.save_request(tx, replace(WAITING, score="0"))
+        await requests.save_request(tx, replace(WAITING, score="0"))
 
     async def count_up() -> None:
         async with database.transaction() as tx:
-            request = await record.load_request(tx, KEY, lock=True)
+            request = await requests.load_request(tx, KEY, lock=True)
             assert request is not None
-            await record.save_request(tx, replace(request, score=str(int(request.score or 0) + 1)))
+            await requests.save_request(
+                tx, replace(request, score=str(int(request.score or 0) + 1))
+            )
 
     await asyncio.gather(*(count_up() for _ in range(8)))
     async with database.transaction() as tx:
-        request = await record.load_request(tx, KEY)
+        request = await requests.load_request(tx, KEY)
     assert request is not None
     assert request.score == "8"
 
@@ -486,10 +498,10 @@ NAIVE = NOW.replace(tzinfo=None)
 @pytest.mark.parametrize(
     "write",
     [
-        lambda tx: record.save_request(tx, replace(WAITING, due_at=NAIVE)),
-        lambda tx: record.add_decision(tx, replace(decided(Claim()), at=NAIVE), "interaction"),
-        lambda tx: record.begin_decision(tx, UUID(int=1), NAIVE),
-        lambda tx: record.finish_decision(tx, decided(Claim()), Status.DELIVERED, NAIVE),
+        lambda tx: requests.save_request(tx, replace(WAITING, due_at=NAIVE)),
+        lambda tx: decisions.add_decision(tx, replace(decided(Claim()), at=NAIVE), "interaction"),
+        lambda tx: decisions.begin_decision(tx, UUID(int=1), NAIVE),
+        lambda tx: decisions.finish_decision(tx, decided(Claim()), Status.DELIVERED, NAIVE),
         lambda tx: jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NAIVE),
         lambda tx: cards.begin_posting(tx, KEY, NAIVE),
         lambda tx: facts.first_sight(tx, "delivery", NAIVE),
@@ -508,35 +520,36 @@ async def test_a_moment_is_read_back_in_utc_whatever_zone_it_was_written_in(
 ) -> None:
     tokyo = NOW.astimezone(timezone(timedelta(hours=9)))
     async with database.transaction() as tx:
-        await record.save_request(tx, replace(WAITING, due_at=tokyo))
-        [due] = await record.due_moments(tx)
+        await requests.save_request(tx, replace(WAITING, due_at=tokyo))
+        [due] = await requests.list_due_moments(tx)
         zone = await tx.scalar(text("SELECT due_at FROM requests"))
     assert due == NOW
     assert due.tzinfo is UTC
     assert zone is not None
 
 
-# --- The picture -------------------------------------------------------------------------------
+# --- The request as decided --------------------------------------------------------------------
 
 
-async def test_a_picture_shows_what_is_decided_and_what_of_it_gitlab_lacks(
+async def test_a_request_as_decided_has_what_is_pending_and_nothing_that_was_refused(
     database: Database,
 ) -> None:
-    words = Vocabulary(scope="feedback", contacted_label="contacted")
     claim, label = decided(Claim(), 1), decided(ChooseLabel(label="feedback::a"), 2)
     refused = decided(Release(), 3)
     async with database.transaction() as tx:
-        assert await load_picture(tx, KEY, words) is None
-        await record.save_request(tx, WAITING)
+        assert await requests.load_request_record(tx, KEY) is None
+        await requests.save_request(tx, WAITING)
         await add(tx, claim, label, refused)
-        await record.finish_decision(tx, refused, Status.REFUSED, NOW, "Error 403")
-        picture = await load_picture(tx, KEY, words)
-    assert isinstance(picture, Picture)
+        await decisions.finish_decision(tx, refused, Status.REFUSED, NOW, "GitLab answered 403")
+        found = await requests.load_request_record(tx, KEY)
+    assert found is not None
+    assert found.confirmed == WAITING
     # The refused release is not believed: Avery still has it.
-    assert (picture.request.state, picture.request.holder) == (State.CLAIMED, AVERY)
-    assert picture.request.label_of("feedback") == "feedback::a"
-    assert [each.decision for each in picture.pending] == [claim, label]
-    assert [each.decision for each in picture.refused] == [refused]
+    request = found.decided(RULES)
+    assert (request.state, request.holder) == (State.CLAIMED, AVERY)
+    assert request.label_of("feedback") == "feedback::a"
+    assert [each.decision for each in found.pending] == [claim, label]
+    assert [each.decision for each in found.refused] == [refused]
 
 
 # --- Steps -------------------------------------------------------------------------------------
@@ -546,5 +559,5 @@ async def test_a_step_is_read_back_as_it_was_written(database: Database) -> None
     step = Step(kind=StepKind.TAKEN_OVER, at=NOW, who=AVERY, other=DANA, detail="x", in_gitlab=True)
     async with database.transaction() as tx:
         await cards.add_message(tx, KEY, step)
-        [message] = await cards.unsent(tx, KEY)
+        [message] = await cards.list_queued_steps(tx, KEY)
     assert message.step == step

@@ -22,9 +22,9 @@ from slackbot.blocks.card import card_metadata
 from slackbot.local.slack import Message
 from slackbot.rules.decision import StepKind
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards, facts, record
+from slackbot.store import cards, facts, requests
 from slackbot.store.database import Database, Transaction, migrations
-from slackbot.store.record import Recorded
+from slackbot.store.decisions import DecisionRecord
 from tests.conftest import MovableClock
 from tests.store.leftovers import (
     ASSIGNED,
@@ -72,8 +72,12 @@ async def insert(tx: Transaction, release: Path) -> None:
     """Add the rows that a release has left behind."""
     if tx.dialect.name == "postgresql":  # which would take the moments for its own zone's
         await tx.execute(text("SET LOCAL TIME ZONE 'UTC'"))
-    for line in inserts_of(release):
-        await tx.exec_driver_sql(line)
+
+    def insert_all(connection: Connection) -> None:
+        for line in inserts_of(release):
+            connection.exec_driver_sql(line)
+
+    await tx.run_sync(insert_all)
 
 
 async def upgrade(tx: Transaction, revision: str) -> None:
@@ -123,16 +127,16 @@ async def test_this_release_finishes_once_what_an_older_one_had_in_its_hands(
 
 async def recreate(town: Town, tx: Transaction) -> None:
     """Make both platforms what they were when the older release was killed."""
-    requests = (await tx.execute(text("SELECT project, iid, document FROM requests"))).all()
-    town.project.id = requests[0].project
-    for row in sorted(requests, key=lambda each: each.iid):
+    kept = (await tx.execute(text("SELECT project, iid, document FROM requests"))).all()
+    town.project.id = kept[0].project
+    for row in sorted(kept, key=lambda each: each.iid):
         issue = feedback(town, row.iid)
         issue.created_at = datetime.fromisoformat(json.loads(row.document)["asked_at"])
     assign(town)
     rows = await tx.execute(text("SELECT iid, channel, ts FROM cards WHERE ts IS NOT NULL"))
     for row in rows:
         rename_channel(town, row.channel)
-        request = await record.load_request(tx, IssueKey(town.project.id, row.iid))
+        request = await requests.load_request(tx, IssueKey(town.project.id, row.iid))
         assert request is not None
         card = Message(
             ts=row.ts,
@@ -168,33 +172,35 @@ async def test_what_an_older_release_writes_fits_the_newest_schema_and_can_be_re
         await insert(tx, release)
         project = await tx.scalar(text("SELECT max(project) FROM requests"))
         for iid in (CLAIMED, CONTACTED, REFUSED, ASSIGNED, UNPOSTED):
-            assert await record.load_request(tx, IssueKey(project, iid)) is not None
+            assert await requests.load_request(tx, IssueKey(project, iid)) is not None
         pending, begun = await on_the_way(tx, IssueKey(project, CLAIMED))
         assert [each.decision.action.kind for each in pending] == ["claim", "choose_label"]
         assert begun == [True, False]
         (contact,), begun = await on_the_way(tx, IssueKey(project, CONTACTED))
         assert getattr(contact.decision.action, "text", "") == TEXT
         assert begun == [True]
-        standing = await record.load_standing(tx, IssueKey(project, REFUSED))
-        assert standing is not None
-        assert [each.problem for each in standing.refused] == [
+        known = await requests.load_request_record(tx, IssueKey(project, REFUSED))
+        assert known is not None
+        assert [each.problem for each in known.refused] == [
             "GitLab answered 422: Note is not allowed"
         ]
-        (message,) = await cards.unsent(tx, IssueKey(project, ASSIGNED))
+        (message,) = await cards.list_queued_steps(tx, IssueKey(project, ASSIGNED))
         assert (message.step.kind, message.begun_at is None) == (StepKind.ASSIGNED, False)
         card = await cards.load_card(tx, IssueKey(project, UNPOSTED))
         assert card is not None
         assert (card.ts, card.posting_since is None) == (None, False)
-        assert SOFT_SKILLS in (await facts.load_labels(tx) or ())
-        assert await facts.load_place(tx) is not None
+        assert SOFT_SKILLS in (await facts.FEEDBACK_LABELS.load(tx) or ())
+        assert await facts.PLACE.load(tx) is not None
         leased = text("SELECT iid FROM errands WHERE lane = 'sync' AND leased_by IS NOT NULL")
         assert sorted(await tx.scalars(leased)) == [CLAIMED, CONTACTED]
 
 
-async def on_the_way(tx: Transaction, key: IssueKey) -> tuple[tuple[Recorded, ...], list[bool]]:
-    standing = await record.load_standing(tx, key)
-    assert standing is not None
-    return standing.pending, [each.begun_at is not None for each in standing.pending]
+async def on_the_way(
+    tx: Transaction, key: IssueKey
+) -> tuple[tuple[DecisionRecord, ...], list[bool]]:
+    known = await requests.load_request_record(tx, key)
+    assert known is not None
+    return known.pending, [each.begun_at is not None for each in known.pending]
 
 
 async def test_an_older_replica_goes_on_working_over_what_a_newer_one_has_migrated(
@@ -320,7 +326,7 @@ async def test_the_guard_sees_what_an_older_release_could_not_live_with(
 
     async with database.transaction() as tx:
         assert await tx.run_sync(judge) is is_fine
-        await tx.rollback()
+        await tx.run_sync(lambda connection: connection.rollback())
 
 
 def test_the_guard_sees_the_second_of_two_statements() -> None:

@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 
 from slackbot.rules.decision import Channel, Decision, MarkContacted, Step, StepKind
 from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.store import cards, record, retention, schema
+from slackbot.store import cards, decisions, requests, retention, schema
 from slackbot.store.database import Database, Transaction
-from slackbot.store.record import FORGOTTEN_TEXT, Status
+from slackbot.store.decisions import FORGOTTEN_TEXT, Status
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 OLD, BEFORE = NOW - timedelta(days=91), NOW - timedelta(days=90)
@@ -42,10 +42,10 @@ async def add(
     tx: Transaction, request: Request, status: Status | None = None, ended: datetime = OLD
 ) -> None:
     """Put a request on record, with a card, a step told and, if need be, a decision."""
-    await record.save_request(tx, request)
+    await requests.save_request(tx, request)
     await cards.make_stale(tx, request.key)
     await cards.add_message(tx, request.key, Step(kind=StepKind.CLOSED, at=OLD))
-    for message in await cards.unsent(tx, request.key):
+    for message in await cards.list_queued_steps(tx, request.key):
         await cards.end_message(tx, message.id, ended)
     if status:
         await decide(tx, request.key, status, ended)
@@ -55,9 +55,9 @@ async def decide(
     tx: Transaction, key: IssueKey, status: Status, ended: datetime, number: int = 0
 ) -> None:
     decision = decided(key, number)
-    await record.add_decision(tx, decision, f"interaction {decision.id}")
+    await decisions.add_decision(tx, decision, f"interaction {decision.id}")
     if status is not Status.PENDING:
-        await record.finish_decision(tx, decision, status, ended, "No.")
+        await decisions.finish_decision(tx, decision, status, ended, "No.")
 
 
 async def rows(tx: Transaction) -> dict[str, int]:
@@ -119,8 +119,8 @@ async def test_so_much_is_forgotten_at_once_and_the_rest_later(
             await add(tx, aged, Status.DELIVERED)
         assert await retention.forget_requests(tx, BEFORE) == 40
         assert set((await rows(tx)).values()) == {60}
-        assert await record.load_request(tx, IssueKey(7, 60)) is not None
-        assert await record.load_request(tx, IssueKey(7, 61)) is None
+        assert await requests.load_request(tx, IssueKey(7, 60)) is not None
+        assert await requests.load_request(tx, IssueKey(7, 61)) is None
         assert [await retention.forget_requests(tx, BEFORE) for _ in range(3)] == [40, 20, 0]
         assert set((await rows(tx)).values()) == {0}
 
@@ -134,7 +134,7 @@ async def test_a_request_on_which_somebody_is_deciding_is_not_forgotten(
 
     async def click() -> None:
         async with database.transaction() as tx:
-            await record.load_standing(tx, CONTACTED.key, lock=True)
+            await requests.load_request_record(tx, CONTACTED.key, lock=True)
             is_locked.set()
             await may_end.wait()
             await decide(tx, CONTACTED.key, Status.PENDING, NOW)
@@ -152,9 +152,9 @@ async def test_a_request_on_which_somebody_is_deciding_is_not_forgotten(
     await clicking
     assert await purging == 0
     async with database.transaction() as tx:
-        standing = await record.load_standing(tx, CONTACTED.key)
-    assert standing is not None
-    assert len(standing.pending) == 1
+        known = await requests.load_request_record(tx, CONTACTED.key)
+    assert known is not None
+    assert len(known.pending) == 1
 
 
 # --- Decisions and messages --------------------------------------------------------------------
@@ -185,7 +185,7 @@ async def test_messages_that_were_sent_long_ago_are_forgotten(
         await cards.add_message(tx, WAITING.key, Step(kind=StepKind.REOPENED, at=OLD))
         assert [await retention.forget_messages(tx, BEFORE) for _ in range(3)] == [2, 1, 0]
         assert (await rows(tx))["messages"] == 2
-        assert len(await cards.unsent(tx, WAITING.key)) == 1
+        assert len(await cards.list_queued_steps(tx, WAITING.key)) == 1
 
 
 async def test_a_choice_that_was_refused_long_ago_ends_without_its_text(
@@ -201,7 +201,7 @@ async def test_a_choice_that_was_refused_long_ago_ends_without_its_text(
         assert await retention.drop_refused(tx, BEFORE, NOW) == [others[1]]
         assert await retention.drop_refused(tx, BEFORE, NOW) == []
         assert list(await statuses(tx)) == [*["dropped"] * 3, "refused"]
-        dropped = await record.find_decision(tx, WAITING.key, decided(WAITING.key).id)
+        dropped = await decisions.load_decision(tx, WAITING.key, decided(WAITING.key).id)
     assert dropped is not None
     assert isinstance(dropped.decision.action, MarkContacted)
     assert dropped.decision.action.text == FORGOTTEN_TEXT

@@ -19,12 +19,13 @@ import pytest
 from slackbot.rules.decision import Action, Channel, Claim, Decision, MarkContacted
 from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.store import cards, links, record
+from slackbot.store import cards, decisions, requests
 from slackbot.store.database import Database, DatabaseError, InUseError, Transaction
-from slackbot.store.links import Code, Outcome
-from slackbot.store.record import Recorded, Status
+from slackbot.store.decisions import DecisionRecord, Status
+from slackbot.store.people import Outcome, list_links, redeem_code, save_code
+from slackbot.store.requests import load_snooze, save_snooze
 from slackbot.store.salvage import Salvage, replace_if_damaged
-from slackbot.store.snoozes import load_snooze, save_snooze
+from slackbot.store.schema import Code
 
 T = TypeVar("T")
 
@@ -63,12 +64,12 @@ async def _fill(path: Path) -> None:
     await database.open()
     async with database.transaction() as tx:
         for decision in (WAITING, DELIVERED, REFUSED, BEGUN):
-            await record.add_decision(tx, decision, f"interaction {decision.id}")
-        await record.finish_decision(tx, DELIVERED, Status.DELIVERED, NOW)
-        await record.finish_decision(tx, REFUSED, Status.REFUSED, NOW, "Error 403")
-        await record.begin_decision(tx, BEGUN.id, NOW)
+            await decisions.add_decision(tx, decision, f"interaction {decision.id}")
+        await decisions.finish_decision(tx, DELIVERED, Status.DELIVERED, NOW)
+        await decisions.finish_decision(tx, REFUSED, Status.REFUSED, NOW, "GitLab answered 403")
+        await decisions.begin_decision(tx, BEGUN.id, NOW)
         for iid in range(1, 200):
-            await record.save_request(tx, _request(iid))
+            await requests.save_request(tx, _request(iid))
             await cards.make_stale(tx, IssueKey(7, iid))
         for user in ("U2", "U3"):
             await link(tx, user)
@@ -85,8 +86,8 @@ async def link(tx: Transaction, user: str) -> None:
         issued_at=NOW,
         expires_at=NOW,
     )
-    await links.save_code(tx, code)
-    assert await links.redeem(tx, code, NOW) is Outcome.LINKED
+    await save_code(tx, code)
+    assert await redeem_code(tx, code, NOW) is Outcome.LINKED
 
 
 def _request(iid: int) -> Request:
@@ -126,12 +127,12 @@ def read(file: Path, query: Callable[[Transaction], Awaitable[T]]) -> T:
     return asyncio.run(ask())
 
 
-def choices(file: Path) -> list[Recorded]:
+def choices(file: Path) -> list[DecisionRecord]:
     """What GitLab does not have."""
-    return read(file, record.undelivered)
+    return read(file, decisions.list_undelivered)
 
 
-def statuses(found: list[Recorded]) -> dict[UUID, Status]:
+def statuses(found: list[DecisionRecord]) -> dict[UUID, Status]:
     return {each.decision.id: each.status for each in found}
 
 
@@ -174,7 +175,7 @@ def test_choices_that_gitlab_does_not_have_are_taken_into_a_new_file(
     file: Path, damage: Callable[[Path], None]
 ) -> None:
     before = {each.decision.id: each for each in choices(file)}
-    linked = read(file, links.all_links)
+    linked = read(file, list_links)
     damage(file)
     damaged = file.read_bytes()
 
@@ -185,7 +186,7 @@ def test_choices_that_gitlab_does_not_have_are_taken_into_a_new_file(
     found = choices(file)
     assert {each.decision.id: each for each in found} == before
     assert [each.decision for each in found] == [WAITING, REFUSED, BEGUN]
-    assert read(file, links.all_links) == linked
+    assert read(file, list_links) == linked
     assert [each.gitlab for each in linked] == ["Account.U2", "Account.U3"]
     assert read(file, lambda tx: load_snooze(tx, IssueKey(7, 5))) == SNOOZE
     assert mended(file) is None
@@ -195,7 +196,7 @@ def test_the_same_interaction_has_no_second_effect_afterwards(file: Path) -> Non
     cut(file)
     mended(file)
     interaction = f"interaction {WAITING.id}"
-    found = read(file, lambda tx: record.find_interaction(tx, interaction))
+    found = read(file, lambda tx: decisions.load_by_interaction(tx, interaction))
     assert found is not None
     assert found.decision == WAITING
 
@@ -278,7 +279,7 @@ def test_a_link_that_does_not_hold_good_links_nobody_and_costs_no_other(
     salvage = mended(file)
     assert salvage is not None
     assert salvage.is_partial
-    assert [each.slack_user for each in read(file, links.all_links)] == ["U3"]
+    assert [each.slack_user for each in read(file, list_links)] == ["U3"]
 
 
 def test_links_that_cannot_be_read_at_all_are_said_to_be_lost(file: Path) -> None:
@@ -287,7 +288,7 @@ def test_links_that_cannot_be_read_at_all_are_said_to_be_lost(file: Path) -> Non
     salvage = mended(file)
     assert salvage is not None
     assert (salvage.saved, salvage.is_partial) == (3, True)
-    assert read(file, links.all_links) == []
+    assert read(file, list_links) == []
 
 
 @pytest.mark.parametrize("empty", [True, False], ids=["an empty file", "no file"])
@@ -308,7 +309,7 @@ KILLED = """
 import asyncio, os, signal, sys
 from dataclasses import replace
 from uuid import UUID
-from slackbot.store import record
+from slackbot.store import decisions
 from slackbot.store.database import Database
 from tests.store.test_salvage import WAITING
 async def main():
@@ -316,7 +317,7 @@ async def main():
     await database.open()
     async with database.transaction() as tx:
         last = replace(WAITING, id=UUID(sys.argv[2]))
-        await record.add_decision(tx, last, "the last one")
+        await decisions.add_decision(tx, last, "the last one")
     os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """

@@ -182,7 +182,7 @@ async def test_a_home_says_whom_gitlab_does_not_know_and_follows_when_they_are_f
 
 
 async def idle(town: Town) -> None:
-    """Wait until the errand about homes has run that was due."""
+    """Wait until the job about homes has run that was due."""
     await town.slack.wait_for(lambda: not town.is_due(PeriodicQueue.HOMES))
 
 

@@ -14,7 +14,7 @@ from slackbot.blocks.duty import NOT_SET_UP
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Ephemeral, User
 from slackbot.people import directory as people
-from slackbot.store.finds import FRESH
+from slackbot.store.people import FRESH
 from slackbot.store.schema import facts
 from tests.town import CONTACT, PATIENCE, PROJECT, Town, buttons, text_of
 from tests.turns import take_duty

@@ -17,9 +17,8 @@ from slackbot.rules.decision import (
     Release,
     TakeOver,
 )
-from slackbot.rules.request import IssueKey, Person
+from slackbot.rules.request import IssueKey, Person, Rules
 from slackbot.sync.effect import assignees_after, change_of, is_made, replaced_label
-from slackbot.sync.observe import Rules
 
 MONDAY = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 SOFT, DOCS, NEW = "feedback::soft-skills", "feedback::docs-not-helpful", "feedback::new"

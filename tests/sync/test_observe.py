@@ -17,12 +17,11 @@ from slackbot.platforms.snapshot import (
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import StepKind
 from slackbot.rules.feedback import read_feedback
-from slackbot.rules.request import IssueKey, Person, Request, State
+from slackbot.rules.request import IssueKey, Person, Request, Rules, State
 from slackbot.rules.untriaged import Triage
 from slackbot.sync.observe import (
     COMMENT_LIMIT,
     Observation,
-    Rules,
     asked_at,
     gone,
     looks_changed,

@@ -5,14 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import delete
 from structlog.testing import capture_logs
 
-from slackbot.app import connect, rules_of
-from slackbot.channel.backlog import FEW, CatchingUp
+from slackbot.app import Clients, connect, rules_of
 from slackbot.health import GITLAB, Health
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import Request as ApiRequest
@@ -20,15 +18,15 @@ from slackbot.local.gitlab.entities import Entities
 from slackbot.platforms.snapshot import IssueSnapshot, parse_issue
 from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
-from slackbot.store import facts, feedbacks, jobs, record
-from slackbot.store.database import Database
+from slackbot.store import facts, feedbacks, jobs, requests
+from slackbot.store.changes import FEW
+from slackbot.store.database import Database, Record
 from slackbot.store.facts import Place
-from slackbot.store.jobs import IssueQueue
-from slackbot.store.schema import errands as errand_table
+from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed, Queue
+from slackbot.store.schema import errands
 from slackbot.sync.cursor import OVERLAP, Reading
 from slackbot.sync.observe import Observation, observe
-from slackbot.sync.poll import Reconciler, next_in_turn
-from slackbot.worker import Bells, Postponed
+from slackbot.sync.poll import Poll, next_in_turn
 from tests.conftest import MovableClock
 from tests.town import CONTACT, CONTACTED, DESCRIPTION, PROJECT, Town
 from tests.town import town as build_town
@@ -37,32 +35,29 @@ EVERY = timedelta(minutes=1)
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 
 
-class Poll:
+class Lone:
     """The poll of a town's bot, of which nothing else is running."""
 
-    def __init__(self, town: Town, database: Database, settings: Settings, outside: Any) -> None:
+    def __init__(
+        self, town: Town, database: Database, settings: Settings, clients: Clients
+    ) -> None:
         self.town, self.database = town, database
         self.rules = rules_of(settings)
         self.health = Health()
-        clock = town.clock
-        self.reconciler = Reconciler(
-            database,
+        self.poll = Poll(
+            Record(database, town.clock),
             clients.gitlab,
             self.rules,
-            CatchingUp(database, clients.slack, self.rules.hours, channel="#support", clock=clock),
-            project=settings.gitlab_project,
+            self.health,
             every=EVERY,
             retention=settings.retention,
-            bells=Bells(),
-            health=self.health,
-            clock=clock,
         )
 
     async def run(self) -> list[ApiRequest]:
         """Poll once; return what GitLab was asked."""
         before = len(self.town.gitlab.requests)
         with contextlib.suppress(Postponed):  # as after any failure, it goes on next time
-            await self.reconciler.run(EVERY_ISSUE)
+            await self.poll.reconcile()
         return self.town.gitlab.requests[before:]
 
     async def listings(self) -> list[dict[str, list[str]]]:
@@ -70,14 +65,14 @@ class Poll:
         asked = await self.run()
         return [one.query for one in asked if one.path.endswith("/issues") and not in_turn(one)]
 
-    async def asked(self, lane: Lane = IssueQueue.SYNC) -> list[int]:
-        """Take the errands that were asked for, in the order in which they would be done."""
+    async def enqueued(self, queue: Queue = IssueQueue.SYNC) -> list[int]:
+        """Take the jobs of a queue, in the order in which they would be done."""
         found = []
         async with self.database.transaction() as tx:
             far = self.town.clock() + timedelta(days=99)
-            while errand := await jobs.lease(tx, lane, "test", far, timedelta(days=999)):
-                found.append(errand.key.iid)
-            await tx.execute(delete(errand_table).where(errand_table.c.lane == lane))
+            while job := await jobs.lease(tx, queue, "test", far, timedelta(days=999)):
+                found.append(job.key.iid)
+            await tx.execute(delete(errands).where(errands.c.lane == queue))
         return found
 
     async def note(self, issues: Sequence[Issue]) -> None:
@@ -89,18 +84,18 @@ class Poll:
                 seen = Observation(issue=snapshot, at=self.town.clock())
                 request, _ = observe(None, seen, self.rules)
                 assert request is not None
-                await record.save_request(tx, request)
+                await requests.save_request(tx, request)
 
     async def note_place(self, until: datetime, about: str = f"{PROJECT} {CONTACT}") -> None:
         """Note that everything up to a moment has been read."""
         async with self.database.transaction() as tx:
-            await facts.save_place(tx, Place(until=until, about=about, reached_at=until))
+            await facts.PLACE.save(tx, Place(until=until, about=about, reached_at=until))
             await facts.save_poll_end(tx, about, until)
-            await facts.save_fact(tx, facts.FEEDBACKS_READ, about)
+            await facts.FEEDBACKS_READ.save(tx, about)
 
     async def catch_up(self) -> facts.CatchUp | None:
         async with self.database.transaction() as tx:
-            return await facts.load_catch_up(tx)
+            return await facts.CATCH_UP.load(tx)
 
 
 def in_turn(request: ApiRequest) -> bool:
@@ -108,19 +103,19 @@ def in_turn(request: ApiRequest) -> bool:
 
 
 @pytest.fixture
-async def poll(clock: MovableClock, tmp_path: Path, database_url: str) -> AsyncIterator[Poll]:
+async def poll(clock: MovableClock, tmp_path: Path, database_url: str) -> AsyncIterator[Lone]:
     database = Database(database_url)
     await database.open()
     async with build_town(clock, tmp_path, database_url) as town:
         town.gitlab.requests_per_minute = 100_000
         settings = Settings(_env_file=None, **town.settings)  # type: ignore[call-arg]
         async with connect(settings) as clients:
-            yield Poll(town, database, settings, clients)
+            yield Lone(town, database, settings, clients)
         town.check()
     await database.close()
 
 
-def opened(poll: Poll, number: int, labels: Sequence[str] = (CONTACT,)) -> list[Issue]:
+def opened(poll: Lone, number: int, labels: Sequence[str] = (CONTACT,)) -> list[Issue]:
     """Open feedback issues, a minute apart."""
     found = []
     for count in range(number):
@@ -134,7 +129,7 @@ def numbers(issues: Sequence[Issue]) -> list[int]:
     return [issue.iid for issue in issues]
 
 
-def break_off_after(poll: Poll, pages: int) -> None:
+def break_off_after(poll: Lone, pages: int) -> None:
     """Let GitLab fail once it has shown so many pages of its list of issues."""
     poll.town.gitlab.faults.add(path="/issues$", times=pages, hang=0)
     poll.town.gitlab.faults.add(path="/issues$", times=None, status=502)
@@ -143,7 +138,7 @@ def break_off_after(poll: Poll, pages: int) -> None:
 # --- The first reading -------------------------------------------------------------------------
 
 
-async def test_at_the_first_start_only_open_issues_are_read(poll: Poll) -> None:
+async def test_at_the_first_start_only_open_issues_are_read(poll: Lone) -> None:
     town = poll.town
     wanted, others = opened(poll, 3), opened(poll, 120, labels=())
     for issue in (wanted[0], *others[:40]):
@@ -151,17 +146,17 @@ async def test_at_the_first_start_only_open_issues_are_read(poll: Poll) -> None:
     [query] = await poll.listings()
     assert query["state"] == ["opened"]
     assert "updated_after" not in query
-    assert await poll.asked() == numbers(wanted[1:])
+    assert await poll.enqueued() == numbers(wanted[1:])
 
 
-async def test_a_first_reading_that_is_broken_off_goes_on_as_one(poll: Poll) -> None:
+async def test_a_first_reading_that_is_broken_off_goes_on_as_one(poll: Lone) -> None:
     town = poll.town
     opened(poll, 40, labels=())
     first, *_ = opened(poll, 210)
     town.clock.forward(hours=1)
     break_off_after(poll, pages=2)
     assert [query["state"] for query in await poll.listings()] == [["opened"]] * 3
-    assert len(await poll.asked()) == 160
+    assert len(await poll.enqueued()) == 160
     town.gitlab.faults.clear()
     town.gitlab.close(first, by=town.duty_gitlab)
 
@@ -169,44 +164,44 @@ async def test_a_first_reading_that_is_broken_off_goes_on_as_one(poll: Poll) -> 
     assert [query["state"] for query in again] == [["opened"]]
     [since] = again[0]["updated_after"]
     assert datetime.fromisoformat(since) >= first.created_at + timedelta(minutes=150)
-    assert len(await poll.asked()) < 60
+    assert len(await poll.enqueued()) < 60
     # Once it has come to its end, closed issues matter, too.
     town.gitlab.close(town.project.issues[100], by=town.duty_gitlab)
     [query] = await poll.listings()
     assert query["state"] == ["all"]
 
 
-async def test_with_another_contact_label_all_open_issues_are_news_again(poll: Poll) -> None:
+async def test_with_another_contact_label_all_open_issues_are_news_again(poll: Lone) -> None:
     issues = opened(poll, 3)
     await poll.note_place(poll.town.clock(), about=f"another/project {CONTACT}")
     [query] = await poll.listings()
     assert (query["state"], "updated_after" in query) == (["opened"], False)
-    assert await poll.asked() == numbers(issues)
+    assert await poll.enqueued() == numbers(issues)
 
 
-async def test_the_older_a_request_the_sooner_it_is_looked_at(poll: Poll) -> None:
+async def test_the_older_a_request_the_sooner_it_is_looked_at(poll: Lone) -> None:
     issues = opened(poll, 5)
     # The order of the list is that of the latest changes.
     for issue in (issues[3], issues[0]):
         poll.town.gitlab.comment(issue, "Any news?", by=poll.town.duty_gitlab)
     await poll.run()
-    assert await poll.asked() == numbers(issues)
+    assert await poll.enqueued() == numbers(issues)
 
 
 # --- An ordinary poll --------------------------------------------------------------------------
 
 
-async def test_a_poll_with_nothing_new_costs_a_handful_of_requests(poll: Poll) -> None:
+async def test_a_poll_with_nothing_new_costs_a_handful_of_requests(poll: Lone) -> None:
     issues = opened(poll, 500)
     await poll.note(issues)
     await poll.note_place(issues[-1].updated_at)
     poll.town.clock.forward(minutes=10)
     for _ in range(3):
         assert len(await poll.run()) <= 6
-        assert await poll.asked() == []
+        assert await poll.enqueued() == []
 
 
-async def test_what_is_known_is_looked_at_in_turn_a_page_at_a_time(poll: Poll) -> None:
+async def test_what_is_known_is_looked_at_in_turn_a_page_at_a_time(poll: Lone) -> None:
     town = poll.town
     issues = opened(poll, 250)
     await poll.note(issues)
@@ -225,7 +220,7 @@ async def test_what_is_known_is_looked_at_in_turn_a_page_at_a_time(poll: Poll) -
         list(range(101, 201)),
         [*range(201, 250), *range(1, 52)],
     ]
-    assert await poll.asked() == list(range(1, 251))  # every one has a label of another name
+    assert await poll.enqueued() == list(range(1, 251))  # every one has a label of another name
 
 
 @pytest.mark.parametrize(
@@ -244,29 +239,29 @@ def test_whose_turn_it_is(iids: list[int], last: int, turn: list[int]) -> None:
     assert next_in_turn(iids, last) == turn
 
 
-async def test_an_issue_that_is_gone_is_looked_at_once(poll: Poll) -> None:
+async def test_an_issue_that_is_gone_is_looked_at_once(poll: Lone) -> None:
     gone, stays = opened(poll, 2)
     await poll.note([gone, stays])
     await poll.run()
     poll.town.gitlab.delete_issue(gone)
     await poll.run()
-    assert await poll.asked() == [gone.iid]
+    assert await poll.enqueued() == [gone.iid]
     async with poll.database.transaction() as tx:
         key = IssueKey(poll.town.project.id, gone.iid)
-        known = await record.load_request(tx, key)
+        known = await requests.load_request(tx, key)
         assert known is not None
-        await record.save_request(tx, replace(known, is_gone=True))
+        await requests.save_request(tx, replace(known, is_gone=True))
     await poll.run()
-    assert await poll.asked() == []
+    assert await poll.enqueued() == []
 
 
-async def test_an_empty_project_is_read_until_there_is_something(poll: Poll) -> None:
+async def test_an_empty_project_is_read_until_there_is_something(poll: Lone) -> None:
     for _ in range(2):
         assert await poll.listings() == [_first_query()]
     # However many come then, they are what happened since the last poll.
     issues = [poll.town.feedback() for _ in range(FEW + 1)]
     await poll.run()
-    assert await poll.asked() == numbers(issues)
+    assert await poll.enqueued() == numbers(issues)
     assert await poll.catch_up() is None
 
 
@@ -353,18 +348,18 @@ def test_what_is_a_gap(last_end: datetime | None, every: timedelta, is_gap: bool
 # --- When a catch-up begins --------------------------------------------------------------------
 
 
-async def test_many_requests_at_the_first_start_are_a_catch_up(poll: Poll) -> None:
+async def test_many_requests_at_the_first_start_are_a_catch_up(poll: Lone) -> None:
     opened(poll, FEW + 1)
     await poll.run()
     catch_up = await poll.catch_up()
     assert catch_up is not None
     assert catch_up.since is None
     assert catch_up.at > poll.town.project.issues[FEW + 1].created_at
-    assert await poll.asked(IssueQueue.CARD) == [EVERY_ISSUE.iid]
+    assert await poll.enqueued(PeriodicQueue.SUMMARY) == [0]
 
 
 async def test_many_requests_after_a_gap_are_a_catch_up_though_it_is_broken_off(
-    poll: Poll,
+    poll: Lone,
 ) -> None:
     opened(poll, 1)
     await poll.run()
@@ -396,7 +391,7 @@ async def test_many_requests_after_a_gap_are_a_catch_up_though_it_is_broken_off(
 
 
 @pytest.mark.parametrize("why", ["a few", "no gap", "known"])
-async def test_other_findings_are_no_catch_up(poll: Poll, why: str) -> None:
+async def test_other_findings_are_no_catch_up(poll: Lone, why: str) -> None:
     opened(poll, 1)
     await poll.run()
     if why == "no gap":
@@ -407,13 +402,13 @@ async def test_other_findings_are_no_catch_up(poll: Poll, why: str) -> None:
         await poll.note(issues if why == "known" else [])
     await poll.run()
     assert await poll.catch_up() is None
-    assert await poll.asked(IssueQueue.CARD) == []
+    assert await poll.enqueued(PeriodicQueue.SUMMARY) == []
 
 
 # --- What else awaits triage -------------------------------------------------------------------
 
 
-async def test_what_was_triaged_while_nobody_looked_counts_by_gitlabs_time(poll: Poll) -> None:
+async def test_what_was_triaged_while_nobody_looked_counts_by_gitlabs_time(poll: Lone) -> None:
     town = poll.town
     labelled, closed, deleted = (
         town.feedback(f"Feedback for ticket {ticket}", description=None, labels=[])
@@ -431,9 +426,9 @@ async def test_what_was_triaged_while_nobody_looked_counts_by_gitlabs_time(poll:
     town.clock.forward(hours=1)
     await poll.run()
     async with poll.database.transaction() as tx:
-        assert await feedbacks.all_untriaged(tx) == []
-        open_ones = [each.key.iid for each in await feedbacks.all_labelled(tx)]
-        triaged = await feedbacks.triaged_between(tx, then - timedelta(minutes=1), then)
+        assert await feedbacks.list_untriaged(tx) == []
+        open_ones = [each.key.iid for each in await feedbacks.list_labeled(tx)]
+        triaged = await feedbacks.list_triaged_between(tx, then - timedelta(minutes=1), then)
     assert sorted(key.iid for key in triaged) == [labelled.iid, closed.iid]
     assert open_ones == [labelled.iid, triaged_before.iid]
 
@@ -445,7 +440,7 @@ async def test_what_was_triaged_while_nobody_looked_counts_by_gitlabs_time(poll:
     ("label", "setting"), [(CONTACT, "SSAT_CONTACT_LABEL"), (CONTACTED, "SSAT_CONTACTED_LABEL")]
 )
 async def test_a_label_that_is_missing_is_named_and_the_bot_stays_ready(
-    poll: Poll, label: str, setting: str
+    poll: Lone, label: str, setting: str
 ) -> None:
     town = poll.town
     town.gitlab.rename_label(town.project, label, "another name")
@@ -462,14 +457,14 @@ async def test_a_label_that_is_missing_is_named_and_the_bot_stays_ready(
 
 
 async def test_labels_are_read_without_a_search_and_only_those_of_the_scope_are_kept(
-    poll: Poll,
+    poll: Lone,
 ) -> None:
     poll.town.gitlab.add_label(poll.town.project, "feedback::deeper::down")
     asked = await poll.run()
     [labels] = [one for one in asked if one.path.endswith("/labels")]
     assert "search" not in labels.query
     async with poll.database.transaction() as tx:
-        kept = await facts.load_labels(tx)
+        kept = await facts.FEEDBACK_LABELS.load(tx)
     assert kept
     assert all(name.startswith("feedback::") for name in kept)
     assert list(kept) == sorted(kept)

@@ -24,9 +24,9 @@ from slackbot.rules.decision import (
     apply,
     decide,
 )
-from slackbot.rules.request import IssueKey, Person, Request, State
+from slackbot.rules.request import IssueKey, Person, Request, Rules, State
 from slackbot.sync.notes import note_of, withdrawal_of
-from slackbot.sync.observe import Observation, Rules, first_sight, observe, past_of
+from slackbot.sync.observe import Observation, first_sight, observe, past_of
 from slackbot.sync.restore import Past, recall, was_suggested
 from tests.sync.history import (
     BOT,
@@ -391,7 +391,7 @@ def test_the_bots_notes_alone_say_where_its_decisions_led(
         decision = _decision(what, who, record, at(minutes))
         if decision is None:
             continue
-        record = apply(record, decision, scope="feedback", contacted_label=CONTACTED)
+        record = apply(record, decision, RULES)
         notes.append(ours(minutes + 1, decision.action, who))
     seen = Observation(
         issue=issue(labels=record.labels), notes=notes[::-1], own_username=BOT, at=at(600)
@@ -441,5 +441,5 @@ def _decided(what: str, who: Person, record: Request, history: History) -> Reque
     if decision is None:
         return record
     history.delivered(decision)
-    after = apply(record, decision, scope="feedback", contacted_label=CONTACTED)
+    after = apply(record, decision, RULES)
     return replace(after, assignees=history.seen().issue.usernames)

@@ -1,0 +1,249 @@
+"""Decisions: what people chose, and how far each choice has come on its way to GitLab."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, func, select, update
+
+from slackbot.rules.decision import Decision, MarkContacted
+from slackbot.rules.request import IssueKey
+from slackbot.store.database import Transaction
+from slackbot.store.schema import decisions, if_readable
+
+FORGOTTEN_TEXT = "(delivered to GitLab)"
+
+
+class Status(StrEnum):
+    """How far a decision has come."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    """GitLab did not accept it, or the rules did not when they judged it by what GitLab says."""
+    DROPPED = "dropped"
+    """Refused, and then dismissed, or no longer needed."""
+
+
+IS_UNDELIVERED = decisions.c.status.in_((Status.PENDING, Status.REFUSED))
+IS_GIVEN_UP = decisions.c.status.in_((Status.REFUSED, Status.DROPPED))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRecord:
+    """A decision, and how far it has come."""
+
+    decision: Decision
+    status: Status
+    begun_at: datetime | None
+    """When the first write to GitLab may have been sent; ``None`` if none was.
+
+    For a decision that was given up, it is set as long as its note may be in GitLab and has to be
+    withdrawn.
+    """
+    problem: str | None
+
+    @classmethod
+    def of(cls, row: Row[*tuple[Any, ...]]) -> "DecisionRecord":
+        """Make it from a row of ``decisions``."""
+        return cls(
+            decision=row.document,
+            status=Status(row.status),
+            begun_at=row.begun_at,
+            problem=row.problem,
+        )
+
+
+async def load_decision(tx: Transaction, key: IssueKey, decision: UUID) -> DecisionRecord | None:
+    """Return a decision about an issue by its id."""
+    row = (await tx.execute(select(decisions).where(*_is(key, decision)))).one_or_none()
+    return DecisionRecord.of(row) if row else None
+
+
+async def load_by_interaction(tx: Transaction, interaction: str) -> DecisionRecord | None:
+    """Return the decision that was made by an interaction, because Slack may send it twice."""
+    row = (
+        await tx.execute(select(decisions).where(decisions.c.interaction == interaction))
+    ).one_or_none()
+    return DecisionRecord.of(row) if row else None
+
+
+async def list_undelivered(tx: Transaction) -> list[DecisionRecord]:
+    """List the decisions that GitLab does not have, in their order."""
+    rows = await tx.execute(select(decisions).where(IS_UNDELIVERED).order_by(decisions.c.seq))
+    return [DecisionRecord.of(row) for row in rows]
+
+
+async def list_decisions_since(tx: Transaction, key: IssueKey, since: datetime) -> list[Decision]:
+    """List the decisions about an issue since a moment, in their order."""
+    rows = await tx.scalars(
+        select(if_readable(decisions))
+        .where(
+            decisions.c.project == key.project,
+            decisions.c.iid == key.iid,
+            decisions.c.decided_at >= since,
+        )
+        .order_by(decisions.c.seq)
+    )
+    return [decision for decision in rows if decision is not None]
+
+
+async def list_decisions_between(
+    tx: Transaction, since: datetime, until: datetime
+) -> list[Decision]:
+    """List the decisions made in a period, in their order."""
+    rows = await tx.scalars(
+        select(if_readable(decisions))
+        .where(decisions.c.decided_at >= since, decisions.c.decided_at < until)
+        .order_by(decisions.c.seq)
+    )
+    return [decision for decision in rows if decision is not None]
+
+
+async def list_pending_moments(tx: Transaction) -> Sequence[datetime]:
+    """List when the pending decisions were made, oldest first."""
+    rows = await tx.scalars(
+        select(decisions.c.decided_at)
+        .where(decisions.c.status == Status.PENDING)
+        .order_by(decisions.c.seq)
+    )
+    return rows.all()
+
+
+async def list_to_withdraw(tx: Transaction, key: IssueKey) -> list[Decision]:
+    """List the decisions about an issue that were given up and whose notes may be in GitLab.
+
+    Contacts are left out, because they have happened, whatever GitLab says. So are decisions that
+    cannot be read, because they may have been delivered.
+    """
+    found = await tx.scalars(
+        select(if_readable(decisions))
+        .where(
+            decisions.c.project == key.project,
+            decisions.c.iid == key.iid,
+            IS_GIVEN_UP,
+            decisions.c.begun_at.is_not(None),
+        )
+        .order_by(decisions.c.seq)
+    )
+    return [each for each in found if each and not isinstance(each.action, MarkContacted)]
+
+
+async def count_refused(tx: Transaction) -> int:
+    """Count the refused decisions that nobody has retried or dismissed yet."""
+    query = select(func.count()).where(decisions.c.status == Status.REFUSED)
+    return int(await tx.scalar(query) or 0)
+
+
+async def is_pending(tx: Transaction, decision: UUID) -> bool:
+    """Return whether a decision is still pending: another process may have delivered it."""
+    status = await tx.scalar(select(decisions.c.status).where(decisions.c.id == str(decision)))
+    return bool(status == Status.PENDING)
+
+
+async def add_decision(tx: Transaction, decision: Decision, interaction: str) -> None:
+    """Save a new decision, to be delivered to GitLab."""
+    await tx.execute(
+        decisions.insert().values(
+            id=str(decision.id),
+            project=decision.key.project,
+            iid=decision.key.iid,
+            interaction=interaction,
+            status=Status.PENDING,
+            decided_at=decision.at,
+            document=decision,
+        )
+    )
+
+
+async def begin_decision(tx: Transaction, decision: UUID, now: datetime) -> None:
+    """Note that writes for a decision may be sent from now on."""
+    await tx.execute(
+        update(decisions)
+        .where(decisions.c.id == str(decision), decisions.c.begun_at.is_(None))
+        .values(begun_at=now)
+    )
+
+
+async def finish_decision(
+    tx: Transaction, decision: Decision, status: Status, now: datetime, problem: str | None = None
+) -> None:
+    """Set the final status; the text sent to the customer is forgotten once it is not needed."""
+    values: dict[str, object] = {"status": status, "finished_at": now, "problem": problem}
+    if status in (Status.DELIVERED, Status.DROPPED):
+        values["document"] = _without_text(decision)
+    await tx.execute(update(decisions).where(decisions.c.id == str(decision.id)).values(**values))
+
+
+def _without_text(decision: Decision) -> Decision:
+    if not isinstance(decision.action, MarkContacted) or decision.action.text is None:
+        return decision
+    return replace(decision, action=replace(decision.action, text=FORGOTTEN_TEXT))
+
+
+async def revive_decision(tx: Transaction, decision: Decision) -> bool:
+    """Make a refused decision pending again, as it is wanted now. Return whether it was refused.
+
+    It counts as begun, because the record may be an old copy: the bot looks in GitLab for what an
+    earlier try has left there.
+    """
+    changed = await tx.execute(
+        update(decisions)
+        .where(*_is(decision.key, decision.id), decisions.c.status == Status.REFUSED)
+        .values(
+            status=Status.PENDING,
+            document=decision,
+            problem=None,
+            finished_at=None,
+            begun_at=func.coalesce(decisions.c.begun_at, decisions.c.decided_at),
+        )
+    )
+    return changed.rowcount > 0
+
+
+async def note_problem(tx: Transaction, key: IssueKey, problem: str) -> bool:
+    """Note why the pending decisions on an issue wait. Return whether the reason is new."""
+    changed = await tx.execute(
+        update(decisions)
+        .where(
+            decisions.c.project == key.project,
+            decisions.c.iid == key.iid,
+            decisions.c.status == Status.PENDING,
+            decisions.c.problem.is_distinct_from(problem),
+        )
+        .values(problem=problem)
+    )
+    return changed.rowcount > 0
+
+
+async def note_withdrawn(tx: Transaction, decision: UUID) -> None:
+    """Note that the note of a given up decision no longer has to be withdrawn."""
+    await tx.execute(
+        update(decisions).where(decisions.c.id == str(decision), IS_GIVEN_UP).values(begun_at=None)
+    )
+
+
+async def drop_unreadable(tx: Transaction, now: datetime) -> list[IssueKey]:
+    """Drop the undelivered decisions that cannot be read. Return their issues."""
+    columns = decisions.c.seq, decisions.c.project, decisions.c.iid
+    decision = if_readable(decisions)
+    rows = (await tx.execute(select(*columns, decision).where(IS_UNDELIVERED))).all()
+    lost = [row for row in rows if row.document is None]
+    for row in lost:
+        await tx.execute(
+            update(decisions)
+            .where(decisions.c.seq == row.seq)
+            .values(status=Status.DROPPED, finished_at=now, problem="could not be read")
+        )
+    return [IssueKey(row.project, row.iid) for row in lost]
+
+
+def _is(key: IssueKey, decision: UUID) -> tuple[ColumnElement[bool], ...]:
+    return (
+        decisions.c.project == key.project,
+        decisions.c.iid == key.iid,
+        decisions.c.id == str(decision),
+    )

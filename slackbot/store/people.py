@@ -1,0 +1,284 @@
+"""People: the links they made, their accounts matched by email, and who was on duty when."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, delete, or_, select, type_coerce, update
+
+from slackbot.clock import Clock
+from slackbot.store.database import Database, Transaction, upsert
+from slackbot.store.facts import Fact
+from slackbot.store.schema import (
+    Code,
+    Document,
+    Link,
+    OnDuty,
+    duty_turns,
+    facts,
+    link_codes,
+    links,
+)
+
+# --- Links that people made with /ssat link ----------------------------------------------------
+
+
+class Outcome(StrEnum):
+    """What became of a code that arrived."""
+
+    LINKED = "linked"
+    TAKEN = "taken"
+    """The account has been linked to another person meanwhile."""
+    REPLACED = "replaced"
+    """The person has asked for another code meanwhile."""
+
+
+def digest_of(code: str) -> str:
+    """Return the digest of a code: the code itself is not kept."""
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+async def list_links(tx: Transaction) -> list[Link]:
+    """List every link, by Slack user id."""
+    rows = await tx.scalars(select(links.c.document).order_by(links.c.slack_user))
+    return [link for link in rows if link is not None]
+
+
+async def forget_links(tx: Transaction, who: str) -> list[Link]:
+    """Forget the links and codes of a Slack user id or GitLab username. Return the links."""
+    is_theirs = or_(links.c.slack_user == who, links.c.gitlab == who.casefold())
+    removed = await tx.execute(delete(links).where(is_theirs).returning(links.c.document))
+    found = [link for link in removed.scalars() if link is not None]
+    users = {who, *(link.slack_user for link in found)}
+    await tx.execute(delete(link_codes).where(link_codes.c.slack_user.in_(users)))
+    return found
+
+
+async def save_code(tx: Transaction, code: Code) -> None:
+    """Save a code; it replaces the person's earlier one."""
+    values = {"expires_at": code.expires_at, "document": code}
+    await tx.execute(
+        upsert(tx, link_codes)
+        .values(slack_user=code.slack_user, **values)
+        .on_conflict_do_update(index_elements=["slack_user"], set_=values)
+    )
+
+
+async def list_codes(tx: Transaction, moment: datetime) -> list[Code]:
+    """Forget the codes that have expired at a moment, and list the others."""
+    await tx.execute(delete(link_codes).where(link_codes.c.expires_at <= moment))
+    rows = await tx.scalars(select(link_codes.c.document).order_by(link_codes.c.slack_user))
+    return [code for code in rows if code is not None]
+
+
+async def redeem_code(
+    tx: Transaction, code: Code, now: datetime, taken: Collection[str] = ()
+) -> Outcome:
+    """Make the link of a code that was posted, unless the account is another person's by now.
+
+    Args:
+        tx: A transaction.
+        code: The code.
+        now: The current moment, UTC.
+        taken: Accounts that belong to others for another reason, in lower case.
+    """
+    row = select(link_codes.c.document).where(link_codes.c.slack_user == code.slack_user)
+    current = await tx.scalar(row.with_for_update())
+    if current != code:
+        return Outcome.REPLACED
+    own = code.gitlab.casefold()
+    holder = await tx.scalar(select(links.c.slack_user).where(links.c.gitlab == own))
+    if own in taken or holder not in (None, code.slack_user):
+        return Outcome.TAKEN
+    link = Link(slack_user=code.slack_user, name=code.name, gitlab=code.gitlab, at=now)
+    values = {"gitlab": own, "document": link}
+    await tx.execute(
+        upsert(tx, links)
+        .values(slack_user=code.slack_user, **values)
+        .on_conflict_do_update(index_elements=["slack_user"], set_=values)
+    )
+    await save_code(tx, replace(code, is_spent=True))
+    return Outcome.LINKED
+
+
+async def forget_code(tx: Transaction, code: Code) -> None:
+    """Forget a code, unless the person has asked for another one meanwhile."""
+    row = select(link_codes.c.document).where(link_codes.c.slack_user == code.slack_user)
+    current = await tx.scalar(row.with_for_update())
+    if current is not None and current.digest == code.digest:
+        await tx.execute(delete(link_codes).where(link_codes.c.slack_user == code.slack_user))
+
+
+# --- Accounts matched by email: for all replicas and over restarts; no proof, unlike a link ------
+
+FRESH = timedelta(days=1)
+"""How long a match is not looked up again."""
+BELIEVED = timedelta(days=7)
+"""How long a match counts if it cannot be looked up again, or nobody has needed it since."""
+
+_PREFIX = "found_by_email:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmailMatch:
+    """A Slack account and a GitLab account with the same email address."""
+
+    slack_user: str
+    gitlab: str
+    """The GitLab username."""
+    at: datetime
+    """When it was last looked up, UTC."""
+
+
+async def list_email_matches(tx: Transaction) -> list[EmailMatch]:
+    """List every match by Slack user id, whether it is still believed or not."""
+    match = type_coerce(facts.c.value, Document[EmailMatch](EmailMatch, lenient=True))
+    is_match = facts.c.name.startswith(_PREFIX, autoescape=True)
+    found = await tx.scalars(select(match).where(is_match).order_by(facts.c.name))
+    return [each for each in found if each is not None]
+
+
+async def save_email_match(tx: Transaction, match: EmailMatch) -> None:
+    """Save a match, and forget those that contradict it and those no longer believed."""
+    own = match.gitlab.casefold()
+    for other in await list_email_matches(tx):
+        if other.gitlab.casefold() == own or other.at <= match.at - BELIEVED:
+            await forget_email_match(tx, other.slack_user)
+    await _email_match(match.slack_user).save(tx, match)
+
+
+async def forget_email_match(tx: Transaction, slack_user: str) -> None:
+    """Forget the GitLab account of a Slack user."""
+    await _email_match(slack_user).forget(tx)
+
+
+def _email_match(slack_user: str) -> Fact[EmailMatch]:
+    return Fact(f"{_PREFIX}{slack_user}", EmailMatch)
+
+
+class EmailMatches:
+    """The email matches, as the directory of people needs them."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+
+    async def read(self) -> Mapping[str, EmailMatch]:
+        """Return the matches that are believed, by Slack user id."""
+        async with self._database.transaction() as tx:
+            matches = await list_email_matches(tx)
+        since = self._clock() - BELIEVED
+        return {match.slack_user: match for match in matches if match.at > since}
+
+    def is_fresh(self, match: EmailMatch) -> bool:
+        """Return whether a match need not be looked up again yet."""
+        return match.at > self._clock() - FRESH
+
+    async def note(self, slack_user: str, username: str | None) -> None:
+        """Save what was just looked up: the GitLab username, ``None`` if there is no account."""
+        async with self._database.transaction() as tx:
+            if username is None:
+                await forget_email_match(tx, slack_user)
+            else:
+                match = EmailMatch(slack_user=slack_user, gitlab=username, at=self._clock())
+                await save_email_match(tx, match)
+
+
+# --- Who was on duty when ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """A period in which the same managers were on duty, in UTC by the bot's clock."""
+
+    seq: int
+    began_at: datetime
+    ended_at: datetime | None
+    on_duty: OnDuty
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """Why the schedule cannot be read, and since when, UTC; the last known turn goes on."""
+
+    problem: str
+    since: datetime
+
+
+TROUBLE = Fact("duty_trouble", Trouble)
+
+
+async def list_latest_turns(tx: Transaction, number: int = 2) -> list[Turn]:
+    """List the latest turns, newest first; the first one may be under way."""
+    return await _list_turns(tx, select(duty_turns).limit(number))
+
+
+async def list_turns_since(tx: Transaction, moment: datetime) -> list[Turn]:
+    """List the turns that have not ended before a moment, newest first."""
+    is_later = or_(duty_turns.c.ended_at.is_(None), duty_turns.c.ended_at >= moment)
+    return await _list_turns(tx, select(duty_turns).where(is_later))
+
+
+async def _list_turns(tx: Transaction, query: Select[Any]) -> list[Turn]:
+    return [
+        Turn(
+            seq=row.seq,
+            began_at=row.began_at,
+            ended_at=row.ended_at,
+            on_duty=row.document,
+        )
+        for row in await tx.execute(query.order_by(duty_turns.c.seq.desc()))
+        if row.document is not None
+    ]
+
+
+async def load_current_turn(tx: Transaction) -> Turn | None:
+    """Return the turn under way, ``None`` if there is none."""
+    turns = await list_latest_turns(tx, 1)
+    return turns[0] if turns and turns[0].ended_at is None else None
+
+
+async def save_turn(tx: Transaction, on_duty: OnDuty | None, now: datetime) -> bool:
+    """Save who is on duty now. Return whether these are other people than before."""
+    last = await load_current_turn(tx)
+    if last and on_duty and _same_people(last.on_duty, on_duty):
+        await tx.execute(
+            update(duty_turns).where(duty_turns.c.seq == last.seq).values(document=on_duty)
+        )
+        return False
+    if last is None and on_duty is None:
+        return False
+    await tx.execute(update(duty_turns).where(duty_turns.c.ended_at.is_(None)).values(ended_at=now))
+    if on_duty is not None:
+        await tx.execute(duty_turns.insert().values(began_at=now, document=on_duty))
+    return True
+
+
+def _same_people(one: OnDuty, other: OnDuty) -> bool:
+    # People without a known account are compared by name.
+    return len(one.people) == len(other.people) and all(
+        any(each == who or each.is_same(who) for who in other.people) for each in one.people
+    )
+
+
+async def save_trouble(tx: Transaction, problem: str | None, now: datetime) -> bool:
+    """Save why the schedule cannot be read, ``None`` if it can; the first moment is kept.
+
+    Returns:
+        Whether the trouble has begun or ended.
+    """
+    before = await TROUBLE.load(tx)
+    if (before.problem if before else None) == problem:
+        return False
+    if problem is None:
+        return await TROUBLE.forget(tx)
+    since = before.since if before else now
+    await TROUBLE.save(tx, Trouble(problem=problem, since=since))
+    return before is None
+
+
+async def forget_turns(tx: Transaction, before: datetime) -> None:
+    """Forget the turns that ended before a moment."""
+    await tx.execute(delete(duty_turns).where(duty_turns.c.ended_at < before))

@@ -1,0 +1,227 @@
+"""Contact requests as GitLab has them, with the decisions about them and their snoozes."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+
+from sqlalchemy import ColumnElement, delete, func, select
+
+from slackbot.rules.decision import apply
+from slackbot.rules.reminders import Snooze
+from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules, State
+from slackbot.store.database import Transaction, upsert
+from slackbot.store.decisions import IS_UNDELIVERED, DecisionRecord, Status
+from slackbot.store.schema import decisions, requests, snoozes
+
+MOST_ENDED = 500
+"""How many of the requests that have ended are read at most: the latest ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestRecord:
+    """A request as GitLab has it, with the decisions about it that GitLab does not have."""
+
+    confirmed: Request
+    pending: tuple[DecisionRecord, ...] = ()
+    refused: tuple[DecisionRecord, ...] = ()
+
+    @classmethod
+    def of(cls, confirmed: Request, undelivered: Sequence[DecisionRecord]) -> "RequestRecord":
+        """Put a request and its undelivered decisions together."""
+        return cls(
+            confirmed=confirmed,
+            pending=tuple(each for each in undelivered if each.status is Status.PENDING),
+            refused=tuple(each for each in undelivered if each.status is Status.REFUSED),
+        )
+
+    def decided(self, rules: Rules) -> Request:
+        """Return the request as decided so far: with the pending decisions applied."""
+        decided = (each.decision for each in self.pending)
+        return reduce(lambda request, each: apply(request, each, rules), decided, self.confirmed)
+
+
+async def load_request_record(
+    tx: Transaction, key: IssueKey, *, lock: bool = False
+) -> RequestRecord | None:
+    """Return a request with its decisions; ``lock`` makes others wait until the commit."""
+    confirmed = await load_request(tx, key, lock=lock)
+    if confirmed is None:
+        return None
+    rows = await tx.execute(
+        select(decisions)
+        .where(decisions.c.project == key.project, decisions.c.iid == key.iid, IS_UNDELIVERED)
+        .order_by(decisions.c.seq)
+    )
+    return RequestRecord.of(confirmed, [DecisionRecord.of(row) for row in rows])
+
+
+async def list_unfinished_records(tx: Transaction) -> list[RequestRecord]:
+    """List the requests that GitLab has as unfinished, oldest deadline first."""
+    return await _list_records(tx, requests.c.state.in_(UNFINISHED))
+
+
+async def list_records_about(tx: Transaction, ticket: int) -> list[RequestRecord]:
+    """List the requests about a ticket, in whatever state they are."""
+    return await _list_records(tx, requests.c.ticket == ticket)
+
+
+async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRecord]:
+    """List the requests that GitLab has as ended and that changed there since a moment."""
+    found = await tx.scalars(
+        select(requests.c.document)
+        .where(requests.c.gitlab_updated_at >= since, requests.c.state.not_in(UNFINISHED))
+        .order_by(requests.c.gitlab_updated_at.desc())
+        .limit(MOST_ENDED)
+    )
+    return [RequestRecord(confirmed=request) for request in found]
+
+
+async def _list_records(tx: Transaction, *which: ColumnElement[bool]) -> list[RequestRecord]:
+    """Two queries, however many requests there are."""
+    found = await tx.scalars(
+        select(requests.c.document).where(*which).order_by(requests.c.due_at, requests.c.iid)
+    )
+    is_about = (decisions.c.project == requests.c.project) & (decisions.c.iid == requests.c.iid)
+    rows = await tx.execute(
+        select(decisions)
+        .join(requests, is_about)
+        .where(*which, IS_UNDELIVERED)
+        .order_by(decisions.c.seq)
+    )
+    undelivered: defaultdict[IssueKey, list[DecisionRecord]] = defaultdict(list)
+    for row in rows:
+        undelivered[IssueKey(row.project, row.iid)].append(DecisionRecord.of(row))
+    return [RequestRecord.of(request, undelivered[request.key]) for request in found]
+
+
+async def load_request(tx: Transaction, key: IssueKey, *, lock: bool = False) -> Request | None:
+    """Return the request as GitLab has it; ``lock`` makes others wait until the commit."""
+    query = select(requests.c.document).where(
+        requests.c.project == key.project, requests.c.iid == key.iid
+    )
+    request: Request | None = await tx.scalar(query.with_for_update() if lock else query)
+    return request
+
+
+async def save_request(tx: Transaction, request: Request) -> None:
+    """Save the request as GitLab has it now."""
+    values = {
+        "state": request.state,
+        "due_at": request.due_at,
+        "is_open": request.is_open,
+        "gitlab_updated_at": request.gitlab_updated_at,
+        "ticket": request.ticket,
+        "document": request,
+    }
+    await tx.execute(
+        upsert(tx, requests)
+        .values(project=request.key.project, iid=request.key.iid, **values)
+        .on_conflict_do_update(index_elements=["project", "iid"], set_=values)
+    )
+
+
+async def forget_request(tx: Transaction, key: IssueKey) -> None:
+    """Forget a request that cannot be read and whose issue is gone from GitLab."""
+    await tx.execute(
+        delete(requests).where(requests.c.project == key.project, requests.c.iid == key.iid)
+    )
+
+
+async def list_keys(tx: Transaction) -> list[IssueKey]:
+    """List the issues of all requests."""
+    query = select(requests.c.project, requests.c.iid).order_by(requests.c.project, requests.c.iid)
+    return [IssueKey(row.project, row.iid) for row in await tx.execute(query)]
+
+
+async def list_open(tx: Transaction) -> list[Request]:
+    """List the requests whose issue was open when last seen, oldest deadline first."""
+    query = select(requests.c.document).where(requests.c.is_open).order_by(requests.c.due_at)
+    return list(await tx.scalars(query))
+
+
+async def list_open_deadlines(tx: Transaction) -> list[tuple[IssueKey, datetime]]:
+    """List the deadlines of the requests that ``list_open`` returns.
+
+    No document is read, because the bot has to start even if one is damaged.
+    """
+    rows = await tx.execute(
+        select(requests.c.project, requests.c.iid, requests.c.due_at)
+        .where(requests.c.is_open)
+        .order_by(requests.c.due_at)
+    )
+    return [(IssueKey(row.project, row.iid), row.due_at) for row in rows]
+
+
+async def list_open_iids(tx: Transaction, project: int) -> list[int]:
+    """List the numbers of a project's issues that were open when last seen, in order."""
+    rows = await tx.scalars(
+        select(requests.c.iid)
+        .where(requests.c.is_open, requests.c.project == project)
+        .order_by(requests.c.iid)
+    )
+    return list(rows)
+
+
+async def list_unfinished(tx: Transaction) -> list[Request]:
+    """List the requests whose customers are still waiting, oldest deadline first."""
+    rows = await tx.scalars(
+        select(requests.c.document)
+        .where(requests.c.state.in_(UNFINISHED))
+        .order_by(requests.c.due_at, requests.c.iid)
+    )
+    return list(rows)
+
+
+async def list_unfinished_keys(tx: Transaction) -> list[IssueKey]:
+    """List the issues whose customers are still waiting, oldest deadline first."""
+    rows = await tx.execute(
+        select(requests.c.project, requests.c.iid)
+        .where(requests.c.state.in_(UNFINISHED))
+        .order_by(requests.c.due_at, requests.c.iid)
+    )
+    return [IssueKey(row.project, row.iid) for row in rows]
+
+
+async def list_due_moments(tx: Transaction) -> Sequence[datetime]:
+    """List the deadlines of all unfinished requests, earliest first."""
+    rows = await tx.scalars(
+        select(requests.c.due_at)
+        .where(requests.c.state.in_(UNFINISHED))
+        .order_by(requests.c.due_at)
+    )
+    return rows.all()
+
+
+async def list_contacted(tx: Transaction, since: datetime) -> list[Request]:
+    """List the requests that have changed since a moment and whose customers were contacted."""
+    rows = await tx.scalars(
+        select(requests.c.document).where(
+            requests.c.state == State.CONTACTED, requests.c.gitlab_updated_at >= since
+        )
+    )
+    return list(rows)
+
+
+async def count_snoozes(tx: Transaction) -> int:
+    """Count the requests that have a snooze, current or past."""
+    return await tx.scalar(select(func.count()).select_from(snoozes)) or 0
+
+
+async def load_snooze(tx: Transaction, key: IssueKey) -> Snooze | None:
+    """Return the latest snooze of a request, current or past."""
+    snooze: Snooze | None = await tx.scalar(
+        select(snoozes.c.document).where(snoozes.c.project == key.project, snoozes.c.iid == key.iid)
+    )
+    return snooze
+
+
+async def save_snooze(tx: Transaction, key: IssueKey, snooze: Snooze) -> None:
+    """Save the snooze of a request; it replaces an earlier one."""
+    values = {"until": snooze.until, "document": snooze}
+    await tx.execute(
+        upsert(tx, snoozes)
+        .values(project=key.project, iid=key.iid, **values)
+        .on_conflict_do_update(index_elements=["project", "iid"], set_=values)
+    )

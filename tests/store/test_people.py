@@ -1,0 +1,151 @@
+"""People: links and the codes that make them, email matches, and who was on duty."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from slackbot.rules.request import Person
+from slackbot.store.database import Database
+from slackbot.store.people import (
+    TROUBLE,
+    Outcome,
+    Trouble,
+    digest_of,
+    forget_code,
+    forget_links,
+    list_codes,
+    list_latest_turns,
+    list_links,
+    load_current_turn,
+    redeem_code,
+    save_code,
+    save_trouble,
+    save_turn,
+)
+from slackbot.store.schema import Code, Link, OnDuty
+
+NOW = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
+CASEY = Code(
+    slack_user="U0CASEY",
+    name="Casey Nolink",
+    gitlab="Casey.N",
+    digest=digest_of("one"),
+    issued_at=NOW,
+    expires_at=NOW + timedelta(minutes=15),
+)
+BLAKE = replace(CASEY, slack_user="U0BLAKE", name="Blake Sample", digest=digest_of("two"))
+LATER = NOW + timedelta(hours=1)
+AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
+STRANGER = Person(name="Dana Duty")
+TURN = OnDuty(people=(AVERY,), source="PagerDuty", until=LATER)
+LINK = Link(slack_user="U0CASEY", name="Casey Nolink", gitlab="Casey.N", at=NOW)
+
+
+# --- Links -------------------------------------------------------------------------------------
+
+
+async def test_a_code_that_arrives_makes_a_link_and_is_spent(database: Database) -> None:
+    async with database.transaction() as tx:
+        await save_code(tx, CASEY)
+        assert await redeem_code(tx, CASEY, NOW) is Outcome.LINKED
+        assert await list_links(tx) == [LINK]
+        assert await list_codes(tx, NOW) == [replace(CASEY, is_spent=True)]
+        assert await redeem_code(tx, CASEY, NOW) is Outcome.REPLACED, "it counts once"
+        await forget_code(tx, CASEY)
+        assert await list_codes(tx, NOW) == []
+
+
+async def test_one_account_is_never_two_peoples(database: Database) -> None:
+    async with database.transaction() as tx:
+        await save_code(tx, CASEY)
+        await save_code(tx, replace(BLAKE, gitlab="CASEY.n"))
+        await redeem_code(tx, CASEY, NOW)
+        assert await redeem_code(tx, replace(BLAKE, gitlab="CASEY.n"), NOW) is Outcome.TAKEN
+        assert await list_links(tx) == [LINK]
+
+
+async def test_an_account_that_is_taken_for_another_reason_is_not_linked(
+    database: Database,
+) -> None:
+    async with database.transaction() as tx:
+        await save_code(tx, CASEY)
+        assert await redeem_code(tx, CASEY, NOW, {"casey.n"}) is Outcome.TAKEN
+        assert await list_links(tx) == []
+
+
+async def test_a_person_has_one_code_and_one_link(database: Database) -> None:
+    other = replace(CASEY, gitlab="casey2", digest=digest_of("three"))
+    async with database.transaction() as tx:
+        await save_code(tx, CASEY)
+        await redeem_code(tx, CASEY, NOW)
+        await save_code(tx, other)
+        await forget_code(tx, CASEY)
+        assert await list_codes(tx, NOW) == [other], "the newer one stays"
+        assert await redeem_code(tx, other, NOW) is Outcome.LINKED
+        assert [link.gitlab for link in await list_links(tx)] == ["casey2"]
+
+
+async def test_a_code_that_was_replaced_makes_no_link(database: Database) -> None:
+    async with database.transaction() as tx:
+        await save_code(tx, CASEY)
+        await save_code(tx, replace(CASEY, digest=digest_of("newer")))
+        assert await redeem_code(tx, CASEY, NOW) is Outcome.REPLACED
+        assert await list_links(tx) == []
+
+
+async def test_codes_are_forgotten_in_time(database: Database) -> None:
+    async with database.transaction() as tx:
+        await save_code(tx, CASEY)
+        assert await list_codes(tx, NOW + timedelta(minutes=14)) == [CASEY]
+        assert await list_codes(tx, NOW + timedelta(minutes=15)) == []
+        assert await list_codes(tx, NOW) == []
+
+
+@pytest.mark.parametrize("who", ["U0CASEY", "casey.n", "CASEY.N"])
+async def test_a_link_is_removed_by_either_name_with_the_open_code(
+    database: Database, who: str
+) -> None:
+    async with database.transaction() as tx:
+        await save_code(tx, CASEY)
+        await save_code(tx, replace(BLAKE, gitlab="blake"))
+        await redeem_code(tx, CASEY, NOW)
+        assert await forget_links(tx, who) == [LINK]
+        assert await forget_links(tx, who) == []
+        assert await list_links(tx) == []
+        assert [code.slack_user for code in await list_codes(tx, NOW)] == ["U0BLAKE"]
+
+
+# --- Turns on duty -----------------------------------------------------------------------------
+
+
+async def test_the_same_people_have_the_same_turn_with_what_is_newly_known(
+    database: Database,
+) -> None:
+    async with database.transaction() as tx:
+        assert await save_turn(tx, TURN, NOW)
+        known_less = replace(TURN, people=(replace(AVERY, gitlab=None),), until=None)
+        assert not await save_turn(tx, known_less, LATER)
+        turn = await load_current_turn(tx)
+        assert turn is not None
+        assert (turn.began_at, turn.on_duty) == (NOW, known_less)
+
+
+async def test_who_has_no_account_anywhere_keeps_their_turn_by_name(database: Database) -> None:
+    async with database.transaction() as tx:
+        turn = replace(TURN, people=(STRANGER,))
+        assert await save_turn(tx, turn, NOW)
+        assert not await save_turn(tx, turn, LATER)
+        assert await save_turn(tx, replace(TURN, people=(Person(name="Drew"),)), LATER)
+        assert len(await list_latest_turns(tx, 5)) == 2
+
+
+async def test_trouble_is_kept_since_it_began_until_it_is_over(database: Database) -> None:
+    async with database.transaction() as tx:
+        assert await TROUBLE.load(tx) is None
+        await save_trouble(tx, "PagerDuty cannot be reached", NOW)
+        await save_trouble(tx, "PagerDuty is failing (503)", LATER)
+        trouble = await TROUBLE.load(tx)
+        assert trouble == Trouble(problem="PagerDuty is failing (503)", since=NOW)
+        await save_trouble(tx, None, LATER)
+        assert await TROUBLE.load(tx) is None

@@ -1,0 +1,338 @@
+"""What a transaction does by itself: it wakes who is to do its jobs, and keeps out who lost one."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import psycopg
+import pytest
+from sqlalchemy import delete, select, update
+
+from slackbot.rules.request import IssueKey
+from slackbot.store import cards, facts, jobs
+from slackbot.store import schema as tables
+from slackbot.store.database import Database, LeaseLost, Transaction, fenced_by
+from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
+from tests.conftest import Postgres
+from tests.elapse import elapse
+
+NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
+LEASE = timedelta(seconds=20)
+KEY, OTHER = IssueKey(7, 12), IssueKey(7, 13)
+QUEUES: tuple[Queue, ...] = (*IssueQueue, *PeriodicQueue)
+PATIENCE_SECONDS = 10
+
+
+class Sleepers:
+    """A worker of each queue that waits to be woken, and how often each was."""
+
+    def __init__(self, database: Database) -> None:
+        self.woken: Counter[Queue] = Counter()
+        self._database, self._changed = database, asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def asleep(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._sleep(queue)) for queue in QUEUES]
+        try:
+            await self.now()
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _sleep(self, queue: Queue) -> None:
+        while True:
+            await self._database.wake_ups.wait(queue, 3600)
+            self.woken[queue] += 1
+            self._changed.set()
+
+    async def now(self) -> Counter[Queue]:
+        """Give them a moment in which all wake who were called; who are awake by now, how often."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return self.woken
+
+    async def until(self, queue: Queue, times: int) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self.woken[queue] < times:
+                self._changed.clear()
+                await self._changed.wait()
+
+
+@pytest.fixture
+async def sleepers(database: Database) -> AsyncIterator[Sleepers]:
+    made = Sleepers(database)
+    async with made.asleep():
+        yield made
+
+
+# --- Waking ------------------------------------------------------------------------------------
+
+
+async def enqueue_and_fail(tx: Transaction) -> None:
+    await jobs.enqueue(tx, IssueQueue.REMINDERS, [KEY], NOW)
+    raise RuntimeError("a fault of ours")
+
+
+async def test_a_transaction_wakes_the_queues_in_which_it_enqueued_once_it_is_committed(
+    database: Database, sleepers: Sleepers
+) -> None:
+    async with database.transaction() as tx:
+        await jobs.enqueue(tx, IssueQueue.SYNC, [KEY, OTHER], NOW)
+        await jobs.enqueue(tx, IssueQueue.CARD, [], NOW)
+        await jobs.enqueue_periodic(tx, PeriodicQueue.DIGEST, NOW)
+        assert await sleepers.now() == {}
+    assert await sleepers.now() == {IssueQueue.SYNC: 1, PeriodicQueue.DIGEST: 1}
+
+
+async def test_a_transaction_that_is_rolled_back_wakes_nobody(
+    database: Database, sleepers: Sleepers
+) -> None:
+    with pytest.raises(RuntimeError):
+        async with database.transaction() as tx:
+            await enqueue_and_fail(tx)
+    async with database.transaction() as tx:
+        await jobs.count(tx, IssueQueue.SYNC)
+    assert await sleepers.now() == {}
+
+
+async def finish_what_is_wanted_again(tx: Transaction, job: jobs.Job) -> None:
+    await jobs.enqueue(tx, IssueQueue.SYNC, [job.key], NOW)
+    tx.queues.clear()  # whoever enqueued it while it was under way has woken the workers before
+    await jobs.finish(tx, job)
+
+
+async def put_off(tx: Transaction, job: jobs.Job) -> None:
+    await jobs.put_off(tx, job, NOW, "GitLab is failing")
+
+
+async def hurry(tx: Transaction, _job: jobs.Job) -> None:
+    await jobs.hurry(tx, IssueQueue.SYNC, NOW)
+
+
+async def enqueue_again(tx: Transaction, job: jobs.Job) -> None:
+    await jobs.enqueue_again(tx, job, NOW)
+
+
+@pytest.mark.parametrize("act", [finish_what_is_wanted_again, put_off, hurry, enqueue_again])
+async def test_who_makes_a_job_ready_again_wakes_its_queue(
+    database: Database,
+    sleepers: Sleepers,
+    act: Callable[[Transaction, jobs.Job], Awaitable[None]],
+) -> None:
+    job = await leased(database)
+    before = Counter(await sleepers.now())
+    async with database.transaction() as tx:
+        await act(tx, job)
+    assert await sleepers.now() - before == {IssueQueue.SYNC: 1}
+
+
+async def test_a_transaction_wakes_the_workers_of_other_processes_too(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    here, there = Database(url), Database(url)
+    await here.open()
+    sleepers = Sleepers(there)
+    listening = asyncio.create_task(there.hear_others())
+    try:
+        async with sleepers.asleep():
+            # For what was said before it listened: from now on it does.
+            await sleepers.until(PeriodicQueue.LINKS, 1)
+            assert await sleepers.now() == dict.fromkeys(QUEUES, 1)
+            async with here.transaction() as tx:
+                await jobs.enqueue(tx, IssueQueue.SYNC, [KEY, OTHER], NOW)
+                await jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
+            await sleepers.until(IssueQueue.SYNC, 2)
+            await sleepers.until(IssueQueue.CARD, 2)
+            assert await sleepers.now() == dict.fromkeys(QUEUES, 1) | {
+                IssueQueue.SYNC: 2,
+                IssueQueue.CARD: 2,
+            }
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await here.close()
+        await there.close()
+
+
+async def test_other_processes_are_told_once_of_each_queue_and_only_of_what_is_committed(
+    postgres: Postgres,
+) -> None:
+    url = postgres.new_database()
+    database = Database(url)
+    await database.open()
+    heard = []
+    connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
+    try:
+        await connection.execute("LISTEN ssat_bot_errands")
+        with pytest.raises(RuntimeError):
+            async with database.transaction() as tx:
+                await enqueue_and_fail(tx)
+        async with database.transaction() as tx:
+            await jobs.enqueue(tx, IssueQueue.SYNC, [KEY, OTHER], NOW)
+            await jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
+            await jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
+        async with database.transaction() as tx:
+            await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, NOW)
+        async for notice in connection.notifies(timeout=PATIENCE_SECONDS):
+            heard.append(notice.payload)
+            if notice.payload == PeriodicQueue.HOMES:
+                break
+    finally:
+        await connection.close()
+        await database.close()
+    assert heard == [IssueQueue.CARD, IssueQueue.SYNC, PeriodicQueue.HOMES]
+
+
+# --- Fencing -----------------------------------------------------------------------------------
+
+
+async def leased(database: Database) -> jobs.Job:
+    async with database.transaction() as tx:
+        await jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
+        job = await jobs.lease(tx, IssueQueue.SYNC, "A", NOW, LEASE)
+    assert job is not None
+    return job
+
+
+async def taken_over(database: Database) -> jobs.Job:
+    await elapse(database, LEASE)
+    async with database.transaction() as tx:
+        job = await jobs.lease(tx, IssueQueue.SYNC, "B", NOW, LEASE)
+    assert job is not None
+    return job
+
+
+THIS = facts.Fact("this", str)
+
+
+def inside(job: jobs.Job) -> contextlib.AbstractContextManager[None]:
+    return fenced_by(partial(jobs.confirm, job=job))
+
+
+async def fact(database: Database) -> str | None:
+    async with database.transaction() as tx:
+        return await THIS.load(tx)
+
+
+async def insert(tx: Transaction) -> None:
+    await THIS.save(tx, "new")
+
+
+async def insert_and_enqueue(tx: Transaction) -> None:
+    await insert(tx)
+    await jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
+
+
+async def change(tx: Transaction) -> None:
+    await tx.execute(update(tables.facts).where(tables.facts.c.name == "this").values(value="new"))
+
+
+async def forget(tx: Transaction) -> None:
+    await tx.execute(delete(tables.facts))
+
+
+async def insert_and_read_what_was(tx: Transaction) -> None:
+    await cards.save_found(tx, KEY, "C1", "1.0")
+
+
+async def forget_and_read_what_was(tx: Transaction) -> None:
+    await tx.scalars(delete(tables.facts).returning(tables.facts.c.value))
+
+
+WRITES = (insert, change, forget, insert_and_read_what_was, forget_and_read_what_was)
+
+
+@pytest.mark.parametrize("write", WRITES)
+async def test_who_has_lost_the_job_commits_nothing(
+    database: Database, write: Callable[[Transaction], Awaitable[None]]
+) -> None:
+    async with database.transaction() as tx:
+        await THIS.save(tx, "old")
+    job = await leased(database)
+    await taken_over(database)
+    with inside(job), pytest.raises(LeaseLost):
+        async with database.transaction() as tx:
+            await write(tx)
+    assert await fact(database) == "old"
+    async with database.transaction() as tx:
+        assert await cards.load_card(tx, KEY) is None
+
+
+async def test_who_has_lost_the_job_wakes_nobody(database: Database, sleepers: Sleepers) -> None:
+    job = await leased(database)
+    await taken_over(database)
+    before = Counter(await sleepers.now())
+    with inside(job), pytest.raises(LeaseLost):
+        async with database.transaction() as tx:
+            await jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
+    assert await sleepers.now() == before
+
+
+async def test_who_has_lost_the_job_may_read(database: Database) -> None:
+    job = await leased(database)
+    await taken_over(database)
+    with inside(job):
+        async with database.transaction() as tx:
+            await THIS.load(tx)
+            await tx.scalars(select(tables.facts.c.name))
+            await jobs.count(tx, IssueQueue.SYNC)
+
+
+async def test_what_has_happened_outside_is_noted_in_any_case_and_then_the_job_ends(
+    database: Database, sleepers: Sleepers
+) -> None:
+    job = await leased(database)
+    await taken_over(database)
+    before = Counter(await sleepers.now())
+    with inside(job), pytest.raises(LeaseLost):
+        async with database.transaction(in_any_case=True) as tx:
+            await insert_and_enqueue(tx)
+    assert await fact(database) == "new"
+    assert await sleepers.now() - before == {IssueQueue.CARD: 1}
+
+
+@pytest.mark.parametrize("in_any_case", [True, False])
+async def test_who_has_the_job_commits(database: Database, in_any_case: bool) -> None:
+    job = await leased(database)
+    with inside(job):
+        async with database.transaction(in_any_case=in_any_case) as tx:
+            await insert(tx)
+    assert await fact(database) == "new"
+
+
+async def test_who_has_finished_the_job_has_it_no_more(database: Database) -> None:
+    job = await leased(database)
+    async with database.transaction() as tx:
+        assert await jobs.finish(tx, job)
+    with inside(job), pytest.raises(LeaseLost):
+        async with database.transaction() as tx:
+            await insert(tx)
+
+
+async def test_a_fence_holds_for_its_own_task_and_no_longer_than_the_job(
+    database: Database,
+) -> None:
+    """A click and another job go on beside one whose lease is lost."""
+    job = await leased(database)
+    await taken_over(database)
+    is_inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        with inside(job):
+            is_inside.set()
+            await go_on.wait()
+
+    working = asyncio.create_task(work())
+    await is_inside.wait()
+    async with database.transaction() as tx:
+        await insert(tx)
+    go_on.set()
+    await working
+    with inside(job):
+        pass
+    async with database.transaction() as tx:
+        await change(tx)
