@@ -1,4 +1,4 @@
-# `make run` runs the program, `make test` checks and tests it. Both make their environment first.
+# `make run` runs the program, `make test` checks and tests it. Both create their environment first.
 PYTHON ?= python3
 PROCESSES ?= 3
 MINUTES ?= 10
@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCK := uv pip compile --quiet pyproject.toml --extra build --universal --generate-hashes --no-header --no-annotate
 
-.PHONY: run test lint bench soak safeguards lock clean
+.PHONY: run test lint bench soak safeguards pictures lock clean
 
 run: .venv/installed
 	@if [ -f .env ]; then exec $(BIN)/ssat-bot run; else exec $(BIN)/ssat-bot local; fi
@@ -27,9 +27,13 @@ bench: .venv/installed-dev
 soak: .venv/installed-dev
 	$(BIN)/python -m tests.faults --minutes $(MINUTES) $(SOAK)
 
-# Takes out each safeguard in turn and prints which seed sees it: about half an hour.
+# Takes out one safeguard after the other and prints which seed sees it. Takes about half an hour.
 safeguards: .venv/installed-dev
 	$(BIN)/python -m tests.faults.safeguards
+
+# Takes the pictures in docs/ anew. Needs Chromium and a font with emoji.
+pictures: .venv/installed-dev
+	$(BIN)/python -m tests.local.pictures
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -46,7 +50,7 @@ safeguards: .venv/installed-dev
 	$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# Needs uv. Raises every pinned version to the newest that pyproject.toml allows.
+# Needs uv. Raises each pinned version to the newest one that pyproject.toml allows.
 lock:
 	$(LOCK) --upgrade -o requirements.lock
 	$(LOCK) --upgrade --extra dev -c requirements.lock -o requirements-dev.lock

@@ -106,7 +106,7 @@ class Document(TypeDecorator[T]):
 
     def process_bind_param(self, value: T | None, dialect: Dialect) -> str:
         """Write it."""
-        return _adapter(self.kind).dump_json(value).decode()
+        return _adapter(self.kind).dump_json(value, by_alias=True).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:
         """Read it."""

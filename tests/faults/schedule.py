@@ -49,7 +49,8 @@ LONGEST_HANG = 0.6
 """Seconds for which a platform may sit on a call and then carry it out all the same.
 
 A caller that is killed meanwhile must not be back before: then nothing could tell it of the effect
-that is still to come, and it would have it a second time (README, "Which side it errs on").
+that is still to come, and it would have it a second time (docs/reliability.md, "Duplicates and
+gaps").
 """
 SHORTEST_PAUSE = 1.0
 """Seconds for which what was killed stays away, at least."""
@@ -318,7 +319,7 @@ def _kinds(draw: _Draw, seconds: float, shares_database: bool, is_patient: bool)
     rejections = (round(seconds / 4), draw.rejection, 0.5, seconds)
     if is_patient:
         # Nobody dies then: what hangs for so long has its effect after whoever comes next has
-        # looked for it (README, "Which side it errs on").
+        # looked for it (docs/reliability.md, "Duplicates and gaps").
         return [*kinds, (round(seconds / 8), draw.patience, 0.5, seconds), rejections]
     # Early: what a dead one had leased is free only after a while.
     kinds.append((round(seconds / 4), draw.death, 1, seconds * 0.75))

@@ -5,7 +5,6 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
@@ -16,7 +15,6 @@ from tests.local.process import Local, running
 pytestmark = pytest.mark.browser
 
 REQUIRED = "SSAT_REQUIRE_BROWSER"
-PICTURE = os.environ.get("SSAT_SCREENSHOT")
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -27,7 +25,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-DESKTOP, PHONE, TALL = (1400, 900), (390, 844), (1400, 1300)
+DESKTOP, PHONE = (1400, 900), (390, 844)
 SECONDS = 40
 AVERY, BLAKE, DANA = "U0AVERY", "U0BLAKE", "U0DANA"
 
@@ -283,20 +281,3 @@ async def test_a_claim_is_made_in_the_answer_to_the_command(browser: Browser, lo
         mine = visit.page.get_by_role("article").filter(has_text="only: mine")
         await expect(mine).to_contain_text("Claimed by Blake Sample")
         await expect(mine.get_by_role("button", name="Release").first).to_be_visible()
-
-
-@pytest.mark.skipif(PICTURE is None, reason="SSAT_SCREENSHOT names no file to write")
-async def test_a_picture_of_the_queue_for_the_readme(browser: Browser, local: Local) -> None:
-    async with visiting(browser, local, BLAKE, TALL) as visit:
-        told = await visit.asks("/ssat")
-        await told.screenshot(path=Path(PICTURE or "").with_name("queue.png"))
-
-
-@pytest.mark.skipif(PICTURE is None, reason="SSAT_SCREENSHOT names no file to write")
-async def test_a_picture_for_the_readme(browser: Browser, local: Local) -> None:
-    async with visiting(browser, local) as visit:
-        await visit.opens_in_gitlab(CLAIMED)
-        await visit.card(CLAIMED).get_by_role("button", name=re.compile("replies")).click()
-        await expect(visit.card(CLAIMED)).to_contain_text("claimed this request")
-        await visit.card(CLAIMED).evaluate("card => card.scrollIntoView({ block: 'center' })")
-        await visit.page.screenshot(path=PICTURE)
