@@ -69,13 +69,13 @@ def _add_people(people: argparse.ArgumentParser) -> None:
 def _with_settings(command: Callable[[Settings], Coroutine[None, None, int]]) -> int:
     try:
         settings = load_settings()
+        configure_logs(settings.secrets)
         if settings.ssat_people_file:
             read_people(settings.ssat_people_file)
             read_weeks(settings.ssat_people_file)
     except (SettingsError, PeopleFileError) as error:
         print(error, file=sys.stderr)
         return SETUP_IS_WRONG
-    configure_logs(settings.secrets)
     return asyncio.run(command(settings))
 
 

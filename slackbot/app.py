@@ -7,12 +7,11 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import aiohttp
 import structlog
-from aiohttp import web
 from pydantic import SecretStr
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -29,6 +28,7 @@ from slackbot.channel.homes import HomeSync
 from slackbot.channel.reminders import GapNotice, ReminderSync
 from slackbot.channel.views import Viewer
 from slackbot.clock import Clock, system_clock
+from slackbot.door import serving
 from slackbot.handlers import register_all
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.incoming import see_to
@@ -59,7 +59,13 @@ from slackbot.sync.issue import IssueSync
 from slackbot.sync.poll import Poll
 from slackbot.sync.suggestion import Suggestion
 from slackbot.watch import Watch
-from slackbot.web import LINGER_SECONDS, HookReceiver, Readiness, SlackReceiver, web_application
+from slackbot.web import (
+    HookNotes,
+    HookReceiver,
+    Readiness,
+    SlackReceiver,
+    web_application,
+)
 from slackbot.worker import Reconcile, Worker
 
 log = structlog.get_logger()
@@ -150,7 +156,7 @@ def rules_of(settings: Settings) -> Rules:
         contacted_label=settings.ssat_contacted_label,
         scope=settings.ssat_label_scope,
         hours=settings.business_hours,
-        deadline=settings.deadline,
+        deadline=settings.ssat_deadline_hours,
         link_issue=settings.ssat_link_issue,
     )
 
@@ -194,8 +200,8 @@ def _reconcilers(services: Services) -> dict[Queue, Reconcile]:
         gitlab,
         services.rules,
         health,
-        every=timedelta(seconds=settings.ssat_poll_seconds),
-        retention=settings.retention,
+        every=settings.ssat_poll_seconds,
+        retention=settings.ssat_retention_days,
     )
     duty = DutySync(record, people, _duty_source(services), assigns, health)
     made: dict[Queue, Reconcile] = {
@@ -214,7 +220,7 @@ def _reconcilers(services: Services) -> dict[Queue, Reconcile]:
         PeriodicQueue.DUTY: _periodic(duty.reconcile),
         PeriodicQueue.LINKS: _periodic(services.linking.reconcile),
     }
-    if (minute := settings.digest_minute) is not None:
+    if (minute := settings.ssat_digest) is not None:
         digest = DailyDigest(record, gitlab, viewer, outbox, hours, minute)
         made[PeriodicQueue.DIGEST] = _periodic(digest.reconcile)
     return made
@@ -283,7 +289,8 @@ def hook_receiver(settings: Settings, record: Record) -> HookReceiver | None:
     )
     if not held:
         return None
-    return HookReceiver(record, held, settings.gitlab_project, link_issue=settings.ssat_link_issue)
+    notes = HookNotes(record, link_issue=settings.ssat_link_issue)
+    return HookReceiver(notes, held, settings.gitlab_project, clock=record.now)
 
 
 def _revealed(secret: SecretStr | None) -> str | None:
@@ -388,29 +395,14 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
     )
     watch = Watch(record, services.slack, services.gitlab, services.health, settings.ssat_channel)
     async with (
-        _serving(application, settings) as url,
+        serving(application, settings.host, settings.port) as port,
         _in_background(record.database.hear_others()),
         _working(workers, services.health),
         _in_background(services.accounts.run()),
         _in_background(watch.run_every(settings.ssat_poll_seconds)),
         _connected(socket_mode),
     ):
-        yield url
-
-
-@contextlib.asynccontextmanager
-async def _serving(application: web.Application, settings: Settings) -> AsyncIterator[str]:
-    runner = web.AppRunner(
-        application, access_log=None, shutdown_timeout=5, lingering_time=LINGER_SECONDS
-    )
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
-        port = runner.addresses[0][1]
         yield f"http://{settings.host}:{port}"
-    finally:
-        await runner.cleanup()
 
 
 @contextlib.asynccontextmanager

@@ -3,8 +3,10 @@
 import json
 import logging
 import sys
-from collections.abc import Iterable
-from typing import Any
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, TextIO, cast
+from urllib.parse import quote
 
 import structlog
 
@@ -12,12 +14,16 @@ HIDDEN = "[hidden]"
 
 
 def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> None:
-    """Set logging up for the whole process.
+    """Set up all that the process prints: its log, its errors, and what commands say.
 
     Args:
-        secrets: Values that never may appear in a line, whatever a library puts into a message.
+        secrets: Values that never may be printed, whatever puts them into a text.
         watched: Write for a terminal; by default when standard error is one.
     """
+    hide = _hider(secrets)
+    # Below everything that prints, so that nothing has to be remembered: an uncaught exception's
+    # text, a warning's, a line of the log.
+    sys.stdout, sys.stderr = _hiding(sys.stdout, hide), _hiding(sys.stderr, hide)
     to_terminal = sys.stderr.isatty() if watched is None else watched
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -35,7 +41,6 @@ def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> No
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             last,
-            _hider(secrets),
         ],
     )
     handler = logging.StreamHandler()
@@ -59,16 +64,62 @@ def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> No
         cache_logger_on_first_use=False,
     )
 
+    sys.excepthook = _log_crash
+    threading.excepthook = _log_crash_of_thread  # asyncio logs by itself what nobody catches
 
-def _hider(secrets: Iterable[str]) -> Any:
-    """Return a processor that works on the finished line, so that no value escapes it."""
+
+def _log_crash(*error: Any) -> None:
+    structlog.get_logger(__name__).critical("crashed", exc_info=error)
+
+
+def _log_crash_of_thread(arguments: threading.ExceptHookArgs) -> None:
+    error = (arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
+    structlog.get_logger(__name__).error("thread_crashed", exc_info=error)
+
+
+def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
+    """Return what takes the secrets out of a text, however they are spelled in it."""
     plain = [secret for secret in secrets if secret]
-    # A line of JSON spells some characters differently.
-    spelled = dict.fromkeys((*plain, *(json.dumps(secret)[1:-1] for secret in plain)))
+    # The longest first: one may be a part of another.
+    spelled = sorted({way for each in plain for way in _spellings(each)}, key=len, reverse=True)
 
-    def hide(_logger: Any, _method: str, line: str) -> str:
+    def hide(text: str) -> str:
         for secret in spelled:
-            line = line.replace(secret, HIDDEN)
-        return line
+            text = text.replace(secret, HIDDEN)
+        return text
 
     return hide
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """Return how Python and an address write a text, quotes left off, and JSON each of these."""
+    written = (
+        secret,
+        repr(secret)[1:-1],
+        ascii(secret)[1:-1],
+        repr(secret.encode())[2:-1],
+        quote(secret, safe=""),
+    )
+    return (*written, *(json.dumps(each)[1:-1] for each in written))
+
+
+class _HidingStream:
+    """A text stream whose every write passes through a function first."""
+
+    def __init__(self, stream: TextIO, hide: Callable[[str], str]) -> None:
+        self._stream, self._hide = stream, hide
+
+    def write(self, text: str) -> int:
+        self._stream.write(self._hide(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _hiding(stream: TextIO, hide: Callable[[str], str]) -> TextIO:
+    return cast("TextIO", _HidingStream(stream, hide))

@@ -1,26 +1,189 @@
 """What the environment may say, checked at start; everything that is wrong is named at once."""
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from unicodedata import category as _category
+from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetPydanticSchema,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core.core_schema import no_info_after_validator_function
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from slackbot.platforms.hooks import signing_key
 from slackbot.rules.deadline import (
     BusinessHours,
+    Holidays,
     parse_holidays,
     parse_timezone,
     parse_window,
     parse_workdays,
 )
-from slackbot.rules.reminders import ReminderRules, parse_digest, parse_quiet_hours, parse_reminders
+from slackbot.rules.reminders import (
+    QuietHours,
+    ReminderRules,
+    parse_digest,
+    parse_quiet_hours,
+    parse_reminders,
+)
+
+UNSEEN = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
+"""The categories of characters that no setting has: control, halves, unassigned, line ends."""
+LISTS = frozenset({"ssat_managers", "ssat_holidays"})
+"""The settings that may be written on several lines."""
+HEADER = re.compile("[!-~]+")
+"""What can stand in a token, which goes into a header of HTTP."""
 
 
 class SettingsError(Exception):
     """The environment cannot be used; the message lists every setting to mend."""
+
+
+def _read(made: Callable[[Any], Any], written: Any = str) -> GetPydanticSchema:
+    """Take a value as it is written, within pydantic's limits for that, and make of it what it is.
+
+    What is made raises ValueError, in words that say what is allowed.
+    """
+    return GetPydanticSchema(
+        lambda _, handler: no_info_after_validator_function(made, handler(written))
+    )
+
+
+def _token(value: SecretStr) -> SecretStr:
+    if not HEADER.fullmatch(value.get_secret_value()):
+        raise ValueError("a token has letters, digits and signs only, and no space: copy it again")
+    return value
+
+
+def _begins(prefix: str, otherwise: str) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(prefix):
+            raise ValueError(otherwise)
+        return value
+
+    return AfterValidator(check)
+
+
+def _signing_token(value: SecretStr) -> SecretStr:
+    signing_key(value.get_secret_value())
+    return value
+
+
+def _address(text: str) -> str:
+    try:
+        is_address = urlsplit(text).scheme in ("https", "http") and urlsplit(text).hostname
+    except ValueError:  # whose text would be a part of the value
+        is_address = False
+    if not is_address:
+        raise ValueError("give a URL that starts with https://")
+    return text.rstrip("/")
+
+
+def _database(url: str) -> str:
+    if not _names_database(url):
+        raise ValueError(
+            "give sqlite:///file.db or postgresql://user:password@host/database, "
+            "with @ and / in the password as %40 and %2F"
+        )
+    return url
+
+
+def _names_database(url: str) -> bool:
+    if url.startswith("sqlite:///"):
+        # A database in memory would forget with the process what people have chosen.
+        return url.removeprefix("sqlite:///") not in ("", ":memory:")
+    if not url.startswith(("postgresql://", "postgres://")):
+        return False
+    try:
+        parts = urlsplit(url)
+        # A password with an @ in it ends there for the database, and the rest would be a host.
+        return parts.port != 0 and parts.netloc.count("@") <= 1
+    except ValueError:  # a port that is no number, often for a password with a slash in it
+        return False
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError("there is no such file")
+    return path
+
+
+def _slack_ids(text: str) -> frozenset[str]:
+    ids = frozenset(text.replace(",", " ").split())
+    if not all(each.startswith(("S", "U", "W")) for each in ids):
+        raise ValueError(
+            "give Slack ids, of user groups (S…) or users (U… or W…), separated by commas"
+        )
+    return ids
+
+
+def _slack_id(text: str) -> str:
+    if not text.startswith(("S", "U", "W")):
+        raise ValueError("give one Slack id, of a user group (S…) or a user (U… or W…)")
+    return text
+
+
+def _slack_group(text: str) -> str:
+    if not text.startswith("S"):
+        raise ValueError("give the id of a Slack user group (S…)")
+    return text
+
+
+def _times(unit: timedelta) -> Callable[[float], timedelta]:
+    return lambda number: number * unit
+
+
+# Each is what its setting means; what is written in the environment is read once.
+Token = Annotated[SecretStr, AfterValidator(_token)]
+BotToken = Annotated[
+    Token,
+    _begins("xoxb-", "a bot token starts with xoxb- (Slack app page, OAuth & Permissions)"),
+]
+AppToken = Annotated[
+    Token,
+    _begins("xapp-", "an app-level token starts with xapp- (Slack app page, Basic Information)"),
+]
+SigningToken = Annotated[SecretStr, AfterValidator(_signing_token)]
+SiteUrl = Annotated[str, _read(_address)]
+ApiUrl = Annotated[str, _read(lambda text: f"{_address(text)}/")]
+DatabaseUrl = Annotated[str, _read(_database)]
+Zone = Annotated[ZoneInfo, _read(parse_timezone)]
+Workdays = Annotated[frozenset[int], NoDecode, _read(parse_workdays)]
+Window = Annotated[tuple[int, int], NoDecode, _read(parse_window)]
+DaysOff = Annotated[Holidays, NoDecode, _read(parse_holidays)]
+ReminderMarks = Annotated[tuple[float, ...], NoDecode, _read(parse_reminders)]
+QuietTimes = Annotated[QuietHours, NoDecode, _read(parse_quiet_hours)]
+DigestTime = Annotated[int | None, NoDecode, _read(parse_digest)]
+PeopleFile = Annotated[Path, AfterValidator(_file)]
+SlackIds = Annotated[frozenset[str], NoDecode, _read(_slack_ids)]
+SlackId = Annotated[str, _read(_slack_id)]
+SlackGroup = Annotated[str, _read(_slack_group)]
+PollTime = Annotated[
+    timedelta, _read(_times(timedelta(seconds=1)), Annotated[float, Field(gt=0, le=86400)])
+]
+BusinessTime = Annotated[
+    timedelta, _read(_times(timedelta(hours=1)), Annotated[float, Field(gt=0, le=24 * 365)])
+]
+Retention = Annotated[
+    timedelta, _read(_times(timedelta(days=1)), Annotated[int, Field(ge=1, le=3650)])
+]
+
+
+def _written(default: str | float) -> Any:
+    """Give a default as it would be written in the environment."""
+    return Field(default)
 
 
 class Settings(BaseSettings):
@@ -31,172 +194,75 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        validate_default=True,
     )
 
-    slack_bot_token: SecretStr
+    slack_bot_token: BotToken
     slack_signing_secret: SecretStr | None = None
-    slack_app_token: SecretStr | None = Field(None, validate_default=True)
-    slack_api_url: str = "https://slack.com/api/"
+    slack_app_token: AppToken | None = None
+    slack_api_url: ApiUrl = "https://slack.com/api/"
     ssat_channel: str = "#support_escalations"
 
-    gitlab_url: str = "https://gitlab.com"
-    gitlab_token: SecretStr
+    gitlab_url: SiteUrl = "https://gitlab.com"
+    gitlab_token: Token
     gitlab_project: str = "gitlab-com/support/feedback"
     gitlab_webhook_secret: SecretStr | None = None
-    gitlab_webhook_signing_token: SecretStr | None = None
+    gitlab_webhook_signing_token: SigningToken | None = None
 
-    database_url: str = "sqlite:///ssat-bot.db"
+    database_url: DatabaseUrl = "sqlite:///ssat-bot.db"
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=0, le=65535)
 
-    ssat_poll_seconds: float = Field(60, gt=0, le=86400)
-    ssat_timezone: str = "UTC"
-    ssat_deadline_hours: float = Field(48, gt=0, le=24 * 365)
-    ssat_workdays: str = "Mon-Fri"
-    ssat_hours: str = "00:00-24:00"
-    ssat_holidays: str = ""
-    ssat_contact_label: str = Field("SSAT::Contact", min_length=1)
-    ssat_contacted_label: str = Field("ssat-manager-contacted-customer", min_length=1)
-    ssat_label_scope: str = Field("feedback", min_length=1)
-    ssat_people_file: Path | None = None
-    ssat_retention_days: int = Field(90, ge=1, le=3650)
-    ssat_managers: Annotated[frozenset[str], NoDecode] = frozenset()
+    ssat_poll_seconds: PollTime = _written(60)
+    ssat_timezone: Zone = _written("UTC")
+    ssat_deadline_hours: BusinessTime = _written(48)
+    ssat_workdays: Workdays = _written("Mon-Fri")
+    ssat_hours: Window = _written("00:00-24:00")
+    ssat_holidays: DaysOff = _written("")
+    ssat_contact_label: str = "SSAT::Contact"
+    ssat_contacted_label: str = "ssat-manager-contacted-customer"
+    ssat_label_scope: str = "feedback"
+    ssat_people_file: PeopleFile | None = None
+    ssat_retention_days: Retention = _written(90)
+    ssat_managers: SlackIds = _written("")
     ssat_link_issue: int | None = Field(None, ge=1, lt=2**31)
 
-    pagerduty_api_token: SecretStr | None = None
+    pagerduty_api_token: Token | None = None
     pagerduty_schedule: str = Field("P9UIIDY", pattern="^[A-Za-z0-9]+$")
-    pagerduty_api_url: str = "https://api.pagerduty.com"
-    ssat_duty_group: str | None = None
+    pagerduty_api_url: SiteUrl = "https://api.pagerduty.com"
+    ssat_duty_group: SlackGroup | None = None
     ssat_assign_on_duty: bool = False
-    ssat_reminders: str = "24,12,4,1"
-    ssat_quiet_hours: str = "20:00-08:00"
-    ssat_lead: str | None = None
-    ssat_digest: str = "09:00"
+    ssat_reminders: ReminderMarks = _written("24,12,4,1")
+    ssat_quiet_hours: QuietTimes = _written("20:00-08:00")
+    ssat_lead: SlackId | None = None
+    ssat_digest: DigestTime = _written("09:00")
 
-    @field_validator("slack_bot_token")
+    @model_validator(mode="before")
     @classmethod
-    def _is_bot_token(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith("xoxb-"):
-            raise ValueError("a bot token starts with xoxb- (Slack app page, OAuth & Permissions)")
+    def _trim(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take off what cannot be seen at the ends; what is nothing then counts as unset."""
+        trimmed = {name: _trimmed(value) for name, value in values.items()}
+        return {name: value for name, value in trimmed.items() if value != ""}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _can_be_seen(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str):
+            return value
+        shown = " ".join(value.split()) if info.field_name in LISTS else value
+        if any(_category(each) in UNSEEN for each in shown):
+            raise ValueError("there is a character in it that cannot be seen: type it anew")
         return value
 
     @field_validator("slack_app_token")
     @classmethod
-    def _is_app_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if not value and not info.data.get("slack_signing_secret"):
+    def _has_a_mode(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if not value and not info.data.get("slack_signing_secret", "malformed"):
             raise ValueError("set it (Socket Mode), or set SLACK_SIGNING_SECRET (HTTP mode)")
-        if value and not value.get_secret_value().startswith("xapp-"):
-            raise ValueError(
-                "an app-level token starts with xapp- (Slack app page, Basic Information)"
-            )
-        return value
-
-    @field_validator("slack_api_url", "gitlab_url", "pagerduty_api_url")
-    @classmethod
-    def _is_url(cls, value: str) -> str:
-        if not value.startswith(("https://", "http://")):
-            raise ValueError("give a URL that starts with https://")
-        return value
-
-    @field_validator("slack_api_url")
-    @classmethod
-    def _ends_with_slash(cls, value: str) -> str:
-        return value.rstrip("/") + "/"
-
-    @field_validator("gitlab_url", "pagerduty_api_url")
-    @classmethod
-    def _ends_without_slash(cls, value: str) -> str:
-        return value.rstrip("/")
-
-    @field_validator("database_url")
-    @classmethod
-    def _is_database(cls, value: str) -> str:
-        if not _names_database(value):
-            raise ValueError("give sqlite:///file.db or postgresql://user:password@host/database")
-        return value
-
-    @field_validator("gitlab_webhook_signing_token")
-    @classmethod
-    def _is_signing_token(cls, value: SecretStr | None) -> SecretStr | None:
-        if value:
-            signing_key(value.get_secret_value())
-        return value
-
-    @field_validator("ssat_timezone")
-    @classmethod
-    def _is_zone(cls, value: str) -> str:
-        parse_timezone(value)
-        return value
-
-    @field_validator("ssat_workdays")
-    @classmethod
-    def _are_workdays(cls, value: str) -> str:
-        parse_workdays(value)
-        return value
-
-    @field_validator("ssat_hours")
-    @classmethod
-    def _are_hours(cls, value: str) -> str:
-        parse_window(value)
-        return value
-
-    @field_validator("ssat_holidays")
-    @classmethod
-    def _are_holidays(cls, value: str) -> str:
-        parse_holidays(value)
-        return value
-
-    @field_validator("ssat_people_file")
-    @classmethod
-    def _is_readable(cls, value: Path | None) -> Path | None:
-        if value and not value.is_file():
-            raise ValueError("there is no such file")
-        return value
-
-    @field_validator("ssat_managers", mode="before")
-    @classmethod
-    def _are_managers(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        ids = frozenset(part for part in value.replace(",", " ").split())
-        strange = sorted(part for part in ids if not part.startswith(("S", "U", "W")))
-        if strange:
-            raise ValueError(
-                "give Slack ids, of user groups (S…) or users (U… or W…), separated by commas"
-            )
-        return ids
-
-    @field_validator("ssat_duty_group")
-    @classmethod
-    def _is_group(cls, value: str | None) -> str | None:
-        if value and not value.startswith("S"):
-            raise ValueError("give the id of a Slack user group (S…)")
-        return value
-
-    @field_validator("ssat_reminders")
-    @classmethod
-    def _are_reminders(cls, value: str) -> str:
-        parse_reminders(value)
-        return value
-
-    @field_validator("ssat_quiet_hours")
-    @classmethod
-    def _are_quiet_hours(cls, value: str) -> str:
-        parse_quiet_hours(value)
-        return value
-
-    @field_validator("ssat_lead")
-    @classmethod
-    def _is_lead(cls, value: str | None) -> str | None:
-        if value and not value.startswith(("S", "U", "W")):
-            raise ValueError("give one Slack id, of a user group (S…) or a user (U… or W…)")
-        return value
-
-    @field_validator("ssat_digest")
-    @classmethod
-    def _is_digest(cls, value: str) -> str:
-        parse_digest(value)
         return value
 
     @property
@@ -207,56 +273,51 @@ class Settings(BaseSettings):
     @property
     def business_hours(self) -> BusinessHours:
         """The hours that count towards the deadline."""
-        return BusinessHours.from_settings(
+        opens, closes = self.ssat_hours
+        return BusinessHours(
             timezone=self.ssat_timezone,
             workdays=self.ssat_workdays,
-            hours=self.ssat_hours,
+            opens=opens,
+            closes=closes,
             holidays=self.ssat_holidays,
         )
-
-    @property
-    def deadline(self) -> timedelta:
-        """The business time within which a customer must be contacted."""
-        return timedelta(hours=self.ssat_deadline_hours)
 
     @property
     def reminder_rules(self) -> ReminderRules:
         """When people are reminded of a request."""
         return ReminderRules(
-            before=parse_reminders(self.ssat_reminders),
-            hours=self.business_hours,
-            quiet=parse_quiet_hours(self.ssat_quiet_hours),
+            before=self.ssat_reminders, hours=self.business_hours, quiet=self.ssat_quiet_hours
         )
 
     @property
-    def digest_minute(self) -> int | None:
-        """When the channel gets its digest, in minutes after midnight; ``None``: never."""
-        return parse_digest(self.ssat_digest)
-
-    @property
-    def retention(self) -> timedelta:
-        """How long the record keeps what has ended."""
-        return timedelta(days=self.ssat_retention_days)
-
-    @property
     def secrets(self) -> tuple[str, ...]:
-        """Every secret value, so that logs can be kept clear of them."""
-        held = [value for value in dict(self).values() if isinstance(value, SecretStr)]
-        revealed = [value.get_secret_value() for value in held]
-        revealed.append(urlsplit(self.database_url).password or "")
-        return tuple(secret for secret in revealed if secret)
+        """Every secret value, so that whatever is printed can be kept clear of them."""
+        values = dict(self).values()
+        held = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        for value in values:
+            if isinstance(value, str) and "://" in value:
+                held += _passwords(value)
+        return tuple(secret for secret in held if secret)
 
 
-def _names_database(url: str) -> bool:
-    if url.startswith("sqlite:///"):
-        # A database in memory would forget with the process what people have chosen.
-        return url.removeprefix("sqlite:///") not in ("", ":memory:")
-    if not url.startswith(("postgresql://", "postgres://")):
-        return False
-    try:
-        return urlsplit(url).port != 0
-    except ValueError:  # a port that is no number, often for a password with a slash in it
-        return False
+def _trimmed(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    first = next((at for at, each in enumerate(value) if not _is_invisible(each)), len(value))
+    last = next((at for at, each in enumerate(reversed(value)) if not _is_invisible(each)), 0)
+    return value[first : len(value) - last]
+
+
+def _is_invisible(character: str) -> bool:
+    # A file saved on Windows begins with a mark, and a copied text often ends with one.
+    return character.isspace() or _category(character) == "Cf"
+
+
+def _passwords(url: str) -> list[str]:
+    """Return the password in an address, as it is written there and as it is."""
+    parts = urlsplit(url)
+    written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    return [*written, *(unquote(each) for each in written)]
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -270,6 +331,12 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
+    except Exception as error:
+        # Its text may be what was read.
+        problem = type(error).__name__
+        raise SettingsError(
+            f"The settings cannot be read ({problem}): is the file .env a text in UTF-8?"
+        ) from None
 
 
 def _explain(error: ValidationError) -> str:

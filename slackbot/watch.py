@@ -1,6 +1,7 @@
 """Look after the platforms now and then: readiness tells the truth, and waiting ends in time."""
 
 import asyncio
+from datetime import timedelta
 
 import structlog
 
@@ -42,14 +43,14 @@ class Watch:
         self._record, self._slack, self._tracker = record, slack, tracker
         self._health, self._channel = health, channel
 
-    async def run_every(self, seconds: float) -> None:
+    async def run_every(self, interval: timedelta) -> None:
         """Look until cancelled."""
         while True:
             try:
                 await asyncio.gather(self._look_at_slack(), self._look_at_gitlab(), self._measure())
             except Exception:
                 log.exception("watch_failed")  # the next look may see more
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(interval.total_seconds())
 
     async def _look_at_slack(self) -> None:
         try:

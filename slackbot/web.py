@@ -1,10 +1,12 @@
 """The bot's one port: Slack's events, GitLab's hooks, health and metrics."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
@@ -12,15 +14,18 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
 from slackbot import metrics
+from slackbot.clock import Clock
+from slackbot.door import BODY_LIMIT, Doorkeeper
 from slackbot.health import DATABASE, SOCKET, Health
+from slackbot.platforms import hooks
 from slackbot.platforms.hooks import (
     HookSecrets,
     Malformed,
     NotAuthentic,
     delivery_id,
     issue_to_look_at,
-    verify,
 )
+from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
 from slackbot.store.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
@@ -28,95 +33,94 @@ from slackbot.store.jobs import IssueQueue, PeriodicQueue
 log = structlog.get_logger()
 
 PING_SECONDS = 3
-BODY_LIMIT = 10 * 1024 * 1024
-"""The largest body accepted, bytes: room for an issue's description thrice, GitLab's largest."""
-BODY_SECONDS = 10.0
-"""How long a body may take to arrive; Slack and GitLab have given up by then."""
-POSTS_AT_ONCE = 200
-"""How many posts may be under way; what the poll finds makes up for hooks that are sent away."""
-LINGER_SECONDS = 1.0
-"""How long who is sent away may go on sending: a client that is cut off hears no answer."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+NOTED_TOGETHER = 200
+"""How many deliveries are noted in one transaction: a click waits for no longer one."""
+SIGNED_WITHIN = 300
+"""How many seconds old a request of Slack may be."""
 
 
-class Doorkeeper:
-    """Reads what is posted before a receiver sees it: a body counts only once it is signed.
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What an authentic delivery leaves behind: which issue to look at, and its own id."""
 
-    So a stranger can keep neither memory nor connections for long, whatever they send.
-    """
-
-    def __init__(self, seconds: float = BODY_SECONDS) -> None:
-        self._seconds = seconds
-        self._under_way = 0
-
-    def admit(self, receive: Handler) -> Handler:
-        """Wrap a receiver: 503 when too many posts are under way, 408 and 413 for bad bodies."""
-
-        async def watch(request: web.Request) -> web.StreamResponse:
-            if self._under_way >= POSTS_AT_ONCE:
-                return _sent_away(503, "too many requests at once\n", {"Retry-After": "1"})
-            self._under_way += 1
-            try:
-                refusal = await self._read(request)
-                return refusal if refusal is not None else await receive(request)
-            finally:
-                self._under_way -= 1
-
-        return watch
-
-    async def _read(self, request: web.Request) -> web.Response | None:
-        """Read the body, which the request then keeps; return the answer if it cannot be."""
-        if (request.content_length or 0) > BODY_LIMIT:
-            return _sent_away(413, "the body is too large\n")
-        try:
-            async with asyncio.timeout(self._seconds):
-                await request.read()
-        except TimeoutError:
-            return _sent_away(408, "the body took too long\n")
-        except web.HTTPRequestEntityTooLarge:
-            return _sent_away(413, "the body is too large\n")
-        except (web.RequestPayloadError, ConnectionError):  # or nobody is there any more
-            return _sent_away(400, "the body is broken\n")
-        return None
+    key: IssueKey
+    delivery: str | None
 
 
-def _sent_away(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    metrics.SENT_AWAY.labels(str(status)).inc()
-    response = web.Response(status=status, text=words, headers=headers)
-    response.force_close()
-    return response
-
-
-class HookReceiver:
-    """``POST /gitlab/webhook``: answers at once, and leaves "look at issue N" behind, committed.
+class HookNotes:
+    """Notes deliveries; all that wait for the database are noted in one transaction.
 
     Args:
         link_issue: The number of the issue on which people leave their codes, where there is one.
     """
 
+    def __init__(self, record: Record, *, link_issue: int | None) -> None:
+        self._record, self._link_issue = record, link_issue
+        self._waiting: list[tuple[Look, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def note(self, look: Look) -> None:
+        """Return once it is committed; raises SQLAlchemy's error if it cannot be."""
+        noted = asyncio.get_running_loop().create_future()
+        self._waiting.append((look, noted))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        await noted
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch = self._waiting[:NOTED_TOGETHER]
+            del self._waiting[:NOTED_TOGETHER]
+            failure = await self._try_to_write([look for look, _ in batch])
+            for _, noted in batch:
+                if noted.done():  # whoever delivered it has left
+                    continue
+                if failure is None:
+                    noted.set_result(None)
+                else:
+                    noted.set_exception(failure)
+
+    async def _try_to_write(self, looks: Collection[Look]) -> Exception | None:
+        try:
+            async with self._record.transaction() as tx:
+                now = self._record.now()
+                ids = {look.delivery for look in looks if look.delivery is not None}
+                new = await facts.remember_deliveries(tx, ids, now)
+                keys = {each.key for each in looks if each.delivery is None or each.delivery in new}
+                await jobs.enqueue(tx, IssueQueue.SYNC, keys, now)
+                if any(key.iid == self._link_issue for key in keys):
+                    await jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, now)
+        except Exception as error:
+            return error
+        return None
+
+
+class HookReceiver:
+    """``POST /gitlab/webhook``: answers at once, and leaves "look at issue N" behind, committed."""
+
     def __init__(
-        self,
-        record: Record,
-        secrets: HookSecrets,
-        project: str,
-        *,
-        link_issue: int | None = None,
+        self, notes: HookNotes, secrets: HookSecrets, project: str, *, clock: Clock
     ) -> None:
-        self._record, self._secrets, self._project = record, secrets, project
-        self._link_issue = link_issue
+        self._notes, self._secrets, self._project = notes, secrets, project
+        self._clock = clock
+
+    def is_proven(self, headers: Mapping[str, str]) -> bool:
+        """Return whether it has the secret token; a signature needs the body."""
+        return hooks.is_proven(headers, self._secrets, self._clock())
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Check the signature."""
+        hooks.verify(headers, body, self._secrets, self._clock())
+
+    def turn_away(self, problem: NotAuthentic, remote: str | None) -> None:
+        """Note that a stranger has posted."""
+        metrics.HOOKS.labels("not_authentic").inc()
+        log.warning("hook_not_authentic", problem=str(problem), remote=remote)
 
     async def receive(self, request: web.Request) -> web.Response:
-        """Answer a delivery: 200 for all that is authentic, for errors disable GitLab's hook."""
-        body = await request.read()
+        """Answer a delivery: 200 for all that can be read, for errors disable GitLab's hook."""
         try:
-            verify(request.headers, body, self._secrets, self._record.now())
-        except NotAuthentic as problem:
-            metrics.HOOKS.labels("not_authentic").inc()
-            log.warning("hook_not_authentic", problem=str(problem), remote=request.remote)
-            return web.Response(status=401, text=f"{problem}\n")
-        try:
-            key = issue_to_look_at(body, self._project)
+            key = issue_to_look_at(await request.read(), self._project)
         except Malformed as problem:
             metrics.HOOKS.labels("malformed").inc()
             log.warning("hook_malformed", problem=str(problem))
@@ -124,12 +128,7 @@ class HookReceiver:
         if key is None:
             metrics.HOOKS.labels("ignored").inc()
             return web.Response()
-        async with self._record.transaction() as tx:
-            delivery = delivery_id(request.headers)
-            if delivery is None or await facts.first_sight(tx, delivery, self._record.now()):
-                await jobs.enqueue(tx, IssueQueue.SYNC, [key], self._record.now())
-                if key.iid == self._link_issue:
-                    await jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, self._record.now())
+        await self._notes.note(Look(key=key, delivery=delivery_id(request.headers)))
         metrics.HOOKS.labels("accepted").inc()
         return web.Response()
 
@@ -143,11 +142,24 @@ class SlackReceiver:
     def __init__(self, bolt: AsyncApp, signing_secret: str) -> None:
         self._bolt, self._verifier = bolt, SignatureVerifier(signing_secret)
 
+    def is_proven(self, headers: Mapping[str, str]) -> bool:
+        """Never: Slack signs the body. What is not signed, or long ago, is not read."""
+        age = time.time() - int(headers.get("X-Slack-Request-Timestamp", 0))
+        if abs(age) > SIGNED_WITHIN or "X-Slack-Signature" not in headers:
+            raise NotAuthentic("the signature is missing or stale")
+        return False
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Check the signature."""
+        if not self._verifier.is_valid_request(body, dict(headers)):
+            raise NotAuthentic("the signature is wrong")
+
+    def turn_away(self, problem: NotAuthentic, remote: str | None) -> None:
+        """Note that a stranger has posted."""
+        log.warning("slack_request_not_authentic", problem=str(problem), remote=remote)
+
     async def receive(self, request: web.Request) -> web.StreamResponse:
-        """Answer 401 to what is not signed, 400 to what cannot be read, else as Bolt does."""
-        if not self._is_authentic(await request.read(), request):
-            log.warning("slack_request_not_authentic", remote=request.remote)
-            return web.Response(status=401, text="the signature is missing, wrong or stale\n")
+        """Answer 400 to what cannot be read, else as Bolt does."""
         try:
             answer = await self._bolt.async_dispatch(await to_bolt_request(request))
         except Exception as error:
@@ -155,12 +167,6 @@ class SlackReceiver:
             log.error("slack_request_not_understood", exc_info=error)
             answer = BoltResponse(status=400, body="the request could not be read\n")
         return await to_aiohttp_response(answer)
-
-    def _is_authentic(self, body: bytes, request: web.Request) -> bool:
-        try:
-            return self._verifier.is_valid_request(body, dict(request.headers))
-        except (TypeError, ValueError):  # a timestamp that is no number, bytes that are no text
-            return False
 
 
 class Readiness:
@@ -196,42 +202,25 @@ class Readiness:
 
 
 def web_application(
-    slack: SlackReceiver | None, hooks: HookReceiver | None, readiness: Readiness
+    slack: SlackReceiver | None, gitlab: HookReceiver | None, readiness: Readiness
 ) -> web.Application:
     """Assemble the routes.
 
     Args:
         slack: In HTTP mode; ``None`` in Socket Mode: then the route answers 404.
-        hooks: ``None`` where no secret is set: then the route answers 404 and the poll serves.
+        gitlab: ``None`` where no secret is set: then the route answers 404 and the poll serves.
         readiness: Answers ``/readyz``.
     """
-    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[_say_little])
-    app.on_response_prepare.append(_hide_versions)
+    app = web.Application(client_max_size=BODY_LIMIT)
     door = Doorkeeper()
     if slack is not None:
-        app.router.add_post("/slack/events", door.admit(slack.receive))
-    if hooks is not None:
-        app.router.add_post("/gitlab/webhook", door.admit(hooks.receive))
+        app.router.add_post("/slack/events", door.admit(slack))
+    if gitlab is not None:
+        app.router.add_post("/gitlab/webhook", door.admit(gitlab))
     app.router.add_get("/healthz", _alive)
     app.router.add_get("/readyz", readiness.tell)
     app.router.add_get("/metrics", _metrics)
     return app
-
-
-@web.middleware
-async def _say_little(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer for what fails unforeseen: the log has the story, and a stranger needs none."""
-    try:
-        return await handler(request)
-    except web.HTTPException:
-        raise
-    except Exception:
-        log.exception("request_failed", path=request.path)
-        return web.Response(status=500, text="something went wrong\n")
-
-
-async def _hide_versions(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.pop(hdrs.SERVER, None)
 
 
 async def _alive(_: web.Request) -> web.Response:

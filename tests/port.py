@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from slackbot.web import LINGER_SECONDS
+from slackbot import door
 from tests.town import HOOK_SECRET, Town
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -24,11 +24,8 @@ GITLAB_HEADERS = json.loads(
 @contextlib.asynccontextmanager
 async def serving(app: web.Application) -> AsyncIterator[str]:
     """Serve an application on a port of its own; yields its URL."""
-    runner = web.AppRunner(app, access_log=None, lingering_time=LINGER_SECONDS)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with door.serving(app, "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,8 +48,7 @@ async def test_everything_that_is_malformed_is_named_without_its_value(town: Tow
         assert await process.ended() == SETUP_IS_WRONG
         for name, value in wrong.items():
             assert f"  {name.upper()}: " in process.complained
-            if name not in ("ssat_workdays", "ssat_timezone"):  # these two are quoted: no secrets
-                assert value not in process.complained
+            assert value not in process.complained
         assert "secret" not in process.complained
 
 
@@ -58,6 +57,22 @@ async def test_a_people_file_that_cannot_be_read_is_named(town: Town) -> None:
     async with launched(town, "run") as process:
         assert await process.ended() == SETUP_IS_WRONG
         assert process.complained.startswith("SSAT_PEOPLE_FILE: ")
+
+
+async def test_a_secret_made_from_a_file_may_end_its_line(town: Town) -> None:
+    async with launched(town, "check", gitlab_token=f"{town.token}\n") as process:
+        assert await process.ended() == 0
+        assert "GitLab project" in process.said
+        assert town.token not in process.said + process.complained
+
+
+async def test_a_secret_of_two_lines_is_named_without_its_value(town: Town) -> None:
+    for command in ("check", "run"):
+        async with launched(town, command, gitlab_token=f"{town.token}\nmore") as process:
+            assert await process.ended() == SETUP_IS_WRONG
+            assert "  GITLAB_TOKEN: " in process.complained
+            assert "Traceback" not in process.complained
+            assert town.token not in process.said + process.complained
 
 
 # What is wrong outside

@@ -4,7 +4,9 @@ import contextlib
 import json
 import logging
 import sqlite3
+import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +19,7 @@ import structlog
 from slackbot.local.gitlab import Issue
 from slackbot.logs import HIDDEN, configure_logs
 from tests.port import FIXTURES, Port
-from tests.process import BotProcess, bot_process, present_town
+from tests.process import ROOT, BotProcess, bot_process, present_town
 from tests.town import HOOK_SECRET, Town
 
 CUSTOMERS_WORDS = "Quokka-Comment"
@@ -184,7 +186,10 @@ def root_logger() -> Iterator[None]:
     """Give the tests' own logging back afterwards."""
     root, kept = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
+    streams, hooks = (sys.stdout, sys.stderr), (sys.excepthook, threading.excepthook)
     yield
+    sys.stdout, sys.stderr = streams
+    sys.excepthook, threading.excepthook = hooks
     structlog.configure(**kept)
     root.handlers[:], root.level = handlers, level
 
@@ -208,6 +213,60 @@ def test_a_secret_is_hidden_wherever_it_turns_up(capfd: pytest.CaptureFixture[st
     assert lines[0]["where"] == f"a {HIDDEN} too"
     assert lines[1]["event"] == f"a library said {HIDDEN}"
     assert f"it was {HIDDEN}" in lines[2]["exception"]
+
+
+SECRET = "glpat-s3cret/with'every\"sort\\of+sign é"
+WAYS_TO_SAY_IT = {
+    "an uncaught exception": "raise ValueError('it was ' + SECRET)",
+    "an exception that quotes": "raise ValueError(SECRET, SECRET.encode())",
+    "its cause": "\ntry: {}[SECRET]\nexcept KeyError as error: raise ValueError from error",
+    "an address": "import urllib.parse; raise ValueError(urllib.parse.quote(SECRET, safe=''))",
+    "a thread": "import threading; threading.Thread(target=lambda: {}[SECRET]).start()",
+    "a task that nobody waits for": (
+        "\nasync def fail(): raise ValueError(SECRET)"
+        "\nasync def main(): asyncio.create_task(fail()); await asyncio.sleep(0)"
+        "\nasyncio.run(main())"
+    ),
+    "a callback of the loop": (
+        "\nasync def main():"
+        "\n  asyncio.get_running_loop().call_soon(lambda: {}[SECRET])"
+        "\n  await asyncio.sleep(0)"
+        "\nasyncio.run(main())"
+    ),
+    "a destructor": "\nclass Last:\n  def __del__(self): {}[SECRET]\nLast()",
+    "a warning": "import warnings; warnings.warn(SECRET)",
+    "a library's log": "logging.getLogger('some.library').warning('said %s', SECRET)",
+    "words to a person": "print('PROBLEM', SECRET, file=sys.stderr)",
+    "the answer of a command": "print('PROBLEM', SECRET)",
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_SAY_IT)
+def test_a_secret_is_hidden_whatever_prints_it(way: str) -> None:
+    """In a process of its own: only there is everything that it prints to be seen."""
+    code = (
+        "import asyncio, logging, sys\n"
+        f"SECRET = {SECRET!r}\n"
+        "from slackbot.logs import configure_logs\n"
+        f"configure_logs([SECRET], watched=False)\n{WAYS_TO_SAY_IT[way]}"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    printed = ended.stdout + ended.stderr
+    assert HIDDEN in printed
+    assert "s3cret" not in printed
+
+
+def test_what_crashes_leaves_one_line_in_the_log() -> None:
+    code = (
+        "import threading\nfrom slackbot.logs import configure_logs\n"
+        "configure_logs([], watched=False)\n"
+        "threading.Thread(target=lambda: {}['a thread']).start()\n{}['the process']"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert {line["event"] for line in lines} == {"thread_crashed", "crashed"}
+    assert all("KeyError" in line["exception"] for line in lines)
+    assert ended.returncode == 1
 
 
 @pytest.mark.usefixtures("root_logger")

@@ -16,10 +16,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
+from yarl import URL
 
 from slackbot.blocks.contact import AT, CALLBACK, CHANNEL, TEXT
+from slackbot.door import BODY_LIMIT
 from slackbot.local.slack.transport import encode
-from slackbot.web import BODY_LIMIT
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port, serving
 from tests.town import DESCRIPTION, PROJECT, Town, as_seen, text_of
@@ -348,7 +349,7 @@ async def test_no_answer_tells_versions_or_the_insides(port: Port) -> None:
             await port.get("/readyz"),
         ]
     statuses = [answer.status for answer in answers]
-    assert statuses == [500, 401, 400, 400, 413, 401, 400, 404, 405, 404, 200, 200]
+    assert statuses == [500, 401, 400, 415, 413, 401, 400, 404, 405, 404, 200, 200]
     for answer in answers:
         assert TALKATIVE.search(answer.text) is None, answer.text
         assert "Server" not in answer.headers
@@ -356,6 +357,58 @@ async def test_no_answer_tells_versions_or_the_insides(port: Port) -> None:
     assert [line["path"] for line in lines if line["event"] == "request_failed"] == [
         "/gitlab/webhook"
     ]
+
+
+NO_HTTP = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS
+    b"GARBAGE\r\n\r\n",
+    b"GET /healthz HTTP/9.9\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost bot\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nX-Quotation: \0\r\n\r\n",
+    b"GET http://[quotation HTTP/1.1\r\nHost: bot\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nX: %b\r\n\r\n" % (b"quotation" * 5000),
+    b"GET /%b HTTP/1.1\r\nHost: bot\r\n\r\n" % (b"quotation" * 5000),
+    b"POST /gitlab/webhook HTTP/1.1\r\nHost: bot\r\nContent-Length: quotation\r\n\r\n",
+    b"POST /gitlab/webhook HTTP/1.1\r\nHost: bot\r\nContent-Length: -1\r\n\r\n",
+    b"POST /slack/events HTTP/1.1\r\nHost: bot\r\nTransfer-Encoding: quotation\r\n\r\n",
+    b"POST /slack/events HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+]
+"""What strangers send who do not speak HTTP, or speak it badly on purpose."""
+
+
+@pytest.mark.parametrize("sent", NO_HTTP, ids=lambda sent: repr(sent[:60]))
+async def test_broken_http_learns_nothing(port: Port, sent: bytes) -> None:
+    with capture_logs() as lines:
+        head, body = await spoken(port, sent)
+    assert head == [
+        b"HTTP/1.1 400 Bad Request",
+        b"Connection: close",
+        b"Content-Type: text/plain",
+        b"Content-Length: 12",
+    ]
+    assert body == b"Bad Request\n"
+    assert [line["event"] for line in lines] == ["request_malformed"]
+    assert "quotation" not in str(lines)
+
+
+async def test_an_expectation_that_cannot_be_met_is_not_quoted(port: Port) -> None:
+    head, body = await spoken(
+        port, b"GET / HTTP/1.1\r\nHost: bot\r\nConnection: close\r\nExpect: quotation\r\n\r\n"
+    )
+    assert head[0] == b"HTTP/1.1 417 Expectation Failed"
+    assert body == b"Expectation Failed\n"
+    assert not any(line.startswith(b"Server:") for line in head)
+
+
+async def spoken(port: Port, sent: bytes) -> tuple[list[bytes], bytes]:
+    """Send bytes; return the lines of the answer's head, and its body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", URL(port.town.url).port)
+    writer.write(sent)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.splitlines(), body
 
 
 def refuse_deliveries(file: Path) -> None:

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import SecretStr
 
 from slackbot.people.directory import PeopleFileError, read_people
+from slackbot.rules.deadline import BusinessHours, Holidays
+from slackbot.rules.reminders import QuietHours
 from slackbot.settings import Settings, SettingsError, load_settings
 
 NEEDED = {
@@ -18,8 +22,9 @@ NEEDED = {
 }
 SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(32)).decode()
 
-# The table of the design.
+# The table of the README.
 DEFAULTS: dict[str, Any] = {
+    "slack_signing_secret": None,
     "slack_app_token": None,
     "slack_api_url": "https://slack.com/api/",
     "ssat_channel": "#support_escalations",
@@ -30,17 +35,17 @@ DEFAULTS: dict[str, Any] = {
     "database_url": "sqlite:///ssat-bot.db",
     "host": "127.0.0.1",
     "port": 3000,
-    "ssat_poll_seconds": 60,
-    "ssat_timezone": "UTC",
-    "ssat_deadline_hours": 48,
-    "ssat_workdays": "Mon-Fri",
-    "ssat_hours": "00:00-24:00",
-    "ssat_holidays": "",
+    "ssat_poll_seconds": timedelta(seconds=60),
+    "ssat_timezone": ZoneInfo("UTC"),
+    "ssat_deadline_hours": timedelta(hours=48),
+    "ssat_workdays": {0, 1, 2, 3, 4},
+    "ssat_hours": (0, 24 * 60),
+    "ssat_holidays": Holidays(),
     "ssat_contact_label": "SSAT::Contact",
     "ssat_contacted_label": "ssat-manager-contacted-customer",
     "ssat_label_scope": "feedback",
     "ssat_people_file": None,
-    "ssat_retention_days": 90,
+    "ssat_retention_days": timedelta(days=90),
     "ssat_managers": frozenset(),
     "ssat_link_issue": None,
     "pagerduty_api_token": None,
@@ -48,10 +53,10 @@ DEFAULTS: dict[str, Any] = {
     "pagerduty_api_url": "https://api.pagerduty.com",
     "ssat_duty_group": None,
     "ssat_assign_on_duty": False,
-    "ssat_reminders": "24,12,4,1",
-    "ssat_quiet_hours": "20:00-08:00",
+    "ssat_reminders": (24, 12, 4, 1),
+    "ssat_quiet_hours": QuietHours(awake=((8 * 60, 20 * 60),)),
     "ssat_lead": None,
-    "ssat_digest": "09:00",
+    "ssat_digest": 9 * 60,
 }
 
 
@@ -94,21 +99,20 @@ def problems(error: SettingsError) -> dict[str, str]:
 # Defaults
 
 
-def test_the_defaults_are_those_of_the_design(environment: Environment) -> None:
-    settings = environment.read().model_dump()
-    for name in NEEDED:
-        del settings[name.lower()]
-    assert settings == DEFAULTS
+def test_the_defaults_are_those_of_the_readme(environment: Environment) -> None:
+    needed = {"slack_bot_token", "gitlab_token"}
+    assert {*DEFAULTS, *needed} == set(Settings.model_fields)
+    settings = environment.read({"SLACK_SIGNING_SECRET": "", "SLACK_APP_TOKEN": "xapp-needed"})
+    told = {name: value for name, value in settings if name in DEFAULTS}
+    assert told == DEFAULTS | {"slack_app_token": settings.slack_app_token}
 
 
 def test_by_default_48_hours_count_from_monday_to_friday(environment: Environment) -> None:
-    settings = environment.read()
-    assert settings.deadline == timedelta(hours=48)
-    assert not settings.uses_socket_mode
+    assert environment.read().business_hours == BusinessHours(holidays=Holidays())
 
 
 def test_empty_values_count_as_unset(environment: Environment) -> None:
-    empty = {name.upper(): "" for name in DEFAULTS}
+    empty = {name.upper(): "" for name in DEFAULTS if name.upper() not in NEEDED}
     assert environment.read(empty) == environment.read({})
     environment.set(dict.fromkeys(NEEDED, ""))
     with pytest.raises(SettingsError) as caught:
@@ -116,67 +120,189 @@ def test_empty_values_count_as_unset(environment: Environment) -> None:
     assert set(problems(caught.value)) == {"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GITLAB_TOKEN"}
 
 
-def test_every_setting_can_be_given(environment: Environment, tmp_path: Path) -> None:
-    people = tmp_path / "people.toml"
-    people.touch()
-    settings = environment.read(
-        {
-            "SLACK_APP_TOKEN": "xapp-given",
-            "SLACK_API_URL": "http://127.0.0.1:9/api",
-            "SSAT_CHANNEL": "C0123456789",
-            "GITLAB_URL": "https://gitlab.example.com/",
-            "GITLAB_PROJECT": "4711",
-            "GITLAB_WEBHOOK_SECRET": "hook-secret",
-            "GITLAB_WEBHOOK_SIGNING_TOKEN": SIGNING_TOKEN,
-            "DATABASE_URL": "postgresql://bot:database-password@db/ssat",
-            "HOST": "0.0.0.0",
-            "PORT": "8080",
-            "SSAT_POLL_SECONDS": "30",
-            "SSAT_TIMEZONE": "Europe/Amsterdam",
-            "SSAT_DEADLINE_HOURS": "24",
-            "SSAT_WORKDAYS": "Sun-Thu",
-            "SSAT_HOURS": "09:00-17:00",
-            "SSAT_HOLIDAYS": "NL",
-            "SSAT_CONTACT_LABEL": "contact",
-            "SSAT_CONTACTED_LABEL": "contacted",
-            "SSAT_LABEL_SCOPE": "cause",
-            "SSAT_PEOPLE_FILE": str(people),
-            "SSAT_RETENTION_DAYS": "30",
-            "SSAT_MANAGERS": "S0MANAGERS, U0AVERY W0BLAKE",
-            "SSAT_LINK_ISSUE": "12",
-            "PAGERDUTY_API_TOKEN": "y_duty",
-            "PAGERDUTY_SCHEDULE": "PTEAM",
-            "PAGERDUTY_API_URL": "https://api.eu.pagerduty.com/",
-            "SSAT_DUTY_GROUP": "S0DUTY",
-            "SSAT_ASSIGN_ON_DUTY": "true",
-        }
-    )
-    assert settings.uses_socket_mode
-    assert settings.slack_api_url == "http://127.0.0.1:9/api/"
-    assert settings.gitlab_url == "https://gitlab.example.com"
-    assert settings.port == 8080
-    assert settings.ssat_people_file == people
-    assert settings.ssat_managers == {"S0MANAGERS", "U0AVERY", "W0BLAKE"}
-    assert settings.ssat_link_issue == 12
-    assert settings.pagerduty_schedule == "PTEAM"
-    assert settings.pagerduty_api_url == "https://api.eu.pagerduty.com"
-    assert settings.ssat_duty_group == "S0DUTY"
-    assert settings.ssat_assign_on_duty
-    assert settings.deadline == timedelta(hours=24)
-    assert settings.retention == timedelta(days=30)
-    assert set(settings.secrets) == {
-        "xoxb-needed",
+GIVEN = {
+    "SLACK_BOT_TOKEN": "xoxb-given",
+    "SLACK_SIGNING_SECRET": "signing-given",
+    "SLACK_APP_TOKEN": "xapp-given",
+    "SLACK_API_URL": "http://127.0.0.1:9/api",
+    "SSAT_CHANNEL": "C0123456789",
+    "GITLAB_URL": "https://gitlab.example.com/",
+    "GITLAB_TOKEN": "glpat-given",
+    "GITLAB_PROJECT": "4711",
+    "GITLAB_WEBHOOK_SECRET": "hook-secret",
+    "GITLAB_WEBHOOK_SIGNING_TOKEN": SIGNING_TOKEN,
+    "DATABASE_URL": "postgresql://bot:database%40password@db/ssat",
+    "HOST": "0.0.0.0",
+    "PORT": "8080",
+    "SSAT_POLL_SECONDS": "30",
+    "SSAT_TIMEZONE": "Europe/Amsterdam",
+    "SSAT_DEADLINE_HOURS": "24",
+    "SSAT_WORKDAYS": "Sun-Thu",
+    "SSAT_HOURS": "09:00-17:00",
+    "SSAT_HOLIDAYS": "NL",
+    "SSAT_CONTACT_LABEL": "contact",
+    "SSAT_CONTACTED_LABEL": "contacted",
+    "SSAT_LABEL_SCOPE": "cause",
+    "SSAT_PEOPLE_FILE": "people.toml",
+    "SSAT_RETENTION_DAYS": "30",
+    "SSAT_MANAGERS": "S0MANAGERS, U0AVERY W0BLAKE",
+    "SSAT_LINK_ISSUE": "12",
+    "PAGERDUTY_API_TOKEN": "y_duty",
+    "PAGERDUTY_SCHEDULE": "PTEAM",
+    "PAGERDUTY_API_URL": "https://user:proxy-password@api.eu.pagerduty.com/",
+    "SSAT_DUTY_GROUP": "S0DUTY",
+    "SSAT_ASSIGN_ON_DUTY": "true",
+    "SSAT_REMINDERS": "8,2",
+    "SSAT_QUIET_HOURS": "22:00-06:00",
+    "SSAT_LEAD": "U0LEAD",
+    "SSAT_DIGEST": "10:30",
+}
+"""For every setting a value that is not its default."""
+
+EVERY_SETTING = [name.upper() for name in Settings.model_fields]
+
+
+@pytest.fixture
+def people_file(tmp_path: Path) -> None:
+    (tmp_path / "people.toml").touch()
+
+
+@pytest.mark.usefixtures("people_file")
+def test_every_setting_can_be_given_and_differs_from_its_default(environment: Environment) -> None:
+    assert list(GIVEN) == EVERY_SETTING
+    default, given = environment.read({}), environment.read(GIVEN)
+    same = [name for name, value in given if value == getattr(default, name)]
+    assert same == []
+    read = {name: value for name, value in given if not isinstance(value, SecretStr)}
+    assert read == {
+        "slack_api_url": "http://127.0.0.1:9/api/",
+        "ssat_channel": "C0123456789",
+        "gitlab_url": "https://gitlab.example.com",
+        "gitlab_project": "4711",
+        "database_url": "postgresql://bot:database%40password@db/ssat",
+        "host": "0.0.0.0",
+        "port": 8080,
+        "ssat_poll_seconds": timedelta(seconds=30),
+        "ssat_timezone": ZoneInfo("Europe/Amsterdam"),
+        "ssat_deadline_hours": timedelta(days=1),
+        "ssat_workdays": {6, 0, 1, 2, 3},
+        "ssat_hours": (9 * 60, 17 * 60),
+        "ssat_holidays": Holidays(regions=frozenset({("NL", "")})),
+        "ssat_contact_label": "contact",
+        "ssat_contacted_label": "contacted",
+        "ssat_label_scope": "cause",
+        "ssat_people_file": Path("people.toml"),
+        "ssat_retention_days": timedelta(days=30),
+        "ssat_managers": {"S0MANAGERS", "U0AVERY", "W0BLAKE"},
+        "ssat_link_issue": 12,
+        "pagerduty_schedule": "PTEAM",
+        "pagerduty_api_url": "https://user:proxy-password@api.eu.pagerduty.com",
+        "ssat_duty_group": "S0DUTY",
+        "ssat_assign_on_duty": True,
+        "ssat_reminders": (8, 2),
+        "ssat_quiet_hours": QuietHours(awake=((6 * 60, 22 * 60),)),
+        "ssat_lead": "U0LEAD",
+        "ssat_digest": 10 * 60 + 30,
+    }
+    assert given.uses_socket_mode
+
+
+@pytest.mark.usefixtures("people_file")
+def test_every_secret_is_known_and_no_setting_tells_its_own(environment: Environment) -> None:
+    given = environment.read(GIVEN)
+    assert set(given.secrets) == {
+        "xoxb-given",
         "xapp-given",
-        "signing-secret",
-        "glpat-needed",
+        "signing-given",
+        "glpat-given",
         "hook-secret",
         SIGNING_TOKEN,
-        "database-password",
+        "database%40password",
+        "database@password",
+        "proxy-password",
         "y_duty",
     }
-    # Nor does a setting tell its secret when it is printed by mistake.
-    for secret in ("xoxb-needed", "xapp-given", "signing-secret", "glpat-needed", "hook-secret"):
-        assert secret not in repr(settings)
+    for name, field in Settings.model_fields.items():
+        if "SecretStr" in str(field.annotation):
+            assert GIVEN[name.upper()] not in repr(given)
+
+
+@pytest.mark.usefixtures("people_file")
+@pytest.mark.parametrize("name", EVERY_SETTING)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", "\n"), ("", "\r\n"), (" \t", " "), ("\ufeff", ""), ("\u200b", "\u2060\xa0\u2028")],
+    ids=["a secret made from a file", "on Windows", "spaces", "a byte order mark", "pasted"],
+)
+def test_what_cannot_be_seen_at_the_ends_of_a_setting_is_none_of_it(
+    environment: Environment, name: str, before: str, after: str
+) -> None:
+    plain = environment.read({name: GIVEN[name]})
+    assert environment.read({name: f"{before}{GIVEN[name]}{after}"}) == plain
+
+
+@pytest.mark.parametrize("name", set(EVERY_SETTING) - set(NEEDED))
+def test_a_setting_of_nothing_that_can_be_seen_is_unset(
+    environment: Environment, name: str
+) -> None:
+    plain = environment.read({})
+    assert environment.read({name: " \n\ufeff"}) == plain
+
+
+CONTROL = ["\x01", "\x1b", "\x7f", "\udcff"]
+LINE_ENDS = ["\n", "\r", "\x85", "\u2028"]
+ON_SEVERAL_LINES = {"SSAT_MANAGERS": "S0MANAGERS\n\tU0AVERY\r\n", "SSAT_HOLIDAYS": "NL,\n US"}
+UNSEEN = [
+    (name, character)
+    for name in EVERY_SETTING
+    for character in CONTROL + ([] if name in ON_SEVERAL_LINES else LINE_ENDS)
+]
+
+
+@pytest.mark.parametrize(("name", "value"), ON_SEVERAL_LINES.items())
+def test_a_list_may_be_on_several_lines(environment: Environment, name: str, value: str) -> None:
+    on_one = environment.read({name: " ".join(value.split())})
+    assert environment.read({name: value}) == on_one
+
+
+@pytest.mark.parametrize(("name", "character"), UNSEEN)
+def test_a_character_that_cannot_be_seen_is_named_without_the_value(
+    environment: Environment, name: str, character: str
+) -> None:
+    value = f"{GIVEN[name]}{character}more"
+    with pytest.raises(SettingsError) as caught:
+        environment.read({name: value})
+    said = problems(caught.value)
+    assert set(said) == {name}
+    assert "cannot be seen" in said[name]
+    assert GIVEN[name] not in said[name]
+    assert "more" not in said[name]
+
+
+TOKENS = ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GITLAB_TOKEN", "PAGERDUTY_API_TOKEN"]
+
+
+@pytest.mark.parametrize("name", TOKENS)
+@pytest.mark.parametrize("character", [" ", "é", "\u2013", "\u200b", "\xa0", "😀"])
+def test_a_token_that_no_header_can_have_is_named_without_its_value(
+    environment: Environment, name: str, character: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        environment.read({name: f"{GIVEN[name]}{character}more"})
+    said = problems(caught.value)
+    assert set(said) == {name}
+    assert "copy it again" in said[name]
+    assert "more" not in str(caught.value)
+
+
+def test_what_cannot_be_read_at_all_is_refused_without_its_text(
+    environment: Environment, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_bytes("GITLAB_TOKEN=glpat-s3cret".encode("utf-16"))
+    with pytest.raises(SettingsError, match="text in UTF-8") as caught:
+        environment.read({})
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 def test_a_file_env_is_read_where_the_environment_says_nothing(
@@ -207,11 +333,27 @@ def test_either_mode_of_slack_is_enough(environment: Environment) -> None:
     assert not load_settings().uses_socket_mode
 
 
+ANY_TEXT = {
+    "SLACK_SIGNING_SECRET",
+    "SSAT_CHANNEL",
+    "GITLAB_PROJECT",
+    "GITLAB_WEBHOOK_SECRET",
+    "HOST",
+    "SSAT_CONTACT_LABEL",
+    "SSAT_CONTACTED_LABEL",
+    "SSAT_LABEL_SCOPE",
+}
+"""The settings of which only the platforms, or the machine, know whether they are right."""
+
 WRONG = [
+    ("GITLAB_TOKEN", "glpat-with a space", "copy it again"),
+    ("PAGERDUTY_API_TOKEN", "y_with a space", "copy it again"),
     ("SLACK_BOT_TOKEN", "xoxp-of-a-person", "starts with xoxb-"),
     ("SLACK_APP_TOKEN", "xoxb-not-an-app's", "starts with xapp-"),
     ("SLACK_API_URL", "slack.com/api", "starts with https://"),
     ("GITLAB_URL", "gitlab.example.com", "starts with https://"),
+    ("GITLAB_URL", "https://", "starts with https://"),
+    ("GITLAB_URL", "https://user:pass\u2100word@gitlab.example.com", "starts with https://"),
     ("PAGERDUTY_API_URL", "api.pagerduty.com", "starts with https://"),
     ("PAGERDUTY_SCHEDULE", "schedules#P9UIIDY", "pattern"),
     ("SSAT_DUTY_GROUP", "@ssat-on-duty", "user group (S…)"),
@@ -227,7 +369,9 @@ WRONG = [
     ("DATABASE_URL", "postgresql://bot:password@db:port/ssat", "postgresql://"),
     ("DATABASE_URL", "mysql://bot:database-password@db/ssat", "postgresql://"),
     # A password with a slash that is not spelled %2F
-    ("DATABASE_URL", "postgresql://bot:database-password/x@db/ssat", "postgresql://"),
+    ("DATABASE_URL", "postgresql://bot:database-password/x@db/ssat", "%2F"),
+    # One with an @, of which the database would take the rest for a host, and name it
+    ("DATABASE_URL", "postgresql://bot:d4tabase@database-password@db/ssat", "%40"),
     ("PORT", "http", "integer"),
     ("PORT", "70000", "65535"),
     ("PORT", "-1", "greater than or equal to 0"),
@@ -273,6 +417,12 @@ def test_a_malformed_setting_is_named_with_what_to_do(
     said = problems(caught.value)
     assert set(said) == {name}
     assert words in said[name]
+    if len(value) > len("sqlite:///"):  # the remedy may have as much of it
+        assert value not in said[name]
+
+
+def test_no_setting_that_can_be_malformed_is_missing_above() -> None:
+    assert {name for name, *_ in WRONG} == set(EVERY_SETTING) - ANY_TEXT
 
 
 def test_whatever_is_malformed_is_named_at_once_and_no_secret_is_told(

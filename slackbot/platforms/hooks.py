@@ -22,7 +22,7 @@ TOLERANCE = timedelta(seconds=300)
 
 
 class NotAuthentic(Exception):
-    """The delivery does not prove that it comes from our GitLab; the message says how not."""
+    """A post does not prove where it comes from; the message, for the log, says how not."""
 
 
 class Malformed(Exception):
@@ -55,22 +55,21 @@ def signing_key(token: str) -> bytes:
     return key
 
 
-def verify(headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: datetime) -> None:
-    """Check a delivery by its signature or, if it has none, by its secret token.
+def is_proven(headers: Mapping[str, str], secrets: HookSecrets, now: datetime) -> bool:
+    """Return whether a delivery's headers alone prove it; a signature needs the body, too.
 
     Args:
         headers: The request's headers; names in any case when it is a case-insensitive mapping.
-        body: The raw body.
         secrets: What we share with GitLab.
         now: The current moment, UTC.
 
     Raises:
-        NotAuthentic: The delivery is not from our GitLab, or too old.
+        NotAuthentic: No body makes it authentic.
     """
     # A signature is never passed over for the weaker token: that would let a thief downgrade.
     if "webhook-signature" in headers:
-        _verify_signature(headers, body, secrets, now)
-        return
+        _refuse_unsigned(headers, secrets, now)
+        return False
     if secrets.secret is None:
         raise NotAuthentic("the delivery is not signed")
     token = headers.get("X-Gitlab-Token")
@@ -78,24 +77,40 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: d
         raise NotAuthentic("the delivery has no token")
     if not hmac.compare_digest(_raw(token), secrets.secret.encode()):
         raise NotAuthentic("the token is wrong")
+    return True
 
 
-def _verify_signature(
-    headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: datetime
-) -> None:
-    if secrets.signing_token is None:
-        raise NotAuthentic("the delivery is signed, but GITLAB_WEBHOOK_SIGNING_TOKEN is not set")
-    delivery, timestamp = headers.get("webhook-id"), headers.get("webhook-timestamp")
-    if not delivery or not timestamp:
-        raise NotAuthentic("the signature has no id or no timestamp")
-    _refuse_stale(timestamp, now)
-    content = b".".join((_raw(delivery), _raw(timestamp), body))
-    digest = hmac.new(signing_key(secrets.signing_token), content, hashlib.sha256).digest()
+def verify(headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: datetime) -> None:
+    """Check a delivery by its signature or, if it has none, by its secret token.
+
+    Args:
+        headers: As for ``is_proven``.
+        body: The raw body.
+        secrets: What we share with GitLab.
+        now: The current moment, UTC.
+
+    Raises:
+        NotAuthentic: The delivery is not from our GitLab, or too old.
+    """
+    if is_proven(headers, secrets, now):
+        return
+    signed = (_raw(headers["webhook-id"]), _raw(headers["webhook-timestamp"]), body)
+    key = signing_key(secrets.signing_token or "")
+    digest = hmac.new(key, b".".join(signed), hashlib.sha256).digest()
     expected = SIGNATURE_VERSION + base64.b64encode(digest).decode()
     # While a token is being replaced, GitLab sends one signature for each, space-separated.
     given = headers["webhook-signature"].split()
     if not any(hmac.compare_digest(_raw(one), expected.encode()) for one in given):
         raise NotAuthentic("the signature is wrong")
+
+
+def _refuse_unsigned(headers: Mapping[str, str], secrets: HookSecrets, now: datetime) -> None:
+    if secrets.signing_token is None:
+        raise NotAuthentic("the delivery is signed, but GITLAB_WEBHOOK_SIGNING_TOKEN is not set")
+    timestamp = headers.get("webhook-timestamp")
+    if not headers.get("webhook-id") or not timestamp:
+        raise NotAuthentic("the signature has no id or no timestamp")
+    _refuse_stale(timestamp, now)
 
 
 def _raw(header: str) -> bytes:

@@ -14,7 +14,6 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import Self
 from zoneinfo import ZoneInfo
 
 MINUTES_IN_DAY = 24 * 60
@@ -84,21 +83,6 @@ class BusinessHours:
                 "The hours must open before they close, "
                 f"in minutes after midnight from 0 to {MINUTES_IN_DAY}."
             )
-
-    @classmethod
-    def from_settings(cls, *, timezone: str, workdays: str, hours: str, holidays: str) -> Self:
-        """Read the four settings as they are written.
-
-        Raises ValueError, in words that say what is allowed.
-        """
-        opens, closes = parse_window(hours)
-        return cls(
-            timezone=parse_timezone(timezone),
-            workdays=parse_workdays(workdays),
-            opens=opens,
-            closes=closes,
-            holidays=parse_holidays(holidays),
-        )
 
     def add(self, start: datetime, amount: timedelta) -> datetime:
         """Return the earliest moment by which `amount` of business time has passed after `start`.
@@ -206,7 +190,7 @@ def parse_timezone(text: str) -> ZoneInfo:
         return ZoneInfo(text.strip())
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(
-            f"{text!r} is not a time zone: use an IANA name, such as UTC or Europe/Amsterdam."
+            "This is not a time zone: use an IANA name, such as UTC or Europe/Amsterdam."
         ) from error
 
 
@@ -218,8 +202,8 @@ def parse_workdays(text: str) -> frozenset[int]:
     days: set[int] = set()
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        begin = _weekday(first, text)
-        end = _weekday(last, text) if dash else begin
+        begin = _weekday(first)
+        end = _weekday(last) if dash else begin
         days.update((begin + n) % 7 for n in range((end - begin) % 7 + 1))
     return frozenset(days)
 
@@ -232,14 +216,14 @@ def parse_window(text: str) -> tuple[int, int]:
     """
     match = _WINDOW.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} are not hours: write them as 09:00-17:30 or 00:00-24:00.")
+        raise ValueError("These are not hours: write them as 09:00-17:30 or 00:00-24:00.")
     from_hour, from_minute, to_hour, to_minute = map(int, match.groups())
     opens, closes = from_hour * 60 + from_minute, to_hour * 60 + to_minute
     if from_minute > 59 or to_minute > 59 or max(opens, closes) > MINUTES_IN_DAY:
-        raise ValueError(f"{text!r} has a time that no clock shows: use 00:00 to 24:00.")
+        raise ValueError("There is a time that no clock shows: use 00:00 to 24:00.")
     if opens >= closes:
         raise ValueError(
-            f"{text!r} does not open before it closes: hours must begin and end on the same day, "
+            "It does not open before it closes: hours must begin and end on the same day, "
             "a window over midnight is not supported."
         )
     return opens, closes
@@ -293,13 +277,13 @@ def _on_the_wall(instant: datetime, zone: ZoneInfo) -> datetime:
     return instant.astimezone(zone).replace(tzinfo=None)
 
 
-def _weekday(name: str, text: str) -> int:
+def _weekday(name: str) -> int:
     wanted = name.strip().lower()
     for number, full_name in enumerate(_DAY_NAMES):
         if wanted in (full_name, full_name[:3]):
             return number
     raise ValueError(
-        f"{text!r} are not working days: write Mon, Tue, Wed, Thu, Fri, Sat or Sun, "
+        "These are not working days: write Mon, Tue, Wed, Thu, Fri, Sat or Sun, "
         "as a range (Mon-Fri) or with commas (Mon,Tue,Thu)."
     )
 
@@ -310,7 +294,7 @@ def _date(text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise ValueError(f"{text!r} is not a date of the calendar: write 2026-12-25.")
+    raise ValueError("There is a date that no calendar shows: write 2026-12-25.")
 
 
 def _region(text: str) -> tuple[str, str]:
@@ -322,7 +306,7 @@ def _region(text: str) -> tuple[str, str]:
     supported = list_supported_countries(include_aliases=True)
     if country not in supported:
         raise ValueError(
-            f"{code!r} is not a country whose holidays are known: "
+            "There is a country whose holidays are not known: "
             "use a code of two letters such as DE or US, or dates such as 2026-12-25."
         )
     if not wanted:
@@ -331,7 +315,7 @@ def _region(text: str) -> tuple[str, str]:
         if subdivision.lower() == wanted.strip().lower():
             return country, subdivision
     raise ValueError(
-        f"{wanted!r} is not a part of {country} whose holidays are known: "
+        f"There is a part of {country} whose holidays are not known: "
         f"use one of {', '.join(supported[country]) or 'none'}."
     )
 

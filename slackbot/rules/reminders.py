@@ -93,26 +93,24 @@ def parse_quiet_hours(text: str) -> QuietHours:
         return QuietHours()
     match = _QUIET.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} are not quiet hours: write them as 20:00-08:00, or off.")
+        raise ValueError("These are not quiet hours: write them as 20:00-08:00, or off.")
     begin, end = match.groups()
     try:
         closes, opens = parse_window(f"{begin}-{end}")
     except ValueError:
-        return QuietHours(awake=(_other_way_round(begin, end, text),))
+        return QuietHours(awake=(_other_way_round(begin, end),))
     awake = [(0, closes), (opens, MINUTES_IN_DAY)]
     windows = tuple((first, last) for first, last in awake if first < last)
     if not windows:
-        raise ValueError(f"{text!r} leave no time for reminders: use SSAT_REMINDERS=off for that.")
+        raise ValueError("They leave no time for reminders: use SSAT_REMINDERS=off for that.")
     return QuietHours(awake=windows)
 
 
-def _other_way_round(begin: str, end: str, text: str) -> tuple[int, int]:
+def _other_way_round(begin: str, end: str) -> tuple[int, int]:
     try:
         return parse_window(f"{end}-{begin}")
     except ValueError:
-        raise ValueError(
-            f"{text!r} are not quiet hours: write them as 20:00-08:00, or off."
-        ) from None
+        raise ValueError("These are not quiet hours: write them as 20:00-08:00, or off.") from None
 
 
 def parse_reminders(text: str) -> tuple[float, ...]:
@@ -129,7 +127,7 @@ def parse_reminders(text: str) -> tuple[float, ...]:
         found = set()
     if not found or not all(0 < each <= 1000 for each in found):
         raise ValueError(
-            f"{text!r} are not hours before the deadline: write them as 24,12,4,1, or off."
+            "These are not hours before the deadline: write them as 24,12,4,1, or off."
         )
     return tuple(sorted(found, reverse=True))
 
@@ -145,7 +143,7 @@ def parse_digest(text: str) -> int | None:
     try:
         return parse_window(f"{text.strip()}-24:00")[0]
     except ValueError:
-        raise ValueError(f"{text!r} is no time of the day: write it as 09:00, or off.") from None
+        raise ValueError("This is not a time of the day: write it as 09:00, or off.") from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Small things worth keeping, each under its name; and the webhook deliveries already seen."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -129,20 +130,23 @@ async def save_poll_end(tx: Transaction, about: str, now: datetime) -> None:
     await _POLL_ENDED.save(tx, f"{now.isoformat()} {about}")
 
 
-async def first_sight(tx: Transaction, delivery: str, now: datetime) -> bool:
-    """Remember a webhook delivery by its id. Return whether it is new."""
+async def remember_deliveries(tx: Transaction, ids: Iterable[str], now: datetime) -> set[str]:
+    """Remember deliveries by their ids. Return those that are new."""
+    seen = sorted(set(ids))  # in one order everywhere, so that no two wait for each other
+    if not seen:
+        return set()
     # RETURNING, because not every driver counts the rows that were inserted.
-    added = await tx.execute(
+    added = await tx.scalars(
         upsert(tx, deliveries)
-        .values(id=delivery, received_at=now)
+        .values([{"id": one, "received_at": now} for one in seen])
         .on_conflict_do_nothing(index_elements=["id"])
         .returning(deliveries.c.id)
     )
-    return added.one_or_none() is not None
+    return set(added)
 
 
 async def was_seen(tx: Transaction, delivery: str) -> bool:
-    """Tell whether a delivery is remembered."""
+    """Return whether a delivery is remembered."""
     found = await tx.scalar(select(deliveries.c.id).where(deliveries.c.id == delivery))
     return found is not None
 

@@ -15,7 +15,7 @@ async def is_known(tx: Transaction, interaction: str) -> bool:
 
 async def note(tx: Transaction, interaction: str, now: datetime) -> bool:
     """Put an interaction on record that leads to no decision; return whether it is new."""
-    return await facts.first_sight(tx, _name(interaction), now)
+    return bool(await facts.remember_deliveries(tx, [_name(interaction)], now))
 
 
 def _name(interaction: str) -> str:

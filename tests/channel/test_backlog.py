@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from slackbot.channel.backlog import NEAR, near_at
 from slackbot.rules.deadline import BusinessHours
 
-HOURS = BusinessHours.from_settings(
-    timezone="UTC", workdays="Mon-Fri", hours="00:00-24:00", holidays=""
-)
+HOURS = BusinessHours()
 FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
 
 

@@ -19,26 +19,25 @@ LABELS = {"feedback::a": "What it means, 😀", "feedback::b": ""}
 
 async def test_a_delivery_is_new_once(database: Database) -> None:
     async with database.transaction() as tx:
-        assert await facts.first_sight(tx, "delivery 1", NOW)
-        assert not await facts.first_sight(tx, "delivery 1", NOW)
-        assert await facts.first_sight(tx, "delivery 2", NOW)
+        assert await facts.remember_deliveries(tx, ["1", "2", "1"], NOW) == {"1", "2"}
+        assert await facts.remember_deliveries(tx, ["1", "3"], NOW) == {"3"}
+        assert await facts.remember_deliveries(tx, [], NOW) == set()
 
 
 async def test_of_the_same_delivery_many_times_at_once_one_is_new(database: Database) -> None:
-    async def deliver() -> bool:
+    async def deliver() -> int:
         async with database.transaction() as tx:
-            return await facts.first_sight(tx, "delivery", NOW)
+            return len(await facts.remember_deliveries(tx, ["delivery"], NOW))
 
     assert sum(await asyncio.gather(*(deliver() for _ in range(8)))) == 1
 
 
 async def test_only_old_deliveries_are_forgotten(database: Database) -> None:
     async with database.transaction() as tx:
-        await facts.first_sight(tx, "old", NOW - timedelta(seconds=1))
-        await facts.first_sight(tx, "new", NOW)
+        await facts.remember_deliveries(tx, ["old"], NOW - timedelta(seconds=1))
+        await facts.remember_deliveries(tx, ["new"], NOW)
         await facts.forget_deliveries(tx, NOW)
-        assert await facts.first_sight(tx, "old", NOW)
-        assert not await facts.first_sight(tx, "new", NOW)
+        assert await facts.remember_deliveries(tx, ["old", "new"], NOW) == {"old"}
 
 
 async def test_the_last_value_of_a_fact_is_kept_until_it_is_forgotten(database: Database) -> None:

@@ -504,7 +504,7 @@ NAIVE = NOW.replace(tzinfo=None)
         lambda tx: decisions.finish_decision(tx, decided(Claim()), Status.DELIVERED, NAIVE),
         lambda tx: jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NAIVE),
         lambda tx: cards.begin_posting(tx, KEY, NAIVE),
-        lambda tx: facts.first_sight(tx, "delivery", NAIVE),
+        lambda tx: facts.remember_deliveries(tx, ["delivery"], NAIVE),
     ],
 )
 async def test_a_moment_without_a_zone_is_refused(

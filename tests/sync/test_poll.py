@@ -50,7 +50,7 @@ class Lone:
             self.rules,
             self.health,
             every=EVERY,
-            retention=settings.retention,
+            retention=settings.ssat_retention_days,
         )
 
     async def run(self) -> list[ApiRequest]:
