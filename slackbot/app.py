@@ -5,9 +5,9 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
 
 import aiohttp
@@ -48,17 +48,17 @@ from slackbot.platforms.slack import PACES as SLACK_PACES
 from slackbot.platforms.slack import TIMEOUT_SECONDS, Workspace, slack_session, time_limit
 from slackbot.rebuild import Rebuild
 from slackbot.report import Report
-from slackbot.rules.request import IssueKey, Rules
+from slackbot.rules.request import Rules
 from slackbot.settings import Settings
-from slackbot.store import facts, jobs, requests
+from slackbot.store import facts, jobs
 from slackbot.store.database import Database, DatabaseError, Record
-from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.store.people import EmailMatches, list_links
 from slackbot.store.salvage import replace_if_damaged
 from slackbot.sync.issue import IssueSync
 from slackbot.sync.poll import Poll
 from slackbot.sync.suggestion import Suggestion
-from slackbot.watch import Watch
+from slackbot.watch import ClockWatch, Watch, enqueue_all
 from slackbot.web import (
     HookNotes,
     HookReceiver,
@@ -66,16 +66,12 @@ from slackbot.web import (
     SlackReceiver,
     web_application,
 )
-from slackbot.worker import Reconcile, Worker
+from slackbot.worker import Work, Worker, about_issues, periodic
 
 log = structlog.get_logger()
 
-CONCURRENCY: Mapping[Queue, int] = {
-    IssueQueue.SYNC: 4,
-    IssueQueue.CARD: 4,
-    IssueQueue.REMINDERS: 2,
-}
-"""How many jobs of a queue run at the same time; of the others one."""
+LONGEST_PERIOD = timedelta(minutes=10)
+"""The longest wait of a queue that comes back every few minutes or more often."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,19 +167,12 @@ def make_workers(services: Services) -> list[Worker]:
     """Make a worker for each queue."""
     owner = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
     return [
-        Worker(
-            queue,
-            reconcile,
-            record=services.record,
-            health=services.health,
-            owner=owner,
-            concurrency=CONCURRENCY.get(queue, 1),
-        )
-        for queue, reconcile in _reconcilers(services).items()
+        Worker(work, record=services.record, health=services.health, owner=owner)
+        for work in _works(services)
     ]
 
 
-def _reconcilers(services: Services) -> dict[Queue, Reconcile]:
+def _works(services: Services) -> list[Work]:
     """Make what does the jobs of each queue."""
     settings, record = services.settings, services.record
     slack, gitlab, people = services.slack, services.gitlab, services.people
@@ -204,36 +193,28 @@ def _reconcilers(services: Services) -> dict[Queue, Reconcile]:
         retention=settings.ssat_retention_days,
     )
     duty = DutySync(record, people, _duty_source(services), assigns, health)
-    made: dict[Queue, Reconcile] = {
-        IssueQueue.SYNC: _about_issue(sync.reconcile),
-        IssueQueue.CARD: _about_issue(cards.reconcile),
-        IssueQueue.REMINDERS: _about_issue(reminding.reconcile),
-        PeriodicQueue.POLL: _periodic(poll.reconcile),
-        PeriodicQueue.SUMMARY: _periodic(backlog.reconcile),
-        PeriodicQueue.GAP: _periodic(GapNotice(record, outbox).reconcile),
-        PeriodicQueue.HANDOVER: _periodic(
-            Handover(record, slack, people, viewer, outbox, reminders).reconcile
+    every = settings.ssat_poll_seconds
+    works = [
+        about_issues(IssueQueue.SYNC, sync, concurrency=4),
+        about_issues(IssueQueue.CARD, cards, concurrency=4),
+        about_issues(IssueQueue.REMINDERS, reminding, concurrency=2),
+        periodic(PeriodicQueue.POLL, poll, longest_wait=max(LONGEST_PERIOD, every)),
+        periodic(PeriodicQueue.DUTY, duty, longest_wait=LONGEST_PERIOD),
+        periodic(PeriodicQueue.LINKS, services.linking, longest_wait=LONGEST_PERIOD),
+        periodic(PeriodicQueue.SUMMARY, backlog),
+        periodic(PeriodicQueue.GAP, GapNotice(record, outbox)),
+        periodic(
+            PeriodicQueue.HANDOVER, Handover(record, slack, people, viewer, outbox, reminders)
         ),
-        PeriodicQueue.HOMES: _periodic(
-            HomeSync(record, slack, people, viewer, seek=services.accounts.seek).reconcile
+        periodic(
+            PeriodicQueue.HOMES,
+            HomeSync(record, slack, people, viewer, seek=services.accounts.seek),
         ),
-        PeriodicQueue.DUTY: _periodic(duty.reconcile),
-        PeriodicQueue.LINKS: _periodic(services.linking.reconcile),
-    }
+    ]
     if (minute := settings.ssat_digest) is not None:
         digest = DailyDigest(record, gitlab, viewer, outbox, hours, minute)
-        made[PeriodicQueue.DIGEST] = _periodic(digest.reconcile)
-    return made
-
-
-def _about_issue(
-    reconcile: Callable[[IssueKey], Awaitable[datetime | None]],
-) -> Reconcile:
-    return lambda job: reconcile(job.key)
-
-
-def _periodic(reconcile: Callable[[], Awaitable[datetime | None]]) -> Reconcile:
-    return lambda _: reconcile()
+        works.append(periodic(PeriodicQueue.DIGEST, digest))
+    return works
 
 
 def _duty_source(services: Services) -> Source:
@@ -329,27 +310,15 @@ async def run_bot(
             clients.slack.team = await facts.SLACK_TEAM.load(tx)
         services = Services(settings, clients, Record(database, clock))
         workers = make_workers(services)
-        await _enqueue_all(services.record, [worker.queue for worker in workers])
+        queues = [worker.queue for worker in workers]
+        async with database.transaction() as tx:
+            if database.is_sqlite:
+                await jobs.take_over_all(tx)
+            await enqueue_all(tx, clock(), queues)
         async with _at_work(services, workers) as url:
             yield url
     finally:
         await database.close()
-
-
-async def _enqueue_all(kept: Record, queues: Iterable[Queue]) -> None:
-    """Enqueue all that may have become due while nothing ran."""
-    now = kept.now()
-    async with kept.transaction() as tx:
-        if kept.database.is_sqlite:
-            await jobs.take_over_all(tx)
-        # Settings may have changed, and with them every deadline.
-        deadlines = sorted(await requests.list_open_deadlines(tx))
-        for key, due_at in deadlines:
-            await jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
-            await jobs.enqueue(tx, IssueQueue.REMINDERS, [key], now, rank=due_at)
-        for queue in queues:
-            if isinstance(queue, PeriodicQueue):
-                await jobs.enqueue_periodic(tx, queue, now)
 
 
 async def rebuild_record(
@@ -394,12 +363,14 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
         slack_receiver(bolt, settings), hook_receiver(settings, record), readiness
     )
     watch = Watch(record, services.slack, services.gitlab, services.health, settings.ssat_channel)
+    clock_watch = ClockWatch(record, [worker.queue for worker in workers])
     async with (
         serving(application, settings.host, settings.port) as port,
         _in_background(record.database.hear_others()),
         _working(workers, services.health),
         _in_background(services.accounts.run()),
         _in_background(watch.run_every(settings.ssat_poll_seconds)),
+        _in_background(clock_watch.run()),
         _connected(socket_mode),
     ):
         yield f"http://{settings.host}:{port}"

@@ -1,17 +1,19 @@
 """Look after the platforms now and then: readiness tells the truth, and waiting ends in time."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import structlog
 
 from slackbot import metrics
+from slackbot.clock import Jumps
 from slackbot.health import GITLAB, SLACK, Health
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.slack import MESSAGES_SCOPES, Workspace
 from slackbot.store import decisions, facts, jobs, requests
-from slackbot.store.database import Record
+from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
 
 log = structlog.get_logger()
@@ -27,6 +29,56 @@ POSTING: tuple[Queue, ...] = (
 """The queues whose jobs wait for Slack."""
 STUCK_ATTEMPTS = 8
 """A job that has failed so many times in a row, for some minutes, needs somebody's eyes."""
+
+
+CLOCK_SECONDS = 1.0
+"""How often the clock is compared with one that nobody can set."""
+
+
+async def enqueue_all(tx: Transaction, now: datetime, queues: Iterable[Queue]) -> None:
+    """Enqueue all that may have become due while nothing ran, or while the clock was wrong."""
+    # Settings may have changed, and with them every deadline.
+    for key, due_at in sorted(await requests.list_open_deadlines(tx)):
+        await jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
+        await jobs.enqueue(tx, IssueQueue.REMINDERS, [key], now, rank=due_at)
+    for queue in queues:
+        if isinstance(queue, PeriodicQueue):
+            await jobs.enqueue_periodic(tx, queue, now)
+
+
+class ClockWatch:
+    """Notices when the machine's clock is set, and enqueues all that waits by it.
+
+    Every queue has a longest wait; this is so that nobody waits even for that.
+    """
+
+    def __init__(self, record: Record, queues: Iterable[Queue]) -> None:
+        self._record, self._queues = record, tuple(queues)
+        self._jumps = Jumps(record.now)
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        is_behind = False
+        while True:
+            await asyncio.sleep(CLOCK_SECONDS)
+            jump = self._jumps.look()
+            if jump:
+                log.warning("clock_jumped", seconds=round(jump.total_seconds()))
+            if jump < timedelta(0):  # after one ahead, whatever waits is ready all the sooner
+                is_behind = True
+            if is_behind:
+                is_behind = not await self._catch_up()
+
+    async def _catch_up(self) -> bool:
+        now = self._record.now()
+        try:
+            async with self._record.transaction() as tx:
+                await jobs.bring_forward(tx, now)
+                await enqueue_all(tx, now, self._queues)
+        except Exception:
+            log.exception("clock_jump_not_healed")  # the database is away; the next look heals it
+            return False
+        return True
 
 
 class Watch:

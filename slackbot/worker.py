@@ -3,18 +3,21 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Protocol
 
 import structlog
 
 from slackbot import metrics
+from slackbot.clock import Jumps
 from slackbot.health import Health
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs
 from slackbot.store.database import LeaseLost, Record, fenced_by
-from slackbot.store.jobs import Job, Postponed, Queue
+from slackbot.store.jobs import LONGEST_WAIT, IssueQueue, Job, PeriodicQueue, Postponed, Queue
 
 log = structlog.get_logger()
 
@@ -42,8 +45,52 @@ def backoff(attempts: int) -> timedelta:
     return timedelta(seconds=min(doubled, LAST_RETRY).total_seconds() * spread)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a worker does: the jobs of a queue, several at a time but one for each issue."""
+
+    queue: Queue
+    reconcile: Reconcile
+    concurrency: int = 1
+    longest_wait: timedelta = LONGEST_WAIT
+    """After this long a job is looked at again, whatever it waits for."""
+
+
+class IssueReconciler(Protocol):
+    """Brings one issue's part of the record and the world together."""
+
+    async def reconcile(self, key: IssueKey) -> datetime | None:
+        """Return when to look again by itself, if ever."""
+
+
+class PeriodicReconciler(Protocol):
+    """Does periodic work, which is about no issue."""
+
+    async def reconcile(self) -> datetime | None:
+        """Return when to look again by itself, if ever."""
+
+
+def about_issues(queue: IssueQueue, reconciler: IssueReconciler, *, concurrency: int) -> Work:
+    """Return work about issues, several at a time."""
+    return Work(
+        queue=queue,
+        reconcile=lambda job: reconciler.reconcile(job.key),
+        concurrency=concurrency,
+    )
+
+
+def periodic(
+    queue: PeriodicQueue,
+    reconciler: PeriodicReconciler,
+    *,
+    longest_wait: timedelta = LONGEST_WAIT,
+) -> Work:
+    """Return periodic work."""
+    return Work(queue=queue, reconcile=lambda _: reconciler.reconcile(), longest_wait=longest_wait)
+
+
 class Worker:
-    """Runs the jobs of one queue, several at a time but one at a time for each issue.
+    """Runs the jobs of one queue.
 
     Args:
         owner: Names this process in leases.
@@ -53,20 +100,20 @@ class Worker:
 
     def __init__(
         self,
-        queue: Queue,
-        reconcile: Reconcile,
+        work: Work,
         *,
         record: Record,
         health: Health,
         owner: str,
-        concurrency: int = 1,
         lease: timedelta = LEASE,
+        longest_wait: timedelta = LONGEST_WAIT,
         shutdown_seconds: float = SHUTDOWN_SECONDS,
     ) -> None:
-        self.queue, self._reconcile = queue, reconcile
+        self.queue, self._work = work.queue, work
         self._record, self._health = record, health
-        self._owner, self._free = owner, asyncio.Semaphore(concurrency)
+        self._owner, self._free = owner, asyncio.Semaphore(work.concurrency)
         self._lease_time, self._shutdown_seconds = lease, shutdown_seconds
+        self._longest_wait = longest_wait
         self._under_way: dict[asyncio.Task[None], IssueKey] = {}
         self._stopping = False
 
@@ -122,7 +169,12 @@ class Worker:
         try:
             async with self._record.transaction() as tx:
                 job = await jobs.lease(
-                    tx, self.queue, self._owner, self._record.now(), self._lease_time
+                    tx,
+                    self.queue,
+                    self._owner,
+                    self._record.now(),
+                    self._lease_time,
+                    self._work.longest_wait,
                 )
         except Exception:
             # The database is away; whatever is enqueued is still there when it is back.
@@ -165,9 +217,10 @@ class Worker:
             log.exception("job_left_to_its_lease", queue=job.queue, issue=job.about)
 
     async def _run_once(self, job: Job) -> None:
+        jumps = Jumps(self._record.now)
         try:
             with fenced_by(partial(jobs.confirm, job=job)):
-                again_at = await self._reconcile(job)
+                again_at = await self._work.reconcile(job)
         except asyncio.CancelledError:
             await asyncio.shield(self._hand_back(job))
             raise
@@ -184,7 +237,9 @@ class Worker:
             log.exception("job_failed", queue=job.queue, issue=job.about)
             await self._put_off(job, type(error).__name__)
         else:
-            await self._finish(job, again_at)
+            # A moment that was planned before the clock was set back may be far away by now.
+            is_set_back = jumps.look() < timedelta(0)
+            await self._finish(job, self._record.now() if again_at and is_set_back else again_at)
 
     async def _look_again(self, job: Job) -> None:
         """Re-enqueue, so that the new lease holder repairs anything that we wrote late."""
@@ -197,13 +252,14 @@ class Worker:
         async with self._record.transaction() as tx:
             await jobs.finish(tx, job)
             if again_at is not None:
-                await jobs.enqueue_again(tx, job, again_at)
+                latest = self._record.now() + self._work.longest_wait
+                await jobs.enqueue_again(tx, job, min(again_at, latest))
 
     async def _put_off(
         self, job: Job, problem: str, after: timedelta | None = None, *, is_unsettled: bool = False
     ) -> None:
         """Have a job tried again; while a platform may be at it still, no sooner than that."""
-        wait = after or backoff(job.attempts)
+        wait = min(after or backoff(job.attempts), self._work.longest_wait)
         metrics.ERRANDS.labels(job.queue, "put_off").inc()
         log.warning(
             "job_put_off",

@@ -12,6 +12,7 @@ import pytest
 
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab.faults import Fault
+from slackbot.platforms.errors import PLATFORM_TIMEOUT
 from slackbot.store.jobs import SETTLING
 from slackbot.worker import LEASE
 from tests.process import bot_process, present_town
@@ -134,6 +135,27 @@ async def test_a_card_that_slack_has_posted_is_not_posted_again(town: Town) -> N
         assert (await town.slack.click(town.avery, card, "Claim")).ok
         await check_claimed_once(town, issue)
     assert posts(town) == 1
+
+
+async def test_a_card_that_slack_repaints_long_after_shows_the_latest_in_the_end(
+    town: Town,
+) -> None:
+    """Slack is at the dead process's repaint still when the next process repaints the card."""
+    issue = town.feedback()
+    async with bot_process(town) as process:
+        await town.card(issue, "Waiting")
+        await town.settled()
+        town.gitlab.down()
+        late = town.slack.faults.add("chat.update", hang=LONG)
+        await claim(town, issue)
+        await town.slack.wait_for(lambda: late.hits)
+        await process.kill()
+    async with started_again(town):
+        await check_claimed_once(town, issue)
+        town.slack.faults.release()
+        await town.card(issue, "Claimed by Avery Example", "not in GitLab")
+        town.clock.forward(seconds=PLATFORM_TIMEOUT.total_seconds())
+        await check_claimed_once(town, issue)
 
 
 @ON_SQLITE

@@ -17,9 +17,9 @@ from slackbot.platforms.errors import PLATFORM_TIMEOUT, Denied, Platform, Thrott
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
 from slackbot.store.database import Database, Record
-from slackbot.store.jobs import IssueQueue, Job, Postponed, Queue
+from slackbot.store.jobs import LONGEST_WAIT, IssueQueue, Job, Postponed, Queue
 from slackbot.store.schema import errands
-from slackbot.worker import Reconcile, Worker, backoff
+from slackbot.worker import Reconcile, Work, Worker, backoff
 from tests.conftest import MovableClock
 from tests.elapse import elapse
 
@@ -93,16 +93,21 @@ class Office:
         *,
         reconcile: Reconcile | None = None,
         concurrency: int = 4,
+        longest_wait: timedelta = LONGEST_WAIT,
         owner: str = "this",
         **more: Any,
     ) -> Worker:
+        work = Work(
+            queue=IssueQueue.SYNC,
+            reconcile=reconcile or self.reconciler.reconcile,
+            concurrency=concurrency,
+            longest_wait=longest_wait,
+        )
         return Worker(
-            IssueQueue.SYNC,
-            reconcile or self.reconciler.reconcile,
+            work,
             record=Record(self.database, self.clock),
             health=self.health,
             owner=owner,
-            concurrency=concurrency,
             **more,
         )
 
@@ -450,6 +455,34 @@ async def test_a_job_that_says_when_to_run_again_runs_then_and_not_before(
         await office.gone(B)
         assert office.reconciler.runs[A] == 1
         await office.later(minutes=2)
+        await office.gone(A)
+    assert office.reconciler.runs[A] == 2
+
+
+async def test_a_job_is_looked_at_again_in_time_whatever_it_waits_for(office: Office) -> None:
+    office.reconciler.outcomes[A] += [office.clock() + timedelta(days=3)]
+    office.reconciler.outcomes[B] += [Postponed("asked to wait", timedelta(days=3))]
+    async with office.working(longest_wait=timedelta(minutes=10)):
+        await office.enqueue(A, B)
+        for key in (A, B):
+            row = await office.row_where(key, lambda row: row.leased_by is None)
+            assert row.ready_at <= office.clock() + timedelta(minutes=10)
+        await office.later(minutes=11)
+        await office.gone(A)
+        await office.gone(B)
+
+
+async def test_a_job_during_which_the_clock_is_set_back_is_looked_at_again_at_once(
+    office: Office,
+) -> None:
+    office.clock.forward(minutes=5)
+    office.reconciler.outcomes[A].append(office.clock() + timedelta(minutes=1))
+    office.reconciler.hold(A)
+    async with office.working():
+        await office.enqueue(A)
+        await office.reconciler.until(lambda: office.reconciler.runs[A] == 1)
+        office.clock.forward(minutes=-5)
+        office.reconciler.let_go(A)
         await office.gone(A)
     assert office.reconciler.runs[A] == 2
 

@@ -24,7 +24,7 @@ async def take_duty(town: Town, *people: User) -> None:
     weeks = [f'"2026-W{week:02}" = [{users}]' for week in WEEKS if people]
     linked = town.people_file.read_text().partition("[duty]")[0]
     town.people_file.write_text("\n".join([linked, "[duty]", *weeks, ""]))
-    now = town.clock()
+    now = town.bot_clock()
 
     def turn(connection: Connection) -> None:
         connection.execute(

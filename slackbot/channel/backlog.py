@@ -62,7 +62,7 @@ class Backlog:
             return
         # What may have been posted already is looked for at once, whatever is left.
         is_begun = catch_up.posting_since is not None
-        if left and not is_begun and self._record.now() < catch_up.at + PATIENCE:
+        if left and not is_begun and catch_up.at <= self._record.now() < catch_up.at + PATIENCE:
             seconds = min(max(left / LOOKS_A_SECOND, 1), 60)
             raise Postponed(f"{left} issues are to be looked at first", timedelta(seconds=seconds))
         channel = await self._outbox.channel()

@@ -19,7 +19,7 @@ from slackbot.channel.adoption import CardAdoption
 from slackbot.channel.backlog import Backlog
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import People
-from slackbot.platforms.errors import Rejected
+from slackbot.platforms.errors import PlatformError, Rejected, Unreachable, lands_by
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, metadata, send
 from slackbot.platforms.slack import Workspace
@@ -28,7 +28,7 @@ from slackbot.rules.request import UNFINISHED, IssueKey, Person
 from slackbot.store import cards, jobs
 from slackbot.store.cards import Card, QueuedStep
 from slackbot.store.database import Record, Transaction
-from slackbot.store.jobs import IssueQueue
+from slackbot.store.jobs import CLOCKS_DIFFER, IssueQueue
 
 log = structlog.get_logger()
 
@@ -59,7 +59,8 @@ class CardSync:
         """Post or render the card of a request, then tell its steps in the thread.
 
         Returns:
-            When the card is due, or the time left on it reads differently.
+            When the card is due, the time left on it reads differently, or a rendering without an
+            answer has landed.
         """
         await self._adoption.ensure()
         async with self._record.transaction() as tx:
@@ -75,10 +76,11 @@ class CardSync:
                     return later
         if card.ts is None:
             card = await self._post(card)
-        if card.is_stale(self._record.now()):
+        if self._is_stale(card, view):
             card = await self._render(card)
         await self._tell(card)
-        return card.repaint_at
+        landed_by = lands_by(card.rendering_since, self._record.now())
+        return min(filter(None, (card.repaint_at, landed_by)), default=None)
 
     async def _load(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView] | None:
         """Return a card, and what it is to show now."""
@@ -126,12 +128,27 @@ class CardSync:
         async with self._record.transaction() as tx:
             return (await self._latest(tx, card.key))[0]
 
+    def _is_stale(self, card: Card, view: CardView) -> bool:
+        """Return whether the card shows something old, or may do so."""
+        now = self._record.now()
+        landed_by = lands_by(card.rendering_since, now)
+        if card.is_stale(now) or (landed_by is not None and landed_by <= now):
+            return True
+        # A change so much later was planned while the clock was wrong.
+        change, planned = view.changes_at, card.repaint_at
+        return bool(change and planned and planned > change + CLOCKS_DIFFER)
+
     async def _render(self, card: Card) -> Card:
         await self._slack.turn("chat.update")
+        now = self._record.now()
         async with self._record.transaction() as tx:
             card, view = await self._latest(tx, card.key)
+            await cards.note_rendering(tx, card.key, now)
         if card.ts is None or card.channel is None:
             return card
+        # What an earlier rendering may still do, this one does not undo before it has happened.
+        landed_by = lands_by(card.rendering_since, now)
+        earlier = card.rendering_since if landed_by and landed_by > now else None
         try:
             await send(
                 self._slack,
@@ -141,16 +158,22 @@ class CardSync:
                 ts=card.ts,
                 **metadata(CARD_EVENT, str(card.key)),
             )
-        except Rejected as error:
-            if error.code in GONE_FROM_SLACK:
+        except Unreachable:
+            raise  # it may land yet
+        except PlatformError as error:
+            async with self._record.transaction(in_any_case=True) as tx:
+                await cards.note_rendering(tx, card.key, earlier)
+            code = error.code if isinstance(error, Rejected) else None
+            if code in GONE_FROM_SLACK:
                 return await self._replace(card, view)
-            if error.code not in TERMINAL:
+            if code not in TERMINAL:
                 raise
-            log.warning("card_not_renderable", issue=str(card.key), problem=error.code)
+            log.warning("card_not_renderable", issue=str(card.key), problem=code)
         metrics.POSTS.labels("repaint").inc()
         # In any case: what stands there now may be older than what another process has rendered.
         async with self._record.transaction(in_any_case=True) as tx:
-            await self._note(tx, card.key, card.channel, card.ts, (card, view))
+            shown = replace(card, rendering_since=earlier), view
+            await self._note(tx, card.key, card.channel, card.ts, shown)
         async with self._record.transaction() as tx:
             return (await self._latest(tx, card.key))[0]
 
@@ -163,8 +186,13 @@ class CardSync:
         shown: tuple[Card, CardView] | None,
     ) -> None:
         """Note where a card stands, and what it shows if that is known."""
-        version = shown[0].version if shown else 0
-        await cards.adopt(tx, key, channel, ts, version, shown[1].changes_at if shown else None)
+        if shown is None:
+            await cards.adopt(tx, key, channel, ts, 0)
+        else:
+            card, view = shown
+            await cards.adopt(
+                tx, key, channel, ts, card.version, view.changes_at, card.rendering_since
+            )
         # What was to be said in its thread can be said now. Asked each time it is rendered, because
         # a replica of an older release, which knows no reminders, may have posted it.
         await jobs.enqueue(tx, IssueQueue.REMINDERS, [key], self._record.now())
@@ -174,7 +202,7 @@ class CardSync:
         log.warning("card_deleted_in_slack", issue=str(card.key))
         async with self._record.transaction() as tx:
             await cards.forget_post(tx, card.key)
-        card = replace(card, ts=None, channel=None, posting_since=None)
+        card = replace(card, ts=None, channel=None, posting_since=None, rendering_since=None)
         is_wanted = view.request.state in UNFINISHED or view.refused
         return await self._post(card) if is_wanted else card
 

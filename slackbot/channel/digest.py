@@ -95,7 +95,7 @@ class DailyDigest:
             polls_at = await jobs.next_ready(tx, PeriodicQueue.POLL)
         # At a start the poll has not said yet what is to be looked at: it is due, or under way.
         is_behind = left > 0 or polls_at is None or polls_at <= now
-        self._waits_since = (self._waits_since or now) if is_behind else None
+        self._waits_since = min(self._waits_since or now, now) if is_behind else None
         if self._waits_since is not None and now < self._waits_since + PATIENCE:
             raise Postponed(f"GitLab and {left} issues are to be looked at first", SOON)
         self._waits_since = None

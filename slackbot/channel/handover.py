@@ -83,8 +83,8 @@ class Handover:
         if await self._outbox.is_posted(key):
             return None
         zone = await self._people.zone(user, self._viewer.zone)
-        ready_at = self._rules.quiet.end(at, zone, self._rules.hours)
         now = self._record.now()
+        ready_at = self._rules.quiet.end(min(at, now), zone, self._rules.hours)
         if now < ready_at:
             return ready_at
         is_late = now > ready_at + MEMORY

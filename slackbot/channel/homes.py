@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,7 +16,7 @@ from slackbot.blocks.queue import Asker, Board
 from slackbot.blocks.words import refusal_words
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import People
-from slackbot.platforms.errors import Rejected
+from slackbot.platforms.errors import PlatformError, Rejected, Unreachable, lands_by
 from slackbot.platforms.slack import Workspace
 from slackbot.rules.query import DAYS, Listing, read_query
 from slackbot.rules.refusals import CannotTell, NotAllowed
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 
 OPEN_FOR = timedelta(hours=8)
 """So long after somebody has opened their home it is kept up to date; Slack tells of no closing."""
+MEMORY = timedelta(days=2)
+"""How long after that it is remembered, so that none is forgotten while a clock is a day fast."""
 AGAIN_AFTER = timedelta(hours=1)
 """How often the time left is told anew while nothing else changes."""
 
@@ -69,7 +72,7 @@ class HomeSync:
         """
         since = self._record.now() - OPEN_FOR
         async with self._record.transaction() as tx:
-            await homes.forget_homes(tx, since)
+            await homes.forget_homes(tx, since - MEMORY)
             found = await homes.list_opened_since(tx, since)
             if not found:
                 return None
@@ -78,8 +81,11 @@ class HomeSync:
         unknown = [home.user for home in found if not await self._bring_up(home, board, duty)]
         if unknown:
             raise Postponed("Slack does not say who somebody is")
-        ahead = (view.request.due_at for view in board.waiting if view.request.due_at > board.now)
-        return min([self._record.now() + AGAIN_AFTER, *ahead])
+        ahead = [view.request.due_at for view in board.waiting]
+        ahead += filter(None, (lands_by(home.rendering_since, board.now) for home in found))
+        return min(
+            [self._record.now() + AGAIN_AFTER, *(each for each in ahead if each > board.now)]
+        )
 
     async def _bring_up(self, home: Home, board: Board, duty: DutyView | None) -> bool:
         """Publish a home if need be; tell whether it is known what the person may see."""
@@ -88,7 +94,12 @@ class HomeSync:
         except CannotTell:
             return False
         checksum = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
-        if home.is_awaited or checksum != home.chosen.checksum:
+        now = self._record.now()
+        landed_by = lands_by(home.rendering_since, now)
+        has_landed = landed_by is not None and landed_by <= now
+        if has_landed:
+            home = replace(home, rendering_since=None)
+        if has_landed or home.is_awaited or checksum != home.chosen.checksum:
             await self._publish(home, shown, checksum)
         return True
 
@@ -112,9 +123,17 @@ class HomeSync:
 
     async def _publish(self, home: Home, shown: Block, checksum: str) -> None:
         await self._slack.turn("views.publish")
+        async with self._record.transaction() as tx:
+            await homes.note_rendering(tx, home.user, self._record.now())
         try:
             await self._slack.call_now("views.publish", user_id=home.user, view=shown)
-        except Rejected as error:
+        except Unreachable:
+            raise  # it may land yet
+        except PlatformError as error:
+            async with self._record.transaction(in_any_case=True) as tx:
+                await homes.note_rendering(tx, home.user, home.rendering_since)
+            if not isinstance(error, Rejected):
+                raise
             if error.code == HASH_CONFLICT:  # somebody has published in between
                 raise Postponed(str(error)) from error
             # Somebody who has left, or an app without a home: it is tried when it is opened again.
@@ -126,4 +145,6 @@ class HomeSync:
         # In any case: what another process has published may be older now than what it has noted.
         async with self._record.transaction(in_any_case=True) as tx:
             await homes.save_published(tx, home, checksum)
+            # What an earlier rendering may still do, this one does not undo before it has happened.
+            await homes.note_rendering(tx, home.user, home.rendering_since)
         metrics.HOMES.labels("published").inc()

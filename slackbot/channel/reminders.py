@@ -333,8 +333,11 @@ class GapNotice:
             missed = await reminders.missed(tx)
         if not missed:
             return None
-        gathered_at = max(each.at for each in missed) + GATHERING
-        if self._record.now() < gathered_at:
+        now = self._record.now()
+        # A moment ahead was noted while the clock was wrong.
+        passed = [each.at for each in missed if each.at <= now]
+        gathered_at = max(passed, default=now - GATHERING) + GATHERING
+        if now < gathered_at:
             return gathered_at
         requests = len({each.about for each in missed})
         if requests > FEW:

@@ -34,7 +34,12 @@ class AccountSearch:
     def seek(self, person: Person) -> None:
         """Have somebody looked for who is not known in GitLab; asks nobody, and returns at once."""
         now = self._record.now()
-        self._resting = {user: until for user, until in self._resting.items() if until > now}
+        # One that lies further ahead was set while the clock was wrong.
+        self._resting = {
+            user: until
+            for user, until in self._resting.items()
+            if now < until <= now + AFTER_SEARCH
+        }
         user = person.slack_user
         if user is None or user in self._resting or not self._people.is_to_be_found(user):
             return

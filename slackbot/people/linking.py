@@ -195,7 +195,7 @@ class Linking:
         """Read what people have left since the first of the codes was given out, oldest first."""
         if not codes:
             return []
-        since = min(code.issued_at for code in codes) - CLOCK_MARGIN
+        since = min(self._record.now(), *(code.issued_at for code in codes)) - CLOCK_MARGIN
         issue = await self._link_issue(iid)
         notes = await self._tracker.notes(issue.key, since)
         return [note for note in reversed(notes) if not note.is_system]

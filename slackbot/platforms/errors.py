@@ -1,10 +1,23 @@
 """What can go wrong with a platform, by what the caller can do about it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 PLATFORM_TIMEOUT = timedelta(seconds=60)
 """After this long a platform has done what it was asked, or never will; their own limit."""
+
+
+def lands_by(begun_at: datetime | None, now: datetime) -> datetime | None:
+    """Return when a call without an answer has had its effect, if it ever has.
+
+    Args:
+        begun_at: When the call began; ``None`` where there was none.
+        now: The current moment. A call that begins much later was noted while the clock was wrong.
+    """
+    if begun_at is None:
+        return None
+    moment = begun_at + PLATFORM_TIMEOUT
+    return moment if moment <= now + 2 * PLATFORM_TIMEOUT else now
 
 
 class Platform(StrEnum):

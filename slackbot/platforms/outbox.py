@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 CLOCK_MARGIN = timedelta(minutes=10)
 """How far Slack's clock and ours may differ when a message of ours is looked for."""
+DAY = timedelta(days=1)
 QUIETLY = {"unfurl_links": False, "unfurl_media": False}
 """Arguments of a post: Slack is to show nothing of what a message links to."""
 _TOO_MUCH = frozenset({"invalid_blocks", "msg_blocks_too_long", "msg_too_long"})
@@ -145,7 +146,7 @@ class Outbox:
         if known is not None and known.ended_at is not None:
             return False
         begun = [moment for moment in (known and known.begun_at, post.look_since) if moment]
-        if begun and await self._is_found(post, min(begun) - CLOCK_MARGIN):
+        if begun and await self._is_found(post, looked_from(min(begun), self._record.now())):
             return False
         await self._slack.turn("chat.postMessage")
         async with self._record.transaction() as tx:
@@ -203,6 +204,15 @@ class Outbox:
             else:
                 await outbox.abandon(tx, post.key)
             await post.note(tx, outcome)
+
+
+def looked_from(begun_at: datetime, now: datetime) -> datetime:
+    """Return from when on to look for a message that may have been posted.
+
+    A beginning that lies ahead was noted while the clock was wrong: the last day is searched.
+    """
+    is_wrong = begun_at > now + CLOCK_MARGIN
+    return now - DAY if is_wrong else begun_at - CLOCK_MARGIN
 
 
 async def send(

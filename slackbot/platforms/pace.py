@@ -14,6 +14,10 @@ PATIENCE_SECONDS = 10.0
 """How long a call waits for its turn, as a rule, before it lets other work go first."""
 
 
+LONGEST_HOLD_SECONDS = 3600.0
+"""For no longer is anything held back that a platform has asked to wait with; it may ask again."""
+
+
 @dataclass(eq=False)
 class TooBusy(Exception):
     """The next turn is so far away that other work should not wait for it."""
@@ -49,7 +53,13 @@ class Allowance:
 
     def held(self, taken_until: float, now: float, seconds: float) -> float:
         """Return the new ``taken_until`` if nothing may go out for some seconds."""
-        return max(taken_until, now + seconds + (self.burst - 1) * self.interval)
+        held = min(seconds, LONGEST_HOLD_SECONDS)
+        return max(taken_until, now + held + (self.burst - 1) * self.interval)
+
+    def believed(self, taken_until: float, now: float) -> float:
+        """Return ``taken_until``, or ``now`` where it is so far off that a clock was wrong."""
+        farthest = now + LONGEST_HOLD_SECONDS + self.burst * self.interval
+        return taken_until if taken_until <= farthest else now
 
 
 Allowances = Mapping[str, Allowance]

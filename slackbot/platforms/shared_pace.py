@@ -42,7 +42,8 @@ class SharedPace:
         taken_until: datetime = (await tx.execute(query)).scalar_one()
         # Only now: before, others may have kept this one waiting.
         now: datetime = (await tx.execute(select(database_now(tx)))).scalar_one()
-        return taken_until.timestamp(), now.timestamp()
+        believed = self._allowance.believed(taken_until.timestamp(), now.timestamp())
+        return believed, now.timestamp()
 
     async def _save(self, tx: Transaction, taken_until: float) -> None:
         moment = datetime.fromtimestamp(taken_until, UTC)

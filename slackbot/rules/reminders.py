@@ -170,7 +170,8 @@ class Recipient:
 
     def has_just_acted(self, now: datetime) -> bool:
         """Whether they have seen to the request so lately that a reminder would be an insult."""
-        return self.acted_at is not None and now - self.acted_at < JUST_ACTED
+        # Further ahead than that, a wrong clock has told it.
+        return self.acted_at is not None and abs(now - self.acted_at) < JUST_ACTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +268,9 @@ def _marks(
     request: Request, rules: ReminderRules, snooze: Snooze | None, now: datetime
 ) -> Iterator[Mark]:
     before = list(_before(request, rules))
-    if snooze is not None and snooze.asked_at == request.asked_at:
+    # One from ahead was counted by a clock that was wrong, and would last for too long.
+    is_real = snooze is not None and snooze.at < now + JUST_ACTED
+    if snooze is not None and is_real and snooze.asked_at == request.asked_at:
         until = min(snooze.until, request.due_at)
         before = [mark for mark in before if mark.at >= until]
         if until < request.due_at:

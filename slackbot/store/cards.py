@@ -28,6 +28,8 @@ class Card:
     painted: int
     repaint_at: datetime | None = None
     """When the card's text changes though the record does not."""
+    rendering_since: datetime | None = None
+    """Set while a rendering may still reach Slack unnoticed, over what came after it."""
 
     def is_stale(self, now: datetime) -> bool:
         """Return whether the card shows something outdated."""
@@ -58,6 +60,7 @@ async def load_card(tx: Transaction, key: IssueKey) -> Card | None:
         version=row.version,
         painted=row.painted,
         repaint_at=row.repaint_at,
+        rendering_since=row.rendering_since,
     )
 
 
@@ -94,13 +97,26 @@ async def adopt(
     ts: str,
     painted: int,
     repaint_at: datetime | None = None,
+    rendering_since: datetime | None = None,
 ) -> None:
     """Save where the card is, which version of the record it shows, and until when."""
     await tx.execute(
         update(cards)
         .where(*_is(key))
-        .values(channel=channel, ts=ts, painted=painted, repaint_at=repaint_at, posting_since=None)
+        .values(
+            channel=channel,
+            ts=ts,
+            painted=painted,
+            repaint_at=repaint_at,
+            posting_since=None,
+            rendering_since=rendering_since,
+        )
     )
+
+
+async def note_rendering(tx: Transaction, key: IssueKey, since: datetime | None) -> None:
+    """Note since when a rendering may reach Slack; ``None`` if certainly none is on its way."""
+    await tx.execute(update(cards).where(*_is(key)).values(rendering_since=since))
 
 
 async def save_found(tx: Transaction, key: IssueKey, channel: str, ts: str) -> bool:
@@ -135,7 +151,9 @@ async def list_standing(tx: Transaction) -> list[IssueKey]:
 async def forget_post(tx: Transaction, key: IssueKey) -> None:
     """Note that the card is gone from Slack, or was never posted."""
     await tx.execute(
-        update(cards).where(*_is(key)).values(channel=None, ts=None, painted=0, posting_since=None)
+        update(cards)
+        .where(*_is(key))
+        .values(channel=None, ts=None, painted=0, posting_since=None, rendering_since=None)
     )
 
 

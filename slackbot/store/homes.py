@@ -18,6 +18,8 @@ class Home:
     version: int
     painted: int
     chosen: HomeChoice
+    rendering_since: datetime | None = None
+    """Set while a rendering may still reach Slack unnoticed, over what came after it."""
 
     @property
     def is_awaited(self) -> bool:
@@ -60,11 +62,17 @@ async def list_opened_since(tx: Transaction, moment: datetime) -> list[Home]:
             version=row.version,
             painted=row.painted,
             chosen=row.document,
+            rendering_since=row.rendering_since,
         )
         for row in rows
         if row.document is not None
     ]
     return sorted(found, key=lambda home: not home.is_awaited)
+
+
+async def note_rendering(tx: Transaction, user: str, since: datetime | None) -> None:
+    """Note since when a rendering may reach Slack; ``None`` if certainly none is on its way."""
+    await tx.execute(update(homes).where(homes.c.slack_user == user).values(rendering_since=since))
 
 
 async def save_published(tx: Transaction, home: Home, checksum: str) -> None:

@@ -13,7 +13,6 @@ from enum import StrEnum
 from sqlalchemy import (
     ColumnElement,
     Select,
-    and_,
     case,
     delete,
     func,
@@ -81,6 +80,15 @@ class Postponed(Exception):
 
 SETTLING = timedelta(seconds=3)
 """How long a job rests that a process has left: its last call may still be on its way."""
+
+
+LONGEST_WAIT = timedelta(hours=1)
+"""After this long a job is looked at again, whatever it waits for."""
+CLOCKS_DIFFER = timedelta(minutes=10)
+"""How far the clocks of replicas may differ. A moment further ahead than any wait allows was
+written while a clock was wrong, and is not waited for."""
+LONGEST_HOLD = timedelta(minutes=2)
+"""No lease and no rest is longer; see ``CLOCKS_DIFFER``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +184,12 @@ def _larger(left: ColumnElement[int], right: ColumnElement[int]) -> ColumnElemen
 
 
 async def lease(
-    tx: Transaction, queue: Queue, owner: str, now: datetime, duration: timedelta
+    tx: Transaction,
+    queue: Queue,
+    owner: str,
+    now: datetime,
+    duration: timedelta,
+    longest_wait: timedelta = LONGEST_WAIT,
 ) -> Job | None:
     """Take the next ready job of a queue: urgent ones first, then by rank, then by waiting time.
 
@@ -187,10 +200,20 @@ async def lease(
         now: The moment by which jobs are ready, UTC.
         duration: How long it stays with the owner; counted by the database's clock, because those
             of replicas need not agree.
+        longest_wait: How far ahead of ``now`` a job of the queue may become ready. A job further
+            ahead is ready.
     """
+    is_ready = or_(
+        errands.c.ready_at <= now, errands.c.ready_at > now + longest_wait + CLOCKS_DIFFER
+    )
     query = (
         select(errands)
-        .where(errands.c.lane == queue, errands.c.ready_at <= now, *_is_free(tx))
+        .where(
+            errands.c.lane == queue,
+            is_ready,
+            _is_over(tx, errands.c.leased_until),
+            _is_over(tx, errands.c.settles_at),
+        )
         .order_by(
             errands.c.urgent.desc(),
             errands.c.rank.asc().nulls_last(),
@@ -215,7 +238,7 @@ async def lease(
         .where(*_is(job))
         .values(
             leased_by=owner,
-            leased_until=database_now(tx, duration),
+            leased_until=_held_until(tx, duration),
             settles_at=None,
             attempts=job.attempts,
         )
@@ -223,12 +246,14 @@ async def lease(
     return job
 
 
-def _is_free(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
-    now = database_now(tx)
-    return (
-        or_(errands.c.leased_until.is_(None), errands.c.leased_until < now),
-        or_(errands.c.settles_at.is_(None), errands.c.settles_at <= now),
-    )
+def _held_until(tx: Transaction, duration: timedelta) -> ColumnElement[datetime]:
+    return database_now(tx, min(duration, LONGEST_HOLD))
+
+
+def _is_over(tx: Transaction, until: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Select jobs whose lease or rest has ended, or was counted by a clock that was wrong."""
+    farthest = database_now(tx, LONGEST_HOLD)
+    return or_(until.is_(None), until <= database_now(tx), until > farthest)
 
 
 async def confirm(tx: Transaction, *, job: Job) -> None:
@@ -284,7 +309,7 @@ async def put_off(
         attempts=job.attempts,
         problem=problem,
         ready_at=still_wanted,
-        settles_at=None if rest is None else database_now(tx, rest),
+        settles_at=None if rest is None else _held_until(tx, rest),
     )
     tx.wake(job.queue)  # it may be wanted at once, or sooner than a worker would look
 
@@ -305,6 +330,16 @@ async def hurry(tx: Transaction, queue: Queue, now: datetime) -> None:
     tx.wake(queue)
 
 
+async def bring_forward(tx: Transaction, now: datetime) -> None:
+    """Make every waiting job ready, because the clock by which it waits has been set back."""
+    for queue in (*IssueQueue, *PeriodicQueue):
+        waiting = _unlocked(errands.c.lane == queue, errands.c.ready_at > now)
+        await tx.execute(
+            update(errands).where(errands.c.lane == queue, _KEY.in_(waiting)).values(ready_at=now)
+        )
+        tx.wake(queue)
+
+
 async def hand_back(tx: Transaction, job: Job) -> None:
     """Give up a job unfinished, at shutdown, for whoever starts next."""
     await _hand_back(
@@ -312,7 +347,7 @@ async def hand_back(tx: Transaction, job: Job) -> None:
         job,
         attempts=job.attempts - 1,
         problem=None,
-        settles_at=database_now(tx, SETTLING),
+        settles_at=_held_until(tx, SETTLING),
     )
 
 
@@ -334,10 +369,10 @@ def _is(job: Job) -> tuple[ColumnElement[bool], ...]:
 
 async def next_ready(tx: Transaction, queue: Queue) -> datetime | None:
     """Return when the next job of a queue becomes ready, of those neither leased nor at rest."""
-    is_resting = and_(errands.c.settles_at.is_not(None), errands.c.settles_at > database_now(tx))
+    is_rested = _is_over(tx, errands.c.settles_at)
     moment: datetime | None = await tx.scalar(
         select(errands.c.ready_at)
-        .where(errands.c.lane == queue, errands.c.leased_by.is_(None), ~is_resting)
+        .where(errands.c.lane == queue, errands.c.leased_by.is_(None), is_rested)
         .order_by(errands.c.ready_at)
         .limit(1)
     )
@@ -353,7 +388,7 @@ async def renew(
     await tx.execute(
         update(errands)
         .where(errands.c.lane == queue, _KEY.in_(ours))
-        .values(leased_until=database_now(tx, duration))
+        .values(leased_until=_held_until(tx, duration))
     )
 
 
@@ -371,7 +406,7 @@ async def take_over_all(tx: Transaction) -> None:
     await tx.execute(
         update(errands)
         .where(errands.c.leased_by.is_not(None))
-        .values(leased_by=None, leased_until=None, settles_at=database_now(tx, SETTLING))
+        .values(leased_by=None, leased_until=None, settles_at=_held_until(tx, SETTLING))
     )
 
 

@@ -249,6 +249,7 @@ cards = Table(
     Column("version", BigInteger, nullable=False),
     Column("painted", BigInteger, nullable=False),
     Column("repaint_at", Instant),
+    Column("rendering_since", Instant),
 )
 
 messages = Table(
@@ -376,6 +377,7 @@ homes = Table(
     Column("version", BigInteger, nullable=False),
     Column("painted", BigInteger, nullable=False),
     Column("document", Document(HomeChoice, lenient=True), nullable=False),
+    Column("rendering_since", Instant),
 )
 
 facts = Table(

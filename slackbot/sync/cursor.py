@@ -38,8 +38,10 @@ class Reading:
         self.place = known or Place(until=_BEGINNING, about=about, is_first=True)
         self.begun_at = now
         self.since = known.until - overlap(known, now) if known else None
-        if last_end is None and not self.place.is_first:
-            last_end = self.place.until  # an older release did not note when it ended
+        is_unknown = last_end is None or last_end > now + GAP
+        if is_unknown and not self.place.is_first:
+            # An older release did not note when it ended, or a wrong clock has told it.
+            last_end = self.place.until
         self.last_end = last_end
         self.is_after_gap = last_end is None or now - last_end > max(GAP, 2 * every)
 

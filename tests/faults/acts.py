@@ -206,6 +206,15 @@ class Stop(Fault):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetClock(Fault):
+    """A replica's clock is set a day wrong, and right again after some seconds."""
+
+    replica: int
+    days: Literal[-1, 1]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class RestartDatabase(Fault):
     """PostgreSQL is stopped and started."""
 

@@ -27,6 +27,7 @@ from tests.faults.acts import (
     Relabel,
     Replay,
     RestartDatabase,
+    SetClock,
     SlackAway,
     SlackFault,
     Stop,
@@ -254,6 +255,7 @@ def make_plan(
         acts += [drawn(round(moment, 3)) for moment in moments]
     acts += _doubtful_reminders(random.Random(f"{seed} of {replicas}: reminders"), seconds)
     acts += _slack_away(acts, random.Random(f"{seed} of {replicas}: Slack away"), seconds)
+    acts += _wrong_clocks(random.Random(f"{seed} of {replicas}: clocks"), seconds, replicas)
     skews = tuple(float(draw.chance.randint(-30, 30)) for _ in range(replicas))
     return Plan(seed=seed, skews=skews, acts=tuple(sorted(acts, key=lambda act: act.at)))
 
@@ -326,3 +328,17 @@ def _kinds(draw: _Draw, seconds: float, shares_database: bool, is_patient: bool)
     if shares_database:
         kinds.append((round(seconds / 6), draw.restart, 1, seconds))
     return [*kinds, rejections]
+
+
+def _wrong_clocks(chance: random.Random, seconds: float, replicas: int) -> Iterator[Act]:
+    """Set a clock a day wrong for a moment, once on each side."""
+    wrong: list[Literal[-1, 1]] = [-1, 1]
+    chance.shuffle(wrong)
+    for number, days in enumerate(wrong):
+        at = round(seconds * (number + chance.random()) / 2, 3)
+        yield SetClock(
+            at=at,
+            replica=chance.randrange(replicas),
+            days=days,
+            seconds=round(chance.uniform(0.3, 1.5), 2),
+        )

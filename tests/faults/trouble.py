@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,6 +90,14 @@ class Trouble:
                 await self._take_gitlab_down(seconds)
             case acts.Hooks():
                 await self._spoil_hooks(act)
+            case acts.RestartDatabase():
+                await self._restart_database(act)
+            case _:
+                await self._strike_replica(act)
+        self._replicas.forgive()
+
+    async def _strike_replica(self, act: acts.Fault) -> None:
+        match act:
             case acts.Kill(replica=number, pause=pause):
                 await self._kill(self._replicas.all[number], pause)
             case acts.KillAtWork(pause=pause):
@@ -96,9 +105,8 @@ class Trouble:
             case acts.Stop(replica=number):
                 self._done["SIGTERM"] += 1
                 await self._replicas.all[number].restart()
-            case acts.RestartDatabase():
-                await self._restart_database(act)
-        self._replicas.forgive()
+            case acts.SetClock():
+                await self._set_clock(act)
 
     def _order_for_slack(self, act: acts.SlackFault) -> None:
         fault = self._town.slack.faults.add(act.method, about=act.about, **_arguments(act, _SLACK))
@@ -130,6 +138,18 @@ class Trouble:
         setattr(self._replicas.hook, switch, False)
         met = len(self._town.gitlab.deliveries) - before
         self._done[f"hooks {act.how}"] += met // 2 if act.how == "doubled" else met
+
+    async def _set_clock(self, act: acts.SetClock) -> None:
+        process = self._replicas.all[act.replica].process
+        if process is None:
+            return
+        ahead, back = signal.SIGUSR1, signal.SIGUSR2
+        away, home = (ahead, back) if act.days > 0 else (back, ahead)
+        self._done["clocks a day wrong"] += 1
+        process.signal(away)
+        await asyncio.sleep(act.seconds)
+        if not process.has_ended:  # another one begins with a clock that is right
+            process.signal(home)
 
     async def _kill(self, replica: Replica, pause: float) -> None:
         self._done["SIGKILL"] += 1

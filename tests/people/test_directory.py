@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -31,7 +32,7 @@ from slackbot.rules.refusals import (
 from slackbot.rules.request import Person
 from slackbot.rules.rota import OnCall
 from slackbot.store.database import Database
-from slackbot.store.people import EmailMatches
+from slackbot.store.people import FRESH, EmailMatch, EmailMatches
 from tests.conftest import MovableClock
 
 TEAM = "T0SSAT"
@@ -183,11 +184,19 @@ async def no_links() -> dict[str, str]:
 
 
 @pytest.fixture
-async def finds(clock: MovableClock, tmp_path: Path) -> AsyncIterator[EmailMatches]:
+async def matches(clock: MovableClock, tmp_path: Path) -> AsyncIterator[EmailMatches]:
     database = Database(f"sqlite:///{tmp_path / 'ssat-bot.db'}")
     await database.open()
     yield EmailMatches(database, clock)
     await database.close()
+
+
+async def test_whom_a_fast_clock_has_found_is_looked_up_again(
+    matches: EmailMatches, clock: MovableClock
+) -> None:
+    found = EmailMatch(slack_user="U2", gitlab="blake.sample", at=clock())
+    assert matches.is_fresh(found)
+    assert not matches.is_fresh(replace(found, at=clock() + 2 * FRESH))
 
 
 @pytest.fixture

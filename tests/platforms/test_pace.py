@@ -68,6 +68,13 @@ async def test_who_has_waited_as_long_as_is_bearable_is_the_last_to_be_let_in(ma
     assert all(isinstance(one, float | TooBusy) for one in turns)
 
 
+def test_nobody_waits_for_turns_that_were_taken_by_a_wrong_clock() -> None:
+    allowance = Allowance(per_second=1, burst=5)
+    held = allowance.held(0, 1000, 3600)
+    assert allowance.believed(held, 1000) == held
+    assert allowance.believed(1000 + 86400, 1000) == 1000
+
+
 async def test_a_held_pace_lets_nothing_through_until_then(make: Make) -> None:
     pace = await make(Allowance(per_second=1000, burst=1000))
     await pace.hold(3600)

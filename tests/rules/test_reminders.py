@@ -194,6 +194,8 @@ def test_who_has_just_acted_is_left_alone() -> None:
     assert "4h" in [mark.name for mark in left.left_out]
     before = recipient(acted_at=now - timedelta(minutes=16))
     assert plan(now, recipients=[before]).send
+    by_a_fast_clock = recipient(acted_at=now + timedelta(days=1))
+    assert plan(now, recipients=[by_a_fast_clock]).send
     assert plan(now, recipients=[just, before]).to == (before,)
 
 
@@ -358,6 +360,13 @@ def test_a_snooze_ends_with_one_reminder() -> None:
     assert found.send.kind is Kind.AGAIN
     assert found.next_at == at(3, 14)
     assert plan(at(3, 14), snooze=snooze, done={found.send.name}).send
+
+
+def test_a_snooze_that_was_counted_by_a_fast_clock_keeps_nobody_silent() -> None:
+    day = timedelta(days=1)
+    snooze = replace(a_snooze(at(3, 13) + day), at=at(3, 12) + day)
+    assert plan(at(3, 13), snooze=snooze).send == plan(at(3, 13)).send
+    assert plan(at(3, 13)).send
 
 
 def test_a_snooze_over_the_last_reminder_ends_with_the_last_one_be_it_at_night() -> None:

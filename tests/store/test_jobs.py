@@ -24,7 +24,7 @@ from sqlalchemy import Connection, select
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs, schema
 from slackbot.store.database import Database, LeaseLost, Transaction
-from slackbot.store.jobs import IssueQueue, Job, Queue
+from slackbot.store.jobs import IssueQueue, Job, PeriodicQueue, Queue
 from tests.elapse import age, elapse
 
 T = TypeVar("T")
@@ -383,6 +383,47 @@ async def test_the_next_moment_is_of_what_nobody_works_on(database: Database) ->
     assert await next_ready(database) == NOW
     await leased(database)
     assert await next_ready(database) == NOW + MINUTE
+
+
+# --- By a clock that was wrong -----------------------------------------------------------------
+
+
+async def test_what_was_put_off_by_a_clock_a_day_fast_is_ready(database: Database) -> None:
+    await ask(database, KEY)
+    await put_off(database, await leased(database), NOW + timedelta(days=1))
+    assert (await leased(database)).key == KEY
+
+
+async def test_a_job_may_be_as_far_ahead_as_its_queue_may_wait(database: Database) -> None:
+    poll = PeriodicQueue.POLL
+    async with database.transaction() as tx:
+        await jobs.enqueue_periodic(tx, poll, NOW + timedelta(minutes=30))
+        assert await jobs.lease(tx, poll, "A", NOW, LEASE, timedelta(hours=1)) is None
+        assert await jobs.lease(tx, poll, "A", NOW, LEASE, timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("left", ["leased", "at rest"])
+async def test_nobody_waits_for_a_day_for_a_lease_or_a_rest(database: Database, left: str) -> None:
+    await ask(database, KEY)
+    errand = await leased(database)
+    if left == "at rest":
+        async with database.transaction() as tx:
+            await jobs.put_off(tx, errand, NOW, None, rest=MINUTE)
+    assert await lease(database, "B") is None
+    await elapse(database, timedelta(days=-1))  # it was counted by a clock a day fast
+    assert await next_ready(database) == (NOW if left == "at rest" else None)
+    assert (await leased(database, "B")).key == KEY
+
+
+async def test_everything_that_waits_is_brought_forward(database: Database) -> None:
+    await ask(database, KEY, at=NOW + MINUTE)
+    await ask(database, OTHER, at=NOW - MINUTE)
+    async with database.transaction() as tx:
+        await jobs.enqueue_periodic(tx, PeriodicQueue.POLL, NOW + 2 * MINUTE)
+        await jobs.bring_forward(tx, NOW)
+    assert (await leased(database)).key == OTHER
+    assert (await leased(database)).key == KEY
+    assert await lease(database, queue=PeriodicQueue.POLL) is not None
 
 
 # --- Whatever happens in whichever order -------------------------------------------------------

@@ -478,6 +478,29 @@ async def test_a_card_that_could_not_be_repainted_is_repainted_later(
     assert len(town.cards) == 1
 
 
+async def test_a_repaint_that_lands_over_a_later_one_is_painted_over(town: Town) -> None:
+    issue = town.feedback()
+    card = await town.card(issue, "Waiting")
+    await town.settled()
+    late = town.slack.faults.add("chat.update", drop=True, when="late", hang=60)
+    await town.slack.click(town.avery, card, "Claim")
+    await town.slack.wait_for(lambda: late.hits)
+    await town.settled()
+    town.clock.forward(seconds=3)
+    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.settled()
+    town.slack.faults.release()  # Slack comes to it after all
+    await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet")
+
+    town.clock.forward(seconds=PLATFORM_TIMEOUT.total_seconds())
+    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.settled()
+    painted = len(calls(town, "chat.update"))
+    town.clock.forward(minutes=5)
+    await town.settled()
+    assert len(calls(town, "chat.update")) == painted  # once is enough
+
+
 async def test_what_happens_while_slack_is_down_is_seen_when_it_is_back(town: Town) -> None:
     seen = town.feedback()
     await town.card(seen, "🟠 Unclaimed")

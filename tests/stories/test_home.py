@@ -8,6 +8,7 @@ import pytest
 
 from slackbot.blocks.card import CLAIM
 from slackbot.local.slack import User, View
+from slackbot.people import directory as people
 from slackbot.store import changes
 from slackbot.store.jobs import PeriodicQueue
 from tests.town import Town, buttons, text_of
@@ -181,6 +182,26 @@ async def test_a_home_says_whom_gitlab_does_not_know_and_follows_when_they_are_f
     await home_of(town, town.blake, "Yours (1)", "412344", without="not known (yet)")
 
 
+async def test_who_was_looked_for_by_a_fast_clock_is_looked_for_again(
+    quiet_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = quiet_town
+    monkeypatch.setattr(people, "CACHE_SECONDS", 0)
+    async with town.bot_running():
+        town.skew = timedelta(days=1)
+        await opens(town, town.casey, "No customer is waiting")
+        await idle(town)
+        await town.gitlab.wait_for(lambda: searched(town) > 0)
+        town.skew = timedelta(0)
+        await opens(town, town.casey)
+        await town.gitlab.wait_for(lambda: searched(town) > 1)
+
+
+def searched(town: Town) -> int:
+    """How often GitLab was asked for Casey's account."""
+    return sum("casey@example.com" in str(each.query) for each in town.gitlab.requests)
+
+
 async def idle(town: Town) -> None:
     """Wait until the job about homes has run that was due."""
     await town.slack.wait_for(lambda: not town.is_due(PeriodicQueue.HOMES))
@@ -261,6 +282,26 @@ async def test_a_home_is_published_when_slack_has_asked_for_patience(town: Town)
 async def test_a_home_is_published_when_slack_did_not_answer(town: Town) -> None:
     town.slack.faults.add("views.publish", drop=True)
     await opens_later(town, town.avery)
+
+
+async def test_a_home_that_lands_over_a_later_one_is_published_again(town: Town) -> None:
+    late = town.slack.faults.add("views.publish", drop=True, when="late", hang=60)
+    await opens_later(town, town.avery)
+    assert late.hits == 1
+    await town.card(town.feedback(), "Waiting")
+    town.clock.forward(seconds=5)
+    await home_of(town, town.avery, "412345")
+    await idle(town)
+    town.slack.faults.release()  # Slack comes to it after all
+    await home_of(town, town.avery, without="412345")
+
+    town.clock.forward(minutes=1)
+    await home_of(town, town.avery, "412345")
+    await idle(town)
+    times = len(published(town))
+    town.clock.forward(minutes=2)
+    await idle(town)
+    assert len(published(town)) == times  # once is enough
 
 
 async def test_a_home_that_somebody_else_has_published_meanwhile_is_tried_again(

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -416,3 +417,13 @@ async def test_a_person_found_by_email_is_not_taken_for_an_account_that_is_linke
     await desk.told(town.casey, "You are *blake.sample* in GitLab")
     await desk.looked()
     assert await assigned_to_a_claim(town, town.blake) == []
+
+
+async def test_a_code_that_was_given_out_by_a_fast_clock_makes_a_link(desk: Desk) -> None:
+    desk.town.skew = timedelta(days=1)
+    code = await desk.code(desk.town.casey, "casey.n")
+    desk.town.skew = timedelta(0)
+    desk.leaves(desk.casey_gitlab, code)
+    await desk.looked()
+    await desk.told(desk.town.casey, "casey.n")
+    assert desk.linked() == 1

@@ -1,16 +1,19 @@
 """The rhythm of a team: the digest of the morning, the hand-over at the change of duty."""
 
+from collections.abc import MutableMapping
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 import pytest
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from slackbot.blocks.digest import DIGEST_EVENT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message, User
 from slackbot.rules.untriaged import Triage
+from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.schema import feedbacks
 from tests.town import CONTACT, PATIENCE, Town, text_of
 from tests.turns import take_duty
@@ -164,6 +167,27 @@ async def test_a_digest_comes_though_gitlab_is_down(quiet_town: Town) -> None:
     assert "initial response" not in digest.text
 
 
+async def test_a_digest_that_waits_by_a_fast_clock_comes_this_morning(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running():
+        await town.card(town.feedback(), "Waiting")
+        await town.settled()
+    until(town, 2, 9, 1)
+    town.gitlab.down()
+    town.skew = timedelta(days=1)
+    async with town.bot_running(**ON):
+        await town.idle_but_for_gitlab()
+        town.skew = timedelta(0)
+        with capture_logs() as logs:
+            await town.slack.wait_for(lambda: any(waits(line) for line in logs), PATIENCE)
+        town.clock.forward(minutes=6)
+        await town.slack.wait_for(lambda: digests(town), PATIENCE)
+
+
+def waits(line: MutableMapping[str, Any]) -> bool:
+    return bool(line["event"] == "job_put_off" and line["queue"] == PeriodicQueue.DIGEST)
+
+
 # The hand-over
 
 
@@ -294,6 +318,23 @@ async def test_a_hand_over_waits_for_the_morning_and_leaves_out_who_has_left(
         town.clock.forward(hours=4, minutes=1)
         await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
     assert handed_over(town, town.avery) == []
+
+
+async def test_a_change_of_duty_that_a_fast_clock_has_dated_is_handed_over_this_morning(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    town.blake.tz = "America/Los_Angeles"
+    town.skew = timedelta(days=1)
+    await turn_of_avery(town)
+    async with town.bot_running():
+        await town.quiet()
+        assert handed_over(town, town.blake) == []
+    town.skew = timedelta(0)
+    async with town.bot_running():
+        await town.quiet()
+        town.clock.forward(hours=4, minutes=1)
+        await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -335,6 +335,8 @@ def _issue(updated_at: datetime) -> IssueSnapshot:
         # An older release did not note it: the latest change that it has seen will do.
         (None, EVERY, True),
         (None, timedelta(days=1), False),
+        # So it does where a clock has told a moment that is still to come.
+        (NOW + timedelta(days=1), EVERY, True),
     ],
 )
 def test_what_is_a_gap(last_end: datetime | None, every: timedelta, is_gap: bool) -> None:

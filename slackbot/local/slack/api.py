@@ -32,6 +32,7 @@ class Api:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._late: set[asyncio.Task[None]] = set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one call, or lose it as ordered by `faults`."""
@@ -40,8 +41,13 @@ class Api:
         if self._state.is_down:
             return self._lost(request, name, args, token, self._state.down_status)
         fault = self._state.faults.take(name, _event_type(args))
+        if fault is not None and fault.when == "late":
+            late = asyncio.create_task(self._call_late(fault, name, args, token))
+            self._late.add(late)
+            late.add_done_callback(self._late.discard)
+            return self._spoilt(request, name, args, token, fault)
         if fault is not None and fault.hang:
-            await asyncio.sleep(fault.hang)
+            await self._state.faults.wait(fault)
         if fault is not None and fault.when == "before" and (fault.drop or fault.answers):
             return self._spoilt(request, name, args, token, fault)
         answer = self._call(name, args, token)
@@ -49,6 +55,10 @@ class Api:
             return self._spoilt(request, name, args, token, fault)
         self._record(name, args, token, answer)
         return _response(answer)
+
+    async def _call_late(self, fault: Fault, name: str, args: Json, token: str | None) -> None:
+        await self._state.faults.wait(fault)
+        self._call(name, args, token)
 
     def _call(self, name: str, args: Json, token: str | None) -> _Answer:
         method = METHODS.get(name)

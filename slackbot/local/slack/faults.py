@@ -1,5 +1,7 @@
 """Trouble to order: what Slack or the network does to a call."""
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,7 +20,7 @@ class Fault:
     body: Any = None
     error: str | None = None
     times: int = 1
-    when: Literal["before", "after"] = "before"
+    when: Literal["before", "after", "late"] = "before"
     drop: bool = False
     hang: float | None = None
     hits: int = 0
@@ -34,6 +36,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._pending: list[Fault] = []
+        self._released = asyncio.Event()
 
     def add(
         self,
@@ -45,16 +48,18 @@ class Faults:
         body: Any = None,
         error: str | None = None,
         times: int = 1,
-        when: Literal["before", "after"] = "before",
+        when: Literal["before", "after", "late"] = "before",
         drop: bool = False,
         hang: float | None = None,
     ) -> Fault:
         """Order trouble for the next `times` calls of `method` (`*`: of any).
 
         `about` names the event type in the metadata of the messages that it is for.
-        `when` is `before` (nothing happened) or `after` (it happened, and the caller never hears).
-        `drop` closes the connection without an answer; `hang` waits so many seconds first; a fault
-        with nothing but `hang` then answers as usual. The returned fault counts its `hits`.
+        `when` is `before` (nothing happened), `after` (it happened, and the caller never hears) or
+        `late` (the caller hears at once that something is wrong, and it happens after `hang`).
+        `drop` closes the connection without an answer; `hang` waits so many seconds first, or until
+        `release`; a fault with nothing but `hang` then answers as usual. The returned fault counts
+        its `hits`.
         """
         fault = Fault(
             method=method,
@@ -75,6 +80,17 @@ class Faults:
         """Call off what is left of one kind of trouble."""
         if fault in self._pending:
             self._pending.remove(fault)
+
+    async def wait(self, fault: Fault) -> None:
+        """Wait for as long as a fault hangs."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(fault.hang):
+                await self._released.wait()
+
+    def release(self) -> None:
+        """End every wait that is under way."""
+        self._released.set()
+        self._released = asyncio.Event()
 
     def clear(self) -> None:
         """Call off all trouble that has not happened yet."""

@@ -1,4 +1,4 @@
-"""Plans and late reminders get tables of their own beside the outbox."""
+"""Plans and late reminders get tables of their own; since when a rendering may still land."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,6 +32,8 @@ def upgrade() -> None:
         sa.Column("noted_at", _moment(), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_missed_reminders"),
     )
+    for table in ("cards", "homes"):
+        op.add_column(table, sa.Column("rendering_since", _moment()))
     _copy(_PLANNED, "reminder_plans", "round", "planned_at")
     _copy(_MISSED, "missed_reminders", "key", "noted_at")
 
