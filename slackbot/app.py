@@ -168,11 +168,11 @@ def make_workers(services: Services) -> list[Worker]:
     owner = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
     return [
         Worker(work, record=services.record, health=services.health, owner=owner)
-        for work in _works(services)
+        for work in make_works(services)
     ]
 
 
-def _works(services: Services) -> list[Work]:
+def make_works(services: Services) -> list[Work]:
     """Make what does the jobs of each queue."""
     settings, record = services.settings, services.record
     slack, gitlab, people = services.slack, services.gitlab, services.people

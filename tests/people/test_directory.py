@@ -201,7 +201,7 @@ async def test_whom_a_fast_clock_has_found_is_looked_up_again(
 
 @pytest.fixture
 async def people_of(
-    slack: Slack, gitlab: GitLab, path: Path, finds: EmailMatches
+    slack: Slack, gitlab: GitLab, path: Path, matches: EmailMatches
 ) -> AsyncIterator[PeopleOf]:
     """Make the people of both stand-ins, for some managers, with Avery linked by the file."""
     write(path, '[people]\nU1 = "Avery"')
@@ -219,7 +219,7 @@ async def people_of(
         )
         workspace = Workspace(client, {})
         yield lambda *managers, links=no_links: People(
-            workspace, tracker, PeopleFile(path), frozenset(managers), finds, links
+            workspace, tracker, PeopleFile(path), frozenset(managers), matches, links
         )
         await tracker.close()
 

@@ -6,7 +6,8 @@ So migrations only expand the schema: whatever an older release reads and writes
 import json
 import re
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from alembic.operations import Operations
 from sqlalchemy import Connection, event, text
 from structlog.testing import capture_logs
 
-from slackbot.blocks.card import card_metadata
+from slackbot.blocks.card import CARD_EVENT, STEP_EVENT, card_metadata
+from slackbot.blocks.reminder import GAP_EVENT, SUMMARY_EVENT
 from slackbot.local.slack import Message
 from slackbot.rules.decision import StepKind
+from slackbot.rules.reminders import round_key
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards, facts, requests
+from slackbot.store import cards, facts, outbox, reminders, requests
 from slackbot.store.database import Database, Transaction, migrations
 from slackbot.store.decisions import DecisionRecord
 from tests.conftest import MovableClock
@@ -147,6 +150,108 @@ async def recreate(town: Town, tx: Transaction) -> None:
             metadata=card_metadata(request),
         )
         town.channel.messages.append(card)
+
+
+PREVIOUS = RELEASES / "0003.sql"
+"""The release before; it kept plans and late reminders among its posts."""
+
+
+async def test_what_the_release_before_planned_and_missed_gets_a_place_of_its_own(
+    empty: Database,
+) -> None:
+    async with empty.transaction() as tx:
+        await upgrade(tx, PREVIOUS.stem)
+        await insert(tx, PREVIOUS)
+    await empty.migrate()
+    async with empty.transaction() as tx:
+        project = await tx.scalar(text("SELECT max(project) FROM requests"))
+        with_cards = [IssueKey(project, iid) for iid in (CLAIMED, CONTACTED, REFUSED, ASSIGNED)]
+        for key in with_cards:
+            request = await requests.load_request(tx, key)
+            assert request is not None
+            planned_at = await reminders.load_plan(tx, round_key(request))
+            assert planned_at == request.due_at - timedelta(hours=24)
+        missed = await reminders.missed(tx)
+        assert sorted(each.about for each in missed) == with_cards
+        assert all(each.key.startswith("remind:") for each in missed)
+        # Nor are they gone for a replica of that release, which may run beside this one.
+        kept = text("SELECT count(*) FROM posts WHERE key LIKE 'planned:%' OR key LIKE 'missed:%'")
+        assert await tx.scalar(kept) == 8
+        assert await outbox.ended_keys(tx, with_cards[0]) == set()
+
+
+async def test_what_the_release_before_may_have_posted_is_found_and_what_it_had_to_tell_is_told(
+    quiet_town: Town, empty: Database
+) -> None:
+    """It was killed after Slack had taken a card, a step and a summary, and before it knew."""
+    town = quiet_town
+    async with empty.transaction() as tx:
+        await upgrade(tx, PREVIOUS.stem)
+        await insert(tx, PREVIOUS)
+        await recreate(town, tx)
+        await stand(town, tx)
+    town.clock.forward(hours=1)  # what the dead process had leased is free
+
+    issues = town.project.issues
+    for _ in range(2):
+        async with town.bot_running(ssat_reminders="24,12,4,1"):
+            await town.card(issues[UNPOSTED], "Waiting")
+            await town.card(issues[ASSIGNED], "Claimed by Blake Sample")
+            await town.slack.wait_for(lambda: of_event(town, GAP_EVENT))
+            await town.quiet()
+
+    assert len(town.cards) == 5
+    assert PAINTED_BEFORE not in "".join(map(text_of, town.cards))
+    card = town.card_of(issues[ASSIGNED])
+    assert card is not None
+    assert [each.text for each in card.thread] == [PAINTED_BEFORE], "the step was told twice"
+    assert [each.text for each in town.summaries] == [PAINTED_BEFORE]
+    [gap] = of_event(town, GAP_EVENT)
+    assert "4" in text_of(gap)
+    async with empty.transaction() as tx:
+        catch_up = await facts.CATCH_UP.load(tx)
+        assert catch_up is not None
+        assert (catch_up.is_told, catch_up.posting_since) == (True, None)
+        assert await reminders.missed(tx) == []
+
+
+async def stand(town: Town, tx: Transaction) -> None:
+    """Let what the record has begun to post stand in the channel."""
+    project = town.project.id
+    card = await cards.load_card(tx, IssueKey(project, UNPOSTED))
+    [step] = await cards.list_queued_steps(tx, IssueKey(project, ASSIGNED))
+    catch_up = await facts.CATCH_UP.load(tx)
+    assert card is not None
+    assert card.posting_since is not None
+    assert step.begun_at is not None
+    assert catch_up is not None
+    assert catch_up.posting_since is not None
+
+    def message(event: str, key: str, at: datetime) -> Message:
+        return Message(
+            ts=f"{at.timestamp():.6f}",
+            channel=town.channel.id,
+            user=town.slack.bot_user_id,
+            bot_id=town.slack.bot_id,
+            text=PAINTED_BEFORE,
+            metadata={"event_type": event, "event_payload": {"key": key}},
+        )
+
+    above = town.card_of(town.project.issues[ASSIGNED])
+    assert above is not None
+    above.thread.append(
+        replace(message(STEP_EVENT, str(step.id), step.begun_at), thread_ts=above.ts)
+    )
+    town.channel.messages += [
+        message(SUMMARY_EVENT, catch_up.key, catch_up.posting_since),
+        message(CARD_EVENT, str(card.key), card.posting_since),
+    ]
+
+
+def of_event(town: Town, event: str) -> list[Message]:
+    """The messages in the channel of an event type."""
+    found = [each for each in town.channel.messages if each.metadata]
+    return [each for each in found if each.metadata and each.metadata["event_type"] == event]
 
 
 def rename_channel(town: Town, number: str) -> None:

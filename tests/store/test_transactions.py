@@ -15,52 +15,14 @@ from slackbot.rules.request import IssueKey
 from slackbot.store import cards, facts, jobs
 from slackbot.store import schema as tables
 from slackbot.store.database import Database, LeaseLost, Transaction, fenced_by
-from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from tests.conftest import Postgres
 from tests.elapse import elapse
+from tests.sleepers import PATIENCE_SECONDS, QUEUES, Sleepers
 
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=20)
 KEY, OTHER = IssueKey(7, 12), IssueKey(7, 13)
-QUEUES: tuple[Queue, ...] = (*IssueQueue, *PeriodicQueue)
-PATIENCE_SECONDS = 10
-
-
-class Sleepers:
-    """A worker of each queue that waits to be woken, and how often each was."""
-
-    def __init__(self, database: Database) -> None:
-        self.woken: Counter[Queue] = Counter()
-        self._database, self._changed = database, asyncio.Event()
-
-    @contextlib.asynccontextmanager
-    async def asleep(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._sleep(queue)) for queue in QUEUES]
-        try:
-            await self.now()
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _sleep(self, queue: Queue) -> None:
-        while True:
-            await self._database.wake_ups.wait(queue, 3600)
-            self.woken[queue] += 1
-            self._changed.set()
-
-    async def now(self) -> Counter[Queue]:
-        """Give them a moment in which all wake who were called; who are awake by now, how often."""
-        for _ in range(10):
-            await asyncio.sleep(0)
-        return self.woken
-
-    async def until(self, queue: Queue, times: int) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while self.woken[queue] < times:
-                self._changed.clear()
-                await self._changed.wait()
 
 
 @pytest.fixture
