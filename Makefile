@@ -1,4 +1,5 @@
-# `make run` runs the program, `make test` checks and tests it. Both create their environment first.
+# `make run` runs the program, `make check` is for the desk, `make test` checks and tests all of it.
+# Each creates its environment first.
 PYTHON ?= python3
 PROCESSES ?= 3
 MINUTES ?= 10
@@ -6,10 +7,13 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LOCK := uv pip compile --quiet pyproject.toml --extra build --universal --generate-hashes --no-header --no-annotate
 
-.PHONY: run test lint bench soak safeguards pictures lock clean
+.PHONY: run check test lint bench soak safeguards pictures lock clean
 
 run: .venv/installed
 	@if [ -f .env ]; then exec $(BIN)/ssat-bot run; else exec $(BIN)/ssat-bot local; fi
+
+check: lint
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal -m "not story"
 
 test: lint
 	$(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal

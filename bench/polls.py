@@ -93,9 +93,7 @@ async def _measure(place: Town) -> Cost:
 
 async def _read(place: Town) -> None:
     """Wait until a reading is over, and all that it has found has been looked at."""
-    await place.slack.wait_for(
-        lambda: place.is_idle(PeriodicQueue.POLL) and place.is_idle(IssueQueue.SYNC), PATIENCE
-    )
+    await place.idle(PeriodicQueue.POLL, IssueQueue.SYNC)
 
 
 def _is_list(request: Request) -> bool:

@@ -51,7 +51,7 @@ from slackbot.report import Report
 from slackbot.rules.request import Rules
 from slackbot.settings import Settings
 from slackbot.store import facts, jobs
-from slackbot.store.database import Database, DatabaseError, Record
+from slackbot.store.database import Database, DatabaseError, Record, WakeUps
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.store.people import EmailMatches, list_links
 from slackbot.store.salvage import replace_if_damaged
@@ -66,7 +66,7 @@ from slackbot.web import (
     SlackReceiver,
     web_application,
 )
-from slackbot.worker import Work, Worker, about_issues, periodic
+from slackbot.worker import FIRST_RETRY, Work, Worker, about_issues, periodic
 
 log = structlog.get_logger()
 
@@ -163,11 +163,17 @@ async def _links(database: Database) -> dict[str, str]:
         return {link.slack_user: link.gitlab for link in await list_links(tx)}
 
 
-def make_workers(services: Services) -> list[Worker]:
+def make_workers(services: Services, first_retry: timedelta) -> list[Worker]:
     """Make a worker for each queue."""
     owner = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
     return [
-        Worker(work, record=services.record, health=services.health, owner=owner)
+        Worker(
+            work,
+            record=services.record,
+            health=services.health,
+            owner=owner,
+            first_retry=first_retry,
+        )
         for work in make_works(services)
     ]
 
@@ -298,9 +304,19 @@ async def run_bot(
     clients: Clients,
     *,
     clock: Clock = system_clock,
+    wake_ups: WakeUps | None = None,
+    first_retry: timedelta = FIRST_RETRY,
 ) -> AsyncIterator[str]:
-    """Run the bot until the context is left, then shut it down cleanly; yields its URL."""
-    database = Database(settings.database_url)
+    """Run the bot until the context is left, then shut it down cleanly; yields its URL.
+
+    Args:
+        settings: What an administrator has chosen.
+        clients: The clients of the two platforms.
+        clock: Tells the time. A test that moves it wakes the workers, which else look each second.
+        wake_ups: What wakes the workers of this process.
+        first_retry: How long to wait before a job that has failed once is tried again.
+    """
+    database = Database(settings.database_url, wake_ups)
     try:
         await database.open()
         if not database.is_sqlite:  # the platforms count the calls of all replicas together
@@ -309,7 +325,7 @@ async def run_bot(
         async with database.transaction() as tx:
             clients.slack.team = await facts.SLACK_TEAM.load(tx)
         services = Services(settings, clients, Record(database, clock))
-        workers = make_workers(services)
+        workers = make_workers(services, first_retry)
         queues = [worker.queue for worker in workers]
         async with database.transaction() as tx:
             if database.is_sqlite:

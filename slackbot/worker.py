@@ -37,9 +37,9 @@ It may raise ``Postponed`` or a ``PlatformError`` to have the job tried again.
 """
 
 
-def backoff(attempts: int) -> timedelta:
+def backoff(attempts: int, first: timedelta = FIRST_RETRY) -> timedelta:
     """Return how long to wait after a failed attempt: a second, doubling, minutes at the most."""
-    doubled = FIRST_RETRY * 2 ** min(attempts - 1, 16)
+    doubled = first * 2 ** min(attempts - 1, 16)
     # Spread, so that what failed together is not tried together.
     spread = random.uniform(0.9, 1.1)  # noqa: S311 - not for secrets
     return timedelta(seconds=min(doubled, LAST_RETRY).total_seconds() * spread)
@@ -95,6 +95,7 @@ class Worker:
     Args:
         owner: Names this process in leases.
         lease: How long a job stays with a process that no longer says that it runs.
+        first_retry: How long to wait after the first failed attempt.
         shutdown_seconds: How long what is under way may take to finish after ``stop``.
     """
 
@@ -106,14 +107,14 @@ class Worker:
         health: Health,
         owner: str,
         lease: timedelta = LEASE,
-        longest_wait: timedelta = LONGEST_WAIT,
+        first_retry: timedelta = FIRST_RETRY,
         shutdown_seconds: float = SHUTDOWN_SECONDS,
     ) -> None:
         self.queue, self._work = work.queue, work
         self._record, self._health = record, health
         self._owner, self._free = owner, asyncio.Semaphore(work.concurrency)
         self._lease_time, self._shutdown_seconds = lease, shutdown_seconds
-        self._longest_wait = longest_wait
+        self._first_retry = first_retry
         self._under_way: dict[asyncio.Task[None], IssueKey] = {}
         self._stopping = False
 
@@ -259,7 +260,8 @@ class Worker:
         self, job: Job, problem: str, after: timedelta | None = None, *, is_unsettled: bool = False
     ) -> None:
         """Have a job tried again; while a platform may be at it still, no sooner than that."""
-        wait = min(after or backoff(job.attempts), self._work.longest_wait)
+        wait = after or backoff(job.attempts, self._first_retry)
+        wait = min(wait, self._work.longest_wait)
         metrics.ERRANDS.labels(job.queue, "put_off").inc()
         log.warning(
             "job_put_off",

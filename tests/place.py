@@ -13,8 +13,8 @@ from slackbot.local.slack import User
 from slackbot.rules.request import IssueKey, Person
 from slackbot.store.database import Database, Record
 from slackbot.store.jobs import IssueQueue, Job, Queue
-from slackbot.store.people import OnDuty, save_turn
-from slackbot.store.schema import errands
+from slackbot.store.people import save_turn
+from slackbot.store.schema import OnDuty, errands
 from tests.conftest import MovableClock
 from tests.town import Town
 from tests.town import town as build_town

@@ -15,8 +15,8 @@ from tests.town import town as build_town
 
 
 @pytest.fixture
-async def town(clock: MovableClock, tmp_path: Path) -> AsyncIterator[Town]:
-    async with build_town(clock, tmp_path, f"sqlite:///{tmp_path / 'ssat-bot.db'}") as built:
+async def town(clock: MovableClock, tmp_path: Path, sqlite: str) -> AsyncIterator[Town]:
+    async with build_town(clock, tmp_path, sqlite) as built:
         yield built
         built.check()
 

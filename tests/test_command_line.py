@@ -357,7 +357,7 @@ async def test_what_waits_for_gitlab_is_there_after_the_next_start(town: Town) -
 async def started_again(town: Town, issue: Any) -> None:
     """Start the bot once more: the claim is in GitLab then, once."""
     async with bot_process(town):
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
         await town.settled()
     assert issue.assigned_to == ["avery"]
     assert len(issue.comments) == 1

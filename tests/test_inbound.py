@@ -34,11 +34,10 @@ BURST = 400
 
 
 @pytest.fixture
-async def port(clock: MovableClock, tmp_path: Path) -> AsyncIterator[Port]:
+async def port(clock: MovableClock, tmp_path: Path, sqlite: str) -> AsyncIterator[Port]:
     """The port of a bot that runs."""
-    url = f"sqlite:///{tmp_path / 'ssat-bot.db'}"
     async with (
-        build_town(clock, tmp_path, url) as town,
+        build_town(clock, tmp_path, sqlite) as town,
         aiohttp.ClientSession() as session,
         town.bot_running(gitlab_project="246765", gitlab_webhook_signing_token=SIGNING_TOKEN),
     ):

@@ -46,7 +46,7 @@ async def started_again(town: Town) -> AsyncIterator[None]:
 
 async def check_claimed_once(town: Town, issue: Issue) -> None:
     """Avery's claim arrives in GitLab, and has done so once."""
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     await town.settled()
     assert issue.assigned_to == ["avery"]
     assert [note.body.partition(".")[0] for note in issue.comments] == [

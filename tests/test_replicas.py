@@ -7,18 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from slackbot.store.jobs import PeriodicQueue
 from slackbot.worker import LEASE
-from tests.conftest import Postgres
 from tests.process import bot_process, present_town
 from tests.town import Town
 
+LABELS = "/labels$"
+"""What every poll reads first, and nothing else does."""
 SILENCE = 60
 """Seconds for which a stand-in keeps silent: longer than any test takes."""
 
 
 @pytest.fixture
-async def town(tmp_path: Path, postgres: Postgres) -> AsyncIterator[Town]:
-    async with present_town(tmp_path, postgres.new_database()) as built:
+async def town(tmp_path: Path, postgresql: str) -> AsyncIterator[Town]:
+    async with present_town(tmp_path, postgresql) as built:
         yield built
         built.check()
 
@@ -28,8 +30,7 @@ async def test_a_replica_that_stood_still_for_longer_than_its_lease_writes_nothi
 ) -> None:
     """Its job was taken over meanwhile; when it wakes up it believes that it still has it."""
     async with bot_process(town) as frozen:
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         await town.settled()
         silence = town.gitlab.faults.add(
             method="GET", path="/resource_label_events", when="before", hang=SILENCE
@@ -39,7 +40,7 @@ async def test_a_replica_that_stood_still_for_longer_than_its_lease_writes_nothi
         frozen.signal(signal.SIGSTOP)
         await town.elapse(LEASE)
         async with town.bot_running():
-            await town.card(issue, "Claimed by Avery Example", without="⏳")
+            await town.claimed(issue, "Avery Example")
             town.gitlab.faults.release()
             frozen.signal(signal.SIGCONT)
             # It reads on, or finds that GitLab took too long: nothing comes of either.
@@ -54,14 +55,13 @@ async def test_a_replica_that_stood_still_for_longer_than_its_lease_writes_nothi
 
 async def test_a_click_that_reaches_one_replica_counts_for_all(town: Town) -> None:
     async with bot_process(town), bot_process(town):
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         addresses = [hook.url.replace("/gitlab/webhook", "") for hook in town.gitlab.hooks]
         for person, address in zip((town.avery, town.blake), addresses, strict=True):
             town.slack.request_url = f"{address}/slack/events"
             assert (await town.slack.click(person, card, "Claim")).ok
         await town.told(town.blake, "Avery Example", "owns this request")
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
         await town.settled()
     assert issue.assigned_to == ["avery"]
     assert len(issue.comments) == 1
@@ -77,11 +77,20 @@ async def test_many_requests_become_one_card_each_whoever_posts_them(town: Town)
 
 
 async def test_the_poll_is_one_replicas_at_a_time_and_goes_on_without_it(town: Town) -> None:
-    often = {"ssat_poll_seconds": 0.5}
-    async with bot_process(town, **often) as first, bot_process(town, **often):
+    often = {"ssat_poll_seconds": 0.1}
+    async with bot_process(town, **often) as first, bot_process(town, **often) as second:
         for hook in town.gitlab.hooks:
             hook.lose = True
+        # Each takes longer than it is to the next, so that two who polled would meet.
+        slow = town.gitlab.faults.add(method="GET", path=LABELS, hang=0.3, times=5)
         await town.card(town.feedback(), "🟠 Unclaimed")
-        await first.kill()
+        await town.in_gitlab(lambda: slow.left == 0)
+        silence = town.gitlab.faults.add(method="GET", path=LABELS, hang=SILENCE)
+        await town.in_gitlab(lambda: silence.left == 0)
+        most = town.gitlab.crowds.most
+        assert [most[kind] for kind in most if kind.endswith("/labels")] == [1]
+
+        polling = town.leased_by(PeriodicQueue.POLL)
+        await next(each for each in (first, second) if f"-{each.pid}-" in polling).kill()
         await town.elapse(LEASE)
         await town.card(town.feedback("Negative feedback for ticket 412346"), "🟠 Unclaimed")

@@ -30,9 +30,9 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-async def town(clock: MovableClock, tmp_path: Path) -> AsyncIterator[Town]:
+async def town(clock: MovableClock, tmp_path: Path, sqlite: str) -> AsyncIterator[Town]:
     """A town whose bot the test starts itself."""
-    async with build_town(clock, tmp_path, f"sqlite:///{tmp_path / 'ssat-bot.db'}") as built:
+    async with build_town(clock, tmp_path, sqlite) as built:
         yield built
 
 
@@ -124,7 +124,7 @@ async def test_the_very_same_bytes_of_slack_sent_again_have_no_second_effect(por
     issue = town.feedback()
     card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     click = await town.slack.click(town.avery, card, "Claim")
-    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
+    card = await town.claimed(issue, "Avery Example")
     await town.slack.click(town.avery, card, "Release")
     await town.card(issue, "🟠 Unclaimed", without="⏳")
 
@@ -256,7 +256,7 @@ async def test_a_redirect_of_gitlab_leads_nowhere_and_the_token_stays_here(
         issue = town.feedback()
         await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
         # Once it has stopped, all goes on as after any outage.
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
     assert fault.left == 0
     assert elsewhere.asked == []
     assert len(issue.comments) == 1
@@ -292,13 +292,12 @@ async def test_a_redirect_of_slack_leads_nowhere_and_token_and_words_stay_here(
     away = {"Location": f"{elsewhere.url}/api/{method}"}
     fault = town.slack.faults.add(method, status=status, headers=away)
     async with town.bot_running():
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         await town.slack.click(town.avery, card, "Claim")
         if method == "users.info":
             await town.told(town.avery, "Slack does not say who you are just now")
             await town.slack.click(town.avery, card, "Claim")
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
     assert fault.hits == 1
     assert elsewhere.asked == []
     assert len(town.cards) == 1

@@ -22,9 +22,9 @@ RECONNECT_SECONDS = 15
 
 
 @pytest.fixture
-async def town(clock: MovableClock, tmp_path: Path) -> AsyncIterator[Town]:
+async def town(clock: MovableClock, tmp_path: Path, sqlite: str) -> AsyncIterator[Town]:
     """A town with the bot running in Socket Mode, its websocket open."""
-    async with build_town(clock, tmp_path, f"sqlite:///{tmp_path / 'ssat-bot.db'}") as built:
+    async with build_town(clock, tmp_path, sqlite) as built:
         in_socket_mode = {"slack_app_token": built.slack.app_token, "slack_signing_secret": None}
         async with built.bot_running(**in_socket_mode):
             built.slack.request_url = None  # nothing could come by HTTP
@@ -50,7 +50,7 @@ async def test_a_request_is_claimed_and_contacted_over_a_websocket_that_slack_re
     card = await town.card(issue, "🟠 Unclaimed", "ticket 412345")
     unclaimed = as_seen(card)
     assert (await town.slack.click(town.avery, card, "Claim")).ok
-    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
+    card = await town.claimed(issue, "Avery Example")
     assert issue.assigned_to == ["avery"]
 
     # Slack does this every few hours.
@@ -76,7 +76,7 @@ async def test_a_request_is_claimed_and_contacted_over_a_websocket_that_slack_re
 async def test_the_same_envelope_again_is_one_claim(town: Town) -> None:
     issue = town.feedback()
     outcome = await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     assert (await town.slack.replay(outcome)).ok
     await town.settled()
     assert len(issue.comments) == 1
@@ -109,7 +109,7 @@ async def test_the_port_has_no_route_for_slack(town: Town, port: Port) -> None:
 
 
 async def test_a_websocket_that_is_not_opened_is_given_up_and_an_open_one_outlives_the_limit(
-    clock: MovableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: MovableClock, tmp_path: Path, sqlite: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workspace, "TIMEOUT_SECONDS", 0.3)
 
@@ -119,7 +119,7 @@ async def test_a_websocket_that_is_not_opened_is_given_up_and_an_open_one_outliv
 
     silent = await asyncio.start_server(says_nothing, "127.0.0.1")
     host, port = silent.sockets[0].getsockname()
-    async with build_town(clock, tmp_path, f"sqlite:///{tmp_path / 'ssat-bot.db'}") as town:
+    async with build_town(clock, tmp_path, sqlite) as town:
         settings = town.set_up(slack_app_token=town.slack.app_token, slack_signing_secret=None)
         async with connect(settings) as clients:
             handler = socket_handler(make_bolt(clients.slack), settings)

@@ -1,6 +1,6 @@
 """What the gauges say while a platform is away, which is when an administrator looks at them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,46 +14,48 @@ from tests.town import town as build_town
 
 
 @pytest.fixture
-async def town(clock: MovableClock, tmp_path: Path) -> AsyncIterator[Town]:
-    async with build_town(clock, tmp_path, f"sqlite:///{tmp_path / 'ssat-bot.db'}") as built:
+async def town(clock: MovableClock, tmp_path: Path, sqlite: str) -> AsyncIterator[Town]:
+    async with build_town(clock, tmp_path, sqlite) as built:
         async with built.bot_running(ssat_poll_seconds=0.1):
             yield built
         built.check()
 
 
-async def gauge(town: Town, name: str, least: float) -> None:
-    """Wait until a gauge shows at least so much."""
+async def gauge(town: Town, name: str, is_right: Callable[[float], bool]) -> None:
+    """Wait until a gauge shows what is right."""
     async with aiohttp.ClientSession() as session, session.get(f"{town.url}/healthz"):
         port = Port(town=town, session=session)
         shown = -1.0
-        for _ in range(200):
+        for _ in range(600):
             lines = (await port.get("/metrics")).text.splitlines()
             shown = next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
-            if shown >= least:
+            if is_right(shown):
                 return
             await town.slack.next_change(0.05)
         raise AssertionError(f"{name} is {shown}")
 
 
 async def test_choices_that_wait_for_gitlab_are_counted_with_their_age(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    _, card = await town.request()
     town.gitlab.down()
     await town.slack.click(town.avery, card, "Claim")
-    await gauge(town, "ssat_decisions_pending", 1)
+    await gauge(town, "ssat_decisions_pending", lambda number: number == 1)
     town.clock.forward(hours=2)
-    await gauge(town, "ssat_decisions_pending_oldest_seconds", 7200)
+    await gauge(town, "ssat_decisions_pending_oldest_seconds", lambda age: age >= 7200)
     town.clock.forward(hours=120)
-    await gauge(town, "ssat_requests_overdue", 1)
+    await gauge(town, "ssat_requests_overdue", lambda number: number == 1)
 
 
 async def test_what_gitlab_refused_is_counted_until_somebody_sees_to_it(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="POST", path="/notes", status=403, body="403 Forbidden")
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "GitLab rejected this:")
-    await gauge(town, "ssat_decisions_refused", 1)
+    card = await town.card(issue, "GitLab rejected this:")
+    await gauge(town, "ssat_decisions_refused", lambda number: number == 1)
+
+    assert (await town.slack.click(town.avery, card, "Try again")).ok
+    await town.claimed(issue, "Avery Example")
+    await gauge(town, "ssat_decisions_refused", lambda number: number == 0)
 
 
 async def test_a_job_that_fails_again_and_again_is_counted(town: Town) -> None:
@@ -64,7 +66,7 @@ async def test_a_job_that_fails_again_and_again_is_counted(town: Town) -> None:
     for times in range(1, 9):
         await town.slack.wait_for(partial(has_refused, town, times), 15)
         town.clock.forward(minutes=6)
-    await gauge(town, 'ssat_errands_stuck{lane="show"}', 1)
+    await gauge(town, 'ssat_errands_stuck{lane="show"}', lambda number: number == 1)
     town.slack.faults.clear()
 
 

@@ -39,8 +39,8 @@ DEMO = "hephaestustest/demo-repository"
 
 
 @pytest.fixture
-async def quiet_town(clock: MovableClock, tmp_path: Path) -> AsyncIterator[Town]:
-    async with build_town(clock, tmp_path, f"sqlite:///{tmp_path / 'ssat-bot.db'}") as built:
+async def quiet_town(clock: MovableClock, tmp_path: Path, sqlite: str) -> AsyncIterator[Town]:
+    async with build_town(clock, tmp_path, sqlite) as built:
         yield built
 
 

@@ -5,7 +5,6 @@ import contextlib
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -199,8 +198,8 @@ async def office_at(database_url: str, clock: MovableClock) -> AsyncIterator[Off
 
 
 @pytest.fixture
-async def office(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Office]:
-    async with office_at(f"sqlite:///{tmp_path / 'jobs.db'}", clock) as office:
+async def office(sqlite: str, clock: MovableClock) -> AsyncIterator[Office]:
+    async with office_at(sqlite, clock) as office:
         yield office
 
 

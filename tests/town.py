@@ -41,7 +41,7 @@ from slackbot.rules.feedback import HANDBOOK_LABELS
 from slackbot.rules.request import IssueKey
 from slackbot.rules.request import Request as RequestOnRecord
 from slackbot.settings import Settings
-from slackbot.store.database import async_url
+from slackbot.store.database import WakeUps, async_url
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
 from slackbot.store.schema import OnDuty, decisions, duty_turns, errands, requests
 from tests.conftest import MovableClock
@@ -58,6 +58,9 @@ FAST = 100
 
 OF_THE_LIBRARY = {"apps.connections.open"}
 """What the bot leaves to slack_sdk, the patience included: Socket Mode."""
+
+FIRST_RETRY = timedelta(milliseconds=50)
+"""How soon the bot of a town tries again what has failed; a second would be waited for."""
 
 PATIENCE = 30.0
 """How many seconds a story waits for what should come at once: a machine may be busy."""
@@ -154,15 +157,23 @@ class Town:
     async def bot_running(self, **changes: Any) -> AsyncIterator[str]:
         """Run the bot, with some settings changed; hooks and clicks find their way to it."""
         settings = self.set_up(**changes)
+        wake_ups = WakeUps()
         async with (
             connect(settings, self.speed) as clients,
-            run_bot(settings, clients, clock=self.bot_clock) as url,
+            run_bot(
+                settings,
+                clients,
+                clock=self.bot_clock,
+                wake_ups=wake_ups,
+                first_retry=FIRST_RETRY,
+            ) as url,
         ):
             self.url = url
             self.slack.request_url = f"{url}/slack/events"
             hook = self.gitlab.add_hook(self.project, f"{url}/gitlab/webhook", token=HOOK_SECRET)
             try:
-                yield url
+                with self.clock.waking(wake_ups.wake_all):
+                    yield url
             finally:
                 self.gitlab.hooks.remove(hook)
 
@@ -183,6 +194,15 @@ class Town:
             labels=tuple(labels),
             assignees=tuple(assignees),
         )
+
+    async def request(self) -> tuple[Issue, Message]:
+        """Let the automation open a feedback that asks for contact; wait for its card."""
+        issue = self.feedback()
+        return issue, await self.card(issue, "🟠 Unclaimed")
+
+    async def claimed(self, issue: Issue, name: str) -> Message:
+        """Wait until the card says who has claimed the request, in GitLab, too."""
+        return await self.card(issue, f"Claimed by {name}", without="⏳")
 
     @property
     def cards(self) -> list[Message]:
@@ -335,6 +355,12 @@ class Town:
             if len(self.gitlab.deliveries) == sent and self._is_idle():
                 return
 
+    def leased_by(self, queue: PeriodicQueue) -> str:
+        """Which process is at the job of a periodic queue."""
+        with self.engine().connect() as connection:
+            found = connection.scalar(select(errands.c.leased_by).where(errands.c.lane == queue))
+        return str(found)
+
     def turns(self) -> list[OnDuty]:
         """Who was on duty, turn by turn, as the record has it."""
         engine = self.engine()
@@ -343,31 +369,24 @@ class Town:
                 connection.scalars(select(duty_turns.c.document).order_by(duty_turns.c.seq))
             )
 
-    def is_idle(self, queue: Queue) -> bool:
-        """Return whether a queue has no job that is due or under way."""
-        return self._is_idle(queue)
-
     async def quiet(self) -> None:
         """Wait until the bot has nothing left to do in any queue, but for what it has put off."""
         await self.settled()
-        await self.slack.wait_for(
-            lambda: self._is_idle(IssueQueue.REMINDERS, *POSTED_ONCE), PATIENCE
-        )
+        await self.idle(IssueQueue.REMINDERS, *POSTED_ONCE)
         await self.settled()
+
+    async def idle(self, *queues: Queue) -> None:
+        """Wait until some queues, or all, have nothing to do but what they have put off."""
+        of_all = queues or (*IssueQueue, *PeriodicQueue)
+        await self.slack.wait_for(lambda: self._is_idle(*of_all), PATIENCE)
 
     async def idle_but_for_gitlab(self) -> None:
         """Wait until what is left to do waits for GitLab."""
-        await self.slack.wait_for(
-            lambda: self._is_idle(IssueQueue.CARD, PeriodicQueue.SUMMARY, *POSTED_ONCE), PATIENCE
-        )
+        await self.idle(IssueQueue.CARD, PeriodicQueue.SUMMARY, *POSTED_ONCE)
 
     async def polled(self) -> None:
         """Wait until the poll that is due has come to its end."""
-        await self.slack.wait_for(lambda: self._is_idle(PeriodicQueue.POLL), PATIENCE)
-
-    def is_due(self, *queues: Queue) -> bool:
-        """Return whether a job of some queues is due or under way."""
-        return not self._is_idle(*queues)
+        await self.idle(PeriodicQueue.POLL)
 
     def _is_idle(self, *queues: Queue) -> bool:
         is_due = or_(errands.c.ready_at <= self.bot_clock(), errands.c.leased_by.is_not(None))

@@ -217,12 +217,12 @@ def is_damaged(file: Path) -> bool:
 class Database:
     """The engine and its transactions."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, wake_ups: WakeUps | None = None) -> None:
         self._url = async_url(database_url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = (_sqlite_engine if self.is_sqlite else _postgres_engine)(self._url)
         self._lock: IO[bytes] | None = None
-        self.wake_ups = WakeUps()
+        self.wake_ups = wake_ups or WakeUps()
 
     @property
     def file(self) -> Path | None:
@@ -382,9 +382,11 @@ def migrations(connection: Connection) -> Config:
 
 def _upgrade(connection: Connection) -> None:
     config = migrations(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    scripts = ScriptDirectory.from_config(config)
     revisions = set(MigrationContext.configure(connection).get_current_heads())
-    if revisions <= known:
+    if revisions == set(scripts.get_heads()):
+        return
+    if revisions <= {script.revision for script in scripts.walk_revisions()}:
         command.upgrade(config, "head")
         return
     # Migrations only expand, so an older replica that starts again goes on working beside it.

@@ -21,7 +21,10 @@ from slackbot.clock import Clock, system_clock
 from slackbot.logs import configure_logs
 from slackbot.settings import Settings, load_settings
 from slackbot.store.database import DatabaseError
+from tests.faults.history import Interruption
+from tests.faults.pulse import feel
 
+STOOD_STILL = "stood_still"
 SKEW, SPEED = "REPLICA_SKEW_SECONDS", "REPLICA_SPEED"
 
 log = structlog.get_logger()
@@ -65,10 +68,16 @@ async def run(settings: Settings, clock: Clock, speed: float) -> int:
 
 async def run_until_stopped(settings: Settings, clients: Clients, clock: Clock) -> None:
     stopped = stop_on_signals()
+    pulse = asyncio.create_task(feel(_log_standstill))
     async with run_bot(settings, clients, clock=clock) as url:
         log.info("running", url=url)
         await stopped.wait()
         log.info("stopping")
+    pulse.cancel()
+
+
+def _log_standstill(felt: Interruption) -> None:
+    log.warning(STOOD_STILL, at=felt.at.isoformat(), until=felt.until.isoformat())
 
 
 def main(environment: Mapping[str, str], output: Path) -> None:

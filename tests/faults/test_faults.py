@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import EVERYTHING, Postgres
+from tests.conftest import Postgres
 from tests.faults.invariants import violations
 from tests.faults.schedule import make_plan
 from tests.faults.story import stories
 from tests.faults.world import Run, carry_out
 
-SEEDS = (1, 2, 3) if EVERYTHING else (1, 2)
-SECONDS = 8 if EVERYTHING else 4
+SEEDS = (1, 2, 3)
+SECONDS = 8
 REPLICAS = 3
 
 
@@ -31,12 +31,14 @@ def own_postgres() -> Iterator[Postgres]:
         server.stop()
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_one_process_on_sqlite_keeps_every_promise(seed: int, tmp_path: Path) -> None:
     plan = make_plan(seed, replicas=1, seconds=SECONDS, shares_database=False)
     check(await carry_out(plan, tmp_path, f"sqlite:///{tmp_path / 'ssat-bot.db'}"))
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_three_replicas_on_postgresql_keep_every_promise(
     seed: int, tmp_path: Path, own_postgres: Postgres

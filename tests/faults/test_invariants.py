@@ -264,7 +264,7 @@ def a_click_without_an_answer(good: History) -> History:
     return replace(good, choices=(*good.choices, lost))
 
 
-def acks_that_come_late(good: History) -> History:
+def an_ack_that_comes_late(good: History) -> History:
     late = replace(choice(9, "click-9"), is_acked=False, problem="no ack within 3 s")
     return replace(good, choices=(*good.choices, late))
 
@@ -518,7 +518,7 @@ def a_label_overwritten(good: History) -> History:
         (a_form_that_did_not_open, "accepted_choices_are_on_record"),
         (a_choice_denied_when_it_came_again, "accepted_choices_are_not_denied"),
         (a_click_without_an_answer, "clicks_are_answered"),
-        (acks_that_come_late, "clicks_are_answered"),
+        (an_ack_that_comes_late, "clicks_are_answered"),
         (a_decision_on_its_way_for_ever, "nothing_is_left_over"),
         (a_delivery_that_was_none, "what_is_delivered_is_in_gitlab"),
         (a_note_twice, "no_note_twice"),
@@ -579,6 +579,23 @@ def test_what_somebody_chose_before_the_reading_or_after_the_writing_is_no_excus
         CHOSEN, standings=(*ORDERLY.standings, theirs), paintings=(*ORDERLY.paintings, shown)
     )
     assert [each.partition(":")[0] for each in violations(history)] == ["what_is_delivered_is_done"]
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "is_excused"),
+    [
+        (8, 8.9, False),  # it was over
+        (8, 9.1, True),
+        (11.9, 12.5, True),
+        (12.1, 13, False),  # Slack had given up
+    ],
+)
+def test_an_ack_may_come_late_while_the_machine_stands_still(
+    begins: float, ends: float, is_excused: bool
+) -> None:
+    standstill = Interruption(at=at(begins), until=at(ends))
+    history = replace(an_ack_that_comes_late(ORDERLY), standstills=(standstill,))
+    assert (violations(history) == []) is is_excused
 
 
 def test_who_was_assigned_already_need_not_be_assigned_by_a_claim() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,9 @@ from tests.faults import acts
 from tests.faults.choices import choices
 from tests.faults.history import History, Interruption, Recorder
 from tests.faults.people import People
+from tests.faults.pulse import feel
 from tests.faults.record import Record
+from tests.faults.replica import STOOD_STILL
 from tests.faults.replicas import Replicas, replicas
 from tests.faults.schedule import Plan
 from tests.faults.trouble import Trouble
@@ -82,8 +84,9 @@ async def carry_out(
         recorder = Recorder(town, _accounts(town))
         async with replicas(town, plan.skews, SPEED) as running:
             world = World(plan, town, recorder, running, Record(database_url), postgres)
-            await world.live()
-            await world.rest()
+            async with world.watched():
+                await world.live()
+                await world.rest()
             await asyncio.gather(*(each.end() for each in running.all))
             return world.tell(time.monotonic() - begun)
 
@@ -116,6 +119,14 @@ class World:
         self._people = People(town, recorder, running.aim)
         self._trouble = Trouble(town, running, record, postgres)
         self._restless: list[str] = []
+        self._standstills: list[Interruption] = []
+
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Notice when the machine has no processor for Slack and GitLab."""
+        pulse = asyncio.create_task(feel(self._standstills.append))
+        yield
+        pulse.cancel()
 
     async def live(self) -> None:
         """Let everything happen at its moment.
@@ -214,6 +225,7 @@ class World:
             choices=tuple(choices(people.sent, town.slack, recorded)),
             decisions=tuple(decided),
             interruptions=self._interruptions(),
+            standstills=tuple(self._standstills) + tuple(self._standstills_of_replicas()),
             complaints=tuple(self._complaints()),
         )
 
@@ -230,6 +242,13 @@ class World:
         of_processes = (each for one in self._running.all for each in one.interruptions)
         both = [*of_processes, *self._trouble.database_away]
         return tuple(sorted(both, key=lambda each: each.at))
+
+    def _standstills_of_replicas(self) -> Iterator[Interruption]:
+        for replica in self._running.all:
+            for process in replica.processes:
+                for line in process.events(STOOD_STILL):
+                    at, until = map(datetime.fromisoformat, (line["at"], line["until"]))
+                    yield Interruption(at=at, until=until, process=process.pid)
 
     def _complaints(self) -> Iterator[str]:
         yield from self._restless

@@ -17,6 +17,8 @@ from slackbot.local.sample import business_ago
 from slackbot.rules.deadline import ALWAYS
 from tests.local.process import SECONDS, Local, running, start
 
+pytestmark = pytest.mark.story
+
 Json = dict[str, Any]
 DONE = (200, "{}")
 

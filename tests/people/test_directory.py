@@ -184,8 +184,8 @@ async def no_links() -> dict[str, str]:
 
 
 @pytest.fixture
-async def matches(clock: MovableClock, tmp_path: Path) -> AsyncIterator[EmailMatches]:
-    database = Database(f"sqlite:///{tmp_path / 'ssat-bot.db'}")
+async def matches(clock: MovableClock, sqlite: str) -> AsyncIterator[EmailMatches]:
+    database = Database(sqlite)
     await database.open()
     yield EmailMatches(database, clock)
     await database.close()

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from slackbot.store import duty
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.people import load_current_turn
 from tests.place import Place
 from tests.sleepers import Sleepers
 
@@ -22,7 +22,7 @@ async def test_when_nothing_says_any_more_who_is_on_duty_all_that_shows_it_follo
         woken = Counter(await sleepers.now())
     assert woken == dict.fromkeys(FOLLOW, 1)
     async with place.database.transaction() as tx:
-        assert await duty.current_turn(tx) is None
+        assert await load_current_turn(tx) is None
 
 
 async def test_a_turn_that_begins_shows_at_once_and_one_that_goes_on_wakes_nobody(

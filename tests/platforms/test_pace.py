@@ -12,24 +12,27 @@ from slackbot.platforms.gitlab import PACES as GITLAB
 from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, OwnPace, Pace, TooBusy
 from slackbot.platforms.shared_pace import SharedPace
 from slackbot.store.database import Database, LeaseLost, Transaction, fenced_by
-from tests.conftest import Postgres
 
 Make = Callable[[Allowance], Awaitable[Pace]]
 
 
-@pytest.fixture(params=["own", "shared"])
-async def make(request: pytest.FixtureRequest) -> AsyncIterator[Make]:
+@pytest.fixture(params=["own", "postgresql"])
+def shared_at(request: pytest.FixtureRequest) -> str | None:
+    """Where a pace is shared, if it is."""
+    return None if request.param == "own" else request.getfixturevalue("postgresql")
+
+
+@pytest.fixture
+async def make(shared_at: str | None) -> AsyncIterator[Make]:
     """Makes paces that have rested for long."""
-    if request.param == "own":
+    if shared_at is None:
 
         async def own(allowance: Allowance) -> Pace:
             return OwnPace(allowance)
 
         yield own
         return
-    server: Postgres = request.getfixturevalue("postgres")
-    database = Database(server.new_database())
-    await database.open()
+    database = Database(shared_at)
 
     async def shared(allowance: Allowance) -> Pace:
         return SharedPace(database, "test", allowance)
@@ -100,12 +103,9 @@ async def test_a_hold_ends(make: Make) -> None:
     assert 5 - (time.monotonic() - begun) <= seconds <= 5
 
 
-async def test_replicas_take_turns_from_one_pace(postgres: Postgres) -> None:
-    url = postgres.new_database()
-    replicas = [Database(url) for _ in range(3)]
+async def test_replicas_take_turns_from_one_pace(postgresql: str) -> None:
+    replicas = [Database(postgresql) for _ in range(3)]
     try:
-        for database in replicas:
-            await database.open()
         allowance = Allowance(per_second=1, burst=1)
         begun = time.monotonic()
         turns = await asyncio.gather(
@@ -120,12 +120,12 @@ async def test_replicas_take_turns_from_one_pace(postgres: Postgres) -> None:
 
 
 async def test_what_a_platform_asks_for_holds_for_all_though_the_job_is_somebody_elses_by_now(
-    postgres: Postgres,
+    postgresql: str,
 ) -> None:
     async def lost(_tx: Transaction) -> None:
         raise LeaseLost
 
-    database = Database(postgres.new_database())
+    database = Database(postgresql)
     await database.open()
     pace = SharedPace(database, "chat.postMessage", Allowance(per_second=1000, burst=1000))
     try:

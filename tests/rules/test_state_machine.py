@@ -5,7 +5,6 @@ simple as can be. Decisions go to GitLab one by one, as `delivery/sync.py` deliv
 """
 
 import asyncio
-import functools
 import itertools
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
@@ -41,6 +40,7 @@ from slackbot.store.decisions import FORGOTTEN_TEXT, Status
 from slackbot.store.requests import RequestRecord
 from slackbot.store.schema import decisions as table
 from slackbot.sync.observe import observe
+from tests.conftest import migrated_sqlite
 from tests.model import (
     BORN,
     CONTACT,
@@ -77,21 +77,6 @@ label_or_none = st.none() | label
 hook = st.booleans()
 
 
-@functools.cache
-def empty_database() -> bytes:
-    """A file with the schema and nothing in it; to make it takes longer than to play a while."""
-
-    async def migrate(path: Path) -> None:
-        database = Database(f"sqlite:///{path}")
-        await database.migrate()
-        await database.close()
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ssat-bot.db"
-        asyncio.run(migrate(path))
-        return path.read_bytes()
-
-
 def verdict(request: Request, decision: Decision) -> Refusal | None:
     """What the rules say."""
     return decide(request, decision.action, decision.by, decision.at, labels=LABELS, scope=SCOPE)
@@ -104,7 +89,7 @@ class Triage(RuleBasedStateMachine):
     def start(self) -> None:
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
-        (Path(self.folder.name) / "ssat-bot.db").write_bytes(empty_database())
+        (Path(self.folder.name) / "ssat-bot.db").write_bytes(migrated_sqlite())
         self.database = self.connect()
         self.now, self.page = BORN, Page()
         self.confirmed, self.pending = Belief(), list[Decision]()

@@ -14,7 +14,6 @@ from slackbot.store.changes import announce, announce_all
 from slackbot.store.database import Database, Transaction
 from slackbot.store.jobs import IssueQueue
 from slackbot.store.schema import errands as rows
-from tests.conftest import Postgres
 
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=20)
@@ -23,14 +22,11 @@ QUEUES = (IssueQueue.SYNC, IssueQueue.CARD, IssueQueue.REMINDERS)
 
 
 @pytest.fixture
-async def shared(postgres: Postgres) -> AsyncIterator[Database]:
+async def shared(postgresql: str) -> AsyncIterator[Database]:
     """A PostgreSQL that several may write to at once; a SQLite has one writer."""
-    url = postgres.new_database()
-    opened = Database(url)
-    await opened.migrate()
+    opened = Database(postgresql)
     yield opened
     await opened.close()
-    postgres.drop(url)
 
 
 async def click(tx: Transaction, key: IssueKey) -> None:

@@ -34,6 +34,7 @@ async def test_the_comparison_would_see_a_difference(database: Database) -> None
     async with database.transaction() as tx:
         await tx.execute(text("DROP INDEX ix_errands_lane_ready_at"))
         assert [kind for kind, *_ in await tx.run_sync(without_index)] == ["add_index"]
+        await tx.run_sync(Connection.rollback)
 
 
 async def test_migrating_again_changes_nothing(database: Database) -> None:
@@ -61,8 +62,8 @@ async def test_replicas_that_start_at_once_take_turns(postgres: Postgres) -> Non
     assert set(tables) == {*metadata.tables, "alembic_version"}
 
 
-async def test_a_migration_that_fails_leaves_nothing_half_done(database_url: str) -> None:
-    database = Database(database_url)
+async def test_a_migration_that_fails_leaves_nothing_half_done(new_database_url: str) -> None:
+    database = Database(new_database_url)
     try:
         async with database.transaction() as tx:
             await tx.execute(text("CREATE TABLE errands (in_the_way INTEGER)"))

@@ -52,17 +52,19 @@ EVERY_RELEASE = pytest.mark.parametrize(
 
 
 @pytest.fixture
-async def quiet_town(clock: MovableClock, tmp_path: Path, database_url: str) -> AsyncIterator[Town]:
+async def quiet_town(
+    clock: MovableClock, tmp_path: Path, new_database_url: str
+) -> AsyncIterator[Town]:
     """A town whose bot has not been started; the test does that."""
-    async with build_town(clock, tmp_path, database_url) as built:
+    async with build_town(clock, tmp_path, new_database_url) as built:
         yield built
         built.check()
 
 
 @pytest.fixture
-async def empty(database_url: str) -> AsyncIterator[Database]:
+async def empty(new_database_url: str) -> AsyncIterator[Database]:
     """A database without any schema; the town's bot works on the same one."""
-    opened = Database(database_url)
+    opened = Database(new_database_url)
     yield opened
     await opened.close()
 
@@ -103,7 +105,7 @@ async def test_this_release_finishes_once_what_an_older_one_had_in_its_hands(
 
     async with town.bot_running():
         issues = town.project.issues
-        await town.card(issues[CLAIMED], "Claimed by Avery Example", without="⏳")
+        await town.claimed(issues[CLAIMED], "Avery Example")
         await town.card(issues[CONTACTED], "Customer contacted", without="⏳")
         await town.card(issues[ASSIGNED], "Claimed by Blake Sample")
         await town.card(issues[UNPOSTED], "🟠 Unclaimed")
@@ -322,7 +324,7 @@ async def test_an_older_replica_goes_on_working_over_what_a_newer_one_has_migrat
         async with town.bot_running():
             issue = town.feedback()
             await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
-            await town.card(issue, "Claimed by Avery Example", without="⏳")
+            await town.claimed(issue, "Avery Example")
 
     assert issue.assigned_to == ["avery"]
     told = [line for line in lines if line["event"] == "database_of_a_newer_release"]

@@ -92,8 +92,7 @@ async def test_who_is_assigned_in_gitlab_after_letting_go_in_slack_keeps_the_req
     watched_town: Town,
 ) -> None:
     town = watched_town
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     await town.settled()
     town.gitlab.faults.add(method="GET", path=f"/issues/{issue.iid}$", status=502, times=None)
     await town.slack.click(town.blake, card, "Claim")
@@ -187,8 +186,7 @@ async def test_an_issue_deleted_in_gitlab_leaves_a_card_that_says_so(quiet_town:
 async def test_a_project_out_of_sight_is_an_outage_and_no_deletion(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running(**BY_POLL_ALONE):
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         town.gitlab.add_member(town.project, town.bot, 0)
         await town.slack.click(town.avery, card, "Claim")
         await town.card(issue, "Claimed by Avery Example", "⏳ Saved", "404")
@@ -197,7 +195,7 @@ async def test_a_project_out_of_sight_is_an_outage_and_no_deletion(quiet_town: T
 
         town.gitlab.add_member(town.project, town.bot, 20)
         town.clock.forward(minutes=6)
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
         assert issue.assigned_to == ["avery"]
 
 
@@ -206,10 +204,9 @@ async def test_the_bot_does_not_answer_itself(quiet_town: Town) -> None:
     # Every write of the bot's comes back to it: by two hooks of the same, and by its poll.
     async with town.bot_running(ssat_poll_seconds=0.2):
         town.gitlab.hooks[0].double = True
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         await town.slack.click(town.avery, card, "Claim")
-        card = await town.card(issue, "Claimed by Avery Example", without="⏳")
+        card = await town.claimed(issue, "Avery Example")
         await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
         card = await town.card(issue, SOFT_SKILLS, without="⏳")
         await town.mark_contacted(town.avery, card, channel="Call")

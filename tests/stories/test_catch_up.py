@@ -122,7 +122,7 @@ async def test_what_somebody_sees_to_does_not_wait_for_its_card(quiet_town: Town
         town.gitlab.assign(issues[0], by=town.duty_gitlab)
         await town.card(issues[0], "🟠 Unclaimed")
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issues[0], "Claimed by Avery Example", without="⏳")
+        await town.claimed(issues[0], "Avery Example")
         await town.settled()
         assert len(town.cards) == 1
         town.clock.forward(days=3, hours=2)  # two of them are on the weekend
@@ -321,7 +321,7 @@ async def test_the_contact_label_renamed_forgets_nobody_and_floods_nothing(
 
         card = await town.card(issues[0], "🟠 Unclaimed")
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issues[0], "Claimed by Avery Example", without="⏳")
+        await town.claimed(issues[0], "Avery Example")
     # The setting follows; who takes the label off by its new name means it.
     changes = POLLING | {"ssat_contact_label": "SSAT::Call", "ssat_contacted_label": "called"}
     async with town.bot_running(**changes):

@@ -23,14 +23,13 @@ async def test_a_request_becomes_a_card_and_a_claim_ends_in_gitlab(town: Town) -
     await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
     note = (await town.in_gitlab(lambda: issue.comments))[0]
     assert note.body.startswith("**Claimed** by Avery Example (`@avery`).")
-    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
+    card = await town.claimed(issue, "Avery Example")
     assert "Take over" in buttons(card)
     await town.thread(issue, "Avery Example claimed this request")
 
 
 async def test_two_managers_claim_at_once_and_one_is_told_who_has_it(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     await asyncio.gather(
         town.slack.click(town.avery, card, "Claim"),
         town.slack.click(town.blake, card, "Claim"),
@@ -57,15 +56,14 @@ async def test_claiming_what_one_has_already_changes_nothing(town: Town) -> None
 async def test_taking_over_takes_a_colleague_off_who_was_not_known_in_gitlab_at_the_click(
     town: Town,
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.down()
     await town.slack.click(town.blake, card, "Claim")
     card = await town.card(issue, "Claimed by Blake Sample", "not in GitLab")
     await town.slack.click(town.casey, card, "Take over")
     await town.card(issue, "Claimed by Casey Nolink", "not in GitLab")
     town.gitlab.up()
-    await town.card(issue, "Claimed by Casey Nolink", without="⏳")
+    await town.claimed(issue, "Casey Nolink")
     await town.settled()
     assert issue.assigned_to == []
 
@@ -73,7 +71,7 @@ async def test_taking_over_takes_a_colleague_off_who_was_not_known_in_gitlab_at_
 async def test_taking_over_asks_first_and_tells_the_colleague(town: Town) -> None:
     issue = town.feedback()
     await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
-    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
+    card = await town.claimed(issue, "Avery Example")
     seen_by_casey = as_seen(card)
 
     # Whoever asks is warned, and may think better of it.
@@ -107,7 +105,7 @@ async def test_taking_over_asks_first_and_tells_the_colleague(town: Town) -> Non
 async def test_only_the_holder_can_release_and_then_anybody_can_claim(town: Town) -> None:
     issue = town.feedback()
     await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
-    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
+    card = await town.claimed(issue, "Avery Example")
 
     await town.slack.click(town.blake, card, "Release")
     await town.told(town.blake, "Avery Example has this request; only they can release it")
@@ -131,7 +129,7 @@ async def test_a_person_unknown_to_gitlab_can_claim_and_is_told_how_to_be_linked
 ) -> None:
     issue = town.feedback()
     await town.slack.click(town.casey, await town.card(issue, "🟠 Unclaimed"), "Claim")
-    card = await town.card(issue, "Claimed by Casey Nolink", without="⏳")
+    card = await town.claimed(issue, "Casey Nolink")
     assert issue.comments[0].body.startswith("**Claimed** by Casey Nolink.\n")
     assert issue.assigned_to == []
     await town.thread(issue, "Casey Nolink is not known in GitLab", 'U0CASEY = "gitlab-username"')
@@ -161,7 +159,7 @@ async def test_an_automatic_assignment_is_a_suggestion_that_a_claim_replaces(
 
     await town.slack.click(town.avery, card, "Claim")
 
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     assert issue.assigned_to == ["avery"]
     await town.settled()
     # Dana did nothing, so nobody reads that she has lost anything.
@@ -169,8 +167,7 @@ async def test_an_automatic_assignment_is_a_suggestion_that_a_claim_replaces(
 
 
 async def test_who_was_faster_in_gitlab_keeps_the_request(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.down()
     await town.slack.click(town.avery, card, "Claim")
     await town.card(issue, "Claimed by Avery Example", "⏳ Saved")

@@ -31,8 +31,7 @@ def logs_as_in_production() -> Iterator[None]:
 
 
 async def test_an_email_ends_as_note_label_and_close(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
 
     assert (await town.slack.click(town.avery, card, "Mark contacted")).ok
     view = town.slack.open_view(town.avery)
@@ -63,8 +62,7 @@ async def test_an_email_ends_as_note_label_and_close(town: Town) -> None:
 
 
 async def test_what_cannot_be_is_said_at_the_field_and_can_be_put_right(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     asked = issue.created_at
 
     outcome = await town.mark_contacted(town.avery, card)
@@ -130,8 +128,7 @@ async def test_a_contact_without_text_that_leaves_the_issue_open(
 async def test_the_card_says_how_long_it_took_and_whether_the_promise_was_kept(
     town: Town, after: timedelta, words: str
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.clock.forward(seconds=after.total_seconds(), minutes=1)
     await town.mark_contacted(town.avery, card, **{"What you sent": EMAIL})
     await town.card(issue, words, "Avery Example contacted the customer", without="⏳")
@@ -175,8 +172,7 @@ Dear @blake.sample, (cc:-@avery and \\@avery),
 
 
 async def test_nothing_that_people_paste_acts_in_gitlab(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     await town.mark_contacted(town.avery, card, **{"What you sent": NASTY, "Close the issue": []})
     await town.card(issue, "Customer contacted", without="⏳")
 
@@ -210,8 +206,7 @@ async def test_the_text_is_forgotten_once_gitlab_has_it_and_never_logged(
     town: Town, capfd: pytest.CaptureFixture[str]
 ) -> None:
     secret = "Frau Musterfrau wohnt in der Beispielgasse"
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     with logs_as_in_production():
         town.gitlab.down()
         await town.mark_contacted(town.avery, card, **{"What you sent": secret})
@@ -250,8 +245,7 @@ async def test_a_forgotten_text_is_gone_from_the_file_too(
 
     async with town.bot_running():
         for copies in (1, 60):  # a text that fits into a page, and one that does not
-            issue = town.feedback()
-            card = await town.card(issue, "🟠 Unclaimed")
+            issue, card = await town.request()
             await town.mark_contacted(
                 town.avery, card, **{"What you sent": secret.decode() * copies}
             )
@@ -264,8 +258,7 @@ async def test_a_forgotten_text_is_gone_from_the_file_too(
 
 async def test_a_request_dismissed_forgets_its_text(town: Town) -> None:
     secret = "Frau Musterfrau wohnt in der Beispielgasse"
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="POST", path="notes", status=403, body="{}")
     await town.mark_contacted(town.avery, card, **{"What you sent": secret})
     card = await town.card(issue, "GitLab rejected this:", "🟠 Unclaimed")

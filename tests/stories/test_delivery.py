@@ -48,7 +48,7 @@ async def claimed(town: Town, issue: Issue) -> Message:
     await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
     await town.thread(issue, "Avery Example claimed")
     await town.settled()
-    return await town.card(issue, "Claimed by Avery Example", without="⏳")
+    return await town.claimed(issue, "Avery Example")
 
 
 # GitLab is away
@@ -124,15 +124,14 @@ async def test_choices_in_quick_succession_arrive_in_the_order_of_the_clicks(tow
 async def test_a_note_with_a_doubtful_outcome_stands_once(
     town: Town, trouble: dict[str, Any]
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="POST", path="/notes", **trouble)
     await town.slack.click(town.avery, card, "Claim")
     await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
     await town.settled()
     town.clock.forward(seconds=3)
 
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     await town.settled()
     assert [opening(note.body) for note in issue.comments] == ["Claimed"]
     assert issue.assigned_to == ["avery"]
@@ -143,15 +142,14 @@ async def test_a_note_with_a_doubtful_outcome_stands_once(
 async def test_a_change_with_a_doubtful_outcome_is_nobody_elses(
     town: Town, trouble: dict[str, Any]
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="PUT", **trouble)
     await town.slack.click(town.avery, card, "Claim")
     await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
     await town.settled()
     town.clock.forward(seconds=3)
 
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     await town.settled()
     assert issue.assigned_to == ["avery"]
     assert [opening(note.body) for note in issue.comments] == ["Claimed"]
@@ -186,8 +184,8 @@ async def test_gitlabs_limit_on_notes_is_obeyed_while_everything_else_goes_on(to
     await town.in_gitlab(lambda: notes_tried(town) > 1)
     assert time.monotonic() - begun >= 6
     town.clock.forward(seconds=10)
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
-    await town.card(other, "Claimed by Blake Sample", without="⏳")
+    await town.claimed(issue, "Avery Example")
+    await town.claimed(other, "Blake Sample")
     assert issue.assigned_to == ["avery"]
     assert other.assigned_to == ["blake.sample"]
 
@@ -206,8 +204,7 @@ async def test_gitlabs_limit_on_notes_is_obeyed_while_everything_else_goes_on(to
 async def test_what_gitlab_refuses_is_shown_and_can_be_tried_again(
     town: Town, method: str, status: int, reason: str
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(
         method=method,
         status=status,
@@ -237,7 +234,7 @@ async def test_what_gitlab_refuses_is_shown_and_can_be_tried_again(
     await town.settled()
     await town.slack.click(town.blake, card, "Try again")
 
-    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
+    card = await town.claimed(issue, "Avery Example")
     assert not {"Try again", "Dismiss"} & set(buttons(card))
     await town.settled()
     assert issue.assigned_to == ["avery"]
@@ -249,8 +246,7 @@ async def test_what_gitlab_refuses_is_shown_and_can_be_tried_again(
 async def test_a_note_is_withdrawn_once_whatever_becomes_of_the_answer(
     town: Town, trouble: dict[str, Any]
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: refusal.left == 0)
@@ -268,8 +264,7 @@ async def test_a_note_is_withdrawn_once_whatever_becomes_of_the_answer(
 async def test_a_choice_tried_again_before_its_note_was_withdrawn_goes_on_from_the_note(
     town: Town,
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: refusal.left == 0)
@@ -279,15 +274,14 @@ async def test_a_choice_tried_again_before_its_note_was_withdrawn_goes_on_from_t
     await town.settled()
     await town.slack.click(town.blake, card, "Try again")
 
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     await town.settled()
     assert [opening(note.body) for note in issue.comments] == ["Claimed"]
     assert issue.assigned_to == ["avery"]
 
 
 async def test_a_withdrawal_that_gitlab_refuses_stays_to_be_written(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: refusal.left == 0)
@@ -313,15 +307,14 @@ async def test_a_bot_that_may_only_read_says_so_and_goes_on_once_it_may_write(to
     town.gitlab.add_member(town.project, town.bot, 20)
     await town.settled()
     await town.slack.click(town.avery, card, "Try again")
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     assert issue.assigned_to == ["avery"]
     said = [opening(note.body) for note in issue.comments]
     assert said == ["Claimed", "Not carried out", "Claimed"]
 
 
 async def test_dismissing_a_refused_choice_clears_it_and_another_can_be_made(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="POST", path="/notes", status=403)
     await town.slack.click(town.avery, card, "Claim")
     card = await town.card(issue, "🟠 Unclaimed", "GitLab rejected this:")
@@ -423,7 +416,7 @@ async def test_a_post_that_slack_takes_too_long_over_is_left_alone_until_it_has_
     async with town.bot_running():
         issue = town.feedback()
         await town.slack.wait_for(lambda: late.hits == 1, PATIENCE)
-        await town.slack.wait_for(lambda: not town.is_due(IssueQueue.CARD), PATIENCE)
+        await town.idle(IssueQueue.CARD)
         assert town.cards == []
         # Whoever wants it sooner, and whatever the bot's clock says: Slack may still be at it.
         town.clock.forward(minutes=10)
@@ -444,8 +437,7 @@ async def test_a_post_that_slack_takes_too_long_over_is_left_alone_until_it_has_
 async def test_a_step_with_a_doubtful_outcome_is_told_once(
     town: Town, trouble: dict[str, Any]
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.slack.faults.add("chat.postMessage", **trouble)
     await town.slack.click(town.avery, card, "Claim")
     await town.slack.wait_for(lambda: len(calls(town, "chat.postMessage")) == 2)
@@ -462,8 +454,7 @@ async def test_a_step_with_a_doubtful_outcome_is_told_once(
 async def test_a_card_that_could_not_be_repainted_is_repainted_later(
     town: Town, trouble: dict[str, Any]
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     await town.settled()
     town.gitlab.down()
     town.slack.faults.add("chat.update", **trouble)
@@ -474,7 +465,7 @@ async def test_a_card_that_could_not_be_repainted_is_repainted_later(
     await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
     town.gitlab.up()
     town.clock.forward(minutes=1)
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     assert len(town.cards) == 1
 
 
@@ -604,7 +595,7 @@ async def test_blocks_that_slack_refuses_make_a_bare_card_that_works(town: Town)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
     await town.thread(issue, "Avery Example claimed")
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     assert len(town.cards) == 1
 
 

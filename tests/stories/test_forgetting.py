@@ -58,7 +58,7 @@ async def test_a_request_that_returns_after_it_was_forgotten_gets_a_new_card(
         # The old card speaks of nothing that can still be chosen by mistake.
         town.channel.messages.remove(old)
         await town.slack.click(town.avery, new, "Claim")
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
 
 
 async def test_a_customer_who_waits_is_not_forgotten(quiet_town: Town) -> None:

@@ -166,7 +166,7 @@ async def test_what_customers_write_wakes_nobody_and_links_nowhere(town: Town) -
     )
     card = await town.card(issue, "🟠 Unclaimed", "evil.example")
     await town.slack.click(town.avery, card, "Claim")
-    card = await town.card(issue, "Claimed by Avery Example", without="⏳")
+    card = await town.claimed(issue, "Avery Example")
     await town.settled()
     for message in (card, *card.thread):
         assert message.pings == set()

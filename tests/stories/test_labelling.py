@@ -92,8 +92,7 @@ async def test_a_choice_replaces_the_other_label_of_the_scope_at_once(
 async def test_a_label_deleted_in_gitlab_is_never_created_and_the_person_is_told(
     town: Town,
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.delete_label(town.project, SOFT_SKILLS)
 
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
@@ -137,8 +136,7 @@ async def test_the_handbooks_fifteen_are_offered_until_the_project_has_been_aske
     town = quiet_town
     town.gitlab.faults.add(method="GET", path="/labels", status=502, times=None)
     async with town.bot_running():
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        _, card = await town.request()
         assert len(offered(card)) == 15
         assert set(offered(card)) == set(HANDBOOK_LABELS)
 

@@ -18,7 +18,7 @@ from slackbot.people.directory import LINKS_SECONDS
 from slackbot.people.roster import list_people, unlink
 from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.schema import link_codes, links
-from tests.conftest import MovableClock, Postgres
+from tests.conftest import MovableClock
 from tests.town import PATIENCE, Town, text_of
 from tests.town import town as build_town
 
@@ -58,7 +58,7 @@ class Desk:
         """Let the time pass after which codes are looked for without a webhook."""
         self.town.clock.forward(seconds=61)
         await self.town.gitlab.hooks_settled()
-        await self.town.slack.wait_for(lambda: self.town.is_idle(PeriodicQueue.LINKS), PATIENCE)
+        await self.town.idle(PeriodicQueue.LINKS)
 
     def count(self, table: Table) -> int:
         with self.town.engine().connect() as connection:
@@ -115,7 +115,7 @@ async def test_the_home_of_who_links_themselves_follows(desk: Desk) -> None:
         return words in text_of(town.slack.homes.get(town.casey.id))
 
     await town.slack.wait_for(lambda: shows("Your GitLab account is not known (yet)"))
-    await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.HOMES))
+    await town.idle(PeriodicQueue.HOMES)
     desk.leaves(desk.casey_gitlab, await desk.code(town.casey, "casey.n"))
     await desk.told(town.casey, "from now on")
     town.clock.forward(seconds=5)
@@ -360,9 +360,9 @@ async def test_an_administrator_lists_links_and_takes_one_away(desk_before: Desk
 
 
 async def test_a_link_that_is_taken_away_beside_a_running_bot_counts_no_more(
-    clock: MovableClock, tmp_path: Path, postgres: Postgres
+    clock: MovableClock, tmp_path: Path, postgresql: str
 ) -> None:
-    async with build_town(clock, tmp_path, postgres.new_database()) as town:
+    async with build_town(clock, tmp_path, postgresql) as town:
         desk = Desk(town)
         async with town.bot_running(**desk.settings):
             code = await desk.code(town.casey, "casey.n")

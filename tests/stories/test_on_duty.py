@@ -33,7 +33,7 @@ class Rotation:
         before = len(self.account.requests)
         self.town.clock.forward(minutes=5)
         await self.town.slack.wait_for(lambda: len(self.account.requests) > before)
-        await self.town.slack.wait_for(lambda: self.town.is_idle(PeriodicQueue.DUTY))
+        await self.town.idle(PeriodicQueue.DUTY)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_a_new_card_pings_who_is_on_duty_and_a_repainted_one_nobody(
 ) -> None:
     town = rotation.town
     async with town.bot_running(**rotation.settings):
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         issue = town.feedback()
         card = await town.card(issue, "On duty: <@U0AVERY>")
         assert card.pings == {"<@U0AVERY>"}
@@ -160,7 +160,7 @@ async def test_while_nobody_was_ever_known_the_card_says_so(rotation: Rotation) 
     town = rotation.town
     rotation.account.status = 503
     async with town.bot_running(**rotation.settings):
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         card = await town.card(town.feedback(), "On duty: unknown")
         assert card.pings == set()
 
@@ -169,7 +169,7 @@ async def test_who_is_unknown_to_slack_is_named_and_pings_nobody(rotation: Rotat
     town = rotation.town
     rotation.schedule.on_call = [rotation.dana]
     async with town.bot_running(**rotation.settings):
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         card = await town.card(town.feedback(), "On duty: Dana", "(not known in Slack)")
         assert card.pings == set()
         assert "not known in Slack" in (await readiness(town))[1]
@@ -185,7 +185,7 @@ async def test_a_guest_on_call_is_a_stranger_too(rotation: Rotation, kind: dict[
     town.slack.add_user("U0DANA", "dana", email="dana@example.com", **kind)
     rotation.schedule.on_call = [rotation.dana]
     async with town.bot_running(**rotation.settings):
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         card = await town.card(town.feedback(), "On duty: Dana", "(not known in Slack)")
         assert card.pings == set()
 
@@ -196,7 +196,7 @@ async def test_who_is_on_duty_survives_a_restart_without_pagerduty(rotation: Rot
         await town.card(town.feedback(), "On duty: <@U0AVERY>")
     rotation.account.status = 503
     async with town.bot_running(**rotation.settings):
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         other = town.feedback("Negative feedback for ticket 412346")
         await town.card(other, "On duty: <@U0AVERY> (last known")
 
@@ -212,7 +212,7 @@ async def test_a_user_group_says_who_is_on_duty_until_it_is_disabled(quiet_town:
         await town.card(issue, "On duty: <@U0AVERY>, <@U0BLAKE>")
         group.date_delete = 1
         town.clock.forward(minutes=5)
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         assert "disabled the user group S0DUTY" in (await readiness(town))[1]
         other = town.feedback("Negative feedback for ticket 412346")
         await town.card(other, "On duty: <@U0AVERY>, <@U0BLAKE> (last known")
@@ -232,6 +232,6 @@ async def test_the_people_file_says_who_has_which_week(quiet_town: Town) -> None
 
 
 async def test_where_nothing_says_who_is_on_duty_the_card_says_nothing_of_it(town: Town) -> None:
-    await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+    await town.idle(PeriodicQueue.DUTY)
     await town.card(town.feedback(), "🟠 Unclaimed", without="On duty")
     assert await readiness(town) == (200, "ok")

@@ -47,14 +47,13 @@ async def lost(town: Town) -> None:
 async def test_who_was_assigned_since_then_keeps_the_request(
     town: Town, fault: dict[str, Any]
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="PUT", **fault)
     await town.slack.click(town.avery, card, "Claim")
     await lost(town)
     town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
 
-    await town.card(issue, "Claimed by Blake Sample", without="⏳")
+    await town.claimed(issue, "Blake Sample")
     await town.settled()
     assert issue.assigned_to == ["blake.sample"]
     assert len(puts(town, issue)) == 1
@@ -66,8 +65,7 @@ async def test_who_was_assigned_since_then_keeps_the_request(
 
 
 async def test_who_was_unassigned_since_then_is_not_assigned_again(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="PUT", when="after", status=502)
     await town.slack.click(town.avery, card, "Claim")
     await lost(town)
@@ -80,8 +78,7 @@ async def test_who_was_unassigned_since_then_is_not_assigned_again(town: Town) -
 
 @pytest.mark.parametrize("fault", LOST)
 async def test_a_label_chosen_since_then_stays(town: Town, fault: dict[str, Any]) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="PUT", **fault)
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
     await lost(town)
@@ -113,7 +110,7 @@ async def test_what_somebody_does_while_the_note_is_on_its_way_is_left_alone(tow
     town.gitlab.faults.release()
 
     await town.card(labelled, f"{OUTSIDE}\n", without="⏳")
-    await town.card(claimed, "Claimed by Blake Sample", without="⏳")
+    await town.claimed(claimed, "Blake Sample")
     await town.settled()
     assert OUTSIDE in labelled.labels
     assert SOFT_SKILLS not in labelled.labels
@@ -125,8 +122,7 @@ async def test_what_somebody_does_while_the_note_is_on_its_way_is_left_alone(tow
 
 
 async def test_who_was_assigned_by_hand_after_a_take_over_keeps_the_request(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     await town.settled()
     town.gitlab.faults.add(method="POST", path="/notes$", hang=60, when="after", status=502)
     await town.slack.click(town.blake, card, "Claim")
@@ -148,10 +144,9 @@ async def test_who_was_assigned_by_hand_after_a_take_over_keeps_the_request(town
 async def test_who_is_taken_off_and_put_on_again_by_hand_keeps_the_request(
     town: Town, button: str
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     await town.slack.click(town.blake, card, "Claim")
-    card = await town.card(issue, "Claimed by Blake Sample", without="⏳")
+    card = await town.claimed(issue, "Blake Sample")
     await town.settled()
     town.gitlab.down()
     who = town.avery if button == "Take over" else town.blake
@@ -179,8 +174,7 @@ async def test_who_is_taken_off_and_put_on_again_by_hand_keeps_the_request(
 async def test_what_somebody_does_beside_a_refused_choice_is_seen_before_the_next_one(
     town: Town,
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     await town.settled()
     town.gitlab.faults.add(method="POST", path="/notes$", hang=60, when="after", status=502)
     town.gitlab.faults.add(method="PUT", status=422, body="{}")
@@ -202,8 +196,7 @@ async def test_a_change_that_gitlab_makes_late_undoes_nothing_that_was_chosen_af
     monkeypatch.setattr(client, "TIMEOUT_SECONDS", 2)
     town = quiet_town
     async with town.bot_running(ssat_poll_seconds=1):
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         await town.settled()
         town.gitlab.faults.add(method="PUT", hang=60)
         await town.slack.click(town.avery, card, "Claim")
@@ -228,8 +221,7 @@ async def test_a_change_that_gitlab_makes_late_undoes_nothing_that_was_chosen_af
 
 
 async def test_what_was_reopened_since_then_is_not_closed_again(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="PUT", when="after", status=502)
     await town.mark_contacted(town.avery, card, channel="Call")
     await lost(town)
@@ -244,8 +236,7 @@ async def test_what_was_reopened_since_then_is_not_closed_again(town: Town) -> N
 
 
 async def test_what_was_made_though_its_answer_was_lost_is_not_asked_for_again(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="PUT", when="after", status=500)
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
 
@@ -257,8 +248,7 @@ async def test_what_was_made_though_its_answer_was_lost_is_not_asked_for_again(t
 
 async def test_what_nobody_else_touched_is_repeated(town: Town) -> None:
     """Somebody relabelled: that is no reason to leave the claim half done."""
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     town.gitlab.faults.add(method="PUT", when="before", status=502)
     await town.slack.click(town.avery, card, "Claim")
     await lost(town)

@@ -133,9 +133,9 @@ async def test_with_managers_named_they_may_act_and_others_are_told_whom_to_ask(
         assert "2 customers" in text_of(await town.asks(town.blake))
 
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
         await town.slack.click(town.casey, await town.card(other, "🟠 Unclaimed"), "Claim")
-        await town.card(other, "Claimed by Casey Nolink", without="⏳")
+        await town.claimed(other, "Casey Nolink")
 
 
 @pytest.mark.parametrize("ended", ["disabled", "emptied"])
@@ -157,7 +157,7 @@ async def test_a_group_that_is_no_more_keeps_nobody_from_acting_by_another_right
             assert is_named == (ended == "disabled")
         await nothing_happened(town, issue)
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ async def test_while_slack_does_not_say_who_it_is_nothing_is_recorded_and_the_pe
 
     # A failure is not remembered.
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
 
 
 async def test_while_slack_asks_for_patience_over_who_it_is_people_are_told_and_slack_left_alone(
@@ -256,8 +256,7 @@ def forged(card: Message, value: str) -> Message:
 
 @pytest.mark.parametrize("value", FORGED)
 async def test_a_forged_value_gets_words_and_has_no_effect(town: Town, value: str) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     value = value.format(project=town.project.id, iid=issue.iid)
 
     for said in await tries(town, town.avery, forged(card, value)):
@@ -268,8 +267,7 @@ async def test_a_forged_value_gets_words_and_has_no_effect(town: Town, value: st
 
 @pytest.mark.parametrize("value", FORGED)
 async def test_a_forged_modal_gets_words_and_has_no_effect(town: Town, value: str) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     assert (await town.slack.click(town.avery, card, "Mark contacted")).ok
     view = town.slack.open_view(town.avery)
     view.body["private_metadata"] = value.format(project=town.project.id, iid=issue.iid)
@@ -373,8 +371,7 @@ async def test_the_same_click_twice_has_one_effect(town: Town) -> None:
 
 
 async def test_the_same_click_at_the_same_time_has_one_effect(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     # Learn what Slack would send; the guest's click has no effect.
     guest = town.slack.add_user("U0GUEST", "guest", is_restricted=True)
     payload = (await town.slack.click(guest, card, "Claim")).payload
@@ -384,7 +381,7 @@ async def test_the_same_click_at_the_same_time_has_one_effect(town: Town) -> Non
     outcomes = await asyncio.gather(*(town.slack.replay(payload) for _ in range(4)))
 
     assert all(each.ok for each in outcomes)
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     await town.settled()
     assert town.choices() == ["delivered"]
     assert len(issue.comments) == 1

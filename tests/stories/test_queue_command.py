@@ -81,7 +81,7 @@ async def test_open_requests_are_listed_by_deadline_with_who_has_them(town: Town
     card = await town.card(middle, "🟠 Unclaimed")
     await town.card(late, "🟠 Unclaimed")
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(middle, "Claimed by Avery Example", without="⏳")
+    await town.claimed(middle, "Avery Example")
 
     first, *listed = rows(await town.asks(town.blake))
 
@@ -199,8 +199,7 @@ async def test_what_is_done_is_not_listed_even_while_gitlab_does_not_know_yet(to
 async def test_the_queue_is_answered_while_gitlab_is_down_and_slack_takes_no_posts(
     town: Town,
 ) -> None:
-    issue = town.feedback()
-    await town.card(issue, "🟠 Unclaimed")
+    await town.request()
     await town.asks(town.avery)
     await town.settled()
     town.gitlab.down()
@@ -368,8 +367,7 @@ def searches(town: Town, user: User) -> int:
 
 
 async def test_filters_hold_together(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    _, card = await town.request()
     assert "Nobody is overdue" in await says(town, town.avery, "overdue")
     town.clock.forward(days=4)
     assert "ticket 412345" in await says(town, town.avery, "overdue")
@@ -379,8 +377,7 @@ async def test_filters_hold_together(town: Town) -> None:
 
 
 async def test_what_was_done_is_listed_for_as_long_as_asked(town: Town) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     await town.mark_contacted(town.avery, card, channel="Call")
     await town.card(issue, "Customer contacted")
     town.clock.forward(days=5)
@@ -480,7 +477,7 @@ async def test_a_claim_from_the_queue_is_as_one_on_the_card(town: Town) -> None:
     shown = await turned(town, town.avery, lambda: town.slack.click(town.avery, seen, "Claim"))
     assert "Claimed by Avery Example" in text_of(shown)
     assert buttons(shown) == ["Release", "Mark contacted"]
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     assert [user.username for user in issue.assignees] == ["avery"]
 
 
@@ -508,8 +505,7 @@ async def test_a_customer_is_marked_contacted_from_the_queue(town: Town) -> None
 async def test_a_button_of_an_old_answer_whose_request_is_done_meets_a_sentence(
     town: Town,
 ) -> None:
-    issue = town.feedback()
-    card = await town.card(issue, "🟠 Unclaimed")
+    issue, card = await town.request()
     await town.asks(town.blake)
     seen = latest(town, town.blake)
     await town.mark_contacted(town.avery, card, channel="Call")

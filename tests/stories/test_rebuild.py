@@ -96,8 +96,7 @@ async def claim_refused_after_its_note(town: Town, card: Message) -> None:
 async def claimed_during_an_outage(town: Town) -> tuple[Issue, Backup]:
     """Let Avery claim while GitLab is away; return a backup of then, when GitLab has the claim."""
     async with town.bot_running():
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         await town.settled()
         town.gitlab.down()
         assert (await town.slack.click(town.avery, card, "Claim")).ok
@@ -338,7 +337,7 @@ async def test_a_choice_that_is_half_in_gitlab_is_left_to_be_delivered(quiet_tow
 
     assert said[-2:] == [f"Kept 1 choice for GitLab: {key_of(town, issue)}.", UNCHANGED]
     async with town.bot_running():
-        await town.card(issue, "Claimed by Blake Sample", without="⏳")
+        await town.claimed(issue, "Blake Sample")
         await town.thread(issue, "<@U0AVERY>: Blake Sample took over this request from you")
         await town.settled()
     assert issue.assigned_to == ["blake.sample"]
@@ -350,8 +349,7 @@ async def test_what_gitlab_refused_after_the_note_is_no_claim_once_the_record_is
 ) -> None:
     town = quiet_town
     async with town.bot_running():
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         await claim_refused_after_its_note(town, card)
         await click_dismiss(town, issue)
     town.gitlab.faults.clear()  # the bot was stopped between the refusal and its second note
@@ -383,7 +381,7 @@ async def test_a_choice_that_an_older_record_has_on_its_way_is_not_delivered_aga
 
     assert f"Kept 1 choice for GitLab: {key_of(town, issue)}." in said
     async with town.bot_running():
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
         await town.settled()
     assert len(issue.comments) == 1
     assert town.steps(issue) == ["🔵 Avery Example claimed this request"]
@@ -404,7 +402,7 @@ async def test_what_was_decided_after_an_older_record_is_not_undone(quiet_town: 
     assert not [line for line in said if line.startswith("Kept")]
     assert town.choices() == ["delivered"]
     async with town.bot_running():
-        await town.card(issue, "Claimed by Blake Sample", without="⏳")
+        await town.claimed(issue, "Blake Sample")
         await town.settled()
     assert issue.assigned_to == ["blake.sample"]
     assert len(issue.comments) == 2
@@ -417,8 +415,7 @@ async def test_what_an_older_record_calls_refused_is_looked_for_before_it_is_tri
 ) -> None:
     town = quiet_town
     async with town.bot_running():
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         town.gitlab.faults.add(method="POST", path="/notes", status=403, body="{}")
         assert (await town.slack.click(town.avery, card, "Claim")).ok
         await town.card(issue, "GitLab rejected this:")
@@ -444,8 +441,7 @@ async def test_what_an_older_record_has_yet_to_withdraw_may_have_been_delivered_
 ) -> None:
     town = quiet_town
     async with town.bot_running():
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         await claim_refused_after_its_note(town, card)
         await town.card(issue, "GitLab rejected this:")
         await town.settled()
@@ -467,13 +463,12 @@ async def test_what_an_older_record_has_yet_to_withdraw_may_have_been_delivered_
 async def test_a_step_that_an_older_record_has_not_told_is_looked_for(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running():
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         trouble = town.slack.faults.add(
             "chat.postMessage", status=429, headers={"Retry-After": "10"}
         )
         assert (await town.slack.click(town.avery, card, "Claim")).ok
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
         await town.slack.wait_for(lambda: trouble.hits == 1, PATIENCE)
         await town.settled()
     backup = backed_up(town)
@@ -496,8 +491,7 @@ async def test_of_two_cards_the_newest_is_kept_up_and_the_other_is_named(
 ) -> None:
     town = quiet_town
     async with town.bot_running():
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         await town.settled()
     newer = town.slack.post(
         town.channel, town.slack.bot_user_id, "🟠 Unclaimed", metadata=card.metadata
@@ -513,8 +507,7 @@ async def test_of_two_cards_the_newest_is_kept_up_and_the_other_is_named(
 async def test_a_contact_whose_label_is_missing_is_named(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running():
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         town.gitlab.faults.add(method="PUT", status=403, body="{}")
         assert (await town.mark_contacted(town.avery, card, channel="Call")).ok
         await town.card(issue, "GitLab rejected this:")
@@ -592,8 +585,7 @@ async def test_a_row_that_cannot_be_read_keeps_nobody_from_starting_nor_others_f
 async def test_nothing_is_posted_while_the_channel_cannot_be_searched(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running():
-        issue = town.feedback()
-        await town.card(issue, "🟠 Unclaimed")
+        await town.request()
         await town.settled()
     town.lose_record()
     other = town.feedback("Negative feedback for ticket 412399")
@@ -682,7 +674,7 @@ async def test_a_choice_in_a_damaged_file_reaches_gitlab_once(present: Town, how
     assert issue.comments == []
     assert len(list(town.folder.glob("ssat-bot.db.damaged-*Z"))) == 1
     async with bot_process(town):
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
         await town.card(other, "Claimed by Casey Nolink")
         await town.settled()
     assert issue.assigned_to == ["avery"]

@@ -11,7 +11,7 @@ from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
 from slackbot.store.jobs import IssueQueue
 from slackbot.store.schema import errands
-from tests.conftest import MovableClock, Postgres
+from tests.conftest import MovableClock
 from tests.town import PATIENCE, Town, buttons, text_of
 from tests.town import town as build_town
 from tests.turns import take_duty
@@ -67,7 +67,7 @@ async def claimed(town: Town, issue: Issue) -> None:
     """Let Avery claim a request, and a quarter of an hour pass."""
     card = await town.card(issue, "🟠 Unclaimed")
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     town.clock.forward(minutes=16)
 
 
@@ -196,7 +196,7 @@ async def test_who_has_just_acted_is_not_reminded_of_it(quiet_town: Town) -> Non
         town.clock.forward(hours=7, minutes=50)  # ten minutes before four hours are left
         card = await town.card(issue, "🟠 Unclaimed", "4 business hours left")
         await town.slack.click(town.avery, card, "Claim")
-        await town.card(issue, "Claimed by Avery Example", without="⏳")
+        await town.claimed(issue, "Avery Example")
         town.clock.forward(minutes=12)
         await town.card(issue, "3 business hours left")
         await town.quiet()
@@ -294,9 +294,9 @@ async def test_nobody_is_reminded_twice_whatever_becomes_of_the_bot(quiet_town: 
 
 
 async def test_two_replicas_remind_once(
-    clock: MovableClock, tmp_path: Path, postgres: Postgres
+    clock: MovableClock, tmp_path: Path, postgresql: str
 ) -> None:
-    async with build_town(clock, tmp_path, postgres.new_database()) as town:
+    async with build_town(clock, tmp_path, postgresql) as town:
         async with town.bot_running(**AROUND_THE_CLOCK), town.bot_running(**AROUND_THE_CLOCK):
             issues = [town.feedback(f"Negative feedback for ticket {n}") for n in range(1, 6)]
             for issue in issues:
@@ -427,8 +427,7 @@ async def test_old_requests_of_a_first_start_get_their_cards_and_no_reminders(
 async def test_a_card_that_was_deleted_comes_back_and_has_the_reminder(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running(**AROUND_THE_CLOCK):
-        issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed")
+        issue, card = await town.request()
         await town.quiet()
         town.slack.delete(town.channel, card.ts)
         town.clock.forward(hours=72)

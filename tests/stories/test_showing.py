@@ -32,7 +32,7 @@ async def test_the_feedback_that_a_message_names_is_shown_with_its_buttons(town:
     assert buttons(shown) == ["Claim", "Mark contacted"]
 
     assert (await town.slack.click(town.avery, shown, "Claim")).ok
-    await town.card(issue, "Claimed by Avery Example", without="⏳")
+    await town.claimed(issue, "Avery Example")
     await town.slack.wait_for(lambda: "Claimed" in text_of(town.slack.ephemerals[-1]))
     assert shown not in town.slack.ephemerals
 

@@ -24,7 +24,7 @@ def duty_town(quiet_town: Town) -> Town:
 @pytest.fixture
 async def town(duty_town: Town) -> AsyncIterator[Town]:
     async with duty_town.bot_running(**SUGGESTING):
-        await duty_town.slack.wait_for(lambda: duty_town.is_idle(PeriodicQueue.DUTY))
+        await duty_town.idle(PeriodicQueue.DUTY)
         yield duty_town
 
 
@@ -129,7 +129,7 @@ async def test_a_bot_killed_before_it_noted_the_answer_makes_no_claim_of_it(
 ) -> None:
     town = duty_town
     async with town.bot_running(**SUGGESTING):
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         town.gitlab.faults.add(method="PUT", when="after", hang=60)
         issue = town.feedback()
         await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
@@ -147,7 +147,7 @@ async def test_a_lost_record_comes_back_with_the_suggestion(
 ) -> None:
     town = duty_town
     async with town.bot_running(**SUGGESTING):
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         issue = await suggested(town)
         if is_taken_off:
             town.gitlab.assign(issue, by=town.blake_gitlab)
@@ -185,7 +185,7 @@ async def test_who_comes_on_duty_gets_what_waits_without_anybody(duty_town: Town
     group = town.slack.usergroups["S0DUTY"]
     group.users.clear()
     async with town.bot_running(**SUGGESTING):
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         issue = town.feedback()
         await town.card(issue, "On duty: unknown")
         await town.settled()
@@ -199,7 +199,7 @@ async def test_who_is_on_duty_without_an_account_is_not_assigned(duty_town: Town
     town = duty_town
     town.slack.usergroups["S0DUTY"].users = [town.casey.id]
     async with town.bot_running(**SUGGESTING):
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         issue = town.feedback()
         await town.card(issue, "On duty: <@U0CASEY>")
         await town.settled()
@@ -220,7 +220,7 @@ async def test_what_gitlab_does_not_let_be_assigned_is_not_tried_for_ever(town: 
 async def test_without_the_setting_nothing_is_assigned(duty_town: Town) -> None:
     town = duty_town
     async with town.bot_running(ssat_duty_group="S0DUTY"):
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.DUTY))
+        await town.idle(PeriodicQueue.DUTY)
         issue = town.feedback()
         await town.card(issue, "On duty: <@U0AVERY>")
         await town.settled()

@@ -99,7 +99,8 @@ async def test_what_was_posted_meanwhile_with_a_doubtful_outcome_is_not_posted_a
     issue = town.feedback()
     await town.slack.wait_for(lambda: fault.hits)
     town.skew = timedelta(0)
-    await town.slack.wait_for(lambda: town.is_idle(IssueQueue.CARD) and "Unclaimed" in shown(town))
+    await town.slack.wait_for(lambda: "Unclaimed" in shown(town))
+    await town.idle(IssueQueue.CARD)
     await town.card(issue, "Unclaimed")
     await town.settled()
     assert len(town.cards) == 1
@@ -118,7 +119,7 @@ async def test_a_home_that_is_open_is_kept_up_all_the_same(town: Town) -> None:
         issue = town.feedback("Negative feedback for ticket 412341")
         await town.card(issue, "Unclaimed")
         town.clock.forward(seconds=5)
-        await town.slack.wait_for(lambda: town.is_idle(PeriodicQueue.HOMES))
+        await town.idle(PeriodicQueue.HOMES)
         town.skew = timedelta(0)
         await noticed(town, logs, 2)
     await town.card(town.feedback("Negative feedback for ticket 412342"), "Unclaimed")

@@ -90,7 +90,8 @@ class Gate:
         self._gitlab.requests.append(record)
         self._gitlab.note_change()
         try:
-            return await self._answer(request, handler, record)
+            with self._gitlab.crowds.one_more(f"{record.method} {record.path}"):
+                return await self._answer(request, handler, record)
         finally:
             self._gitlab.note_change()
 

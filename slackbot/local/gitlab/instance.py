@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any
 
+from slackbot.local.crowds import Crowds
 from slackbot.local.gitlab import quick_actions
 from slackbot.local.gitlab.faults import Faults
 from slackbot.local.gitlab.hooks import Delivery, Dispatcher, Hook
@@ -33,6 +34,7 @@ class GitLab:
         url: the base URL, set by `serve`
         premium: whether scoped labels exclude each other and issues take several assignees
         requests: every request to the API, in the order of arrival
+        crowds: how many requests of one kind (`GET /path`) were under way together
         violations: what a well-behaved bot must not do, in words; tests expect it to be empty
         faults: misfortunes on order
         watchers: told of an issue whenever it has changed or was commented on
@@ -50,6 +52,7 @@ class GitLab:
         self.projects: list[Project] = []
         self.hooks: list[Hook] = []
         self.requests: list[Request] = []
+        self.crowds = Crowds()
         self.violations: list[str] = []
         self.faults = Faults()
         self.watchers: list[Callable[[Issue], None]] = []

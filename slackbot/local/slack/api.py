@@ -37,6 +37,10 @@ class Api:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one call, or lose it as ordered by `faults`."""
         name = request.match_info["method"]
+        with self._state.crowds.one_more(name):
+            return await self._answer(request, name)
+
+    async def _answer(self, request: web.Request, name: str) -> web.StreamResponse:
         args, token = await read_arguments(request)
         if self._state.is_down:
             return self._lost(request, name, args, token, self._state.down_status)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from slackbot.local.crowds import Crowds
 from slackbot.local.slack.block_kit import elements_of
 from slackbot.local.slack.faults import Faults
 from slackbot.local.slack.inputs import initial_values
@@ -81,6 +82,7 @@ class State:
         self.views: dict[str, list[View]] = defaultdict(list)
         self.homes: dict[str, View] = {}
         self.requests: list[ApiRequest] = []
+        self.crowds = Crowds()
         self.refusals: list[str] = []
         self.rates = Rates()
         self.faults = Faults()
