@@ -147,7 +147,7 @@ async def have_a_choice_refused(town: Town) -> None:
     unclaimed = card
     assert (await town.slack.click(town.avery, unclaimed, "Claim")).ok
     assert (await town.slack.click(town.avery, unclaimed, "Claim")).ok
-    await town.told(town.avery, "You have this request already")
+    await town.told(town.avery, "You already own this request")
 
 
 async def break_the_record(town: Town, process: BotProcess) -> None:

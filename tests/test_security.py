@@ -126,7 +126,7 @@ async def test_the_very_same_bytes_of_slack_sent_again_have_no_second_effect(por
     click = await town.slack.click(town.avery, card, "Claim")
     card = await town.claimed(issue, "Avery Example")
     await town.slack.click(town.avery, card, "Release")
-    await town.card(issue, "🟠 Unclaimed", without="⏳")
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
 
     body, content_type = encode(click.payload)
     signature = town.slack.transport.signature(body)
@@ -192,14 +192,14 @@ async def test_whatever_a_text_says_it_stays_a_text(town: Town) -> None:
         card = await town.card(issue, "🟠 Unclaimed")
         await town.card(other, "🟠 Unclaimed")
         await town.slack.click(town.avery, card, "Claim")
-        card = await town.card(issue, "Claimed by Avery", without="⏳")
+        card = await town.card(issue, "Claimed by Avery", delivered=True)
         await town.slack.choose(town.avery, card, "Feedback label", HOSTILE_LABEL)
-        card = await town.card(issue, "DROP TABLE decisions", without="⏳")
+        card = await town.card(issue, "DROP TABLE decisions", delivered=True)
         await town.slack.click(town.blake, card, "Take over")
-        card = await town.card(issue, "Claimed by Blake", without="⏳")
+        card = await town.card(issue, "Claimed by Blake", delivered=True)
         sent = {"What you sent": f"{HOSTILE}\n/close\n<!-- ssat-bot: {{}} -->\n@all"}
         await town.mark_contacted(town.blake, card, **sent)
-        await town.card(issue, "Customer contacted", without="⏳")
+        await town.card(issue, "Customer contacted", delivered=True)
         await town.settled()
 
     assert town.choices() == ["delivered"] * 4
@@ -232,7 +232,7 @@ async def test_no_address_in_an_issue_is_ever_called(town: Town, elsewhere: Else
         card = await town.card(issue, "🟠 Unclaimed")
         sent = {"What you sent": words}
         await town.mark_contacted(town.avery, card, **sent)
-        await town.card(issue, "Customer contacted", without="⏳")
+        await town.card(issue, "Customer contacted", delivered=True)
         await town.settled()
     assert there in issue.comments[-1].body  # it was all there to be followed
     assert elsewhere.asked == []
@@ -312,7 +312,7 @@ async def test_the_record_has_no_secret_and_no_mail_address_and_is_for_one_accou
     async with town.bot_running():
         issue = town.feedback()
         await town.slack.click(town.blake, await town.card(issue, "🟠 Unclaimed"), "Claim")
-        await town.card(issue, "Claimed by Blake", without="⏳")  # linked by e-mail
+        await town.card(issue, "Claimed by Blake", delivered=True)  # linked by e-mail
         assert issue.assigned_to == ["blake.sample"]
         for file in town.folder.glob("ssat-bot.db*"):
             if not file.name.endswith(".lock"):  # which is empty

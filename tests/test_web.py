@@ -602,7 +602,7 @@ async def test_metrics_count_what_happens_and_tell_no_secret(port: Port) -> None
     issue = town.feedback(description="Comment: their-own-words")
     card = await town.card(issue, "🟠 Unclaimed")
     await town.slack.click(town.avery, card, "Claim")
-    await town.card(issue, "Claimed by Avery", without="⏳")
+    await town.card(issue, "Claimed by Avery", delivered=True)
     await town.settled()
     await port.hook(b"{}", token="wrong-secret")
     await port.hook(b"[]")

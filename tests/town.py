@@ -49,6 +49,9 @@ from tests.elapse import age
 
 MANIFEST = Path(__file__).parent.parent / "manifest.yml"
 
+UNDELIVERED = ("⏳", "gitlab rejected")
+"""What a card shows of choices that GitLab does not have."""
+
 T = TypeVar("T")
 
 PROJECT = "gitlab-com/support/feedback"
@@ -202,7 +205,7 @@ class Town:
 
     async def claimed(self, issue: Issue, name: str) -> Message:
         """Wait until the card says who has claimed the request, in GitLab, too."""
-        return await self.card(issue, f"Claimed by {name}", without="⏳")
+        return await self.card(issue, f"Claimed by {name}", delivered=True)
 
     @property
     def cards(self) -> list[Message]:
@@ -229,13 +232,19 @@ class Town:
         assert len(found) <= 1, f"{len(found)} cards for one request"
         return found[0] if found else None
 
-    async def card(self, issue: Issue, *words: str, without: str = "\0") -> Message:
-        """Wait until the card of an issue shows some words; ``without`` others, in any case."""
+    async def card(
+        self, issue: Issue, *words: str, without: str = "\0", delivered: bool = False
+    ) -> Message:
+        """Wait until the card of an issue shows some words; ``without`` others, in any case.
+
+        If ``delivered``, it shows nothing that GitLab does not have.
+        """
+        unwanted = [without.lower(), *(UNDELIVERED if delivered else ())]
 
         def shows() -> Message | None:
             card = self.card_of(issue)
             text = text_of(card)
-            is_clear = without.lower() not in text.lower()
+            is_clear = not any(each in text.lower() for each in unwanted)
             return card if is_clear and all(word in text for word in words) else None
 
         try:

@@ -119,7 +119,7 @@ class BusinessHours:
         return elapsed
 
     def is_open(self, moment: datetime) -> bool:
-        """Tell whether time counts at `moment`: from the opening on, until just before closing.
+        """Return whether time counts at `moment`: from the opening on, until just before closing.
 
         Raises ValueError for a naive datetime.
         """
@@ -177,7 +177,7 @@ class BusinessHours:
         return (opening, closing) if opening < closing else None
 
     def is_workday(self, day: date) -> bool:
-        """Tell whether time counts on a day of the calendar."""
+        """Return whether time counts on a day of the calendar."""
         return day.weekday() in self.workdays and day not in self.holidays
 
     def _local_date(self, instant: datetime) -> date:

@@ -149,7 +149,7 @@ def _judge_claim(
         return None
     if who.is_same(request.holder):
         return AlreadyYours()
-    # A take-over is confirmed against a name: if somebody else got there first, ask again.
+    # A take-over is confirmed against a name: if someone else got there first, ask again.
     if isinstance(action, TakeOver) and action.holder.is_same(request.holder):
         return AssignedAgain(request.holder) if _is_held_again(request, action, now) else None
     return AlreadyClaimed(request.holder)
@@ -162,21 +162,21 @@ def _judge_release(request: Request, action: Release, who: Person, now: datetime
 
 
 def _is_held_again(request: Request, action: TakeOver | Release, now: datetime) -> bool:
-    """Tell whether it is another holding than the one they saw, and begun after the click."""
+    """Return whether another claim holds than the one they saw, begun after the click."""
     seen, since = action.since, request.held_since
     # GitLab's clock says when it began, and ours when they clicked: in doubt they are asked again.
     return bool(seen and since and since > max(seen, now - CLOCK_TOLERANCE))
 
 
 def confirmed(action: Action, request: Request) -> Action:
-    """Return an action as by somebody who wants it although they see who has the request now."""
+    """Return an action as by a person who wants it though they see who owns the request now."""
     if isinstance(action, TakeOver | Release):
         return replace(action, since=request.held_since)
     return action
 
 
 def why_finished(request: Request) -> Refusal | None:
-    """Say why nobody waits for contact any more, ``None`` while a customer does."""
+    """Say why no customer waits any longer, ``None`` while one does."""
     match request.state:
         case State.CONTACTED:
             return AlreadyContacted(request.contacted_by)

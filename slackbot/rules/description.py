@@ -15,7 +15,7 @@ MAX_DESCRIPTION = 100_000
 MAX_COMMENT = 3_000
 MAX_VALUE = 200
 
-# A key stands at the beginning of its line; what comes later is somebody's prose.
+# A key stands at the beginning of its line; what comes later is prose.
 _MAX_KEY = 120
 _MAX_CELLS = 50
 
@@ -146,7 +146,7 @@ class _Field:
     """A whole line that says that contact was requested, such as "Manager contact requested"."""
 
     def takes(self, text: str) -> bool:
-        """Tell whether a line that is no field of its own belongs to this one."""
+        """Return whether a line that is no field of its own belongs to this one."""
         if not text:
             return True
         if self.kind is Kind.COMMENT:
@@ -306,7 +306,7 @@ class Description:
         return _shortened(text, MAX_COMMENT) or None
 
     def says_contact_requested(self) -> bool:
-        """Tell whether any field says so: one that says no does not take back one that says yes."""
+        """Return whether any field says so: a no does not take back a yes."""
         return any(each.says_yes() for each in self._of(Kind.CONTACT))
 
     def _of(self, kind: Kind) -> list[_Field]:

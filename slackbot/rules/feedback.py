@@ -112,7 +112,7 @@ def read_feedback(*, title: str, description: str | None, labels: Collection[str
 
 
 def is_request_for_contact(feedback: Feedback, *, has_contact_label: bool) -> bool:
-    """Tell whether a manager's contact is asked for. Whether the issue is open is another question.
+    """Return whether a manager's contact is asked for, whether the issue is open or not.
 
     Handbook: "An issue requiring contact can be identified by an 'SSAT::Contact' label and a field
     within the issue"; either is enough. The option exists "if the feedback is negative", so a
@@ -124,9 +124,9 @@ def is_request_for_contact(feedback: Feedback, *, has_contact_label: bool) -> bo
 
 
 def is_feedback(feedback: Feedback, title: str) -> bool:
-    """Tell whether an issue is a customer's feedback at all, and no other issue of the project.
+    """Return whether an issue is a customer's feedback at all, and no other issue of the project.
 
-    By the handbook's title, "Positive/Negative/Neutral feedback for ticket nnnnnn", be it without
+    By the handbook's title, "Positive/Negative/Neutral feedback for ticket nnnnnn", with or without
     the sentiment, or by a label that says how the customer felt.
     """
     if feedback.label_sentiment is not None:

@@ -1,4 +1,4 @@
-"""What somebody asks of ``/ssat``: read leniently from what they typed, and spelled again. Pure.
+"""What people ask of ``/ssat``: read leniently from what they typed, and spelled again. Pure.
 
 Whatever is typed becomes a query; nothing that anybody types is an error. What a button carries
 to ask again is the same text, and is read by the same code.

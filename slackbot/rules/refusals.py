@@ -100,7 +100,7 @@ class InvalidField(Refusal):
 
 
 class TextRequired(InvalidField):
-    """An e-mail's text belongs in the feedback issue."""
+    """An email's text belongs in the feedback issue."""
 
 
 class InTheFuture(InvalidField):

@@ -105,7 +105,7 @@ def read_entries(entries: Iterable[Mapping[str, Any]]) -> Rota:
 
 
 def read_user(user: Mapping[str, Any]) -> OnCall:
-    """Read a user of PagerDuty; a mere reference has no e-mail."""
-    known = user.get("name") or user.get("summary") or "somebody"
+    """Read a user of PagerDuty; a mere reference has no email."""
+    known = user.get("name") or user.get("summary") or "someone"
     email = user.get("email")
     return OnCall(name=str(known)[:NAME_LIMIT], email=str(email) if email else None)

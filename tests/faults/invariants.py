@@ -37,7 +37,7 @@ ACK_WITHIN = timedelta(seconds=3)
 
 """What GitLab answers to a change that it will not make."""
 
-_NOT_DELIVERED = "did not reach GitLab"
+_NOT_DELIVERED = "not carried out"
 
 
 # 1. Cards
@@ -167,7 +167,7 @@ def notes_are_in_order(history: History) -> Iterator[str]:
 
 
 def refusals_are_told(history: History) -> Iterator[str]:
-    """What did not reach GitLab was said on the card or in its thread."""
+    """What was not carried out was said on the card or in its thread."""
     shown = {each for painting in history.paintings for each in painting.refused}
     told = Counter(each.key for each in history.tellings if _NOT_DELIVERED in each.text)
     for decision in history.decisions:

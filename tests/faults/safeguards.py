@@ -58,38 +58,19 @@ SAFEGUARDS = (
         "                await decisions.add_decision(tx, decision, interaction.id)\n",
     ),
     Safeguard(
-        name="one card for each request: a doubtful post is looked for",
-        module="channel/cards.py",
-        code="        if card.ts is None and card.posting_since is not None:\n"
-        "            card = await self._adopt_if_posted(card)\n",
+        name="no card, step or reminder twice: one begun is looked for",
+        module="platforms/outbox.py",
+        code="        if begun and await self._is_found(post, looked_from(min(begun), "
+        "self._record.now())):\n"
+        "            return False\n",
         broken="",
     ),
     Safeguard(
         name="a post without an answer is doubtful",
-        module="channel/cards.py",
-        code='            answer = await self._draw(view, "chat.postMessage", channel=channel, '
-        "**QUIETLY)\n        except Doubtful:\n            raise\n",
-        broken='            answer = await self._draw(view, "chat.postMessage", channel=channel, '
-        "**QUIETLY)\n",
-    ),
-    Safeguard(
-        name="no step twice: one begun is looked for in the thread",
-        module="channel/cards.py",
-        code="        if message.begun_at is None:\n            return False\n",
-        broken="        return False\n",
-    ),
-    Safeguard(
-        name="no reminder twice: one begun is looked for, and the thread is read before each",
-        module="platforms/post_once.py",
-        code="        since = known.begun_at - CLOCK_MARGIN if known else look_since\n",
-        broken="        since = look_since\n",
-        second=Safeguard(
-            name="the thread is read before each reminder",
-            module="channel/reminders.py",
-            code="            news = [each for each in found if each.key.startswith(prefix) and "
-            "each.key not in ended]\n",
-            broken="            news = [each for each in found if not each.key]\n",
-        ),
+        module="platforms/outbox.py",
+        code="        except Unreachable:\n"
+        "            raise  # it may have been taken: the next try looks for it\n",
+        broken="",
     ),
     Safeguard(
         name="no note twice: one begun is looked for by its marker",
@@ -105,28 +86,28 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="a decision is judged again by what GitLab says now",
-        module="sync/issue.py",
-        code="                refusal = await self._judge(decision)\n",
-        broken="                refusal = None\n",
+        module="sync/delivery.py",
+        code="            if not self._is_noted and (refusal := await self._judge()):\n",
+        broken="            refusal = None\n            if refusal is not None:\n",
     ),
     Safeguard(
         name="a repeated change spares what others did meanwhile",
-        module="sync/issue.py",
-        code="            theirs = await self._overtaken(decision, seen, traces)\n",
-        broken="            theirs = Overtaken()\n",
+        module="sync/delivery.py",
+        code="            conflicts = await self._conflicts(seen)\n",
+        broken="            conflicts = Overtaken()\n",
     ),
     Safeguard(
         name="who is refused is told",
-        module="sync/issue.py",
-        code="        await cards.add_message(tx, decision.key, step)\n"
-        "        await self._show(tx, decision.key, urgent=True)\n"
-        '        metrics.DECISIONS.labels("refused").inc()\n',
-        broken='        await decisions.finish_decision(tx, decision, Status.REFUSED, now, "")\n',
+        module="store/changes.py",
+        code="    await cards.add_message(tx, decision.key, step)\n"
+        "    await announce(tx, decision.key, now, urgent=True)\n"
+        '    metrics.DECISIONS.labels("refused").inc()\n',
+        broken='    await decisions.finish_decision(tx, decision, Status.REFUSED, now, "")\n',
     ),
     Safeguard(
         name="the note of what GitLab refused is taken back",
         module="sync/issue.py",
-        code="        await self._withdraw(key)\n",
+        code="        await take_back_notes(self._record, self._gitlab, key)\n",
         broken="",
     ),
     Safeguard(
@@ -136,22 +117,20 @@ SAFEGUARDS = (
         broken="    if view is not None:\n        return []\n",
     ),
     Safeguard(
-        name="a card is painted again after each change",
-        module="sync/issue.py",
-        code="            await self._save(tx, before, request, steps)\n"
-        "            await decisions.finish_decision(tx, decision, Status.DELIVERED, "
-        "self._clock())\n"
-        "            await self._show(tx, decision.key, urgent=True)\n",
+        name="a card is rendered again after each change",
+        module="sync/delivery.py",
+        code="            await save_changes(tx, before, request, steps, now)\n"
+        "            await decisions.finish_decision(tx, decision, Status.DELIVERED, now)\n"
+        "            await announce(tx, decision.key, now, urgent=True)\n",
         broken="            await requests.save_request(tx, request or after)\n"
-        "            await decisions.finish_decision(tx, decision, Status.DELIVERED, "
-        "self._clock())\n",
+        "            await decisions.finish_decision(tx, decision, Status.DELIVERED, now)\n",
     ),
     Safeguard(
         name="what failed is tried again",
         module="worker.py",
-        code="        except Postponed as postponed:\n"
-        "            await self._put_off(errand, postponed)\n",
-        broken="        except Postponed:\n            await self._finish(errand, None)\n",
+        code="            await self._put_off(job, str(error), error.after, "
+        "is_unsettled=error.is_unsettled)\n",
+        broken="            await self._finish(job, None)\n",
     ),
     Safeguard(
         name="the poll finds what webhooks did not tell",
@@ -189,16 +168,22 @@ SAFEGUARDS = (
         ),
     ),
     Safeguard(
-        name="an errand is one process's at a time",
+        name="a job is one process's at a time",
         module="store/jobs.py",
-        code="errands.c.lane == lane, errands.c.ready_at <= now, *_is_free(tx))\n",
-        broken="errands.c.lane == lane, errands.c.ready_at <= now)\n",
+        code="            _is_over(tx, errands.c.leased_until),\n",
+        broken="",
+    ),
+    Safeguard(
+        name="who has lost a job commits nothing for it",
+        module="store/jobs.py",
+        code="    if not tx.has_written:\n        return\n",
+        broken="    if tx is not None:\n        return\n",
     ),
     Safeguard(
         name="a dead replica's work is taken over",
         module="store/jobs.py",
-        code="        or_(errands.c.leased_until.is_(None), errands.c.leased_until < now),\n",
-        broken="        errands.c.leased_until.is_(None),\n",
+        code="    return or_(until.is_(None), until <= database_now(tx), until > farthest)\n",
+        broken="    return or_(until.is_(None), until > farthest)\n",
     ),
 )
 

@@ -6,10 +6,8 @@ import pytest
 
 from tests.faults.safeguards import PROJECT, SAFEGUARDS, Safeguard
 
-ALL = [each for one in SAFEGUARDS for each in (one, one.second) if each]
 
-
-@pytest.mark.parametrize("safeguard", ALL, ids=str)
+@pytest.mark.parametrize("safeguard", SAFEGUARDS, ids=str)
 def test_each_safeguard_is_in_the_bot_and_leaves_a_program_when_taken_out(
     safeguard: Safeguard,
 ) -> None:

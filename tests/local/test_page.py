@@ -196,7 +196,7 @@ async def test_a_guest_is_told_why_nothing_happened(browser: Browser, local: Loc
     async with visiting(browser, local, DANA) as visit:
         await visit.button(NASTY, "Claim").click()
         told = visit.page.get_by_role("article").filter(has_text="Only visible to you")
-        await expect(told).to_contain_text("Guests cannot act here")
+        await expect(told).to_contain_text("Guests can't take action")
         await expect(visit.gitlab).to_contain_text("Dana Guest has no account in this GitLab")
         await told.get_by_role("button", name="Dismiss message").click()
         await expect(told).to_have_count(0)
@@ -278,6 +278,6 @@ async def test_a_claim_is_made_in_the_answer_to_the_command(browser: Browser, lo
         told = await visit.asks("/ssat unclaimed")
         await told.get_by_role("button", name="Claim", exact=True).first.click()
         await visit.asks("/ssat mine")
-        mine = visit.page.get_by_role("article").filter(has_text="only: mine")
+        mine = visit.page.get_by_role("article").filter(has_text="filters: mine")
         await expect(mine).to_contain_text("Claimed by Blake Sample")
         await expect(mine.get_by_role("button", name="Release").first).to_be_visible()

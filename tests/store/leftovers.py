@@ -6,14 +6,19 @@ new migrations leaves such a file, made by its own code, for the releases after 
 
 import asyncio
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Text, select, text, type_coerce
 
 from slackbot.local.gitlab import Issue
-from slackbot.store.database import Database
+from slackbot.rules.reminders import round_key
+from slackbot.rules.request import IssueKey
+from slackbot.store import facts, jobs, reminders, requests
+from slackbot.store.database import Database, Transaction
+from slackbot.store.facts import CatchUp
+from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.schema import Document, metadata
 from tests.conftest import MovableClock
 from tests.town import Town, as_seen
@@ -73,6 +78,22 @@ def refused_posts(town: Town) -> set[str]:
     return {"a step" if one.args.get("thread_ts") else "a card" for one in refused}
 
 
+async def begin_to_tell(town: Town, tx: Transaction) -> None:
+    """Note late reminders and a summary, as the bot does before it tells the channel of them."""
+    now = town.clock()
+    for iid in (CLAIMED, CONTACTED, REFUSED, ASSIGNED):
+        request = await requests.load_request(tx, IssueKey(town.project.id, iid))
+        assert request is not None
+        key = f"{round_key(request)}deadline"
+        await reminders.note_missed(tx, key, request.key, now)
+    await jobs.enqueue_periodic(tx, PeriodicQueue.GAP, now)
+    begun, later = now - timedelta(minutes=1), now + timedelta(minutes=10)
+    since = begun - timedelta(hours=3)
+    catch_up = CatchUp(key=begun.isoformat(), at=later, since=since, posting_since=now)
+    await facts.CATCH_UP.save(tx, catch_up)
+    await jobs.enqueue_periodic(tx, PeriodicQueue.SUMMARY, now)
+
+
 def inserts(connection: Connection) -> str:
     """Write every row as an INSERT that both databases understand.
 
@@ -115,10 +136,14 @@ async def dump() -> None:
     """Play the story, and write down the record as it is in the midst of it."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/ssat-bot.db"
-        async with build_town(MovableClock(), Path(folder), url) as town, town.bot_running():
+        async with (
+            build_town(MovableClock(), Path(folder), url) as town,
+            town.bot_running(ssat_reminders="24,12,4,1"),
+        ):
             await fill_hands(town)
             beside = Database(url)
             async with beside.transaction() as tx:
+                await begin_to_tell(town, tx)
                 revision = await tx.scalar(text("SELECT version_num FROM alembic_version"))
                 (RELEASES / f"{revision}.sql").write_text(await tx.run_sync(inserts))
             await beside.close()

@@ -44,7 +44,7 @@ async def test_who_is_assigned_in_gitlab_has_the_request(watched_town: Town) -> 
     town.gitlab.assign(issue, by=town.duty_gitlab)
     card = await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed")
     assert "Claim" in buttons(card)
-    await town.thread(issue, "Dana Duty unassigned Blake Sample: nobody has this request in GitLab")
+    await town.thread(issue, "Unclaimed: Dana Duty unassigned Blake Sample in GitLab")
     await town.settled()
     assert town.writes(issue) == []
 
@@ -67,7 +67,7 @@ async def test_labels_and_words_changed_in_gitlab_show_on_the_card(watched_town:
     town.gitlab.edit(issue, description="**Comment:** All is said.", by=town.blake_gitlab)
     await town.card(issue, "All is said.", without="Nobody answered")
     town.gitlab.edit(issue, title="Positive feedback for ticket 412399", by=town.blake_gitlab)
-    await town.card(issue, "Withdrawn: ticket 412399")
+    await town.card(issue, "Contact request withdrawn · ticket 412399")
 
 
 async def test_closing_and_reopening_in_gitlab(watched_town: Town) -> None:
@@ -78,7 +78,7 @@ async def test_closing_and_reopening_in_gitlab(watched_town: Town) -> None:
     card = await town.card(issue, "Claimed by Avery Example")
 
     town.gitlab.close(issue, by=town.blake_gitlab)
-    closed = await town.card(issue, "Closed without contact: ticket 412345")
+    closed = await town.card(issue, "Closed without contact · Example Ltd · ticket 412345")
     assert buttons(closed) == ["Open issue", "Open ticket"]
     await town.thread(issue, "closed the issue in GitLab")
 
@@ -114,7 +114,7 @@ async def test_who_was_suggested_and_is_assigned_again_in_gitlab_has_the_request
 ) -> None:
     town = watched_town
     issue = town.feedback(assignees=[town.duty_gitlab])
-    card = await town.card(issue, "🟠 Unclaimed", "assigned in GitLab: duty")
+    card = await town.card(issue, "🟠 Unclaimed", "assigned to duty in GitLab")
     await town.settled()
     town.clock.forward(minutes=5)
     town.gitlab.faults.add(method="GET", path=f"/issues/{issue.iid}$", status=502, times=None)
@@ -126,7 +126,7 @@ async def test_who_was_suggested_and_is_assigned_again_in_gitlab_has_the_request
     town.gitlab.faults.clear()
 
     await town.card(issue, "Claimed by Dana Duty")
-    await town.thread(issue, "this did not reach GitLab: Dana Duty owns this request")
+    await town.thread(issue, "this was not carried out: Dana Duty owns this request")
     await town.settled()
     assert issue.assigned_to == ["duty"]
 
@@ -137,7 +137,7 @@ async def test_withdrawing_and_asking_again_in_gitlab(watched_town: Town) -> Non
     await town.card(issue, "🟠 Unclaimed", "Tue 3 Feb, 15:00 UTC")
 
     town.gitlab.change_labels(issue, remove=[CONTACT], by=town.duty_gitlab)
-    withdrawn = await town.card(issue, "Withdrawn: ticket 412345")
+    withdrawn = await town.card(issue, "Contact request withdrawn · Example Ltd · ticket 412345")
     assert buttons(withdrawn) == ["Open issue", "Open ticket"]
     await town.thread(issue, "Dana Duty withdrew the request for contact in GitLab")
 
@@ -160,7 +160,7 @@ async def test_a_contact_noted_in_gitlab_counts_and_can_be_taken_back(watched_to
     card = await town.card(
         issue,
         "Customer contacted · Example Ltd · ticket 412345",
-        "Kept: contacted after 3 h of business time",
+        "On time: contacted after 3 business hours",
         "Blake Sample contacted the customer",
     )
     assert "Mark contacted" not in buttons(card)
@@ -208,9 +208,9 @@ async def test_the_bot_does_not_answer_itself(quiet_town: Town) -> None:
         await town.slack.click(town.avery, card, "Claim")
         card = await town.claimed(issue, "Avery Example")
         await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
-        card = await town.card(issue, SOFT_SKILLS, without="⏳")
+        card = await town.card(issue, SOFT_SKILLS, delivered=True)
         await town.mark_contacted(town.avery, card, channel="Call")
-        await town.card(issue, "Customer contacted", without="⏳")
+        await town.card(issue, "Customer contacted", delivered=True)
         await town.settled()
 
         painted = _posts(town)

@@ -76,13 +76,13 @@ async def test_the_first_start_shows_what_is_urgent_and_tells_of_the_rest(
     async with town.bot_running():
         said = await summary(town)
         await shown(town, backlog.overdue, "Overdue, unclaimed")
-        await shown(town, backlog.near, "🟠 Unclaimed", "21 business hour left")
+        await shown(town, backlog.near, "🟠 Unclaimed", "21 business hours left")
         await town.settled()
         assert len(town.cards) == 9
         assert said == (
-            "👋 Here from now on: *15 customers are waiting to hear from a manager.* 4 are "
-            "overdue, 5 are due within 24 business hours: their cards are on the way, most urgent "
-            "first. 6 are due later: their cards come in time, and `/ssat` shows all now."
+            "👋 ssat-bot is running. *15 customers are waiting to hear from a manager.* 4 are "
+            "overdue and 5 are due within 24 business hours. The cards come now, most urgent "
+            "first. 6 are due later. Their cards come in time; `/ssat` shows all of them now."
         )
         assert town.summaries[0].pings == set()
 
@@ -143,9 +143,10 @@ async def test_after_a_gap_the_channel_is_told_what_was_missed(quiet_town: Town)
     async with town.bot_running():
         # Somebody has seen to two of them in GitLab, and the one that was known is not news.
         assert await summary(town) == (
-            "👋 Back after 4 d 1 h: *13 customers asked for a manager's contact meanwhile.* 3 are "
-            "overdue, 4 are due within 24 business hours: their cards are on the way, most urgent "
-            "first. 6 are due later: their cards come in time, and `/ssat` shows all now."
+            "👋 ssat-bot is back after 4 days and 1 hour. *13 customers asked for a manager's "
+            "contact in the meantime.* 3 are overdue and 4 are due within 24 business hours. The "
+            "cards come now, most urgent first. 6 are due later. Their cards come in time; `/ssat` "
+            "shows all of them now."
         )
         await shown(town, [known, *backlog.overdue[1:]], "Overdue, unclaimed")
         await shown(town, backlog.near[1:], "🟠 Unclaimed")

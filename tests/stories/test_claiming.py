@@ -38,7 +38,7 @@ async def test_two_managers_claim_at_once_and_one_is_told_who_has_it(town: Town)
     winner, loser = ("Avery", town.blake) if told.user == town.blake.id else ("Blake", town.avery)
     assert told.user == loser.id
     assert winner in text_of(told)
-    await town.card(issue, f"Claimed by {winner}", without="⏳")
+    await town.card(issue, f"Claimed by {winner}", delivered=True)
     assert len(issue.comments) == 1
 
 
@@ -47,7 +47,7 @@ async def test_claiming_what_one_has_already_changes_nothing(town: Town) -> None
     unclaimed = as_seen(await town.card(issue, "🟠 Unclaimed"))
     await town.slack.click(town.avery, unclaimed, "Claim")
     await town.slack.click(town.avery, unclaimed, "Claim")  # a double click is two clicks
-    await town.told(town.avery, "You have this request already")
+    await town.told(town.avery, "You already own this request")
     await town.settled()
     assert len(town.writes(issue)) == 2  # one note, one assignment
     assert town.steps(issue) == ["🔵 Avery Example claimed this request"]
@@ -59,9 +59,9 @@ async def test_taking_over_takes_a_colleague_off_who_was_not_known_in_gitlab_at_
     issue, card = await town.request()
     town.gitlab.down()
     await town.slack.click(town.blake, card, "Claim")
-    card = await town.card(issue, "Claimed by Blake Sample", "not in GitLab")
+    card = await town.card(issue, "Claimed by Blake Sample", "⏳ Saved")
     await town.slack.click(town.casey, card, "Take over")
-    await town.card(issue, "Claimed by Casey Nolink", "not in GitLab")
+    await town.card(issue, "Claimed by Casey Nolink", "⏳ Saved")
     town.gitlab.up()
     await town.claimed(issue, "Casey Nolink")
     await town.settled()
@@ -108,18 +108,18 @@ async def test_only_the_holder_can_release_and_then_anybody_can_claim(town: Town
     card = await town.claimed(issue, "Avery Example")
 
     await town.slack.click(town.blake, card, "Release")
-    await town.told(town.blake, "Avery Example has this request; only they can release it")
+    await town.told(town.blake, "Avery Example owns this request. Only they can release it")
 
     held = as_seen(card)
     await town.slack.click(town.avery, card, "Release")
-    card = await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", without="⏳")
+    card = await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", delivered=True)
     assert "Claim" in buttons(card)
     assert issue.assigned_to == []
     assert issue.comments[-1].body.startswith("**Released** by Avery Example (`@avery`)")
     await town.thread(issue, "Avery Example released this request")
 
     await town.slack.click(town.avery, held, "Release")
-    await town.told(town.avery, "Nobody has this request, so there is nothing to release")
+    await town.told(town.avery, "Nobody owns this request, so there is nothing to release")
     await town.slack.click(town.blake, card, "Claim")
     await town.in_gitlab(lambda: issue.assigned_to == ["blake.sample"])
 
@@ -132,13 +132,13 @@ async def test_a_person_unknown_to_gitlab_can_claim_and_is_told_how_to_be_linked
     card = await town.claimed(issue, "Casey Nolink")
     assert issue.comments[0].body.startswith("**Claimed** by Casey Nolink.\n")
     assert issue.assigned_to == []
-    await town.thread(issue, "Casey Nolink is not known in GitLab", 'U0CASEY = "gitlab-username"')
+    await town.thread(issue, "Casey Nolink isn't known in GitLab", 'U0CASEY = "gitlab-username"')
 
     # An administrator links them: from then on GitLab knows them, without a restart.
     town.gitlab.add_member(town.project, town.gitlab.add_user("casey", "Casey Nolink"))
     town.people_file.write_text('[people]\nU0AVERY = "avery"\nU0CASEY = "casey"\n')
     await town.slack.click(town.casey, card, "Release")
-    card = await town.card(issue, "🟠 Unclaimed", without="⏳")
+    card = await town.card(issue, "🟠 Unclaimed", delivered=True)
     await town.slack.click(town.casey, card, "Claim")
     await town.in_gitlab(lambda: issue.assigned_to == ["casey"])
     assert issue.comments[-1].body.startswith("**Claimed** by Casey Nolink (`@casey`).")
@@ -153,7 +153,9 @@ async def test_an_automatic_assignment_is_a_suggestion_that_a_claim_replaces(
     await town.card(issue, "🟠 Unclaimed")
     if not at_birth:
         town.gitlab.assign(issue, town.duty_gitlab, by=town.automation)
-    card = await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", "assigned in GitLab: duty")
+    card = await town.card(
+        issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", "assigned to duty in GitLab"
+    )
     await town.settled()
     assert town.steps(issue) == []
 
@@ -176,7 +178,7 @@ async def test_who_was_faster_in_gitlab_keeps_the_request(town: Town) -> None:
     town.gitlab.up()
     town.clock.forward(minutes=1)
 
-    await town.thread(issue, "<@U0AVERY>", "did not reach GitLab", "Blake Sample owns this request")
+    await town.thread(issue, "<@U0AVERY>", "not carried out", "Blake Sample owns this request")
     await town.card(
         issue, "Claimed by Blake Sample", "GitLab rejected this:", "claim by Avery Example"
     )

@@ -45,7 +45,9 @@ async def test_an_email_ends_as_note_label_and_close(town: Town) -> None:
     assert outcome.ok
     assert not town.slack.views[town.avery.id]
 
-    card = await town.card(issue, "Customer contacted · Example Ltd · ticket 412345", without="⏳")
+    card = await town.card(
+        issue, "Customer contacted · Example Ltd · ticket 412345", delivered=True
+    )
     assert issue.labels == [CONTACT, OUTSIDE, CONTACTED]
     assert issue.state == "closed"
     note, put = town.writes(issue)
@@ -73,14 +75,14 @@ async def test_what_cannot_be_is_said_at_the_field_and_can_be_put_right(town: To
     )
     assert outcome.errors == {"at": "That time is in the future."}
     outcome = await town.slack.submit(town.avery, {"When": asked - timedelta(minutes=5)})
-    assert outcome.errors == {"at": "This is before the customer asked for contact."}
+    assert outcome.errors == {"at": "That time is before the customer asked for contact."}
     await town.settled()
     assert town.writes(issue) == []
 
     # People pick minutes: the minute of the request itself is not before it.
     outcome = await town.slack.submit(town.avery, {"When": asked.replace(second=0, microsecond=0)})
     assert outcome.errors == {}
-    await town.card(issue, "Customer contacted", without="⏳")
+    await town.card(issue, "Customer contacted", delivered=True)
     assert "> Dear customer," in issue.comments[0].body
 
 
@@ -107,7 +109,7 @@ async def test_a_contact_without_text_that_leaves_the_issue_open(
     )
 
     assert outcome.errors == {}
-    await town.card(issue, "Customer contacted", without="⏳")
+    await town.card(issue, "Customer contacted", delivered=True)
     assert issue.state == "opened"
     assert issue.labels == [CONTACT, OUTSIDE, CONTACTED]
     said = issue.comments[0].body
@@ -120,9 +122,9 @@ async def test_a_contact_without_text_that_leaves_the_issue_open(
     ("after", "words"),
     [
         # Asked on Friday at 15:00, so due on Tuesday at 15:00.
-        (timedelta(hours=5), "Kept: contacted after 5 h of business time"),
-        (timedelta(days=3), "Kept: contacted after 24 h of business time"),
-        (timedelta(days=4, hours=2), "Missed by 2 h: contacted after 2 d 2 h of business time"),
+        (timedelta(hours=5), "On time: contacted after 5 business hours"),
+        (timedelta(days=3), "On time: contacted after 24 business hours"),
+        (timedelta(days=4, hours=2), "2 hours late: contacted after 50 business hours (limit 48)"),
     ],
 )
 async def test_the_card_says_how_long_it_took_and_whether_the_promise_was_kept(
@@ -131,7 +133,7 @@ async def test_the_card_says_how_long_it_took_and_whether_the_promise_was_kept(
     issue, card = await town.request()
     town.clock.forward(seconds=after.total_seconds(), minutes=1)
     await town.mark_contacted(town.avery, card, **{"What you sent": EMAIL})
-    await town.card(issue, words, "Avery Example contacted the customer", without="⏳")
+    await town.card(issue, words, "Avery Example contacted the customer", delivered=True)
 
 
 async def test_who_was_slower_is_told_that_a_colleague_has_contacted_the_customer(
@@ -143,10 +145,10 @@ async def test_who_was_slower_is_told_that_a_colleague_has_contacted_the_custome
     await town.mark_contacted(town.blake, card, **{"What you sent": EMAIL})
 
     outcome = await town.slack.submit(town.avery, {"What you sent": "Another mail"})
-    assert outcome.errors == {"channel": "Blake Sample has contacted this customer already."}
+    assert outcome.errors == {"channel": "Blake Sample has already contacted this customer."}
     await town.slack.click(town.casey, card, "Mark contacted")
-    await town.told(town.casey, "Blake Sample has contacted this customer already")
-    await town.card(issue, "Customer contacted", without="⏳")
+    await town.told(town.casey, "Blake Sample has already contacted this customer")
+    await town.card(issue, "Customer contacted", delivered=True)
     await town.settled()
     assert len(issue.comments) == 1
 
@@ -174,7 +176,7 @@ Dear @blake.sample, (cc:-@avery and \\@avery),
 async def test_nothing_that_people_paste_acts_in_gitlab(town: Town) -> None:
     issue, card = await town.request()
     await town.mark_contacted(town.avery, card, **{"What you sent": NASTY, "Close the issue": []})
-    await town.card(issue, "Customer contacted", without="⏳")
+    await town.card(issue, "Customer contacted", delivered=True)
 
     assert issue.quick_actions_executed == []
     assert issue.state == "opened"
@@ -196,7 +198,7 @@ async def test_a_name_cannot_break_out_of_the_note(town: Town) -> None:
     town.avery.real_name = "A*v*ery <!-- x -->\n/close"
     issue = town.feedback()
     await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
-    await town.card(issue, "Claimed by", without="⏳")
+    await town.card(issue, "Claimed by", delivered=True)
     assert issue.quick_actions_executed == []
     assert issue.comments[0].body.count("<!--") == 1
     assert issue.comments[0].body.count("\n") == 2
@@ -222,7 +224,7 @@ async def test_the_text_is_forgotten_once_gitlab_has_it_and_never_logged(
         )
         assert secret in town.everything_stored()
         await town.slack.click(town.avery, card, "Try again")
-        await town.card(issue, "Customer contacted", without="⏳")
+        await town.card(issue, "Customer contacted", delivered=True)
         await town.settled()
 
     assert f"> {secret}" in issue.comments[0].body
@@ -249,7 +251,7 @@ async def test_a_forgotten_text_is_gone_from_the_file_too(
             await town.mark_contacted(
                 town.avery, card, **{"What you sent": secret.decode() * copies}
             )
-            await town.card(issue, "Customer contacted", without="⏳")
+            await town.card(issue, "Customer contacted", delivered=True)
             assert any(secret in content for content in files())
         await town.settled()
         town.clock.forward(hours=2)  # with the next poll the database's log is emptied
@@ -264,5 +266,5 @@ async def test_a_request_dismissed_forgets_its_text(town: Town) -> None:
     card = await town.card(issue, "GitLab rejected this:", "🟠 Unclaimed")
     assert secret in town.everything_stored()
     await town.slack.click(town.avery, card, "Dismiss")
-    await town.card(issue, "🟠 Unclaimed", without="⏳")
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
     assert secret not in town.everything_stored()

@@ -13,7 +13,7 @@ async def contacted(town: Town, description: str = SAYS_SO) -> Issue:
     issue = town.feedback(description=description)
     card = await town.card(issue, "🟠 Unclaimed")
     await town.mark_contacted(town.avery, card, **{"What you sent": SECRET})
-    await town.card(issue, "Customer contacted", without="⏳")
+    await town.card(issue, "Customer contacted", delivered=True)
     await town.settled()
     return issue
 
@@ -85,6 +85,6 @@ async def test_the_text_of_a_choice_that_nobody_puts_right_is_forgotten(quiet_to
         await town.polled()
         assert SECRET in town.everything_stored()
         town.clock.forward(days=2)
-        await town.card(issue, "Overdue", without="⏳")
+        await town.card(issue, "Overdue", delivered=True)
         assert town.choices() == ["dropped"]
         assert SECRET not in town.everything_stored()

@@ -37,7 +37,7 @@ def published(town: Town) -> list[str]:
 
 
 async def test_an_empty_home_says_so_kindly(town: Town) -> None:
-    await opens(town, town.avery, "No customer is waiting", "Nobody is known to be")
+    await opens(town, town.avery, "No customer is waiting", "I don't know who is on duty")
 
 
 async def test_a_home_shows_what_is_mine_the_teams_and_what_else_awaits_triage(
@@ -47,11 +47,17 @@ async def test_a_home_shows_what_is_mine_the_teams_and_what_else_awaits_triage(
     await town.card(town.feedback("Negative feedback for ticket 412342"), "🟠 Unclaimed")
     town.feedback("Positive feedback for ticket 412343", description=None, labels=[])
     await town.slack.click(town.avery, await town.card(held, "🟠 Unclaimed"), "Claim")
-    await town.card(held, "Claimed", without="⏳")
+    await town.card(held, "Claimed", delivered=True)
     await town.settled()
 
     text = text_of(await opens(town, town.avery, "412343"))
-    parts = ["Yours (1)", "412341", "Waiting for a manager's contact (1)", "412342", "triage (1)"]
+    parts = [
+        "Yours (1)",
+        "412341",
+        "Waiting to hear from a manager (1)",
+        "412342",
+        "Untriaged feedback (1)",
+    ]
     assert [text.find(part) for part in parts] == sorted(text.find(part) for part in parts)
     assert "Yours" not in text_of(await opens(town, town.blake, "412343"))
 
@@ -158,7 +164,7 @@ async def test_the_time_left_is_told_anew_and_nothing_is_published_that_is_the_s
 async def test_a_home_says_that_a_request_is_overdue_as_soon_as_it_is(town: Town) -> None:
     await town.card(town.feedback(), "🟠 Unclaimed")
     town.clock.forward(days=3, hours=23, minutes=45)
-    await opens(town, town.avery, "Waiting: contact requested", "less than 1 business hour left")
+    await opens(town, town.avery, "🟠 Unclaimed", "less than 1 business hour left")
     await town.idle(PeriodicQueue.HOMES)
     town.clock.forward(minutes=16)
     await home_of(town, town.avery, "Overdue, unclaimed: contact requested")
@@ -168,16 +174,22 @@ async def test_a_home_says_whom_gitlab_does_not_know_and_follows_when_they_are_f
     town: Town,
 ) -> None:
     await town.request()
-    await opens(town, town.casey, "412345", "Your GitLab account is not known (yet)")
+    await opens(town, town.casey, "412345", "I don't know your GitLab account yet")
     await town.idle(PeriodicQueue.HOMES)
     assert (await town.slack.click_in_home(town.casey, "Mine")).ok
-    await home_of(town, town.casey, "You hold nothing.", "not known (yet)", without="✅")
+    await home_of(
+        town,
+        town.casey,
+        "You own no request.",
+        "I don't know your GitLab account yet",
+        without="✅",
+    )
     good = "Positive feedback for ticket 412344"
     town.feedback(good, description=None, labels=[], assignees=[town.blake_gitlab])
     await town.settled()
     await opens(town, town.blake, "412345", "412344")
     town.clock.forward(seconds=5)
-    await home_of(town, town.blake, "Yours (1)", "412344", without="not known (yet)")
+    await home_of(town, town.blake, "Yours (1)", "412344", without="don't know your GitLab")
 
 
 async def test_who_was_looked_for_by_a_fast_clock_is_looked_for_again(
@@ -207,7 +219,7 @@ async def test_a_home_is_narrowed_down_and_stays_so(town: Town) -> None:
     held = town.feedback("Negative feedback for ticket 412341")
     await town.card(town.feedback("Negative feedback for ticket 412342"), "🟠 Unclaimed")
     await town.slack.click(town.blake, await town.card(held, "🟠 Unclaimed"), "Claim")
-    await town.card(held, "Claimed", without="⏳")
+    await town.card(held, "Claimed", delivered=True)
     await opens(town, town.avery, "412341", "412342")
     assert (await town.slack.click_in_home(town.avery, "Unclaimed")).ok
     await home_of(town, town.avery, "412342", without="412341")
@@ -237,7 +249,7 @@ async def test_a_refresh_on_the_home_looks_at_gitlab(town: Town) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ({"is_restricted": True}, "Guests cannot act here"),
+        ({"is_restricted": True}, "Guests can't take action"),
         ({"team_id": "T0CUSTOMER"}, "Only members of this workspace"),
     ],
 )

@@ -90,12 +90,12 @@ async def test_exactly_the_requests_for_contact_become_cards(quiet_town: Town, o
         wanted = wanted or requests_for_contact(town)
         unwanted = unwanted or other_issues(town)
         for issue in wanted.values():
-            await town.card(issue, "contact requested")
+            await town.card(issue, "🟠 Unclaimed")
         await town.settled()
         assert [kind for kind, issue in unwanted.items() if _has_card(town, issue)] == []
         assert len(town.cards) == len(wanted)
         indirect = wanted["indirect feedback, labelled by hand"]
-        await town.card(indirect, f"contact requested, feedback #{indirect.iid}")
+        await town.card(indirect, f"feedback #{indirect.iid}")
 
 
 async def test_a_label_that_comes_later_makes_a_card_whose_time_runs_from_then(
@@ -106,7 +106,7 @@ async def test_a_label_that_comes_later_makes_a_card_whose_time_runs_from_then(
     town.clock.forward(hours=1)
     assert town.cards == []
     town.gitlab.change_labels(issue, add=[CONTACT], by=town.duty_gitlab)
-    card = await town.card(issue, "Waiting: contact requested, feedback #1", "Tue 3 Feb, 16:00 UTC")
+    card = await town.card(issue, "🟠 Unclaimed · feedback #1", "Tue 3 Feb, 16:00 UTC")
     assert buttons(card) == ["Claim", "Feedback label", "Mark contacted", "Open issue"]
 
 
@@ -196,7 +196,7 @@ async def test_whatever_a_description_looks_like_there_is_a_card(
     town: Town, description: str
 ) -> None:
     issue = town.feedback(description=description)
-    card = await town.card(issue, "🟠 Unclaimed · Example Ltd · ticket 412345")
+    card = await town.card(issue, "🟠 Unclaimed", "ticket 412345")
     assert buttons(card)[0] == "Claim"
     assert len(text_of(card)) < 3000  # a glance, not a page
 
@@ -208,7 +208,7 @@ async def test_the_issue_of_a_deleted_author_is_served_like_any_other(quiet_town
     town.gitlab.delete_user(town.automation)
     assert issue.author.username == "ghost"
     async with town.bot_running():
-        card = await town.card(issue, "🟠 Unclaimed", "assigned in GitLab: duty")
+        card = await town.card(issue, "🟠 Unclaimed", "assigned to duty in GitLab")
         await town.slack.click(town.avery, card, "Claim")
         await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
 

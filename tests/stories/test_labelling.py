@@ -56,7 +56,7 @@ async def test_the_projects_own_labels_are_offered_with_what_they_mean(
         await town.slack.choose(town.avery, card, "Feedback label", SFDC)
 
         # The card has room for all of it.
-        await town.card(issue, SFDC, full, without="⏳")
+        await town.card(issue, SFDC, full, delivered=True)
         assert SFDC in issue.labels
         await town.thread(issue, "Avery Example chose the feedback label", SFDC)
         assert issue.comments[0].body.startswith(
@@ -74,7 +74,7 @@ async def test_a_choice_replaces_the_other_label_of_the_scope_at_once(
 
     await town.slack.choose(town.blake, card, "Feedback label", OUTSIDE)
 
-    card = await town.card(issue, OUTSIDE, without="⏳")
+    card = await town.card(issue, OUTSIDE, delivered=True)
     assert issue.labels == ["SSAT::Contact", OUTSIDE, "satisfaction::bad"]
     assert "(before: `feedback::soft-skills`)" in issue.comments[0].body
     [put] = [write.body for write in town.writes(issue) if write.method == "PUT"]
@@ -86,7 +86,7 @@ async def test_a_choice_replaces_the_other_label_of_the_scope_at_once(
     assert all(name.startswith("feedback::") for name in removed)
 
     await town.slack.choose(town.blake, card, "Feedback label", OUTSIDE)
-    await town.told(town.blake, "The request has this feedback label already")
+    await town.told(town.blake, "The request already has this feedback label")
 
 
 async def test_a_label_deleted_in_gitlab_is_never_created_and_the_person_is_told(
@@ -108,7 +108,7 @@ async def test_a_label_deleted_in_gitlab_is_never_created_and_the_person_is_told
     # Somebody creates it again: then the choice can be tried again.
     town.gitlab.add_label(town.project, SOFT_SKILLS)
     await town.slack.click(town.avery, card, "Try again")
-    await town.card(issue, SOFT_SKILLS, without="⏳")
+    await town.card(issue, SOFT_SKILLS, delivered=True)
     assert SOFT_SKILLS in issue.labels
 
 
@@ -153,7 +153,7 @@ async def test_a_label_that_somebody_set_in_gitlab_meanwhile_is_not_overwritten(
     town.gitlab.up()
     town.clock.forward(minutes=1)
 
-    await town.thread(issue, "<@U0AVERY>", f"Meanwhile {OUTSIDE} was chosen")
+    await town.thread(issue, "<@U0AVERY>", f"was changed to {OUTSIDE}")
     await town.thread(issue, f"Blake Sample chose the feedback label *{OUTSIDE}* in GitLab")
     card = await town.card(issue, f"{OUTSIDE}\n", f"label {SOFT_SKILLS} by Avery Example")
     await town.settled()
@@ -161,7 +161,7 @@ async def test_a_label_that_somebody_set_in_gitlab_meanwhile_is_not_overwritten(
 
     # Dismissed, the choice is gone and GitLab's label stays.
     await town.slack.click(town.avery, card, "Dismiss")
-    card = await town.card(issue, OUTSIDE, without="⏳")
+    card = await town.card(issue, OUTSIDE, delivered=True)
     assert SOFT_SKILLS not in text_of(card)
     await town.settled()
     assert issue.labels == ["SSAT::Contact", OUTSIDE]

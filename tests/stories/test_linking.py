@@ -91,7 +91,7 @@ def all_is_said_once(desk_before: Desk) -> Iterator[None]:
 async def assigned_to_a_claim(town: Town, user: User) -> list[str]:
     issue = town.feedback("Negative feedback for ticket 412399")
     await town.slack.click(user, await town.card(issue, "🟠 Unclaimed"), "Claim")
-    await town.card(issue, "Claimed", without="⏳")
+    await town.card(issue, "Claimed", delivered=True)
     return issue.assigned_to
 
 
@@ -101,9 +101,9 @@ async def test_who_leaves_the_code_is_linked_and_told_and_claims_with_that_accou
     town = desk.town
     code = await desk.code(town.casey, "@Casey.N")
     desk.leaves(desk.casey_gitlab, f"Hello!\n\n{code.upper()}")
-    await desk.told(town.casey, "You are *casey.n* in GitLab from now on")
+    await desk.told(town.casey, "You are now linked to *casey.n* in GitLab")
     assert await assigned_to_a_claim(town, town.casey) == ["casey.n"]
-    assert "You are linked to casey.n already" in await desk.asks(town.casey, "casey.n")
+    assert "You are already linked to casey.n" in await desk.asks(town.casey, "casey.n")
 
 
 async def test_the_home_of_who_links_themselves_follows(desk: Desk) -> None:
@@ -114,17 +114,17 @@ async def test_the_home_of_who_links_themselves_follows(desk: Desk) -> None:
     def shows(words: str) -> bool:
         return words in text_of(town.slack.homes.get(town.casey.id))
 
-    await town.slack.wait_for(lambda: shows("Your GitLab account is not known (yet)"))
+    await town.slack.wait_for(lambda: shows("I don't know your GitLab account yet"))
     await town.idle(PeriodicQueue.HOMES)
     desk.leaves(desk.casey_gitlab, await desk.code(town.casey, "casey.n"))
-    await desk.told(town.casey, "from now on")
+    await desk.told(town.casey, "You are now linked")
     town.clock.forward(seconds=5)
     await town.slack.wait_for(lambda: shows("Yours (1)"))
 
 
 async def test_the_answer_says_where_to_leave_what(desk: Desk) -> None:
     said = await desk.asks(desk.town.casey, "casey.n")
-    assert "|this issue> as casey.n, within 15 minutes" in said
+    assert "|this issue> as casey.n within 15 minutes" in said
     assert f"/issues/{desk.issue.iid}" in said or f"/work_items/{desk.issue.iid}" in said
 
 
@@ -134,17 +134,19 @@ async def test_without_a_webhook_a_code_is_found_within_seconds(desk: Desk) -> N
     code = await desk.code(town.casey, "casey.n")
     desk.leaves(desk.casey_gitlab, code)
     town.clock.forward(seconds=11)
-    await desk.told(town.casey, "from now on")
+    await desk.told(town.casey, "You are now linked")
 
 
 async def test_a_code_says_nothing_where_another_user_leaves_it(desk: Desk) -> None:
     town = desk.town
     code = await desk.code(town.casey, "casey.n")
     desk.leaves(town.duty_gitlab, code)
-    await desk.told(town.casey, "Your code was left by duty", "shows nothing about casey.n")
+    await desk.told(
+        town.casey, "Your code was posted by duty", "doesn't prove that you are casey.n"
+    )
     assert desk.linked() == 0
     desk.leaves(desk.casey_gitlab, code)
-    await desk.told(town.casey, "from now on")
+    await desk.told(town.casey, "You are now linked")
 
 
 async def test_a_code_is_no_good_to_somebody_else_who_names_their_own_account(desk: Desk) -> None:
@@ -152,7 +154,7 @@ async def test_a_code_is_no_good_to_somebody_else_who_names_their_own_account(de
     code = await desk.code(town.casey, "casey.n")
     await desk.code(town.blake, "duty")
     desk.leaves(town.duty_gitlab, code)
-    await desk.told(town.casey, "Your code was left by duty")
+    await desk.told(town.casey, "Your code was posted by duty")
     await desk.looked()
     assert desk.linked() == 0
 
@@ -167,7 +169,7 @@ async def test_a_wrong_code_is_told_and_the_right_one_still_holds(desk: Desk) ->
     opened = [each.method for each in town.slack.requests].count("conversations.open")
     assert opened == 1, "a note that was told of is read again, and Slack is not asked"
     desk.leaves(desk.casey_gitlab, code)
-    await desk.told(town.casey, "from now on")
+    await desk.told(town.casey, "You are now linked")
 
 
 async def test_a_second_code_makes_the_first_void(desk: Desk) -> None:
@@ -194,7 +196,7 @@ async def test_a_code_left_in_time_counts_also_when_the_bot_was_down(desk_before
     desk.leaves(desk.casey_gitlab, code)
     town.clock.forward(minutes=20)
     async with town.bot_running(**desk.settings):
-        await desk.told(town.casey, "from now on")
+        await desk.told(town.casey, "You are now linked")
     async with town.bot_running(**desk.settings):
         assert await assigned_to_a_claim(town, town.casey) == ["casey.n"]
 
@@ -203,7 +205,7 @@ async def test_a_code_counts_once(desk: Desk) -> None:
     town = desk.town
     code = await desk.code(town.casey, "casey.n")
     desk.leaves(desk.casey_gitlab, code)
-    await desk.told(town.casey, "from now on")
+    await desk.told(town.casey, "You are now linked")
     await desk.looked()
     desk.leaves(desk.casey_gitlab, code)
     await desk.looked()
@@ -225,9 +227,9 @@ async def test_no_account_is_linked_to_two_people_and_the_words_say_whom_to_ask(
     assert "ssat-bot people list" in said
     ours, theirs = await desk.code(town.casey, "casey.n"), await desk.code(town.blake, "casey.n")
     desk.leaves(desk.casey_gitlab, ours)
-    await desk.told(town.casey, "from now on")
+    await desk.told(town.casey, "You are now linked")
     desk.leaves(desk.casey_gitlab, theirs)
-    await desk.told(town.blake, "somebody else is linked to casey.n", "ssat-bot people list")
+    await desk.told(town.blake, "someone else is now linked to casey.n", "ssat-bot people list")
     assert desk.linked() == 1
     await desk.looked()
     assert "Somebody else is linked to casey.n" in await desk.asks(town.blake, "casey.n")
@@ -238,7 +240,7 @@ async def test_an_account_that_the_people_file_gives_away_meanwhile_is_taken(des
     code = await desk.code(town.casey, "casey.n")
     town.people_file.write_text('[people]\nU0AVERY = "avery"\nU0BLAKE = "Casey.N"\n')
     desk.leaves(desk.casey_gitlab, code)
-    await desk.told(town.casey, "somebody else is linked to casey.n")
+    await desk.told(town.casey, "someone else is now linked to casey.n")
     assert desk.linked() == 0
 
 
@@ -250,12 +252,12 @@ async def test_who_is_in_the_people_file_asks_the_administrator(desk: Desk) -> N
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "Say which GitLab account is yours"),
-        ("two words", "Say which GitLab account is yours"),
-        ("<!channel>", "Say which GitLab account is yours"),
-        ("../../etc", "Say which GitLab account is yours"),
-        ("é" * 3000, "Say which GitLab account is yours"),
-        ("<@U0BLAKE>", "Say which GitLab account is yours"),
+        ("", "Which GitLab account is yours?"),
+        ("two words", "Which GitLab account is yours?"),
+        ("<!channel>", "Which GitLab account is yours?"),
+        ("../../etc", "Which GitLab account is yours?"),
+        ("é" * 3000, "Which GitLab account is yours?"),
+        ("<@U0BLAKE>", "Which GitLab account is yours?"),
         ("nobody.knows", "GitLab knows nobody by the username nobody.knows"),
         ("<@U0BLAKE|nobody.knows>", "GitLab knows nobody by the username nobody.knows"),
     ],
@@ -266,14 +268,14 @@ async def test_what_is_no_known_username_is_told(desk: Desk, text: str, words: s
 
 async def test_while_gitlab_is_away_the_person_is_told_to_try_again(desk: Desk) -> None:
     desk.town.gitlab.down()
-    assert "GitLab does not answer just now" in await desk.asks(desk.town.casey, "casey.n")
+    assert "GitLab isn't answering right now" in await desk.asks(desk.town.casey, "casey.n")
     desk.town.gitlab.up()
     await desk.code(desk.town.casey, "casey.n")
 
 
 async def test_while_gitlab_is_silent_the_answer_comes_in_time(desk: Desk) -> None:
     desk.town.gitlab.faults.add(path="/users", hang=30)
-    assert "GitLab does not answer just now" in await desk.asks(desk.town.casey, "casey.n")
+    assert "GitLab isn't answering right now" in await desk.asks(desk.town.casey, "casey.n")
     desk.town.gitlab.faults.clear()
 
 
@@ -330,7 +332,7 @@ async def test_nothing_stored_or_listed_tells_a_code(desk_before: Desk) -> None:
         code = await desk.code(town.casey, "casey.n")
         assert code not in town.everything_stored()
         desk.leaves(desk.casey_gitlab, code)
-        await desk.told(town.casey, "from now on")
+        await desk.told(town.casey, "You are now linked")
 
 
 async def test_an_administrator_lists_links_and_takes_one_away(desk_before: Desk) -> None:
@@ -338,7 +340,7 @@ async def test_an_administrator_lists_links_and_takes_one_away(desk_before: Desk
     async with town.bot_running(**desk.settings):
         code = await desk.code(town.casey, "casey.n")
         desk.leaves(desk.casey_gitlab, code)
-        await desk.told(town.casey, "from now on")
+        await desk.told(town.casey, "You are now linked")
     settings = town.set_up(**desk.settings)
     by_file, by_link = await list_people(settings)
     assert by_file.split() == ["U0AVERY", "avery", "people", "file"]
@@ -356,7 +358,9 @@ async def test_an_administrator_lists_links_and_takes_one_away(desk_before: Desk
     async with town.bot_running(**desk.settings):
         assert await assigned_to_a_claim(town, town.casey) == []
         issue = next(each for each in town.project.issues.values() if "412399" in each.title)
-        assert "/ssat link <gitlab username>" in (await town.thread(issue, "is not known")).text
+        assert (
+            "/ssat link &lt;gitlab username&gt;" in (await town.thread(issue, "isn't known")).text
+        )
 
 
 async def test_a_link_that_is_taken_away_beside_a_running_bot_counts_no_more(
@@ -367,7 +371,7 @@ async def test_a_link_that_is_taken_away_beside_a_running_bot_counts_no_more(
         async with town.bot_running(**desk.settings):
             code = await desk.code(town.casey, "casey.n")
             desk.leaves(desk.casey_gitlab, code)
-            await desk.told(town.casey, "from now on")
+            await desk.told(town.casey, "You are now linked")
             assert await assigned_to_a_claim(town, town.casey) == ["casey.n"]
             assert (await unlink(town.set_up(**desk.settings), "casey.n"))[0]
             town.people_file.write_text("")
@@ -375,7 +379,7 @@ async def test_a_link_that_is_taken_away_beside_a_running_bot_counts_no_more(
             for user, ticket in ((town.casey, 412401), (town.avery, 412402)):
                 issue = town.feedback(f"Negative feedback for ticket {ticket}")
                 await town.slack.click(user, await town.card(issue, "🟠 Unclaimed"), "Claim")
-                await town.thread(issue, "is not known")
+                await town.thread(issue, "isn't known")
                 assert issue.assigned_to == []
 
 
@@ -384,7 +388,7 @@ async def test_a_link_that_the_people_file_overrules_is_listed_as_such(desk_befo
     async with town.bot_running(**desk.settings):
         code = await desk.code(town.casey, "casey.n")
         desk.leaves(desk.casey_gitlab, code)
-        await desk.told(town.casey, "from now on")
+        await desk.told(town.casey, "You are now linked")
         # From now on the file says that it is Blake's account, so it is nobody else's.
         town.people_file.write_text('[people]\nU0BLAKE = "casey.n"\n')
         assert await assigned_to_a_claim(town, town.casey) == []

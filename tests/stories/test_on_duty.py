@@ -92,7 +92,7 @@ async def test_a_turn_that_ends_is_asked_about_at_its_end(rotation: Rotation) ->
     ("trouble", "problem"),
     [
         (401, "does not accept PAGERDUTY_API_TOKEN (401)"),
-        (429, "asks for patience (429)"),
+        (429, "limits requests (429)"),
         (503, "is failing (503)"),
     ],
 )

@@ -72,7 +72,7 @@ async def test_who_was_unassigned_since_then_is_not_assigned_again(town: Town) -
     town.gitlab.assign(issue, by=town.duty_gitlab)
 
     await town.thread(issue, "Dana Duty unassigned Avery Example")
-    await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", without="⏳")
+    await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", delivered=True)
     assert issue.assigned_to == []
 
 
@@ -84,7 +84,7 @@ async def test_a_label_chosen_since_then_stays(town: Town, fault: dict[str, Any]
     await lost(town)
     town.gitlab.change_labels(issue, add=[OUTSIDE], remove=[SOFT_SKILLS], by=town.blake_gitlab)
 
-    await town.card(issue, f"{OUTSIDE}\n", without="⏳")
+    await town.card(issue, f"{OUTSIDE}\n", delivered=True)
     await town.settled()
     assert OUTSIDE in issue.labels
     assert SOFT_SKILLS not in issue.labels
@@ -109,7 +109,7 @@ async def test_what_somebody_does_while_the_note_is_on_its_way_is_left_alone(tow
     town.gitlab.assign(claimed, town.blake_gitlab, by=town.duty_gitlab)
     town.gitlab.faults.release()
 
-    await town.card(labelled, f"{OUTSIDE}\n", without="⏳")
+    await town.card(labelled, f"{OUTSIDE}\n", delivered=True)
     await town.claimed(claimed, "Blake Sample")
     await town.settled()
     assert OUTSIDE in labelled.labels
@@ -127,13 +127,13 @@ async def test_who_was_assigned_by_hand_after_a_take_over_keeps_the_request(town
     town.gitlab.faults.add(method="POST", path="/notes$", hang=60, when="after", status=502)
     await town.slack.click(town.blake, card, "Claim")
     await lost(town)
-    card = await town.card(issue, "Claimed by Blake Sample", "not in GitLab")
+    card = await town.card(issue, "Claimed by Blake Sample", "⏳ Saved")
     assert (await town.slack.click(town.avery, card, "Take over")).ok
     await town.card(issue, "Claimed by Avery Example", "not in GitLab")
     town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
     town.gitlab.faults.release()
 
-    await town.thread(issue, "Blake Sample was assigned in GitLab after you took this request over")
+    await town.thread(issue, "Blake Sample was assigned in GitLab after you took over this request")
     await town.card(issue, "Claimed by Blake Sample", "use Take over again")
     await town.settled()
     assert issue.assigned_to == ["blake.sample"]
@@ -166,7 +166,7 @@ async def test_who_is_taken_off_and_put_on_again_by_hand_keeps_the_request(
 
     assert (await town.slack.click(who, card, "Try again")).ok  # who sees that, and still wants it
     now = "Claimed by Avery Example" if button == "Take over" else "🟠 Unclaimed"
-    await town.card(issue, now, without="in GitLab:")
+    await town.card(issue, now, delivered=True)
     await town.settled()
     assert issue.assigned_to == (["avery"] if button == "Take over" else [])
 
@@ -211,7 +211,7 @@ async def test_a_change_that_gitlab_makes_late_undoes_nothing_that_was_chosen_af
         await town.in_gitlab(lambda: issue.assigned_to)
         await town.elapse(PLATFORM_TIMEOUT)
         town.clock.forward(seconds=60)
-        await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", without="⏳")
+        await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", delivered=True)
         await town.settled()
     assert issue.assigned_to == []
     assert town.steps(issue) == [
@@ -229,7 +229,7 @@ async def test_what_was_reopened_since_then_is_not_closed_again(town: Town) -> N
     town.gitlab.change_labels(issue, remove=[CONTACTED], by=town.blake_gitlab)
 
     await town.thread(issue, "Blake Sample took the label back")
-    await town.card(issue, "🟠 Unclaimed", without="⏳")
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
     await town.settled()
     assert issue.state == "opened"
     assert CONTACTED not in issue.labels
@@ -240,7 +240,7 @@ async def test_what_was_made_though_its_answer_was_lost_is_not_asked_for_again(t
     town.gitlab.faults.add(method="PUT", when="after", status=500)
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
 
-    await town.card(issue, f"{SOFT_SKILLS}\n", without="⏳")
+    await town.card(issue, f"{SOFT_SKILLS}\n", delivered=True)
     await town.settled()
     assert len(puts(town, issue)) == 1
     assert town.steps(issue) == [f"🏷️ Avery Example chose the feedback label *{SOFT_SKILLS}*"]
@@ -254,6 +254,6 @@ async def test_what_nobody_else_touched_is_repeated(town: Town) -> None:
     await lost(town)
     town.gitlab.change_labels(issue, add=[OUTSIDE], by=town.blake_gitlab)
 
-    await town.card(issue, "Claimed by Avery Example", OUTSIDE, without="⏳")
+    await town.card(issue, "Claimed by Avery Example", OUTSIDE, delivered=True)
     await town.settled()
     assert issue.assigned_to == ["avery"]

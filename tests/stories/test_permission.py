@@ -13,8 +13,10 @@ from tests.town import PROJECT, Town, as_seen, text_of
 SOFT_SKILLS = "feedback::soft-skills"
 
 STRANGERS: list[Any] = [
-    pytest.param({"is_restricted": True}, "Guests cannot act here", id="a guest"),
-    pytest.param({"is_ultra_restricted": True}, "Guests cannot act here", id="a guest of one room"),
+    pytest.param({"is_restricted": True}, "Guests can't take action", id="a guest"),
+    pytest.param(
+        {"is_ultra_restricted": True}, "Guests can't take action", id="a guest of one room"
+    ),
     pytest.param({"team_id": "T0CUSTOMER"}, "Only members of this workspace", id="Slack Connect"),
     pytest.param({"deleted": True}, "Only people can act here", id="a deactivated account"),
     pytest.param({"is_bot": True}, "Only people can act here", id="a bot"),
@@ -95,7 +97,7 @@ async def test_a_stranger_cannot_release_try_again_or_dismiss_either(town: Town)
 
     for button in ("Take over", "Release", "Try again", "Dismiss"):
         act = lambda button=button: town.slack.click(guest, card, button)  # noqa: E731
-        assert "Guests cannot act here" in await words_for(town, guest, act)
+        assert "Guests can't take action" in await words_for(town, guest, act)
 
     await town.settled()
     assert town.choices() == ["refused", "delivered"]
@@ -113,7 +115,7 @@ async def test_a_modal_opened_in_time_is_refused_once_the_person_may_not_act(
     # The administrator names the managers meanwhile.
     async with town.bot_running(ssat_managers="S0LEADS"):
         outcome = await town.slack.submit(town.blake, {"channel": "Call"})
-        assert "You may look, but not act" in outcome.errors["channel"]
+        assert "View only" in outcome.errors["channel"]
         assert town.slack.open_view(town.blake)  # still open, with what was typed
         await nothing_happened(town, issue)
 
@@ -127,7 +129,7 @@ async def test_with_managers_named_they_may_act_and_others_are_told_whom_to_ask(
         issue, other = town.feedback(), town.feedback("Negative feedback for ticket 412346")
         card = as_seen(await town.card(issue, "🟠 Unclaimed"))
         for said in await tries(town, town.blake, card):
-            assert "Those who may: <!subteam^S0LEADS>, <@U0CASEY>." in said
+            assert "To take action, ask <!subteam^S0LEADS>, <@U0CASEY>." in said
         await nothing_happened(town, issue)
         # Looking is for everybody.
         assert "2 customers" in text_of(await town.asks(town.blake))
@@ -152,8 +154,8 @@ async def test_a_group_that_is_no_more_keeps_nobody_from_acting_by_another_right
         issue = town.feedback()
         card = as_seen(await town.card(issue, "🟠 Unclaimed"))
         for said in await tries(town, town.blake, card):
-            assert "You may look, but not act. Those who may: <!subteam^S0" in said
-            is_named = "The user group `S0AFORMER` is disabled in Slack, or gone" in said
+            assert "View only. To take action, ask <!subteam^S0" in said
+            is_named = "The user group `S0AFORMER` is disabled or deleted in Slack" in said
             assert is_named == (ended == "disabled")
         await nothing_happened(town, issue)
         await town.slack.click(town.avery, card, "Claim")
@@ -335,7 +337,7 @@ async def test_a_forged_label_gets_words_and_is_never_created(town: Town, label:
 async def test_a_forged_holder_takes_nothing_over(town: Town) -> None:
     issue = town.feedback()
     await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
-    card = as_seen(await town.card(issue, "Claimed by Avery", without="⏳"))
+    card = as_seen(await town.card(issue, "Claimed by Avery", delivered=True))
     for block in card.blocks:
         for element in block.get("elements", ()):
             if element.get("action_id") == "take_over":
@@ -358,9 +360,9 @@ async def test_the_same_click_twice_has_one_effect(town: Town) -> None:
     repeated = await asyncio.gather(*(town.slack.replay(each) for each in (click, chosen) * 2))
     assert all(each.ok for each in repeated)
 
-    card = await town.card(issue, "Claimed by Avery", SOFT_SKILLS, without="⏳")
+    card = await town.card(issue, "Claimed by Avery", SOFT_SKILLS, delivered=True)
     await town.slack.click(town.avery, card, "Release")
-    await town.card(issue, "🟠 Unclaimed", without="⏳")
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
     assert (await town.slack.replay(click)).ok  # it does not claim anew
 
     await town.settled()
@@ -395,7 +397,7 @@ async def test_the_same_submission_twice_has_one_effect(town: Town) -> None:
     again = await town.slack.replay(outcome)
     assert again.ok
     assert again.errors == {}
-    await town.card(issue, "Customer contacted", without="⏳")
+    await town.card(issue, "Customer contacted", delivered=True)
     await town.settled()
     assert town.choices() == ["delivered"]
     assert len(issue.comments) == 1
@@ -407,7 +409,7 @@ async def test_the_same_submission_twice_has_one_effect(town: Town) -> None:
 @pytest.mark.parametrize(
     ("end", "words"),
     [
-        ("contacted", "Blake Sample has contacted this customer already"),
+        ("contacted", "Blake Sample has already contacted this customer"),
         ("closed", "The issue is closed in GitLab"),
         ("withdrawn", "The request for contact was withdrawn in GitLab"),
         ("deleted", "The issue was deleted or moved in GitLab"),
@@ -421,7 +423,7 @@ async def test_a_click_on_an_old_card_of_a_request_that_is_done_gets_words(
     match end:
         case "contacted":
             await town.mark_contacted(town.blake, card, channel="Call")
-            await town.card(issue, "Customer contacted", without="⏳")
+            await town.card(issue, "Customer contacted", delivered=True)
         case "closed":
             town.gitlab.close(issue, by=town.blake_gitlab)
             await town.card(issue, "Closed without contact")

@@ -50,14 +50,14 @@ async def click(town: Town, issue: Issue, who: str, button: str, *then: str) -> 
     card = town.card_of(issue)
     assert card
     assert (await town.slack.click(getattr(town, who), card, button)).ok
-    return await town.card(issue, *then, without="⏳")
+    return await town.card(issue, *then, delivered=True)
 
 
 async def click_dismiss(town: Town, issue: Issue) -> None:
     """Give up what GitLab refused."""
     card = await town.card(issue, "🟠 Unclaimed", "GitLab rejected this:")
     assert (await town.slack.click(town.avery, card, "Dismiss")).ok
-    await town.card(issue, "🟠 Unclaimed", without="⏳")
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
 
 
 Backup = dict[Table, list[dict[str, Any]]]
@@ -146,7 +146,7 @@ class Week:
         card = town.card_of(issues["labelled"])
         assert card
         await town.slack.choose(town.blake, card, "Feedback label", SOFT_SKILLS)
-        await town.card(issues["labelled"], SOFT_SKILLS, without="⏳")
+        await town.card(issues["labelled"], SOFT_SKILLS, delivered=True)
 
     async def _handed_on(self) -> None:
         town, issues = self.town, self.issues
@@ -162,7 +162,7 @@ class Week:
         card = town.card_of(issue)
         assert card
         assert (await town.mark_contacted(town.blake, card, channel="Call")).ok
-        await town.card(issue, "Customer contacted", without="⏳")
+        await town.card(issue, "Customer contacted", delivered=True)
 
     def _in_gitlab(self) -> None:
         town, issues = self.town, self.issues
@@ -553,8 +553,8 @@ async def test_rows_that_cannot_be_read_are_replaced_and_lost_choices_are_named(
     assert town.on_record().keys() == {keys[0], keys[1]}
     assert town.choices() == ["delivered", "pending", "dropped"]
     async with town.bot_running():
-        await town.card(claimed, "Customer contacted", "Avery Example", without="⏳")
-        await town.card(waiting, "🟠 Unclaimed", without="⏳")
+        await town.card(claimed, "Customer contacted", "Avery Example", delivered=True)
+        await town.card(waiting, "🟠 Unclaimed", delivered=True)
         await town.settled()
     assert waiting.comments == []
 

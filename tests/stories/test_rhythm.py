@@ -60,16 +60,16 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
         await town.mark_contacted(
             town.avery, await town.card(answered, "🟠 Unclaimed"), text="Sorry."
         )
-        await town.card(answered, "Customer contacted", without="on its way")
+        await town.card(answered, "Customer contacted", delivered=True)
         until(town, 2, 12)
         today = town.feedback("For ticket 103")
         await town.slack.click(town.blake, await town.card(today, "🟠 Unclaimed"), "Claim")
-        await town.card(today, "Claimed by Blake", without="⏳")
+        await town.card(today, "Claimed by Blake", delivered=True)
         until(town, 3, 12)
         later, late = town.feedback("For ticket 104"), town.feedback("For ticket 105")
         await town.card(later, "🟠 Unclaimed")
         await town.mark_contacted(town.avery, await town.card(late, "🟠 Unclaimed"), text="Sorry.")
-        await town.card(late, "Customer contacted", without="on its way")
+        await town.card(late, "Customer contacted", delivered=True)
     silent, commented, responded = (
         town.feedback(f"Feedback for ticket {number}", description=None, labels=[])
         for number in (201, 202, 203)
@@ -208,9 +208,9 @@ async def turn_of_avery(town: Town) -> tuple[Issue, Issue]:
         assert town.slack.direct_messages(town.avery) == []
         card = await town.card(closable, "🟠 Unclaimed")
         await town.slack.choose(town.avery, card, "Feedback label", "feedback::soft-skills")
-        card = await town.card(closable, "feedback::soft-skills", without="⏳")
+        card = await town.card(closable, "feedback::soft-skills", delivered=True)
         await town.mark_contacted(town.avery, card, text="Sorry.", Then=[])
-        await town.card(closable, "Customer contacted", without="on its way")
+        await town.card(closable, "Customer contacted", delivered=True)
         await town.settled()
     until(town, 2, 12, 30)
     await take_duty(town, town.blake)
@@ -226,13 +226,13 @@ async def test_both_managers_are_told_what_was_done_and_what_is_left(quiet_town:
     async with town.bot_running():
         await town.quiet()
     [to_avery], [to_blake] = handed_over(town, town.avery), handed_over(town, town.blake)
-    assert "Your turn as reviewing manager has ended, Blake Sample is on duty now" in to_avery
-    assert "You are the reviewing manager on duty now, after Avery Example" in to_blake
+    assert "Your turn as manager on duty has ended. Blake Sample is on duty now." in to_avery
+    assert "You're the manager on duty now, after Avery Example." in to_blake
     for said in (to_avery, to_blake):
-        assert "1 customer contacted, on time; a feedback label chosen for 1" in said
+        assert "1 customer contacted, on time; feedback label chosen for 1" in said
         assert "*Open: the customer has not been contacted* (1)\n• <" in said
         assert f"/{waiting.iid}|ticket 101> · 26 business hours left · unclaimed" in said
-        assert "could be closed* (1)\n• <" in said
+        assert "*Ready to close* (1)\n• <" in said
         assert f"/{closable.iid}|ticket 102> · contacted, labelled" in said
 
 
@@ -249,7 +249,7 @@ async def test_a_hand_over_counts_labels_of_the_contact_form_and_of_gitlab(
         label = {"Feedback label": "feedback::soft-skills"}
         card = await town.card(by_form, "🟠 Unclaimed")
         await town.mark_contacted(town.avery, card, text="Sorry.", **label)
-        await town.card(by_form, "Customer contacted", without="on its way")
+        await town.card(by_form, "Customer contacted", delivered=True)
         town.gitlab.change_labels(in_gitlab, by=town.avery_gitlab, add=["feedback::soft-skills"])
         await town.card(in_gitlab, "feedback::soft-skills")
         await town.settled()
@@ -258,7 +258,7 @@ async def test_a_hand_over_counts_labels_of_the_contact_form_and_of_gitlab(
     async with town.bot_running():
         await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
     [said] = handed_over(town, town.blake)
-    assert "a feedback label chosen for 2 requests; 0 other feedbacks triaged." in said
+    assert "feedback label chosen for 2 requests; 0 other feedbacks triaged." in said
 
 
 async def test_a_hand_over_and_a_digest_count_what_else_was_triaged(quiet_town: Town) -> None:
@@ -286,10 +286,10 @@ async def test_a_hand_over_and_a_digest_count_what_else_was_triaged(quiet_town: 
     async with town.bot_running():
         await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
     [said] = handed_over(town, town.blake)
-    assert "a feedback label chosen for 0 requests; 2 other feedbacks triaged." in said
-    assert "*Open: awaits triage* (1)" in said
+    assert "feedback label chosen for 0 requests; 2 other feedbacks triaged." in said
+    assert "*Open: untriaged feedback* (1)" in said
     assert f"/{left.iid}|" in said
-    assert "could be closed* (2)" in said
+    assert "*Ready to close* (2)" in said
     for issue in (before, labelled):
         assert f"/{issue.iid}|ticket {200 + issue.iid}> · no contact requested, labelled" in said
 

@@ -52,8 +52,8 @@ async def test_the_feedback_of_a_link_and_of_a_card_is_shown(town: Town) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Good morning!", "No ticket and no feedback issue is named here."),
-        ("ticket 999999 is odd", "Nothing is on record about ticket 999999."),
+        ("Good morning!", "This message names no ticket and no feedback issue."),
+        ("ticket 999999 is odd", "I don't know ticket 999999."),
         ("https://gitlab.com/other/one/-/issues/7", "is in another project"),
     ],
 )
@@ -69,7 +69,7 @@ async def test_a_stranger_is_shown_nothing_by_the_shortcut(town: Town) -> None:
     stranger = town.slack.add_user("U0STRANGER", "stranger", is_restricted=True)
     message = town.slack.person_posts(stranger, town.channel, "ticket 412345")
     shown = text_of(await shows(town, stranger, message))
-    assert "Guests cannot act here" in shown
+    assert "Guests can't take action" in shown
     assert "412345" not in shown
 
 

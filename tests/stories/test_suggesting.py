@@ -38,7 +38,9 @@ def assignments(issue: Issue) -> list[str]:
 
 async def suggested(town: Town) -> Issue:
     issue = town.feedback()
-    await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", "(assigned to avery in GitLab)")
+    await town.card(
+        issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", "(assigned to Avery Example in GitLab)"
+    )
     await town.settled()
     return issue
 
@@ -54,7 +56,7 @@ async def test_what_nobody_has_is_assigned_and_still_waits(town: Town) -> None:
 
 async def test_what_somebody_was_assigned_to_is_left_to_them(town: Town) -> None:
     issue = town.feedback(assignees=[town.duty_gitlab])
-    await town.card(issue, "(assigned in GitLab: duty)")
+    await town.card(issue, "(assigned to duty in GitLab)")
     await town.settled()
     assert town.writes(issue) == []
 
@@ -74,9 +76,9 @@ async def test_a_suggestion_can_be_claimed_and_released_and_is_not_made_again(to
     card = town.card_of(issue)
     assert card
     await town.slack.click(town.avery, card, "Claim")
-    card = await town.card(issue, "Claimed by Avery", without="⏳")
+    card = await town.card(issue, "Claimed by Avery", delivered=True)
     await town.slack.click(town.avery, card, "Release")
-    await town.card(issue, "🟠 Unclaimed", without="⏳")
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
     await town.settled()
     assert issue.assigned_to == []
 
@@ -86,7 +88,7 @@ async def test_what_somebody_claims_is_assigned_to_them(town: Town) -> None:
     card = town.card_of(issue)
     assert card
     await town.slack.click(town.blake, card, "Claim")
-    await town.card(issue, "Claimed by Blake", without="⏳")
+    await town.card(issue, "Claimed by Blake", delivered=True)
     assert issue.assigned_to == ["blake.sample"]
 
 
@@ -169,9 +171,9 @@ async def test_a_released_claim_is_no_suggestion_to_a_rebuilt_record(duty_town: 
     async with town.bot_running():
         issue = town.feedback()
         await town.slack.click(town.avery, await town.card(issue, "🟠 Unclaimed"), "Claim")
-        card = await town.card(issue, "Claimed by Avery", without="⏳")
+        card = await town.card(issue, "Claimed by Avery", delivered=True)
         await town.slack.click(town.avery, card, "Release")
-        await town.card(issue, "🟠 Unclaimed", without="⏳")
+        await town.card(issue, "🟠 Unclaimed", delivered=True)
     before = recorded(town, issue)
     town.lose_record()
     async with connect(town.set_up(), FAST) as clients:
@@ -192,7 +194,7 @@ async def test_who_comes_on_duty_gets_what_waits_without_anybody(duty_town: Town
         assert issue.assigned_to == []
         group.users.append(town.blake.id)
         town.clock.forward(minutes=5)
-        await town.card(issue, "(assigned in GitLab: blake.sample)")
+        await town.card(issue, "(assigned to blake.sample in GitLab)")
 
 
 async def test_who_is_on_duty_without_an_account_is_not_assigned(duty_town: Town) -> None:
