@@ -30,9 +30,9 @@ from slackbot.channel.views import Viewer
 from slackbot.clock import Clock, system_clock
 from slackbot.door import serving
 from slackbot.handlers import register_all
+from slackbot.handlers.answers import Answers
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.incoming import see_to
-from slackbot.handlers.linking import link_verb
 from slackbot.health import WORKER, Health
 from slackbot.people.accounts import AccountSearch
 from slackbot.people.directory import People, PeopleFile
@@ -370,8 +370,10 @@ async def rebuild_record(
 async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[str]:
     settings, record = services.settings, services.record
     bolt = make_bolt(services.slack)
-    desk = Desk(record, services.people, services.viewer, seek=services.accounts.seek)
-    register_all(bolt, desk, services.slack, settings.ssat_channel, link_verb(services.linking))
+    people, viewer, slack = services.people, services.viewer, services.slack
+    desk = Desk(record, people, viewer)
+    answers = Answers(record, people, viewer, slack, services.linking)
+    register_all(bolt, desk, answers, services.accounts, slack, settings.ssat_channel)
     socket_mode = socket_handler(bolt, settings)
     is_connected = socket_mode.client.is_connected if socket_mode else None
     readiness = Readiness(record, services.health, is_connected)

@@ -1,54 +1,52 @@
 """Claim, take over, release."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot.blocks.card import CLAIM, RELEASE, TAKE_OVER
+from slackbot.handlers.answers import Answers
 from slackbot.handlers.desk import Desk
-from slackbot.handlers.listening import Body, Click, Listener, answer
-from slackbot.handlers.surface import Surfaces
-from slackbot.rules.decision import Action, Claim, Release, TakeOver
+from slackbot.handlers.incoming import Interaction
+from slackbot.rules.decision import Claim, Release, TakeOver
 from slackbot.rules.request import Request
 
 
-def take_over(request: Request, click: Click) -> Action:
-    """Take over from whom the person saw; if that is not who holds it now, it is a mere claim."""
+@dataclass(frozen=True)
+class Claiming:
+    """Records who has a request."""
+
+    desk: Desk
+    answers: Answers
+
+    def register(self, app: AsyncApp) -> None:
+        """Listen for *Claim*, *Take over* and *Release*."""
+        app.action(CLAIM)(self._claim)
+        app.action(TAKE_OVER)(self._take_over)
+        app.action(RELEASE)(self._release)
+
+    async def _claim(self, args: AsyncArgs) -> None:
+        async with self.answers.answering(args, CLAIM) as reply:
+            await self.desk.choose(Interaction.of_click(args.body), lambda _: Claim())
+            reply.show_choice()
+
+    async def _take_over(self, args: AsyncArgs) -> None:
+        async with self.answers.answering(args, TAKE_OVER) as reply:
+            click = Interaction.of_click(args.body)
+            await self.desk.choose(click, lambda request: taken_over(request, click.detail))
+            reply.show_choice()
+
+    async def _release(self, args: AsyncArgs) -> None:
+        async with self.answers.answering(args, RELEASE) as reply:
+            click = Interaction.of_click(args.body)
+            await self.desk.choose(click, lambda request: Release(since=request.held_since))
+            reply.show_choice()
+
+
+def taken_over(request: Request, seen: str) -> Claim | TakeOver:
+    """Take over from the owner whom the person saw; if another has it now, it is a mere claim."""
     holder = request.holder
-    if holder is None or holder.handle != click.detail:
+    if holder is None or holder.handle != seen:
         return Claim()
     return TakeOver(holder=holder, since=request.held_since)
-
-
-ACTIONS: dict[str, Callable[[Request, Click], Action]] = {
-    CLAIM: lambda *_: Claim(),
-    TAKE_OVER: take_over,
-    RELEASE: lambda request, _: Release(since=request.held_since),
-}
-
-
-def register(app: AsyncApp, desk: Desk, surfaces: Surfaces) -> None:
-    """Listen for the buttons that say who has a request."""
-    for action_id, action_on in ACTIONS.items():
-        app.action(action_id)(_listener(desk, surfaces, action_id, action_on))
-
-
-def _listener(
-    desk: Desk,
-    surfaces: Surfaces,
-    action_id: str,
-    action_on: Callable[[Request, Click], Action],
-) -> Listener:
-    async def listen(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
-        async def work() -> None:
-            click = Click.of(body)
-            await desk.choose(
-                click.key, click.interaction, lambda request: action_on(request, click)
-            )
-
-        tell, then = surfaces.telling(body, respond), surfaces.following(body, respond)
-        await answer(work, tell, ack=ack, what=action_id, then=then)
-
-    return listen

@@ -1,10 +1,9 @@
 """Mark a customer as contacted: the modal, and its submission."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot.blocks.card import MARK_CONTACTED
 from slackbot.blocks.contact import (
@@ -15,76 +14,54 @@ from slackbot.blocks.contact import (
     contact_modal,
     read_contact,
 )
-from slackbot.blocks.text import without_markup
-from slackbot.blocks.words import refusal_words
+from slackbot.handlers.answers import Answers, submitting
 from slackbot.handlers.desk import Desk
-from slackbot.handlers.listening import (
-    Body,
-    Click,
-    answer,
-    interaction_of,
-    issue_of,
-    log_failure,
-    open_modal,
-)
-from slackbot.handlers.surface import Surfaces
-from slackbot.platforms.slack import Workspace
-from slackbot.rules.refusals import AlreadyContacted, InvalidField, Refusal, Unknown, UnknownLabel
-from slackbot.rules.request import IssueKey, State
+from slackbot.handlers.incoming import Body, Interaction
+from slackbot.rules.refusals import AlreadyContacted, InvalidField, UnknownLabel
+from slackbot.rules.request import State
 
 
-def register(app: AsyncApp, desk: Desk, workspace: Workspace, surfaces: Surfaces) -> None:
-    """Listen for the button "Mark contacted" and for its modal."""
+@dataclass(frozen=True)
+class Contacting:
+    """Records how a customer was contacted."""
 
-    @app.action(MARK_CONTACTED)
-    async def open_form(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
-        async def work() -> None:
-            click = Click.of(body)
-            await desk.admit(click.interaction.team, click.interaction.user)
-            view = await _modal(desk, click.key)
-            await open_modal(workspace, body, view)
+    desk: Desk
+    answers: Answers
 
-        await answer(work, surfaces.telling(body, respond), ack=ack, what=MARK_CONTACTED)
+    def register(self, app: AsyncApp) -> None:
+        """Listen for *Mark contacted* and for its modal."""
+        app.action(MARK_CONTACTED)(self._open_form)
+        app.view(CALLBACK)(self._submit)
 
-    @app.view(CALLBACK)
-    async def submit(ack: AsyncAck, body: Body) -> None:
-        try:
-            await _record(desk, body)
-        except Refusal as refusal:
-            await ack(response_action="errors", errors=_errors(refusal, body))
-        except Exception:
-            words = without_markup(log_failure(CALLBACK))
-            await ack(response_action="errors", errors={CHANNEL: words})
-        else:
-            await ack()
+    async def _open_form(self, args: AsyncArgs) -> None:
+        async with self.answers.answering(args, MARK_CONTACTED) as reply:
+            click = Interaction.of_click(args.body)
+            await self.desk.admit(click)
+            view = await self.answers.view(click.key)
+            request = view.request
+            if request.state is State.CONTACTED:
+                raise AlreadyContacted(request.contacted_by)
+            await reply.open_form(
+                contact_modal(request, labels=view.labels, scope=view.scope, now=view.now)
+            )
 
-
-async def _modal(desk: Desk, key: IssueKey) -> dict[str, Any]:
-    async with desk.transaction() as tx:
-        view = await desk.viewer.view(tx, key)
-    if view is None:
-        raise Unknown
-    request = view.request
-    if request.state is State.CONTACTED:
-        raise AlreadyContacted(request.contacted_by)
-    return contact_modal(request, labels=view.labels, scope=view.scope, now=view.now)
+    async def _submit(self, args: AsyncArgs) -> None:
+        async with submitting(args, CALLBACK, input_of):
+            form = Interaction.of_form(args.body)
+            contact = read_contact(args.body["view"]["state"]["values"], self.desk.now())
+            await self.desk.choose(form, lambda _: contact)
 
 
-async def _record(desk: Desk, body: Body) -> None:
-    view = body["view"]
-    key = issue_of(view["private_metadata"])
-    contact = read_contact(view["state"]["values"], desk.now())
-    await desk.choose(key, interaction_of(body), lambda _: contact)
-
-
-def _errors(refusal: Refusal, body: Body) -> dict[str, str]:
-    """Put the words at the input that they are about; Slack shows none elsewhere."""
-    words = without_markup(refusal_words(refusal))
-    blocks = {block.get("block_id") for block in body["view"].get("blocks", ())}
-    match refusal:
+def input_of(error: Exception, body: Body) -> str:
+    """Return the input that an error is about; Slack shows words only at one that there is."""
+    match error:
         case InvalidField(field=field):
-            return {FIELD_BLOCKS[field]: words}
-        case UnknownLabel() if LABEL in blocks:
-            return {LABEL: words}
+            return FIELD_BLOCKS[field]
+        case UnknownLabel() if _has_input(body, LABEL):
+            return LABEL
         case _:
-            return {CHANNEL: words}
+            return CHANNEL
+
+
+def _has_input(body: Body, name: str) -> bool:
+    return any(block.get("block_id") == name for block in body["view"].get("blocks", ()))

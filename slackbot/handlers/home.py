@@ -1,44 +1,45 @@
 """The App Home: opened, narrowed down, refreshed."""
 
 import re
+from dataclasses import dataclass
 
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot.blocks.home import FILTER, REFRESH
-from slackbot.handlers.desk import Desk
-from slackbot.handlers.listening import Body, answer, team_of
-from slackbot.handlers.surface import Surfaces
+from slackbot.handlers.answers import Answers
+from slackbot.handlers.incoming import Body, sender_of
 from slackbot.rules.query import Listing, read_query
 
 HOME_TAB = "home"
 
 
-def register(app: AsyncApp, desk: Desk, surfaces: Surfaces) -> None:
-    """Listen for who looks at their home, and for the page's own buttons."""
+@dataclass(frozen=True)
+class Home:
+    """Asks for a person's page to be rendered."""
 
-    @app.event("app_home_opened")
-    async def opened(body: Body) -> None:
+    answers: Answers
+
+    def register(self, app: AsyncApp) -> None:
+        """Listen for people who open it, and for its own buttons."""
+        app.event("app_home_opened")(self._open)
+        app.action(re.compile(f"^{FILTER}_"))(self._narrow)
+        app.action(REFRESH)(self._refresh)
+
+    async def _open(self, body: Body) -> None:
         event = body["event"]
         if event.get("tab") == HOME_TAB:
-            await desk.open_home(str(body["team_id"]), str(event["user"]))
+            await self.answers.open_home(str(body["team_id"]), str(event["user"]))
 
-    @app.action(re.compile(f"^{FILTER}_"))
-    async def narrow(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
-        async def work() -> None:
-            asked = read_query(str(body["actions"][0].get("value") or ""))
+    async def _narrow(self, args: AsyncArgs) -> None:
+        async with self.answers.answering(args, FILTER):
+            asked = read_query(str(args.body["actions"][0].get("value") or ""))
             chosen = str(asked) if isinstance(asked, Listing) else ""
-            await desk.open_home(team_of(body), str(body["user"]["id"]), chosen)
+            await self.answers.open_home(*sender_of(args.body), chosen)
 
-        await answer(work, surfaces.telling(body, respond), ack=ack, what=FILTER)
-
-    @app.action(REFRESH)
-    async def refresh(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
-        async def work() -> None:
-            team, user = team_of(body), str(body["user"]["id"])
-            await desk.look(team, user)
-            await desk.refresh()
-            await desk.open_home(team, user)
-
-        await answer(work, surfaces.telling(body, respond), ack=ack, what=REFRESH)
+    async def _refresh(self, args: AsyncArgs) -> None:
+        async with self.answers.answering(args, REFRESH):
+            team, user = sender_of(args.body)
+            await self.answers.look(team, user)
+            await self.answers.refresh()
+            await self.answers.open_home(team, user)

@@ -1,12 +1,14 @@
-"""What Slack sends, before and after the listeners: so that none of them has to think of it.
+"""What Slack sends: how it is read, and what becomes of a request that no listener takes.
 
 A listener reads from what Slack has sent as if all were there. What is missing raises
 ``Incomplete``, which is a refusal like any other where a person waits, and one line of the log
-where none does. So is whatever no listener takes.
+where none does. So is a request that no listener takes.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import structlog
 from slack_bolt.async_app import AsyncApp
@@ -14,9 +16,12 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from slackbot.rules.refusals import Incomplete, Refusal
+from slackbot.rules.refusals import Incomplete, Refusal, Unknown
+from slackbot.rules.request import IssueKey
 
 log = structlog.get_logger()
+
+Body = dict[str, Any]
 
 
 class Payload(dict[str, Any]):
@@ -36,6 +41,72 @@ def payload_of(sent: Any) -> Any:
             return [payload_of(each) for each in sent]
         case _:
             return sent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interaction:
+    """A click on a button or a select, or a submitted form. Nothing in it is trusted or checked."""
+
+    id: str
+    """A repetition carries the same."""
+    team: str
+    user: str
+    key: IssueKey
+    detail: str = ""
+    """What stands behind the key in a button's value, or the option chosen in a select."""
+
+    @classmethod
+    def of_click(cls, body: Body) -> "Interaction":
+        """Read an interaction of type ``block_actions``.
+
+        Raises:
+            Unknown: It names no issue: it was forged, or made by another release.
+        """
+        action = body["actions"][0]
+        # A select's option has no room for the key; the block it stands in is named by it.
+        key_text, _, detail = str(action.get("value") or action.get("block_id")).partition(":")
+        option = action.get("selected_option")
+        return cls._about(key_text, body, str(option["value"]) if option else detail)
+
+    @classmethod
+    def of_form(cls, body: Body) -> "Interaction":
+        """Read an interaction of type ``view_submission``.
+
+        Raises:
+            Unknown: It names no issue.
+        """
+        return cls._about(body["view"]["private_metadata"], body)
+
+    @classmethod
+    def _about(cls, key_text: str, body: Body, detail: str = "") -> "Interaction":
+        try:
+            key = IssueKey.parse(key_text)
+        except ValueError as error:
+            raise Unknown from error
+        # Bolt runs each listener in a task of its own, so this reaches no other listener's lines.
+        structlog.contextvars.bind_contextvars(issue=str(key))
+        trigger = str(body["trigger_id"])[:255]
+        team, user = sender_of(body)
+        return cls(id=trigger, team=team, user=user, key=key, detail=detail)
+
+    @property
+    def decision(self) -> UUID:
+        """The decision that a button is about.
+
+        Raises:
+            Unknown: It names none.
+        """
+        try:
+            return UUID(self.detail)
+        except ValueError as error:
+            raise Unknown from error
+
+
+def sender_of(body: Body) -> tuple[str, str]:
+    """Return a person's workspace, which for Slack Connect is not ours, and their id."""
+    user = body["user"]
+    team = user.get("team_id") or (body.get("team") or {}).get("id") or ""
+    return str(team), str(user["id"])
 
 
 def see_to(bolt: AsyncApp) -> None:

@@ -1,39 +1,32 @@
-"""Try a decision again that GitLab refused, or dismiss it; and the buttons that are links."""
+"""Retry a decision that GitLab rejected, or dismiss it."""
 
-from collections.abc import Awaitable, Callable
-from uuid import UUID
+from dataclasses import dataclass
 
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from slackbot.blocks.card import DISMISS, OPEN_ISSUE, OPEN_TICKET, TRY_AGAIN
-from slackbot.handlers.desk import Desk, Interaction
-from slackbot.handlers.listening import Body, Click, Listener, answer, privately
-from slackbot.rules.request import IssueKey
-
-Follow = Callable[[IssueKey, Interaction, UUID], Awaitable[None]]
+from slackbot.blocks.card import DISMISS, TRY_AGAIN
+from slackbot.handlers.answers import Answers
+from slackbot.handlers.desk import Desk
+from slackbot.handlers.incoming import Interaction
 
 
-def register(app: AsyncApp, desk: Desk) -> None:
-    """Listen for the buttons under a refused decision."""
-    app.action(TRY_AGAIN)(_listener(desk, TRY_AGAIN, desk.retry))
-    app.action(DISMISS)(_listener(desk, DISMISS, desk.dismiss))
-    for link in (OPEN_ISSUE, OPEN_TICKET):
-        app.action(link)(_just_ack)
+@dataclass(frozen=True)
+class Retrying:
+    """Settles what GitLab rejected."""
 
+    desk: Desk
+    answers: Answers
 
-def _listener(desk: Desk, action_id: str, follow: Follow) -> Listener:
-    async def listen(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
-        async def work() -> None:
-            click = Click.of(body)
-            await follow(click.key, click.interaction, click.decision)
+    def register(self, app: AsyncApp) -> None:
+        """Listen for *Try again* and *Dismiss*."""
+        app.action(TRY_AGAIN)(self._retry)
+        app.action(DISMISS)(self._dismiss)
 
-        await answer(work, privately(respond), ack=ack, what=action_id)
+    async def _retry(self, args: AsyncArgs) -> None:
+        async with self.answers.answering(args, TRY_AGAIN):
+            await self.desk.retry(Interaction.of_click(args.body))
 
-    return listen
-
-
-async def _just_ack(ack: AsyncAck) -> None:
-    """Ack a button that only opens a page: Slack reports the click all the same."""
-    await ack()
+    async def _dismiss(self, args: AsyncArgs) -> None:
+        async with self.answers.answering(args, DISMISS):
+            await self.desk.dismiss(Interaction.of_click(args.body))

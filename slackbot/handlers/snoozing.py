@@ -1,73 +1,50 @@
 """Snooze a request's reminders: the modal, and its submission."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot.blocks.reminder import SNOOZE
 from slackbot.blocks.snooze import CALLBACK, REASON, UNTIL, read_snooze, snooze_modal
-from slackbot.blocks.text import without_markup
-from slackbot.blocks.words import refusal_words
+from slackbot.handlers.answers import Answers, submitting
 from slackbot.handlers.desk import Desk
-from slackbot.handlers.listening import (
-    Body,
-    Click,
-    answer,
-    interaction_of,
-    issue_of,
-    log_failure,
-    open_modal,
-    privately,
-)
-from slackbot.platforms.slack import Workspace
-from slackbot.rules.refusals import ReasonRequired, Refusal
+from slackbot.handlers.incoming import Body, Interaction
+from slackbot.rules.refusals import ReasonRequired
 from slackbot.rules.reminders import judge_reason, judge_snooze
 
 
-def register(app: AsyncApp, desk: Desk, workspace: Workspace) -> None:
-    """Listen for the button "Snooze" and for its modal."""
+@dataclass(frozen=True)
+class Snoozing:
+    """Records for how long no reminder is wanted."""
 
-    @app.action(SNOOZE)
-    async def open_form(ack: AsyncAck, body: Body, respond: AsyncRespond) -> None:
-        async def work() -> None:
-            view = await _modal(desk, Click.of(body))
-            await open_modal(workspace, body, view)
+    desk: Desk
+    answers: Answers
 
-        await answer(work, privately(respond), ack=ack, what=SNOOZE)
+    def register(self, app: AsyncApp) -> None:
+        """Listen for *Snooze* and for its modal."""
+        app.action(SNOOZE)(self._open_form)
+        app.view(CALLBACK)(self._submit)
 
-    @app.view(CALLBACK)
-    async def submit(ack: AsyncAck, body: Body) -> None:
-        try:
-            await _record(desk, body)
-        except ReasonRequired as refusal:
-            await ack(response_action="errors", errors={REASON: _words(refusal)})
-        except Refusal as refusal:
-            await ack(response_action="errors", errors={UNTIL: _words(refusal)})
-        except Exception:
-            words = without_markup(log_failure(CALLBACK))
-            await ack(response_action="errors", errors={UNTIL: words})
-        else:
-            await ack()
+    async def _open_form(self, args: AsyncArgs) -> None:
+        async with self.answers.answering(args, SNOOZE) as reply:
+            click = Interaction.of_click(args.body)
+            who = await self.desk.admit(click)
+            view = await self.answers.view(click.key)
+            if refusal := judge_snooze(view.request, view.now):
+                raise refusal
+            zone = await self.desk.zone_of(who)
+            await reply.open_form(snooze_modal(view.request, zone=zone, now=view.now))
 
-
-async def _modal(desk: Desk, click: Click) -> dict[str, Any]:
-    who = await desk.admit(click.interaction.team, click.interaction.user)
-    request, now = await desk.request(click.key), desk.now()
-    if refusal := judge_snooze(request, now):
-        raise refusal
-    return snooze_modal(request, zone=await desk.zone_of(who), now=now)
+    async def _submit(self, args: AsyncArgs) -> None:
+        async with submitting(args, CALLBACK, input_of):
+            form = Interaction.of_form(args.body)
+            choice, reason = read_snooze(args.body["view"]["state"]["values"])
+            if refusal := judge_reason(reason):
+                raise refusal
+            await self.desk.snooze(form, choice, reason)
 
 
-async def _record(desk: Desk, body: Body) -> None:
-    view = body["view"]
-    key = issue_of(view["private_metadata"])
-    choice, reason = read_snooze(view["state"]["values"])
-    if refusal := judge_reason(reason):
-        raise refusal
-    await desk.snooze(key, interaction_of(body), choice, reason)
-
-
-def _words(refusal: Refusal) -> str:
-    return without_markup(refusal_words(refusal))
+def input_of(error: Exception, _: Body) -> str:
+    """Return the input that an error is about."""
+    return REASON if isinstance(error, ReasonRequired) else UNTIL

@@ -82,9 +82,10 @@ class MarkContacted(OnCard):
 
 @dataclass(frozen=True, kw_only=True)
 class Replay(Act):
-    """Slack sends somebody's latest interaction again."""
+    """Slack sends somebody's latest interaction again, or the latest that was accepted."""
 
     who: str
+    was_accepted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from slackbot.local.slack import Workspace
 from tests.faults.history import Choice
@@ -33,7 +34,9 @@ def choices(sent: Iterable[Sent], slack: Workspace, recorded: Collection[str]) -
             unexplained[place] -= 1
             died_explaining = True
         has_effect = interaction in recorded or any(each.has_opened for each in group)
-        yield _choice(group, words, has_effect=has_effect, died_explaining=died_explaining)
+        choice = _choice(group, words, has_effect=has_effect, died_explaining=died_explaining)
+        # Words that come late may be about what was sent before; then nothing is on record.
+        yield replace(choice, is_denied=interaction in recorded and _is_denied(group, words))
 
 
 def _choice(
@@ -49,7 +52,6 @@ def _choice(
         what=first.what,
         interaction=first.interaction,
         has_effect=has_effect,
-        is_denied=_is_denied(group, words),
         is_acked=acked > 0,
         is_refused=died_explaining or told >= max(acked, 1),
         problem=None if acked else group[-1].outcome.error,

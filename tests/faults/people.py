@@ -100,8 +100,8 @@ class People:
                 await self._choose(act)
             case acts.MarkContacted():
                 await self._mark_contacted(act)
-            case acts.Replay(who=who):
-                await self._replay(who)
+            case acts.Replay():
+                await self._replay(act)
             case acts.DeleteCard(before=before):
                 self._delete(before)
             case _:
@@ -180,16 +180,23 @@ class People:
                 await self._send(about, act.who, "Mark contacted", submit)
             slack.views[user.id].clear()
 
-    async def _replay(self, who: str) -> None:
+    async def _replay(self, act: acts.Replay) -> None:
+        who = act.who
         async with self._hands[who]:
             until = self._town.clock() - SETTLED
             own = [sent for sent in self.sent if sent.who == who and sent.at < until]
+            if act.was_accepted:
+                own = [sent for sent in own if self._was_accepted(sent)]
             # A modal is not opened twice by one click.
             sent = next((each for each in reversed(own) if each.what != OPENING), None)
             if sent is not None:
                 told = len(words_told(sent.outcome, self._town.slack))
                 again = partial(self._town.slack.replay, sent.outcome)
                 await self._send(sent.key, who, sent.what, again, told)
+
+    def _was_accepted(self, sent: Sent) -> bool:
+        outcome = sent.outcome
+        return outcome.ok and not outcome.errors and not words_told(outcome, self._town.slack)
 
     def _delete(self, before: int) -> None:
         if cards := self._cards:

@@ -55,6 +55,8 @@ gaps").
 """
 SHORTEST_PAUSE = 1.0
 """Seconds for which what was killed stays away, at least."""
+NOTICED = 0.4
+"""Seconds after a death when time stands still until there is a process again."""
 BEYOND_TIMEOUT = 11.0
 """Seconds: longer than the bot waits for an answer."""
 
@@ -290,12 +292,13 @@ def _slack_away(acts: list[Act], chance: random.Random, seconds: float) -> Itera
     From a chance of their own, too.
     """
     moments = [1 + (number + chance.random()) * 4 for number in range(round(seconds / 4))]
-    deaths = [act.at + 0.001 for act in acts if isinstance(act, Kill | KillAtWork | Stop)]
-    for at in (*moments, *deaths):
+    ends = (act.at for act in acts if isinstance(act, Kill | KillAtWork | Stop))
+    starts = [at + NOTICED for at in ends]
+    for at in (*moments, *starts):
         lasting = round(chance.uniform(0.5, 1.5), 2)
         yield SlackAway(at=round(at, 3), kind=chance.choice(KINDS_AWAY), seconds=lasting)
-    for at in deaths:  # what the process of before has recorded comes once more
-        yield from (Replay(at=round(at + 0.1, 3), who=who) for who in PEOPLE)
+    for at in starts:  # what the process of before has recorded comes once more
+        yield from (Replay(at=round(at + 0.1, 3), who=who, was_accepted=True) for who in PEOPLE)
 
 
 def _late_asks(feedbacks: list[Feedback], chance: random.Random) -> Iterator[Act]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from slackbot.handlers import listening
+from slackbot.handlers import answers
 from slackbot.local.slack import Outcome
 from tests.town import PATIENCE, Town, as_seen, buttons, text_of
 
@@ -75,7 +75,7 @@ async def test_who_gets_no_form_is_told(town: Town, failure: dict[str, Any]) -> 
 async def test_what_slack_did_not_pass_on_is_told_again(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "AGAIN_AFTER_SECONDS", (0.1,) * 1000)
+    monkeypatch.setattr(answers, "AGAIN_AFTER_SECONDS", (0.1,) * 1000)
     card = as_seen(await town.card(town.feedback(), "Waiting"))
     await town.polled()
     assert (await town.slack.open_home(town.avery)).ok
@@ -89,7 +89,9 @@ async def test_what_slack_did_not_pass_on_is_told_again(
 
     town.slack.down(503)
     assert (await town.slack.click(town.avery, card, "Claim")).ok
-    assert (await town.slack.click(town.avery, home, "Claim")).ok
+    with capture_logs() as lines:
+        assert (await town.slack.click(town.avery, home, "Claim")).ok
+        await town.slack.wait_for(lambda: any("notice_not_opened" in str(line) for line in lines))
     town.slack.up()
 
     await town.told(town.avery, "Blake Sample has this request")

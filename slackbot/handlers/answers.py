@@ -1,0 +1,340 @@
+"""What people ask to see, and how they are answered where they clicked."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import structlog
+from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_bolt.kwargs_injection.async_args import AsyncArgs
+
+from slackbot import metrics
+from slackbot.blocks.card import CardView
+from slackbot.blocks.duty import duty_words
+from slackbot.blocks.elements import Block, message, section
+from slackbot.blocks.home import notice_modal
+from slackbot.blocks.linking import offer
+from slackbot.blocks.queue import (
+    Asker,
+    asked_again,
+    render_found,
+    render_help,
+    render_preview,
+    render_queue,
+)
+from slackbot.blocks.text import without_markup
+from slackbot.blocks.words import (
+    NOTHING_NAMED,
+    REFRESHING,
+    SAY_WHICH,
+    failure_words,
+    refusal_words,
+)
+from slackbot.channel.views import Viewer
+from slackbot.handlers.incoming import Body, sender_of
+from slackbot.people.directory import People
+from slackbot.people.linking import LIFETIME, Linking
+from slackbot.platforms.errors import PlatformError, Throttled, Unreachable
+from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.outbox import QUIETLY
+from slackbot.platforms.slack import Workspace
+from slackbot.rules.query import (
+    Listing,
+    Mentioned,
+    NotUnderstood,
+    Order,
+    Query,
+    Show,
+    Turn,
+    Verb,
+    issue_of_link,
+    read_again,
+)
+from slackbot.rules.refusals import FormNotOpened, Refusal, Unknown
+from slackbot.rules.request import IssueKey, Person
+from slackbot.store import homes, jobs, requests
+from slackbot.store.database import Record
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
+
+log = structlog.get_logger()
+
+REFRESHED = 20
+"""How many open requests ``/ssat refresh`` reads at once."""
+
+MODAL_SECONDS = 1.2
+"""How long Slack may take to open a modal before the person is told; the ack waits for it."""
+
+AGAIN_AFTER_SECONDS = (1.0, 5.0, 30.0)
+"""After which pauses an explanation is sent again; Slack takes five answers to a click."""
+
+
+class Answers:
+    """Answers what people ask to see from the record; no query is an error."""
+
+    def __init__(
+        self, record: Record, people: People, viewer: Viewer, slack: Workspace, linking: Linking
+    ) -> None:
+        self._record, self._people, self._viewer = record, people, viewer
+        self._slack, self._linking = slack, linking
+
+    @contextlib.asynccontextmanager
+    async def answering(self, args: AsyncArgs, what: str) -> AsyncIterator["Reply"]:
+        """Ack a click once its work is committed; then say what went wrong, or what follows.
+
+        The body does the work and raises ``Refusal``. ``what`` names the choice in the log.
+        """
+        started = time.monotonic()
+        reply, words = Reply(args, self, self._slack), None
+        try:
+            yield reply
+        except Exception as error:
+            words = explain(error, what)
+        await args.ack()
+        metrics.ACK_SECONDS.observe(time.monotonic() - started)
+        if words is None:
+            await reply.follow_up()
+        else:
+            await reply.tell(words)
+
+    async def look(self, team: str, user: str) -> Asker:
+        """Return the person if they may look.
+
+        Raises:
+            NotAllowed: They may not, or Slack does not tell.
+        """
+        person, may_act = await self._people.look(team, user)
+        return Asker(person=person, may_act=may_act)
+
+    async def answer(self, query: Query, asker: Asker, turn: Turn | None = None) -> SlackMessage:
+        """Answer a query; ``turn`` says which page."""
+        match query:
+            case Listing():
+                return await self._queue(query, asker, turn)
+            case Show():
+                return await self.show(query, asker, nothing=SAY_WHICH)
+            case Order(verb=Verb.DUTY):
+                return await self._duty()
+            case Order(verb=Verb.LINK, rest=username):
+                return await self._code(asker.person, username)
+            case Order(verb=Verb.REFRESH):
+                await self.refresh()
+                return message(REFRESHING)
+            case NotUnderstood() | Mentioned():
+                return render_help(query)
+            case Order():
+                return render_help()
+
+    async def answer_again(self, asked: str, body: Body) -> SlackMessage:
+        """Answer what was asked for before as it is now.
+
+        Raises:
+            NotAllowed: The person may no longer look.
+        """
+        query, turn = read_again(asked)
+        return await self.answer(query, await self.look(*sender_of(body)), turn)
+
+    async def _queue(self, listing: Listing, asker: Asker, turn: Turn | None) -> SlackMessage:
+        days = listing.days if listing.shows_done else None
+        async with self._record.transaction() as tx:
+            board = await self._viewer.board(tx, days=days)
+        return render_queue(board, listing, asker, turn)
+
+    async def show(self, show: Show, asker: Asker, nothing: str = NOTHING_NAMED) -> SlackMessage:
+        """Show single feedbacks; ``nothing`` is said where none is named."""
+        if not show.targets:
+            return message(nothing)
+        async with self._record.transaction() as tx:
+            found = await self._viewer.find(tx, show.targets)
+        return render_found(found, asker)
+
+    async def preview(self, url: str) -> list[Block] | None:
+        """Return a small card of the feedback that a link leads to, ``None`` if to none."""
+        target = issue_of_link(url)
+        if target is None:
+            return None
+        async with self._record.transaction() as tx:
+            found = await self._viewer.find(tx, [target])
+        return render_preview(found.items[0], found.hours, found.now) if found.items else None
+
+    async def view(self, key: IssueKey) -> CardView:
+        """Return how a request looks now.
+
+        Raises:
+            Unknown: The record has no such request.
+        """
+        async with self._record.transaction() as tx:
+            view = await self._viewer.view(tx, key)
+        if view is None:
+            raise Unknown
+        return view
+
+    async def _duty(self) -> SlackMessage:
+        async with self._record.transaction() as tx:
+            view = await self._viewer.duty(tx)
+        return message(duty_words(view, self._viewer.zone))
+
+    async def _code(self, person: Person, username: str) -> SlackMessage:
+        issued = await self._linking.begin(person, username)
+        minutes = int(LIFETIME.total_seconds() // 60)
+        return offer(issued.code, issued.username, issued.issue_url, minutes)
+
+    async def refresh(self) -> None:
+        """Read GitLab again soon: what has changed, and what is due first."""
+        now = self._record.now()
+        async with self._record.transaction() as tx:
+            urgent = (await requests.list_unfinished_keys(tx))[:REFRESHED]
+            await jobs.enqueue_periodic(tx, PeriodicQueue.POLL, now, urgent=True)
+            await jobs.enqueue(tx, IssueQueue.SYNC, urgent, now)
+
+    async def open_home(self, team: str, user: str, asked: str | None = None) -> None:
+        """Render a person's App Home soon; ``asked`` is what they have chosen anew, if anything."""
+        now = self._record.now()
+        async with self._record.transaction() as tx:
+            await homes.save_opened(tx, user, team, now, asked)
+            await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now, urgent=True)
+
+
+class Reply:
+    """Answers one click where it was made: on a card, an ephemeral message or an App Home."""
+
+    def __init__(self, args: AsyncArgs, answers: Answers, slack: Workspace) -> None:
+        self._body, self._respond = args.body, args.respond
+        self._answers, self._slack = answers, slack
+        self._message: SlackMessage | None = None
+        self._in_place = self._shows_choice = False
+
+    async def open_form(self, view: Block) -> None:
+        """Open a modal before the ack: all that it shows comes from the record.
+
+        Raises:
+            FormNotOpened: Slack does not answer, or not in time.
+            PlatformError: It will not open this one.
+        """
+        try:
+            async with asyncio.timeout(MODAL_SECONDS):
+                await self._slack.call("views.open", trigger_id=self._body["trigger_id"], view=view)
+        except (Unreachable, Throttled, TimeoutError) as error:
+            log.warning("form_not_opened", problem=str(error) or "no answer in time")
+            raise FormNotOpened from error
+
+    def show(self, message: SlackMessage, *, in_place: bool) -> None:
+        """Show a message after the ack; ``in_place`` replaces the one that was clicked on."""
+        self._message, self._in_place = message, in_place
+
+    def show_choice(self) -> None:
+        """Show the choice after the ack where it was made; cards follow by themselves."""
+        self._shows_choice = True
+
+    async def follow_up(self) -> None:
+        """Show what the listener has asked for, now that it has acked."""
+        if self._message:
+            await present(self._respond, self._message, in_place=self._in_place)
+        if not self._shows_choice:
+            return
+        try:
+            await self._answer_again()
+        except Exception:
+            # The choice stands, and is seen on the card; here it shows when asked for again.
+            log.exception("not_shown_again")
+
+    async def _answer_again(self) -> None:
+        if (self._body.get("view") or {}).get("type") == "home":
+            await self._answers.open_home(*sender_of(self._body))
+            return
+        asked = asked_again(str(self._body["actions"][0].get("block_id") or ""))
+        if asked is not None:
+            again = await self._answers.answer_again(asked, self._body)
+            await present(self._respond, again, in_place=True)
+
+    async def tell(self, words: str) -> None:
+        """Tell the person something that only they see."""
+        if self._body.get("response_url"):
+            await insist(partial(self._say, words))
+            return
+        # On a home there is no message to answer: a modal, or if need be a direct message.
+        try:
+            await self._slack.call(
+                "views.open", trigger_id=self._body["trigger_id"], view=notice_modal(words)
+            )
+        except PlatformError as error:
+            log.info("notice_not_opened", problem=str(error))
+            await insist(partial(self._write, words))
+
+    async def _say(self, words: str) -> None:
+        answer = await self._respond(
+            text=words,
+            blocks=[section(words)],
+            response_type="ephemeral",
+            replace_original=False,
+        )
+        if answer.status_code != 200:
+            raise NotTold(f"Slack answered {answer.status_code}")
+
+    async def _write(self, words: str) -> None:
+        user, blocks = str(self._body["user"]["id"]), [section(words)]
+        await self._slack.call(
+            "chat.postMessage", channel=user, text=words, blocks=blocks, **QUIETLY
+        )
+
+
+@contextlib.asynccontextmanager
+async def submitting(
+    args: AsyncArgs, what: str, input_of: Callable[[Exception, Body], str]
+) -> AsyncIterator[None]:
+    """Ack a submitted modal once it is recorded, or put what went wrong at one of its inputs."""
+    try:
+        yield
+    except Exception as error:
+        words = without_markup(explain(error, what))
+        await args.ack(response_action="errors", errors={input_of(error, args.body): words})
+    else:
+        await args.ack()
+
+
+def explain(error: Exception, what: str) -> str:
+    """Log what went wrong, and return words for it; those for a fault have a reference number."""
+    if isinstance(error, Refusal):
+        log.info("choice_refused", what=what, refusal=type(error).__name__)
+        return refusal_words(error)
+    reference = secrets.token_hex(4)
+    log.error("choice_failed", what=what, reference=reference, exc_info=error)
+    return failure_words(reference)
+
+
+async def present(respond: AsyncRespond, message: SlackMessage, *, in_place: bool) -> None:
+    """Show a message to one person only, in place of the one that was clicked on or below it."""
+    try:
+        await respond(
+            text=message.text,
+            blocks=list(message.blocks),
+            response_type="ephemeral",
+            replace_original=in_place,
+        )
+    except Exception:
+        # They ask again; nothing depends on it.
+        log.exception("not_shown")
+
+
+class NotTold(Exception):
+    """Slack did not pass an explanation on."""
+
+
+async def insist(send: Callable[[], Awaitable[Any]]) -> None:
+    """Send an explanation, and again for a while if it fails: better twice than not at all."""
+    for pause in AGAIN_AFTER_SECONDS:
+        try:
+            await send()
+        except Exception as error:
+            log.warning("not_told_yet", problem=str(error) or type(error).__name__)
+            await asyncio.sleep(pause)
+        else:
+            return
+    try:
+        await send()
+    except Exception:
+        # The choice is settled either way; a lost explanation must not look like a fault.
+        log.exception("explanation_lost")
