@@ -13,7 +13,7 @@ import structlog
 from slackbot.app import Clients, connect, rebuild_record, run_bot
 from slackbot.check import examine
 from slackbot.logs import configure_logs
-from slackbot.people.directory import PeopleFileError, read_people, read_weeks
+from slackbot.people.file import PeopleFileError, read_people, read_weeks
 from slackbot.people.roster import list_people, unlink
 from slackbot.platforms.errors import PlatformError
 from slackbot.settings import Settings, SettingsError, load_settings

@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 import aiohttp
 import structlog
@@ -25,6 +24,7 @@ from slackbot.channel.cards import CardSync
 from slackbot.channel.digest import DailyDigest
 from slackbot.channel.handover import Handover
 from slackbot.channel.homes import HomeSync
+from slackbot.channel.planning import ReminderPlanner
 from slackbot.channel.reminders import GapNotice, ReminderSync
 from slackbot.channel.views import Viewer
 from slackbot.clock import Clock, system_clock
@@ -35,17 +35,21 @@ from slackbot.handlers.desk import Desk
 from slackbot.handlers.incoming import see_to
 from slackbot.health import WORKER, Health
 from slackbot.people.accounts import AccountSearch
-from slackbot.people.directory import People, PeopleFile
+from slackbot.people.admission import Admission
+from slackbot.people.directory import Directory
 from slackbot.people.duty import DutySync, GroupSource, Source, WeeksSource
+from slackbot.people.file import PeopleFile
+from slackbot.people.identities import Identities
 from slackbot.people.linking import Linking
-from slackbot.platforms.gitlab import PACES as GITLAB_PACES
+from slackbot.people.members import Members
 from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.gitlab_api import PACES as GITLAB_PACES
 from slackbot.platforms.hooks import HookSecrets
 from slackbot.platforms.outbox import Outbox
 from slackbot.platforms.pace import faster
-from slackbot.platforms.shared_pace import SharedPace
-from slackbot.platforms.slack import PACES as SLACK_PACES
-from slackbot.platforms.slack import TIMEOUT_SECONDS, Workspace, slack_session, time_limit
+from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack_api import PACES as SLACK_PACES
+from slackbot.platforms.slack_api import TIMEOUT_SECONDS, slack_session, time_limit
 from slackbot.rebuild import Rebuild
 from slackbot.report import Report
 from slackbot.rules.request import Rules
@@ -53,7 +57,6 @@ from slackbot.settings import Settings
 from slackbot.store import facts, jobs
 from slackbot.store.database import Database, DatabaseError, Record, WakeUps
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.people import EmailMatches, list_links
 from slackbot.store.salvage import replace_if_damaged
 from slackbot.sync.issue import IssueSync
 from slackbot.sync.poll import Poll
@@ -118,14 +121,10 @@ class Services:
         self.rules = rules_of(settings)
         self.health = Health()
         self.people_file = PeopleFile(settings.ssat_people_file)
-        self.people = People(
-            self.slack,
-            self.gitlab,
-            self.people_file,
-            settings.ssat_managers,
-            EmailMatches(record.database, record.now),
-            partial(_links, record.database),
-        )
+        self.members = Members(self.slack)
+        self.identities = Identities(record, self.people_file)
+        self.directory = Directory(self.identities, self.members, self.gitlab.users)
+        self.admission = Admission(self.members, self.identities, settings.ssat_managers)
         self.viewer = Viewer(
             self.rules,
             record.now,
@@ -134,12 +133,12 @@ class Services:
         )
         self.outbox = Outbox(record, self.slack, self.health, settings.ssat_channel)
         self.adoption = CardAdoption(record, self.slack, self.outbox)
-        self.accounts = AccountSearch(record, self.people)
+        self.accounts = AccountSearch(record, self.identities, self.directory)
         self.linking = Linking(
             record,
             self.slack,
             self.gitlab,
-            self.people,
+            self.identities,
             self.outbox,
             settings.ssat_link_issue,
         )
@@ -155,12 +154,6 @@ def rules_of(settings: Settings) -> Rules:
         deadline=settings.ssat_deadline_hours,
         link_issue=settings.ssat_link_issue,
     )
-
-
-async def _links(database: Database) -> dict[str, str]:
-    """Read who has proved to be whom: GitLab usernames by Slack user id."""
-    async with database.transaction() as tx:
-        return {link.slack_user: link.gitlab for link in await list_links(tx)}
 
 
 def make_workers(services: Services, first_retry: timedelta) -> list[Worker]:
@@ -181,15 +174,18 @@ def make_workers(services: Services, first_retry: timedelta) -> list[Worker]:
 def make_works(services: Services) -> list[Work]:
     """Make what does the jobs of each queue."""
     settings, record = services.settings, services.record
-    slack, gitlab, people = services.slack, services.gitlab, services.people
+    slack, gitlab, directory = services.slack, services.gitlab, services.directory
     viewer, outbox, health = services.viewer, services.outbox, services.health
     hours, reminders = services.rules.hours, settings.reminder_rules
     backlog = Backlog(record, outbox, hours)
-    suggestion = Suggestion(record, gitlab, people, services.rules)
+    suggestion = Suggestion(record, gitlab, directory, services.rules)
     assigns = settings.ssat_assign_on_duty
-    sync = IssueSync(record, gitlab, people, services.rules, suggestion if assigns else None)
-    cards = CardSync(record, slack, people, viewer, outbox, backlog, services.adoption)
-    reminding = ReminderSync(record, slack, people, viewer, reminders, outbox, settings.ssat_lead)
+    sync = IssueSync(record, gitlab, directory, services.rules, suggestion if assigns else None)
+    cards = CardSync(record, slack, services.identities, viewer, outbox, backlog, services.adoption)
+    planner = ReminderPlanner(
+        record, directory, services.members, viewer, reminders, settings.ssat_lead
+    )
+    reminding = ReminderSync(record, slack, planner, outbox, settings.ssat_lead)
     poll = Poll(
         record,
         gitlab,
@@ -198,7 +194,9 @@ def make_works(services: Services) -> list[Work]:
         every=settings.ssat_poll_seconds,
         retention=settings.ssat_retention_days,
     )
-    duty = DutySync(record, people, _duty_source(services), assigns, health)
+    duty = DutySync(record, directory, _duty_source(services), assigns, health)
+    handover = Handover(record, slack, services.members, viewer, outbox, reminders)
+    homes = HomeSync(record, slack, services.admission, viewer, seek=services.accounts.seek)
     every = settings.ssat_poll_seconds
     works = [
         about_issues(IssueQueue.SYNC, sync, concurrency=4),
@@ -209,13 +207,8 @@ def make_works(services: Services) -> list[Work]:
         periodic(PeriodicQueue.LINKS, services.linking, longest_wait=LONGEST_PERIOD),
         periodic(PeriodicQueue.SUMMARY, backlog),
         periodic(PeriodicQueue.GAP, GapNotice(record, outbox)),
-        periodic(
-            PeriodicQueue.HANDOVER, Handover(record, slack, people, viewer, outbox, reminders)
-        ),
-        periodic(
-            PeriodicQueue.HOMES,
-            HomeSync(record, slack, people, viewer, seek=services.accounts.seek),
-        ),
+        periodic(PeriodicQueue.HANDOVER, handover),
+        periodic(PeriodicQueue.HOMES, homes),
     ]
     if (minute := settings.ssat_digest) is not None:
         digest = DailyDigest(record, gitlab, viewer, outbox, hours, minute)
@@ -232,7 +225,7 @@ def _duty_source(services: Services) -> Source:
         token = settings.pagerduty_api_token.get_secret_value()
         return PagerDuty(token, settings.pagerduty_schedule, settings.pagerduty_api_url)
     if settings.ssat_duty_group is not None:
-        return GroupSource(services.slack, settings.ssat_duty_group)
+        return GroupSource(services.slack.users, settings.ssat_duty_group)
     return WeeksSource(services.people_file.weeks, services.viewer.zone)
 
 
@@ -320,8 +313,8 @@ async def run_bot(
     try:
         await database.open()
         if not database.is_sqlite:  # the platforms count the calls of all replicas together
-            clients.slack.paces.share(partial(SharedPace, database))
-            clients.gitlab.paces.share(partial(SharedPace, database))
+            clients.slack.paces.share(database)
+            clients.gitlab.paces.share(database)
         async with database.transaction() as tx:
             clients.slack.team = await facts.SLACK_TEAM.load(tx)
         services = Services(settings, clients, Record(database, clock))
@@ -370,9 +363,9 @@ async def rebuild_record(
 async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[str]:
     settings, record = services.settings, services.record
     bolt = make_bolt(services.slack)
-    people, viewer, slack = services.people, services.viewer, services.slack
-    desk = Desk(record, people, viewer)
-    answers = Answers(record, people, viewer, slack, services.linking)
+    viewer, slack = services.viewer, services.slack
+    desk = Desk(record, services.admission, services.members, viewer)
+    answers = Answers(record, services.admission, viewer, slack, services.linking)
     register_all(bolt, desk, answers, services.accounts, slack, settings.ssat_channel)
     socket_mode = socket_handler(bolt, settings)
     is_connected = socket_mode.client.is_connected if socket_mode else None

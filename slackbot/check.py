@@ -12,10 +12,10 @@ from slackbot.platforms.gitlab import Project
 from slackbot.platforms.slack import (
     MESSAGES_SCOPES,
     REQUIRED_SCOPES,
-    TIMEOUT_SECONDS,
     UNFURL_SCOPES,
     Workspace,
 )
+from slackbot.platforms.slack_api import TIMEOUT_SECONDS
 from slackbot.rules.request import IssueKey
 from slackbot.rules.rota import NoAnswer
 from slackbot.settings import Settings
@@ -128,7 +128,7 @@ async def _examine_people(settings: Settings, workspace: Workspace) -> AsyncIter
     looked_up = ", ".join(sorted({setting for uses in named.values() for setting in uses}))
     try:
         has_groups = any(each.startswith("S") for each in named)
-        groups = await workspace.groups() if has_groups else {}
+        groups = await workspace.users.groups() if has_groups else {}
         for each, uses in sorted(named.items()):
             if each.startswith("S"):
                 problem = _problem_of_group(groups.get(each))
@@ -161,7 +161,7 @@ def _problem_of_group(is_in_use: bool | None) -> str | None:
 
 async def _problem_of_user(workspace: Workspace, user: str, uses: list[str]) -> str | None:
     try:
-        member = await workspace.member(user)
+        member = await workspace.users.member(user)
     except Rejected as error:
         return f"Slack knows nobody by this id ({error.code})"
     if member.is_deactivated or member.is_bot:
@@ -191,7 +191,7 @@ async def _examine_gitlab(settings: Settings, clients: Clients) -> AsyncIterator
     try:
         project = await clients.gitlab.project()
     except Denied as error:
-        yield _fatal("GITLAB_TOKEN", f"{error}: create a project access token and set it")
+        yield _fatal("GITLAB_TOKEN", f"{error}")
     except Missing:
         yield _fatal(about, "not found: is the path right, and is the token's user a member?")
     except Rejected as error:
@@ -211,7 +211,7 @@ async def _examine_project(
         yield _fatal("GITLAB_TOKEN", "the role is too low to change issues: Reporter is the least")
     try:
         token = await clients.gitlab.token()
-        names = await clients.gitlab.label_names()
+        labels = await clients.gitlab.labels()
     except PlatformError as error:
         yield _warning("GitLab", error)
         return
@@ -222,7 +222,7 @@ async def _examine_project(
     if settings.ssat_link_issue is not None:
         yield await _examine_link_issue(clients, project, settings.ssat_link_issue)
     for label in (settings.ssat_contact_label, settings.ssat_contacted_label):
-        if label not in names:
+        if label not in labels:
             yield _warning(f"label {label}", "the project has none: create it, in this spelling")
 
 

@@ -162,7 +162,7 @@ IN_SLACK: dict[str, Trouble] = {
 IN_GITLAB: dict[str, Trouble] = {
     "the GitLab token is wrong": (
         setting(gitlab_token="glpat-mistyped"),
-        "GITLAB_TOKEN: GitLab does not accept GITLAB_TOKEN .401.: create a project access token",
+        "GITLAB_TOKEN: GitLab answered 401: GITLAB_TOKEN is not valid: create a project",
     ),
     "the GitLab token may only read": (
         reading_token,
@@ -305,7 +305,7 @@ async def test_the_bot_starts_while_the_platforms_are_away_and_finds_its_work_la
         assert re.search("GitLab: .*; the bot starts and keeps trying", warnings[1])
         town.gitlab.up()
         town.slack.up()
-        await town.slack.wait_for(lambda: town.card_of(issue), timeout=15)
+        await town.slack.wait_for(lambda: town.card_of(issue))
 
 
 # Its end

@@ -143,7 +143,7 @@ async def test_a_card_that_slack_repaints_long_after_shows_the_latest_in_the_end
     """Slack is at the dead process's repaint still when the next process repaints the card."""
     issue = town.feedback()
     async with bot_process(town) as process:
-        await town.card(issue, "Waiting")
+        await town.card(issue, "🟠 Unclaimed")
         await town.settled()
         town.gitlab.down()
         late = town.slack.faults.add("chat.update", hang=LONG)

@@ -117,7 +117,7 @@ async def work_through_an_outage(town: Town, process: BotProcess, issue: Issue) 
     await town.slack.wait_for(lambda: process.events("unhealthy"))
     town.gitlab.up()
     town.slack.delete_message(town.channel, card.ts)
-    await town.slack.wait_for(lambda: issue.state == "closed", timeout=15)
+    await town.slack.wait_for(lambda: issue.state == "closed")
     assert TEXT_SENT in issue.comments[-1].body
 
 

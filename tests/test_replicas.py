@@ -45,7 +45,7 @@ async def test_a_replica_that_stood_still_for_longer_than_its_lease_writes_nothi
             frozen.signal(signal.SIGCONT)
             # It reads on, or finds that GitLab took too long: nothing comes of either.
             await town.slack.wait_for(
-                lambda: frozen.events("lease_lost") or frozen.events("job_put_off"), 15
+                lambda: frozen.events("lease_lost") or frozen.events("job_put_off")
             )
             await town.settled()
     assert len(issue.comments) == 1

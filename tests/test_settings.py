@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import SecretStr
 
-from slackbot.people.directory import PeopleFileError, read_people
+from slackbot.people.file import PeopleFileError, read_people
 from slackbot.rules.deadline import BusinessHours, Holidays
 from slackbot.rules.reminders import QuietHours
 from slackbot.settings import Settings, SettingsError, load_settings

@@ -12,7 +12,8 @@ import pytest
 
 from slackbot.app import connect, make_bolt, socket_handler
 from slackbot.handlers.queue import COMMAND
-from slackbot.platforms import slack as workspace
+from slackbot.local.patience import within
+from slackbot.platforms import slack_api as workspace
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port
 from tests.town import CONTACTED, Town, as_seen, buttons, text_of
@@ -95,7 +96,7 @@ async def test_a_captured_envelope_of_a_stranger_is_answered_with_words(town: To
         (FIXTURES / "slack" / "socket_envelope_slash_command.json").read_text()
     )
     payload = envelope["payload"] | {"command": COMMAND}
-    answer = await town.slack.sockets.send(envelope["type"], payload, seconds=3)
+    answer = await within(3, town.slack.sockets.send(envelope["type"], payload))
     assert answer["response_type"] == "ephemeral"
     assert "workspace" in answer["text"]
 

@@ -64,7 +64,7 @@ async def test_a_job_that_fails_again_and_again_is_counted(town: Town) -> None:
     town.slack.faults.add("chat.update", error="some_new_error", times=1000)
     town.gitlab.edit(issue, title="Negative feedback for ticket 412399", by=town.blake_gitlab)
     for times in range(1, 9):
-        await town.slack.wait_for(partial(has_refused, town, times), 15)
+        await town.slack.wait_for(partial(has_refused, town, times))
         town.clock.forward(minutes=6)
     await gauge(town, 'ssat_errands_stuck{lane="show"}', lambda number: number == 1)
     town.slack.faults.clear()

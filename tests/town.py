@@ -36,7 +36,7 @@ from slackbot.local.gitlab.model import Request
 from slackbot.local.slack import Ephemeral, Message, Outcome, View, Workspace
 from slackbot.local.slack import User as SlackUser
 from slackbot.local.slack import serve as serve_slack
-from slackbot.platforms.slack import PACES
+from slackbot.platforms.slack_api import PACES
 from slackbot.rules.feedback import HANDBOOK_LABELS
 from slackbot.rules.request import IssueKey
 from slackbot.rules.request import Request as RequestOnRecord
@@ -65,7 +65,7 @@ OF_THE_LIBRARY = {"apps.connections.open"}
 FIRST_RETRY = timedelta(milliseconds=50)
 """How soon the bot of a town tries again what has failed; a second would be waited for."""
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """How many seconds a story waits for what should come at once: a machine may be busy."""
 
 UNTIL_SHOWN = (IssueQueue.SYNC, IssueQueue.CARD, PeriodicQueue.SUMMARY)

@@ -32,7 +32,7 @@ class HandOver:
     began_at: datetime
     ended_at: datetime
     contacted: Contacts
-    labelled: int
+    labeled: int
     """How many requests got a feedback label, in Slack or in GitLab."""
     triaged: int
     """How many feedbacks that ask for no contact got one, or were closed."""
@@ -79,7 +79,7 @@ def _names(people: Sequence[Person]) -> str:
 
 def _done(hand_over: HandOver) -> str:
     began, ended = (moment(at, hand_over.zone) for at in (hand_over.began_at, hand_over.ended_at))
-    labels = f"feedback label chosen for {count(hand_over.labelled, 'request')}"
+    labels = f"feedback label chosen for {count(hand_over.labeled, 'request')}"
     done = [contacts_words(hand_over.contacted), labels, triaged_words(hand_over.triaged)]
     return f"From {began} to {ended}: {'; '.join(done)}."
 

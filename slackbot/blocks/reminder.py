@@ -1,6 +1,6 @@
 """Reminders, the word to the lead, and the lines about many requests at once. Pure.
 
-These messages are never changed, so what they say must hold for whoever reads them later.
+These messages are never changed, so what they say must still be true for later readers.
 """
 
 from collections.abc import Sequence

@@ -201,7 +201,7 @@ _STEPS: dict[StepKind, Callable[[Step, ZoneInfo], str]] = {
         f"🔵 {mention(step.other)}: {someone(step.who)} took over this request from you"
     ),
     StepKind.RELEASED: lambda step, _: f"🟠 {someone(step.who)} released this request",
-    StepKind.LABELLED: lambda step, _: (
+    StepKind.LABELED: lambda step, _: (
         f"🏷️ {someone(step.who)} chose the feedback label *{name(step.detail or '')}*"
     ),
     StepKind.CONTACTED: _contacted,

@@ -18,7 +18,7 @@ from slackbot.blocks.card import (
 from slackbot.channel.adoption import CardAdoption
 from slackbot.channel.backlog import Backlog
 from slackbot.channel.views import Viewer
-from slackbot.people.directory import People
+from slackbot.people.identities import Identities
 from slackbot.platforms.errors import PlatformError, Rejected, Unreachable, lands_by
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, metadata, send
@@ -45,13 +45,13 @@ class CardSync:
         self,
         record: Record,
         slack: Workspace,
-        people: People,
+        identities: Identities,
         viewer: Viewer,
         outbox: Outbox,
         backlog: Backlog,
         adoption: CardAdoption,
     ) -> None:
-        self._record, self._slack, self._people = record, slack, people
+        self._record, self._slack, self._identities = record, slack, identities
         self._viewer, self._outbox = viewer, outbox
         self._backlog, self._adoption = backlog, adoption
 
@@ -244,10 +244,10 @@ class CardSync:
 
     async def _in_slack(self, step: Step) -> Step:
         team = (await self._slack.identity()).team
-        await self._people.learn()
+        who = await self._identities.read()
 
         def known(person: Person | None) -> Person | None:
-            return self._people.in_slack(person, team) if person else None
+            return who.in_slack(person, team) if person else None
 
         return replace(step, who=known(step.who), other=known(step.other))
 

@@ -9,7 +9,7 @@ from slackbot.blocks.card import CardView
 from slackbot.blocks.handover import HANDOVER_EVENT, HandOver, render_handover
 from slackbot.channel.digest import contacts
 from slackbot.channel.views import Viewer
-from slackbot.people.directory import People
+from slackbot.people.members import Members
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Place, Post
@@ -36,12 +36,12 @@ class Handover:
         self,
         record: Record,
         slack: Workspace,
-        people: People,
+        members: Members,
         viewer: Viewer,
         outbox: Outbox,
         rules: ReminderRules,
     ) -> None:
-        self._record, self._slack, self._people = record, slack, people
+        self._record, self._slack, self._members = record, slack, members
         self._viewer, self._outbox, self._rules = viewer, outbox, rules
 
     async def reconcile(self) -> datetime | None:
@@ -82,7 +82,7 @@ class Handover:
         key = f"handover:{int(at.timestamp())}:{user}"
         if await self._outbox.is_posted(key):
             return None
-        zone = await self._people.zone(user, self._viewer.zone)
+        zone = await self._members.zone(user, self._viewer.zone)
         now = self._record.now()
         ready_at = self._rules.quiet.end(min(at, now), zone, self._rules.hours)
         if now < ready_at:
@@ -107,8 +107,8 @@ class Handover:
         self, tx: Transaction, ended: Turn, follows: tuple[Person, ...]
     ) -> HandOver:
         began_at, ended_at = ended.began_at, ended.ended_at or ended.began_at
-        labelled = await cards.list_labeled_between(tx, began_at, ended_at)
-        labelled |= {
+        labeled = await cards.list_labeled_between(tx, began_at, ended_at)
+        labeled |= {
             decision.key
             for decision in await decisions.list_decisions_between(tx, began_at, ended_at)
             if _names_cause(decision.action)
@@ -122,8 +122,8 @@ class Handover:
             began_at=began_at,
             ended_at=ended_at,
             contacted=await contacts(tx, began_at, ended_at),
-            labelled=len(labelled),
-            triaged=len(await feedbacks.list_triaged_between(tx, began_at, ended_at) - labelled),
+            labeled=len(labeled),
+            triaged=len(await feedbacks.list_triaged_between(tx, began_at, ended_at) - labeled),
             left_open=(await self._viewer.board(tx)).waiting,
             untriaged=tuple(await feedbacks.list_untriaged_before(tx, ended_at)),
             to_close=to_close,

@@ -15,7 +15,7 @@ from slackbot.blocks.home import HomeView, render_closed_home, render_home
 from slackbot.blocks.queue import Asker, Board
 from slackbot.blocks.words import refusal_words
 from slackbot.channel.views import Viewer
-from slackbot.people.directory import People
+from slackbot.people.admission import Admission
 from slackbot.platforms.errors import PlatformError, Rejected, Unreachable, lands_by
 from slackbot.platforms.slack import Workspace
 from slackbot.rules.query import DAYS, Listing, read_query
@@ -51,13 +51,13 @@ class HomeSync:
         self,
         record: Record,
         slack: Workspace,
-        people: People,
+        admission: Admission,
         viewer: Viewer,
         *,
         seek: Callable[[Person], None],
     ) -> None:
         self._record, self._slack = record, slack
-        self._people, self._viewer = people, viewer
+        self._admission, self._viewer = admission, viewer
         self._seek = seek
 
     async def reconcile(self) -> datetime | None:
@@ -105,7 +105,7 @@ class HomeSync:
 
     async def _draw(self, home: Home, board: Board, duty: DutyView | None) -> Block:
         try:
-            person, may_act = await self._people.look(home.chosen.team, home.user)
+            person, may_act = await self._admission.look(home.chosen.team, home.user)
         except CannotTell:
             raise
         except NotAllowed as refusal:

@@ -36,7 +36,7 @@ from slackbot.blocks.words import (
 )
 from slackbot.channel.views import Viewer
 from slackbot.handlers.incoming import Body, sender_of
-from slackbot.people.directory import People
+from slackbot.people.admission import Admission
 from slackbot.people.linking import LIFETIME, Linking
 from slackbot.platforms.errors import PlatformError, Throttled, Unreachable
 from slackbot.platforms.message import SlackMessage
@@ -76,9 +76,14 @@ class Answers:
     """Answers what people ask to see from the record; no query is an error."""
 
     def __init__(
-        self, record: Record, people: People, viewer: Viewer, slack: Workspace, linking: Linking
+        self,
+        record: Record,
+        admission: Admission,
+        viewer: Viewer,
+        slack: Workspace,
+        linking: Linking,
     ) -> None:
-        self._record, self._people, self._viewer = record, people, viewer
+        self._record, self._admission, self._viewer = record, admission, viewer
         self._slack, self._linking = slack, linking
 
     @contextlib.asynccontextmanager
@@ -106,7 +111,7 @@ class Answers:
         Raises:
             NotAllowed: They may not, or Slack does not tell.
         """
-        person, may_act = await self._people.look(team, user)
+        person, may_act = await self._admission.look(team, user)
         return Asker(person=person, may_act=may_act)
 
     async def answer(self, query: Query, asker: Asker, turn: Turn | None = None) -> SlackMessage:

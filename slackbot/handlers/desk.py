@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from slackbot import metrics
 from slackbot.channel.views import Viewer
 from slackbot.handlers.incoming import Interaction
-from slackbot.people.directory import People
+from slackbot.people.admission import Admission
+from slackbot.people.members import Members
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.decision import (
     Action,
@@ -37,8 +38,11 @@ class Desk:
     An interaction that is already on record has no further effect.
     """
 
-    def __init__(self, record: Record, people: People, viewer: Viewer) -> None:
-        self._record, self._people, self._viewer = record, people, viewer
+    def __init__(
+        self, record: Record, admission: Admission, members: Members, viewer: Viewer
+    ) -> None:
+        self._record, self._viewer = record, viewer
+        self._admission, self._members = admission, members
 
     @property
     def scope(self) -> str:
@@ -55,7 +59,7 @@ class Desk:
         Raises:
             NotAllowed: They may not, or Slack does not tell.
         """
-        return await self._people.admit(interaction.team, interaction.user)
+        return await self._admission.admit(interaction.team, interaction.user)
 
     async def _admit_once(self, interaction: Interaction) -> Person | None:
         """Return the person if they may act, ``None`` if the interaction is on record already.
@@ -82,7 +86,7 @@ class Desk:
     async def zone_of(self, who: Person) -> ZoneInfo:
         """Return the time zone of a person; the team's where Slack does not tell."""
         try:
-            return await self._people.zone(who.slack_user, self._viewer.zone)
+            return await self._members.zone(who.slack_user, self._viewer.zone)
         except PlatformError:
             return self._viewer.zone
 
@@ -125,7 +129,7 @@ class Desk:
             who,
             self._record.now(),
             labels=await self._viewer.labels(tx),
-            scope=self._viewer.rules.scope,
+            scope=self.scope,
         )
         if refusal is not None:
             metrics.CLICKS.labels(action.kind, type(refusal).__name__).inc()

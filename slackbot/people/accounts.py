@@ -1,4 +1,4 @@
-"""Look for the GitLab accounts of those who ask what is theirs, when they have been answered."""
+"""Look up the GitLab accounts of people who ask what is theirs, after they have their answer."""
 
 import asyncio
 from dataclasses import replace
@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from slackbot.people.directory import People
+from slackbot.people.directory import Directory
+from slackbot.people.identities import Identities
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.request import Person
 from slackbot.store.changes import announce_queue
@@ -21,18 +22,18 @@ AFTER_TROUBLE = timedelta(minutes=1)
 
 
 class AccountSearch:
-    """Looks for one after the other, in the background; what is found is kept as a find.
+    """Looks people up by email, one after the other, in the background.
 
-    No job: a person who asks again is looked for again, so a restart loses nothing.
+    No job: the bot looks up a person who asks again, so a restart loses nothing.
     """
 
-    def __init__(self, record: Record, people: People) -> None:
-        self._record, self._people = record, people
+    def __init__(self, record: Record, identities: Identities, directory: Directory) -> None:
+        self._record, self._identities, self._directory = record, identities, directory
         self._wanted: asyncio.Queue[Person] = asyncio.Queue()
         self._resting: dict[str, datetime] = {}
 
     def seek(self, person: Person) -> None:
-        """Have somebody looked for who is not known in GitLab; asks nobody, and returns at once."""
+        """Start a background look-up of a person's GitLab account, if it is not known."""
         now = self._record.now()
         # One that lies further ahead was set while the clock was wrong.
         self._resting = {
@@ -41,13 +42,13 @@ class AccountSearch:
             if now < until <= now + AFTER_SEARCH
         }
         user = person.slack_user
-        if user is None or user in self._resting or not self._people.is_to_be_found(user):
+        if user is None or user in self._resting or not self._identities.latest.needs_account(user):
             return
         self._resting[user] = now + AFTER_SEARCH
         self._wanted.put_nowait(person)
 
     async def run(self) -> None:
-        """Look for whoever is wanted, until cancelled."""
+        """Look people up until canceled."""
         while True:
             person = await self._wanted.get()
             try:
@@ -64,8 +65,8 @@ class AccountSearch:
         self._resting[person.slack_user or ""] = self._record.now() + AFTER_TROUBLE
 
     async def _search(self, person: Person) -> None:
-        """Look by e-mail, past what an older find says; let open homes follow what it tells."""
-        account = await self._people.account(replace(person, gitlab=None))
+        """Look up a person by email, whatever an older match says; render homes if it is new."""
+        account = await self._directory.account(replace(person, gitlab=None))
         if (account.username if account else None) == person.gitlab:
             return
         async with self._record.transaction() as tx:

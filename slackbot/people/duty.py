@@ -1,4 +1,4 @@
-"""Keep the record of who is on duty in step with the schedule; without an answer the last stays."""
+"""Keep the record of who is on duty in step with the schedule."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -15,9 +15,9 @@ from slackbot.blocks.words import (
     STRANGER_ON_DUTY,
 )
 from slackbot.health import DUTY, Health
-from slackbot.people.directory import People
+from slackbot.people.directory import Directory
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackUsers
 from slackbot.rules.request import Request, State
 from slackbot.rules.rota import NoAnswer, OnCall, Rota, Weeks, in_week
 from slackbot.store import jobs, requests
@@ -34,32 +34,32 @@ SOONEST = timedelta(seconds=1)
 
 
 class Source(Protocol):
-    """Where it is known from who is on duty."""
+    """A schedule that says who is on duty."""
 
     @property
     def source(self) -> str:
         """Its name, in words."""
 
     async def read(self, now: datetime) -> Rota | None:
-        """Say who is on duty now; ``None`` where nothing of the kind has been set up.
+        """Return who is on duty now, ``None`` if the schedule has not been set up.
 
         Raises:
-            NoAnswer: It does not say.
-            PlatformError: It is in Slack, which does not answer.
+            NoAnswer: The schedule does not say.
+            PlatformError: The schedule is in Slack, which does not answer.
         """
 
 
 class GroupSource:
-    """The members of a Slack user group, which others keep up to date."""
+    """The members of a Slack user group, which another tool keeps up to date."""
 
     source = FROM_GROUP
 
-    def __init__(self, workspace: Workspace, group: str) -> None:
-        self._workspace, self._group = workspace, group
+    def __init__(self, users: SlackUsers, group: str) -> None:
+        self._users, self._group = users, group
 
     async def read(self, now: datetime) -> Rota:
-        """Say who is in the group."""
-        members = await self._workspace.group_members(self._group)
+        """Return who is in the group."""
+        members = await self._users.in_group(self._group)
         if members is None:
             raise NoAnswer(f"SSAT_DUTY_GROUP: Slack has disabled the user group {self._group}")
         people = (OnCall(name=each, slack_user=each) for each in sorted(members))
@@ -67,7 +67,7 @@ class GroupSource:
 
 
 class WeeksSource:
-    """The weeks written down in the people file."""
+    """The weeks of the people file."""
 
     source = FROM_PEOPLE_FILE
 
@@ -75,32 +75,32 @@ class WeeksSource:
         self._weeks, self._zone = weeks, zone
 
     async def read(self, now: datetime) -> Rota | None:
-        """Say who has the present week."""
+        """Return who has the current week."""
         weeks = self._weeks()
         return in_week(weeks, now, self._zone) if weeks else None
 
 
 class DutySync:
-    """Reconciles the queue ``DUTY``.
+    """Reconciles the queue ``DUTY``; without an answer the last known people stay on duty.
 
     Args:
-        assigns: Whether requests without an assignee are to be assigned to who is on duty.
+        assigns: Whether the bot assigns the manager on duty to requests without an assignee.
     """
 
     def __init__(
         self,
         record: Record,
-        people: People,
+        directory: Directory,
         source: Source,
         assigns: bool,
         health: Health,
     ) -> None:
-        self._record, self._people, self._source = record, people, source
+        self._record, self._directory, self._source = record, directory, source
         self._assigns, self._health = assigns, health
         health.report(DUTY, None)
 
     async def reconcile(self) -> datetime:
-        """Ask who is on duty, and note it; returns when to ask again."""
+        """Ask who is on duty, and record it; return when to ask again."""
         now = self._record.now()
         try:
             rota = await self._source.read(now)
@@ -122,11 +122,11 @@ class DutySync:
         return min(max(ends, now + SOONEST), now + EVERY)
 
     async def _on_duty(self, rota: Rota) -> OnDuty:
-        people = [await self._people.on_call(each) for each in rota.people]
+        people = [await self._directory.on_call(each) for each in rota.people]
         return OnDuty(people=tuple(people), source=self._source.source, until=rota.until)
 
     async def _end(self) -> None:
-        """Forget who was on duty, for nothing says it any more."""
+        """Record that nobody is on duty, because no schedule is set up any longer."""
         self._health.remark(DUTY, None)
         async with self._record.transaction() as tx:
             await save_trouble(tx, None, self._record.now())
@@ -134,7 +134,7 @@ class DutySync:
                 await self._announce(tx, self._record.now())
 
     async def _go_on(self, outcome: str, problem: str) -> None:
-        """Go on with the last known, and say so: somebody off duty is better than nobody."""
+        """Go on with the last known people: a manager off duty is better than nobody."""
         metrics.DUTY.labels(outcome).inc()
         self._health.remark(DUTY, f"{problem}; going on with the last known")
         async with self._record.transaction() as tx:
@@ -165,7 +165,7 @@ class DutySync:
         await jobs.enqueue_periodic(tx, PeriodicQueue.HANDOVER, now)
 
     async def _show(self, tx: Transaction, waiting: Iterable[Request], now: datetime) -> None:
-        """Let everything follow that says who is on duty, or that it is only the last known."""
+        """Render again what shows who is on duty, or that this is only the last known."""
         await announce_all(tx, {request.key: request.due_at for request in waiting}, now)
         await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now)
 

@@ -1,4 +1,4 @@
-"""Link people to the GitLab accounts that they prove to be theirs, by a code left in a comment."""
+"""Link people to GitLab accounts: they prove who they are by a code that they post in a comment."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ import structlog
 
 from slackbot import metrics
 from slackbot.blocks import linking as words
-from slackbot.people.directory import People
+from slackbot.people.identities import Identities
 from slackbot.platforms.errors import Missing, PlatformError
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.message import SlackMessage
@@ -63,7 +63,7 @@ _MENTION = re.compile(r"<@[A-Z0-9]+\|([^<>|]+)>")
 
 @dataclass(frozen=True, kw_only=True)
 class Issued:
-    """A code, fresh and never to be seen again, and where to leave it."""
+    """A new code, which the person sees only once, and where to post it."""
 
     code: str
     username: str
@@ -71,10 +71,10 @@ class Issued:
 
 
 def read_username(text: str) -> str:
-    """Read a GitLab username as people type it; Slack makes ``@name`` a mention if it knows one.
+    """Read a GitLab username as people type it; Slack turns a member's ``@name`` into a mention.
 
     Raises:
-        NameYourAccount: It is none.
+        NameYourAccount: The text is not a username.
     """
     typed = _MENTION.sub(r"\1", text.strip()).strip("`'\" ").removeprefix("@")
     if not _USERNAME.fullmatch(typed):
@@ -91,7 +91,7 @@ class Linking:
     """Gives out codes, and reconciles the queue ``LINKS``.
 
     Args:
-        issue: The number of the issue on which codes are left; ``None`` where none was named.
+        issue: The number of the issue where people post codes, ``None`` if it is not set.
     """
 
     def __init__(
@@ -99,35 +99,35 @@ class Linking:
         record: Record,
         slack: Workspace,
         tracker: Tracker,
-        people: People,
+        identities: Identities,
         outbox: Outbox,
         issue: int | None,
     ) -> None:
         self._record, self._slack, self._tracker = record, slack, tracker
-        self._people, self._outbox, self._iid = people, outbox, issue
+        self._identities, self._outbox, self._iid = identities, outbox, issue
         self._issue: IssueSnapshot | None = None
 
     async def begin(self, person: Person, text: str) -> Issued:
-        """Give a person a code by which they can prove to be a GitLab user; their last one is void.
+        """Give a person a code to prove that they are a GitLab user; their last code becomes void.
 
         Args:
             person: A full member of the workspace.
             text: What they typed: a username.
 
         Raises:
-            NotLinkable: Why not.
+            NotLinkable: They cannot be linked.
         """
         username = read_username(text)
         if self._iid is None:
             raise LinksNotSetUp
         user = person.slack_user or ""
-        await self._people.learn_again()
-        if (told := self._people.in_file(user)) is not None:
+        who = await self._identities.read_again()
+        if (told := who.in_file.get(user)) is not None:
             raise LinkedByFile(told)
         issue, account = await self._ask_gitlab(self._iid, username)
         if account is None:
             raise NoSuchAccount(username)
-        match self._people.claimed_by(account.username):
+        match who.linked_to(account.username):
             case None:
                 pass
             case holder if holder == user:
@@ -141,7 +141,7 @@ class Linking:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 issue, account = await asyncio.gather(
-                    self._link_issue(iid), self._tracker.user_named(username)
+                    self._link_issue(iid), self._tracker.users.named(username)
                 )
                 own = await self._tracker.own_username()
         except Missing as error:
@@ -149,7 +149,7 @@ class Linking:
             raise LinksNotSetUp from error
         except (PlatformError, TimeoutError) as error:
             raise GitLabSilent from error
-        # What the bot writes may have people's text in it, so it proves nothing.
+        # The bot's own notes may have people's text in them, so they prove nothing.
         is_own = account is not None and account.username == own
         return issue, None if is_own else account
 
@@ -176,7 +176,7 @@ class Linking:
         return code
 
     async def reconcile(self) -> datetime | None:
-        """Look for codes that people have left; return when to look again, while any may come."""
+        """Look for codes that people have posted; return when to look again, if one may come."""
         now = self._record.now()
         async with self._record.transaction() as tx:
             codes = await list_codes(tx, now - LATE)
@@ -192,7 +192,7 @@ class Linking:
         return now + (EVERY if is_open else EVERY_LATE)
 
     async def _notes(self, iid: int, codes: Sequence[Code]) -> list[Note]:
-        """Read what people have left since the first of the codes was given out, oldest first."""
+        """Read what people have posted since the first of the codes was issued, oldest first."""
         if not codes:
             return []
         since = min(self._record.now(), *(code.issued_at for code in codes)) - CLOCK_MARGIN
@@ -214,21 +214,20 @@ class Linking:
             await self._tell_author(note, codes)
 
     async def _tell_author(self, note: Note, codes: Sequence[Code]) -> None:
-        """Tell who has a code to leave and has left another."""
+        """Tell the author of a note that they have posted another code than theirs."""
         author = note.author.casefold()
         for code in codes:
             if code.gitlab.casefold() == author and note.at >= code.issued_at:
                 await self._tell(code, f"wrong:{note.id}", words.not_this_one(code.gitlab))
 
     async def _link(self, code: Code) -> None:
-        await self._people.learn_again()
-        holder = self._people.claimed_by(code.gitlab)
+        holder = (await self._identities.read_again()).linked_to(code.gitlab)
         taken = {code.gitlab.casefold()} if holder not in (None, code.slack_user) else set()
         async with self._record.transaction() as tx:
             outcome = await redeem_code(tx, code, self._record.now(), taken)
-            # What is somebody's own shows on their home.
+            # A person's home shows what is theirs.
             await announce_queue(tx, self._record.now())
-        await self._people.learn_again()
+        await self._identities.read_again()
         metrics.LINKS.labels(outcome).inc()
         log.info("code_arrived", user=code.slack_user, outcome=outcome)
         match outcome:
@@ -237,7 +236,7 @@ class Linking:
             case Outcome.TAKEN:
                 await self._end(code, words.taken(code.gitlab), "taken")
             case Outcome.REPLACED:
-                pass  # by a code of which the person knows
+                pass  # the person has asked for another code
 
     async def _end(self, code: Code, message: SlackMessage, what: str = "linked") -> None:
         await self._tell(code, f"{what}:{code.digest[:32]}", message)

@@ -1,6 +1,6 @@
-"""``ssat-bot people``: who is linked to whom, for an administrator; works beside a running bot.
+"""``ssat-bot people``: who is linked to whom, for an administrator; works next to a running bot.
 
-On SQLite the bot has the file to itself, so there it is stopped before.
+Except on SQLite, where the bot has the file to itself: the administrator stops it before.
 """
 
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from slackbot.people.directory import PeopleFile
+from slackbot.people.file import PeopleFile
 from slackbot.settings import Settings
 from slackbot.store.database import Database, DatabaseError, Transaction
 from slackbot.store.people import forget_links, list_email_matches, list_links
@@ -16,10 +16,10 @@ from slackbot.store.schema import Link
 
 
 async def list_people(settings: Settings) -> list[str]:
-    """Say who is linked to whom, and by what: a line for each.
+    """Return a line for each person who is linked: to whom, and by what.
 
     Raises:
-        DatabaseError: It cannot be used, or a running bot has the file.
+        DatabaseError: The database cannot be used, or a running bot has the file.
     """
     in_file = PeopleFile(settings.ssat_people_file).usernames()
     async with _record(settings) as tx:
@@ -28,20 +28,20 @@ async def list_people(settings: Settings) -> list[str]:
     lines += [_line(link.slack_user, link.gitlab, _origin(link, in_file)) for link in linked]
     settled = {*in_file, *(link.slack_user for link in linked)}
     lines += [
-        _line(find.slack_user, find.gitlab, f"e-mail, looked up {find.at:%Y-%m-%d %H:%M} UTC")
+        _line(find.slack_user, find.gitlab, f"email, looked up {find.at:%Y-%m-%d %H:%M} UTC")
         for find in found
         if find.slack_user not in settled
     ]
-    return lines or ["Nobody is linked by the people file or by /ssat link, or found by e-mail."]
+    return lines or ["Nobody is linked by the people file or by /ssat link, or found by email."]
 
 
 async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
-    """Remove the link of a Slack user id or a GitLab username; tell whether one was removed.
+    """Remove the link of a Slack user id or a GitLab username; return whether there was one.
 
-    What an e-mail says holds all the same, so that is told: only the people file overrules it.
+    The lines say what still links them: the people file, or an email.
 
     Raises:
-        DatabaseError: It cannot be used, or a running bot has the file.
+        DatabaseError: The database cannot be used, or a running bot has the file.
     """
     who = who.removeprefix("@")
     in_file = PeopleFile(settings.ssat_people_file).usernames()
@@ -54,7 +54,7 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
         if who == user or who.casefold() == name.casefold()
     ]
     lines += [
-        f"{find.slack_user} is {find.gitlab} by e-mail: a line in the people file overrules that"
+        f"{find.slack_user} is {find.gitlab} by email: a line in the people file overrules that"
         for find in found
         if who == find.slack_user or who.casefold() == find.gitlab.casefold()
     ]
@@ -78,7 +78,7 @@ def _origin(link: Link, in_file: dict[str, str]) -> str:
     names = {name.casefold() for name in in_file.values()}
     overruled = link.slack_user in in_file or link.gitlab.casefold() in names
     said = f"/ssat link of {link.at:%Y-%m-%d %H:%M} UTC, by {link.name}"
-    return f"{said}; not in force, for the people file says otherwise" if overruled else said
+    return f"{said}; not in force, because the people file says otherwise" if overruled else said
 
 
 def _line(user: str, username: str, origin: str) -> str:

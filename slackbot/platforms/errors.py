@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 PLATFORM_TIMEOUT = timedelta(seconds=60)
-"""After this long a platform has done what it was asked, or never will; their own limit."""
+"""After this long a platform has done what the bot asked, or never will: its own limit."""
 
 
 def lands_by(begun_at: datetime | None, now: datetime) -> datetime | None:
@@ -31,14 +31,14 @@ NAMES = {Platform.SLACK: "Slack", Platform.GITLAB: "GitLab"}
 
 
 class PlatformError(Exception):
-    """A platform did not do what was asked; the message says why, for log and card.
+    """A platform did not do what the bot asked; the message says why, for log and card.
 
     ``after`` is how long to wait before the next try; without it, the back-off decides.
     """
 
     after: timedelta | None = None
     is_unsettled = False
-    """Whether the platform may still be at it: until then nothing may follow, from any process."""
+    """Whether the platform may still be at it: no process may go on with the same thing yet."""
     needs_administrator = False
 
     def __init__(self, platform: Platform, problem: str) -> None:
@@ -47,7 +47,7 @@ class PlatformError(Exception):
 
 
 class Unreachable(PlatformError):
-    """No answer, or one that does not say whether it has acted; the same call may work later.
+    """No answer, or one that leaves open whether the platform has acted; it may work later.
 
     ``status`` is the HTTP status of the answer, if there was one.
     """
@@ -65,7 +65,7 @@ class Unsettled(Unreachable):
 
 
 class Throttled(PlatformError):
-    """It has not acted, and asks for patience: HTTP 429 with ``Retry-After``, in seconds."""
+    """The platform has not acted, and asks for patience: HTTP 429 with ``Retry-After``."""
 
     def __init__(self, platform: Platform, retry_after: float) -> None:
         super().__init__(platform, f"{NAMES[platform]} asks for patience (429)")
@@ -74,7 +74,7 @@ class Throttled(PlatformError):
 
 
 class Denied(PlatformError):
-    """It has not acted, and won't until an administrator has fixed something."""
+    """The platform has not acted, and won't until an administrator has fixed something."""
 
     needs_administrator = True
 
@@ -84,7 +84,7 @@ class Denied(PlatformError):
 
 
 class Rejected(PlatformError):
-    """It has not acted, and the same call won't work later.
+    """The platform has not acted, and the same call won't work later.
 
     ``code`` is Slack's own word, or GitLab's HTTP status.
     """
@@ -97,4 +97,4 @@ class Rejected(PlatformError):
 
 
 class Missing(Rejected):
-    """GitLab has no such thing, or the bot may not see it: 404."""
+    """GitLab does not have it, or the bot may not see it: 404."""

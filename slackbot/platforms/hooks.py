@@ -22,7 +22,7 @@ TOLERANCE = timedelta(seconds=300)
 
 
 class NotAuthentic(Exception):
-    """A post does not prove where it comes from; the message, for the log, says how not."""
+    """A post does not prove where it comes from; the message, for the log, says why not."""
 
 
 class Malformed(Exception):
@@ -31,7 +31,7 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class HookSecrets:
-    """What a delivery may prove itself with; at least one is set where hooks are accepted."""
+    """What a delivery may prove itself with; to take webhooks, the bot needs at least one."""
 
     secret: str | None = None
     signing_token: str | None = None
@@ -44,7 +44,7 @@ def signing_key(token: str) -> bytes:
     """Return the key of a signing token, ``whsec_`` and base64.
 
     Raises:
-        ValueError: The token is not of that form.
+        ValueError: The token does not have that form.
     """
     try:
         key = base64.b64decode(token.removeprefix(SIGNING_PREFIX), validate=True)
@@ -59,8 +59,8 @@ def is_proven(headers: Mapping[str, str], secrets: HookSecrets, now: datetime) -
     """Return whether a delivery's headers alone prove it; a signature needs the body, too.
 
     Args:
-        headers: The request's headers; names in any case when it is a case-insensitive mapping.
-        secrets: What we share with GitLab.
+        headers: The request's headers, a case-insensitive mapping.
+        secrets: What the bot shares with GitLab.
         now: The current moment, UTC.
 
     Raises:
@@ -86,11 +86,11 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: d
     Args:
         headers: As for ``is_proven``.
         body: The raw body.
-        secrets: What we share with GitLab.
+        secrets: What the bot shares with GitLab.
         now: The current moment, UTC.
 
     Raises:
-        NotAuthentic: The delivery is not from our GitLab, or too old.
+        NotAuthentic: The delivery is not from the GitLab that we know, or too old.
     """
     if is_proven(headers, secrets, now):
         return
@@ -114,7 +114,7 @@ def _refuse_unsigned(headers: Mapping[str, str], secrets: HookSecrets, now: date
 
 
 def _raw(header: str) -> bytes:
-    """Return a header as it came: bytes that are no UTF-8 are read as lone surrogates."""
+    """Return a header as it came: Python reads bytes that are not UTF-8 as lone surrogates."""
     return header.encode(errors="surrogateescape")
 
 
@@ -134,14 +134,14 @@ def delivery_id(headers: Mapping[str, str]) -> str | None:
 
 
 def issue_to_look_at(body: bytes, project: str) -> IssueKey | None:
-    """Return the issue that a delivery is about, ``None`` if it is none of ours.
+    """Return the issue that a delivery is about, ``None`` if it is not in the feedback project.
 
     Args:
         body: The raw body of an authentic delivery.
         project: ``GITLAB_PROJECT``, a path or a number.
 
     Raises:
-        Malformed: The body is no JSON object, or one of another shape.
+        Malformed: The body is not a JSON object, or has another shape.
     """
     payload = _load(body)
     attributes = payload.get("object_attributes")

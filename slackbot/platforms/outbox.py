@@ -1,7 +1,7 @@
-"""The outbox: whatever is posted into Slack once goes through here.
+"""The outbox: posts each message in Slack once.
 
 Begin, take a turn, post, end; after a doubtful outcome look for the message by its metadata before
-posting again. Slack has no idempotency key, so this is what keeps a message from standing twice.
+posting again. Slack has no idempotency key, so this is what keeps a message from appearing twice.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,10 +22,10 @@ from slackbot.store.database import Record, Transaction
 log = structlog.get_logger()
 
 CLOCK_MARGIN = timedelta(minutes=10)
-"""How far Slack's clock and ours may differ when a message of ours is looked for."""
+"""How far Slack's clock and ours may differ when the bot looks for its message."""
 DAY = timedelta(days=1)
 QUIETLY = {"unfurl_links": False, "unfurl_media": False}
-"""Arguments of a post: Slack is to show nothing of what a message links to."""
+"""Arguments of a post: Slack shows nothing of what a message links to."""
 _TOO_MUCH = frozenset({"invalid_blocks", "msg_blocks_too_long", "msg_too_long"})
 
 
@@ -52,21 +52,21 @@ class Place:
 
 
 Draw = Callable[[Transaction], Awaitable[Sequence[Message]]]
-"""Draws a message as the record is once it is its turn.
+"""Draws a message from the record as it is when the turn has come.
 
-It returns the message, or none if it is not wanted any more, or further ones to be tried where
-Slack takes the one before for too much.
+Returns the message, or nothing if it is no longer wanted, or several: the next one is tried if the
+one before is too much for Slack.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What has become of a message."""
+    """What became of a message."""
 
     is_over: bool
-    """Whether it stands, or never will; else it is tried again."""
+    """Whether it is posted, or never will be; else it is tried again."""
     ts: str | None = None
-    """Where it stands."""
+    """Its ts in Slack."""
 
 
 NOT_TAKEN, NEVER = Outcome(is_over=False), Outcome(is_over=True)
@@ -78,7 +78,7 @@ async def _note_nothing(_tx: Transaction, _outcome: Outcome) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
-    """A message that is to stand in Slack once."""
+    """A message to post once."""
 
     key: str
     """What the message is, for ever, in its metadata and in the record; at most 128 characters."""
@@ -91,15 +91,15 @@ class Post:
     look_since: datetime | None = None
     """Since when it may stand by a record that was lost, or by a release before, if it may."""
     note: Callable[[Transaction, Outcome], Awaitable[None]] = _note_nothing
-    """Notes what has become of the message, in the transaction in which the outbox notes it."""
+    """Records what became of the message, in the transaction in which the outbox records it."""
     is_remembered: bool = True
     """Whether the outbox remembers that it was posted; else ``note`` sees to that."""
     must_stand: bool = False
-    """Whether it is tried again though Slack rejects it; else it is left out then."""
+    """Whether to try again if Slack rejects it; else it is left out then."""
 
 
 def drawn(message: Message) -> Draw:
-    """Return what hands out a message that has been drawn already."""
+    """Return a ``Draw`` for a message that has been drawn already."""
 
     async def draw(_tx: Transaction) -> Sequence[Message]:
         return [message]
@@ -110,7 +110,7 @@ def drawn(message: Message) -> Draw:
 class Outbox:
     """Posts messages, each once over restarts and replicas.
 
-    To be used inside a job only, whose lease keeps two replicas from posting together.
+    Use it inside a job only: its lease keeps two replicas from posting together.
 
     Args:
         channel: The escalations channel, by name or id.
@@ -129,16 +129,16 @@ class Outbox:
         return await self._slack.channel_id(self._channel)
 
     async def is_posted(self, key: str) -> bool:
-        """Return whether a message stands, or never will."""
+        """Return whether a message is posted, or never will be."""
         async with self._record.transaction() as tx:
             known = await outbox.load_entry(tx, key)
         return known is not None and known.ended_at is not None
 
     async def post(self, post: Post) -> bool:
-        """Post a message unless it stands already; return whether this call has posted it.
+        """Post a message unless it is posted already; return whether this call has posted it.
 
         Raises:
-            PlatformError: Slack did not take it; to be tried again.
+            PlatformError: Slack did not take it; try again.
             LeaseLost: Another process has the job now.
         """
         async with self._record.transaction() as tx:
@@ -158,7 +158,7 @@ class Outbox:
         return await self._send(post, messages)
 
     async def _is_found(self, post: Post, since: datetime) -> bool:
-        """Look for a message whose post has had a doubtful outcome; note where it stands."""
+        """Look for a message after a doubtful outcome; record where it is."""
         ts = await self._slack.find_message(
             post.place.channel,
             post.event,
@@ -184,7 +184,7 @@ class Outbox:
             if post.must_stand:
                 await self._note(post, NOT_TAKEN)
                 raise
-            # Nothing that trying again would change: the thread is gone, or the person takes none.
+            # Trying again would change nothing: the thread is gone, or the person takes none.
             log.warning("post_rejected", post=post.event, issue=_name(post), problem=error.code)
             await self._note(post, NEVER)
             return False
@@ -218,7 +218,7 @@ def looked_from(begun_at: datetime, now: datetime) -> datetime:
 async def send(
     slack: Workspace, method: str, messages: Sequence[Message], **arguments: object
 ) -> Any:
-    """Call a method whose turn it is with the first message that is not too much for Slack.
+    """Call a method, after its turn was taken, with the first message that Slack can take.
 
     Raises:
         PlatformError: Slack did not take any of them.
@@ -241,7 +241,7 @@ async def _call(
 
 
 def metadata(event: str, key: str) -> dict[str, object]:
-    """Return what a message is known by when it must be found again; every member can read it."""
+    """Return the metadata by which the bot finds a message again; every member can read them."""
     return {"metadata": {"event_type": event, "event_payload": {"key": key}}}
 
 

@@ -5,10 +5,16 @@ https://docs.slack.dev/apis/web-api/rate-limits, https://docs.gitlab.com/securit
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import ceil
 from typing import Protocol
+
+from sqlalchemy import select, text, update
+
+from slackbot.store.database import Database, Transaction, database_now, upsert
+from slackbot.store.schema import paces
 
 PATIENCE_SECONDS = 10.0
 """How long a call waits for its turn, as a rule, before it lets other work go first."""
@@ -111,6 +117,47 @@ class OwnPace:
         self._taken_until = self._allowance.held(self._taken_until, time.monotonic(), seconds)
 
 
+class SharedPace:
+    """The turns of all replicas, by the database's clock; platforms count their calls together."""
+
+    def __init__(self, database: Database, name: str, allowance: Allowance) -> None:
+        self._database, self._name, self._allowance = database, name, allowance
+
+    async def turn(self, patience: float = PATIENCE_SECONDS) -> float:
+        """Take the next turn; see ``Pace``."""
+        async with self._database.transaction() as tx:
+            taken_until, now = await self._lock(tx)
+            seconds = self._allowance.wait(taken_until, now)
+            if seconds > patience:
+                raise TooBusy(seconds)
+            await self._save(tx, self._allowance.take(taken_until, now))
+        return seconds
+
+    async def hold(self, seconds: float) -> None:
+        """Let nothing of any replica through for a while; see ``Pace``."""
+        # In any case: the platform has said so, whoever has the job by now.
+        async with self._database.transaction(in_any_case=True) as tx:
+            taken_until, now = await self._lock(tx)
+            await self._save(tx, self._allowance.held(taken_until, now, seconds))
+
+    async def _lock(self, tx: Transaction) -> tuple[float, float]:
+        """Return until when turns are taken and the current moment; others wait for the commit."""
+        if not tx.is_sqlite:  # a turn that a crash forgets does no harm
+            await tx.execute(text("SET LOCAL synchronous_commit TO OFF"))
+        fresh = upsert(tx, paces).values(name=self._name, taken_until=database_now(tx))
+        await tx.execute(fresh.on_conflict_do_nothing(index_elements=["name"]))
+        query = select(paces.c.taken_until).where(paces.c.name == self._name).with_for_update()
+        taken_until: datetime = (await tx.execute(query)).scalar_one()
+        # Only now: others may have kept this one waiting before.
+        now: datetime = (await tx.execute(select(database_now(tx)))).scalar_one()
+        believed = self._allowance.believed(taken_until.timestamp(), now.timestamp())
+        return believed, now.timestamp()
+
+    async def _save(self, tx: Transaction, taken_until: float) -> None:
+        moment = datetime.fromtimestamp(taken_until, UTC)
+        await tx.execute(update(paces).where(paces.c.name == self._name).values(taken_until=moment))
+
+
 class Paces:
     """The turns for every kind of call to one platform; a kind without an allowance needs none."""
 
@@ -120,9 +167,11 @@ class Paces:
             name: OwnPace(allowance) for name, allowance in allowances.items()
         }
 
-    def share(self, shared: Callable[[str, Allowance], Pace]) -> None:
-        """Take turns with others from now on; ``shared`` makes what hands them out by name."""
-        self._paces = {name: shared(name, each) for name, each in self._allowances.items()}
+    def share(self, database: Database) -> None:
+        """Take turns with the other replicas from now on."""
+        self._paces = {
+            name: SharedPace(database, name, each) for name, each in self._allowances.items()
+        }
 
     async def wait(self, name: str, patience: float = PATIENCE_SECONDS) -> None:
         """Wait for the next turn for a kind of call, in order of arrival.

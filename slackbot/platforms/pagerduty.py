@@ -1,4 +1,4 @@
-"""The schedule in PagerDuty, read only. To be imported only where one is configured: it is slow."""
+"""The schedule in PagerDuty, read only. Import it only if one is configured: the import is slow."""
 
 import asyncio
 import math
@@ -17,18 +17,18 @@ T = TypeVar("T")
 TIMEOUT_SECONDS = 10
 DEFAULT_RETRY_AFTER = 60.0
 GLANCE = timedelta(minutes=1)
-"""How long a time is asked about where the question is who has the schedule now."""
+"""The length of the period to ask about, to learn who has the schedule now."""
 
 
 class _Client(RestApiV2Client):
-    """The official client, which here never waits by itself: that would hold its thread."""
+    """The official client, which never waits by itself here: that would hold its thread."""
 
     timeout = TIMEOUT_SECONDS  # type: ignore[assignment]  # as the official one has it
     max_network_attempts = 0
 
     @property
     def url(self) -> str:
-        """Where the API is; the official client takes no stand-in that speaks plain HTTP."""
+        """Where the API is; the official setter takes no plain HTTP, which the stand-in speaks."""
         return self._base
 
     @url.setter
@@ -37,7 +37,7 @@ class _Client(RestApiV2Client):
 
 
 def _raise_when_throttled(response: httpx2.Response) -> None:
-    # The client would sleep and try again without end, whatever `retry` says.
+    # The client would sleep and try again forever, whatever `retry` says.
     if response.status_code != httpx2.codes.TOO_MANY_REQUESTS:
         return
     told = response.headers.get("ratelimit-reset") or response.headers.get("Retry-After") or ""
@@ -47,11 +47,11 @@ def _raise_when_throttled(response: httpx2.Response) -> None:
         seconds = DEFAULT_RETRY_AFTER
     if not math.isfinite(seconds):
         seconds = DEFAULT_RETRY_AFTER
-    raise NoAnswer("PagerDuty asks for patience (429)", max(seconds, 1.0))
+    raise NoAnswer("PagerDuty limits requests (429)", max(seconds, 1.0))
 
 
 class PagerDuty:
-    """Says who is on call on one schedule now."""
+    """Reads who is on call on one schedule."""
 
     source = "PagerDuty"
 
@@ -60,10 +60,10 @@ class PagerDuty:
         self._asking = threading.Lock()
 
     async def read(self, now: datetime) -> Rota:
-        """Ask who is on call.
+        """Return who is on call.
 
         Raises:
-            NoAnswer: PagerDuty does not say; the message never has the token in it.
+            NoAnswer: PagerDuty does not say; the message never contains the token.
         """
         return await asyncio.to_thread(self._ask, lambda client: self._read(client, now))
 
@@ -79,7 +79,7 @@ class PagerDuty:
         return read_entries(found) if found else self._without_policy(client, now)
 
     def _without_policy(self, client: RestApiV2Client, now: datetime) -> Rota:
-        """Ask the schedule itself: on-calls are told only for those that a policy uses."""
+        """Ask the schedule itself: PagerDuty lists on-calls only if a policy uses the schedule."""
         users = client.rget(
             f"/schedules/{self._schedule}/users",
             params={"since": now.isoformat(), "until": (now + GLANCE).isoformat()},
@@ -98,7 +98,7 @@ class PagerDuty:
                 raise NoAnswer("PagerDuty gave an answer that cannot be read") from error
 
     def _explain(self, status: int) -> NoReturn:
-        # Not by the client's own words: they tell the end of the token.
+        # Not in the client's own words: they contain the end of the token.
         match status:
             case 401 | 403:
                 problem = (

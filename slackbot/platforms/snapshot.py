@@ -13,7 +13,7 @@ GHOST = "ghost"
 """GitLab's stand-in for deleted users."""
 
 BIRTH = timedelta(seconds=60)
-"""What happens to an issue this soon after its creation was part of it, as integrations do."""
+"""What happens to an issue this soon after its creation is part of it: integrations need that."""
 
 HOOK_TIME_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 WORK_ITEM_TYPE = "issue"
@@ -29,7 +29,7 @@ class GitLabUser:
 
     @property
     def person(self) -> Person:
-        """The human behind it."""
+        """The person who has it."""
         return Person(name=self.name, gitlab=self.username)
 
 
@@ -50,11 +50,11 @@ class IssueSnapshot:
     closed_by: str | None
     type: str = WORK_ITEM_TYPE
     comments: int = 0
-    """How many comments there are, GitLab's own left out."""
+    """The number of comments, without GitLab's own."""
 
     @cached_property
     def feedback(self) -> Feedback:
-        """What the issue says as feedback, read once from its title, description and labels."""
+        """The feedback that its title, description and labels say."""
         return read_feedback(title=self.title, description=self.description, labels=self.labels)
 
     @property
@@ -98,7 +98,7 @@ def parse_moment(text: str) -> datetime:
     """Read a moment in any of GitLab's three formats; the result is UTC.
 
     Raises:
-        ValueError: It is in none of them.
+        ValueError: The text has none of them.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -114,7 +114,7 @@ def parse_user(data: Mapping[str, Any]) -> GitLabUser:
 
 
 def parse_person(data: Mapping[str, Any] | None) -> Person | None:
-    """Read who did something; ``None`` for nobody and for deleted users."""
+    """Read the person who did something; ``None`` for nobody and for deleted users."""
     if not data or data.get("username") in (None, GHOST):
         return None
     return parse_user(data).person
@@ -140,7 +140,7 @@ def parse_issue(data: Mapping[str, Any]) -> IssueSnapshot:
 
 
 def parse_label_event(data: Mapping[str, Any]) -> LabelEvent | None:
-    """Read a label event; ``None`` when its label has been deleted."""
+    """Read a label event; ``None`` if its label has been deleted."""
     label = data.get("label")
     if not label:
         return None

@@ -251,7 +251,7 @@ class StepKind(StrEnum):
     CLAIMED = "claimed"
     TAKEN_OVER = "taken_over"
     RELEASED = "released"
-    LABELLED = "labelled"
+    LABELED = "labelled"
     CONTACTED = "contacted"
     ASSIGNED = "assigned"
     UNASSIGNED = "unassigned"
@@ -301,6 +301,6 @@ def step_of(decision: Decision, before: Request) -> Step:
         case Release():
             return Step(kind=StepKind.RELEASED, who=by, at=at)
         case ChooseLabel(label=label):
-            return Step(kind=StepKind.LABELLED, who=by, at=at, detail=label)
+            return Step(kind=StepKind.LABELED, who=by, at=at, detail=label)
         case MarkContacted(channel=channel, at=contacted_at):
             return Step(kind=StepKind.CONTACTED, who=by, at=contacted_at, detail=channel.value)

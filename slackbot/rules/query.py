@@ -13,7 +13,7 @@ from enum import StrEnum
 from slackbot.rules.feedback import ticket_of_link
 
 LOOKED_AT = 300
-"""How many characters of what was typed are looked at; nobody types more on purpose."""
+"""How many characters of what was typed are read; nobody types more on purpose."""
 TARGETS = 5
 """How many feedbacks are shown at once."""
 DAYS, MOST_DAYS = 7, 90
@@ -21,7 +21,7 @@ DAYS, MOST_DAYS = 7, 90
 
 
 class Filter(StrEnum):
-    """What narrows the queue down, or widens it; several hold together."""
+    """What narrows the queue down, or widens it; several can be combined."""
 
     MINE = "mine"
     UNCLAIMED = "unclaimed"

@@ -1,4 +1,4 @@
-"""When somebody is reminded of a request for contact, and when they are left alone.
+"""When people are reminded of a contact request, and when they are left alone.
 
 Pure: records and moments come in as arguments, nothing is read or written here. All moments are
 aware datetimes in UTC.
@@ -20,11 +20,11 @@ from slackbot.rules.request import Person, Request
 HOUR = timedelta(hours=1)
 
 JUST_ACTED = timedelta(minutes=15)
-"""Who has acted on a request within so long before is not reminded of it."""
+"""People who have acted on a request this recently are not reminded of it."""
 LATE = timedelta(minutes=30)
-"""A reminder that comes so much later than it should was missed, and the words say so."""
+"""A reminder that comes this much later than planned was missed, and says so."""
 LEAD_PATIENCE = timedelta(minutes=30)
-"""How long after the deadline's reminder somebody may take to react before the lead is told."""
+"""How long after the deadline's reminder people may take to react before the lead is told."""
 LEAD_MEMORY = timedelta(hours=24)
 """Of business time: the lead is told of no deadline that had passed longer before its reminder."""
 
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
     BEFORE = "before"
     LAST = "last"
-    """The last one before the deadline, be it where a snooze ends: it goes out at any hour."""
+    """The last one before the deadline, also where a snooze ends: it goes out at any hour."""
     DEADLINE = "deadline"
     AFTER = "after"
     AGAIN = "again"
@@ -70,7 +70,7 @@ class QuietHours:
     awake: tuple[tuple[int, int], ...] = ((0, MINUTES_IN_DAY),)
 
     def end(self, moment: datetime, zone: ZoneInfo, hours: BusinessHours) -> datetime:
-        """Return the first moment, from ``moment`` on, at which somebody may be spoken to.
+        """Return the first moment, from ``moment`` on, at which a person may be spoken to.
 
         Args:
             moment: The moment.
@@ -235,7 +235,7 @@ def plan_reminders(
         done: The names of this round's marks that were sent or left out already.
         snooze: The latest one.
         shown_at: Since when the card stands: what was missed before, the card itself has said.
-        planned_at: For when the next one was planned, when somebody last looked and nothing was
+        planned_at: For when the next one was planned, when the bot last looked and nothing was
             late. Lateness is counted from then at the earliest, for others may have been to be told
             until now, who slept when these did not.
         now: The current moment.
@@ -361,10 +361,10 @@ def lead_at(
 
 
 def has_reaction(request: Request, decisions: Iterable[Decision]) -> bool:
-    """Tell whether somebody has seen to a request since its deadline, and has not let go of it.
+    """Return whether a person has acted on a request since its deadline and not released it.
 
-    A claim counts for as long as it holds, be it made here or in GitLab. Who releases a request
-    leaves nobody at it, whatever was done about it before.
+    A claim counts for as long as it holds, made here or in GitLab. A release leaves nobody at the
+    request, whatever was done about it before.
 
     Args:
         request: The request as decided so far.
@@ -373,7 +373,7 @@ def has_reaction(request: Request, decisions: Iterable[Decision]) -> bool:
     due_at, held_since = request.due_at, request.held_since
     if held_since is not None and held_since >= due_at:
         return True
-    # Of whoever claims, the request itself says whether they hold it still.
+    # Whether a claim still holds, the request itself says.
     telling = [each for each in decisions if not isinstance(each.action, Claim | TakeOver)]
     latest = next(reversed(telling), None)
     return latest is not None and latest.at >= due_at and not isinstance(latest.action, Release)

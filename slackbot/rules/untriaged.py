@@ -16,7 +16,7 @@ class Triage(StrEnum):
 
     AWAITED = "awaited"
     """It is open, without a feedback label."""
-    LABELLED = "labelled"
+    LABELED = "labelled"
     """It has a feedback label and is still open."""
     CLOSED = "closed"
 

@@ -214,7 +214,7 @@ async def list_labeled_between(tx: Transaction, since: datetime, until: datetime
         IssueKey(row.project, row.iid)
         for row in rows
         if row.document is not None
-        and row.document.kind is StepKind.LABELLED
+        and row.document.kind is StepKind.LABELED
         and since <= row.document.at < until
     }
 

@@ -36,7 +36,7 @@ async def list_untriaged(tx: Transaction) -> list[UntriagedFeedback]:
 
 async def list_labeled(tx: Transaction) -> list[UntriagedFeedback]:
     """List the feedback that has a feedback label and is still open, oldest first."""
-    return await _read(tx, Triage.LABELLED)
+    return await _read(tx, Triage.LABELED)
 
 
 async def list_untriaged_before(tx: Transaction, moment: datetime) -> list[UntriagedFeedback]:

@@ -1,7 +1,7 @@
 """People: the links they made, their accounts matched by email, and who was on duty when."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, delete, or_, select, type_coerce, update
 
-from slackbot.clock import Clock
-from slackbot.store.database import Database, Transaction, upsert
+from slackbot.store.database import Transaction, upsert
 from slackbot.store.facts import Fact
 from slackbot.store.schema import (
     Code,
@@ -132,6 +131,14 @@ class EmailMatch:
     at: datetime
     """When it was last looked up, UTC."""
 
+    def is_fresh(self, now: datetime) -> bool:
+        """Return whether it need not be looked up again yet."""
+        return abs(now - self.at) < FRESH  # one from ahead tells of a wrong clock
+
+    def is_believed(self, now: datetime) -> bool:
+        """Return whether it still counts."""
+        return self.at > now - BELIEVED
+
 
 async def list_email_matches(tx: Transaction) -> list[EmailMatch]:
     """List every match by Slack user id, whether it is still believed or not."""
@@ -145,7 +152,7 @@ async def save_email_match(tx: Transaction, match: EmailMatch) -> None:
     """Save a match, and forget those that contradict it and those no longer believed."""
     own = match.gitlab.casefold()
     for other in await list_email_matches(tx):
-        if other.gitlab.casefold() == own or other.at <= match.at - BELIEVED:
+        if other.gitlab.casefold() == own or not other.is_believed(match.at):
             await forget_email_match(tx, other.slack_user)
     await _email_match(match.slack_user).save(tx, match)
 
@@ -157,33 +164,6 @@ async def forget_email_match(tx: Transaction, slack_user: str) -> None:
 
 def _email_match(slack_user: str) -> Fact[EmailMatch]:
     return Fact(f"{_PREFIX}{slack_user}", EmailMatch)
-
-
-class EmailMatches:
-    """The email matches, as the directory of people needs them."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
-
-    async def read(self) -> Mapping[str, EmailMatch]:
-        """Return the matches that are believed, by Slack user id."""
-        async with self._database.transaction() as tx:
-            matches = await list_email_matches(tx)
-        since = self._clock() - BELIEVED
-        return {match.slack_user: match for match in matches if match.at > since}
-
-    def is_fresh(self, match: EmailMatch) -> bool:
-        """Return whether a match need not be looked up again yet."""
-        return abs(self._clock() - match.at) < FRESH  # one from ahead tells of a wrong clock
-
-    async def note(self, slack_user: str, username: str | None) -> None:
-        """Save what was just looked up: the GitLab username, ``None`` if there is no account."""
-        async with self._database.transaction() as tx:
-            if username is None:
-                await forget_email_match(tx, slack_user)
-            else:
-                match = EmailMatch(slack_user=slack_user, gitlab=username, at=self._clock())
-                await save_email_match(tx, match)
 
 
 # --- Who was on duty when ----------------------------------------------------------------------

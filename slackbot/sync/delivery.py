@@ -9,7 +9,7 @@ import structlog
 from slackbot import metrics
 from slackbot.blocks.text import without_markup
 from slackbot.blocks.words import problem_words, refusal_words
-from slackbot.people.directory import People
+from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Rejected
 from slackbot.platforms.gitlab import IssueChange, Tracker
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
@@ -62,12 +62,12 @@ class Delivery:
         self,
         record: Record,
         gitlab: Tracker,
-        people: People,
+        directory: Directory,
         rules: Rules,
         decision: Decision,
         traces: Traces,
     ) -> None:
-        self._record, self._gitlab, self._people = record, gitlab, people
+        self._record, self._gitlab, self._directory = record, gitlab, directory
         self._rules, self._decision, self._traces = rules, decision, traces
         self._account: GitLabUser | None = None
         self._is_noted = decision.id in traces.decisions
@@ -96,7 +96,7 @@ class Delivery:
 
         So that GitLab's assignee is recognized as the same human.
         """
-        self._account = await self._people.account(self._decision.by)
+        self._account = await self._directory.account(self._decision.by)
         username = self._account.username if self._account else None
         self._decision = replace(self._decision, by=replace(self._decision.by, gitlab=username))
 
@@ -131,7 +131,7 @@ class Delivery:
                 wanted = {self._rules.contacted_label, *([label] if label else [])}
             case _:
                 return frozenset()
-        known = await self._gitlab.label_names()
+        known = frozenset(await self._gitlab.labels())
         missing = sorted(wanted - known)
         return UnknownLabel(missing[0]) if missing else known
 
@@ -200,7 +200,7 @@ class Delivery:
         """Return a person's GitLab username, which may not have been known at a click."""
         if person.gitlab:
             return person.gitlab
-        account = await self._people.account(person)
+        account = await self._directory.account(person)
         return account.username if account else None
 
     async def _complete(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import structlog
 
 from slackbot.blocks.words import FAULT, problem_words, refusal_words
-from slackbot.people.directory import People
+from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Missing, PlatformError
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.snapshot import IssueSnapshot
@@ -46,11 +46,11 @@ class IssueSync:
         self,
         record: Record,
         gitlab: Tracker,
-        people: People,
+        directory: Directory,
         rules: Rules,
         suggestion: Suggestion | None,
     ) -> None:
-        self._record, self._gitlab, self._people = record, gitlab, people
+        self._record, self._gitlab, self._directory = record, gitlab, directory
         self._rules, self._suggestion = rules, suggestion
 
     async def reconcile(self, key: IssueKey) -> None:
@@ -84,7 +84,7 @@ class IssueSync:
             return
         if known or may_matter(seen.issue, self._rules):
             for assignee in seen.issue.assignees:  # before they are told or shown anything
-                await self._people.seek(assignee.person)
+                await self._directory.look_up(assignee.person)
         traces = await self._traces(key, pending)
         # What a note says already is ours: seen in GitLab, it must not pass for somebody else's.
         if not (pending and pending[0].decision.id in traces.decisions):
@@ -106,7 +106,7 @@ class IssueSync:
         self, recorded: DecisionRecord, seen: Observation, traces: Traces
     ) -> Observation:
         delivery = Delivery(
-            self._record, self._gitlab, self._people, self._rules, recorded.decision, traces
+            self._record, self._gitlab, self._directory, self._rules, recorded.decision, traces
         )
         after = await delivery.run(seen)
         if after is None:

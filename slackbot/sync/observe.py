@@ -61,8 +61,8 @@ class Observation:
 
 def may_matter(issue: IssueSnapshot, rules: Rules) -> bool:
     """Tell whether an issue that the record does not know is worth a closer look."""
-    is_labelled = rules.contact_label in issue.labels
-    return issue.is_open and _asks_for_contact(issue, issue.feedback, is_labelled=is_labelled)
+    is_labeled = rules.contact_label in issue.labels
+    return issue.is_open and _asks_for_contact(issue, issue.feedback, is_labeled=is_labeled)
 
 
 def triage_of(issue: IssueSnapshot, rules: Rules, *, asks: bool | None = None) -> Triage | None:
@@ -86,8 +86,8 @@ def triage_of(issue: IssueSnapshot, rules: Rules, *, asks: bool | None = None) -
         return None
     if not issue.is_open:
         return Triage.CLOSED
-    is_labelled = any(in_scope(label, rules.scope) for label in issue.labels)
-    return Triage.LABELLED if is_labelled else Triage.AWAITED
+    is_labeled = any(in_scope(label, rules.scope) for label in issue.labels)
+    return Triage.LABELED if is_labeled else Triage.AWAITED
 
 
 def feedback_of(issue: IssueSnapshot) -> UntriagedFeedback:
@@ -155,33 +155,33 @@ def gone(known: Request, at: datetime) -> tuple[Request, tuple[Step, ...]]:
     return replace(known, is_gone=True), (Step(kind=StepKind.GONE, at=at, in_gitlab=True),)
 
 
-def _asks_for_contact(issue: IssueSnapshot, feedback: Feedback, *, is_labelled: bool) -> bool:
+def _asks_for_contact(issue: IssueSnapshot, feedback: Feedback, *, is_labeled: bool) -> bool:
     if issue.type != WORK_ITEM_TYPE:
         return False  # an incident or a task is listed among the issues, too
-    return is_request_for_contact(feedback, has_contact_label=is_labelled)
+    return is_request_for_contact(feedback, has_contact_label=is_labeled)
 
 
 def _is_requested(
     seen: Observation, feedback: Feedback, rules: Rules, known: Request | None = None
 ) -> bool:
-    is_labelled = _is_labelled(known, seen, rules)
-    if not _asks_for_contact(seen.issue, feedback, is_labelled=is_labelled):
+    is_labeled = _is_labeled(known, seen, rules)
+    if not _asks_for_contact(seen.issue, feedback, is_labeled=is_labeled):
         return False
     # The description goes on saying it after somebody has taken the label off.
-    return is_labelled or not _is_taken_off(seen.label_events, rules.contact_label)
+    return is_labeled or not _is_taken_off(seen.label_events, rules.contact_label)
 
 
-def _is_labelled(known: Request | None, seen: Observation, rules: Rules) -> bool:
+def _is_labeled(known: Request | None, seen: Observation, rules: Rules) -> bool:
     """Whether the contact label stands on the issue, be it by a name that is not known here."""
     label = rules.contact_label
     if label in seen.issue.labels or known is None:
         return label in seen.issue.labels
     # A project's label is renamed or deleted without a trace in its issues. Nobody who asked is to
     # be forgotten for that.
-    return _was_labelled(known, rules) and not _is_taken_off(seen.label_events, label)
+    return _was_labeled(known, rules) and not _is_taken_off(seen.label_events, label)
 
 
-def _was_labelled(known: Request, rules: Rules) -> bool:
+def _was_labeled(known: Request, rules: Rules) -> bool:
     return known.by_label or rules.contact_label in known.labels
 
 
@@ -272,7 +272,7 @@ def _mirror(
         assignees=issue.usernames,
         is_open=issue.is_open,
         is_requested=is_requested,
-        by_label=_is_labelled(known, seen, rules),
+        by_label=_is_labeled(known, seen, rules),
         is_gone=False,
         closed_by=None if issue.is_open else issue.closed_by,
         gitlab_updated_at=issue.updated_at,
@@ -379,7 +379,7 @@ def _other_steps(known: Request, now: Request, seen: Observation, rules: Rules) 
     before, after = known.label_of(rules.scope), now.label_of(rules.scope)
     event = _putting_on(known, seen, after) if after and after != before else None
     if event:
-        yield Step(kind=StepKind.LABELLED, who=event.by, at=at, detail=after, in_gitlab=True)
+        yield Step(kind=StepKind.LABELED, who=event.by, at=at, detail=after, in_gitlab=True)
 
 
 def _putting_on(known: Request, seen: Observation, label: str) -> LabelEvent | None:

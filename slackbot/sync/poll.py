@@ -1,6 +1,6 @@
 """The poll: finds by itself what webhooks would have said, for they get lost."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,10 +11,9 @@ from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import PAGE, Project, Tracker
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.request import IssueKey, Rules, in_scope
-from slackbot.store import facts, feedbacks, jobs, requests, retention
+from slackbot.store import facts, feedbacks, jobs, requests
 from slackbot.store.changes import (
     FEW,
-    announce,
     announce_all,
     announce_queue,
     begin_catch_up,
@@ -24,15 +23,12 @@ from slackbot.store.database import Record, Transaction
 from slackbot.store.facts import KnownProject, Place
 from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import IssueQueue, Postponed
-from slackbot.store.people import forget_turns
 from slackbot.sync.cursor import Reading
+from slackbot.sync.forgetting import forget_ended
 from slackbot.sync.observe import feedback_of, looks_changed, may_matter, triage_of
 from slackbot.sync.progress import Progress, watching_terminal
 
 log = structlog.get_logger()
-
-DELIVERY_MEMORY = timedelta(days=2)
-"""How long a webhook delivery is remembered; GitLab repeats one within seconds."""
 
 
 class Poll:
@@ -75,24 +71,21 @@ class Poll:
             raise Postponed(str(error), max(error.after or self._every, self._every)) from error
         metrics.POLLS.labels("done").inc()
         self._health.report(GITLAB, None)
-        await self._keep_house()
+        await forget_ended(self._record, self._retention)
         return self._record.now() + self._every
 
     async def _read_gitlab(self) -> None:
         await self._read_labels()
         project = await self._tracker.project()
-        await self._note_project(project)
-        listed = await self._read_issues(project)
-        await self._read_in_turn(project, listed)
-
-    async def _note_project(self, project: Project) -> None:
         async with self._record.transaction() as tx:
             await facts.PROJECT.save(tx, KnownProject(id=project.id, path=project.path))
             await feedbacks.forget_other_projects(tx, project.id)
+        listed = await self._read_issues(project)
+        await self._read_in_turn(project, listed)
 
     async def _read_labels(self) -> None:
         known = await self._tracker.labels()
-        self._health.remark(GITLAB, self._what_is_missing(known))
+        self._health.remark(GITLAB, _missing_labels(self._rules, known))
         scope = self._rules.scope
         labels = {name: text for name, text in sorted(known.items()) if in_scope(name, scope)}
         async with self._record.transaction() as tx:
@@ -100,20 +93,6 @@ class Poll:
                 return
             ranks = {each.key: each.due_at for each in await requests.list_unfinished(tx)}
             await announce_all(tx, ranks, self._record.now())
-
-    def _what_is_missing(self, labels: Iterable[str]) -> str | None:
-        """Say which label is not in the project, and what to do: GitLab tells of no renaming."""
-        settings = {
-            "SSAT_CONTACT_LABEL": self._rules.contact_label,
-            "SSAT_CONTACTED_LABEL": self._rules.contacted_label,
-        }
-        missing = [f"{label} ({name})" for name, label in settings.items() if label not in labels]
-        if not missing:
-            return None
-        return (
-            f"the project has no label {' and no label '.join(missing)}: if it has got another "
-            "name, set that; else create it"
-        )
 
     async def _read_issues(self, project: Project) -> set[IssueKey]:
         """Read what has changed, or at the first start all open issues; return what was listed."""
@@ -183,7 +162,7 @@ class Poll:
         return new
 
     async def _note_feedbacks(self, tx: Transaction, issues: Sequence[IssueSnapshot]) -> None:
-        """Note how far the triage of what asks for no contact is; a closer look tells no more."""
+        """Record the triage of feedback that asks for no contact; reading it would tell no more."""
         triages = {issue.key: triage_of(issue, self._rules) for issue in issues}
         seen = [
             Sighting(feedback_of(issue), triage)
@@ -241,25 +220,20 @@ class Poll:
         if has_news:
             await announce_queue(tx, self._record.now())
 
-    async def _keep_house(self) -> None:
-        now = self._record.now()
-        async with self._record.transaction() as tx:
-            await facts.forget_deliveries(tx, now - DELIVERY_MEMORY)
-            await self._forget(tx, now)
-        await self._record.database.tidy()
 
-    async def _forget(self, tx: Transaction, now: datetime) -> None:
-        before = now - self._retention
-        for key in await retention.drop_refused(tx, before, now):
-            await announce(tx, key, now)
-        await retention.forget_decisions(tx, before)
-        await retention.forget_messages(tx, before)
-        await retention.forget_posts(tx, before)
-        await retention.forget_closed_feedbacks(tx, before)
-        await forget_turns(tx, before)
-        forgotten = await retention.forget_requests(tx, before)
-        if forgotten:
-            log.info("requests_forgotten", requests=forgotten)
+def _missing_labels(rules: Rules, known: Collection[str]) -> str | None:
+    """Say which label the project does not have, and what to do: GitLab tells of no renaming."""
+    settings = {
+        "SSAT_CONTACT_LABEL": rules.contact_label,
+        "SSAT_CONTACTED_LABEL": rules.contacted_label,
+    }
+    missing = [f"{label} ({name})" for name, label in settings.items() if label not in known]
+    if not missing:
+        return None
+    return (
+        f"the project has no label {' and no label '.join(missing)}: if it has got another "
+        "name, set that; else create it"
+    )
 
 
 def next_in_turn(iids: Sequence[int], last: int) -> list[int]:

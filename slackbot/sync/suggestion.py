@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from slackbot.people.directory import People
+from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Rejected
 from slackbot.platforms.gitlab import IssueChange, Tracker
 from slackbot.platforms.snapshot import GitLabUser
@@ -24,9 +24,9 @@ log = structlog.get_logger()
 class Suggestion:
     """Suggests the manager on duty, once for each request."""
 
-    def __init__(self, record: Record, gitlab: Tracker, people: People, rules: Rules) -> None:
+    def __init__(self, record: Record, gitlab: Tracker, directory: Directory, rules: Rules) -> None:
         self._record, self._gitlab = record, gitlab
-        self._people, self._rules = people, rules
+        self._directory, self._rules = directory, rules
 
     async def make(self, seen: Observation) -> None:
         """Assign the manager on duty unless somebody has the request, or it was done before."""
@@ -50,7 +50,7 @@ class Suggestion:
 
     async def _first_account(self, people: Iterable[Person]) -> GitLabUser | None:
         for person in people:
-            if account := await self._people.account(person):
+            if account := await self._directory.account(person):
                 return account
         return None
 

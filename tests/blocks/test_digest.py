@@ -51,7 +51,7 @@ HAND_OVER = HandOver(
     began_at=MONDAY - timedelta(days=7),
     ended_at=MONDAY,
     contacted=Contacts(),
-    labelled=0,
+    labeled=0,
     triaged=0,
     left_open=(),
     untriaged=(),

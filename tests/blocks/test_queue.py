@@ -233,10 +233,13 @@ def test_what_has_ended_has_no_buttons(state: State) -> None:
     assert elements(answer) == []
 
 
-def test_the_buttons_of_a_row_know_what_was_asked_for() -> None:
-    listing = Listing(filters=frozenset({Filter.MINE}))
+@pytest.mark.parametrize(
+    ("listing", "asked"),
+    [(Listing(filters=frozenset({Filter.MINE})), "mine"), (ALL, "")],  # the whole queue, too
+)
+def test_the_buttons_of_a_row_know_what_was_asked_for(listing: Listing, asked: str) -> None:
     [actions] = [b for b in drawn(a_board(CLAIMED), listing, MANAGER).blocks if "elements" in b]
-    assert asked_again(actions["block_id"]) == "mine"
+    assert asked_again(actions["block_id"]) == asked
 
 
 # --- Pages -------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
         ),
         (step(StepKind.RELEASED), "🟠 Avery Example released this request", []),
         (
-            step(StepKind.LABELLED, detail="feedback::soft-skills"),
+            step(StepKind.LABELED, detail="feedback::soft-skills"),
             "🏷️ Avery Example chose the feedback label *feedback::soft-skills*",
             [],
         ),

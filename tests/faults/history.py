@@ -197,8 +197,8 @@ class History:
     choices: tuple[Choice, ...] = ()
     decisions: tuple[Decided, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
-    standstills: tuple[Interruption, ...] = ()
-    """When a process had no processor: the machine is shared by many."""
+    kept_waiting: tuple[Interruption, ...] = ()
+    """When a process had to wait for a processor: the machine is shared by many."""
     complaints: tuple[str, ...] = ()
 
     def keys(self) -> list[str]:

@@ -94,18 +94,18 @@ def accepted_choices_are_not_denied(history: History) -> Iterator[str]:
 
 
 def clicks_are_answered(history: History) -> Iterator[str]:
-    """A click gets its ack in time, unless its process, the database or the machine was away."""
+    """A click gets its ack in time, unless its process, the database or a processor was away."""
     for choice in history.choices:
         if choice.is_acked or _is_excused(choice, history):
             continue
-        if not (choice.is_late and _machine_stood_still(choice, history)):
+        if not (choice.is_late and _was_kept_waiting(choice, history)):
             yield f"{_say(choice)} got no ack: {choice.problem}"
 
 
-def _machine_stood_still(choice: Choice, history: History) -> bool:
+def _was_kept_waiting(choice: Choice, history: History) -> bool:
     return any(
         each.at <= choice.at + ACK_WITHIN and choice.at <= each.until
-        for each in history.standstills
+        for each in history.kept_waiting
     )
 
 

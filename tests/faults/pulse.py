@@ -1,22 +1,26 @@
-"""Notices when a process got no processor: of acks that come late then, the bot is innocent."""
+"""Notices when a process was kept from a processor: of acks that come late then, it is innocent."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from slackbot.local.patience import seconds_run_and_kept_waiting
 from tests.faults.history import Interruption
 
-BEAT, MISSED = 0.1, 0.5
-"""Seconds between two looks, and how much later than that one has to be to count."""
+SECONDS = 0.5
+"""From one look to the next."""
+LEAST = 0.1
+"""So many of them a process has to have waited: one that wants little does not get it at once."""
 
 
 async def feel(note: Callable[[Interruption], None]) -> None:
-    """Go on for ever; tell of each time in which this process stood still and had nothing to do."""
+    """Go on for ever; tell of each time in which this process waited for longer than it ran.
+
+    A bot that blocks its own loop runs meanwhile; of that it is guilty.
+    """
     while True:
-        at, begun, worked = datetime.now(UTC), time.monotonic(), time.process_time()
-        await asyncio.sleep(BEAT)
-        late = time.monotonic() - begun - BEAT
-        # A bot that blocks its own loop works meanwhile; of that it is guilty.
-        if late > MISSED and time.process_time() - worked < late / 2:
+        at, (ran, waited) = datetime.now(UTC), seconds_run_and_kept_waiting()
+        await asyncio.sleep(SECONDS)
+        runs, waits = seconds_run_and_kept_waiting()
+        if waits - waited > max(runs - ran, LEAST):
             note(Interruption(at=at, until=datetime.now(UTC)))

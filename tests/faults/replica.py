@@ -24,7 +24,7 @@ from slackbot.store.database import DatabaseError
 from tests.faults.history import Interruption
 from tests.faults.pulse import feel
 
-STOOD_STILL = "stood_still"
+KEPT_WAITING = "kept_waiting"
 SKEW, SPEED = "REPLICA_SKEW_SECONDS", "REPLICA_SPEED"
 
 log = structlog.get_logger()
@@ -68,7 +68,7 @@ async def run(settings: Settings, clock: Clock, speed: float) -> int:
 
 async def run_until_stopped(settings: Settings, clients: Clients, clock: Clock) -> None:
     stopped = stop_on_signals()
-    pulse = asyncio.create_task(feel(_log_standstill))
+    pulse = asyncio.create_task(feel(_log_wait))
     async with run_bot(settings, clients, clock=clock) as url:
         log.info("running", url=url)
         await stopped.wait()
@@ -76,8 +76,8 @@ async def run_until_stopped(settings: Settings, clients: Clients, clock: Clock) 
     pulse.cancel()
 
 
-def _log_standstill(felt: Interruption) -> None:
-    log.warning(STOOD_STILL, at=felt.at.isoformat(), until=felt.until.isoformat())
+def _log_wait(felt: Interruption) -> None:
+    log.warning(KEPT_WAITING, at=felt.at.isoformat(), until=felt.until.isoformat())
 
 
 def main(environment: Mapping[str, str], output: Path) -> None:

@@ -590,11 +590,11 @@ def test_what_somebody_chose_before_the_reading_or_after_the_writing_is_no_excus
         (12.1, 13, False),  # Slack had given up
     ],
 )
-def test_an_ack_may_come_late_while_the_machine_stands_still(
+def test_an_ack_may_come_late_while_there_is_no_processor(
     begins: float, ends: float, is_excused: bool
 ) -> None:
-    standstill = Interruption(at=at(begins), until=at(ends))
-    history = replace(an_ack_that_comes_late(ORDERLY), standstills=(standstill,))
+    wait = Interruption(at=at(begins), until=at(ends))
+    history = replace(an_ack_that_comes_late(ORDERLY), kept_waiting=(wait,))
     assert (violations(history) == []) is is_excused
 
 

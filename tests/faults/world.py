@@ -19,7 +19,7 @@ from tests.faults.history import History, Interruption, Recorder
 from tests.faults.people import People
 from tests.faults.pulse import feel
 from tests.faults.record import Record
-from tests.faults.replica import STOOD_STILL
+from tests.faults.replica import KEPT_WAITING
 from tests.faults.replicas import Replicas, replicas
 from tests.faults.schedule import Plan
 from tests.faults.trouble import Trouble
@@ -119,12 +119,12 @@ class World:
         self._people = People(town, recorder, running.aim)
         self._trouble = Trouble(town, running, record, postgres)
         self._restless: list[str] = []
-        self._standstills: list[Interruption] = []
+        self._kept_waiting: list[Interruption] = []
 
     @contextlib.asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
         """Notice when the machine has no processor for Slack and GitLab."""
-        pulse = asyncio.create_task(feel(self._standstills.append))
+        pulse = asyncio.create_task(feel(self._kept_waiting.append))
         yield
         pulse.cancel()
 
@@ -225,7 +225,7 @@ class World:
             choices=tuple(choices(people.sent, town.slack, recorded)),
             decisions=tuple(decided),
             interruptions=self._interruptions(),
-            standstills=tuple(self._standstills) + tuple(self._standstills_of_replicas()),
+            kept_waiting=self._waits(),
             complaints=tuple(self._complaints()),
         )
 
@@ -243,10 +243,14 @@ class World:
         both = [*of_processes, *self._trouble.database_away]
         return tuple(sorted(both, key=lambda each: each.at))
 
-    def _standstills_of_replicas(self) -> Iterator[Interruption]:
+    def _waits(self) -> tuple[Interruption, ...]:
+        """When this process, for Slack and GitLab, or a replica had to wait for a processor."""
+        return (*self._kept_waiting, *self._waits_of_replicas())
+
+    def _waits_of_replicas(self) -> Iterator[Interruption]:
         for replica in self._running.all:
             for process in replica.processes:
-                for line in process.events(STOOD_STILL):
+                for line in process.events(KEPT_WAITING):
                     at, until = map(datetime.fromisoformat, (line["at"], line["until"]))
                     yield Interruption(at=at, until=until, process=process.pid)
 
@@ -254,12 +258,17 @@ class World:
         yield from self._restless
         yield from self._town.gitlab.violations
         # That a click got no answer in time is judged click by click.
-        yield from (each for each in self._town.slack.refusals if not _is_about_a_click(each))
+        yield from (each for each in self._town.slack.refusals if not self._is_excused(each))
         for replica in self._running.all:
             yield from replica.complaints
             yield from replica.unexpected_ends()
             for process in replica.processes:
                 yield from self._faults_logged(process.log)
+
+    def _is_excused(self, refusal: str) -> bool:
+        return _is_about_a_click(refusal) or (
+            "expired_trigger_id" in refusal and bool(self._waits())
+        )
 
     def _faults_logged(self, log: list[dict[str, Any]]) -> Iterator[str]:
         """Find the lines that tell of faults of the bot's own."""

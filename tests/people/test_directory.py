@@ -1,9 +1,9 @@
-"""Who is who in Slack and GitLab, and who may act: over HTTP against both stand-ins."""
+"""Who is who in Slack and GitLab, and who may take action: over HTTP against both stand-ins."""
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -16,11 +16,17 @@ from slackbot.local.gitlab import GitLab
 from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.slack import Workspace as Slack
 from slackbot.local.slack import serve as serve_slack
-from slackbot.people import directory as module
-from slackbot.people.directory import Cache, People, PeopleFile, PeopleFileError, read_people
+from slackbot.people import admission as module
+from slackbot.people.admission import Admission
+from slackbot.people.cache import Cache
+from slackbot.people.directory import Directory
+from slackbot.people.file import PeopleFile, PeopleFileError, read_people
+from slackbot.people.identities import Identities
+from slackbot.people.members import Members
 from slackbot.platforms.errors import Unreachable
 from slackbot.platforms.gitlab import Tracker
 from slackbot.platforms.slack import Workspace
+from slackbot.platforms.snapshot import GitLabUser
 from slackbot.rules.refusals import (
     CannotTell,
     Guest,
@@ -31,11 +37,32 @@ from slackbot.rules.refusals import (
 )
 from slackbot.rules.request import Person
 from slackbot.rules.rota import OnCall
-from slackbot.store.database import Database
-from slackbot.store.people import FRESH, EmailMatch, EmailMatches
+from slackbot.store.database import Database, Record
+from slackbot.store.people import (
+    FRESH,
+    EmailMatch,
+    Outcome,
+    digest_of,
+    forget_links,
+    redeem_code,
+    save_code,
+)
+from slackbot.store.schema import Code
 from tests.conftest import MovableClock
 
 TEAM = "T0SSAT"
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """What a replica knows of people."""
+
+    identities: Identities
+    members: Members
+    directory: Directory
+    admission: Admission
+
+
 PeopleOf = Callable[..., People]
 
 # The people file
@@ -179,29 +206,39 @@ async def gitlab(clock: MovableClock) -> AsyncIterator[GitLab]:
         yield gitlab
 
 
-async def no_links() -> dict[str, str]:
-    return {}
-
-
 @pytest.fixture
-async def matches(clock: MovableClock, sqlite: str) -> AsyncIterator[EmailMatches]:
+async def record(clock: MovableClock, sqlite: str) -> AsyncIterator[Record]:
     database = Database(sqlite)
     await database.open()
-    yield EmailMatches(database, clock)
+    yield Record(database, clock)
     await database.close()
 
 
-async def test_whom_a_fast_clock_has_found_is_looked_up_again(
-    matches: EmailMatches, clock: MovableClock
-) -> None:
+async def link(record: Record, user: str, gitlab: str) -> None:
+    """Link a Slack user to a GitLab account, as a code does."""
+    now = record.now()
+    code = Code(
+        slack_user=user,
+        name=user,
+        gitlab=gitlab,
+        digest=digest_of(user),
+        issued_at=now,
+        expires_at=now,
+    )
+    async with record.transaction() as tx:
+        await save_code(tx, code)
+        assert await redeem_code(tx, code, now) is Outcome.LINKED
+
+
+def test_whom_a_fast_clock_has_found_is_looked_up_again(clock: MovableClock) -> None:
     found = EmailMatch(slack_user="U2", gitlab="blake.sample", at=clock())
-    assert matches.is_fresh(found)
-    assert not matches.is_fresh(replace(found, at=clock() + 2 * FRESH))
+    assert found.is_fresh(clock())
+    assert not replace(found, at=clock() + 2 * FRESH).is_fresh(clock())
 
 
 @pytest.fixture
 async def people_of(
-    slack: Slack, gitlab: GitLab, path: Path, matches: EmailMatches
+    slack: Slack, gitlab: GitLab, path: Path, record: Record
 ) -> AsyncIterator[PeopleOf]:
     """Make the people of both stand-ins, for some managers, with Avery linked by the file."""
     write(path, '[people]\nU1 = "Avery"')
@@ -218,9 +255,17 @@ async def people_of(
             retry_handlers=[],
         )
         workspace = Workspace(client, {})
-        yield lambda *managers, links=no_links: People(
-            workspace, tracker, PeopleFile(path), frozenset(managers), matches, links
-        )
+
+        def people(*managers: str) -> People:
+            members, identities = Members(workspace), Identities(record, PeopleFile(path))
+            return People(
+                members=members,
+                identities=identities,
+                directory=Directory(identities, members, tracker.users),
+                admission=Admission(members, identities, frozenset(managers)),
+            )
+
+        yield people
         await tracker.close()
 
 
@@ -229,15 +274,19 @@ def people(people_of: PeopleOf) -> People:
     return people_of()
 
 
+async def account_of(people: People, user: str) -> GitLabUser | None:
+    return await people.directory.account(await people.admission.admit(TEAM, user))
+
+
 def calls(slack: Slack, method: str) -> int:
     return [one.method for one in slack.requests].count(method)
 
 
-async def test_a_full_member_is_recognised_and_without_managers_may_act(people: People) -> None:
+async def test_a_full_member_is_recognized_and_without_managers_may_act(people: People) -> None:
     avery = Person(name="Avery Example", slack_team=TEAM, slack_user="U1", gitlab="Avery")
-    assert await people.look(TEAM, "U1") == (avery, True)
-    assert await people.admit(TEAM, "U1") == avery
-    assert (await people.admit(TEAM, "U2")).gitlab is None, "nobody has linked Blake"
+    assert await people.admission.look(TEAM, "U1") == (avery, True)
+    assert await people.admission.admit(TEAM, "U1") == avery
+    assert (await people.admission.admit(TEAM, "U2")).gitlab is None, "nobody has linked Blake"
 
 
 @pytest.mark.parametrize(
@@ -260,25 +309,25 @@ async def test_strangers_are_refused_even_when_they_are_listed_as_managers(
 ) -> None:
     people = people_of(*managers)
     with pytest.raises(NotAllowed) as looking:
-        await people.look(team, user)
+        await people.admission.look(team, user)
     with pytest.raises(NotAllowed) as acting:
-        await people.admit(team, user)
+        await people.admission.admit(team, user)
     assert (type(looking.value), type(acting.value)) == (refusal, refusal)
 
 
 async def test_only_managers_may_act_and_every_member_may_look(people_of: PeopleOf) -> None:
     people = people_of("S1")
-    assert (await people.admit(TEAM, "U1")).slack_user == "U1"
-    blake, may_act = await people.look(TEAM, "U2")
+    assert (await people.admission.admit(TEAM, "U1")).slack_user == "U1"
+    blake, may_act = await people.admission.look(TEAM, "U2")
     assert (blake.slack_user, may_act) == ("U2", False)
     with pytest.raises(NotAManager) as caught:
-        await people.admit(TEAM, "U2")
+        await people.admission.admit(TEAM, "U2")
     assert caught.value.whom_to_ask == {"S1"}
 
 
 async def test_a_manager_may_be_named_without_a_group(slack: Slack, people_of: PeopleOf) -> None:
     people = people_of("U2", "S1")
-    assert (await people.admit(TEAM, "U2")).slack_user == "U2"
+    assert (await people.admission.admit(TEAM, "U2")).slack_user == "U2"
     assert calls(slack, "usergroups.users.list") == 0
 
 
@@ -289,7 +338,7 @@ async def test_a_disabled_group_is_named_to_the_person_the_log_and_the_metrics(
     slack.usergroups["S1"].date_delete = 1
     before = REGISTRY.get_sample_value("ssat_disabled_groups_total") or 0
     with capture_logs() as logs, pytest.raises(NotAManager) as caught:
-        await people.admit(TEAM, "U1")
+        await people.admission.admit(TEAM, "U1")
     assert caught.value.disabled == {"S1"}
     assert [(line["event"], line["group"]) for line in logs] == [("user_group_disabled", "S1")]
     assert REGISTRY.get_sample_value("ssat_disabled_groups_total") == before + 1
@@ -297,9 +346,9 @@ async def test_a_disabled_group_is_named_to_the_person_the_log_and_the_metrics(
 
 async def test_a_group_that_is_gone_leaves_the_others_in_force(people_of: PeopleOf) -> None:
     people = people_of("S0GONE", "S1")
-    assert (await people.admit(TEAM, "U1")).slack_user == "U1"
+    assert (await people.admission.admit(TEAM, "U1")).slack_user == "U1"
     with pytest.raises(NotAManager):
-        await people.admit(TEAM, "U2")
+        await people.admission.admit(TEAM, "U2")
 
 
 async def test_while_slack_does_not_tell_nobody_may_act_and_afterwards_all_is_well(
@@ -307,14 +356,14 @@ async def test_while_slack_does_not_tell_nobody_may_act_and_afterwards_all_is_we
 ) -> None:
     people = people_of("S1")
     slack.down()
-    for ask in (people.look, people.admit):
+    for ask in (people.admission.look, people.admission.admit):
         with pytest.raises(CannotTell):
             await ask(TEAM, "U1")
     slack.up()
     slack.faults.add("usergroups.users.list", error="internal_error")
     with pytest.raises(CannotTell):
-        await people.admit(TEAM, "U1")
-    assert (await people.admit(TEAM, "U1")).slack_user == "U1"
+        await people.admission.admit(TEAM, "U1")
+    assert (await people.admission.admit(TEAM, "U1")).slack_user == "U1"
 
 
 async def test_while_slack_hangs_the_answer_is_no_in_time(
@@ -323,7 +372,7 @@ async def test_while_slack_hangs_the_answer_is_no_in_time(
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.02)
     slack.faults.add("users.info", hang=3600)
     with pytest.raises(CannotTell):
-        await asyncio.wait_for(people.admit(TEAM, "U1"), 5)
+        await asyncio.wait_for(people.admission.admit(TEAM, "U1"), 5)
 
 
 async def test_slack_is_asked_once_about_somebody_who_acts_often(
@@ -331,14 +380,14 @@ async def test_slack_is_asked_once_about_somebody_who_acts_often(
 ) -> None:
     people = people_of("S1")
     for _ in range(3):
-        await people.admit(TEAM, "U1")
+        await people.admission.admit(TEAM, "U1")
     assert calls(slack, "users.info") == 1
     assert calls(slack, "usergroups.users.list") == 1
     assert calls(slack, "auth.test") == 1
 
 
 async def test_an_account_is_found_by_the_people_file(people: People) -> None:
-    found = await people.account(await people.admit(TEAM, "U1"))
+    found = await account_of(people, "U1")
     assert found is not None
     assert found.username == "avery"
 
@@ -346,15 +395,15 @@ async def test_an_account_is_found_by_the_people_file(people: People) -> None:
 async def test_the_people_file_counts_more_than_what_the_decision_knew(
     people: People, path: Path
 ) -> None:
-    person = await people.admit(TEAM, "U1")
+    person = await people.admission.admit(TEAM, "U1")
     write(path, '[people]\nU1 = "blake.sample"', 2)
-    found = await people.account(person)
+    found = await people.directory.account(person)
     assert found is not None
     assert found.username == "blake.sample"
 
 
 async def test_an_account_that_is_not_linked_is_found_by_its_public_email(people: People) -> None:
-    found = await people.account(await people.admit(TEAM, "U2"))
+    found = await account_of(people, "U2")
     assert found is not None
     assert found.username == "blake.sample"
 
@@ -365,7 +414,7 @@ async def test_an_account_is_found_by_an_email_that_the_members_show(
     slack.add_user("U5", "gale", email="gale@Example.com")
     gitlab.project("example/feedback").shows_emails = True
     for _ in range(2):
-        found = await people.account(await people.admit(TEAM, "U5"))
+        found = await account_of(people, "U5")
         assert found is not None
         assert found.username == "gale"
     assert sum("members/all" in request.path for request in gitlab.requests) == 1
@@ -376,50 +425,43 @@ async def test_where_the_members_may_not_be_seen_nobody_is_found_there(
 ) -> None:
     slack.add_user("U5", "gale", email="gale@example.com")
     gitlab.faults.add(path="/members", status=403, body="{}")
-    assert await people.account(await people.admit(TEAM, "U5")) is None
+    assert await account_of(people, "U5") is None
 
 
 # Links that people made
 
 
 async def test_the_people_file_counts_more_than_a_link_and_a_link_more_than_an_email(
-    people_of: PeopleOf, path: Path
+    people: People, record: Record
 ) -> None:
-    async def links() -> dict[str, str]:
-        return {"U1": "gale", "U2": "gale"}
-
-    people = people_of(links=links)
+    await link(record, "U1", "blake.sample")
+    await link(record, "U2", "gale")
     for user, username in (("U1", "avery"), ("U2", "gale")):
-        found = await people.account(await people.admit(TEAM, user))
+        found = await account_of(people, user)
         assert found is not None
         assert found.username == username
-    assert people.claimed_by("GALE") == "U2"
-    assert people.claimed_by("AVERY") == "U1"
-    assert people.claimed_by("blake.sample") is None
+    who = await people.identities.read()
+    assert who.linked_to("GALE") == "U2"
+    assert who.linked_to("AVERY") == "U1"
+    assert who.linked_to("blake.sample") is None
 
 
 async def test_a_link_to_an_account_of_the_people_file_does_not_count(
-    people_of: PeopleOf,
+    people: People, record: Record
 ) -> None:
-    async def links() -> dict[str, str]:
-        return {"U2": "AVERY"}
-
-    people = people_of(links=links)
-    assert (await people.admit(TEAM, "U2")).gitlab is None
-    assert people.in_slack(Person(name="Avery", gitlab="avery"), TEAM).slack_user == "U1"
+    await link(record, "U2", "AVERY")
+    assert (await people.admission.admit(TEAM, "U2")).gitlab is None
+    who = await people.identities.read()
+    assert who.in_slack(Person(name="Avery", gitlab="avery"), TEAM).slack_user == "U1"
 
 
-async def test_links_are_read_anew_when_they_have_just_changed(people_of: PeopleOf) -> None:
-    known: dict[str, str] = {}
-
-    async def links() -> dict[str, str]:
-        return dict(known)
-
-    people = people_of(links=links)
-    assert (await people.admit(TEAM, "U2")).gitlab is None
-    known["U2"] = "gale"
-    await people.learn_again()
-    assert (await people.admit(TEAM, "U2")).gitlab == "gale"
+async def test_links_are_read_again_when_they_have_just_changed(
+    people: People, record: Record
+) -> None:
+    assert (await people.admission.admit(TEAM, "U2")).gitlab is None
+    await link(record, "U2", "gale")
+    await people.identities.read_again()
+    assert (await people.admission.admit(TEAM, "U2")).gitlab == "gale"
 
 
 # Who is on call
@@ -428,12 +470,12 @@ async def test_links_are_read_anew_when_they_have_just_changed(people_of: People
 @pytest.mark.parametrize(
     ("each", "person"),
     [
-        # By e-mail in Slack, then by the people file in GitLab.
+        # By email in Slack, then by the people file in GitLab.
         (
             OnCall(name="A. Example", email="AVERY@example.com"),
             Person(name="Avery Example", slack_team=TEAM, slack_user="U1", gitlab="avery"),
         ),
-        # By e-mail in both.
+        # By email in both.
         (
             OnCall(name="B. Sample", email="blake@example.com"),
             Person(name="Blake Example", slack_team=TEAM, slack_user="U2", gitlab="blake.sample"),
@@ -443,7 +485,7 @@ async def test_links_are_read_anew_when_they_have_just_changed(people_of: People
             OnCall(name="U2", slack_user="U2"),
             Person(name="Blake Example", slack_team=TEAM, slack_user="U2", gitlab="blake.sample"),
         ),
-        # Nobody knows them, or no e-mail is told.
+        # Nobody knows them, or no email is told.
         (OnCall(name="Dana", email="dana@example.com"), Person(name="Dana")),
         (OnCall(name="Dana"), Person(name="Dana")),
         (OnCall(name="U404", slack_user="U404"), Person(name="U404")),
@@ -455,14 +497,14 @@ async def test_links_are_read_anew_when_they_have_just_changed(people_of: People
 async def test_who_is_on_call_is_found_in_both_places(
     people: People, each: OnCall, person: Person
 ) -> None:
-    assert await people.on_call(each) == person
+    assert await people.directory.on_call(each) == person
 
 
 async def test_who_has_another_email_in_slack_is_found_by_the_account_and_the_people_file(
     slack: Slack, gitlab: GitLab, people: People
 ) -> None:
     gitlab.user("avery").public_email = "a@example.com"
-    found = await people.on_call(OnCall(name="A.", email="a@example.com"))
+    found = await people.directory.on_call(OnCall(name="A.", email="a@example.com"))
     assert (found.slack_user, found.gitlab) == ("U1", "avery")
 
 
@@ -470,7 +512,7 @@ async def test_without_gitlab_who_is_on_call_is_known_in_slack_all_the_same(
     gitlab: GitLab, people: People
 ) -> None:
     gitlab.down()
-    found = await people.on_call(OnCall(name="B.", email="blake@example.com"))
+    found = await people.directory.on_call(OnCall(name="B.", email="blake@example.com"))
     assert (found.slack_user, found.gitlab) == ("U2", None)
 
 
@@ -479,23 +521,23 @@ async def test_while_slack_does_not_answer_nobody_on_call_is_taken_for_unknown(
 ) -> None:
     slack.faults.add("users.lookupByEmail", error="internal_error")
     with pytest.raises(Unreachable):
-        await people.on_call(OnCall(name="B.", email="blake@example.com"))
+        await people.directory.on_call(OnCall(name="B.", email="blake@example.com"))
 
 
 async def test_somebody_known_by_a_gitlab_username_is_found_by_it(people: People) -> None:
-    found = await people.account(Person(name="Blake", gitlab="blake.sample"))
+    found = await people.directory.account(Person(name="Blake", gitlab="blake.sample"))
     assert found is not None
     assert found.name == "Blake Sample"
 
 
 async def test_who_cannot_be_found_has_no_account(slack: Slack, people: People, path: Path) -> None:
     write(path, '[people]\nU1 = "nobody"', 2)
-    assert await people.account(await people.admit(TEAM, "U1")) is None  # a wrong link
+    assert await account_of(people, "U1") is None  # a wrong link
     slack.add_user("U5", "gale", email="gale@example.com")
-    assert await people.account(await people.admit(TEAM, "U5")) is None  # no such public e-mail
+    assert await account_of(people, "U5") is None  # no such public email
     slack.add_user("U6", "harper")
-    assert await people.account(await people.admit(TEAM, "U6")) is None  # no e-mail
-    assert await people.account(Person(name="Somebody")) is None
+    assert await account_of(people, "U6") is None  # no email
+    assert await people.directory.account(Person(name="Somebody")) is None
 
 
 async def test_without_slacks_answer_a_claim_goes_on_without_an_account(
@@ -503,28 +545,30 @@ async def test_without_slacks_answer_a_claim_goes_on_without_an_account(
 ) -> None:
     person = Person(name="Blake", slack_team=TEAM, slack_user="U2")
     slack.down()
-    assert await people.account(person) is None
+    assert await people.directory.account(person) is None
     slack.up()
-    assert await people.account(person) is not None
+    assert await people.directory.account(person) is not None
 
 
 async def test_without_gitlabs_answer_nobody_is_taken_for_unknown(
     gitlab: GitLab, people: People
 ) -> None:
-    avery, blake = await asyncio.gather(people.admit(TEAM, "U1"), people.admit(TEAM, "U2"))
+    avery, blake = await asyncio.gather(
+        people.admission.admit(TEAM, "U1"), people.admission.admit(TEAM, "U2")
+    )
     gitlab.down()
     for person in (avery, blake):
         with pytest.raises(Unreachable):
-            await people.account(person)
+            await people.directory.account(person)
     gitlab.up()
     for person in (avery, blake):
-        assert await people.account(person) is not None
+        assert await people.directory.account(person) is not None
 
 
 async def test_gitlab_is_asked_once_about_an_account(gitlab: GitLab, people: People) -> None:
-    person = await people.admit(TEAM, "U1")
+    person = await people.admission.admit(TEAM, "U1")
     for _ in range(3):
-        await people.account(person)
+        await people.directory.account(person)
     assert len(gitlab.requests) == 1
 
 
@@ -533,7 +577,7 @@ async def test_somebody_known_in_gitlab_is_found_in_slack_by_the_people_file(
     people: People, username: str
 ) -> None:
     person = Person(name="Avery Example", gitlab=username)
-    assert people.in_slack(person, TEAM) == Person(
+    assert await people.directory.in_slack(person) == Person(
         name="Avery Example", slack_team=TEAM, slack_user="U1", gitlab=username
     )
 
@@ -546,26 +590,26 @@ async def test_somebody_known_in_gitlab_is_found_in_slack_by_the_people_file(
         Person(name="Somebody"),
     ],
 )
-def test_who_is_not_linked_or_known_already_stays_as_they_are(
+async def test_who_is_not_linked_or_known_already_stays_as_they_are(
     people: People, person: Person
 ) -> None:
-    assert people.in_slack(person, TEAM) == person
+    who = await people.identities.read()
+    assert who.in_slack(person, TEAM) == person
 
 
 async def restarted(people_of: PeopleOf, person: Person) -> str | None:
     """Who somebody in GitLab is to a replica that has just started."""
-    people = people_of()
-    await people.learn()
-    return people.in_slack(person, TEAM).slack_user
+    who = await people_of().identities.read()
+    return who.in_slack(person, TEAM).slack_user
 
 
 @pytest.mark.parametrize(
     ("username", "user"),
     [
-        ("blake.sample", "U2"),  # by the public e-mail
+        ("blake.sample", "U2"),  # by the public email
         ("gale", "U5"),  # by the one that the members show
         ("nobody", None),
-        ("ssat-bot", None),  # no e-mail
+        ("ssat-bot", None),  # no email
     ],
 )
 async def test_somebody_in_gitlab_is_found_in_slack_by_email_by_every_replica(
@@ -574,7 +618,7 @@ async def test_somebody_in_gitlab_is_found_in_slack_by_email_by_every_replica(
     slack.add_user("U5", "gale", email="gale@example.com")
     gitlab.project("example/feedback").shows_emails = True
     person = Person(name="Somebody", gitlab=username)
-    await people_of().seek(person)
+    await people_of().directory.look_up(person)
     assert await restarted(people_of, person) == user
 
 
@@ -584,7 +628,7 @@ async def test_a_guest_is_not_found_by_email(
     gitlab.add_user("casey", "Casey Guest", public_email="guest@example.com")
     slack.add_user("U0GUEST", "drew", email="guest@example.com", is_restricted=True)
     person = Person(name="Casey", gitlab="casey")
-    await people_of().seek(person)
+    await people_of().directory.look_up(person)
     assert await restarted(people_of, person) is None
 
 
@@ -592,28 +636,28 @@ async def test_who_was_found_by_email_is_looked_up_again_after_a_day_and_believe
     clock: MovableClock, gitlab: GitLab, people_of: PeopleOf
 ) -> None:
     person = Person(name="Blake", gitlab="blake.sample")
-    await people_of().seek(person)
+    await people_of().directory.look_up(person)
     asked = len(gitlab.requests)
-    await people_of().seek(person)
+    await people_of().directory.look_up(person)
     assert len(gitlab.requests) == asked
     clock.forward(hours=25)
     gitlab.down()
-    await people_of().seek(person)
+    await people_of().directory.look_up(person)
     assert await restarted(people_of, person) == "U2", "what was known stays"
     clock.forward(days=7)
     assert await restarted(people_of, person) is None
 
 
-async def test_who_is_to_be_found_is_known_by_no_link_and_by_no_email_of_late(
+async def test_a_person_needs_a_look_up_whom_no_link_and_no_fresh_email_match_names(
     clock: MovableClock, people: People
 ) -> None:
-    await people.learn()
-    assert [people.is_to_be_found(user) for user in ("U1", "U2")] == [False, True]
-    await people.account(await people.admit(TEAM, "U2"))
-    assert not people.is_to_be_found("U2")
+    who = await people.identities.read()
+    assert [who.needs_account(user) for user in ("U1", "U2")] == [False, True]
+    await account_of(people, "U2")
+    assert not people.identities.latest.needs_account("U2")
     clock.forward(hours=25)
-    assert people.is_to_be_found("U2"), "the find is believed still, but looked up again"
-    assert (await people.admit(TEAM, "U2")).gitlab == "blake.sample"
+    assert people.identities.latest.needs_account("U2"), "it is believed still, but looked up again"
+    assert (await people.admission.admit(TEAM, "U2")).gitlab == "blake.sample"
 
 
 async def test_who_has_another_email_now_is_not_found_any_more(
@@ -621,43 +665,42 @@ async def test_who_has_another_email_now_is_not_found_any_more(
 ) -> None:
     person = Person(name="Blake", gitlab="blake.sample")
     people = people_of()
-    await people.account(await people.admit(TEAM, "U2"))
+    await account_of(people, "U2")
     assert await restarted(people_of, person) == "U2"
     slack.users["U2"].email = "other@example.com"
     people = people_of()
-    await people.account(Person(name="Blake", slack_team=TEAM, slack_user="U2"))
+    await people.directory.account(Person(name="Blake", slack_team=TEAM, slack_user="U2"))
     assert await restarted(people_of, person) is None
 
 
-async def test_a_find_never_counts_against_a_link(people_of: PeopleOf) -> None:
-    linked: dict[str, str] = {}
-
-    async def links() -> dict[str, str]:
-        return dict(linked)
-
-    people = people_of(links=links)
+async def test_an_email_match_never_counts_against_a_link(people: People, record: Record) -> None:
     person = Person(name="Blake", gitlab="blake.sample")
-    await people.seek(person)
-    assert people.in_slack(person, TEAM).slack_user == "U2"
-    linked["U1X"] = "Blake.Sample"
-    await people.learn_again()
-    assert people.in_slack(person, TEAM).slack_user == "U1X"
-    assert (await people.admit(TEAM, "U2")).gitlab is None
+    assert (await people.directory.in_slack(person)).slack_user == "U2"
+    await link(record, "U1X", "Blake.Sample")
+    who = await people.identities.read_again()
+    assert who.in_slack(person, TEAM).slack_user == "U1X"
+    assert (await people.admission.admit(TEAM, "U2")).gitlab is None
 
 
-async def test_who_is_linked_no_more_is_not_known_by_what_the_link_once_told(
-    people_of: PeopleOf, path: Path
+async def test_who_is_no_longer_linked_is_not_known_by_what_the_link_once_told(
+    people: People, record: Record, path: Path
 ) -> None:
-    linked = {"U2": "gale"}
-
-    async def links() -> dict[str, str]:
-        return dict(linked)
-
-    people = people_of(links=links)
+    await link(record, "U2", "gale")
     for user in ("U1", "U2"):
-        assert await people.account(await people.admit(TEAM, user)) is not None
-    linked.clear()
+        assert await account_of(people, user) is not None
+    async with record.transaction() as tx:
+        await forget_links(tx, "U2")
     write(path, "", 2)
-    await people.learn_again()
+    await people.identities.read_again()
     for user in ("U1", "U2"):
-        assert (await people.admit(TEAM, user)).gitlab is None
+        assert (await people.admission.admit(TEAM, user)).gitlab is None
+
+
+async def test_while_slack_does_not_say_who_a_person_in_gitlab_is_their_issue_is_read_all_the_same(
+    slack: Slack, people: People
+) -> None:
+    slack.down()
+    person = Person(name="Blake", gitlab="blake.sample")
+    await people.directory.look_up(person)
+    with pytest.raises(Unreachable):
+        await people.directory.in_slack(person)

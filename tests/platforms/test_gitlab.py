@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slackbot.local.gitlab import GitLab, Issue, Project, User, serve
-from slackbot.platforms import gitlab as client
+from slackbot.platforms import gitlab_api as client
 from slackbot.platforms.errors import (
     Denied,
     Missing,
@@ -215,8 +215,7 @@ async def test_every_label_of_the_project_is_read(
 ) -> None:
     for number in range(120):
         gitlab.add_label(project, f"label {number}")
-    names = await tracker.label_names()
-    assert names == {label.name for label in project.labels}
+    assert set(await tracker.labels()) == {label.name for label in project.labels}
 
 
 async def test_labels_come_with_their_descriptions(
@@ -388,34 +387,34 @@ async def test_a_note_with_a_doubtful_outcome_is_not_posted_again_by_itself(
 async def test_an_account_is_found_by_its_username(
     tracker: Tracker, manager: User, username: str
 ) -> None:
-    found = await tracker.user_named(username)
+    found = await tracker.users.named(username)
     assert found is not None
     assert (found.id, found.username, found.name) == (manager.id, "avery", "Avery Example")
 
 
 async def test_nobody_has_an_unknown_username(tracker: Tracker, manager: User) -> None:
-    assert await tracker.user_named("aver") is None
+    assert await tracker.users.named("aver") is None
 
 
 @pytest.mark.parametrize("email", ["avery@example.com", "Avery@Example.com"])
 async def test_an_account_is_found_by_its_public_email(
     tracker: Tracker, manager: User, email: str
 ) -> None:
-    found = await tracker.user_with_email(email)
+    found = await tracker.users.with_email(email)
     assert found is not None
     assert found.username == "avery"
 
 
 async def test_an_email_that_is_not_public_finds_nobody(gitlab: GitLab, tracker: Tracker) -> None:
     gitlab.add_user("casey", "Casey Example", email="casey@example.com")
-    assert await tracker.user_with_email("casey@example.com") is None
+    assert await tracker.users.with_email("casey@example.com") is None
 
 
 async def test_an_email_that_fits_two_accounts_finds_nobody(
     gitlab: GitLab, tracker: Tracker, manager: User
 ) -> None:
     gitlab.add_user("avery2", "Avery Again", public_email="avery@example.com")
-    assert await tracker.user_with_email("avery@example.com") is None
+    assert await tracker.users.with_email("avery@example.com") is None
 
 
 async def test_who_calls_himself_by_somebodys_email_is_not_taken_for_them(
@@ -424,7 +423,7 @@ async def test_who_calls_himself_by_somebodys_email_is_not_taken_for_them(
     # GitLab's search= looks into names, too.
     impostor = {"id": 9, "username": "mallory", "name": "avery@example.com", "public_email": ""}
     gitlab.faults.add(path="/users$", status=200, headers=JSON, body=json.dumps([impostor]))
-    assert await tracker.user_with_email("avery@example.com") is None
+    assert await tracker.users.with_email("avery@example.com") is None
 
 
 async def test_an_older_gitlab_does_not_say_which_email_it_found(
@@ -432,7 +431,7 @@ async def test_an_older_gitlab_does_not_say_which_email_it_found(
 ) -> None:
     account = {"id": 9, "username": "avery", "name": "Avery Example"}
     gitlab.faults.add(path="/users$", status=200, headers=JSON, body=json.dumps([account]))
-    found = await tracker.user_with_email("avery@example.com")
+    found = await tracker.users.with_email("avery@example.com")
     assert found is not None
     assert found.username == "avery"
 
@@ -453,13 +452,14 @@ CALLS: dict[str, Call] = {
     "issue_pages": _first_page,
     "these_issues": lambda tracker: tracker.these_issues([1]),
     "label_events": lambda tracker: tracker.label_events(KEY),
+    "state_events": lambda tracker: tracker.state_events(KEY),
     "notes": lambda tracker: tracker.notes(KEY),
     "add_note": lambda tracker: tracker.add_note(KEY, "words"),
     "change_issue": lambda tracker: tracker.change_issue(KEY, IssueChange(close=True)),
-    "label_names": lambda tracker: tracker.label_names(),
     "labels": lambda tracker: tracker.labels(),
-    "user_named": lambda tracker: tracker.user_named("avery"),
-    "user_with_email": lambda tracker: tracker.user_with_email("avery@example.com"),
+    "users.named": lambda tracker: tracker.users.named("avery"),
+    "users.with_email": lambda tracker: tracker.users.with_email("avery@example.com"),
+    "users.members_by_email": lambda tracker: tracker.users.members_by_email(),
 }
 
 

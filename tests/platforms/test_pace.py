@@ -8,9 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.platforms.gitlab import PACES as GITLAB
-from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, OwnPace, Pace, TooBusy
-from slackbot.platforms.shared_pace import SharedPace
+from slackbot.platforms.gitlab_api import PACES as GITLAB
+from slackbot.platforms.pace import (
+    PATIENCE_SECONDS,
+    Allowance,
+    OwnPace,
+    Pace,
+    SharedPace,
+    TooBusy,
+)
 from slackbot.store.database import Database, LeaseLost, Transaction, fenced_by
 
 Make = Callable[[Allowance], Awaitable[Pace]]

@@ -15,7 +15,7 @@ from slackbot.local.slack import Channel, serve
 from slackbot.local.slack import Workspace as Slack
 from slackbot.local.slack.calls import METHODS
 from slackbot.local.slack.rates import TIERS
-from slackbot.platforms import slack as module
+from slackbot.platforms import slack_api as module
 from slackbot.platforms.errors import (
     Denied,
     Platform,
@@ -26,7 +26,8 @@ from slackbot.platforms.errors import (
     Unsettled,
 )
 from slackbot.platforms.pace import Allowance
-from slackbot.platforms.slack import PACES, REQUIRED_SCOPES, Workspace
+from slackbot.platforms.slack import REQUIRED_SCOPES, Workspace
+from slackbot.platforms.slack_api import PACES
 from slackbot.settings import Settings
 from tests.conftest import MovableClock
 
@@ -127,7 +128,7 @@ async def test_many_lookups_at_once_meet_no_429_and_those_without_a_turn_learn_i
     workspace = Workspace(client)
     begun = time.monotonic()
     found = await asyncio.gather(
-        *(workspace.user_with_email("avery@example.com") for _ in range(60)),
+        *(workspace.users.with_email("avery@example.com") for _ in range(60)),
         return_exceptions=True,
     )
     assert time.monotonic() - begun < LOOKUP_SECONDS
@@ -219,7 +220,7 @@ async def test_every_trouble_is_named_by_its_remedy(
     with pytest.raises(PlatformError) as writing:
         await workspace.call("chat.postMessage", channel="C1", text="x")
     with pytest.raises(PlatformError) as reading:
-        await workspace.member("U1")
+        await workspace.users.member("U1")
     for error in (writing.value, reading.value):
         assert type(error) is kind
         if isinstance(expected, PlatformError):
@@ -260,7 +261,7 @@ async def test_a_call_that_hangs_is_given_up_by_the_clients_that_the_bot_has(
         workspace = clients.slack
         slack.faults.add(hang=3600, times=3)
         with pytest.raises(Unreachable) as reading:
-            await asyncio.wait_for(workspace.member("U1"), 5)
+            await asyncio.wait_for(workspace.users.member("U1"), 5)
         with pytest.raises(Unsettled):
             await asyncio.wait_for(workspace.call("chat.postMessage", channel="C1", text="x"), 5)
         # Only what must not be done twice has to wait until Slack is surely through with it.
@@ -298,7 +299,7 @@ async def test_a_person_is_looked_up_with_what_decides_whether_they_may_act(
 ) -> None:
     slack.add_user("U2", "blake", is_ultra_restricted=True)
     slack.add_user("U3", "casey", team_id="T0OTHER", deleted=True)
-    avery, blake, casey = [await workspace.member(user) for user in ("U1", "U2", "U3")]
+    avery, blake, casey = [await workspace.users.member(user) for user in ("U1", "U2", "U3")]
     assert (avery.name, avery.email, avery.team) == (
         "Avery Example",
         "avery@example.com",
@@ -307,19 +308,19 @@ async def test_a_person_is_looked_up_with_what_decides_whether_they_may_act(
     assert (avery.is_guest, avery.is_bot, avery.is_deactivated) == (False, False, False)
     assert (blake.is_guest, blake.email) == (True, None)
     assert (casey.team, casey.is_deactivated) == ("T0OTHER", True)
-    assert (await workspace.member(slack.bot_user_id)).is_bot
+    assert (await workspace.users.member(slack.bot_user_id)).is_bot
 
 
 async def test_the_members_of_a_user_group_are_listed(slack: Slack, workspace: Workspace) -> None:
     slack.add_usergroup("S1", "managers", ["U1"])
-    assert await workspace.group_members("S1") == frozenset({"U1"})
-    assert await workspace.group_members("S2") is None, "there is no such group"
+    assert await workspace.users.in_group("S1") == frozenset({"U1"})
+    assert await workspace.users.in_group("S2") is None, "there is no such group"
     slack.usergroups["S1"].date_delete = 1
-    assert await workspace.group_members("S1") is None, "it is disabled"
-    assert await workspace.groups() == {"S1": False}
+    assert await workspace.users.in_group("S1") is None, "it is disabled"
+    assert await workspace.users.groups() == {"S1": False}
     slack.faults.add("usergroups.users.list", error="plan_upgrade_required")
     with pytest.raises(Rejected, match="plan_upgrade_required"):
-        await workspace.group_members("S1")
+        await workspace.users.in_group("S1")
 
 
 async def test_a_channel_is_found_on_a_later_page_and_remembered(

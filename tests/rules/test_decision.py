@@ -249,22 +249,22 @@ def test_other_actions_are_the_same_when_they_are_tried_again() -> None:
 
 # --- Feedback labels ---------------------------------------------------------------------------
 
-LABELLED = replace(WAITING, labels=WAITING.labels | {KNOWN_ISSUE})
+LABELED = replace(WAITING, labels=WAITING.labels | {KNOWN_ISSUE})
 
 
 @pytest.mark.parametrize(
     ("request_", "action", "refusal"),
     [
         (WAITING, ChooseLabel(label=SOFT_SKILLS), None),
-        (LABELLED, ChooseLabel(label=SOFT_SKILLS, replaces=KNOWN_ISSUE), None),
+        (LABELED, ChooseLabel(label=SOFT_SKILLS, replaces=KNOWN_ISSUE), None),
         # GitLab would create what it does not know.
         (WAITING, ChooseLabel(label="feedback::made-up"), UnknownLabel),
         (WAITING, ChooseLabel(label="Feedback::Soft-Skills"), UnknownLabel),  # case counts
         (WAITING, ChooseLabel(label=""), UnknownLabel),
-        (LABELLED, ChooseLabel(label=KNOWN_ISSUE, replaces=KNOWN_ISSUE), SameLabel),
-        (LABELLED, ChooseLabel(label=KNOWN_ISSUE), SameLabel),
+        (LABELED, ChooseLabel(label=KNOWN_ISSUE, replaces=KNOWN_ISSUE), SameLabel),
+        (LABELED, ChooseLabel(label=KNOWN_ISSUE), SameLabel),
         # Somebody chose in GitLab between the click and its delivery.
-        (LABELLED, ChooseLabel(label=SOFT_SKILLS), LabelChanged),
+        (LABELED, ChooseLabel(label=SOFT_SKILLS), LabelChanged),
         # Somebody took it off there.
         (WAITING, ChooseLabel(label=SOFT_SKILLS, replaces=KNOWN_ISSUE), LabelChanged),
         # Nobody may replace what they have not seen, not even when it is no longer offered.
@@ -283,7 +283,7 @@ def test_a_label_is_chosen_against_what_the_person_saw(
 
 
 def test_the_label_that_came_in_between_is_named() -> None:
-    refusal = judge(LABELLED, ChooseLabel(label=SOFT_SKILLS), AVERY)
+    refusal = judge(LABELED, ChooseLabel(label=SOFT_SKILLS), AVERY)
     assert isinstance(refusal, LabelChanged)
     assert refusal.label == KNOWN_ISSUE
 
@@ -356,11 +356,11 @@ def test_claimed_and_released_it_waits_as_before() -> None:
 
 
 def test_a_label_takes_the_place_of_the_other() -> None:
-    after = applied(LABELLED, ChooseLabel(label=SOFT_SKILLS, replaces=KNOWN_ISSUE))
+    after = applied(LABELED, ChooseLabel(label=SOFT_SKILLS, replaces=KNOWN_ISSUE))
     assert after.labels == WAITING.labels | {SOFT_SKILLS}
 
 
-def test_a_contact_is_labelled_and_closes_the_issue() -> None:
+def test_a_contact_is_labeled_and_closes_the_issue() -> None:
     earlier = NOW - timedelta(hours=3)
     after = applied(CLAIMED, replace(CALLED, at=earlier, label=SOFT_SKILLS), BLAKE)
     assert after.state is State.CONTACTED
@@ -379,7 +379,7 @@ def test_a_contact_does_not_reopen_what_is_closed() -> None:
 
 
 def test_a_contact_does_not_overrule_the_label_that_somebody_chose() -> None:
-    after = applied(LABELLED, replace(CALLED, label=SOFT_SKILLS))
+    after = applied(LABELED, replace(CALLED, label=SOFT_SKILLS))
     assert after.label_of(SCOPE) == KNOWN_ISSUE
 
 
@@ -395,7 +395,7 @@ def test_a_contact_does_not_overrule_the_label_that_somebody_chose() -> None:
         (WAITING, TAKE_OVER, BLAKE, StepKind.CLAIMED, None, None),
         (replace(CLAIMED, holder=CASEY), TAKE_OVER, BLAKE, StepKind.CLAIMED, None, None),
         (CLAIMED, RELEASE, AVERY, StepKind.RELEASED, None, None),
-        (CLAIMED, LABEL, AVERY, StepKind.LABELLED, None, SOFT_SKILLS),
+        (CLAIMED, LABEL, AVERY, StepKind.LABELED, None, SOFT_SKILLS),
         (CLAIMED, CALLED, AVERY, StepKind.CONTACTED, None, "call"),
     ],
 )

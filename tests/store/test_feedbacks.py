@@ -30,7 +30,7 @@ HOUR = timedelta(hours=1)
 OLDER = replace(ONE, key=IssueKey(7, 2), ticket=None, created_at=FRIDAY - timedelta(days=8))
 
 
-AWAITED, LABELLED, CLOSED = Triage.AWAITED, Triage.LABELLED, Triage.CLOSED
+AWAITED, LABELED, CLOSED = Triage.AWAITED, Triage.LABELED, Triage.CLOSED
 
 
 async def note(tx: Transaction, *seen: tuple[UntriagedFeedback, Triage]) -> bool:
@@ -58,16 +58,16 @@ async def test_only_news_is_news(database: Database) -> None:
         assert await note(tx, (ONE, AWAITED))
         assert not await feedbacks.save_sightings(tx, [Sighting(ONE, AWAITED)], [OLDER.key])
         assert await note(tx, (replace(ONE, comments=3), AWAITED))
-        assert await note(tx, (ONE, LABELLED))
-        assert not await note(tx, (ONE, LABELLED))
+        assert await note(tx, (ONE, LABELED))
+        assert not await note(tx, (ONE, LABELED))
         assert await note(tx, (ONE, CLOSED))
         assert not await note(tx, (ONE, CLOSED))
         assert await feedbacks.save_sightings(tx, [], [ONE.key])
 
 
-async def test_what_is_labelled_is_listed_apart_until_it_is_closed(database: Database) -> None:
+async def test_what_is_labeled_is_listed_apart_until_it_is_closed(database: Database) -> None:
     async with database.transaction() as tx:
-        await note(tx, (ONE, LABELLED), (OLDER, AWAITED))
+        await note(tx, (ONE, LABELED), (OLDER, AWAITED))
         assert await feedbacks.list_untriaged(tx) == [OLDER]
         assert await feedbacks.list_labeled(tx) == [ONE]
         await note(tx, (ONE, CLOSED))
@@ -88,7 +88,7 @@ async def test_of_another_project_nothing_is_kept(database: Database) -> None:
     elsewhere = replace(ONE, key=IssueKey(8, 1))
     async with database.transaction() as tx:
         await note(tx, (ONE, AWAITED), (OLDER, AWAITED), (elsewhere, AWAITED))
-        await note(tx, (OLDER, LABELLED))
+        await note(tx, (OLDER, LABELED))
         await feedbacks.forget_other_projects(tx, 8)
         assert await feedbacks.list_untriaged(tx) == [elsewhere]
         assert await triaged(tx) == set()
@@ -97,15 +97,15 @@ async def test_of_another_project_nothing_is_kept(database: Database) -> None:
 @pytest.mark.parametrize(
     ("seen", "at"),
     [
-        pytest.param([(0, AWAITED), (1, LABELLED)], 1, id="labelled"),
+        pytest.param([(0, AWAITED), (1, LABELED)], 1, id="labelled"),
         pytest.param([(0, AWAITED), (1, CLOSED)], 1, id="closed"),
-        pytest.param([(0, AWAITED), (1, LABELLED), (2, LABELLED)], 1, id="commented on after"),
-        pytest.param([(0, AWAITED), (1, LABELLED), (2, CLOSED)], 1, id="closed after"),
-        pytest.param([(0, AWAITED), (1, CLOSED), (2, LABELLED)], 1, id="reopened, with a label"),
-        pytest.param([(0, AWAITED), (1, LABELLED), (2, AWAITED)], None, id="label taken off"),
+        pytest.param([(0, AWAITED), (1, LABELED), (2, LABELED)], 1, id="commented on after"),
+        pytest.param([(0, AWAITED), (1, LABELED), (2, CLOSED)], 1, id="closed after"),
+        pytest.param([(0, AWAITED), (1, CLOSED), (2, LABELED)], 1, id="reopened, with a label"),
+        pytest.param([(0, AWAITED), (1, LABELED), (2, AWAITED)], None, id="label taken off"),
         pytest.param([(0, AWAITED), (1, CLOSED), (2, AWAITED), (3, CLOSED)], 3, id="once more"),
-        pytest.param([(0, LABELLED), (1, LABELLED)], None, id="nobody knows when"),
-        pytest.param([(0, LABELLED), (1, CLOSED)], 1, id="nobody knows when, closed then"),
+        pytest.param([(0, LABELED), (1, LABELED)], None, id="nobody knows when"),
+        pytest.param([(0, LABELED), (1, CLOSED)], 1, id="nobody knows when, closed then"),
         pytest.param([(0, CLOSED), (1, CLOSED)], None, id="never known"),
     ],
 )
@@ -127,6 +127,6 @@ async def test_what_was_closed_is_forgotten_after_the_retention(database: Databa
     labelled = replace(early, key=IssueKey(7, 3))
     async with database.transaction() as tx:
         await note(tx, (ONE, AWAITED), (early, AWAITED), (labelled, AWAITED))
-        await note(tx, (ONE, CLOSED), (early, CLOSED), (labelled, LABELLED))
+        await note(tx, (ONE, CLOSED), (early, CLOSED), (labelled, LABELED))
         await retention.forget_closed_feedbacks(tx, FRIDAY)
         assert await triaged(tx) == {ONE.key, labelled.key}

@@ -32,7 +32,7 @@ async def test_a_burst_of_requests_is_posted_without_a_429_and_a_click_does_not_
     town: Town,
 ) -> None:
     issues = [town.feedback(f"Negative feedback for ticket {412000 + n}") for n in range(BURST)]
-    first = await town.slack.wait_for(lambda: town.cards[0], 15)
+    first = await town.slack.wait_for(lambda: town.cards[0])
     number = int(first.metadata["event_payload"]["key"].split("/")[1]) if first.metadata else 0
     claimed = next(issue for issue in issues if issue.iid == number)
     assert (await town.slack.click(town.avery, first, "Claim")).ok

@@ -48,7 +48,7 @@ async def shown(town: Town, issues: Iterable[Issue], *words: str) -> None:
 
 async def summary(town: Town) -> str:
     """Wait for the summary; return its words."""
-    message = await town.slack.wait_for(lambda: next(iter(town.summaries), None), 15)
+    message = await town.slack.wait_for(lambda: next(iter(town.summaries), None))
     return text_of(message)
 
 

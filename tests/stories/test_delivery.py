@@ -10,7 +10,7 @@ import pytest
 
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import ApiRequest, Message
-from slackbot.platforms import slack as workspace
+from slackbot.platforms import slack_api as workspace
 from slackbot.platforms.errors import PLATFORM_TIMEOUT
 from slackbot.store.jobs import IssueQueue
 from tests.town import PATIENCE, Town, as_seen, buttons, text_of
@@ -471,7 +471,7 @@ async def test_a_card_that_could_not_be_repainted_is_repainted_later(
 
 async def test_a_repaint_that_lands_over_a_later_one_is_painted_over(town: Town) -> None:
     issue = town.feedback()
-    card = await town.card(issue, "Waiting")
+    card = await town.card(issue, "🟠 Unclaimed")
     await town.settled()
     late = town.slack.faults.add("chat.update", drop=True, when="late", hang=60)
     await town.slack.click(town.avery, card, "Claim")

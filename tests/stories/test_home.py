@@ -167,7 +167,7 @@ async def test_a_home_says_that_a_request_is_overdue_as_soon_as_it_is(town: Town
     await opens(town, town.avery, "🟠 Unclaimed", "less than 1 business hour left")
     await town.idle(PeriodicQueue.HOMES)
     town.clock.forward(minutes=16)
-    await home_of(town, town.avery, "Overdue, unclaimed: contact requested")
+    await home_of(town, town.avery, "🔴 Overdue, unclaimed")
 
 
 async def test_a_home_says_whom_gitlab_does_not_know_and_follows_when_they_are_found(
@@ -293,7 +293,7 @@ async def test_a_home_that_lands_over_a_later_one_is_published_again(town: Town)
     late = town.slack.faults.add("views.publish", drop=True, when="late", hang=60)
     await opens_later(town, town.avery)
     assert late.hits == 1
-    await town.card(town.feedback(), "Waiting")
+    await town.card(town.feedback(), "🟠 Unclaimed")
     town.clock.forward(seconds=5)
     await home_of(town, town.avery, "412345")
     await town.idle(PeriodicQueue.HOMES)
@@ -356,7 +356,8 @@ async def test_two_replicas_never_publish_one_home_together(quiet_town: Town) ->
         town.slack.faults.add("views.publish", hang=0.5, times=3)  # so that two would meet
         before = len(published(town))
         for number in range(3):
-            await town.card(town.feedback(f"Negative feedback for ticket 41234{number}"), "Wait")
+            issue = town.feedback(f"Negative feedback for ticket 41234{number}")
+            await town.card(issue, "🟠 Unclaimed")
             town.clock.forward(seconds=5)
         await home_of(town, town.avery, "412340", "412341", "412342")
         await town.idle(PeriodicQueue.HOMES)

@@ -34,7 +34,7 @@ async def test_a_fresh_process_records_a_click_though_slack_does_not_say_who_the
     town = quiet_town
     async with town.bot_running():
         issue = town.feedback()
-        card = as_seen(await town.card(issue, "Waiting"))
+        card = as_seen(await town.card(issue, "🟠 Unclaimed"))
         await town.quiet()
     town.slack.faults.add("auth.test", times=1000, **failure)
     async with town.bot_running():
@@ -49,14 +49,14 @@ async def test_in_a_fresh_process_that_slack_never_answers_each_click_is_told(
 ) -> None:
     town = quiet_town
     async with town.bot_running():
-        card = as_seen(await town.card(town.feedback(), "Waiting"))
+        card = as_seen(await town.card(town.feedback(), "🟠 Unclaimed"))
         await town.quiet()
     town.slack.faults.add(status=500, body="Internal Server Error", times=1000)
     async with town.bot_running():
         for number, button in enumerate(("Claim", "Mark contacted"), 1):
             assert (await town.slack.click(town.avery, card, button)).ok
             await told_so_often(town, number)
-            assert "Slack does not say who you are just now" in text_of(town.slack.ephemerals[-1])
+            assert "Slack isn't saying who you are right now" in text_of(town.slack.ephemerals[-1])
     assert town.choices() == []
 
 
@@ -66,7 +66,7 @@ async def told_so_often(town: Town, number: int) -> None:
 
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_who_gets_no_form_is_told(town: Town, failure: dict[str, Any]) -> None:
-    card = await town.card(town.feedback(), "Waiting")
+    card = await town.card(town.feedback(), "🟠 Unclaimed")
     town.slack.faults.add("views.open", **failure)
     assert (await town.slack.click(town.avery, card, "Mark contacted")).ok
     await town.told(town.avery, "Slack did not open the form just now")
@@ -76,7 +76,7 @@ async def test_what_slack_did_not_pass_on_is_told_again(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answers, "AGAIN_AFTER_SECONDS", (0.1,) * 1000)
-    card = as_seen(await town.card(town.feedback(), "Waiting"))
+    card = as_seen(await town.card(town.feedback(), "🟠 Unclaimed"))
     await town.polled()
     assert (await town.slack.open_home(town.avery)).ok
     home = await town.slack.wait_for(
@@ -94,10 +94,10 @@ async def test_what_slack_did_not_pass_on_is_told_again(
         await town.slack.wait_for(lambda: any("notice_not_opened" in str(line) for line in lines))
     town.slack.up()
 
-    await town.told(town.avery, "Blake Sample has this request")
+    await town.told(town.avery, "Blake Sample owns this request")
     await town.slack.wait_for(
         lambda: any(
-            "Blake Sample has this request" in text_of(one)
+            "Blake Sample owns this request" in text_of(one)
             for channel in town.slack.channels.values()
             if channel.is_im
             for one in channel.messages
@@ -153,7 +153,7 @@ async def test_what_is_on_record_already_is_known_to_a_replica_that_cannot_ask_w
     town = quiet_town
     town.settings |= {"ssat_reminders": "24,12,4,1", "ssat_quiet_hours": "off"}
     async with town.bot_running():
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
         done = await act(town)
         assert done.ok
         assert done.errors == {}
@@ -201,10 +201,10 @@ async def test_an_event_without_what_one_expects_or_that_nobody_wants_is_one_lin
 
 
 async def test_a_form_without_one_of_its_inputs_is_refused_in_words_that_fit(town: Town) -> None:
-    card = await town.card(town.feedback(), "Waiting")
+    card = await town.card(town.feedback(), "🟠 Unclaimed")
     await town.slack.click(town.avery, card, "Mark contacted")
     await town.slack.wait_for(lambda: town.slack.views[town.avery.id])
-    outcome = await town.slack.submit(town.avery, {"channel": "E-mail"})  # which needs a text
+    outcome = await town.slack.submit(town.avery, {"channel": "Email"})  # which needs a text
     for lost in ("channel", "text", "at"):
         payload = copy.deepcopy(outcome.payload)
         payload["trigger_id"] += lost
@@ -215,7 +215,7 @@ async def test_a_form_without_one_of_its_inputs_is_refused_in_words_that_fit(tow
 
 
 async def test_a_click_without_what_one_expects_is_refused_in_words_that_fit(town: Town) -> None:
-    card = await town.card(town.feedback(), "Waiting")
+    card = await town.card(town.feedback(), "🟠 Unclaimed")
     payload = (await town.slack.click(town.casey, card, "Claim")).payload
     await town.settled()
     for lost in ("trigger_id", "user"):

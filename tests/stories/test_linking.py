@@ -14,7 +14,7 @@ from slackbot.handlers import queue
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.slack import User
-from slackbot.people.directory import LINKS_SECONDS
+from slackbot.people.identities import RECENT_SECONDS
 from slackbot.people.roster import list_people, unlink
 from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.schema import link_codes, links
@@ -375,7 +375,7 @@ async def test_a_link_that_is_taken_away_beside_a_running_bot_counts_no_more(
             assert await assigned_to_a_claim(town, town.casey) == ["casey.n"]
             assert (await unlink(town.set_up(**desk.settings), "casey.n"))[0]
             town.people_file.write_text("")
-            await asyncio.sleep(LINKS_SECONDS)
+            await asyncio.sleep(RECENT_SECONDS)
             for user, ticket in ((town.casey, 412401), (town.avery, 412402)):
                 issue = town.feedback(f"Negative feedback for ticket {ticket}")
                 await town.slack.click(user, await town.card(issue, "🟠 Unclaimed"), "Claim")
@@ -404,12 +404,12 @@ async def test_who_is_known_by_email_is_listed_and_told_apart_from_who_has_a_lin
         assert await assigned_to_a_claim(town, town.blake) == ["blake.sample"]
     settings = town.set_up(**desk.settings)
     assert (
-        "U0BLAKE      blake.sample             e-mail, looked up"
+        "U0BLAKE      blake.sample             email, looked up"
         in (await list_people(settings))[-1]
     )
     removed, lines = await unlink(settings, "blake.sample")
     assert not removed
-    assert lines == ["U0BLAKE is blake.sample by e-mail: a line in the people file overrules that"]
+    assert lines == ["U0BLAKE is blake.sample by email: a line in the people file overrules that"]
 
 
 async def test_a_person_found_by_email_is_not_taken_for_an_account_that_is_linked(

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from slackbot.local.gitlab import Issue
-from slackbot.platforms import gitlab as client
+from slackbot.platforms import gitlab_api as client
 from slackbot.platforms.errors import PLATFORM_TIMEOUT
 from slackbot.store.schema import errands
 from tests.town import CONTACTED, PATIENCE, Town

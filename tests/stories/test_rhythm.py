@@ -170,7 +170,7 @@ async def test_a_digest_comes_though_gitlab_is_down(quiet_town: Town) -> None:
 async def test_a_digest_that_waits_by_a_fast_clock_comes_this_morning(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running():
-        await town.card(town.feedback(), "Waiting")
+        await town.card(town.feedback(), "🟠 Unclaimed")
         await town.settled()
     until(town, 2, 9, 1)
     town.gitlab.down()

@@ -97,7 +97,7 @@ def test_a_label_takes_the_place_of_all_others_of_its_scope() -> None:
         (SOFT, DOCS, {CONTACTED}, set()),  # what somebody chose meanwhile stays
     ],
 )
-def test_a_contact_is_labelled_and_closes_the_issue_if_wanted(
+def test_a_contact_is_labeled_and_closes_the_issue_if_wanted(
     label: str | None, before: str | None, added: set[str], removed: set[str], close: bool
 ) -> None:
     contact = MarkContacted(channel=Channel.CALL, text=None, at=MONDAY, label=label, close=close)

@@ -174,12 +174,12 @@ def test_the_issue_for_codes_never_awaits_triage_whatever_its_title() -> None:
     ("labels", "is_open", "asks", "triage"),
     [
         ([], True, None, Triage.AWAITED),
-        ([SOFT_SKILLS], True, None, Triage.LABELLED),
+        ([SOFT_SKILLS], True, None, Triage.LABELED),
         ([], False, None, Triage.CLOSED),  # as the handbook has it where nothing is left to do
         ([SOFT_SKILLS], False, None, Triage.CLOSED),
         ([SOFT_SKILLS, CONTACT], True, None, None),  # it is a request
         ([SOFT_SKILLS], True, True, None),
-        ([SOFT_SKILLS], True, False, Triage.LABELLED),  # it was one
+        ([SOFT_SKILLS], True, False, Triage.LABELED),  # it was one
     ],
 )
 def test_how_far_triage_has_come_shows_by_label_and_state(
@@ -649,7 +649,7 @@ def test_a_feedback_label_chosen_in_gitlab_is_told(
     assert request is not None
     assert request.labels == ISSUE.labels | set(after)
     assert [(step.kind, step.detail, step.who) for step in steps] == (
-        [(StepKind.LABELLED, told, BLAKE.person)] if told else []
+        [(StepKind.LABELED, told, BLAKE.person)] if told else []
     )
 
 

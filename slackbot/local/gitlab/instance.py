@@ -80,7 +80,7 @@ class GitLab:
     async def wait_for(
         self,
         predicate: Callable[[], bool],
-        timeout: float = 15,  # noqa: ASYNC109 - reads as asyncio.wait_for does
+        timeout: float = 60,  # noqa: ASYNC109 - reads as asyncio.wait_for does
     ) -> None:
         """Wait until `predicate()` holds; looked at again after every change of state.
 

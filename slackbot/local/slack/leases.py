@@ -7,6 +7,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from slackbot.local.patience import fair_time
 from slackbot.local.slack.models import SlackError
 
 TRIGGER_SECONDS = 3.0
@@ -48,7 +49,7 @@ class Leases:
     def issue_trigger(self, user: str) -> str:
         """Return a fresh trigger_id."""
         trigger_id = f"{len(self.triggers) + 1}.{int(time.time())}.{secrets.token_hex(16)}"
-        self.triggers[trigger_id] = Trigger(user=user, issued=time.monotonic())
+        self.triggers[trigger_id] = Trigger(user=user, issued=fair_time())
         return trigger_id
 
     def use_trigger(self, trigger_id: str) -> Trigger:
@@ -58,7 +59,7 @@ class Leases:
             raise SlackError("invalid_trigger_id", mistake=True)
         if trigger.used:
             raise SlackError("exchanged_trigger_id", mistake=True)
-        if time.monotonic() - trigger.issued > self.trigger_seconds:
+        if fair_time() - trigger.issued > self.trigger_seconds:
             raise SlackError("expired_trigger_id", mistake=True)
         trigger.used = True
         return trigger
@@ -73,7 +74,7 @@ class Leases:
             channel=channel,
             original=original,
             thread_ts=thread_ts,
-            issued=time.monotonic(),
+            issued=fair_time(),
         )
         return token
 
@@ -82,7 +83,7 @@ class Leases:
         lease = self.response_urls.get(token)
         if lease is None:
             raise SlackError("invalid_url", mistake=True)
-        if time.monotonic() - lease.issued > RESPONSE_URL_SECONDS:
+        if fair_time() - lease.issued > RESPONSE_URL_SECONDS:
             raise SlackError("expired_url", mistake=True)
         if lease.uses >= RESPONSE_URL_USES:
             raise SlackError("used_url", mistake=True)

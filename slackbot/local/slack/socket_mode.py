@@ -86,8 +86,8 @@ class SocketMode:
         if ack is not None and not ack.done():
             ack.set_result(answer.get("payload"))
 
-    async def send(self, kind: str, payload: Json, seconds: float, **more: Any) -> Any:
-        """Send an envelope and return the payload of its ack; TimeoutError without one."""
+    async def send(self, kind: str, payload: Json, **more: Any) -> Any:
+        """Send an envelope and return the payload of its ack, however late it comes."""
         envelope_id = str(uuid.uuid4())
         envelope = {
             "envelope_id": envelope_id,
@@ -102,7 +102,7 @@ class SocketMode:
         self._acks[envelope_id] = socket, ack
         try:
             await socket.send_json(envelope)
-            return await asyncio.wait_for(ack, seconds)
+            return await ack
         finally:
             self._acks.pop(envelope_id, None)
 

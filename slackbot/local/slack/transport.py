@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from slackbot.local.patience import within
 from slackbot.local.slack.models import Json, Outcome
 from slackbot.local.slack.socket_mode import SocketMode
 from slackbot.local.slack.state import State
@@ -17,7 +18,7 @@ ACK_SECONDS = 3.0
 
 
 class Transport:
-    """Sends payloads and waits for their acknowledgement, at most `ack_seconds`."""
+    """Sends payloads and waits for their acknowledgement, at most `ack_seconds` of fair time."""
 
     def __init__(self, state: State, sockets: SocketMode) -> None:
         self._state = state
@@ -32,10 +33,8 @@ class Transport:
         """Send a payload of any kind; the outcome says what came back."""
         outcome = Outcome(kind=_kind(payload), payload=payload)
         try:
-            if self._sockets.connections:
-                await self._by_socket(outcome, retry_num, retry_reason)
-            else:
-                await self._by_http(outcome, retry_num, retry_reason)
+            by = self._by_socket if self._sockets.connections else self._by_http
+            await within(self.ack_seconds, by(outcome, retry_num, retry_reason))
         except TimeoutError:
             outcome.error = f"no ack within {self.ack_seconds:g} s"
             self._state.refuse(f"{_what(payload)}: {outcome.error}")
@@ -54,7 +53,7 @@ class Transport:
         retry: Json = {}
         if kind == "events_api":
             retry = {"retry_attempt": retry_num or 0, "retry_reason": reason if retry_num else ""}
-        outcome.body = await self._sockets.send(kind, outcome.payload, self.ack_seconds, **retry)
+        outcome.body = await self._sockets.send(kind, outcome.payload, **retry)
         outcome.status = 200
 
     async def _by_http(self, outcome: Outcome, retry_num: int | None, reason: str) -> None:
@@ -67,9 +66,8 @@ class Transport:
         headers = {"Content-Type": content_type, **self.signature(body)}
         if retry_num is not None:
             headers |= {"X-Slack-Retry-Num": str(retry_num), "X-Slack-Retry-Reason": reason}
-        timeout = aiohttp.ClientTimeout(total=self.ack_seconds)
         async with self.session.post(
-            self.request_url, data=body.encode(), headers=headers, timeout=timeout
+            self.request_url, data=body.encode(), headers=headers
         ) as answer:
             text = await answer.text()
             outcome.body = json.loads(text) if "json" in answer.content_type and text else text

@@ -31,7 +31,7 @@ class Workspace(Interactions):
     ) -> None:
         super().__init__(clock=clock, team_id=team_id, signing_secret=signing_secret)
 
-    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = 15) -> T:  # noqa: ASYNC109
+    async def wait_for(self, predicate: Callable[[], T | None], timeout: float = 60) -> T:  # noqa: ASYNC109
         """Return `predicate()` as soon as it is true; AssertionError after `timeout` seconds.
 
         A predicate that finds nothing there yet (LookupError) counts as not true.

@@ -132,7 +132,7 @@ async def test_socket_mode_carries_clicks_commands_and_events(
         await workspace.wait_for(lambda: len(heard) == 2)
         first = handler.client.current_session
         await workspace.sockets.disconnect()
-        await workspace.wait_for(lambda: workspace.sockets.connections, timeout=15)
+        await workspace.wait_for(lambda: workspace.sockets.connections)
         assert handler.client.current_session is not first
         assert (await workspace.click("U1", channel.messages[0], "Claim")).ok
     finally:

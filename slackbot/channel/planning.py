@@ -1,0 +1,196 @@
+"""What is due of a request's reminders, by the record, the recipients and the rules."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from slackbot.blocks.card import CardView
+from slackbot.channel.views import Viewer
+from slackbot.people.directory import Directory
+from slackbot.people.members import Members
+from slackbot.platforms.outbox import Place
+from slackbot.rules.decision import Decision
+from slackbot.rules.reminders import (
+    JUST_ACTED,
+    Plan,
+    Recipient,
+    ReminderRules,
+    Snooze,
+    deadline_name,
+    lead_at,
+    plan_reminders,
+    round_key,
+)
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request
+from slackbot.store import cards, decisions, outbox, reminders
+from slackbot.store.database import Record, Transaction
+from slackbot.store.people import load_current_turn
+from slackbot.store.requests import load_snooze
+
+LEAD = "lead"
+"""The name of the message that tells the lead, among the marks of a round."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """What the record says of a request that has a card."""
+
+    view: CardView
+    place: Place
+    shown_at: datetime
+    done: frozenset[str]
+    """The names of this round's reminders that were sent or left out."""
+    told_at: datetime | None
+    """When the deadline's own reminder was sent or left out."""
+    planned_at: datetime | None
+    """When the next reminder was due by the last plan, if nothing was late then."""
+    snooze: Snooze | None
+    on_duty: tuple[Person, ...]
+    decisions: tuple[Decision, ...]
+    """The decisions of late, or since the deadline."""
+
+    @property
+    def request(self) -> Request:
+        """The request."""
+        return self.view.request
+
+    @property
+    def round(self) -> str:
+        """The key of this round of reminders, with which their keys begin."""
+        return round_key(self.request)
+
+    def acted_at(self, person: Person) -> datetime | None:
+        """Return when a person last took action on the request, as far back as matters."""
+        acts = [each.at for each in self.decisions if each.by.is_same(person)]
+        if person.is_same(self.request.holder) and self.request.held_since:
+            acts.append(self.request.held_since)
+        return max(acts, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """What follows from a situation."""
+
+    situation: Situation
+    plan: Plan
+    lead_at: datetime | None
+    """When the lead is to be told, if nobody reacts."""
+    is_lead_due: bool
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing to do now."""
+        return not (self.plan.send or self.plan.left_out or self.is_lead_due)
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When there will be something to do."""
+        return min(filter(None, (self.plan.next_at, self.lead_at)), default=None)
+
+
+class ReminderPlanner:
+    """Says what is due of a request's reminders; posts and records nothing.
+
+    Args:
+        lead: Whom to tell if nobody reacts: a user, a group, or nobody.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        directory: Directory,
+        members: Members,
+        viewer: Viewer,
+        rules: ReminderRules,
+        lead: str | None,
+    ) -> None:
+        self._record, self._directory, self._members = record, directory, members
+        self._viewer, self._rules, self._lead = viewer, rules, lead
+
+    async def plan(self, key: IssueKey) -> Due | None:
+        """Return what is due, ``None`` if there is nothing to remind of, now or later.
+
+        Raises:
+            PlatformError: Slack does not answer.
+        """
+        if self._rules.is_off:
+            return None
+        async with self._record.transaction() as tx:
+            situation = await self._load(tx, key)
+        if situation is None:
+            return None
+        recipients = await self._recipients(situation)
+        now = self._record.now()
+        plan = plan_reminders(
+            situation.request,
+            self._rules,
+            recipients,
+            done=situation.done,
+            snooze=situation.snooze,
+            shown_at=situation.shown_at,
+            planned_at=situation.planned_at,
+            now=now,
+        )
+        at = await self._lead_at(situation, now)
+        is_lead_due = at is not None and at <= now
+        return Due(situation=situation, plan=plan, lead_at=at, is_lead_due=is_lead_due)
+
+    async def _load(self, tx: Transaction, key: IssueKey) -> Situation | None:
+        """Return the situation of a request, ``None`` if it is finished or has no card yet."""
+        view = await self._viewer.view(tx, key)
+        card = await cards.load_card(tx, key)
+        if view is None or view.request.state not in UNFINISHED:
+            return None
+        if card is None or card.ts is None or card.channel is None:
+            return None  # its reminders are enqueued again when it is posted
+        request, prefix = view.request, round_key(view.request)
+        turn = await load_current_turn(tx)
+        told = await outbox.load_entry(
+            tx, f"{prefix}{deadline_name(request.due_at, self._rules.hours)}"
+        )
+        since = min(request.due_at, self._record.now() - JUST_ACTED)
+        return Situation(
+            view=view,
+            place=Place(channel=card.channel, thread=card.ts),
+            shown_at=datetime.fromtimestamp(float(card.ts), tz=request.due_at.tzinfo),
+            done=_names(await outbox.ended_keys(tx, key), prefix),
+            told_at=told.ended_at if told else None,
+            planned_at=await reminders.load_plan(tx, prefix),
+            snooze=await load_snooze(tx, key),
+            on_duty=turn.on_duty.people if turn else (),
+            decisions=tuple(await decisions.list_decisions_since(tx, key, since)),
+        )
+
+    async def _recipients(self, situation: Situation) -> tuple[Recipient, ...]:
+        """Return the owner, or else the managers on duty, as far as Slack can reach them."""
+        holder = situation.request.holder
+        for people in ((holder,) if holder else (), situation.on_duty):
+            known = [await self._directory.in_slack(each) for each in people]
+            found = [each for each in known if await self._is_reachable(each)]
+            if found:
+                return tuple([await self._recipient(each, situation) for each in found])
+        return ()
+
+    async def _is_reachable(self, person: Person) -> bool:
+        member = await self._members.find(person.slack_user) if person.slack_user else None
+        return member is not None and not member.is_deactivated
+
+    async def _recipient(self, person: Person, situation: Situation) -> Recipient:
+        zone = await self._members.zone(person.slack_user, self._zone)
+        return Recipient(person=person, zone=zone, acted_at=situation.acted_at(person))
+
+    async def _lead_at(self, situation: Situation, now: datetime) -> datetime | None:
+        if self._lead is None or situation.told_at is None or LEAD in situation.done:
+            return None
+        user = self._lead if not self._lead.startswith("S") else None
+        zone = await self._members.zone(user, self._zone)
+        return lead_at(situation.request.due_at, situation.told_at, self._rules, zone, now)
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return self._rules.hours.timezone
+
+
+def _names(keys: Iterable[str], prefix: str) -> frozenset[str]:
+    return frozenset(key.removeprefix(prefix) for key in keys if key.startswith(prefix))

@@ -1,0 +1,74 @@
+"""Who may look, and who may take action."""
+
+import asyncio
+
+import structlog
+
+from slackbot.people.identities import Identities
+from slackbot.people.members import Members
+from slackbot.platforms.errors import PlatformError
+from slackbot.rules.refusals import CannotTell, NotAManager, OtherWorkspace
+from slackbot.rules.request import Person
+
+log = structlog.get_logger()
+
+PATIENCE_SECONDS = 1.5
+"""How long Slack may take to say who a person is: an ack is due within three seconds."""
+
+
+class Admission:
+    """Admits people; by default it denies.
+
+    Args:
+        managers: ``SSAT_MANAGERS``: the user groups and people who may take action.
+    """
+
+    def __init__(self, members: Members, identities: Identities, managers: frozenset[str]) -> None:
+        self._members, self._identities, self._managers = members, identities, managers
+
+    async def admit(self, team: str, user: str) -> Person:
+        """Return a person who may take action.
+
+        Raises:
+            NotAllowed: They may not, or Slack does not tell.
+        """
+        person, refusal = await self._recognize(team, user)
+        if refusal is not None:
+            raise refusal
+        return person
+
+    async def look(self, team: str, user: str) -> tuple[Person, bool]:
+        """Return a person who may look, and whether they may take action as well.
+
+        Raises:
+            NotAllowed: They may not look, or Slack does not tell.
+        """
+        person, refusal = await self._recognize(team, user)
+        return person, refusal is None
+
+    async def _recognize(self, team: str, user: str) -> tuple[Person, NotAManager | None]:
+        """Deny as well while Slack does not say who a person is, or says so too late to ack."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                if team != await self._members.own_team():
+                    raise OtherWorkspace
+                member = await self._members.full_member(user)
+                who = await self._identities.read()
+                return who.person(member), await self._refusal(user)
+        except (PlatformError, TimeoutError) as error:
+            problem = str(error) or "no answer in time"
+            log.warning("cannot_tell_who_it_is", user=user, problem=problem)
+            raise CannotTell from error
+
+    async def _refusal(self, user: str) -> NotAManager | None:
+        """Return why a member may not take action: ``SSAT_MANAGERS`` doesn't have them."""
+        if not self._managers or user in self._managers:
+            return None
+        disabled = set()
+        for group in sorted(each for each in self._managers if each.startswith("S")):
+            members = await self._members.in_group(group)
+            if members is None:
+                disabled.add(group)
+            elif user in members:
+                return None
+        return NotAManager(self._managers, frozenset(disabled))

@@ -1,0 +1,90 @@
+"""The people file: who is who, and who has which week of duty."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from slackbot.rules.rota import Weeks, parse_weeks
+
+log = structlog.get_logger()
+
+
+class PeopleFileError(Exception):
+    """The people file cannot be read; the message says what to fix."""
+
+
+class PeopleFile:
+    """The file that says who is who and who has which week, read again each time it changes."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._read_at_version: int | None = None
+        self._usernames: dict[str, str] = {}
+        self._weeks: Weeks = {}
+
+    def usernames(self) -> dict[str, str]:
+        """Return GitLab usernames by Slack user id; the last good ones if the file is broken."""
+        self._read_again()
+        return self._usernames
+
+    def weeks(self) -> Weeks:
+        """Return who has which week of duty; the last good weeks if the file is broken."""
+        self._read_again()
+        return self._weeks
+
+    def _read_again(self) -> None:
+        if self._path is None:
+            return
+        try:
+            version = self._path.stat().st_mtime_ns
+            if version != self._read_at_version:
+                self._usernames, self._weeks = read_people(self._path), read_weeks(self._path)
+                self._read_at_version = version
+        except (OSError, PeopleFileError) as error:
+            log.error("people_file_unreadable", problem=str(error))
+
+
+def read_people(path: Path) -> dict[str, str]:
+    """Read a people file: TOML with a table ``[people]`` of Slack user id = GitLab username.
+
+    Raises:
+        PeopleFileError: It isn't a people file, or it links two people to one GitLab account.
+    """
+    people = _table(path, "people")
+    strange = [
+        user
+        for user, name in people.items()
+        if not (isinstance(name, str) and name.removeprefix("@"))
+    ]
+    if strange:
+        raise PeopleFileError(f"SSAT_PEOPLE_FILE: no GitLab username for {', '.join(strange)}")
+    linked = {user: name.removeprefix("@") for user, name in people.items()}
+    names = [name.casefold() for name in linked.values()]  # GitLab does not mind the case
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise PeopleFileError(f"SSAT_PEOPLE_FILE: linked to two people: {', '.join(sorted(twice))}")
+    return linked
+
+
+def read_weeks(path: Path) -> Weeks:
+    """Read who has which week of duty from the table ``[duty]`` of a people file.
+
+    Raises:
+        PeopleFileError: It isn't a people file, or the table has a mistake.
+    """
+    try:
+        return parse_weeks(_table(path, "duty"))
+    except ValueError as error:
+        raise PeopleFileError(f"SSAT_PEOPLE_FILE, [duty]: {error}") from error
+
+
+def _table(path: Path, name: str) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get(name, {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PeopleFileError(f"SSAT_PEOPLE_FILE: {error}") from error
+    if not isinstance(table, dict):
+        raise PeopleFileError(f"SSAT_PEOPLE_FILE: [{name}] must be a table")
+    return table

@@ -1,0 +1,143 @@
+"""Who is who, as the people file and the record tell it; no platform is asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from slackbot.people.cache import Cache
+from slackbot.people.file import PeopleFile
+from slackbot.platforms.slack import Member
+from slackbot.rules.request import Person
+from slackbot.store.database import Record
+from slackbot.store.people import (
+    EmailMatch,
+    forget_email_match,
+    list_email_matches,
+    list_links,
+    save_email_match,
+)
+
+RECENT_SECONDS = 2.0
+"""How long the record is not read again: a new link soon counts in every replica."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhoIsWho:
+    """Who is who at one moment, by three sources; a stronger one goes before a weaker one.
+
+    Each has GitLab usernames by Slack user id.
+    """
+
+    in_file: Mapping[str, str]
+    links: Mapping[str, str]
+    matches: Mapping[str, EmailMatch]
+    at: datetime
+
+    @cached_property
+    def linked(self) -> Mapping[str, str]:
+        """GitLab usernames by the people file and by links, by Slack user id."""
+        return _with(self.in_file, self.links)
+
+    @cached_property
+    def usernames(self) -> Mapping[str, str]:
+        """GitLab usernames by any source, by Slack user id."""
+        return _with(self.linked, {user: match.gitlab for user, match in self.matches.items()})
+
+    def linked_to(self, username: str) -> str | None:
+        """Return the Slack user to whom the people file or a link gives a GitLab account."""
+        return _user_of(username, self.linked)
+
+    def in_slack(self, person: Person, team: str) -> Person:
+        """Add the Slack account of a person who is known by their GitLab username, if known."""
+        if person.slack_user or person.gitlab is None:
+            return person
+        user = _user_of(person.gitlab, self.usernames)
+        return replace(person, slack_team=team, slack_user=user) if user else person
+
+    def person(self, member: Member) -> Person:
+        """Return a member as a person, with their GitLab username if known."""
+        return Person(
+            name=member.name,
+            slack_team=member.team,
+            slack_user=member.user,
+            gitlab=self.usernames.get(member.user),
+        )
+
+    def needs_account(self, user: str) -> bool:
+        """Return whether no link and no fresh match says who a Slack user is in GitLab."""
+        match = self.matches.get(user)
+        return user not in self.linked and (match is None or not match.is_fresh(self.at))
+
+    def needs_slack_user(self, username: str) -> bool:
+        """Return whether no link and no fresh match says who a GitLab user is in Slack."""
+        own = username.casefold()
+        matches = (match for match in self.matches.values() if match.gitlab.casefold() == own)
+        return self.linked_to(username) is None and not any(
+            match.is_fresh(self.at) for match in matches
+        )
+
+
+def _with(stronger: Mapping[str, str], weaker: Mapping[str, str]) -> Mapping[str, str]:
+    """Add links by which nobody gets a second account, and no account a second person."""
+    taken = {name.casefold() for name in stronger.values()}
+    free = {user: name for user, name in weaker.items() if name.casefold() not in taken}
+    return free | dict(stronger)
+
+
+def _user_of(username: str, usernames: Mapping[str, str]) -> str | None:
+    own = username.casefold()  # GitLab does not mind the case
+    return next((user for user, name in usernames.items() if name.casefold() == own), None)
+
+
+class Identities:
+    """Reads who is who, and records what an email has told."""
+
+    def __init__(self, record: Record, file: PeopleFile) -> None:
+        self._record, self._file = record, file
+        self._recent = Cache(RECENT_SECONDS)
+        self._links: Mapping[str, str] = {}
+        self._matches: Mapping[str, EmailMatch] = {}
+
+    @property
+    def latest(self) -> WhoIsWho:
+        """Who is who by the last reading of the record."""
+        return WhoIsWho(
+            in_file=self._file.usernames(),
+            links=self._links,
+            matches=self._matches,
+            at=self._record.now(),
+        )
+
+    async def read(self) -> WhoIsWho:
+        """Return who is who, by the record as it was at most two seconds ago."""
+        self._links, self._matches = await self._recent.get("record", self._load)
+        return self.latest
+
+    async def read_again(self) -> WhoIsWho:
+        """Return who is who by the record of now: it has just changed, or is about to."""
+        self._recent.forget("record")
+        return await self.read()
+
+    async def _load(self) -> tuple[Mapping[str, str], Mapping[str, EmailMatch]]:
+        now = self._record.now()
+        async with self._record.transaction() as tx:
+            links, matches = await list_links(tx), await list_email_matches(tx)
+        return (
+            {link.slack_user: link.gitlab for link in links},
+            {match.slack_user: match for match in matches if match.is_believed(now)},
+        )
+
+    async def save_match(self, user: str, username: str | None) -> None:
+        """Save what an email has just told of a Slack user; ``None``: there is no account."""
+        now, known = self._record.now(), self._matches.get(user)
+        if known is None and username is None:
+            return
+        if known is not None and known.gitlab == username and known.is_fresh(now):
+            return
+        async with self._record.transaction() as tx:
+            if username is None:
+                await forget_email_match(tx, user)
+            else:
+                await save_email_match(tx, EmailMatch(slack_user=user, gitlab=username, at=now))
+        await self.read_again()

@@ -1,0 +1,95 @@
+"""The members of the workspace, as Slack knew them lately."""
+
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from slackbot import metrics
+from slackbot.people.cache import CACHE_SECONDS, Cache
+from slackbot.platforms.errors import PlatformError, Rejected
+from slackbot.platforms.slack import Member, Workspace
+from slackbot.rules.deadline import parse_timezone
+from slackbot.rules.refusals import Guest, NotAHuman, NotAllowed, OtherWorkspace
+
+log = structlog.get_logger()
+
+
+class Members:
+    """Asks Slack about members and user groups, and believes the answers for five minutes.
+
+    Each method raises a ``PlatformError`` if Slack does not answer, unless it says otherwise.
+    """
+
+    def __init__(self, slack: Workspace) -> None:
+        self._slack = slack
+        self._cache = Cache(CACHE_SECONDS)
+
+    async def own_team(self) -> str:
+        """Return the bot's own workspace."""
+        return await self._slack.own_team()
+
+    async def full_member(self, user: str) -> Member:
+        """Return a person who is a full member of the workspace.
+
+        Raises:
+            NotAllowed: They are not.
+        """
+        member = await self._profile(user)
+        if member.team != await self.own_team():
+            raise OtherWorkspace
+        if member.is_bot or member.is_deactivated:
+            raise NotAHuman
+        if member.is_guest:
+            raise Guest
+        return member
+
+    async def find_full_member(self, user: str | None) -> Member | None:
+        """Return a person if they are a full member of the workspace."""
+        if user is None:
+            return None
+        try:
+            return await self.full_member(user)
+        except (NotAllowed, Rejected) as error:
+            log.warning("on_call_not_a_member", user=user, problem=type(error).__name__)
+            return None
+
+    async def find(self, user: str) -> Member | None:
+        """Return a person, ``None`` if Slack does not know them."""
+        try:
+            return await self._profile(user)
+        except Rejected as error:
+            log.warning("person_unknown_to_slack", user=user, problem=error.code)
+            return None
+
+    async def find_by_email(self, email: str | None) -> str | None:
+        """Return the id of the Slack user with an email."""
+        return await self._slack.users.with_email(email) if email else None
+
+    async def email(self, user: str) -> str | None:
+        """Return a person's email, ``None`` if Slack does not tell it; raises nothing."""
+        try:
+            return (await self._profile(user)).email
+        except PlatformError:
+            return None
+
+    async def zone(self, user: str | None, otherwise: ZoneInfo) -> ZoneInfo:
+        """Return a person's time zone, the other one if Slack gives none that exists."""
+        member = await self.find(user) if user else None
+        try:
+            return parse_timezone(member.zone or "") if member else otherwise
+        except ValueError:
+            return otherwise
+
+    async def in_group(self, group: str) -> frozenset[str] | None:
+        """Return the user ids of a user group, ``None`` if it is disabled."""
+        return await self._cache.get(("group", group), lambda: self._ask_for_group(group))
+
+    async def _ask_for_group(self, group: str) -> frozenset[str] | None:
+        members = await self._slack.users.in_group(group)
+        if members is None:
+            metrics.DISABLED_GROUPS.inc()
+            log.error("user_group_disabled", group=group, setting="SSAT_MANAGERS")
+        return members
+
+    async def _profile(self, user: str) -> Member:
+        return await self._cache.get(("member", user), lambda: self._slack.users.member(user))

@@ -1,0 +1,152 @@
+"""The connection to GitLab: python-gitlab, which is synchronous, in a bounded pool of threads."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import gitlab
+import requests
+from gitlab.exceptions import GitlabAuthenticationError, GitlabError
+
+from slackbot.platforms.errors import (
+    Denied,
+    Missing,
+    Platform,
+    PlatformError,
+    Rejected,
+    Throttled,
+    Unreachable,
+    Unsettled,
+)
+from slackbot.platforms.pace import Allowance, Allowances, Paces, TooBusy
+
+T = TypeVar("T")
+
+TIMEOUT_SECONDS = 10
+THREADS = 6
+DEFAULT_RETRY_AFTER = 60.0
+REASON_LIMIT = 300
+PATIENCE_SECONDS = 1.0
+"""How long a call waits for its turn; what needs none must not wait behind what does."""
+CALLS, NOTES = "gitlab.calls", "gitlab.notes"
+PACES: Allowances = {
+    CALLS: Allowance(per_second=25, burst=400),
+    NOTES: Allowance(per_second=0.8, burst=12),
+}
+"""Within what gitlab.com allows a user in any minute: 2,000 requests, of which 60 are notes.
+
+https://docs.gitlab.com/security/rate_limits/
+"""
+
+
+class _TimedOut(Unreachable):
+    """No answer in time; after a change, GitLab may still be at it."""
+
+
+class GitLabApi:
+    """Calls GitLab at its pace, with a client per thread; raises only ``PlatformError``s."""
+
+    def __init__(self, url: str, token: str, paces: Allowances = PACES) -> None:
+        self._url, self._token = url, token
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gitlab")
+        self._local = threading.local()
+        self.paces = Paces(paces)
+
+    async def close(self) -> None:
+        """Wait for calls under way and end the threads."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+
+    async def ask(self, use: Callable[[gitlab.Gitlab], T], kind: str = CALLS) -> T:
+        """Return what ``use`` reads with the client of a thread.
+
+        Args:
+            use: Runs in a thread.
+            kind: The pace at which it takes its turn.
+        """
+        try:
+            await self.paces.wait(kind, PATIENCE_SECONDS)
+        except TooBusy as busy:
+            raise Throttled(Platform.GITLAB, busy.seconds) from busy
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, self._use, use)
+        except Throttled as error:
+            await self.paces.hold(kind, error.retry_after)
+            raise
+
+    async def change(self, use: Callable[[gitlab.Gitlab], T], kind: str = CALLS) -> T:
+        """Like ``ask``, for a change: without an answer in time GitLab may still be at it.
+
+        Raises:
+            Unsettled: No answer in time.
+        """
+        try:
+            return await self.ask(use, kind)
+        except _TimedOut as error:
+            raise Unsettled(Platform.GITLAB, str(error)) from error
+
+    def new_client(self) -> gitlab.Gitlab:
+        """Return a client of its own, for what several threads use in turn."""
+        session = requests.Session()
+        # The token goes to no other address, whatever a redirect or a link to a next page says.
+        session.adapters.clear()
+        session.mount(f"{self._url}/", requests.adapters.HTTPAdapter())
+        session.hooks["response"].append(_raise_when_throttled)
+        return gitlab.Gitlab(
+            self._url,
+            private_token=self._token,
+            timeout=TIMEOUT_SECONDS,
+            keep_base_url=True,
+            retry_transient_errors=False,  # it would repeat POSTs, and comments would double
+            session=session,
+        )
+
+    def _use(self, use: Callable[[gitlab.Gitlab], T]) -> T:
+        if not hasattr(self._local, "client"):
+            self._local.client = self.new_client()
+        try:
+            return use(self._local.client)
+        except (GitlabError, requests.RequestException) as error:
+            raise _by_remedy(error) from error
+
+
+def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> None:
+    # python-gitlab would sleep in the thread; other issues must not wait meanwhile.
+    if response.status_code != requests.codes.too_many_requests:
+        return
+    try:
+        seconds = float(response.headers.get("Retry-After", ""))
+    except ValueError:
+        seconds = DEFAULT_RETRY_AFTER
+    raise Throttled(Platform.GITLAB, max(seconds, 1.0))
+
+
+def _by_remedy(error: GitlabError | requests.RequestException) -> PlatformError:
+    match error:
+        case GitlabAuthenticationError():
+            reason = "GITLAB_TOKEN is not valid: create a project access token and set it"
+            return Denied(Platform.GITLAB, "401", reason)
+        case GitlabError():
+            return _by_status(error)
+        case requests.exceptions.InvalidSchema():
+            return Unreachable(Platform.GITLAB, "GitLab redirects elsewhere: is GITLAB_URL right?")
+        case requests.Timeout():
+            return _TimedOut(Platform.GITLAB, "GitLab did not answer in time")
+        case _:
+            problem = f"no answer from GitLab ({type(error).__name__})"
+            return Unreachable(Platform.GITLAB, problem)
+
+
+def _by_status(error: GitlabError) -> PlatformError:
+    status = error.response_code
+    if status is None or status >= 500 or status in (408, 409, 423):
+        problem = f"GitLab is failing ({status or type(error).__name__})"
+        return Unreachable(Platform.GITLAB, problem, status)
+    kind = Missing if status == requests.codes.not_found else Rejected
+    reason = str(error.error_message)
+    if reason.lstrip().startswith("<"):  # a page of some proxy: nothing for people to read
+        reason = HTTPStatus(status).phrase
+    return kind(Platform.GITLAB, str(status), reason[:REASON_LIMIT])

@@ -1,0 +1,200 @@
+"""The connection to Slack: the Web API at its pace, with errors by remedy."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from slackbot.platforms.errors import (
+    Denied,
+    Platform,
+    PlatformError,
+    Rejected,
+    Throttled,
+    Unreachable,
+    Unsettled,
+)
+from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, Allowances, Paces, TooBusy
+
+TIMEOUT_SECONDS = 10
+"""How long a call may take, from its beginning to the end of its answer."""
+PAGE = 200
+
+# https://docs.slack.dev/reference/methods/chat.postMessage#errors and its like, by remedy.
+_ADMINISTRATOR = {
+    "account_inactive": "the app was removed from the workspace: install it again",
+    "channel_not_found": "there is no such channel, or the bot is not in it: /invite it there",
+    "invalid_auth": "SLACK_BOT_TOKEN is not valid: copy it again from the app's page",
+    "is_archived": "the channel is archived: set SSAT_CHANNEL to another",
+    "missing_scope": "the app lacks a scope: install it again with the manifest",
+    "not_authed": "SLACK_BOT_TOKEN is not valid: copy it again from the app's page",
+    "not_in_channel": "the bot is not in the channel: /invite it there",
+    "restricted_action": "a workspace setting keeps the bot from posting in the channel",
+    "token_expired": "SLACK_BOT_TOKEN has expired: install the app again",
+    "token_revoked": "SLACK_BOT_TOKEN was revoked: install the app again",
+}
+# slack_sdk raises the last one for a plain text with status 200.
+_NO_ANSWER = (aiohttp.ClientError, TimeoutError, SlackClientError, AttributeError)
+_DOUBTFUL = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+
+_LATER = frozenset({"message_limit_exceeded", "rate_limited", "ratelimited", "team_added_to_org"})
+_LATER_SECONDS = 30.0
+
+
+def _tier(per_minute: int) -> Allowance:
+    """Let half of a minute's calls go at once, so that no minute has more than Slack allows."""
+    half = per_minute // 2
+    return Allowance(per_second=half / 60, burst=half)
+
+
+TIER_2, TIER_3, TIER_4 = _tier(20), _tier(50), _tier(100)
+PACES: Allowances = {
+    "auth.test": TIER_4,  # of no tier: "hundreds of requests per minute"
+    "chat.postMessage": Allowance(per_second=1, burst=1),
+    "chat.unfurl": TIER_3,
+    "chat.update": Allowance(per_second=50 / 60, burst=10),
+    "conversations.history": Allowance(per_second=50 / 60, burst=10),
+    "conversations.info": TIER_3,
+    "conversations.open": TIER_3,
+    "conversations.replies": Allowance(per_second=50 / 60, burst=10),
+    "usergroups.list": TIER_2,
+    "usergroups.users.list": TIER_2,
+    "users.conversations": TIER_3,
+    "users.info": TIER_4,
+    "users.lookupByEmail": TIER_3,
+    "views.open": TIER_4,
+    "views.publish": Allowance(per_second=100 / 60, burst=20),
+}
+"""What Slack allows for each method that the bot calls; without a pace, a 429 holds nothing.
+
+https://docs.slack.dev/apis/web-api/rate-limits; what the bot does in bulk goes at the full rate.
+"""
+
+_PATIENCE: Mapping[str, float] = {
+    "auth.test": 1.0,
+    "usergroups.users.list": 1.0,
+    "users.info": 1.0,
+    "users.lookupByEmail": 3.0,
+    "views.open": 0.5,
+}
+"""How many seconds away a turn may be if there is little time: for a click, or for a job that only
+asks in passing. Turned away, they take no turn that others could use."""
+
+
+class SlackApi:
+    """Calls Slack's Web API at its pace; raises only ``PlatformError``s."""
+
+    def __init__(self, client: AsyncWebClient, paces: Allowances = PACES) -> None:
+        self.client, self.paces = client, Paces(paces)
+
+    async def call(self, method: str, **arguments: Any) -> Any:
+        """Wait for a turn, call a method, and return its answer."""
+        await self.turn(method)
+        return await self.call_now(method, **arguments)
+
+    async def turn(self, method: str) -> None:
+        """Wait for the next turn of a method, in order of arrival.
+
+        Raises:
+            Throttled: The turn is so far away that other work should not wait for it.
+        """
+        try:
+            await self.paces.wait(method, _PATIENCE.get(method, PATIENCE_SECONDS))
+        except TooBusy as busy:
+            raise Throttled(Platform.SLACK, busy.seconds) from busy
+
+    async def call_now(self, method: str, **arguments: Any) -> Any:
+        """Call a method after its turn has been taken, and return its answer."""
+        return await self._answer(method, json=arguments)
+
+    async def read(self, method: str, **arguments: Any) -> Any:
+        """Wait for a turn, call a method that only reads, and return its answer."""
+        await self.turn(method)
+        # Methods that read take their arguments as a form, not as JSON.
+        form = {name: value for name, value in arguments.items() if value != ""}
+        try:
+            return await self._answer(method, data=form)
+        except Unsettled as error:  # Slack may still be at it, but nothing comes of that
+            raise Unreachable(Platform.SLACK, str(error)) from error
+
+    async def pages(self, method: str, limit: int = PAGE, **arguments: Any) -> AsyncIterator[Any]:
+        """Read page after page."""
+        cursor = ""
+        while True:
+            page = await self.read(method, limit=limit, cursor=cursor, **arguments)
+            yield page
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return
+
+    async def _answer(self, method: str, **body: Any) -> Any:
+        try:
+            return await self.client.api_call(method, **body)
+        except SlackApiError as error:
+            problem = _by_remedy(error)
+        except TimeoutError:
+            problem = Unsettled(Platform.SLACK, "Slack did not answer in time")
+        except _NO_ANSWER as error:
+            problem = Unreachable(Platform.SLACK, f"no answer from Slack ({type(error).__name__})")
+        if isinstance(problem, Throttled):
+            await self.paces.hold(method, problem.retry_after)
+        raise problem
+
+
+class Redirected(aiohttp.ClientError):
+    """Slack's API does not redirect; another server does, and must not get what the bot sends."""
+
+
+def slack_session() -> aiohttp.ClientSession:
+    """Make the one session for all calls; without it, every call would open a connection.
+
+    It follows no redirect, and gives up a call that takes too long.
+    """
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_redirect.append(_refuse_redirect)
+    return aiohttp.ClientSession(timeout=time_limit(), trace_configs=[tracing])
+
+
+def time_limit() -> aiohttp.ClientTimeout:
+    """Return the limit for a session's calls; aiohttp's own is five minutes.
+
+    Give it to every session for slack_sdk, which ignores its own ``timeout`` then.
+    """
+    return aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+
+
+async def _refuse_redirect(
+    _session: aiohttp.ClientSession, _context: object, redirect: aiohttp.TraceRequestRedirectParams
+) -> None:
+    redirect.response.close()
+    raise Redirected
+
+
+def denied(code: str, needed: str | None = None) -> Denied:
+    """Return the error for a code of Slack that an administrator can do something about."""
+    return Denied(Platform.SLACK, code, _ADMINISTRATOR[code] + (f" ({needed})" if needed else ""))
+
+
+def _seconds(retry_after: str | None) -> float:
+    try:
+        return max(float(retry_after or 1), 1.0)
+    except ValueError:
+        return 1.0
+
+
+def _by_remedy(error: SlackApiError) -> PlatformError:
+    response = error.response
+    # If the body is not the JSON it should be, slack_sdk hands over aiohttp's own response.
+    status = getattr(response, "status_code", None) or getattr(response, "status", None)
+    if status == 429:
+        return Throttled(Platform.SLACK, _seconds(response.headers.get("Retry-After")))
+    code = response.get("error") if isinstance(getattr(response, "data", None), dict) else None
+    if code is None or code in _DOUBTFUL or (status is not None and status >= 500):
+        return Unreachable(Platform.SLACK, f"Slack is failing ({code or status})")
+    if code in _LATER:
+        return Throttled(Platform.SLACK, _LATER_SECONDS)
+    if code in _ADMINISTRATOR:
+        return denied(code, response.get("needed"))
+    return Rejected(Platform.SLACK, code)
