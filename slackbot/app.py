@@ -42,12 +42,12 @@ from slackbot.people.file import PeopleFile
 from slackbot.people.identities import Identities
 from slackbot.people.linking import Linking
 from slackbot.people.members import Members
-from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.gitlab_api import PACES as GITLAB_PACES
 from slackbot.platforms.hooks import HookSecrets
 from slackbot.platforms.outbox import Outbox
 from slackbot.platforms.pace import faster
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.platforms.slack_api import PACES as SLACK_PACES
 from slackbot.platforms.slack_api import TIMEOUT_SECONDS, slack_session, time_limit
 from slackbot.rebuild import Rebuild
@@ -81,8 +81,8 @@ LONGEST_PERIOD = timedelta(minutes=10)
 class Clients:
     """The clients of the two platforms."""
 
-    slack: Workspace
-    gitlab: Tracker
+    slack: SlackClient
+    gitlab: GitLabClient
 
 
 @contextlib.asynccontextmanager
@@ -100,14 +100,14 @@ async def connect(settings: Settings, speed: float = 1) -> AsyncIterator[Clients
             session=session,  # whose time limit counts: with one, a client's own does not
             retry_handlers=[],  # the default one would post twice after a dropped connection
         )
-        gitlab = Tracker(
+        gitlab = GitLabClient(
             settings.gitlab_url,
             settings.gitlab_token.get_secret_value(),
             settings.gitlab_project,
             faster(GITLAB_PACES, speed),
         )
         try:
-            yield Clients(slack=Workspace(client, faster(SLACK_PACES, speed)), gitlab=gitlab)
+            yield Clients(slack=SlackClient(client, faster(SLACK_PACES, speed)), gitlab=gitlab)
         finally:
             await gitlab.close()
 
@@ -229,7 +229,7 @@ def _duty_source(services: Services) -> Source:
     return WeeksSource(services.people_file.weeks, services.viewer.zone)
 
 
-def make_bolt(slack: Workspace) -> AsyncApp:
+def make_bolt(slack: SlackClient) -> AsyncApp:
     """Make Bolt's app, without listeners.
 
     It gets no token: only the bot itself asks Slack anything between a click and its record. Bolt

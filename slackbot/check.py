@@ -13,7 +13,7 @@ from slackbot.platforms.slack import (
     MESSAGES_SCOPES,
     REQUIRED_SCOPES,
     UNFURL_SCOPES,
-    Workspace,
+    SlackClient,
 )
 from slackbot.platforms.slack_api import TIMEOUT_SECONDS
 from slackbot.rules.request import IssueKey
@@ -112,7 +112,7 @@ async def _examine_slack(settings: Settings, clients: Clients) -> AsyncIterator[
             yield finding
 
 
-async def _examine_channel(channel: str, workspace: Workspace) -> Finding:
+async def _examine_channel(channel: str, workspace: SlackClient) -> Finding:
     try:
         await workspace.check_channel(channel)
     except (Denied, Rejected) as error:
@@ -122,7 +122,7 @@ async def _examine_channel(channel: str, workspace: Workspace) -> Finding:
     return Finding(about=f"Slack channel {channel}")
 
 
-async def _examine_people(settings: Settings, workspace: Workspace) -> AsyncIterator[Finding]:
+async def _examine_people(settings: Settings, workspace: SlackClient) -> AsyncIterator[Finding]:
     """Name what Slack does not know of the groups and people in the settings."""
     named = _named(settings)
     looked_up = ", ".join(sorted({setting for uses in named.values() for setting in uses}))
@@ -159,7 +159,7 @@ def _problem_of_group(is_in_use: bool | None) -> str | None:
     return None if is_in_use else "the user group is disabled: enable it, or name another"
 
 
-async def _problem_of_user(workspace: Workspace, user: str, uses: list[str]) -> str | None:
+async def _problem_of_user(workspace: SlackClient, user: str, uses: list[str]) -> str | None:
     try:
         member = await workspace.users.member(user)
     except Rejected as error:
@@ -178,7 +178,7 @@ async def _examine_app_token(settings: Settings, token: str) -> Finding:
         retry_handlers=[],
     )
     try:
-        await Workspace(client).call("apps.connections.open")
+        await SlackClient(client).call("apps.connections.open")
     except (Denied, Rejected):
         return _fatal("SLACK_APP_TOKEN", "not valid: create one with the scope connections:write")
     except PlatformError as error:

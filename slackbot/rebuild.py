@@ -11,7 +11,7 @@ import structlog
 
 from slackbot.channel.adoption import CardAdoption
 from slackbot.platforms.errors import Missing, Throttled
-from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.snapshot import Note
 from slackbot.report import Outcome, Report, differences
 from slackbot.rules.decision import Decision, MarkContacted
@@ -47,12 +47,12 @@ class Rebuild:
         self,
         record: Record,
         adoption: CardAdoption,
-        tracker: Tracker,
+        gitlab: GitLabClient,
         rules: Rules,
         progress: Callable[[int, int], None],
     ) -> None:
         self._record, self._adoption = record, adoption
-        self._tracker, self._rules = tracker, rules
+        self._gitlab, self._rules = gitlab, rules
         self._progress = progress
 
     async def run(self, salvage: Salvage | None) -> Report:
@@ -88,7 +88,7 @@ class Rebuild:
 
     async def _list_open(self) -> tuple[int, set[IssueKey]]:
         count, keys = 0, set[IssueKey]()
-        async for page in self._tracker.issue_pages(None, only_open=True):
+        async for page in self._gitlab.issue_pages(None, only_open=True):
             count += len(page)
             keys |= {issue.key for issue in page if may_matter(issue, self._rules)}
         return count, keys
@@ -138,9 +138,9 @@ class Rebuild:
     async def _restore(self, key: IssueKey, waiting: Sequence[DecisionRecord]) -> Outcome:
         """Restore one issue; the decisions ``waiting`` are delivered later, whatever notes say."""
         try:
-            seen = await look(self._tracker, key, None, self._record.now())
+            seen = await look(self._gitlab, key, None, self._record.now())
         except Missing:
-            await self._tracker.project()  # if the project is out of sight, too, this is an outage
+            await self._gitlab.project()  # if the project is out of sight, too, this is an outage
             return await self._lose(key)
         done = _delivered(waiting, seen)
         later = {each.decision.id for each in waiting} - {each.id for each in done}

@@ -10,8 +10,8 @@ from slackbot import metrics
 from slackbot.clock import Jumps
 from slackbot.health import GITLAB, SLACK, Health
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.gitlab import Tracker
-from slackbot.platforms.slack import MESSAGES_SCOPES, Workspace
+from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.slack import MESSAGES_SCOPES, SlackClient
 from slackbot.store import decisions, facts, jobs, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
@@ -87,12 +87,12 @@ class Watch:
     def __init__(
         self,
         record: Record,
-        slack: Workspace,
-        tracker: Tracker,
+        slack: SlackClient,
+        gitlab: GitLabClient,
         health: Health,
         channel: str,
     ) -> None:
-        self._record, self._slack, self._tracker = record, slack, tracker
+        self._record, self._slack, self._gitlab = record, slack, gitlab
         self._health, self._channel = health, channel
 
     async def run_every(self, interval: timedelta) -> None:
@@ -124,7 +124,7 @@ class Watch:
 
     async def _look_at_gitlab(self) -> None:
         try:
-            await self._tracker.project()
+            await self._gitlab.project()
         except PlatformError as error:
             self._health.report_error(error)
         else:

@@ -13,7 +13,7 @@ import structlog
 
 from slackbot.blocks.card import CARD_EVENT
 from slackbot.platforms.outbox import Outbox
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey
 from slackbot.store import cards, facts, jobs
 from slackbot.store.database import Record
@@ -40,7 +40,7 @@ class Adoption:
 class CardAdoption:
     """Gives the record the cards that it does not know."""
 
-    def __init__(self, record: Record, slack: Workspace, outbox: Outbox) -> None:
+    def __init__(self, record: Record, slack: SlackClient, outbox: Outbox) -> None:
         self._record, self._slack, self._outbox = record, slack, outbox
         self._is_done, self._searching = False, asyncio.Lock()
 

@@ -22,7 +22,7 @@ from slackbot.people.identities import Identities
 from slackbot.platforms.errors import PlatformError, Rejected, Unreachable, lands_by
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, metadata, send
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.rules.decision import Step
 from slackbot.rules.request import UNFINISHED, IssueKey, Person
 from slackbot.store import cards, jobs
@@ -44,7 +44,7 @@ class CardSync:
     def __init__(
         self,
         record: Record,
-        slack: Workspace,
+        slack: SlackClient,
         identities: Identities,
         viewer: Viewer,
         outbox: Outbox,

@@ -10,7 +10,7 @@ import structlog
 from slackbot.blocks.digest import DIGEST_EVENT, Contacts, Digest, render_digest
 from slackbot.channel.views import Viewer
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
 from slackbot.rules.untriaged import RESPONSE_DAYS, UntriagedFeedback
@@ -40,13 +40,13 @@ class DailyDigest:
     def __init__(
         self,
         record: Record,
-        tracker: Tracker,
+        gitlab: GitLabClient,
         viewer: Viewer,
         outbox: Outbox,
         hours: BusinessHours,
         minute: int,
     ) -> None:
-        self._record, self._tracker = record, tracker
+        self._record, self._gitlab = record, gitlab
         self._viewer, self._outbox, self._hours = viewer, outbox, hours
         self._window = replace(
             hours, opens=minute, closes=min(minute + WINDOW_MINUTES, MINUTES_IN_DAY)
@@ -154,8 +154,8 @@ class DailyDigest:
         return sorted(silent, key=lambda each: each.created_at), len(commented) - read
 
     async def _has_response(self, feedback: UntriagedFeedback) -> bool:
-        silent = {feedback.author, await self._tracker.own_username()}
-        notes = await self._tracker.notes(feedback.key)
+        silent = {feedback.author, await self._gitlab.own_username()}
+        notes = await self._gitlab.notes(feedback.key)
         return any(
             note.author not in silent and not note.is_system and not _BOT.fullmatch(note.author)
             for note in notes

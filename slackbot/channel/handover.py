@@ -13,7 +13,7 @@ from slackbot.people.members import Members
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Place, Post
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.rules.decision import Action, ChooseLabel, MarkContacted
 from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, State
@@ -35,7 +35,7 @@ class Handover:
     def __init__(
         self,
         record: Record,
-        slack: Workspace,
+        slack: SlackClient,
         members: Members,
         viewer: Viewer,
         outbox: Outbox,

@@ -17,7 +17,7 @@ from slackbot.blocks.words import refusal_words
 from slackbot.channel.views import Viewer
 from slackbot.people.admission import Admission
 from slackbot.platforms.errors import PlatformError, Rejected, Unreachable, lands_by
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.rules.query import DAYS, Listing, read_query
 from slackbot.rules.refusals import CannotTell, NotAllowed
 from slackbot.rules.request import Person
@@ -50,7 +50,7 @@ class HomeSync:
     def __init__(
         self,
         record: Record,
-        slack: Workspace,
+        slack: SlackClient,
         admission: Admission,
         viewer: Viewer,
         *,

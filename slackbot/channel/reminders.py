@@ -16,7 +16,7 @@ from slackbot.blocks.reminder import (
 from slackbot.channel.planning import LEAD, Due, ReminderPlanner, Situation
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.rules.reminders import IN_CHANNEL, Mark, has_reaction
 from slackbot.rules.request import IssueKey
 from slackbot.store import cards, jobs, outbox, reminders
@@ -43,7 +43,7 @@ class ReminderSync:
     def __init__(
         self,
         record: Record,
-        slack: Workspace,
+        slack: SlackClient,
         planner: ReminderPlanner,
         outbox: Outbox,
         lead: str | None,

@@ -13,7 +13,7 @@ from slackbot.handlers.retrying import Retrying
 from slackbot.handlers.showing import Showing
 from slackbot.handlers.snoozing import Snoozing
 from slackbot.people.accounts import AccountSearch
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 
 
 def register_all(
@@ -21,7 +21,7 @@ def register_all(
     desk: Desk,
     answers: Answers,
     accounts: AccountSearch,
-    slack: Workspace,
+    slack: SlackClient,
     channel: str,
 ) -> None:
     """Listen for everything that people do; ``channel`` is where the cards stand."""

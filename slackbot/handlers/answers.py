@@ -41,7 +41,7 @@ from slackbot.people.linking import LIFETIME, Linking
 from slackbot.platforms.errors import PlatformError, Throttled, Unreachable
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import QUIETLY
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.rules.query import (
     Listing,
     Mentioned,
@@ -80,7 +80,7 @@ class Answers:
         record: Record,
         admission: Admission,
         viewer: Viewer,
-        slack: Workspace,
+        slack: SlackClient,
         linking: Linking,
     ) -> None:
         self._record, self._admission, self._viewer = record, admission, viewer
@@ -206,7 +206,7 @@ class Answers:
 class Reply:
     """Answers one click where it was made: on a card, an ephemeral message or an App Home."""
 
-    def __init__(self, args: AsyncArgs, answers: Answers, slack: Workspace) -> None:
+    def __init__(self, args: AsyncArgs, answers: Answers, slack: SlackClient) -> None:
         self._body, self._respond = args.body, args.respond
         self._answers, self._slack = answers, slack
         self._message: SlackMessage | None = None

@@ -14,7 +14,7 @@ from slackbot.blocks.card import OPEN_ISSUE, OPEN_TICKET
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.incoming import Body, sender_of
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.slack import UNFURL_SCOPES, Workspace
+from slackbot.platforms.slack import UNFURL_SCOPES, SlackClient
 from slackbot.rules.query import mentioned_feedback
 from slackbot.rules.refusals import NotAllowed
 
@@ -33,7 +33,7 @@ class Showing:
     """Shows what is on record about a feedback."""
 
     answers: Answers
-    slack: Workspace
+    slack: SlackClient
     channel: str
 
     def register(self, app: AsyncApp) -> None:

@@ -13,10 +13,10 @@ from slackbot import metrics
 from slackbot.blocks import linking as words
 from slackbot.people.identities import Identities
 from slackbot.platforms.errors import Missing, PlatformError
-from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
 from slackbot.rules.refusals import (
     AccountTaken,
@@ -97,13 +97,13 @@ class Linking:
     def __init__(
         self,
         record: Record,
-        slack: Workspace,
-        tracker: Tracker,
+        slack: SlackClient,
+        gitlab: GitLabClient,
         identities: Identities,
         outbox: Outbox,
         issue: int | None,
     ) -> None:
-        self._record, self._slack, self._tracker = record, slack, tracker
+        self._record, self._slack, self._gitlab = record, slack, gitlab
         self._identities, self._outbox, self._iid = identities, outbox, issue
         self._issue: IssueSnapshot | None = None
 
@@ -141,9 +141,9 @@ class Linking:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 issue, account = await asyncio.gather(
-                    self._link_issue(iid), self._tracker.users.named(username)
+                    self._link_issue(iid), self._gitlab.users.named(username)
                 )
-                own = await self._tracker.own_username()
+                own = await self._gitlab.own_username()
         except Missing as error:
             log.error("no_issue_for_links", iid=iid)
             raise LinksNotSetUp from error
@@ -155,8 +155,8 @@ class Linking:
 
     async def _link_issue(self, iid: int) -> IssueSnapshot:
         if self._issue is None:
-            project = await self._tracker.project()
-            self._issue = await self._tracker.read_issue(IssueKey(project.id, iid))
+            project = await self._gitlab.project()
+            self._issue = await self._gitlab.read_issue(IssueKey(project.id, iid))
         return self._issue
 
     async def _issue_code(self, user: str, name: str, username: str) -> str:
@@ -197,7 +197,7 @@ class Linking:
             return []
         since = min(self._record.now(), *(code.issued_at for code in codes)) - CLOCK_MARGIN
         issue = await self._link_issue(iid)
-        notes = await self._tracker.notes(issue.key, since)
+        notes = await self._gitlab.notes(issue.key, since)
         return [note for note in reversed(notes) if not note.is_system]
 
     async def _consider(self, note: Note, codes: Sequence[Code]) -> None:

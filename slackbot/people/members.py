@@ -7,7 +7,7 @@ import structlog
 from slackbot import metrics
 from slackbot.people.cache import CACHE_SECONDS, Cache
 from slackbot.platforms.errors import PlatformError, Rejected
-from slackbot.platforms.slack import Member, Workspace
+from slackbot.platforms.slack import Member, SlackClient
 from slackbot.rules.deadline import parse_timezone
 from slackbot.rules.refusals import Guest, NotAHuman, NotAllowed, OtherWorkspace
 
@@ -20,7 +20,7 @@ class Members:
     Each method raises a ``PlatformError`` if Slack does not answer, unless it says otherwise.
     """
 
-    def __init__(self, slack: Workspace) -> None:
+    def __init__(self, slack: SlackClient) -> None:
         self._slack = slack
         self._cache = Cache(CACHE_SECONDS)
 

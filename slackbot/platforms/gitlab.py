@@ -130,7 +130,7 @@ class GitLabUsers:
         return parse_user(fitting[0].attributes) if len(fitting) == 1 else None
 
 
-class Tracker(GitLabApi):
+class GitLabClient(GitLabApi):
     """The feedback project in GitLab.
 
     Args:

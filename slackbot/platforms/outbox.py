@@ -14,7 +14,7 @@ import structlog
 from slackbot import metrics
 from slackbot.health import SLACK, Health
 from slackbot.platforms.errors import PlatformError, Rejected, Unreachable
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey
 from slackbot.store import outbox
 from slackbot.store.database import Record, Transaction
@@ -116,7 +116,7 @@ class Outbox:
         channel: The escalations channel, by name or id.
     """
 
-    def __init__(self, record: Record, slack: Workspace, health: Health, channel: str) -> None:
+    def __init__(self, record: Record, slack: SlackClient, health: Health, channel: str) -> None:
         self._record, self._slack = record, slack
         self._health, self._channel = health, channel
 
@@ -216,7 +216,7 @@ def looked_from(begun_at: datetime, now: datetime) -> datetime:
 
 
 async def send(
-    slack: Workspace, method: str, messages: Sequence[Message], **arguments: object
+    slack: SlackClient, method: str, messages: Sequence[Message], **arguments: object
 ) -> Any:
     """Call a method, after its turn was taken, with the first message that Slack can take.
 
@@ -235,7 +235,7 @@ async def send(
 
 
 async def _call(
-    slack: Workspace, method: str, message: Message, arguments: Mapping[str, object]
+    slack: SlackClient, method: str, message: Message, arguments: Mapping[str, object]
 ) -> Any:
     return await slack.call_now(method, text=message.text, blocks=list(message.blocks), **arguments)
 

@@ -125,7 +125,7 @@ class SlackUsers:
         return {str(each["id"]): not each.get("date_delete") for each in answer["usergroups"]}
 
 
-class Workspace(SlackApi):
+class SlackClient(SlackApi):
     """The workspace in Slack, with the bot in it."""
 
     def __init__(self, client: AsyncWebClient, paces: Allowances = PACES) -> None:

@@ -11,7 +11,7 @@ from slackbot.blocks.text import without_markup
 from slackbot.blocks.words import problem_words, refusal_words
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Rejected
-from slackbot.platforms.gitlab import IssueChange, Tracker
+from slackbot.platforms.gitlab import GitLabClient, IssueChange
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
 from slackbot.rules.decision import (
     ChooseLabel,
@@ -61,7 +61,7 @@ class Delivery:
     def __init__(
         self,
         record: Record,
-        gitlab: Tracker,
+        gitlab: GitLabClient,
         directory: Directory,
         rules: Rules,
         decision: Decision,
@@ -241,7 +241,7 @@ class Delivery:
         return ()
 
 
-async def take_back_notes(kept: Record, gitlab: Tracker, key: IssueKey) -> None:
+async def take_back_notes(kept: Record, gitlab: GitLabClient, key: IssueKey) -> None:
     """Withdraw the notes of what GitLab rejected after them: they tell what is not so.
 
     The record has the refusal by now, so a ``Try again`` that comes first is not mistaken: it goes

@@ -7,7 +7,7 @@ import structlog
 from slackbot.blocks.words import FAULT, problem_words, refusal_words
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Missing, PlatformError
-from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.decision import Release, TakeOver
 from slackbot.rules.refusals import IssueGone
@@ -45,7 +45,7 @@ class IssueSync:
     def __init__(
         self,
         record: Record,
-        gitlab: Tracker,
+        gitlab: GitLabClient,
         directory: Directory,
         rules: Rules,
         suggestion: Suggestion | None,

@@ -8,7 +8,7 @@ import structlog
 from slackbot import metrics
 from slackbot.health import GITLAB, Health
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.gitlab import PAGE, Project, Tracker
+from slackbot.platforms.gitlab import PAGE, GitLabClient, Project
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.request import IssueKey, Rules, in_scope
 from slackbot.store import facts, feedbacks, jobs, requests
@@ -42,17 +42,17 @@ class Poll:
     def __init__(
         self,
         record: Record,
-        tracker: Tracker,
+        gitlab: GitLabClient,
         rules: Rules,
         health: Health,
         *,
         every: timedelta,
         retention: timedelta,
     ) -> None:
-        self._record, self._tracker, self._rules = record, tracker, rules
+        self._record, self._gitlab, self._rules = record, gitlab, rules
         self._health, self._every, self._retention = health, every, retention
         # With another project or label, all open issues are news again.
-        self._about = f"{tracker.named} {rules.contact_label}"
+        self._about = f"{gitlab.named} {rules.contact_label}"
 
     async def reconcile(self) -> datetime:
         """Reconcile once, page by page; a failed one goes on where it stopped.
@@ -76,7 +76,7 @@ class Poll:
 
     async def _read_gitlab(self) -> None:
         await self._read_labels()
-        project = await self._tracker.project()
+        project = await self._gitlab.project()
         async with self._record.transaction() as tx:
             await facts.PROJECT.save(tx, KnownProject(id=project.id, path=project.path))
             await feedbacks.forget_other_projects(tx, project.id)
@@ -84,7 +84,7 @@ class Poll:
         await self._read_in_turn(project, listed)
 
     async def _read_labels(self) -> None:
-        known = await self._tracker.labels()
+        known = await self._gitlab.labels()
         self._health.remark(GITLAB, _missing_labels(self._rules, known))
         scope = self._rules.scope
         labels = {name: text for name, text in sorted(known.items()) if in_scope(name, scope)}
@@ -102,7 +102,7 @@ class Poll:
         reading = Reading(self._about, place, last_end, self._record.now(), self._every)
         progress = self._progress(reading, project)
         listed: set[IssueKey] = set()
-        async for page in self._tracker.issue_pages(reading.since, only_open=reading.is_first):
+        async for page in self._gitlab.issue_pages(reading.since, only_open=reading.is_first):
             await self._take_in(page, reading)
             listed.update(issue.key for issue in page)
             if progress:
@@ -200,7 +200,7 @@ class Poll:
         rest = rest[: PAGE - len(turn)]
         if not turn + rest:
             return
-        issues = await self._tracker.these_issues(turn + rest)
+        issues = await self._gitlab.these_issues(turn + rest)
         lost = {*turn, *rest} - {issue.key.iid for issue in issues}
         async with self._record.transaction() as tx:
             await self._ask_about(tx, issues)

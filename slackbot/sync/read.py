@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from slackbot.platforms.gitlab import Tracker
+from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.snapshot import IssueSnapshot, Note
 from slackbot.rules.request import IssueKey, Request
 from slackbot.store.jobs import Postponed
@@ -11,7 +11,7 @@ from slackbot.sync.observe import Observation
 
 
 async def look(
-    tracker: Tracker,
+    gitlab: GitLabClient,
     key: IssueKey,
     known: Request | None,
     at: datetime,
@@ -21,7 +21,7 @@ async def look(
     """Look at an issue; the notes are read where they may tell of another assignment.
 
     Args:
-        tracker: Where to look.
+        gitlab: Where to look.
         key: The issue.
         known: The request as the record has it.
         at: The moment, UTC.
@@ -30,16 +30,16 @@ async def look(
     Raises:
         PlatformError: GitLab does not answer, or (``Missing``) does not show the issue.
     """
-    issue = await tracker.read_issue(key)
-    events = await tracker.label_events(key)
+    issue = await gitlab.read_issue(key)
+    events = await gitlab.label_events(key)
     notes: Sequence[Note] = ()
     if known is None or _may_be_assigned_anew(issue, known, is_contested=is_contested):
-        notes = await tracker.notes(key)
+        notes = await gitlab.notes(key)
     return Observation(
         issue=issue,
         label_events=events,
         notes=notes,
-        own_username=await tracker.own_username() if notes else None,
+        own_username=await gitlab.own_username() if notes else None,
         at=at,
     )
 
@@ -54,7 +54,7 @@ def _may_be_assigned_anew(issue: IssueSnapshot, known: Request, *, is_contested:
     return is_news and issue.updated_at != known.gitlab_updated_at
 
 
-async def check_unchanged(gitlab: Tracker, seen: IssueSnapshot) -> None:
+async def check_unchanged(gitlab: GitLabClient, seen: IssueSnapshot) -> None:
     """Make sure that nobody has changed an issue since it was read: notes may take a while.
 
     GitLab has no conditional update, so what is left is the moment between this and the change.

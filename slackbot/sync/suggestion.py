@@ -7,7 +7,7 @@ import structlog
 
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Rejected
-from slackbot.platforms.gitlab import IssueChange, Tracker
+from slackbot.platforms.gitlab import GitLabClient, IssueChange
 from slackbot.platforms.snapshot import GitLabUser
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State
 from slackbot.store import requests
@@ -24,7 +24,9 @@ log = structlog.get_logger()
 class Suggestion:
     """Suggests the manager on duty, once for each request."""
 
-    def __init__(self, record: Record, gitlab: Tracker, directory: Directory, rules: Rules) -> None:
+    def __init__(
+        self, record: Record, gitlab: GitLabClient, directory: Directory, rules: Rules
+    ) -> None:
         self._record, self._gitlab = record, gitlab
         self._directory, self._rules = directory, rules
 

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slackbot.channel.reminders import GATHERING, GapNotice
 from slackbot.health import Health
 from slackbot.platforms.outbox import Outbox
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey
 from slackbot.store import reminders
 from slackbot.store.database import Database, Record
@@ -28,7 +28,7 @@ async def record(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Record]:
 async def test_nobody_waits_for_a_day_for_what_a_fast_clock_has_noted(
     record: Record, clock: MovableClock
 ) -> None:
-    notice = GapNotice(record, Outbox(record, Workspace(AsyncWebClient()), Health(), "C1"))
+    notice = GapNotice(record, Outbox(record, SlackClient(AsyncWebClient()), Health(), "C1"))
     clock.forward(days=1)
     async with record.transaction() as tx:
         await reminders.note_missed(tx, "remind:7/12:1:24h", IssueKey(7, 12), record.now())

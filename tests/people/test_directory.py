@@ -24,8 +24,8 @@ from slackbot.people.file import PeopleFile, PeopleFileError, read_people
 from slackbot.people.identities import Identities
 from slackbot.people.members import Members
 from slackbot.platforms.errors import Unreachable
-from slackbot.platforms.gitlab import Tracker
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.slack import SlackClient
 from slackbot.platforms.snapshot import GitLabUser
 from slackbot.rules.refusals import (
     CannotTell,
@@ -246,7 +246,7 @@ async def people_of(
     token, project = gitlab.add_token(bot), gitlab.project("example/feedback")
     for member in (bot, gitlab.user("gale")):
         gitlab.add_member(project, member)
-    tracker = Tracker(gitlab.url, token, "example/feedback")
+    gitlab_client = GitLabClient(gitlab.url, token, "example/feedback")
     async with aiohttp.ClientSession() as session:
         client = AsyncWebClient(
             token=slack.bot_token,
@@ -254,19 +254,19 @@ async def people_of(
             session=session,
             retry_handlers=[],
         )
-        workspace = Workspace(client, {})
+        workspace = SlackClient(client, {})
 
         def people(*managers: str) -> People:
             members, identities = Members(workspace), Identities(record, PeopleFile(path))
             return People(
                 members=members,
                 identities=identities,
-                directory=Directory(identities, members, tracker.users),
+                directory=Directory(identities, members, gitlab_client.users),
                 admission=Admission(members, identities, frozenset(managers)),
             )
 
         yield people
-        await tracker.close()
+        await gitlab_client.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slackbot.local.gitlab import GitLab, Issue, Project, User, serve
-from slackbot.platforms import gitlab_api as client
+from slackbot.platforms import gitlab_api
 from slackbot.platforms.errors import (
     Denied,
     Missing,
@@ -19,7 +19,7 @@ from slackbot.platforms.errors import (
     Unreachable,
     Unsettled,
 )
-from slackbot.platforms.gitlab import IssueChange, Tracker, project_matches
+from slackbot.platforms.gitlab import GitLabClient, IssueChange, project_matches
 from slackbot.rules.request import IssueKey, Person
 
 PATH = "example/support/feedback"
@@ -98,11 +98,11 @@ async def url(gitlab: GitLab) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def tracker(gitlab: GitLab, url: str, token: str) -> AsyncIterator[Tracker]:
-    tracker = Tracker(url, token, PATH)
-    yield tracker
+async def client(gitlab: GitLab, url: str, token: str) -> AsyncIterator[GitLabClient]:
+    client = GitLabClient(url, token, PATH)
+    yield client
     gitlab.faults.clear()
-    await tracker.close()
+    await client.close()
     assert gitlab.violations == []
 
 
@@ -113,12 +113,12 @@ async def tracker(gitlab: GitLab, url: str, token: str) -> AsyncIterator[Tracker
 async def test_the_project_is_found_by_path_and_by_number(
     url: str, token: str, setting: str
 ) -> None:
-    tracker = Tracker(url, token, setting)
+    client = GitLabClient(url, token, setting)
     try:
-        found = await tracker.project()
+        found = await client.project()
         assert (found.id, found.path, found.access_level) == (7, PATH, 20)
     finally:
-        await tracker.close()
+        await client.close()
 
 
 @pytest.mark.parametrize(
@@ -138,31 +138,31 @@ def test_a_project_is_known_by_path_or_number(
     assert project_matches(setting, project_id=project_id, path=path) is is_it
 
 
-async def test_the_token_tells_its_scopes_and_expiry(tracker: Tracker) -> None:
-    found = await tracker.token()
+async def test_the_token_tells_its_scopes_and_expiry(client: GitLabClient) -> None:
+    found = await client.token()
     assert (found.scopes, found.expires_on) == (frozenset({"api"}), date(2027, 1, 31))
 
 
 async def test_a_token_may_have_no_expiry(gitlab: GitLab, url: str, bot: User) -> None:
-    tracker = Tracker(url, gitlab.add_token(bot), PATH)
+    client = GitLabClient(url, gitlab.add_token(bot), PATH)
     try:
-        assert (await tracker.token()).expires_on is None
+        assert (await client.token()).expires_on is None
     finally:
-        await tracker.close()
+        await client.close()
 
 
-async def test_the_bot_knows_its_own_username(tracker: Tracker) -> None:
-    assert await tracker.own_username() == "ssat-bot"
+async def test_the_bot_knows_its_own_username(client: GitLabClient) -> None:
+    assert await client.own_username() == "ssat-bot"
 
 
 async def test_an_issue_is_read_with_all_that_the_record_needs(
-    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User, clock: Clock
+    gitlab: GitLab, client: GitLabClient, issue: Issue, manager: User, clock: Clock
 ) -> None:
     opened_at = clock().replace(microsecond=123_000)  # GitLab tells milliseconds
     clock.forward(minutes=1)
     gitlab.assign(issue, manager, by=manager)
     gitlab.close(issue, manager)
-    found = await tracker.read_issue(KEY)
+    found = await client.read_issue(KEY)
     assert found.key == KEY
     assert found.title == "Negative feedback for ticket 123456"
     assert found.description == "They never answered."
@@ -177,7 +177,7 @@ async def test_an_issue_is_read_with_all_that_the_record_needs(
 
 
 async def test_label_events_are_read_over_several_pages_oldest_first(
-    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User, clock: Clock
+    gitlab: GitLab, client: GitLabClient, issue: Issue, manager: User, clock: Clock
 ) -> None:
     for _ in range(60):
         clock.forward(minutes=1)
@@ -185,7 +185,7 @@ async def test_label_events_are_read_over_several_pages_oldest_first(
         clock.forward(minutes=1)
         gitlab.change_labels(issue, add=[CONTACT], by=manager)
     issue.label_events.reverse()  # GitLab promises no order
-    events = await tracker.label_events(KEY)
+    events = await client.label_events(KEY)
     assert len(events) == 121
     assert [event.at for event in events] == sorted(event.at for event in events)
     assert [event.is_added for event in events] == [True] + [False, True] * 60
@@ -193,36 +193,36 @@ async def test_label_events_are_read_over_several_pages_oldest_first(
 
 
 async def test_label_events_of_deleted_labels_are_left_out(
-    gitlab: GitLab, tracker: Tracker, project: Project, issue: Issue
+    gitlab: GitLab, client: GitLabClient, project: Project, issue: Issue
 ) -> None:
     gitlab.delete_label(project, CONTACT)
-    assert await tracker.label_events(KEY) == []
+    assert await client.label_events(KEY) == []
 
 
 async def test_notes_are_read_over_several_pages_newest_first(
-    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User, clock: Clock
+    gitlab: GitLab, client: GitLabClient, issue: Issue, manager: User, clock: Clock
 ) -> None:
     for number in range(150):
         clock.forward(seconds=1)
         gitlab.comment(issue, f"note {number}", manager)
-    notes = [note for note in await tracker.notes(KEY) if not note.is_system]
+    notes = [note for note in await client.notes(KEY) if not note.is_system]
     assert [note.body for note in notes] == [f"note {number}" for number in reversed(range(150))]
     assert {note.author for note in notes} == {"avery"}
 
 
 async def test_every_label_of_the_project_is_read(
-    gitlab: GitLab, tracker: Tracker, project: Project
+    gitlab: GitLab, client: GitLabClient, project: Project
 ) -> None:
     for number in range(120):
         gitlab.add_label(project, f"label {number}")
-    assert set(await tracker.labels()) == {label.name for label in project.labels}
+    assert set(await client.labels()) == {label.name for label in project.labels}
 
 
 async def test_labels_come_with_their_descriptions(
-    gitlab: GitLab, tracker: Tracker, project: Project
+    gitlab: GitLab, client: GitLabClient, project: Project
 ) -> None:
     gitlab.add_label(project, "feedback::no-words")
-    assert await tracker.labels() == {
+    assert await client.labels() == {
         CONTACT: "See feedback::other",
         "feedback::known-issue": "The product has a bug",
         "feedback::no-words": "",
@@ -235,9 +235,9 @@ async def test_labels_come_with_their_descriptions(
 
 
 async def all_pages(
-    tracker: Tracker, since: datetime | None = None, *, only_open: bool = False
+    client: GitLabClient, since: datetime | None = None, *, only_open: bool = False
 ) -> list[list[int]]:
-    pages = tracker.issue_pages(since, only_open=only_open)
+    pages = client.issue_pages(since, only_open=only_open)
     return [[issue.key.iid for issue in page] async for page in pages]
 
 
@@ -256,18 +256,18 @@ def many(gitlab: GitLab, project: Project, manager: User, clock: Clock) -> list[
 
 
 async def test_open_issues_are_read_in_pages_in_order_and_none_is_missing(
-    gitlab: GitLab, tracker: Tracker, many: list[Issue], manager: User
+    gitlab: GitLab, client: GitLabClient, many: list[Issue], manager: User
 ) -> None:
     gitlab.close(many[99], manager)
-    pages = await all_pages(tracker, only_open=True)
+    pages = await all_pages(client, only_open=True)
     assert [len(page) for page in pages] == [100, 100, 59]
     assert flat(pages) == [number for number in range(1, 261) if number != 100]
     since = many[199].updated_at
-    assert flat(await all_pages(tracker, since, only_open=True)) == list(range(200, 261))
+    assert flat(await all_pages(client, since, only_open=True)) == list(range(200, 261))
 
 
 async def test_changed_issues_are_read_from_a_moment_on_the_closed_ones_too(
-    gitlab: GitLab, tracker: Tracker, many: list[Issue], manager: User, clock: Clock
+    gitlab: GitLab, client: GitLabClient, many: list[Issue], manager: User, clock: Clock
 ) -> None:
     clock.forward(minutes=1)
     since = clock()
@@ -276,14 +276,14 @@ async def test_changed_issues_are_read_from_a_moment_on_the_closed_ones_too(
     gitlab.comment(many[4], "And another thing", manager)
     # The same moment in another zone is the same moment.
     elsewhere = since.astimezone(datetime.strptime("+0530", "%z").tzinfo)
-    assert await all_pages(tracker, since) == [[100, 5]]
-    assert await all_pages(tracker, elsewhere) == [[100, 5]]
+    assert await all_pages(client, since) == [[100, 5]]
+    assert await all_pages(client, elsewhere) == [[100, 5]]
 
 
 async def test_a_reading_that_was_broken_off_is_taken_up_where_it_ended(
-    gitlab: GitLab, tracker: Tracker, many: list[Issue]
+    gitlab: GitLab, client: GitLabClient, many: list[Issue]
 ) -> None:
-    pages = tracker.issue_pages(many[0].created_at - timedelta(seconds=1), only_open=False)
+    pages = client.issue_pages(many[0].created_at - timedelta(seconds=1), only_open=False)
     page = await anext(pages)
     seen, place = [issue.key.iid for issue in page], page[-1].updated_at
     assert seen == list(range(1, 101))
@@ -291,26 +291,26 @@ async def test_a_reading_that_was_broken_off_is_taken_up_where_it_ended(
     with pytest.raises(Unreachable):
         await anext(pages)
     gitlab.up()
-    rest = flat(await all_pages(tracker, place))
+    rest = flat(await all_pages(client, place))
     assert sorted({*seen, *rest}) == list(range(1, 261))
     assert rest == sorted(rest)
     assert len(rest) <= 162, "read again from the start, or nearly so"
 
 
 async def test_known_issues_are_read_in_batches_and_a_deleted_one_is_missing(
-    gitlab: GitLab, tracker: Tracker, many: list[Issue], manager: User
+    gitlab: GitLab, client: GitLabClient, many: list[Issue], manager: User
 ) -> None:
     gitlab.close(many[6], manager)
     gitlab.delete_issue(many[7])
-    found = await tracker.these_issues(list(range(1, 251)))
+    found = await client.these_issues(list(range(1, 251)))
     assert sorted(issue.key.iid for issue in found) == [n for n in range(1, 251) if n != 8]
     assert [issue.key.iid for issue in found if not issue.is_open] == [7]
     asked = [len(request.query["iids[]"]) for request in gitlab.requests]
     assert asked == [100, 100, 50]
 
 
-async def test_no_known_issues_are_no_question(gitlab: GitLab, tracker: Tracker) -> None:
-    assert await tracker.these_issues([]) == []
+async def test_no_known_issues_are_no_question(gitlab: GitLab, client: GitLabClient) -> None:
+    assert await client.these_issues([]) == []
     assert gitlab.requests == []
 
 
@@ -318,7 +318,7 @@ async def test_no_known_issues_are_no_question(gitlab: GitLab, tracker: Tracker)
 
 
 async def test_a_change_is_one_put_which_leaves_the_other_labels_alone(
-    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User
+    gitlab: GitLab, client: GitLabClient, issue: Issue, manager: User
 ) -> None:
     gitlab.change_labels(issue, ["feedback::other"], by=manager)
     change = IssueChange(
@@ -327,7 +327,7 @@ async def test_a_change_is_one_put_which_leaves_the_other_labels_alone(
         assignee_ids=(manager.id,),
         close=True,
     )
-    found = await tracker.change_issue(KEY, change)
+    found = await client.change_issue(KEY, change)
     [put] = gitlab.requests
     assert put.method == "PUT"
     assert put.body == {
@@ -342,40 +342,40 @@ async def test_a_change_is_one_put_which_leaves_the_other_labels_alone(
 
 
 async def test_what_a_change_leaves_out_stays_as_it_is(
-    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User
+    gitlab: GitLab, client: GitLabClient, issue: Issue, manager: User
 ) -> None:
     gitlab.assign(issue, manager, by=manager)
-    await tracker.change_issue(KEY, IssueChange(add_labels=frozenset({"feedback::other"})))
+    await client.change_issue(KEY, IssueChange(add_labels=frozenset({"feedback::other"})))
     assert gitlab.requests[-1].body == {"add_labels": "feedback::other"}
     assert issue.labels == [CONTACT, "feedback::other"]
     assert (issue.assigned_to, issue.state) == (["avery"], "opened")
 
 
 async def test_nobody_is_assigned_by_a_zero(
-    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User
+    gitlab: GitLab, client: GitLabClient, issue: Issue, manager: User
 ) -> None:
     gitlab.assign(issue, manager, by=manager)
-    found = await tracker.change_issue(KEY, IssueChange(assignee_ids=()))
+    found = await client.change_issue(KEY, IssueChange(assignee_ids=()))
     assert gitlab.requests[-1].body == {"assignee_ids": [0]}
     assert issue.assigned_to == []
     assert found.assignees == ()
 
 
 async def test_a_note_is_posted_word_for_word(
-    gitlab: GitLab, tracker: Tracker, issue: Issue
+    gitlab: GitLab, client: GitLabClient, issue: Issue
 ) -> None:
-    await tracker.add_note(KEY, "> Sorry, <b>really</b>\n> /close")
+    await client.add_note(KEY, "> Sorry, <b>really</b>\n> /close")
     [note] = issue.comments
     assert (note.body, note.author.username) == ("> Sorry, <b>really</b>\n> /close", "ssat-bot")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_note_with_a_doubtful_outcome_is_not_posted_again_by_itself(
-    gitlab: GitLab, tracker: Tracker, issue: Issue, when: Any
+    gitlab: GitLab, client: GitLabClient, issue: Issue, when: Any
 ) -> None:
     gitlab.faults.add(method="POST", drop=True, when=when)
     with pytest.raises(Unreachable):
-        await tracker.add_note(KEY, "once")
+        await client.add_note(KEY, "once")
     assert [request.method for request in gitlab.requests] == ["POST"]
     assert len(issue.comments) == (when == "after")
 
@@ -385,53 +385,55 @@ async def test_a_note_with_a_doubtful_outcome_is_not_posted_again_by_itself(
 
 @pytest.mark.parametrize("username", ["avery", "Avery"])  # GitLab does not mind the case
 async def test_an_account_is_found_by_its_username(
-    tracker: Tracker, manager: User, username: str
+    client: GitLabClient, manager: User, username: str
 ) -> None:
-    found = await tracker.users.named(username)
+    found = await client.users.named(username)
     assert found is not None
     assert (found.id, found.username, found.name) == (manager.id, "avery", "Avery Example")
 
 
-async def test_nobody_has_an_unknown_username(tracker: Tracker, manager: User) -> None:
-    assert await tracker.users.named("aver") is None
+async def test_nobody_has_an_unknown_username(client: GitLabClient, manager: User) -> None:
+    assert await client.users.named("aver") is None
 
 
 @pytest.mark.parametrize("email", ["avery@example.com", "Avery@Example.com"])
 async def test_an_account_is_found_by_its_public_email(
-    tracker: Tracker, manager: User, email: str
+    client: GitLabClient, manager: User, email: str
 ) -> None:
-    found = await tracker.users.with_email(email)
+    found = await client.users.with_email(email)
     assert found is not None
     assert found.username == "avery"
 
 
-async def test_an_email_that_is_not_public_finds_nobody(gitlab: GitLab, tracker: Tracker) -> None:
+async def test_an_email_that_is_not_public_finds_nobody(
+    gitlab: GitLab, client: GitLabClient
+) -> None:
     gitlab.add_user("casey", "Casey Example", email="casey@example.com")
-    assert await tracker.users.with_email("casey@example.com") is None
+    assert await client.users.with_email("casey@example.com") is None
 
 
 async def test_an_email_that_fits_two_accounts_finds_nobody(
-    gitlab: GitLab, tracker: Tracker, manager: User
+    gitlab: GitLab, client: GitLabClient, manager: User
 ) -> None:
     gitlab.add_user("avery2", "Avery Again", public_email="avery@example.com")
-    assert await tracker.users.with_email("avery@example.com") is None
+    assert await client.users.with_email("avery@example.com") is None
 
 
 async def test_who_calls_himself_by_somebodys_email_is_not_taken_for_them(
-    gitlab: GitLab, tracker: Tracker
+    gitlab: GitLab, client: GitLabClient
 ) -> None:
     # GitLab's search= looks into names, too.
     impostor = {"id": 9, "username": "mallory", "name": "avery@example.com", "public_email": ""}
     gitlab.faults.add(path="/users$", status=200, headers=JSON, body=json.dumps([impostor]))
-    assert await tracker.users.with_email("avery@example.com") is None
+    assert await client.users.with_email("avery@example.com") is None
 
 
 async def test_an_older_gitlab_does_not_say_which_email_it_found(
-    gitlab: GitLab, tracker: Tracker
+    gitlab: GitLab, client: GitLabClient
 ) -> None:
     account = {"id": 9, "username": "avery", "name": "Avery Example"}
     gitlab.faults.add(path="/users$", status=200, headers=JSON, body=json.dumps([account]))
-    found = await tracker.users.with_email("avery@example.com")
+    found = await client.users.with_email("avery@example.com")
     assert found is not None
     assert found.username == "avery"
 
@@ -439,33 +441,33 @@ async def test_an_older_gitlab_does_not_say_which_email_it_found(
 # Trouble
 
 
-async def _first_page(tracker: Tracker) -> object:
-    return await anext(tracker.issue_pages(only_open=True))
+async def _first_page(client: GitLabClient) -> object:
+    return await anext(client.issue_pages(only_open=True))
 
 
-Call = Callable[[Tracker], Coroutine[Any, Any, object]]
+Call = Callable[[GitLabClient], Coroutine[Any, Any, object]]
 CALLS: dict[str, Call] = {
-    "project": lambda tracker: tracker.project(),
-    "token": lambda tracker: tracker.token(),
-    "own_username": lambda tracker: tracker.own_username(),
-    "read_issue": lambda tracker: tracker.read_issue(KEY),
+    "project": lambda client: client.project(),
+    "token": lambda client: client.token(),
+    "own_username": lambda client: client.own_username(),
+    "read_issue": lambda client: client.read_issue(KEY),
     "issue_pages": _first_page,
-    "these_issues": lambda tracker: tracker.these_issues([1]),
-    "label_events": lambda tracker: tracker.label_events(KEY),
-    "state_events": lambda tracker: tracker.state_events(KEY),
-    "notes": lambda tracker: tracker.notes(KEY),
-    "add_note": lambda tracker: tracker.add_note(KEY, "words"),
-    "change_issue": lambda tracker: tracker.change_issue(KEY, IssueChange(close=True)),
-    "labels": lambda tracker: tracker.labels(),
-    "users.named": lambda tracker: tracker.users.named("avery"),
-    "users.with_email": lambda tracker: tracker.users.with_email("avery@example.com"),
-    "users.members_by_email": lambda tracker: tracker.users.members_by_email(),
+    "these_issues": lambda client: client.these_issues([1]),
+    "label_events": lambda client: client.label_events(KEY),
+    "state_events": lambda client: client.state_events(KEY),
+    "notes": lambda client: client.notes(KEY),
+    "add_note": lambda client: client.add_note(KEY, "words"),
+    "change_issue": lambda client: client.change_issue(KEY, IssueChange(close=True)),
+    "labels": lambda client: client.labels(),
+    "users.named": lambda client: client.users.named("avery"),
+    "users.with_email": lambda client: client.users.with_email("avery@example.com"),
+    "users.members_by_email": lambda client: client.users.members_by_email(),
 }
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 async def test_every_call_names_every_trouble_by_its_remedy(
-    gitlab: GitLab, tracker: Tracker, issue: Issue, manager: User, call: Call
+    gitlab: GitLab, client: GitLabClient, issue: Issue, manager: User, call: Call
 ) -> None:
     refusal = {"headers": JSON, "body": '{"message": "the reason"}'}
     troubles: list[tuple[dict[str, Any], type[PlatformError]]] = [
@@ -483,20 +485,20 @@ async def test_every_call_names_every_trouble_by_its_remedy(
     for trouble, expected in troubles:
         gitlab.faults.add(**trouble)
         with pytest.raises(PlatformError) as caught:
-            await call(tracker)
+            await call(client)
         assert type(caught.value) is expected, trouble
     gitlab.faults.add(status=429, headers={"Retry-After": "17"}, body="Retry later\n")
     with pytest.raises(Throttled) as throttled:
-        await call(tracker)
+        await call(client)
     assert throttled.value.retry_after == 17
     assert len(gitlab.requests) == len(troubles) + 1, "nothing is tried again in a thread"
 
 
-async def test_a_refusal_carries_status_and_reason(gitlab: GitLab, tracker: Tracker) -> None:
+async def test_a_refusal_carries_status_and_reason(gitlab: GitLab, client: GitLabClient) -> None:
     reason = {"message": {"title": ["can't be blank " * 100]}}
     gitlab.faults.add(status=422, headers=JSON, body=json.dumps(reason))
     with pytest.raises(Rejected) as caught:
-        await tracker.change_issue(KEY, IssueChange(close=True))
+        await client.change_issue(KEY, IssueChange(close=True))
     assert caught.value.code == "422"
     said = str(caught.value).removeprefix("GitLab answered 422: ")
     assert "can't be blank" in said
@@ -504,23 +506,23 @@ async def test_a_refusal_carries_status_and_reason(gitlab: GitLab, tracker: Trac
 
 
 async def test_a_deleted_issue_is_missing_and_a_guest_is_refused(
-    gitlab: GitLab, tracker: Tracker, project: Project, bot: User, issue: Issue
+    gitlab: GitLab, client: GitLabClient, project: Project, bot: User, issue: Issue
 ) -> None:
     gitlab.add_member(project, bot, 10)
     with pytest.raises(Rejected) as caught:
-        await tracker.change_issue(KEY, IssueChange(close=True))
+        await client.change_issue(KEY, IssueChange(close=True))
     assert (type(caught.value), caught.value.code) == (Rejected, "403")
     gitlab.delete_issue(issue)
     with pytest.raises(Missing):
-        await tracker.read_issue(KEY)
+        await client.read_issue(KEY)
 
 
 async def test_a_revoked_token_is_an_administrators_matter_and_is_not_told(
-    gitlab: GitLab, tracker: Tracker, token: str
+    gitlab: GitLab, client: GitLabClient, token: str
 ) -> None:
     gitlab.revoke_token(token)
     with pytest.raises(Denied) as caught:
-        await tracker.project()
+        await client.project()
     assert "GITLAB_TOKEN" in str(caught.value)
     assert token not in str(caught.value)
 
@@ -528,58 +530,58 @@ async def test_a_revoked_token_is_an_administrators_matter_and_is_not_told(
 async def test_a_gitlab_that_hangs_is_given_up(
     gitlab: GitLab, url: str, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.05)
-    tracker = Tracker(url, token, PATH)
+    monkeypatch.setattr(gitlab_api, "TIMEOUT_SECONDS", 0.05)
+    client = GitLabClient(url, token, PATH)
     gitlab.faults.add(hang=3600, times=None)
     try:
         with pytest.raises(Unreachable) as reading:
-            await asyncio.wait_for(tracker.project(), 5)
+            await asyncio.wait_for(client.project(), 5)
         with pytest.raises(Unreachable) as writing:
-            await asyncio.wait_for(tracker.add_note(KEY, "once"), 5)
+            await asyncio.wait_for(client.add_note(KEY, "once"), 5)
         with pytest.raises(Unreachable) as changing:
-            await asyncio.wait_for(tracker.change_issue(KEY, IssueChange(close=True)), 5)
+            await asyncio.wait_for(client.change_issue(KEY, IssueChange(close=True)), 5)
         # After a change one has to wait until GitLab is surely through with it.
         assert not reading.value.is_unsettled
         assert type(writing.value) is type(changing.value) is Unsettled
     finally:
         gitlab.faults.clear()
-        await tracker.close()
+        await client.close()
 
 
 async def test_a_gitlab_that_is_not_there_is_unreachable(token: str) -> None:
-    tracker = Tracker("http://127.0.0.1:1", token, PATH)
+    client = GitLabClient("http://127.0.0.1:1", token, PATH)
     try:
         with pytest.raises(Unreachable):
-            await tracker.project()
+            await client.project()
     finally:
-        await tracker.close()
+        await client.close()
 
 
 async def test_throttled_notes_are_held_back_and_reading_goes_on(
-    gitlab: GitLab, tracker: Tracker, issue: Issue
+    gitlab: GitLab, client: GitLabClient, issue: Issue
 ) -> None:
     gitlab.notes_per_minute = 1
-    await tracker.add_note(KEY, "one")
+    await client.add_note(KEY, "one")
     for _ in range(3):
         with pytest.raises(Throttled) as caught:
-            await tracker.add_note(KEY, "two")
+            await client.add_note(KEY, "two")
         assert 30 < caught.value.retry_after <= 60
     posts = [request.status for request in gitlab.requests if request.method == "POST"]
     assert posts == [201, 429], "GitLab is asked no more until the time has come"
-    assert (await tracker.read_issue(KEY)).key == KEY
-    await tracker.change_issue(KEY, IssueChange(close=True))
+    assert (await client.read_issue(KEY)).key == KEY
+    await client.change_issue(KEY, IssueChange(close=True))
     assert issue.state == "closed"
 
 
 async def test_throttled_reading_is_held_back_and_notes_go_on(
-    gitlab: GitLab, tracker: Tracker, issue: Issue
+    gitlab: GitLab, client: GitLabClient, issue: Issue
 ) -> None:
     gitlab.faults.add(method="GET", status=429, headers={"Retry-After": "40"})
     for _ in range(3):
         with pytest.raises(Throttled):
-            await tracker.read_issue(KEY)
+            await client.read_issue(KEY)
     assert len(gitlab.requests) == 1
-    await tracker.add_note(KEY, "one")
+    await client.add_note(KEY, "one")
     assert [note.body for note in issue.comments] == ["one"]
 
 
@@ -593,23 +595,23 @@ async def test_throttled_reading_is_held_back_and_notes_go_on(
     ],
 )
 async def test_a_throttled_call_says_how_long_to_wait(
-    gitlab: GitLab, tracker: Tracker, header: dict[str, str], seconds: float
+    gitlab: GitLab, client: GitLabClient, header: dict[str, str], seconds: float
 ) -> None:
     gitlab.faults.add(status=429, headers=header, body="Retry later\n")
     with pytest.raises(Throttled) as caught:
-        await tracker.project()
+        await client.project()
     assert caught.value.retry_after == seconds
 
 
 async def test_calls_under_way_hold_up_neither_the_event_loop_nor_each_other(
-    gitlab: GitLab, tracker: Tracker, issue: Issue
+    gitlab: GitLab, client: GitLabClient, issue: Issue
 ) -> None:
     gitlab.faults.add(method="POST", hang=3600)
-    hanging = asyncio.create_task(tracker.add_note(KEY, "late"))
+    hanging = asyncio.create_task(client.add_note(KEY, "late"))
     await gitlab.wait_for(lambda: len(gitlab.requests) == 1)
     # The stand-in answers on this same event loop: a call that blocked it would never end.
     async with asyncio.timeout(5):
-        found = await asyncio.gather(*(tracker.read_issue(KEY) for _ in range(12)))
+        found = await asyncio.gather(*(client.read_issue(KEY) for _ in range(12)))
     assert len(found) == 12
     assert not hanging.done()
     gitlab.faults.release()
@@ -618,10 +620,10 @@ async def test_calls_under_way_hold_up_neither_the_event_loop_nor_each_other(
 
 
 async def test_several_calls_are_under_way_at_once(
-    gitlab: GitLab, tracker: Tracker, issue: Issue
+    gitlab: GitLab, client: GitLabClient, issue: Issue
 ) -> None:
     gitlab.faults.add(hang=3600, times=None)
-    calls = [asyncio.create_task(tracker.read_issue(KEY)) for _ in range(4)]
+    calls = [asyncio.create_task(client.read_issue(KEY)) for _ in range(4)]
     await gitlab.wait_for(lambda: len(gitlab.requests) == 4)
     gitlab.faults.clear()
     assert {found.key for found in await asyncio.gather(*calls)} == {KEY}

@@ -15,7 +15,7 @@ from slackbot.local.slack import Channel, serve
 from slackbot.local.slack import Workspace as Slack
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Throttled, Unreachable
 from slackbot.platforms.outbox import CLOCK_MARGIN, Outbox, Outcome, Place, Post, drawn
-from slackbot.platforms.slack import Workspace
+from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts
 from slackbot.store import outbox as store
@@ -90,7 +90,7 @@ async def house(clock: MovableClock, tmp_path: Path, database_url: str) -> Async
             retry_handlers=[],
         )
         outbox = Outbox(
-            Record(database, clock), Workspace(client, {}), Health(), "support_escalations"
+            Record(database, clock), SlackClient(client, {}), Health(), "support_escalations"
         )
         yield House(outbox, slack, database, channel, clock)
     await database.close()

@@ -26,7 +26,7 @@ from slackbot.platforms.errors import (
     Unsettled,
 )
 from slackbot.platforms.pace import Allowance
-from slackbot.platforms.slack import REQUIRED_SCOPES, Workspace
+from slackbot.platforms.slack import REQUIRED_SCOPES, SlackClient
 from slackbot.platforms.slack_api import PACES
 from slackbot.settings import Settings
 from tests.conftest import MovableClock
@@ -69,15 +69,15 @@ def client(slack: Slack, session: aiohttp.ClientSession) -> AsyncWebClient:
 
 
 @pytest.fixture
-def workspace(client: AsyncWebClient) -> Workspace:
-    return Workspace(client, UNPACED)
+def workspace(client: AsyncWebClient) -> SlackClient:
+    return SlackClient(client, UNPACED)
 
 
 # The pace
 
 
 async def test_each_method_has_a_pace_of_its_own(slack: Slack, client: AsyncWebClient) -> None:
-    workspace = Workspace(client, {"chat.postMessage": Allowance(per_second=0.001, burst=1)})
+    workspace = SlackClient(client, {"chat.postMessage": Allowance(per_second=0.001, burst=1)})
     posted = await workspace.call("chat.postMessage", channel="C1", text="one")
     with pytest.raises(Throttled):
         await workspace.call("chat.postMessage", channel="C1", text="two")
@@ -88,7 +88,7 @@ async def test_each_method_has_a_pace_of_its_own(slack: Slack, client: AsyncWebC
 async def test_a_throttled_method_is_not_called_again_before_its_time(
     slack: Slack, client: AsyncWebClient
 ) -> None:
-    workspace = Workspace(client, {"chat.postMessage": Allowance(per_second=1000, burst=1000)})
+    workspace = SlackClient(client, {"chat.postMessage": Allowance(per_second=1000, burst=1000)})
     slack.faults.add("chat.postMessage", status=429, headers={"Retry-After": "600"})
     for _ in range(3):
         with pytest.raises(Throttled) as caught:
@@ -102,7 +102,7 @@ async def test_a_throttled_method_is_not_called_again_before_its_time(
 async def test_no_method_that_the_bot_calls_is_called_again_while_slack_asks_for_patience(
     slack: Slack, client: AsyncWebClient, method: str
 ) -> None:
-    workspace = Workspace(client)
+    workspace = SlackClient(client)
     slack.faults.add(method, status=429, headers={"Retry-After": "600"}, times=3)
     for _ in range(3):
         with pytest.raises(Throttled) as caught:
@@ -125,7 +125,7 @@ async def test_many_lookups_at_once_meet_no_429_and_those_without_a_turn_learn_i
     slack: Slack, client: AsyncWebClient
 ) -> None:
     slack.rates.enforce(True)
-    workspace = Workspace(client)
+    workspace = SlackClient(client)
     begun = time.monotonic()
     found = await asyncio.gather(
         *(workspace.users.with_email("avery@example.com") for _ in range(60)),
@@ -212,7 +212,7 @@ def rejected(code: str) -> Rejected:
     ],
 )
 async def test_every_trouble_is_named_by_its_remedy(
-    slack: Slack, workspace: Workspace, trouble: dict[str, Any], expected: Any
+    slack: Slack, workspace: SlackClient, trouble: dict[str, Any], expected: Any
 ) -> None:
     kind = expected if isinstance(expected, type) else type(expected)
     slack.faults.add("chat.postMessage", **trouble)
@@ -229,7 +229,7 @@ async def test_every_trouble_is_named_by_its_remedy(
 
 
 async def test_a_post_whose_answer_is_lost_is_doubtful_and_not_repeated(
-    slack: Slack, workspace: Workspace, channel: Channel
+    slack: Slack, workspace: SlackClient, channel: Channel
 ) -> None:
     slack.faults.add("chat.postMessage", drop=True, when="after")
     with pytest.raises(Unreachable):
@@ -237,7 +237,7 @@ async def test_a_post_whose_answer_is_lost_is_doubtful_and_not_repeated(
     assert [one.text for one in channel.messages] == ["one card"]
 
 
-async def test_a_missing_scope_is_named(slack: Slack, workspace: Workspace) -> None:
+async def test_a_missing_scope_is_named(slack: Slack, workspace: SlackClient) -> None:
     slack.scopes.remove("chat:write")
     with pytest.raises(Denied) as caught:
         await workspace.call("chat.postMessage", channel="C1", text="x")
@@ -277,13 +277,13 @@ async def test_a_slack_that_is_not_there_is_doubtful(session: aiohttp.ClientSess
         token="xoxb", base_url="http://127.0.0.1:1/api/", session=session, retry_handlers=[]
     )
     with pytest.raises(Unreachable):
-        await Workspace(client, UNPACED).identity()
+        await SlackClient(client, UNPACED).identity()
 
 
 # Who and where
 
 
-async def test_the_bot_knows_itself_and_asks_once(slack: Slack, workspace: Workspace) -> None:
+async def test_the_bot_knows_itself_and_asks_once(slack: Slack, workspace: SlackClient) -> None:
     for _ in range(3):
         identity = await workspace.identity()
     assert (identity.team, identity.user) == (slack.team_id, slack.bot_user_id)
@@ -295,7 +295,7 @@ async def test_the_bot_knows_itself_and_asks_once(slack: Slack, workspace: Works
 
 
 async def test_a_person_is_looked_up_with_what_decides_whether_they_may_act(
-    slack: Slack, workspace: Workspace
+    slack: Slack, workspace: SlackClient
 ) -> None:
     slack.add_user("U2", "blake", is_ultra_restricted=True)
     slack.add_user("U3", "casey", team_id="T0OTHER", deleted=True)
@@ -311,7 +311,7 @@ async def test_a_person_is_looked_up_with_what_decides_whether_they_may_act(
     assert (await workspace.users.member(slack.bot_user_id)).is_bot
 
 
-async def test_the_members_of_a_user_group_are_listed(slack: Slack, workspace: Workspace) -> None:
+async def test_the_members_of_a_user_group_are_listed(slack: Slack, workspace: SlackClient) -> None:
     slack.add_usergroup("S1", "managers", ["U1"])
     assert await workspace.users.in_group("S1") == frozenset({"U1"})
     assert await workspace.users.in_group("S2") is None, "there is no such group"
@@ -324,7 +324,7 @@ async def test_the_members_of_a_user_group_are_listed(slack: Slack, workspace: W
 
 
 async def test_a_channel_is_found_on_a_later_page_and_remembered(
-    slack: Slack, workspace: Workspace
+    slack: Slack, workspace: SlackClient
 ) -> None:
     for number in range(450):
         slack.add_channel(f"the_last_one_but_{number}")
@@ -335,20 +335,20 @@ async def test_a_channel_is_found_on_a_later_page_and_remembered(
 
 
 async def test_many_who_ask_at_once_look_a_channel_up_once(
-    slack: Slack, workspace: Workspace
+    slack: Slack, workspace: SlackClient
 ) -> None:
     found = await asyncio.gather(*(workspace.channel_id("#support_escalations") for _ in range(5)))
     assert found == ["C1"] * 5
     assert [one.method for one in slack.requests].count("users.conversations") == 1
 
 
-async def test_a_channels_id_is_taken_as_it_is(slack: Slack, workspace: Workspace) -> None:
+async def test_a_channels_id_is_taken_as_it_is(slack: Slack, workspace: SlackClient) -> None:
     assert await workspace.channel_id("C1") == "C1"
     assert slack.requests == []
 
 
 async def test_a_channel_that_is_not_there_is_denied_and_found_once_it_is(
-    slack: Slack, workspace: Workspace
+    slack: Slack, workspace: SlackClient
 ) -> None:
     with pytest.raises(Denied, match="channel_not_found"):
         await workspace.channel_id("#elsewhere")
@@ -357,7 +357,7 @@ async def test_a_channel_that_is_not_there_is_denied_and_found_once_it_is(
 
 
 async def test_private_channels_are_asked_for_only_with_the_scope_for_it(
-    slack: Slack, workspace: Workspace
+    slack: Slack, workspace: SlackClient
 ) -> None:
     slack.add_channel("secret", id="G1", private=True)
     slack.scopes.remove("groups:read")
@@ -370,7 +370,7 @@ async def test_private_channels_are_asked_for_only_with_the_scope_for_it(
 
 
 async def test_the_channel_is_checked_before_anything_is_posted_there(
-    slack: Slack, workspace: Workspace, channel: Channel
+    slack: Slack, workspace: SlackClient, channel: Channel
 ) -> None:
     await workspace.check_channel("#support_escalations")
     channel.members.remove(slack.bot_user_id)
@@ -386,7 +386,7 @@ async def test_the_channel_is_checked_before_anything_is_posted_there(
 # Messages of ours
 
 
-async def post(workspace: Workspace, key: str, thread: str | None = None) -> str:
+async def post(workspace: SlackClient, key: str, thread: str | None = None) -> str:
     metadata = {"event_type": EVENT, "event_payload": {"key": key}}
     where = {"thread_ts": thread} if thread else {}
     posted = await workspace.call(
@@ -396,7 +396,7 @@ async def post(workspace: Workspace, key: str, thread: str | None = None) -> str
 
 
 async def test_a_message_of_ours_is_found_by_its_metadata_on_a_later_page(
-    slack: Slack, workspace: Workspace, channel: Channel, clock: MovableClock
+    slack: Slack, workspace: SlackClient, channel: Channel, clock: MovableClock
 ) -> None:
     since = clock().timestamp()
     ts = await post(workspace, "7/1")
@@ -408,7 +408,7 @@ async def test_a_message_of_ours_is_found_by_its_metadata_on_a_later_page(
 
 
 async def test_a_message_is_only_found_by_event_and_key_from_the_moment_on(
-    workspace: Workspace, clock: MovableClock
+    workspace: SlackClient, clock: MovableClock
 ) -> None:
     since = clock().timestamp() - 1
     ts = await post(workspace, "7/1")
@@ -420,7 +420,7 @@ async def test_a_message_is_only_found_by_event_and_key_from_the_moment_on(
 
 
 async def test_a_reply_is_looked_for_in_its_thread_only(
-    workspace: Workspace, clock: MovableClock
+    workspace: SlackClient, clock: MovableClock
 ) -> None:
     since = clock().timestamp() - 1
     card, other = await post(workspace, "card"), await post(workspace, "other")
@@ -432,7 +432,7 @@ async def test_a_reply_is_looked_for_in_its_thread_only(
 
 
 async def test_a_history_that_cannot_be_read_is_no_proof_of_absence(
-    slack: Slack, workspace: Workspace
+    slack: Slack, workspace: SlackClient
 ) -> None:
     slack.faults.add("conversations.history", status=502, body="")
     with pytest.raises(Unreachable):
