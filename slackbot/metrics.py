@@ -7,7 +7,7 @@ REGISTRY.unregister(PLATFORM_COLLECTOR)  # which version of Python this is helps
 HOOKS = Counter("ssat_hooks", "Webhook deliveries of GitLab, by what became of them", ["outcome"])
 SENT_AWAY = Counter("ssat_posts_sent_away", "Posts refused unread, by HTTP status", ["status"])
 CLICKS = Counter("ssat_choices", "Choices of people, by kind and outcome", ["kind", "outcome"])
-ERRANDS = Counter("ssat_errands", "Errands that ended, by lane and outcome", ["lane", "outcome"])
+ERRANDS = Counter("ssat_errands", "Jobs that ended, by queue and outcome", ["lane", "outcome"])
 DECISIONS = Counter("ssat_decisions", "Decisions that reached an end in GitLab", ["outcome"])
 POSTS = Counter("ssat_slack_messages", "Messages of the bot in Slack, by kind", ["kind"])
 HOMES = Counter("ssat_homes", "App Homes, by what became of publishing them", ["outcome"])
@@ -22,7 +22,7 @@ OLDEST_PENDING = Gauge(
     "ssat_decisions_pending_oldest_seconds", "Age of the oldest decision that GitLab does not have"
 )
 REFUSED = Gauge("ssat_decisions_refused", "Decisions that GitLab did not take; their cards say why")
-STUCK = Gauge("ssat_errands_stuck", "Errands that have failed many times in a row", ["lane"])
+STUCK = Gauge("ssat_errands_stuck", "Jobs that have failed many times in a row", ["lane"])
 UNFINISHED = Gauge("ssat_requests_open", "Customers waiting for a manager's contact")
 OVERDUE = Gauge("ssat_requests_overdue", "Customers waiting beyond their deadline")
 ACK_SECONDS = Histogram(

@@ -56,7 +56,7 @@ class Rebuild:
         self._progress = progress
 
     async def run(self, salvage: Salvage | None) -> Report:
-        """Restore every request; nothing is posted or painted, ``ssat-bot run`` does that.
+        """Restore every request; nothing is posted or rendered, ``ssat-bot run`` does that.
 
         Raises:
             PlatformError: The channel, or GitLab, cannot be read.
@@ -101,9 +101,9 @@ class Rebuild:
             await cards.drop_unreadable(tx, now)
             for key in lost:
                 await cards.make_stale(tx, key)  # it shows what cannot be kept any more
-            await jobs.enqueue(tx, IssueQueue.CARD, set(lost), now)
+            jobs.enqueue(tx, IssueQueue.CARD, set(lost), now)
             kept = await decisions.list_undelivered(tx)
-            await jobs.enqueue(tx, IssueQueue.SYNC, {each.decision.key for each in kept}, now)
+            jobs.enqueue(tx, IssueQueue.SYNC, {each.decision.key for each in kept}, now)
             await self._doubt(tx, kept)
         return kept, lost
 

@@ -39,11 +39,12 @@ async def enqueue_all(tx: Transaction, now: datetime, queues: Iterable[Queue]) -
     """Enqueue all that may have become due while nothing ran, or while the clock was wrong."""
     # Settings may have changed, and with them every deadline.
     for key, due_at in sorted(await requests.list_open_deadlines(tx)):
-        await jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
-        await jobs.enqueue(tx, IssueQueue.REMINDERS, [key], now, rank=due_at)
+        jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
+        jobs.enqueue(tx, IssueQueue.REMINDERS, [key], now, rank=due_at)
     for queue in queues:
-        if isinstance(queue, PeriodicQueue):
-            await jobs.enqueue_periodic(tx, queue, now)
+        # A summary comes once the poll has read all there is, which a restart may break off.
+        if isinstance(queue, PeriodicQueue) and queue is not PeriodicQueue.SUMMARY:
+            jobs.enqueue_periodic(tx, queue, now)
 
 
 class ClockWatch:
@@ -74,6 +75,8 @@ class ClockWatch:
         try:
             async with self._record.transaction() as tx:
                 await jobs.bring_forward(tx, now)
+            # Apart: it holds many jobs, and to enqueue more is to wait for who may wait for those.
+            async with self._record.transaction() as tx:
                 await enqueue_all(tx, now, self._queues)
         except Exception:
             log.exception("clock_jump_not_healed")  # the database is away; the next look heals it

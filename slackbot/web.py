@@ -87,9 +87,9 @@ class HookNotes:
                 ids = {look.delivery for look in looks if look.delivery is not None}
                 new = await facts.remember_deliveries(tx, ids, now)
                 keys = {each.key for each in looks if each.delivery is None or each.delivery in new}
-                await jobs.enqueue(tx, IssueQueue.SYNC, keys, now)
+                jobs.enqueue(tx, IssueQueue.SYNC, keys, now)
                 if any(key.iid == self._link_issue for key in keys):
-                    await jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, now)
+                    jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, now)
         except Exception as error:
             return error
         return None

@@ -246,7 +246,7 @@ class Worker:
         """Re-enqueue, so that the new lease holder repairs anything that we wrote late."""
         log.warning("lease_lost", queue=job.queue, issue=job.about)
         async with self._record.transaction() as tx:
-            await jobs.enqueue_again(tx, job, self._record.now())
+            jobs.enqueue_again(tx, job, self._record.now())
 
     async def _finish(self, job: Job, again_at: datetime | None) -> None:
         metrics.ERRANDS.labels(job.queue, "done").inc()
@@ -254,7 +254,7 @@ class Worker:
             await jobs.finish(tx, job)
             if again_at is not None:
                 latest = self._record.now() + self._work.longest_wait
-                await jobs.enqueue_again(tx, job, min(again_at, latest))
+                jobs.enqueue_again(tx, job, min(again_at, latest))
 
     async def _put_off(
         self, job: Job, problem: str, after: timedelta | None = None, *, is_unsettled: bool = False

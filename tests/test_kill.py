@@ -153,7 +153,7 @@ async def test_a_card_that_slack_repaints_long_after_shows_the_latest_in_the_end
     async with started_again(town):
         await check_claimed_once(town, issue)
         town.slack.faults.release()
-        await town.card(issue, "Claimed by Avery Example", "not in GitLab")
+        await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
         town.clock.forward(seconds=PLATFORM_TIMEOUT.total_seconds())
         await check_claimed_once(town, issue)
 

@@ -103,7 +103,7 @@ async def a_workday_morning(place: Place) -> IssueKey:
     await place.nothing_left_to_do()
     async with place.database.transaction() as tx:
         ahead = place.town.clock() + timedelta(hours=1)
-        await jobs.enqueue_periodic(tx, PeriodicQueue.POLL, ahead)
+        jobs.enqueue_periodic(tx, PeriodicQueue.POLL, ahead)
     return NO_ISSUE
 
 

@@ -295,7 +295,7 @@ async def test_a_redirect_of_slack_leads_nowhere_and_token_and_words_stay_here(
         issue, card = await town.request()
         await town.slack.click(town.avery, card, "Claim")
         if method == "users.info":
-            await town.told(town.avery, "Slack does not say who you are just now")
+            await town.told(town.avery, "Slack isn't saying who you are right now")
             await town.slack.click(town.avery, card, "Claim")
         await town.claimed(issue, "Avery Example")
     assert fault.hits == 1

@@ -125,7 +125,7 @@ class Office:
 
     async def enqueue(self, *keys: IssueKey, queue: IssueQueue = IssueQueue.SYNC) -> None:
         async with self.database.transaction() as tx:
-            await jobs.enqueue(tx, queue, keys, self.clock())
+            jobs.enqueue(tx, queue, keys, self.clock())
 
     async def later(self, **by: float) -> None:
         self.clock.forward(**by)

@@ -88,9 +88,9 @@ class CardAdoption:
                 if await cards.save_found(tx, key, channel, ts)
             ]
             # What is closed by now is in no listing, and its card is to be kept up all the same.
-            await jobs.enqueue(tx, IssueQueue.SYNC, news, self._record.now())
-            await jobs.enqueue(tx, IssueQueue.CARD, news, self._record.now())
-            await jobs.enqueue(tx, IssueQueue.REMINDERS, news, self._record.now())
+            jobs.enqueue(tx, IssueQueue.SYNC, news, self._record.now())
+            jobs.enqueue(tx, IssueQueue.CARD, news, self._record.now())
+            jobs.enqueue(tx, IssueQueue.REMINDERS, news, self._record.now())
             await facts.CARDS_ADOPTED.save(tx, channel)
         return news
 

@@ -30,7 +30,7 @@ FRESH = timedelta(minutes=5)
 PATIENCE = timedelta(hours=1)
 """How long the summary waits for issues that GitLab does not show."""
 LOOKS_A_SECOND = 10
-"""About how many issues the lane ``sync`` sees to; only to guess how long it will take."""
+"""About how many issues the queue ``SYNC`` sees to; only to guess how long it will take."""
 
 
 class Backlog:

@@ -195,7 +195,7 @@ class CardSync:
             )
         # What was to be said in its thread can be said now. Asked each time it is rendered, because
         # a replica of an older release, which knows no reminders, may have posted it.
-        await jobs.enqueue(tx, IssueQueue.REMINDERS, [key], self._record.now())
+        jobs.enqueue(tx, IssueQueue.REMINDERS, [key], self._record.now())
 
     async def _replace(self, card: Card, view: CardView) -> Card:
         """Post a card anew that somebody has deleted, if a customer still waits."""

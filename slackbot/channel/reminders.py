@@ -86,7 +86,7 @@ class ReminderSync:
         async with self._record.transaction() as tx:
             if found is None:  # ``CardSync`` finds that, too, and posts the card again
                 await cards.make_stale(tx, key)
-                await jobs.enqueue(tx, IssueQueue.CARD, [key], now)
+                jobs.enqueue(tx, IssueQueue.CARD, [key], now)
                 return False
             ended = await outbox.ended_keys(tx, key)
             news = [each for each in found if each.key.startswith(prefix) and each.key not in ended]
@@ -146,7 +146,7 @@ class ReminderSync:
         now = self._record.now()
         async with self._record.transaction() as tx:
             await reminders.note_missed(tx, reminder, about, now)
-            await jobs.enqueue_periodic(tx, PeriodicQueue.GAP, now + GATHERING)
+            jobs.enqueue_periodic(tx, PeriodicQueue.GAP, now + GATHERING)
 
     async def _tell_lead(self, situation: Situation) -> None:
         if has_reaction(situation.request, situation.decisions):

@@ -192,15 +192,15 @@ class Answers:
         now = self._record.now()
         async with self._record.transaction() as tx:
             urgent = (await requests.list_unfinished_keys(tx))[:REFRESHED]
-            await jobs.enqueue_periodic(tx, PeriodicQueue.POLL, now, urgent=True)
-            await jobs.enqueue(tx, IssueQueue.SYNC, urgent, now)
+            jobs.enqueue_periodic(tx, PeriodicQueue.POLL, now, urgent=True)
+            jobs.enqueue(tx, IssueQueue.SYNC, urgent, now)
 
     async def open_home(self, team: str, user: str, asked: str | None = None) -> None:
         """Render a person's App Home soon; ``asked`` is what they have chosen anew, if anything."""
         now = self._record.now()
         async with self._record.transaction() as tx:
             await homes.save_opened(tx, user, team, now, asked)
-            await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now, urgent=True)
+            jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now, urgent=True)
 
 
 class Reply:

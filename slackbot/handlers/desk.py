@@ -137,7 +137,7 @@ class Desk:
 
     async def _set_going(self, tx: Transaction, key: IssueKey) -> None:
         now = self._record.now()
-        await jobs.enqueue(tx, IssueQueue.SYNC, [key], now, urgent=True)
+        jobs.enqueue(tx, IssueQueue.SYNC, [key], now, urgent=True)
         await announce(tx, key, now, urgent=True)
 
     async def snooze(self, interaction: Interaction, choice: SnoozeFor, reason: str) -> None:

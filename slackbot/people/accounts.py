@@ -70,4 +70,4 @@ class AccountSearch:
         if (account.username if account else None) == person.gitlab:
             return
         async with self._record.transaction() as tx:
-            await announce_queue(tx, self._record.now())
+            announce_queue(tx, self._record.now())

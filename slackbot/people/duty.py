@@ -160,14 +160,14 @@ class DutySync:
         waiting = await _waiting(tx)
         if self._assigns:
             unassigned = [request.key for request in waiting if not request.assignees]
-            await jobs.enqueue(tx, IssueQueue.SYNC, unassigned, now)
+            jobs.enqueue(tx, IssueQueue.SYNC, unassigned, now)
         await self._show(tx, waiting, now)
-        await jobs.enqueue_periodic(tx, PeriodicQueue.HANDOVER, now)
+        jobs.enqueue_periodic(tx, PeriodicQueue.HANDOVER, now)
 
     async def _show(self, tx: Transaction, waiting: Iterable[Request], now: datetime) -> None:
         """Render again what shows who is on duty, or that this is only the last known."""
         await announce_all(tx, {request.key: request.due_at for request in waiting}, now)
-        await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now)
+        jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now)
 
 
 async def _waiting(tx: Transaction) -> list[Request]:

@@ -171,7 +171,7 @@ class Linking:
         )
         async with self._record.transaction() as tx:
             await save_code(tx, kept)
-            await jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, now + EVERY)
+            jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, now + EVERY)
         metrics.LINKS.labels("issued").inc()
         return code
 
@@ -226,7 +226,7 @@ class Linking:
         async with self._record.transaction() as tx:
             outcome = await redeem_code(tx, code, self._record.now(), taken)
             # A person's home shows what is theirs.
-            await announce_queue(tx, self._record.now())
+            announce_queue(tx, self._record.now())
         await self._identities.read_again()
         metrics.LINKS.labels(outcome).inc()
         log.info("code_arrived", user=code.slack_user, outcome=outcome)

@@ -78,20 +78,19 @@ async def announce_all(
 ) -> None:
     """Announce several requests, each with its rank.
 
-    Rows are written in one order everywhere, cards before errands, so that no two transactions
-    wait for each other: a click must not fail for what is done beside it.
+    Cards are written in one order everywhere, so that no two transactions wait for each other: a
+    click must not fail for what is done beside it.
     """
     for key in sorted(ranks):
         await cards.make_stale(tx, key)
-    for key in sorted(ranks):
-        await jobs.enqueue(tx, IssueQueue.CARD, [key], now, urgent=urgent, rank=ranks[key])
-    await jobs.enqueue(tx, IssueQueue.REMINDERS, ranks, now)
-    await announce_queue(tx, now)
+        jobs.enqueue(tx, IssueQueue.CARD, [key], now, urgent=urgent, rank=ranks[key])
+    jobs.enqueue(tx, IssueQueue.REMINDERS, ranks, now)
+    announce_queue(tx, now)
 
 
-async def announce_queue(tx: Transaction, now: datetime) -> None:
+def announce_queue(tx: Transaction, now: datetime) -> None:
     """Ask for the App Homes that are open to follow a change of what the queue shows."""
-    await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now + HOME_PATIENCE)
+    jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now + HOME_PATIENCE)
 
 
 FEW = 10
@@ -117,4 +116,4 @@ async def enqueue_summary(tx: Transaction, now: datetime) -> None:
     """Enqueue the summary of a catch-up if the channel has not been told yet."""
     catch_up = await facts.CATCH_UP.load(tx)
     if catch_up is not None and not catch_up.is_told:
-        await jobs.enqueue_periodic(tx, PeriodicQueue.SUMMARY, now, urgent=True)
+        jobs.enqueue_periodic(tx, PeriodicQueue.SUMMARY, now, urgent=True)

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -93,6 +94,7 @@ class Transaction:
         self.queues: set[str] = set()
         """The queues in which jobs were enqueued."""
         self.has_written = False
+        self._last: list[tuple[tuple[Any, ...], Executable]] = []
 
     @property
     def is_sqlite(self) -> bool:
@@ -111,6 +113,20 @@ class Transaction:
     async def scalars(self, statement: Executable) -> ScalarResult[Any]:
         """Run a statement; return the first column of its rows."""
         return (await self.execute(statement)).scalars()
+
+    def execute_last(self, place: tuple[Any, ...], statement: Executable) -> None:
+        """Run a statement that answers nothing, after all others and in the order of its place.
+
+        What many transactions write is locked late and in one order by all of them, so that no two
+        wait for each other.
+        """
+        self._last.append((place, statement))
+
+    async def end(self) -> None:
+        """Run what is to be run last."""
+        for _, statement in sorted(self._last, key=itemgetter(0)):
+            await self.execute(statement)
+        self._last.clear()
 
     def wake(self, queue: str) -> None:
         """Have the workers of a queue look for jobs after the commit, in every process."""
@@ -268,6 +284,7 @@ class Database:
         async with self._engine.begin() as connection:
             tx = Transaction(connection)
             yield tx
+            await tx.end()
             try:
                 await fence(tx)
             except LeaseLost as error:

@@ -107,14 +107,14 @@ class Job:
         return None if self.key == _NO_ISSUE else str(self.key)
 
 
-async def enqueue_periodic(
+def enqueue_periodic(
     tx: Transaction, queue: PeriodicQueue, ready_at: datetime, *, urgent: bool = False
 ) -> None:
     """Enqueue the one job of a periodic queue, not to run before a moment, UTC."""
-    await _enqueue(tx, queue, [_NO_ISSUE], ready_at, urgent=urgent)
+    _enqueue(tx, queue, [_NO_ISSUE], ready_at, urgent=urgent)
 
 
-async def enqueue(
+def enqueue(
     tx: Transaction,
     queue: IssueQueue,
     keys: Iterable[IssueKey],
@@ -133,15 +133,15 @@ async def enqueue(
         urgent: A person waits for them, so that they go ahead of bulk.
         rank: The order among those that wait: the earlier, such as a deadline, goes first.
     """
-    await _enqueue(tx, queue, keys, ready_at, urgent=urgent, rank=rank)
+    _enqueue(tx, queue, keys, ready_at, urgent=urgent, rank=rank)
 
 
-async def enqueue_again(tx: Transaction, job: Job, ready_at: datetime) -> None:
+def enqueue_again(tx: Transaction, job: Job, ready_at: datetime) -> None:
     """Enqueue a job anew that has just run."""
-    await _enqueue(tx, job.queue, [job.key], ready_at)
+    _enqueue(tx, job.queue, [job.key], ready_at)
 
 
-async def _enqueue(
+def _enqueue(
     tx: Transaction,
     queue: Queue,
     keys: Iterable[IssueKey],
@@ -150,7 +150,7 @@ async def _enqueue(
     urgent: bool = False,
     rank: datetime | None = None,
 ) -> None:
-    for key in sorted(keys):  # in one order everywhere, so that no two wait for each other
+    for key in keys:
         tx.wake(queue)
         insert = upsert(tx, errands).values(
             lane=queue,
@@ -163,7 +163,8 @@ async def _enqueue(
             attempts=0,
         )
         new = insert.excluded
-        await tx.execute(
+        tx.execute_last(
+            (queue, key),
             insert.on_conflict_do_update(
                 index_elements=["lane", "project", "iid"],
                 set_={
@@ -175,7 +176,7 @@ async def _enqueue(
                     ),
                     "rank": func.coalesce(new.rank, errands.c.rank),
                 },
-            )
+            ),
         )
 
 

@@ -127,7 +127,7 @@ class IssueSync:
                 for recorded in known.pending:
                     await refuse(tx, recorded.decision, refusal_words(IssueGone()), now)
             if has_news:
-                await announce_queue(tx, now)
+                announce_queue(tx, now)
 
     async def _converge(self, seen: Observation) -> None:
         now = self._record.now()
@@ -139,7 +139,7 @@ class IssueSync:
             has_news = await self._note_feedback(tx, seen.issue, request)
             await save_changes(tx, known, request, steps, now)
             if has_news:
-                await announce_queue(tx, now)
+                announce_queue(tx, now)
 
     async def _note_feedback(
         self, tx: Transaction, issue: IssueSnapshot, request: Request | None

@@ -153,7 +153,7 @@ class Poll:
                 plain += [issue] if known is None else []
                 continue
             now, rank = self._record.now(), issue.created_at
-            await jobs.enqueue(tx, IssueQueue.SYNC, [issue.key], now, rank=rank)
+            jobs.enqueue(tx, IssueQueue.SYNC, [issue.key], now, rank=rank)
             asked += 1
             new += known is None
         await self._note_feedbacks(tx, plain)
@@ -171,7 +171,7 @@ class Poll:
         ]
         others = [key for key, triage in triages.items() if triage is None]
         if await feedbacks.save_sightings(tx, seen, others):
-            await announce_queue(tx, self._record.now())
+            announce_queue(tx, self._record.now())
 
     async def _end(self, reading: Reading) -> None:
         place = reading.end()
@@ -216,9 +216,9 @@ class Poll:
             known = await requests.load_request(tx, key)
             # Those that are out of sight already keep their turn, for they may come back.
             if known is not None and not known.is_gone:
-                await jobs.enqueue(tx, IssueQueue.SYNC, [key], self._record.now())
+                jobs.enqueue(tx, IssueQueue.SYNC, [key], self._record.now())
         if has_news:
-            await announce_queue(tx, self._record.now())
+            announce_queue(tx, self._record.now())
 
 
 def _missing_labels(rules: Rules, known: Collection[str]) -> str | None:

@@ -390,8 +390,8 @@ _REFUSALS: list[tuple[Refusal, str]] = [
     ),
     (
         Incomplete(),
-        "Slack sent only a part of this, so nothing was changed. Try again; if that happens once "
-        "more, do it in GitLab and tell the bot's administrator.",
+        "Slack sent only a part of this, so nothing was changed. Try again. If it happens again, "
+        "do it in GitLab and tell the bot's administrator.",
     ),
     (
         FormNotOpened(),

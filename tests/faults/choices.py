@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from slackbot.local.slack import Workspace
 from tests.faults.history import Choice
@@ -26,6 +27,7 @@ def choices(sent: Iterable[Sent], slack: Workspace, recorded: Collection[str]) -
     for each in sent:
         attempts[each.interaction].append(each)
     unexplained = _refusals_logged(attempts, slack)
+    refused = _refusals(attempts)
     for interaction, group in attempts.items():
         words = _words(group, slack)
         place = (group[0].process, group[0].key)
@@ -35,8 +37,8 @@ def choices(sent: Iterable[Sent], slack: Workspace, recorded: Collection[str]) -
             died_explaining = True
         has_effect = interaction in recorded or any(each.has_opened for each in group)
         choice = _choice(group, words, has_effect=has_effect, died_explaining=died_explaining)
-        # Words that come late may be about what was sent before; then nothing is on record.
-        yield replace(choice, is_denied=interaction in recorded and _is_denied(group, words))
+        is_denied = interaction in recorded and _is_denied(group, words, refused[group[0].key])
+        yield replace(choice, is_denied=is_denied)
 
 
 def _choice(
@@ -59,11 +61,15 @@ def _choice(
     )
 
 
-def _is_denied(group: list[Sent], words: list[list[str]]) -> bool:
-    """Tell whether something was accepted without a word, and denied later."""
+def _is_denied(group: list[Sent], words: list[list[str]], refused: list[datetime]) -> bool:
+    """Tell whether something was accepted without a word, and denied when it came again.
+
+    Words may be late, and about what was sent before: so a refusal has to be logged after that.
+    """
     accepted = False
     for sent, said in zip(group, words, strict=True):
-        if accepted and any(DENIED in each for each in said):
+        is_refused = any(at >= sent.at for at in refused)
+        if accepted and is_refused and any(DENIED in each for each in said):
             return True
         accepted = accepted or (sent.outcome.ok and not said)
     return False
@@ -77,6 +83,18 @@ def _words(group: list[Sent], slack: Workspace) -> list[list[str]]:
         [*each.outcome.errors.values(), *told[each.told_before : end]]
         for each, end in zip(group, ends, strict=True)
     ]
+
+
+def _refusals(attempts: dict[str, list[Sent]]) -> defaultdict[str, list[datetime]]:
+    """Return when what was asked of each issue was refused, by the logs."""
+    processes = {each.process for group in attempts.values() for each in group if each.process}
+    refused: defaultdict[str, list[datetime]] = defaultdict(list)
+    for process in processes:
+        for line in process.log:
+            if line["event"] in _LOGGED:
+                at = datetime.fromisoformat(line["timestamp"])
+                refused[line.get("issue", "")].append(at)
+    return refused
 
 
 def _refusals_logged(

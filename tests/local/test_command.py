@@ -122,7 +122,9 @@ async def test_time_can_be_moved_to_an_hour_before_the_next_deadline(visitor: Vi
     due = min(each for each in map(datetime.fromisoformat, state["deadlines"]) if each > now)
     assert timedelta(minutes=59) < due - now < timedelta(minutes=61)
     await visitor.until(
-        lambda state: "less than 1 h" in str(card_of(state, issue_about(state, NEARLY_DUE)))
+        lambda state: (
+            "less than 1 business hour left" in str(card_of(state, issue_about(state, NEARLY_DUE)))
+        )
     )
 
 

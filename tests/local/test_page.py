@@ -174,7 +174,7 @@ async def test_taking_over_is_confirmed_first(browser: Browser, local: Local) ->
     async with visiting(browser, local) as visit:
         await visit.button(CLAIMED, "Take over").click()
         await expect(visit.modal).to_contain_text("Casey Placeholder owns this request")
-        await visit.modal.get_by_role("button", name="Leave it").click()
+        await visit.modal.get_by_role("button", name="Cancel").click()
         await expect(visit.card(CLAIMED)).to_contain_text("Claimed by Casey Placeholder")
         await visit.button(CLAIMED, "Take over").click()
         await visit.modal.get_by_role("button", name="Take over").click()

@@ -86,12 +86,12 @@ async def begin_to_tell(town: Town, tx: Transaction) -> None:
         assert request is not None
         key = f"{round_key(request)}deadline"
         await reminders.note_missed(tx, key, request.key, now)
-    await jobs.enqueue_periodic(tx, PeriodicQueue.GAP, now)
+    jobs.enqueue_periodic(tx, PeriodicQueue.GAP, now)
     begun, later = now - timedelta(minutes=1), now + timedelta(minutes=10)
     since = begun - timedelta(hours=3)
     catch_up = CatchUp(key=begun.isoformat(), at=later, since=since, posting_since=now)
     await facts.CATCH_UP.save(tx, catch_up)
-    await jobs.enqueue_periodic(tx, PeriodicQueue.SUMMARY, now)
+    jobs.enqueue_periodic(tx, PeriodicQueue.SUMMARY, now)
 
 
 def inserts(connection: Connection) -> str:

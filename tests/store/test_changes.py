@@ -30,7 +30,7 @@ async def shared(postgresql: str) -> AsyncIterator[Database]:
 
 
 async def click(tx: Transaction, key: IssueKey) -> None:
-    await jobs.enqueue(tx, IssueQueue.SYNC, [key], NOW, urgent=True)
+    jobs.enqueue(tx, IssueQueue.SYNC, [key], NOW, urgent=True)
     await announce(tx, key, NOW, urgent=True)
 
 
@@ -70,15 +70,28 @@ async def test_clicks_and_bulk_and_all_that_looks_after_jobs_get_through_at_once
             await tx.execute(update(rows).where(rows.c.iid % 2 == 1).values(leased_by="A"))
 
 
+async def test_who_enqueues_the_same_jobs_in_another_order_waits_for_nobody(
+    shared: Database,
+) -> None:
+    first, second = KEYS[:2]
+    async with asyncio.timeout(3), shared.transaction() as one, shared.transaction() as other:
+        jobs.enqueue(one, IssueQueue.SYNC, [first], NOW)
+        jobs.enqueue(other, IssueQueue.REMINDERS, [second], NOW)
+        jobs.enqueue(other, IssueQueue.SYNC, [first], NOW)
+        jobs.enqueue(one, IssueQueue.REMINDERS, [second], NOW)
+
+
 async def test_what_somebody_is_writing_is_left_to_them_and_the_rest_is_not(
     shared: Database,
 ) -> None:
     first, second = KEYS[:2]
     async with shared.transaction() as tx:
-        await jobs.enqueue(tx, IssueQueue.SYNC, [first, second], NOW)
+        jobs.enqueue(tx, IssueQueue.SYNC, [first, second], NOW)
+        await tx.end()
         await tx.execute(update(rows).values(problem="GitLab is failing", ready_at=NOW + LEASE))
     async with shared.transaction() as tx, asyncio.timeout(3):
-        await jobs.enqueue(tx, IssueQueue.SYNC, [first], NOW + LEASE)
+        jobs.enqueue(tx, IssueQueue.SYNC, [first], NOW + LEASE)
+        await tx.end()
         async with shared.transaction() as other:
             await jobs.hurry(other, IssueQueue.SYNC, NOW)
     async with shared.transaction() as tx:

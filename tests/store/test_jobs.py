@@ -39,7 +39,7 @@ async def ask(
     database: Database, *keys: IssueKey, at: datetime = NOW, urgent: bool = False
 ) -> None:
     async with database.transaction() as tx:
-        await jobs.enqueue(tx, IssueQueue.SYNC, keys, at, urgent=urgent)
+        jobs.enqueue(tx, IssueQueue.SYNC, keys, at, urgent=urgent)
 
 
 async def lease(
@@ -146,7 +146,7 @@ async def test_jobs_are_asked_for_with_what_they_are_about_or_not_at_all(
     database: Database,
 ) -> None:
     async def killed(tx: Transaction) -> None:
-        await jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
+        jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
         raise RuntimeError("the process is killed here")
 
     with pytest.raises(RuntimeError):
@@ -175,11 +175,9 @@ async def test_what_waits_goes_by_rank_where_it_has_one(database: Database) -> N
     ranks = [NOW + MINUTE, None, NOW - MINUTE, NOW, None]
     async with database.transaction() as tx:
         for key, rank in zip(keys, ranks, strict=True):
-            await jobs.enqueue(tx, IssueQueue.SYNC, [key], NOW, rank=rank)
-        await jobs.enqueue(tx, IssueQueue.SYNC, [keys[4]], NOW, urgent=True)  # a person's click
-        await jobs.enqueue(
-            tx, IssueQueue.SYNC, [keys[2]], NOW
-        )  # asked for again, it keeps its rank
+            jobs.enqueue(tx, IssueQueue.SYNC, [key], NOW, rank=rank)
+        jobs.enqueue(tx, IssueQueue.SYNC, [keys[4]], NOW, urgent=True)  # a person's click
+        jobs.enqueue(tx, IssueQueue.SYNC, [keys[2]], NOW)  # asked for again, it keeps its rank
     assert [(await leased(database)).key.iid for _ in keys] == [5, 3, 4, 1, 2]
 
 
@@ -263,13 +261,15 @@ async def test_who_has_lost_the_lease_gets_to_know_before_it_writes(database: Da
     await ask(database, KEY)
     slow = await leased(database, "A")
     async with database.transaction() as tx:
-        await jobs.enqueue(tx, IssueQueue.CARD, [OTHER], NOW)
+        jobs.enqueue(tx, IssueQueue.CARD, [OTHER], NOW)
+        await tx.end()
         await jobs.confirm(tx, job=slow)  # nobody else has it
     await elapse(database, LEASE)
     await leased(database, "B")
     async with database.transaction() as tx:
         await jobs.confirm(tx, job=slow)  # nothing is written
-        await jobs.enqueue(tx, IssueQueue.CARD, [OTHER], NOW)
+        jobs.enqueue(tx, IssueQueue.CARD, [OTHER], NOW)
+        await tx.end()
         with pytest.raises(LeaseLost):
             await jobs.confirm(tx, job=slow)
 
@@ -397,7 +397,8 @@ async def test_what_was_put_off_by_a_clock_a_day_fast_is_ready(database: Databas
 async def test_a_job_may_be_as_far_ahead_as_its_queue_may_wait(database: Database) -> None:
     poll = PeriodicQueue.POLL
     async with database.transaction() as tx:
-        await jobs.enqueue_periodic(tx, poll, NOW + timedelta(minutes=30))
+        jobs.enqueue_periodic(tx, poll, NOW + timedelta(minutes=30))
+        await tx.end()
         assert await jobs.lease(tx, poll, "A", NOW, LEASE, timedelta(hours=1)) is None
         assert await jobs.lease(tx, poll, "A", NOW, LEASE, timedelta(minutes=10))
 
@@ -419,7 +420,8 @@ async def test_everything_that_waits_is_brought_forward(database: Database) -> N
     await ask(database, KEY, at=NOW + MINUTE)
     await ask(database, OTHER, at=NOW - MINUTE)
     async with database.transaction() as tx:
-        await jobs.enqueue_periodic(tx, PeriodicQueue.POLL, NOW + 2 * MINUTE)
+        jobs.enqueue_periodic(tx, PeriodicQueue.POLL, NOW + 2 * MINUTE)
+        await tx.end()
         await jobs.bring_forward(tx, NOW)
     assert (await leased(database)).key == OTHER
     assert (await leased(database)).key == KEY
@@ -501,7 +503,8 @@ class JobsMachine(RuleBasedStateMachine):
     @rule(key=_keys, wait=_waits, urgent=st.booleans())
     def ask(self, key: IssueKey, wait: timedelta, urgent: bool) -> None:
         at = self.now + wait
-        self.run(jobs.enqueue(self.tx, IssueQueue.SYNC, [key], at, urgent=urgent))
+        jobs.enqueue(self.tx, IssueQueue.SYNC, [key], at, urgent=urgent)
+        self.run(self.tx.end())
         row = self.rows.get(key)
         if row is None:
             self.rows[key] = Row(ready_at=at, urgent=urgent)

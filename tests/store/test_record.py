@@ -495,6 +495,11 @@ async def test_of_many_who_change_a_request_at_once_none_is_overwritten(
 NAIVE = NOW.replace(tzinfo=None)
 
 
+async def enqueue_naively(tx: Transaction) -> None:
+    jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NAIVE)
+    await tx.end()
+
+
 @pytest.mark.parametrize(
     "write",
     [
@@ -502,7 +507,7 @@ NAIVE = NOW.replace(tzinfo=None)
         lambda tx: decisions.add_decision(tx, replace(decided(Claim()), at=NAIVE), "interaction"),
         lambda tx: decisions.begin_decision(tx, UUID(int=1), NAIVE),
         lambda tx: decisions.finish_decision(tx, decided(Claim()), Status.DELIVERED, NAIVE),
-        lambda tx: jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NAIVE),
+        enqueue_naively,
         lambda tx: cards.begin_posting(tx, KEY, NAIVE),
         lambda tx: facts.remember_deliveries(tx, ["delivery"], NAIVE),
     ],

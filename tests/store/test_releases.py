@@ -190,13 +190,15 @@ async def test_what_the_release_before_may_have_posted_is_found_and_what_it_had_
         await upgrade(tx, PREVIOUS.stem)
         await insert(tx, PREVIOUS)
         await recreate(town, tx)
+    await empty.migrate()
+    async with empty.transaction() as tx:
         await stand(town, tx)
     town.clock.forward(hours=1)  # what the dead process had leased is free
 
     issues = town.project.issues
     for _ in range(2):
         async with town.bot_running(ssat_reminders="24,12,4,1"):
-            await town.card(issues[UNPOSTED], "Waiting")
+            await town.card(issues[UNPOSTED], "🟠 Unclaimed")
             await town.card(issues[ASSIGNED], "Claimed by Blake Sample")
             await town.slack.wait_for(lambda: of_event(town, GAP_EVENT))
             await town.quiet()

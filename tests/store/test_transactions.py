@@ -36,7 +36,7 @@ async def sleepers(database: Database) -> AsyncIterator[Sleepers]:
 
 
 async def enqueue_and_fail(tx: Transaction) -> None:
-    await jobs.enqueue(tx, IssueQueue.REMINDERS, [KEY], NOW)
+    jobs.enqueue(tx, IssueQueue.REMINDERS, [KEY], NOW)
     raise RuntimeError("a fault of ours")
 
 
@@ -44,9 +44,9 @@ async def test_a_transaction_wakes_the_queues_in_which_it_enqueued_once_it_is_co
     database: Database, sleepers: Sleepers
 ) -> None:
     async with database.transaction() as tx:
-        await jobs.enqueue(tx, IssueQueue.SYNC, [KEY, OTHER], NOW)
-        await jobs.enqueue(tx, IssueQueue.CARD, [], NOW)
-        await jobs.enqueue_periodic(tx, PeriodicQueue.DIGEST, NOW)
+        jobs.enqueue(tx, IssueQueue.SYNC, [KEY, OTHER], NOW)
+        jobs.enqueue(tx, IssueQueue.CARD, [], NOW)
+        jobs.enqueue_periodic(tx, PeriodicQueue.DIGEST, NOW)
         assert await sleepers.now() == {}
     assert await sleepers.now() == {IssueQueue.SYNC: 1, PeriodicQueue.DIGEST: 1}
 
@@ -63,7 +63,8 @@ async def test_a_transaction_that_is_rolled_back_wakes_nobody(
 
 
 async def finish_what_is_wanted_again(tx: Transaction, job: jobs.Job) -> None:
-    await jobs.enqueue(tx, IssueQueue.SYNC, [job.key], NOW)
+    jobs.enqueue(tx, IssueQueue.SYNC, [job.key], NOW)
+    await tx.end()
     tx.queues.clear()  # whoever enqueued it while it was under way has woken the workers before
     await jobs.finish(tx, job)
 
@@ -77,7 +78,7 @@ async def hurry(tx: Transaction, _job: jobs.Job) -> None:
 
 
 async def enqueue_again(tx: Transaction, job: jobs.Job) -> None:
-    await jobs.enqueue_again(tx, job, NOW)
+    jobs.enqueue_again(tx, job, NOW)
 
 
 @pytest.mark.parametrize("act", [finish_what_is_wanted_again, put_off, hurry, enqueue_again])
@@ -105,8 +106,8 @@ async def test_a_transaction_wakes_the_workers_of_other_processes_too(postgres: 
             await sleepers.until(PeriodicQueue.LINKS, 1)
             assert await sleepers.now() == dict.fromkeys(QUEUES, 1)
             async with here.transaction() as tx:
-                await jobs.enqueue(tx, IssueQueue.SYNC, [KEY, OTHER], NOW)
-                await jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
+                jobs.enqueue(tx, IssueQueue.SYNC, [KEY, OTHER], NOW)
+                jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
             await sleepers.until(IssueQueue.SYNC, 2)
             await sleepers.until(IssueQueue.CARD, 2)
             assert await sleepers.now() == dict.fromkeys(QUEUES, 1) | {
@@ -134,11 +135,11 @@ async def test_other_processes_are_told_once_of_each_queue_and_only_of_what_is_c
             async with database.transaction() as tx:
                 await enqueue_and_fail(tx)
         async with database.transaction() as tx:
-            await jobs.enqueue(tx, IssueQueue.SYNC, [KEY, OTHER], NOW)
-            await jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
-            await jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
+            jobs.enqueue(tx, IssueQueue.SYNC, [KEY, OTHER], NOW)
+            jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
+            jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
         async with database.transaction() as tx:
-            await jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, NOW)
+            jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, NOW)
         async for notice in connection.notifies(timeout=PATIENCE_SECONDS):
             heard.append(notice.payload)
             if notice.payload == PeriodicQueue.HOMES:
@@ -154,7 +155,8 @@ async def test_other_processes_are_told_once_of_each_queue_and_only_of_what_is_c
 
 async def leased(database: Database) -> jobs.Job:
     async with database.transaction() as tx:
-        await jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
+        jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
+        await tx.end()
         job = await jobs.lease(tx, IssueQueue.SYNC, "A", NOW, LEASE)
     assert job is not None
     return job
@@ -186,7 +188,7 @@ async def insert(tx: Transaction) -> None:
 
 async def insert_and_enqueue(tx: Transaction) -> None:
     await insert(tx)
-    await jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
+    jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
 
 
 async def change(tx: Transaction) -> None:
@@ -230,7 +232,7 @@ async def test_who_has_lost_the_job_wakes_nobody(database: Database, sleepers: S
     before = Counter(await sleepers.now())
     with inside(job), pytest.raises(LeaseLost):
         async with database.transaction() as tx:
-            await jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
+            jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
     assert await sleepers.now() == before
 
 

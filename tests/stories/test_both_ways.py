@@ -126,7 +126,7 @@ async def test_who_was_suggested_and_is_assigned_again_in_gitlab_has_the_request
     town.gitlab.faults.clear()
 
     await town.card(issue, "Claimed by Dana Duty")
-    await town.thread(issue, "this was not carried out: Dana Duty owns this request")
+    await town.thread(issue, "your choice was not carried out: Dana Duty owns this request")
     await town.settled()
     assert issue.assigned_to == ["duty"]
 
@@ -139,7 +139,7 @@ async def test_withdrawing_and_asking_again_in_gitlab(watched_town: Town) -> Non
     town.gitlab.change_labels(issue, remove=[CONTACT], by=town.duty_gitlab)
     withdrawn = await town.card(issue, "Contact request withdrawn · Example Ltd · ticket 412345")
     assert buttons(withdrawn) == ["Open issue", "Open ticket"]
-    await town.thread(issue, "Dana Duty withdrew the request for contact in GitLab")
+    await town.thread(issue, "Dana Duty withdrew the contact request in GitLab")
 
     await town.settled()
     town.clock.forward(hours=2)  # the promise counts from now on
@@ -169,7 +169,7 @@ async def test_a_contact_noted_in_gitlab_counts_and_can_be_taken_back(watched_to
     town.gitlab.change_labels(issue, remove=[CONTACTED], by=town.duty_gitlab)
     card = await town.card(issue, "🟠 Unclaimed", "business hours left")
     assert "Mark contacted" in buttons(card)
-    await town.thread(issue, "Dana Duty took the label back")
+    await town.thread(issue, 'Dana Duty removed the "customer contacted" label')
 
 
 async def test_an_issue_deleted_in_gitlab_leaves_a_card_that_says_so(quiet_town: Town) -> None:
@@ -178,7 +178,7 @@ async def test_an_issue_deleted_in_gitlab_leaves_a_card_that_says_so(quiet_town:
         issue = town.feedback()
         await town.card(issue, "🟠 Unclaimed")
         town.gitlab.delete_issue(issue)
-        card = await town.card(issue, "No longer in GitLab: ticket 412345")
+        card = await town.card(issue, "No longer in GitLab · Example Ltd · ticket 412345")
         assert buttons(card) == ["Open ticket"]
         await town.thread(issue, "The issue was deleted or moved in GitLab")
 

@@ -327,7 +327,7 @@ async def test_the_contact_label_renamed_forgets_nobody_and_floods_nothing(
     changes = POLLING | {"ssat_contact_label": "SSAT::Call", "ssat_contacted_label": "called"}
     async with town.bot_running(**changes):
         town.gitlab.change_labels(issues[1], remove=["SSAT::Call"], by=town.duty_gitlab)
-        await town.card(issues[1], "Withdrawn")
+        await town.card(issues[1], "Contact request withdrawn")
         await seen_by_the_poll(town)
         await shown(town, issues[2:], "🟠 Unclaimed")
         assert len(town.cards) == MANY

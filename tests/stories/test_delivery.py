@@ -329,7 +329,7 @@ async def test_dismissing_a_refused_choice_clears_it_and_another_can_be_made(tow
     await town.slack.click(town.avery, seen, "Dismiss")
     await town.slack.click(town.blake, seen, "Try again")
     for user in (town.avery, town.blake):
-        await town.told(user, "tried again or dismissed already")
+        await town.told(user, "already tried this again or dismissed it")
     await town.settled()
     assert town.choices() == ["dropped"]
     assert issue.comments == []
@@ -478,13 +478,13 @@ async def test_a_repaint_that_lands_over_a_later_one_is_painted_over(town: Town)
     await town.slack.wait_for(lambda: late.hits)
     await town.settled()
     town.clock.forward(seconds=3)
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", delivered=True)
     await town.settled()
     town.slack.faults.release()  # Slack comes to it after all
-    await town.card(issue, "Claimed by Avery Example", "Recorded, not in GitLab yet")
+    await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
 
     town.clock.forward(seconds=PLATFORM_TIMEOUT.total_seconds())
-    await town.card(issue, "Claimed by Avery Example", without="not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", delivered=True)
     await town.settled()
     painted = len(calls(town, "chat.update"))
     town.clock.forward(minutes=5)

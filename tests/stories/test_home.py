@@ -118,6 +118,7 @@ async def test_a_home_follows_what_changes_and_a_burst_is_published_once(town: T
     await town.idle()  # the start may have something to say on a home, too
     town.clock.stop()
     await opens(town, town.avery, "No customer is waiting")
+    await town.idle(PeriodicQueue.HOMES)  # what changes while a home is published shows at once
     before = len(published(town))
     for number in range(5):
         await town.card(

@@ -163,7 +163,7 @@ async def test_a_wrong_code_is_told_and_the_right_one_still_holds(desk: Desk) ->
     town = desk.town
     code = await desk.code(town.casey, "casey.n")
     desk.leaves(desk.casey_gitlab, "ssat-link-0123456789abcdef")
-    await desk.told(town.casey, "is not your latest code")
+    await desk.told(town.casey, "is not your latest one")
     assert desk.linked() == 0
     await desk.looked()
     opened = [each.method for each in town.slack.requests].count("conversations.open")
@@ -176,7 +176,7 @@ async def test_a_second_code_makes_the_first_void(desk: Desk) -> None:
     town = desk.town
     first, _ = await desk.code(town.casey, "casey.n"), await desk.code(town.casey, "casey.n")
     desk.leaves(desk.casey_gitlab, first)
-    await desk.told(town.casey, "is not your latest code")
+    await desk.told(town.casey, "is not your latest one")
     assert desk.linked() == 0
 
 
@@ -213,9 +213,7 @@ async def test_a_code_counts_once(desk: Desk) -> None:
 
 
 async def test_nothing_that_the_bot_writes_itself_proves_anything(desk: Desk) -> None:
-    assert "GitLab knows nobody by the username ssat-bot" in await desk.asks(
-        desk.town.casey, "ssat-bot"
-    )
+    assert "GitLab has no user ssat-bot" in await desk.asks(desk.town.casey, "ssat-bot")
 
 
 async def test_no_account_is_linked_to_two_people_and_the_words_say_whom_to_ask(
@@ -223,7 +221,7 @@ async def test_no_account_is_linked_to_two_people_and_the_words_say_whom_to_ask(
 ) -> None:
     town = desk.town
     said = await desk.asks(town.casey, "AVERY")  # by the people file
-    assert "Somebody else is linked to avery" in said
+    assert "Someone else is linked to avery" in said
     assert "ssat-bot people list" in said
     ours, theirs = await desk.code(town.casey, "casey.n"), await desk.code(town.blake, "casey.n")
     desk.leaves(desk.casey_gitlab, ours)
@@ -232,7 +230,7 @@ async def test_no_account_is_linked_to_two_people_and_the_words_say_whom_to_ask(
     await desk.told(town.blake, "someone else is now linked to casey.n", "ssat-bot people list")
     assert desk.linked() == 1
     await desk.looked()
-    assert "Somebody else is linked to casey.n" in await desk.asks(town.blake, "casey.n")
+    assert "Someone else is linked to casey.n" in await desk.asks(town.blake, "casey.n")
 
 
 async def test_an_account_that_the_people_file_gives_away_meanwhile_is_taken(desk: Desk) -> None:
@@ -258,8 +256,8 @@ async def test_who_is_in_the_people_file_asks_the_administrator(desk: Desk) -> N
         ("../../etc", "Which GitLab account is yours?"),
         ("é" * 3000, "Which GitLab account is yours?"),
         ("<@U0BLAKE>", "Which GitLab account is yours?"),
-        ("nobody.knows", "GitLab knows nobody by the username nobody.knows"),
-        ("<@U0BLAKE|nobody.knows>", "GitLab knows nobody by the username nobody.knows"),
+        ("nobody.knows", "GitLab has no user nobody.knows"),
+        ("<@U0BLAKE|nobody.knows>", "GitLab has no user nobody.knows"),
     ],
 )
 async def test_what_is_no_known_username_is_told(desk: Desk, text: str, words: str) -> None:
@@ -295,7 +293,7 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(
     monkeypatch.setattr(queue, "WITH_ACK_SECONDS", 0.1)
     monkeypatch.setattr(queue, "LATEST_SECONDS", 0.3)
     desk.town.gitlab.faults.add(path="/users", hang=1.3)
-    assert "takes too long just now" in await desk.asks(desk.town.casey, "casey.n")
+    assert "taking too long right now" in await desk.asks(desk.town.casey, "casey.n")
     monkeypatch.undo()
     desk.town.gitlab.faults.clear()
     await desk.code(desk.town.casey, "casey.n")
@@ -307,13 +305,13 @@ async def test_without_an_issue_for_codes_it_is_said_what_to_set(
 ) -> None:
     async with desk_before.town.bot_running(ssat_link_issue=issue):
         said = await desk_before.asks(desk_before.town.casey, "casey.n")
-        assert "the bot's administrator has to set SSAT_LINK_ISSUE" in said
+        assert "The bot's administrator has to set SSAT_LINK_ISSUE" in said
 
 
 @pytest.mark.parametrize("kind", [{"is_restricted": True}, {"team_id": "T0CUSTOMER"}])
 async def test_a_stranger_gets_no_code(desk: Desk, kind: dict[str, Any]) -> None:
     stranger = desk.town.slack.add_user("U0STRANGER", "stranger", **kind)
-    assert "act here" in await desk.asks(stranger, "casey.n")
+    assert "take action" in await desk.asks(stranger, "casey.n")
 
 
 async def test_a_direct_message_whose_answer_is_lost_comes_once(desk: Desk) -> None:
@@ -418,7 +416,7 @@ async def test_a_person_found_by_email_is_not_taken_for_an_account_that_is_linke
     town = desk.town
     code = await desk.code(town.casey, "blake.sample")
     desk.leaves(town.blake_gitlab, code)
-    await desk.told(town.casey, "You are *blake.sample* in GitLab")
+    await desk.told(town.casey, "You are now linked to *blake.sample*")
     await desk.looked()
     assert await assigned_to_a_claim(town, town.blake) == []
 

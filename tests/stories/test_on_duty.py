@@ -172,7 +172,7 @@ async def test_who_is_unknown_to_slack_is_named_and_pings_nobody(rotation: Rotat
         await town.idle(PeriodicQueue.DUTY)
         card = await town.card(town.feedback(), "On duty: Dana", "(not known in Slack)")
         assert card.pings == set()
-        assert "not known in Slack" in (await readiness(town))[1]
+        assert "isn't known in Slack" in (await readiness(town))[1]
         await rotation.looked()
         assert len(town.turns()) == 1, "the same stranger has the same turn"
 

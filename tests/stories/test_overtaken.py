@@ -129,7 +129,7 @@ async def test_who_was_assigned_by_hand_after_a_take_over_keeps_the_request(town
     await lost(town)
     card = await town.card(issue, "Claimed by Blake Sample", "⏳ Saved")
     assert (await town.slack.click(town.avery, card, "Take over")).ok
-    await town.card(issue, "Claimed by Avery Example", "not in GitLab")
+    await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
     town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
     town.gitlab.faults.release()
 
@@ -184,7 +184,7 @@ async def test_what_somebody_does_beside_a_refused_choice_is_seen_before_the_nex
     town.gitlab.change_labels(issue, add=[OUTSIDE], by=town.blake_gitlab)
     town.gitlab.faults.release()
 
-    await town.card(issue, f"Meanwhile {OUTSIDE} was chosen. Choose again if it should be another")
+    await town.card(issue, f"The feedback label was changed to {OUTSIDE} in the meantime")
     await town.settled()
     assert OUTSIDE in issue.labels
     assert f"🏷️ Blake Sample chose the feedback label *{OUTSIDE}* in GitLab" in town.steps(issue)
@@ -201,7 +201,7 @@ async def test_a_change_that_gitlab_makes_late_undoes_nothing_that_was_chosen_af
         town.gitlab.faults.add(method="PUT", hang=60)
         await town.slack.click(town.avery, card, "Claim")
         await town.slack.wait_for(lambda: rests(town), PATIENCE)
-        card = await town.card(issue, "Claimed by Avery Example", "not in GitLab")
+        card = await town.card(issue, "Claimed by Avery Example", "⏳ Saved")
         await town.slack.click(town.avery, card, "Release")
         town.clock.forward(seconds=30)
         town.gitlab.requests.clear()
@@ -228,7 +228,7 @@ async def test_what_was_reopened_since_then_is_not_closed_again(town: Town) -> N
     town.gitlab.reopen(issue, by=town.blake_gitlab)
     town.gitlab.change_labels(issue, remove=[CONTACTED], by=town.blake_gitlab)
 
-    await town.thread(issue, "Blake Sample took the label back")
+    await town.thread(issue, 'Blake Sample removed the "customer contacted" label')
     await town.card(issue, "🟠 Unclaimed", delivered=True)
     await town.settled()
     assert issue.state == "opened"

@@ -18,8 +18,8 @@ STRANGERS: list[Any] = [
         {"is_ultra_restricted": True}, "Guests can't take action", id="a guest of one room"
     ),
     pytest.param({"team_id": "T0CUSTOMER"}, "Only members of this workspace", id="Slack Connect"),
-    pytest.param({"deleted": True}, "Only people can act here", id="a deactivated account"),
-    pytest.param({"is_bot": True}, "Only people can act here", id="a bot"),
+    pytest.param({"deleted": True}, "Only people can take action", id="a deactivated account"),
+    pytest.param({"is_bot": True}, "Only people can take action", id="a bot"),
 ]
 
 
@@ -178,7 +178,7 @@ async def test_while_slack_does_not_say_who_it_is_nothing_is_recorded_and_the_pe
     town.slack.faults.add("users.info", times=3, **trouble)
 
     for said in await tries(town, town.avery, card):
-        assert "Slack does not say who you are just now. Nothing was changed" in said
+        assert "Slack isn't saying who you are right now. Nothing was changed" in said
     await nothing_happened(town, issue)
 
     # A failure is not remembered.
@@ -194,7 +194,7 @@ async def test_while_slack_asks_for_patience_over_who_it_is_people_are_told_and_
     town.slack.faults.add("users.info", status=429, headers={"Retry-After": "600"}, times=3)
 
     for said in await tries(town, town.avery, card):
-        assert "Slack does not say who you are just now. Nothing was changed" in said
+        assert "Slack isn't saying who you are right now. Nothing was changed" in said
     assert [call.method for call in town.slack.requests].count("users.info") == 1
     await nothing_happened(town, issue)
 
@@ -205,7 +205,7 @@ async def test_slack_taking_its_time_over_who_it_is_costs_nobody_the_answer(town
     town.slack.faults.add("users.info", hang=3.5)
     # Slack gives the bot three seconds: words come within them, and no choice after them.
     said = await words_for(town, town.avery, lambda: town.slack.click(town.avery, card, "Claim"))
-    assert "Slack does not say who you are just now" in said
+    assert "Slack isn't saying who you are right now" in said
     await nothing_happened(town, issue)
 
 
@@ -219,7 +219,7 @@ async def test_while_slack_does_not_say_who_is_a_manager_nobody_is_taken_for_one
         card = as_seen(await town.card(issue, "🟠 Unclaimed"))
         town.slack.faults.add("usergroups.users.list", times=3, drop=True)
         for said in await tries(town, town.avery, card):
-            assert "Nothing was changed; try again" in said
+            assert "Nothing was changed. Try again" in said
         await nothing_happened(town, issue)
 
 
@@ -262,7 +262,7 @@ async def test_a_forged_value_gets_words_and_has_no_effect(town: Town, value: st
     value = value.format(project=town.project.id, iid=issue.iid)
 
     for said in await tries(town, town.avery, forged(card, value)):
-        assert "This request is not on record any more" in said
+        assert "I no longer track this request" in said
 
     await nothing_happened(town, issue)
 
@@ -276,7 +276,7 @@ async def test_a_forged_modal_gets_words_and_has_no_effect(town: Town, value: st
 
     outcome = await town.slack.submit(town.avery, {"channel": "Call"})
 
-    assert "This request is not on record any more" in outcome.errors["channel"]
+    assert "I no longer track this request" in outcome.errors["channel"]
     await nothing_happened(town, issue)
 
 
@@ -411,7 +411,7 @@ async def test_the_same_submission_twice_has_one_effect(town: Town) -> None:
     [
         ("contacted", "Blake Sample has already contacted this customer"),
         ("closed", "The issue is closed in GitLab"),
-        ("withdrawn", "The request for contact was withdrawn in GitLab"),
+        ("withdrawn", "The contact request was withdrawn in GitLab"),
         ("deleted", "The issue was deleted or moved in GitLab"),
     ],
 )
@@ -430,7 +430,7 @@ async def test_a_click_on_an_old_card_of_a_request_that_is_done_gets_words(
         case "withdrawn":
             town.gitlab.change_labels(issue, remove=["SSAT::Contact"], by=town.blake_gitlab)
             town.gitlab.edit(issue, description="Never mind.", by=town.blake_gitlab)
-            await town.card(issue, "Withdrawn")
+            await town.card(issue, "withdrawn")
         case "deleted":
             town.gitlab.edit(issue, title="About to go", by=town.blake_gitlab)
             town.gitlab.delete_issue(issue)

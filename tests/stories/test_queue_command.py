@@ -219,7 +219,7 @@ async def test_the_queue_is_answered_while_gitlab_is_down_and_slack_takes_no_pos
         ({"is_restricted": True}, "Guests can't take action"),
         ({"is_ultra_restricted": True}, "Guests can't take action"),
         ({"team_id": "T0CUSTOMER"}, "Only members of this workspace"),
-        ({"deleted": True}, "Only people can act here"),
+        ({"deleted": True}, "Only people can take action"),
     ],
 )
 async def test_a_stranger_sees_nothing_of_the_queue(
@@ -236,7 +236,7 @@ async def test_nobody_is_shown_the_queue_while_slack_does_not_say_who_it_is(town
     await town.card(town.feedback(), "🟠 Unclaimed")
     town.slack.faults.add("users.info", drop=True)
     [said] = rows(await town.asks(town.avery))
-    assert "Slack does not say who you are just now" in said
+    assert "Slack isn't saying who you are right now" in said
 
 
 async def test_who_may_only_look_sees_no_buttons(quiet_town: Town) -> None:
@@ -316,24 +316,24 @@ async def test_who_is_not_found_is_not_looked_for_whenever_they_ask(
     monkeypatch.setattr(people, "CACHE_SECONDS", 0.0)  # or that alone would see to it
     async with town.bot_running():
         for _ in range(3):
-            await says_in_the_end(town, town.casey, "not known (yet)")
+            await says_in_the_end(town, town.casey, "I don't know your GitLab account yet")
         await says(town, town.blake, "mine")
         await found(town, town.blake)  # they are looked for in turn
         assert searches(town, town.casey) == 1
         town.clock.forward(hours=2)
         town.gitlab.user("duty").public_email = town.casey.email
-        await says_in_the_end(town, town.casey, "not known (yet)")
+        await says_in_the_end(town, town.casey, "I don't know your GitLab account yet")
         await found(town, town.casey)
 
 
 async def test_who_cannot_be_looked_for_is_answered_and_looked_for_again_soon(town: Town) -> None:
     town.gitlab.faults.add(path="/users$", status=502, times=None)
     with capture_logs() as logs:
-        await says_in_the_end(town, town.blake, "not known (yet)")
+        await says_in_the_end(town, town.blake, "I don't know your GitLab account yet")
         await town.slack.wait_for(lambda: "account_not_looked_up" in str(logs), PATIENCE)
     town.gitlab.faults.clear()
     town.clock.forward(minutes=2)
-    await says_in_the_end(town, town.blake, "not known (yet)")
+    await says_in_the_end(town, town.blake, "I don't know your GitLab account yet")
     await says_in_the_end(town, town.blake, "Nothing is waiting for you. ✅")
 
 
@@ -368,7 +368,7 @@ def searches(town: Town, user: User) -> int:
 
 async def test_filters_hold_together(town: Town) -> None:
     _, card = await town.request()
-    assert "Nobody is overdue" in await says(town, town.avery, "overdue")
+    assert "Nothing is overdue" in await says(town, town.avery, "overdue")
     town.clock.forward(days=4)
     assert "ticket 412345" in await says(town, town.avery, "overdue")
     assert "Nothing matches `mine overdue`" in await says(town, town.avery, "mine overdue")
@@ -385,7 +385,7 @@ async def test_what_was_done_is_listed_for_as_long_as_asked(town: Town) -> None:
     assert "1 done in the last 7 days" in said
     assert "by Avery Example" in said
     said = await says(town, town.blake, "done 3d")
-    assert "No request for contact has ended in the last 3 days." in said
+    assert "No contact request has ended in the last 3 days." in said
     assert "Customer contacted · Example Ltd · ticket 412345" in await says(town, town.blake, "all")
 
 
@@ -400,11 +400,11 @@ async def test_a_number_is_a_ticket_or_an_issue_and_both_are_shown_if_both_fit(
     link = f"<{town.gitlab.url}/{PROJECT}/-/issues/{issue.iid}>"
     for text in ("412345", "show 412345", "ticket 412345", f"show #{issue.iid}", f"show {link}"):
         said = await says(town, town.avery, text)
-        assert "contact requested, ticket 412345" in said
+        assert "Unclaimed · Example Ltd · ticket 412345" in said
         assert f"ticket {issue.iid}\n" not in said
     both = await says(town, town.avery, str(issue.iid))
-    assert "contact requested, ticket 412345" in both
-    assert f"contact requested, ticket {issue.iid}" in both
+    assert "Unclaimed · Example Ltd · ticket 412345" in both
+    assert f"Unclaimed · Example Ltd · ticket {issue.iid}" in both
 
 
 async def test_a_number_that_is_not_known_gets_a_sentence(town: Town) -> None:
@@ -550,4 +550,4 @@ async def test_a_forged_page_shows_no_more_than_is_asked_for(town: Town) -> None
         assert (await town.slack.replay(payload)).ok
     payload["user"] = {"id": stranger.id, "team_id": town.slack.team_id}
     assert (await town.slack.replay(payload)).ok
-    await town.slack.wait_for(lambda: "Guests cannot act" in town.slack.dump())
+    await town.slack.wait_for(lambda: "Guests can't take action" in town.slack.dump())

@@ -188,7 +188,9 @@ async def test_a_holder_who_has_left_is_not_reminded(quiet_town: Town) -> None:
     await take_duty(town, town.blake)
     async with town.bot_running(**AROUND_THE_CLOCK):
         town.clock.forward(hours=72)
-        await reminded(town, "24h", "<@U0BLAKE>", "Avery Example has claimed it. You are on duty.")
+        await reminded(
+            town, "24h", "<@U0BLAKE>", "Avery Example has claimed it, and you're on duty."
+        )
     # Nor is anybody, where nobody is left.
     town.blake.deleted = True
     async with town.bot_running(**AROUND_THE_CLOCK):
@@ -233,7 +235,7 @@ async def test_a_deadline_shows_in_the_channel_though_who_is_on_duty_has_just_ac
         await town.card(issue, "🟠 Unclaimed", delivered=True)
         town.clock.forward(minutes=8)
         overdue = await reminded(
-            town, DEADLINE, "The customer of ticket 412345 has not been", "Nobody has claimed it."
+            town, DEADLINE, "contact the customer on ticket 412345 now", "Nobody has claimed it."
         )
     assert overdue.broadcast
     assert overdue.pings == set()
@@ -256,7 +258,7 @@ async def test_what_was_put_off_for_a_sleeper_is_not_late_for_who_has_it_then(
     await take_duty(town, town.avery)
     town.clock.forward(minutes=40)
     async with town.bot_running(**ON):
-        overdue = await reminded(town, DEADLINE, "<@U0AVERY>", "You are on duty.")
+        overdue = await reminded(town, DEADLINE, "<@U0AVERY>", "and you're on duty.")
         assert "is late" not in text_of(overdue)
         assert overdue.broadcast
         town.clock.forward(minutes=5)
@@ -277,7 +279,7 @@ async def test_who_was_on_duty_last_is_told_so_where_the_schedule_does_not_say(
     async with town.bot_running(**AROUND_THE_CLOCK):
         await town.card(issue, "On duty: <@U0BLAKE> (last known")
         town.clock.forward(hours=72)
-        await reminded(town, "24h", "<@U0BLAKE>", "You were on duty last, as far as is known.")
+        await reminded(town, "24h", "<@U0BLAKE>", "and you were the last known manager on duty.")
 
 
 async def test_nobody_is_reminded_twice_whatever_becomes_of_the_bot(quiet_town: Town) -> None:
@@ -480,7 +482,7 @@ async def test_a_request_whose_card_waits_is_remembered_after_its_card(quiet_tow
 async def snoozes(town: Town, reminder: Message, until: str, reason: str) -> None:
     assert (await town.slack.click(town.avery, reminder, "Snooze")).ok
     await town.slack.wait_for(lambda: town.slack.views[town.avery.id])
-    assert (await town.slack.submit(town.avery, {"No reminders": until, "Why?": reason})).ok
+    assert (await town.slack.submit(town.avery, {"Pause reminders": until, "Why?": reason})).ok
 
 
 async def test_a_snooze_is_told_with_its_reason_and_ends_with_a_reminder(quiet_town: Town) -> None:
@@ -491,7 +493,7 @@ async def test_a_snooze_is_told_with_its_reason_and_ends_with_a_reminder(quiet_t
         town.clock.forward(hours=83, minutes=45)
         reminder = await reminded(town, "12h")
         await snoozes(town, reminder, "For 4 hours", "waits for *engineering* <!here>")
-        told = await town.thread(issue, "Avery Example snoozed the reminders (waits for ")
+        told = await town.thread(issue, "Avery Example snoozed the reminders", "(waits for ")
         assert told.pings == set()
         town.clock.forward(hours=3, minutes=50)
         await town.quiet()
@@ -549,9 +551,9 @@ async def test_a_snooze_needs_a_reason_and_somebody_who_may_act(quiet_town: Town
         modal = await town.slack.wait_for(lambda: town.slack.views[town.avery.id])
         assert "For 4 hours" not in str(modal[-1].body)  # that would be past the deadline
         outcome = await town.slack.submit(town.avery, {"Why?": "   "})
-        assert outcome.errors == {"reason": "Say why, so that colleagues know."}
+        assert outcome.errors == {"reason": "Give a reason, so that colleagues know."}
         await town.slack.submit(town.avery, {"Why?": "asked the customer for a time"})
-        await town.thread(issue, "snoozed the reminders (asked the customer for a time)")
+        await town.thread(issue, "snoozed the reminders", "(asked the customer for a time)")
 
         await town.mark_contacted(town.avery, await town.card(issue, "Claimed"), text="Sorry.")
         await town.card(issue, "Customer contacted", delivered=True)
@@ -568,8 +570,8 @@ async def test_the_lead_is_told_once_if_nobody_reacts(quiet_town: Town) -> None:
         left_alone, seen_to = town.feedback(), town.feedback("Negative feedback for ticket 2")
         await claimed(town, left_alone)
         town.clock.forward(hours=95, minutes=45)
-        await town.thread(left_alone, "<@U0AVERY>", "by the deadline")
-        await town.thread(seen_to, "by the deadline")
+        await town.thread(left_alone, "<@U0AVERY>", "now. The deadline was")
+        await town.thread(seen_to, "now. The deadline was")
         await town.quiet()
         card = await town.card(seen_to, "Overdue")
         await town.slack.click(town.blake, card, "Claim")

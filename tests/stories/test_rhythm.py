@@ -209,7 +209,7 @@ async def turn_of_avery(town: Town) -> tuple[Issue, Issue]:
         card = await town.card(closable, "🟠 Unclaimed")
         await town.slack.choose(town.avery, card, "Feedback label", "feedback::soft-skills")
         card = await town.card(closable, "feedback::soft-skills", delivered=True)
-        await town.mark_contacted(town.avery, card, text="Sorry.", Then=[])
+        await town.mark_contacted(town.avery, card, text="Sorry.", **{"Close the issue": []})
         await town.card(closable, "Customer contacted", delivered=True)
         await town.settled()
     until(town, 2, 12, 30)
@@ -233,7 +233,7 @@ async def test_both_managers_are_told_what_was_done_and_what_is_left(quiet_town:
         assert "*Open: the customer has not been contacted* (1)\n• <" in said
         assert f"/{waiting.iid}|ticket 101> · 26 business hours left · unclaimed" in said
         assert "*Ready to close* (1)\n• <" in said
-        assert f"/{closable.iid}|ticket 102> · contacted, labelled" in said
+        assert f"/{closable.iid}|ticket 102> · contacted, labeled" in said
 
 
 async def test_a_hand_over_counts_labels_of_the_contact_form_and_of_gitlab(
@@ -291,7 +291,7 @@ async def test_a_hand_over_and_a_digest_count_what_else_was_triaged(quiet_town: 
     assert f"/{left.iid}|" in said
     assert "*Ready to close* (2)" in said
     for issue in (before, labelled):
-        assert f"/{issue.iid}|ticket {200 + issue.iid}> · no contact requested, labelled" in said
+        assert f"/{issue.iid}|ticket {200 + issue.iid}> · no contact requested, labeled" in said
 
 
 async def shows_untriaged(town: Town, number: int) -> None:
@@ -398,7 +398,7 @@ async def test_duty_that_changes_twice_in_a_night_is_handed_over_to_each(quiet_t
         await town.slack.wait_for(lambda: handed_over(town, third), PATIENCE)
         await town.quiet()
         [to_avery], [to_third] = handed_over(town, town.avery), handed_over(town, third)
-        assert "ended, Carey Third is on duty now" in to_avery
+        assert "ended. Carey Third is on duty now" in to_avery
         assert "From <!date^1770069600^" in to_avery  # at 22:00
         assert "after Blake Sample" in to_third
         # Twice on duty, and never told in the morning that they are.

@@ -97,7 +97,7 @@ async def test_a_pasted_link_shows_the_state_in_the_channel_of_the_cards(town: T
     await town.slack.wait_for(lambda: len(message.unfurls) == 2)
     shown = str(message.unfurls[first])
     assert "🟠 Unclaimed · Example Ltd · ticket 412345" in shown
-    assert "Positive feedback: ticket 412399" in str(message.unfurls[second])
+    assert "Positive feedback · ticket 412399" in str(message.unfurls[second])
     assert "Nobody answered" not in shown  # none of the customer's words
     assert "button" not in shown
 

@@ -194,7 +194,7 @@ async def test_who_comes_on_duty_gets_what_waits_without_anybody(duty_town: Town
         assert issue.assigned_to == []
         group.users.append(town.blake.id)
         town.clock.forward(minutes=5)
-        await town.card(issue, "(assigned to blake.sample in GitLab)")
+        await town.card(issue, "(assigned to Blake Sample in GitLab)")
 
 
 async def test_who_is_on_duty_without_an_account_is_not_assigned(duty_town: Town) -> None:
