@@ -98,10 +98,10 @@ async def test_a_transaction_wakes_the_workers_of_other_processes_too(postgres: 
     url = postgres.new_database()
     here, there = Database(url), Database(url)
     await here.open()
-    sleepers = Sleepers(there)
-    listening = asyncio.create_task(there.hear_others())
+    sleepers, listening = Sleepers(there), None
     try:
         async with sleepers.asleep():
+            listening = asyncio.create_task(there.hear_others())
             # For what was said before it listened: from now on it does.
             await sleepers.until(PeriodicQueue.LINKS, 1)
             assert await sleepers.now() == dict.fromkeys(QUEUES, 1)
@@ -115,8 +115,9 @@ async def test_a_transaction_wakes_the_workers_of_other_processes_too(postgres: 
                 IssueQueue.CARD: 2,
             }
     finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        if listening:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
         await here.close()
         await there.close()
 

@@ -234,12 +234,10 @@ async def test_the_text_is_forgotten_once_gitlab_has_it_and_never_logged(
     assert secret not in logged.out + logged.err
 
 
-async def test_a_forgotten_text_is_gone_from_the_file_too(
-    quiet_town: Town, database_url: str
-) -> None:
+# Of PostgreSQL's files its administrators take care.
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_forgotten_text_is_gone_from_the_file_too(quiet_town: Town) -> None:
     town = quiet_town
-    if not database_url.startswith("sqlite"):
-        pytest.skip("of PostgreSQL's files its administrators take care")
     secret = b"Frau Musterfrau wohnt in der Beispielgasse."
 
     def files() -> list[bytes]:
