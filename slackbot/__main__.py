@@ -22,13 +22,12 @@ from slackbot.store.database import DatabaseError
 log = structlog.get_logger()
 
 NOTHING_TO_DO = 1
-"""The exit code for a request that found nothing."""
+"""Exit code: nothing was found."""
 SETUP_IS_WRONG = 2
-"""The exit code for what an administrator has to mend before another start."""
+"""Exit code: an administrator has to mend something first."""
 
 
 def main() -> None:
-    """Run the command that the arguments name."""
     arguments = _parser().parse_args()
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(arguments.command(arguments))
@@ -161,7 +160,6 @@ async def _run_until_stopped(settings: Settings, clients: Clients) -> None:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""The composition root: puts the bot together, runs it, and lets it end in order."""
+"""The composition root: assembles, runs and stops the bot."""
 
 import asyncio
 import contextlib
@@ -74,31 +74,24 @@ from slackbot.worker import FIRST_RETRY, Work, Worker, about_issues, periodic
 log = structlog.get_logger()
 
 LONGEST_PERIOD = timedelta(minutes=10)
-"""The longest wait of a queue that comes back every few minutes or more often."""
+"""For queues that come back every few minutes or more often."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clients:
-    """The clients of the two platforms."""
-
     slack: SlackClient
     gitlab: GitLabClient
 
 
 @contextlib.asynccontextmanager
 async def connect(settings: Settings, speed: float = 1) -> AsyncIterator[Clients]:
-    """Make the clients of Slack and GitLab; nothing is called yet.
-
-    Args:
-        settings: Say where they are.
-        speed: How many times as many calls as the real platforms allow, for those that allow more.
-    """
+    """Call nothing yet; ``speed`` multiplies the platforms' call limits."""
     async with slack_session() as session:
         client = AsyncWebClient(
             token=settings.slack_bot_token.get_secret_value(),
             base_url=settings.slack_api_url,
-            session=session,  # whose time limit counts: with one, a client's own does not
-            retry_handlers=[],  # the default one would post twice after a dropped connection
+            session=session,  # its time limit counts, not the client's
+            retry_handlers=[],  # the default posts twice after a dropped connection
         )
         gitlab = GitLabClient(
             settings.gitlab_url,
@@ -113,8 +106,6 @@ async def connect(settings: Settings, speed: float = 1) -> AsyncIterator[Clients
 
 
 class Services:
-    """What most parts of the running bot share, made from the settings."""
-
     def __init__(self, settings: Settings, clients: Clients, record: Record) -> None:
         self.settings, self.record = settings, record
         self.slack, self.gitlab = clients.slack, clients.gitlab
@@ -145,7 +136,6 @@ class Services:
 
 
 def rules_of(settings: Settings) -> Rules:
-    """Return the settings that decide what a request for contact is."""
     return Rules(
         contact_label=settings.ssat_contact_label,
         contacted_label=settings.ssat_contacted_label,
@@ -157,7 +147,6 @@ def rules_of(settings: Settings) -> Rules:
 
 
 def make_workers(services: Services, first_retry: timedelta) -> list[Worker]:
-    """Make a worker for each queue."""
     owner = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
     return [
         Worker(
@@ -172,7 +161,6 @@ def make_workers(services: Services, first_retry: timedelta) -> list[Worker]:
 
 
 def make_works(services: Services) -> list[Work]:
-    """Make what does the jobs of each queue."""
     settings, record = services.settings, services.record
     slack, gitlab, directory = services.slack, services.gitlab, services.directory
     viewer, outbox, health = services.viewer, services.outbox, services.health
@@ -217,10 +205,10 @@ def make_works(services: Services) -> list[Work]:
 
 
 def _duty_source(services: Services) -> Source:
-    """Choose where it is known from who is on duty: what is most on its own goes first."""
+    """Prefer the source that depends least on others."""
     settings = services.settings
     if settings.pagerduty_api_token is not None:
-        from slackbot.platforms.pagerduty import PagerDuty  # its client takes 0.3 s to import
+        from slackbot.platforms.pagerduty import PagerDuty  # takes 0.3 s to import
 
         token = settings.pagerduty_api_token.get_secret_value()
         return PagerDuty(token, settings.pagerduty_schedule, settings.pagerduty_api_url)
@@ -232,17 +220,16 @@ def _duty_source(services: Services) -> Source:
 def make_bolt(slack: SlackClient) -> AsyncApp:
     """Make Bolt's app, without listeners.
 
-    It gets no token: only the bot itself asks Slack anything between a click and its record. Bolt
-    would call ``auth.test`` before the first listener.
+    It gets no token: Bolt would call ``auth.test`` between a click and its record.
     """
 
     async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
         own = slack.known_identity
-        # The bot's user, where it is known by now, lets Bolt leave the bot's own events out.
+        # with it, Bolt leaves the bot's own events out
         user = own.user if own else None
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_user_id=user)
 
-    # The receiver verifies requests before Bolt reads them; a websocket is authentic as such.
+    # The receiver verifies requests before Bolt; a websocket is authentic as such.
     bolt = AsyncApp(
         client=AsyncWebClient(base_url=slack.client.base_url),
         authorize=authorize,
@@ -254,7 +241,6 @@ def make_bolt(slack: SlackClient) -> AsyncApp:
 
 
 def slack_receiver(bolt: AsyncApp, settings: Settings) -> SlackReceiver | None:
-    """Make what takes Slack's requests; in Socket Mode there are none."""
     secret = settings.slack_signing_secret
     if settings.uses_socket_mode or secret is None:
         return None
@@ -262,7 +248,6 @@ def slack_receiver(bolt: AsyncApp, settings: Settings) -> SlackReceiver | None:
 
 
 def hook_receiver(settings: Settings, record: Record) -> HookReceiver | None:
-    """Make what takes GitLab's webhooks; without a secret none is taken."""
     held = HookSecrets(
         secret=_revealed(settings.gitlab_webhook_secret),
         signing_token=_revealed(settings.gitlab_webhook_signing_token),
@@ -278,14 +263,13 @@ def _revealed(secret: SecretStr | None) -> str | None:
 
 
 def socket_handler(bolt: AsyncApp, settings: Settings) -> AsyncSocketModeHandler | None:
-    """Make what listens to Slack in Socket Mode."""
     if settings.slack_app_token is None:
         return None
     token = settings.slack_app_token.get_secret_value()
-    # With another base URL, the handler's own client needs the app token itself.
+    # With another base URL, the client needs the app token itself.
     client = AsyncWebClient(token=token, base_url=settings.slack_api_url, timeout=TIMEOUT_SECONDS)
     handler = AsyncSocketModeHandler(bolt, token, web_client=client)
-    # Its own session would wait five minutes for a websocket that is not opened to it.
+    # Its own session waits five minutes for a websocket.
     handler.client.aiohttp_client_session.detach()
     handler.client.aiohttp_client_session = aiohttp.ClientSession(timeout=time_limit())
     return handler
@@ -300,19 +284,11 @@ async def run_bot(
     wake_ups: WakeUps | None = None,
     first_retry: timedelta = FIRST_RETRY,
 ) -> AsyncIterator[str]:
-    """Run the bot until the context is left, then shut it down cleanly; yields its URL.
-
-    Args:
-        settings: What an administrator has chosen.
-        clients: The clients of the two platforms.
-        clock: Tells the time. A test that moves it wakes the workers, which else look each second.
-        wake_ups: What wakes the workers of this process.
-        first_retry: How long to wait before a job that has failed once is tried again.
-    """
+    """Yield the bot's URL; a test that moves ``clock`` wakes the workers itself."""
     database = Database(settings.database_url, wake_ups)
     try:
         await database.open()
-        if not database.is_sqlite:  # the platforms count the calls of all replicas together
+        if not database.is_sqlite:  # platforms count all replicas' calls together
             clients.slack.paces.share(database)
             clients.gitlab.paces.share(database)
         async with database.transaction() as tx:
@@ -337,12 +313,12 @@ async def rebuild_record(
     *,
     clock: Clock = system_clock,
 ) -> Report:
-    """Restore the record from GitLab and Slack, over an empty database or a damaged one.
+    """Restore the record over an empty or damaged database.
 
     Raises:
-        DatabaseError: It cannot be used, or another process uses it.
+        DatabaseError: It is unusable, or another process uses it.
         OSError: A damaged file cannot be replaced.
-        PlatformError: The channel, or GitLab, cannot be read.
+        PlatformError: The channel or GitLab cannot be read.
     """
     database = Database(settings.database_url)
     try:
@@ -420,7 +396,7 @@ def _report_death(task: asyncio.Task[None], health: Health) -> None:
 
 @contextlib.asynccontextmanager
 async def _connected(handler: AsyncSocketModeHandler | None) -> AsyncIterator[None]:
-    """Keep a websocket to Slack open, in Socket Mode; it connects, and reconnects, by itself."""
+    """In Socket Mode keep a websocket open; it reconnects by itself."""
     if handler is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""Is the set-up right? What an administrator is told before the bot starts. No changes are made."""
+"""Checks the set-up; changes nothing."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -22,20 +22,18 @@ from slackbot.settings import Settings
 
 MANAGERS = "SSAT_MANAGERS"
 REPORTER = 20
-"""GitLab's access level that may change labels, assignees and state."""
+"""May change labels, assignees and state."""
 
 
 _OPTIONAL_SCOPES = {
     MESSAGES_SCOPES: "nobody gets a direct message: no hand-over, no word of a link to GitLab",
     UNFURL_SCOPES: "a pasted link to a feedback does not show its state",
 }
-"""Scopes that a later release has asked for: the app of an earlier one goes on without them."""
+"""Asked for by a later release; apps of earlier ones work without."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing looked at; ``is_fatal`` ones keep the bot from starting, others may pass."""
-
     about: str
     problem: str | None = None
     is_fatal: bool = False
@@ -55,7 +53,6 @@ def _warning(about: str, problem: object) -> Finding:
 
 
 async def examine(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
-    """Look at everything that the bot depends on clients, and say what is found."""
     async for finding in _examine_slack(settings, clients):
         yield finding
     async for finding in _examine_gitlab(settings, clients):
@@ -65,7 +62,7 @@ async def examine(settings: Settings, clients: Clients) -> AsyncIterator[Finding
 
 
 async def _examine_pagerduty(settings: Settings, token: str) -> Finding:
-    from slackbot.platforms.pagerduty import PagerDuty  # its client takes 0.3 s to import
+    from slackbot.platforms.pagerduty import PagerDuty  # takes 0.3 s to import
 
     about = f"PAGERDUTY_SCHEDULE {settings.pagerduty_schedule}"
     schedule = PagerDuty(token, settings.pagerduty_schedule, settings.pagerduty_api_url)
@@ -93,7 +90,7 @@ async def _examine_slack(settings: Settings, clients: Clients) -> AsyncIterator[
         yield await _examine_app_token(settings, settings.slack_app_token.get_secret_value())
     needed = REQUIRED_SCOPES
     if any(each.startswith("S") for each in _named(settings)):
-        needed |= {"usergroups:read"}  # else nobody could be told to be a manager
+        needed |= {"usergroups:read"}  # else nobody is known as a manager
     missing = sorted(needed - identity.scopes)
     if missing:
         yield _fatal(
@@ -123,7 +120,6 @@ async def _examine_channel(channel: str, workspace: SlackClient) -> Finding:
 
 
 async def _examine_people(settings: Settings, workspace: SlackClient) -> AsyncIterator[Finding]:
-    """Name what Slack does not know of the groups and people in the settings."""
     named = _named(settings)
     looked_up = ", ".join(sorted({setting for uses in named.values() for setting in uses}))
     try:
@@ -144,7 +140,7 @@ async def _examine_people(settings: Settings, workspace: SlackClient) -> AsyncIt
 
 
 def _named(settings: Settings) -> dict[str, list[str]]:
-    """Return the ids of Slack in the settings, and which of the settings name each."""
+    """Map Slack ids to the settings that name them."""
     named: dict[str, list[str]] = {each: [MANAGERS] for each in settings.ssat_managers}
     if settings.ssat_duty_group:
         named.setdefault(settings.ssat_duty_group, []).append("SSAT_DUTY_GROUP")
@@ -170,7 +166,7 @@ async def _problem_of_user(workspace: SlackClient, user: str, uses: list[str]) -
 
 
 async def _examine_app_token(settings: Settings, token: str) -> Finding:
-    # Asking for the address of a websocket that is never opened has no effect.
+    # Has no effect: the websocket is never opened.
     client = AsyncWebClient(
         token=token,
         base_url=settings.slack_api_url,

@@ -1,4 +1,4 @@
-"""The door of the bot's port: who may post, and what the port says to everybody else."""
+"""The bot's port: who may post, and what others are told."""
 
 import asyncio
 import contextlib
@@ -15,17 +15,17 @@ from slackbot.platforms.hooks import NotAuthentic
 log = structlog.get_logger()
 
 BODY_LIMIT = 10 * 1024 * 1024
-"""The largest body accepted, bytes: room for an issue's description thrice, GitLab's largest."""
+"""Bytes: three times GitLab's largest issue description."""
 BODY_SECONDS = 10.0
-"""How long a body may take to arrive; Slack and GitLab have given up by then."""
+"""By then Slack and GitLab have given up."""
 UNPROVEN_AT_ONCE = 200
-"""How many bodies are read at once before it is known who sends them."""
+"""Bodies of unknown senders."""
 ROOM_SECONDS = 3.0
-"""How long such a post waits for its turn to be read: Slack waits no longer for an answer."""
+"""Slack waits no longer for an answer."""
 LINGER_SECONDS = 1.0
-"""How long who is sent away may go on sending: a client that is cut off hears no answer."""
+"""A client that is cut off hears no answer."""
 BACKLOG = 1024
-"""How many connections the system accepts ahead of the bot: GitLab's hooks come in bursts."""
+"""GitLab's hooks come in bursts."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -34,31 +34,30 @@ class Receiver(Protocol):
     """Takes the posts of one platform."""
 
     def is_proven(self, headers: Mapping[str, str]) -> bool:
-        """Return whether the headers alone prove who posts; if not, the body has to.
+        """Return whether the headers suffice; if not, the body has to.
 
         Raises:
-            NotAuthentic: Whatever the body is, it cannot prove it.
+            NotAuthentic: No body can prove it.
         """
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Check the proof that needs the body.
+        """Check the body's proof.
 
         Raises:
             NotAuthentic: It proves nothing.
         """
 
     def turn_away(self, problem: NotAuthentic, remote: str | None) -> None:
-        """Note that a stranger has posted."""
+        """Note a stranger's post."""
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
-        """Answer an authentic post, whose body has been read."""
+        """Answer an authentic post, whose body is read."""
 
 
 class Doorkeeper:
-    """Lets in what proves where it comes from, however much that is, and keeps strangers small.
+    """Lets in what proves its origin, and limits what strangers cost.
 
-    A stranger is sent away unread where the headers show it. Where only the body can prove it, so
-    many bodies are read at once, for so long, and nothing else happens until one has proved itself.
+    Where the body has to prove it, few are read at once, and not for long.
     """
 
     def __init__(self, seconds: float = BODY_SECONDS) -> None:
@@ -66,7 +65,7 @@ class Doorkeeper:
         self._room = asyncio.Semaphore(UNPROVEN_AT_ONCE)
 
     def admit(self, receiver: Receiver) -> Handler:
-        """Wrap a receiver: 401 for strangers, 408, 413 and 415 for bad bodies, 503 without room."""
+        """Answer 401 to strangers, 503 without room."""
 
         async def watch(request: web.Request) -> web.StreamResponse:
             try:
@@ -106,7 +105,7 @@ class Doorkeeper:
             self._room.release()
 
     async def _read(self, request: web.Request) -> bytes:
-        """Read the body, which the request then keeps."""
+        """Read the body, which the request keeps."""
         if (request.content_length or 0) > BODY_LIMIT:
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         try:
@@ -116,13 +115,11 @@ class Doorkeeper:
             raise _Refused(HTTPStatus.REQUEST_TIMEOUT) from None
         except web.HTTPRequestEntityTooLarge:
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE) from None
-        except (web.RequestPayloadError, ConnectionError):  # or nobody is there any more
+        except (web.RequestPayloadError, ConnectionError):  # or the client has left
             raise _Refused(HTTPStatus.BAD_REQUEST) from None
 
 
 class _Refused(Exception):
-    """The post is not read, or not to its end."""
-
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
         self.status = status
@@ -135,7 +132,6 @@ def _proving() -> Iterator[None]:
     except NotAuthentic:
         raise
     except Exception as error:
-        # A proof over which the check stumbles proves nothing.
         raise NotAuthentic(f"the proof cannot be read ({type(error).__name__})") from error
 
 
@@ -148,20 +144,16 @@ def _sent_away(status: HTTPStatus) -> web.Response:
 
 
 def plain_words(status: int) -> str:
-    """Return all that a stranger is told of an error."""
+    """All that strangers learn."""
     return f"{HTTPStatus(status).phrase}\n"
 
 
 class _Answered(ConnectionError):
-    """The answer has been sent, past aiohttp."""
+    """The answer is sent, past aiohttp."""
 
 
 class QuietProtocol(web.RequestHandler):
-    """HTTP of which broken requests learn nothing.
-
-    aiohttp's own answer to them quotes what they sent, and names its version and Python's; its log
-    line quotes it, too.
-    """
+    """Tells broken requests nothing: aiohttp would quote them and name versions."""
 
     __slots__ = ()
 
@@ -172,7 +164,6 @@ class QuietProtocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer with the status alone, and end the connection."""
         if isinstance(exc, _Answered):
             raise exc
         problem = type(exc).__name__ if exc else None
@@ -188,7 +179,7 @@ class QuietProtocol(web.RequestHandler):
 
 @web.middleware
 async def _say_little(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer for what fails unforeseen: the log has the story, and a stranger needs none."""
+    """Say little: the log has the story."""
     try:
         return await handler(request)
     except web.HTTPException:
@@ -200,14 +191,14 @@ async def _say_little(request: web.Request, handler: Handler) -> web.StreamRespo
 
 async def _hide_insides(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.pop(hdrs.SERVER, None)
-    if isinstance(response, web.HTTPException):  # aiohttp's own, which may quote the request
+    if isinstance(response, web.HTTPException):  # it may quote the request
         response.text = words = plain_words(response.status)
-        response.headers[hdrs.CONTENT_LENGTH] = str(len(words))  # aiohttp has counted its own
+        response.headers[hdrs.CONTENT_LENGTH] = str(len(words))  # aiohttp counted its own
 
 
 @contextlib.asynccontextmanager
 async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve an application, whose errors say little, until the context is left; yields the port."""
+    """Yield the port; let errors say little."""
     application.middlewares.append(_say_little)
     application.on_response_prepare.append(_hide_insides)
     runner = web.AppRunner(application, shutdown_timeout=5)
@@ -220,7 +211,7 @@ async def serving(application: web.Application, host: str, port: int) -> AsyncIt
             loop=loop,
             access_log=None,  # type: ignore[arg-type]
             lingering_time=LINGER_SECONDS,
-            auto_decompress=False,  # a few bytes can unpack to as much memory as there is
+            auto_decompress=False,  # a few bytes can unpack to all memory
         )
 
     try:

@@ -1,4 +1,4 @@
-"""Logs for an administrator: a line an event, JSON unless somebody watches; never a secret."""
+"""Logs: a line an event, JSON unless on a terminal; never a secret."""
 
 import json
 import logging
@@ -14,15 +14,9 @@ HIDDEN = "[hidden]"
 
 
 def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> None:
-    """Set up all that the process prints: its log, its errors, and what commands say.
-
-    Args:
-        secrets: Values that never may be printed, whatever puts them into a text.
-        watched: Write for a terminal; by default when standard error is one.
-    """
+    """Hide ``secrets`` in all that the process prints; ``watched`` writes for a terminal."""
     hide = _hider(secrets)
-    # Below everything that prints, so that nothing has to be remembered: an uncaught exception's
-    # text, a warning's, a line of the log.
+    # Below all that prints: log, warnings, uncaught exceptions.
     sys.stdout, sys.stderr = _hiding(sys.stdout, hide), _hiding(sys.stderr, hide)
     to_terminal = sys.stderr.isatty() if watched is None else watched
     shared: list[Any] = [
@@ -46,7 +40,7 @@ def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> No
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    # These write whole requests, with people's text in them, at lower levels.
+    # At lower levels these write whole requests, with people's text.
     for library in (
         "slack_bolt",
         "slack_sdk",
@@ -65,7 +59,7 @@ def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> No
     )
 
     sys.excepthook = _log_crash
-    threading.excepthook = _log_crash_of_thread  # asyncio logs by itself what nobody catches
+    threading.excepthook = _log_crash_of_thread  # asyncio logs its own
 
 
 def _log_crash(*error: Any) -> None:
@@ -78,9 +72,8 @@ def _log_crash_of_thread(arguments: threading.ExceptHookArgs) -> None:
 
 
 def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Return what takes the secrets out of a text, however they are spelled in it."""
     plain = [secret for secret in secrets if secret]
-    # The longest first: one may be a part of another.
+    # Longest first: one may be part of another.
     spelled = sorted({way for each in plain for way in _spellings(each)}, key=len, reverse=True)
 
     def hide(text: str) -> str:
@@ -92,7 +85,7 @@ def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
 
 
 def _spellings(secret: str) -> tuple[str, ...]:
-    """Return how Python and an address write a text, quotes left off, and JSON each of these."""
+    """As Python (without quotes), URLs and JSON write it."""
     written = (
         secret,
         repr(secret)[1:-1],
@@ -104,8 +97,6 @@ def _spellings(secret: str) -> tuple[str, ...]:
 
 
 class _HidingStream:
-    """A text stream whose every write passes through a function first."""
-
     def __init__(self, stream: TextIO, hide: Callable[[str], str]) -> None:
         self._stream, self._hide = stream, hide
 

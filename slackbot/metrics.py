@@ -2,7 +2,7 @@
 
 from prometheus_client import PLATFORM_COLLECTOR, REGISTRY, Counter, Gauge, Histogram
 
-REGISTRY.unregister(PLATFORM_COLLECTOR)  # which version of Python this is helps strangers only
+REGISTRY.unregister(PLATFORM_COLLECTOR)  # Python's version helps strangers only
 
 HOOKS = Counter("ssat_hooks", "Webhook deliveries of GitLab, by what became of them", ["outcome"])
 SENT_AWAY = Counter("ssat_posts_sent_away", "Posts refused unread, by HTTP status", ["status"])

@@ -1,4 +1,4 @@
-"""Restore the record from GitLab and Slack: first sight of everything, whatever the record says."""
+"""Restore the record from GitLab and Slack, whatever it says now."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
@@ -34,14 +34,11 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 READERS = 4
-"""How many issues are read at the same time."""
+"""Issues read at once."""
 
 
 class Rebuild:
-    """One rebuild of the record; safe to repeat, and to stop at any point.
-
-    ``progress`` is told how many issues are done, and of how many.
-    """
+    """Safe to repeat, and to stop; ``progress`` gets the counts done and of all."""
 
     def __init__(
         self,
@@ -56,10 +53,10 @@ class Rebuild:
         self._progress = progress
 
     async def run(self, salvage: Salvage | None) -> Report:
-        """Restore every request; nothing is posted or rendered, ``ssat-bot run`` does that.
+        """Post and render nothing: ``ssat-bot run`` does that.
 
         Raises:
-            PlatformError: The channel, or GitLab, cannot be read.
+            PlatformError: The channel or GitLab cannot be read.
         """
         adoption = await _patiently(self._adoption.adopt)
         issues, keys = await _patiently(self._list_open)
@@ -72,9 +69,7 @@ class Rebuild:
             keys |= {*await requests.list_keys(tx), *await cards.list_standing(tx), *waiting}
         outcomes = await self._restore_all(sorted(keys), waiting)
         async with self._record.transaction() as tx:
-            kept = await decisions.list_undelivered(
-                tx
-            )  # without those that GitLab turned out to have
+            kept = await decisions.list_undelivered(tx)  # without those that GitLab has
         return Report(
             issues=issues,
             adoption=adoption,
@@ -94,13 +89,13 @@ class Rebuild:
         return count, keys
 
     async def _keep_choices(self) -> tuple[list[DecisionRecord], list[IssueKey]]:
-        """Keep what people chose and GitLab does not have, but for what cannot be read."""
+        """Drop only what cannot be read."""
         now = self._record.now()
         async with self._record.transaction() as tx:
             lost = await decisions.drop_unreadable(tx, now)
             await cards.drop_unreadable(tx, now)
             for key in lost:
-                await cards.make_stale(tx, key)  # it shows what cannot be kept any more
+                await cards.make_stale(tx, key)  # it shows what is lost
             jobs.enqueue(tx, IssueQueue.CARD, set(lost), now)
             kept = await decisions.list_undelivered(tx)
             jobs.enqueue(tx, IssueQueue.SYNC, {each.decision.key for each in kept}, now)
@@ -108,12 +103,12 @@ class Rebuild:
         return kept, lost
 
     async def _doubt(self, tx: Transaction, kept: Iterable[DecisionRecord]) -> None:
-        """Have all that is to be written looked for first: in an older record it may look new."""
+        """Have everything looked for first: an older record may think it new."""
         await cards.doubt_unsent(tx)
         for each in kept:
             if each.status is Status.PENDING:
                 await decisions.begin_decision(tx, each.decision.id, each.decision.at)
-            else:  # and what it calls refused may have been tried again, and be in GitLab
+            else:  # a refused one may have been tried again since
                 await decisions.note_withdrawn(tx, each.decision.id)
 
     async def _restore_all(
@@ -126,7 +121,7 @@ class Rebuild:
                     _patiently(partial(self._restore, key, waiting.get(key, ())))
                     for key in keys[start : start + READERS]
                 ),
-                return_exceptions=True,  # so that none is left at work when another has failed
+                return_exceptions=True,  # so that none works on when another fails
             )
             for outcome in done:
                 if isinstance(outcome, BaseException):
@@ -136,11 +131,11 @@ class Rebuild:
         return outcomes
 
     async def _restore(self, key: IssueKey, waiting: Sequence[DecisionRecord]) -> Outcome:
-        """Restore one issue; the decisions ``waiting`` are delivered later, whatever notes say."""
+        """Decisions ``waiting`` are delivered later, whatever notes say."""
         try:
             seen = await look(self._gitlab, key, None, self._record.now())
         except Missing:
-            await self._gitlab.project()  # if the project is out of sight, too, this is an outage
+            await self._gitlab.project()  # if it is out of sight, too, this is an outage
             return await self._lose(key)
         done = _delivered(waiting, seen)
         later = {each.decision.id for each in waiting} - {each.id for each in done}
@@ -156,7 +151,7 @@ class Rebuild:
                 request = first_sight(seen, self._rules)
             if request is None or _is_newer(known, request):
                 return Outcome(key=key, request=known)
-            # Who was assigned for a choice that is left out is not taken for a suggestion.
+            # The assignee of a choice left out is no suggestion.
             request = replace(request, is_suggested=is_suggested)
             outcome = await self._save(tx, known, request)
         past = past_of(seen, self._rules)
@@ -191,10 +186,9 @@ class Rebuild:
 
 
 def _delivered(waiting: Iterable[DecisionRecord], seen: Observation) -> list[Decision]:
-    """Find what an older record has on its way, and GitLab has had since: it is not done again.
+    """Find what GitLab has although an older record would deliver it.
 
-    The bot notes the next decision only when one is delivered. A contact may have been tried again
-    out of its order; but nothing undoes it, so it may be delivered again.
+    Decisions reach GitLab in order. A contact may not; nothing undoes it, so it may be repeated.
     """
     marked = [mark.decision for _, mark in own_marks(seen.notes, seen.own_username)]
     passed = {*marked} - {*marked[:1]}
@@ -213,7 +207,7 @@ def _is_of(note: Note, decisions: Set[UUID]) -> bool:
 
 
 async def _load(tx: Transaction, key: IssueKey) -> tuple[Request | None, bool]:
-    """Return the request on record, and whether there is one that cannot be read."""
+    """Return also whether the record is unreadable."""
     try:
         return await requests.load_request(tx, key, lock=True), False
     except UnreadableError:
@@ -221,14 +215,14 @@ async def _load(tx: Transaction, key: IssueKey) -> tuple[Request | None, bool]:
 
 
 def _is_newer(known: Request | None, request: Request) -> bool:
-    """Tell whether the record has been written by a later look, of a bot that is running."""
+    """Tell whether a running bot has looked later."""
     if known is None or known.gitlab_updated_at is None or request.gitlab_updated_at is None:
         return False
     return known.gitlab_updated_at > request.gitlab_updated_at
 
 
 async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again for as long as a platform only asks for patience."""
+    """Retry while a platform only asks for patience."""
     while True:
         try:
             return await attempt()

@@ -1,7 +1,4 @@
-"""What a rebuild found, changed, kept and could not know, in words for an administrator. Pure.
-
-Only keys, counts and the names of fields: nothing that a customer or a colleague has written.
-"""
+"""What a rebuild tells an administrator: keys, counts, field names; nobody's text. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -12,48 +9,43 @@ from slackbot.store.decisions import DecisionRecord, Status
 from slackbot.store.salvage import Salvage
 
 LISTED = 20
-"""How many issues a line names, at the most."""
+"""Issues on a line, at most."""
 
 _OUR_OWN = ("key", "gitlab_updated_at")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one issue."""
-
     key: IssueKey
     request: Request | None = None
-    """As it is on record now; ``None`` where the issue is no request, or nothing is known of it."""
+    """``None``: no request, or unknown."""
     is_new: bool = False
-    """The record did not know it."""
     was_unreadable: bool = False
     changed: Sequence[str] = ()
-    """The fields in which the record said something else."""
+    """Fields that differed."""
     is_missing: bool = False
-    """GitLab does not show the issue."""
+    """GitLab does not show it."""
     lacks_card: bool = False
     lacks_label: bool = False
-    """The bot's note tells of a contact, and the label that says so is not there."""
+    """The note tells of a contact, its label is missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a rebuild has to say at its end."""
-
     issues: int
-    """How many open issues GitLab has listed."""
+    """Open ones."""
     adoption: Adoption
     outcomes: Sequence[Outcome]
     kept: Sequence[DecisionRecord]
     lost: Sequence[IssueKey]
-    """The issues of choices that could not be read any more."""
+    """Of unreadable choices."""
     salvage: Salvage | None = None
     linked: int = 0
-    """How many people are linked by ``/ssat link``."""
+    """By ``/ssat link``."""
     snoozed: int = 0
 
     def lines(self) -> Iterator[str]:
-        """Say it, the most important last, where an administrator looks first."""
+        """Say the most important last: an administrator looks there first."""
         if self.salvage:
             yield (
                 f"The database was damaged. It is kept as {self.salvage.aside}, with people's "
@@ -126,7 +118,6 @@ class Report:
 
 
 def differences(before: Request, after: Request) -> tuple[str, ...]:
-    """Name the fields in which two records of one request differ."""
     names = [field.name for field in fields(Request) if field.name not in _OUR_OWN]
     return tuple(name for name in names if getattr(before, name) != getattr(after, name))
 

@@ -1,4 +1,4 @@
-"""What the environment may say, checked at start; everything that is wrong is named at once."""
+"""The environment's settings; all problems are named at once."""
 
 import re
 from collections.abc import Callable
@@ -40,22 +40,19 @@ from slackbot.rules.reminders import (
 )
 
 UNSEEN = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
-"""The categories of characters that no setting has: control, halves, unassigned, line ends."""
+"""Control, halves, unassigned, line ends."""
 LISTS = frozenset({"ssat_managers", "ssat_holidays"})
-"""The settings that may be written on several lines."""
+"""They may span lines."""
 HEADER = re.compile("[!-~]+")
-"""What can stand in a token, which goes into a header of HTTP."""
+"""A token goes into an HTTP header."""
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; the message lists every setting to mend."""
+    """The message lists every setting to mend."""
 
 
 def _read(made: Callable[[Any], Any], written: Any = str) -> GetPydanticSchema:
-    """Take a value as it is written, within pydantic's limits for that, and make of it what it is.
-
-    What is made raises ValueError, in words that say what is allowed.
-    """
+    """Read within pydantic's limits; ``made`` raises ValueError with what is allowed."""
     return GetPydanticSchema(
         lambda _, handler: no_info_after_validator_function(made, handler(written))
     )
@@ -84,7 +81,7 @@ def _signing_token(value: SecretStr) -> SecretStr:
 def _address(text: str) -> str:
     try:
         is_address = urlsplit(text).scheme in ("https", "http") and urlsplit(text).hostname
-    except ValueError:  # whose text would be a part of the value
+    except ValueError:  # its text would quote the value
         is_address = False
     if not is_address:
         raise ValueError("give a URL that starts with https://")
@@ -102,15 +99,15 @@ def _database(url: str) -> str:
 
 def _names_database(url: str) -> bool:
     if url.startswith("sqlite:///"):
-        # A database in memory would forget with the process what people have chosen.
+        # In memory, people's choices would go with the process.
         return url.removeprefix("sqlite:///") not in ("", ":memory:")
     if not url.startswith(("postgresql://", "postgres://")):
         return False
     try:
         parts = urlsplit(url)
-        # A password with an @ in it ends there for the database, and the rest would be a host.
+        # At an @ the database ends the password; the rest would be a host.
         return parts.port != 0 and parts.netloc.count("@") <= 1
-    except ValueError:  # a port that is no number, often for a password with a slash in it
+    except ValueError:  # the port is no number: often a password with a slash
         return False
 
 
@@ -145,7 +142,6 @@ def _times(unit: timedelta) -> Callable[[float], timedelta]:
     return lambda number: number * unit
 
 
-# Each is what its setting means; what is written in the environment is read once.
 Token = Annotated[SecretStr, AfterValidator(_token)]
 BotToken = Annotated[
     Token,
@@ -182,16 +178,12 @@ Retention = Annotated[
 
 
 def _written(default: str | float) -> Any:
-    """Give a default as it would be written in the environment."""
+    """As written in the environment."""
     return Field(default)
 
 
 class Settings(BaseSettings):
-    """The bot's settings; each field is the environment variable of the same name in capitals.
-
-    Read from the environment and, where it says nothing, from a file ``.env`` in the working
-    directory. An empty value counts as unset.
-    """
+    """Fields are environment variables in capitals, or in ``.env``; empty counts as unset."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -244,7 +236,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _trim(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Take off what cannot be seen at the ends; what is nothing then counts as unset."""
+        """Count empty values as unset."""
         trimmed = {name: _trimmed(value) for name, value in values.items()}
         return {name: value for name, value in trimmed.items() if value != ""}
 
@@ -267,12 +259,12 @@ class Settings(BaseSettings):
 
     @property
     def uses_socket_mode(self) -> bool:
-        """Whether clicks arrive over a websocket instead of ``POST /slack/events``."""
+        """Else clicks arrive at ``POST /slack/events``."""
         return self.slack_app_token is not None
 
     @property
     def business_hours(self) -> BusinessHours:
-        """The hours that count towards the deadline."""
+        """They count towards the deadline."""
         opens, closes = self.ssat_hours
         return BusinessHours(
             timezone=self.ssat_timezone,
@@ -284,14 +276,13 @@ class Settings(BaseSettings):
 
     @property
     def reminder_rules(self) -> ReminderRules:
-        """When people are reminded of a request."""
         return ReminderRules(
             before=self.ssat_reminders, hours=self.business_hours, quiet=self.ssat_quiet_hours
         )
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every secret value, so that whatever is printed can be kept clear of them."""
+        """To be hidden in all output."""
         values = dict(self).values()
         held = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
         for value in values:
@@ -309,23 +300,22 @@ def _trimmed(value: Any) -> Any:
 
 
 def _is_invisible(character: str) -> bool:
-    # A file saved on Windows begins with a mark, and a copied text often ends with one.
+    # Windows files begin with a mark, copied text often ends with one.
     return character.isspace() or _category(character) == "Cf"
 
 
 def _passwords(url: str) -> list[str]:
-    """Return the password in an address, as it is written there and as it is."""
+    """As written, and unquoted."""
     parts = urlsplit(url)
     written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
     return [*written, *(unquote(each) for each in written)]
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings from the environment.
+    """Read the environment.
 
     Raises:
-        SettingsError: One or more settings are missing or malformed; the message names them all,
-            without their values.
+        SettingsError: Names all that needs mending, without values.
     """
     try:
         return Settings(**overrides)

@@ -1,4 +1,4 @@
-"""Look after the platforms now and then: readiness tells the truth, and waiting ends in time."""
+"""Watches the platforms and the clock, so that waiting ends in time."""
 
 import asyncio
 from collections.abc import Iterable
@@ -26,46 +26,41 @@ POSTING: tuple[Queue, ...] = (
     PeriodicQueue.DIGEST,
     PeriodicQueue.HANDOVER,
 )
-"""The queues whose jobs wait for Slack."""
+"""Their jobs wait for Slack."""
 STUCK_ATTEMPTS = 8
-"""A job that has failed so many times in a row, for some minutes, needs somebody's eyes."""
+"""After some minutes of failures somebody has to look."""
 
 
 CLOCK_SECONDS = 1.0
-"""How often the clock is compared with one that nobody can set."""
 
 
 async def enqueue_all(tx: Transaction, now: datetime, queues: Iterable[Queue]) -> None:
-    """Enqueue all that may have become due while nothing ran, or while the clock was wrong."""
-    # Settings may have changed, and with them every deadline.
+    """Enqueue what became due while nothing ran or the clock was wrong."""
+    # Settings, and so all deadlines, may have changed.
     for key, due_at in sorted(await requests.list_open_deadlines(tx)):
         jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
         jobs.enqueue(tx, IssueQueue.REMINDERS, [key], now, rank=due_at)
     for queue in queues:
-        # A summary comes once the poll has read all there is, which a restart may break off.
+        # A summary waits for a whole poll, which a restart may break off.
         if isinstance(queue, PeriodicQueue) and queue is not PeriodicQueue.SUMMARY:
             jobs.enqueue_periodic(tx, queue, now)
 
 
 class ClockWatch:
-    """Notices when the machine's clock is set, and enqueues all that waits by it.
-
-    Every queue has a longest wait; this is so that nobody waits even for that.
-    """
+    """Enqueues all when the clock is set: nobody shall wait even a queue's longest wait."""
 
     def __init__(self, record: Record, queues: Iterable[Queue]) -> None:
         self._record, self._queues = record, tuple(queues)
         self._jumps = Jumps(record.now)
 
     async def run(self) -> None:
-        """Look until cancelled."""
         is_behind = False
         while True:
             await asyncio.sleep(CLOCK_SECONDS)
             jump = self._jumps.look()
             if jump:
                 log.warning("clock_jumped", seconds=round(jump.total_seconds()))
-            if jump < timedelta(0):  # after one ahead, whatever waits is ready all the sooner
+            if jump < timedelta(0):  # after a jump ahead, all is ready
                 is_behind = True
             if is_behind:
                 is_behind = not await self._catch_up()
@@ -75,17 +70,17 @@ class ClockWatch:
         try:
             async with self._record.transaction() as tx:
                 await jobs.bring_forward(tx, now)
-            # Apart: it holds many jobs, and to enqueue more is to wait for who may wait for those.
+            # Apart: it holds many jobs, and enqueuing more might deadlock.
             async with self._record.transaction() as tx:
                 await enqueue_all(tx, now, self._queues)
         except Exception:
-            log.exception("clock_jump_not_healed")  # the database is away; the next look heals it
+            log.exception("clock_jump_not_healed")  # the next look heals it
             return False
         return True
 
 
 class Watch:
-    """Asks Slack and GitLab whether the bot can work there; where it can, nothing waits longer."""
+    """Asks whether the bot can work; if so, ends waiting."""
 
     def __init__(
         self,
@@ -99,7 +94,6 @@ class Watch:
         self._health, self._channel = health, channel
 
     async def run_every(self, interval: timedelta) -> None:
-        """Look until cancelled."""
         while True:
             try:
                 await asyncio.gather(self._look_at_slack(), self._look_at_gitlab(), self._measure())
@@ -135,13 +129,13 @@ class Watch:
             await self._hurry(IssueQueue.SYNC)
 
     async def _hurry(self, *queues: Queue) -> None:
-        # After an outage the back-off may be minutes, and a person is waiting.
+        # The back-off may be minutes, and a person waits.
         async with self._record.transaction() as tx:
             for queue in queues:
                 await jobs.hurry(tx, queue, self._record.now())
 
     async def _measure(self) -> None:
-        """Set the gauges, also while a platform is away: that is when they are looked at."""
+        """Also while a platform is away: then people look."""
         now = self._record.now()
         async with self._record.transaction() as tx:
             due = await requests.list_due_moments(tx)

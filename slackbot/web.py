@@ -34,25 +34,21 @@ log = structlog.get_logger()
 
 PING_SECONDS = 3
 NOTED_TOGETHER = 200
-"""How many deliveries are noted in one transaction: a click waits for no longer one."""
+"""A click waits for one such transaction."""
 SIGNED_WITHIN = 300
-"""How many seconds old a request of Slack may be."""
+"""Seconds since signing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What an authentic delivery leaves behind: which issue to look at, and its own id."""
+    """The issue to look at, and the delivery's own id."""
 
     key: IssueKey
     delivery: str | None
 
 
 class HookNotes:
-    """Notes deliveries; all that wait for the database are noted in one transaction.
-
-    Args:
-        link_issue: The number of the issue on which people leave their codes, where there is one.
-    """
+    """Notes all waiting deliveries in one transaction; people's codes are on ``link_issue``."""
 
     def __init__(self, record: Record, *, link_issue: int | None) -> None:
         self._record, self._link_issue = record, link_issue
@@ -60,7 +56,7 @@ class HookNotes:
         self._writing: asyncio.Task[None] | None = None
 
     async def note(self, look: Look) -> None:
-        """Return once it is committed; raises SQLAlchemy's error if it cannot be."""
+        """Return once committed; raises SQLAlchemy's errors."""
         noted = asyncio.get_running_loop().create_future()
         self._waiting.append((look, noted))
         if self._writing is None or self._writing.done():
@@ -73,7 +69,7 @@ class HookNotes:
             del self._waiting[:NOTED_TOGETHER]
             failure = await self._try_to_write([look for look, _ in batch])
             for _, noted in batch:
-                if noted.done():  # whoever delivered it has left
+                if noted.done():  # the sender has left
                     continue
                 if failure is None:
                     noted.set_result(None)
@@ -96,7 +92,7 @@ class HookNotes:
 
 
 class HookReceiver:
-    """``POST /gitlab/webhook``: answers at once, and leaves "look at issue N" behind, committed."""
+    """``POST /gitlab/webhook``: commits "look at issue N", and answers at once."""
 
     def __init__(
         self, notes: HookNotes, secrets: HookSecrets, project: str, *, clock: Clock
@@ -105,20 +101,18 @@ class HookReceiver:
         self._clock = clock
 
     def is_proven(self, headers: Mapping[str, str]) -> bool:
-        """Return whether it has the secret token; a signature needs the body."""
+        """Check the token; a signature needs the body."""
         return hooks.is_proven(headers, self._secrets, self._clock())
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Check the signature."""
         hooks.verify(headers, body, self._secrets, self._clock())
 
     def turn_away(self, problem: NotAuthentic, remote: str | None) -> None:
-        """Note that a stranger has posted."""
         metrics.HOOKS.labels("not_authentic").inc()
         log.warning("hook_not_authentic", problem=str(problem), remote=remote)
 
     async def receive(self, request: web.Request) -> web.Response:
-        """Answer a delivery: 200 for all that can be read, for errors disable GitLab's hook."""
+        """Answer 200 to all that is readable: errors disable GitLab's hook."""
         try:
             key = issue_to_look_at(await request.read(), self._project)
         except Malformed as problem:
@@ -134,49 +128,37 @@ class HookReceiver:
 
 
 class SlackReceiver:
-    """``POST /slack/events``: hands to Bolt what Slack has signed.
-
-    Bolt's own check comes after it has read the body, and strangers' bodies would break it.
-    """
+    """``POST /slack/events``: checks signatures before Bolt, which strangers' bodies break."""
 
     def __init__(self, bolt: AsyncApp, signing_secret: str) -> None:
         self._bolt, self._verifier = bolt, SignatureVerifier(signing_secret)
 
     def is_proven(self, headers: Mapping[str, str]) -> bool:
-        """Never: Slack signs the body. What is not signed, or long ago, is not read."""
+        """Never: Slack signs the body."""
         age = time.time() - int(headers.get("X-Slack-Request-Timestamp", 0))
         if abs(age) > SIGNED_WITHIN or "X-Slack-Signature" not in headers:
             raise NotAuthentic("the signature is missing or stale")
         return False
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Check the signature."""
         if not self._verifier.is_valid_request(body, dict(headers)):
             raise NotAuthentic("the signature is wrong")
 
     def turn_away(self, problem: NotAuthentic, remote: str | None) -> None:
-        """Note that a stranger has posted."""
         log.warning("slack_request_not_authentic", problem=str(problem), remote=remote)
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
-        """Answer 400 to what cannot be read, else as Bolt does."""
         try:
             answer = await self._bolt.async_dispatch(await to_bolt_request(request))
         except Exception as error:
-            # Bolt could not even begin, or has stumbled again on its way to `bolt.error`.
+            # Bolt could not begin, or stumbled again before `bolt.error`.
             log.error("slack_request_not_understood", exc_info=error)
             answer = BoltResponse(status=400, body="the request could not be read\n")
         return await to_aiohttp_response(answer)
 
 
 class Readiness:
-    """``GET /readyz``: whether everything that the bot depends on works, and what does not.
-
-    Args:
-        record: Its database is asked every time.
-        health: What the workers last saw of Slack and GitLab.
-        is_connected: Tells in Socket Mode whether the websocket stands; ``None`` in HTTP mode.
-    """
+    """``GET /readyz``; ``is_connected`` is for Socket Mode."""
 
     def __init__(
         self,
@@ -187,7 +169,6 @@ class Readiness:
         self._record, self._health, self._is_connected = record, health, is_connected
 
     async def tell(self, _: web.Request) -> web.Response:
-        """Answer 200 when ready, else 503; either with the state of every part."""
         try:
             async with asyncio.timeout(PING_SECONDS):
                 await self._record.database.ping()
@@ -204,13 +185,7 @@ class Readiness:
 def web_application(
     slack: SlackReceiver | None, gitlab: HookReceiver | None, readiness: Readiness
 ) -> web.Application:
-    """Assemble the routes.
-
-    Args:
-        slack: In HTTP mode; ``None`` in Socket Mode: then the route answers 404.
-        gitlab: ``None`` where no secret is set: then the route answers 404 and the poll serves.
-        readiness: Answers ``/readyz``.
-    """
+    """Without ``slack`` or ``gitlab``, its route answers 404."""
     app = web.Application(client_max_size=BODY_LIMIT)
     door = Doorkeeper()
     if slack is not None:

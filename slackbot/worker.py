@@ -25,53 +25,46 @@ FIRST_RETRY = timedelta(seconds=1)
 LAST_RETRY = timedelta(minutes=5)
 LEASE = timedelta(seconds=20)
 IDLE_SECONDS = 1.0
-"""How often a worker looks for jobs that have become ready, or were left by another process."""
+"""Jobs may get ready, or be left by another process."""
 SHORTEST_IDLE_SECONDS = 0.02
 SHUTDOWN_SECONDS = 10.0
 
 
 Reconcile = Callable[[Job], Awaitable[datetime | None]]
-"""Does one job and returns when to look again by itself, if ever.
-
-It may raise ``Postponed`` or a ``PlatformError`` to have the job tried again.
-"""
+"""Returns when to look again, if ever; ``Postponed`` or ``PlatformError`` have the job retried."""
 
 
 def backoff(attempts: int, first: timedelta = FIRST_RETRY) -> timedelta:
-    """Return how long to wait after a failed attempt: a second, doubling, minutes at the most."""
     doubled = first * 2 ** min(attempts - 1, 16)
-    # Spread, so that what failed together is not tried together.
+    # Spread: what failed together is not retried together.
     spread = random.uniform(0.9, 1.1)  # noqa: S311 - not for secrets
     return timedelta(seconds=min(doubled, LAST_RETRY).total_seconds() * spread)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What a worker does: the jobs of a queue, several at a time but one for each issue."""
+    """Jobs of a queue, several at a time but one per issue."""
 
     queue: Queue
     reconcile: Reconcile
     concurrency: int = 1
     longest_wait: timedelta = LONGEST_WAIT
-    """After this long a job is looked at again, whatever it waits for."""
+    """Then a job is looked at anyway."""
 
 
 class IssueReconciler(Protocol):
-    """Brings one issue's part of the record and the world together."""
-
     async def reconcile(self, key: IssueKey) -> datetime | None:
-        """Return when to look again by itself, if ever."""
+        """Return when to look again, if ever."""
 
 
 class PeriodicReconciler(Protocol):
-    """Does periodic work, which is about no issue."""
+    """About no issue."""
 
     async def reconcile(self) -> datetime | None:
-        """Return when to look again by itself, if ever."""
+        """Return when to look again, if ever."""
 
 
 def about_issues(queue: IssueQueue, reconciler: IssueReconciler, *, concurrency: int) -> Work:
-    """Return work about issues, several at a time."""
     return Work(
         queue=queue,
         reconcile=lambda job: reconciler.reconcile(job.key),
@@ -85,18 +78,13 @@ def periodic(
     *,
     longest_wait: timedelta = LONGEST_WAIT,
 ) -> Work:
-    """Return periodic work."""
     return Work(queue=queue, reconcile=lambda _: reconciler.reconcile(), longest_wait=longest_wait)
 
 
 class Worker:
-    """Runs the jobs of one queue.
+    """Runs a queue's jobs.
 
-    Args:
-        owner: Names this process in leases.
-        lease: How long a job stays with a process that no longer says that it runs.
-        first_retry: How long to wait after the first failed attempt.
-        shutdown_seconds: How long what is under way may take to finish after ``stop``.
+    A silent process keeps one for ``lease``; after ``stop`` they have ``shutdown_seconds``.
     """
 
     def __init__(
@@ -119,7 +107,7 @@ class Worker:
         self._stopping = False
 
     async def work(self) -> None:
-        """Work until told to stop; then finish what is under way, or hand it back."""
+        """After ``stop``, finish what is under way, or hand it back."""
         keeper = asyncio.create_task(self._keep_leases())
         try:
             while not self._stopping:
@@ -128,14 +116,13 @@ class Worker:
         finally:
             await self._drain()
             keeper.cancel()
-            # It may be in a transaction, and whoever stops a worker closes the database next.
+            # It may be in a transaction, and the database is closed next.
             await asyncio.gather(keeper, return_exceptions=True)
 
     def stop(self) -> None:
-        """Take nothing new from now on, so that ``work`` ends."""
         self._stopping = True
         self._record.wake_ups.wake([self.queue])
-        self._free.release()  # a full worker waits for this, and nothing more is taken
+        self._free.release()  # lets a full worker end
 
     async def _drain(self) -> None:
         if not self._under_way:
@@ -178,15 +165,15 @@ class Worker:
                     self._work.longest_wait,
                 )
         except Exception:
-            # The database is away; whatever is enqueued is still there when it is back.
+            # The database is away; what is enqueued stays.
             log.exception("lease_failed", queue=self.queue)
             return None
-        # A lease may run out while the process stands still; what runs here runs once all the same.
+        # The lease may have run out; never run a job twice here.
         is_running = job is not None and job.key in self._under_way.values()
         return None if is_running else job
 
     async def _idle_seconds(self) -> float:
-        """Return how long to sleep unless woken: until the next job, and never for long."""
+        """Until the next job, but never for long."""
         try:
             async with self._record.transaction() as tx:
                 ready_at = await jobs.next_ready(tx, self.queue)
@@ -214,7 +201,7 @@ class Worker:
         try:
             await self._run_once(job)
         except Exception:
-            # The database is away. The lease is not renewed any more, so the job is taken again.
+            # The database is away: once the lease runs out, the job is taken again.
             log.exception("job_left_to_its_lease", queue=job.queue, issue=job.about)
 
     async def _run_once(self, job: Job) -> None:
@@ -238,12 +225,12 @@ class Worker:
             log.exception("job_failed", queue=job.queue, issue=job.about)
             await self._put_off(job, type(error).__name__)
         else:
-            # A moment that was planned before the clock was set back may be far away by now.
+            # If the clock was set back, the planned moment may be far away.
             is_set_back = jumps.look() < timedelta(0)
             await self._finish(job, self._record.now() if again_at and is_set_back else again_at)
 
     async def _look_again(self, job: Job) -> None:
-        """Re-enqueue, so that the new lease holder repairs anything that we wrote late."""
+        """Have the new lease holder repair what we wrote late."""
         log.warning("lease_lost", queue=job.queue, issue=job.about)
         async with self._record.transaction() as tx:
             jobs.enqueue_again(tx, job, self._record.now())
@@ -259,7 +246,7 @@ class Worker:
     async def _put_off(
         self, job: Job, problem: str, after: timedelta | None = None, *, is_unsettled: bool = False
     ) -> None:
-        """Have a job tried again; while a platform may be at it still, no sooner than that."""
+        """While a platform may still be at it, retry no sooner than ``after``."""
         wait = after or backoff(job.attempts, self._first_retry)
         wait = min(wait, self._work.longest_wait)
         metrics.ERRANDS.labels(job.queue, "put_off").inc()

@@ -1,4 +1,4 @@
-"""The card of a contact request, and the short messages in its thread. Pure."""
+"""The card of a contact request, and the messages in its thread. Pure."""
 
 import zlib
 from collections.abc import Mapping
@@ -57,21 +57,21 @@ OPEN_ISSUE, OPEN_TICKET = "open_issue", "open_ticket"
 TRY_AGAIN, DISMISS = "try_again", "dismiss"
 
 CARD_EVENT = "ssat_card"
-"""The event type in the metadata of a card; its payload says only which issue."""
+"""Metadata of a card: only which issue."""
 STEP_EVENT = "ssat_step"
-"""The event type in the metadata of a message in a card's thread."""
+"""Metadata of a message in a card's thread."""
 
 COMMENT_LINES = 4
 COMMENT_CHARACTERS = 400
 DESCRIPTION_CHARACTERS = 300
 PROBLEM_CHARACTERS = 400
 NAME_CHARACTERS = 40
-"""How much of a name the headline has room for."""
+"""The headline's room for a name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CardView:
-    """What a card shows: the request as decided, and how much of that has reached GitLab."""
+    """The request as decided, and how much of that has reached GitLab."""
 
     request: Request
     pending: tuple[Decision, ...] = ()
@@ -85,34 +85,30 @@ class CardView:
 
     @property
     def key(self) -> IssueKey:
-        """The issue."""
         return self.request.key
 
     @property
     def is_overdue(self) -> bool:
-        """Whether the deadline has passed and the customer still waits."""
         return self.request.is_overdue(self.now)
 
     @property
     def changes_at(self) -> datetime | None:
-        """When the time left reads differently, ``None`` once no time is running."""
+        """When the time left reads differently, ``None`` once none runs."""
         if self.request.state not in UNFINISHED:
             return None
         return countdown.next_change(self.request.due_at, self.now, self.hours)
 
     @property
     def is_contact_pending(self) -> bool:
-        """Whether GitLab does not know yet that the customer was contacted."""
+        """Whether GitLab does not know of the contact yet."""
         return any(isinstance(decision.action, MarkContacted) for decision in self.pending)
 
     @property
     def label(self) -> str | None:
-        """The feedback label chosen."""
         return self.request.label_of(self.scope)
 
 
 def render_card(view: CardView) -> SlackMessage:
-    """Render the card."""
     blocks: list[Block] = [
         header(headline(view)),
         fields(_fields(view)),
@@ -126,7 +122,7 @@ def render_card(view: CardView) -> SlackMessage:
 
 
 def render_bare_card(view: CardView) -> SlackMessage:
-    """Render a card without the customer's words, for when Slack refuses the full one."""
+    """Leave out the customer's words: Slack may refuse the full card."""
     blocks = [
         header(headline(view)),
         section(f"*Deadline*\n{_deadline(view)}"),
@@ -136,7 +132,7 @@ def render_bare_card(view: CardView) -> SlackMessage:
 
 
 def headline(view: CardView) -> str:
-    """Say in one line where the request stands, and whose it is: a mark alone is not enough.
+    """Say state and owner in one line: a mark alone is not enough.
 
     Inert in mrkdwn, but not escaped.
     """
@@ -172,12 +168,12 @@ def _short(text: str) -> str:
 
 
 def _bare(person: Person | None) -> str:
-    """Name a person in plain text, where Slack reads no markup."""
+    """Name a person where Slack reads no markup."""
     return (_short(person.name) if person else "") or "someone"
 
 
 def notification(view: CardView) -> str:
-    """Say the whole in one sentence, as a phone's lock screen shows it."""
+    """For a phone's lock screen."""
     said = headline(view)
     if view.request.state in UNFINISHED:
         due = plain_moment(view.request.due_at, view.hours.timezone)
@@ -186,7 +182,6 @@ def notification(view: CardView) -> str:
 
 
 def time_left(view: CardView) -> str:
-    """Say how much time is left until the deadline, or how long ago it passed."""
     return countdown_words(countdown.countdown(view.request.due_at, view.now, view.hours))
 
 
@@ -205,7 +200,7 @@ def _fields(view: CardView) -> list[str]:
 
 
 def _duty(view: CardView) -> list[Block]:
-    """Say who is on duty while nobody owns the request; only a new card pings them."""
+    """Only a new card pings who is on duty."""
     if view.on_duty is None or view.request.state is not State.WAITING:
         return []
     return [context(duty_line(view.on_duty))]
@@ -245,7 +240,7 @@ def _owner(view: CardView) -> str:
 
 
 def _assignee(view: CardView, username: str) -> str:
-    """Name an assignee: mostly GitLab has assigned the manager on duty, whose name is known."""
+    """Mostly this is the manager on duty, whose name is known."""
     assignee = Person(name=username, gitlab=username)
     people = view.on_duty.people if view.on_duty else ()
     return someone(next((each for each in people if assignee.is_same(each)), assignee))
@@ -319,20 +314,19 @@ def _bare_buttons(view: CardView) -> list[Block]:
 
 
 def actions_id(key: IssueKey, label: str | None) -> str:
-    """Name the block of buttons by the issue, for which a select's value has no room.
+    """Name the block by issue and label.
 
-    It changes with the chosen label, because Slack shows a select of the same block as it was left.
-    https://docs.slack.dev/reference/block-kit/blocks#block_id
+    A select's value has no room for the issue. Slack shows a select of the same block as it was
+    left. https://docs.slack.dev/reference/block-kit/blocks#block_id
     """
     return f"{key}:{zlib.crc32((label or '').encode())}"
 
 
 def owner_buttons(view: CardView) -> list[Block]:
-    """Make the buttons that change who owns an unfinished request."""
     key, holder = str(view.request.key), view.request.holder
     if holder is None:
         return [button("Claim", CLAIM, key, style="primary")]
-    # Whom the person sees as the owner: if it is someone else by then, they are asked again.
+    # The owner whom they see: if it is someone else by then, they are asked again.
     take_over = button(
         "Take over",
         TAKE_OVER,
@@ -355,7 +349,7 @@ def _label_select(view: CardView) -> list[Block]:
 
 
 def card_metadata(request: Request) -> dict[str, Any]:
-    """Return what a card is found again by; every member can read it."""
+    """Every member can read it."""
     return {"event_type": CARD_EVENT, "event_payload": {"key": str(request.key)}}
 
 
@@ -363,10 +357,8 @@ def card_metadata(request: Request) -> dict[str, Any]:
 
 
 def render_step(step: Step, zone: ZoneInfo) -> SlackMessage:
-    """Render a step as a message in the card's thread."""
     return message(step_words(step, zone))
 
 
 def step_metadata(step: UUID) -> dict[str, Any]:
-    """Return what a message in the thread is found again by."""
     return {"event_type": STEP_EVENT, "event_payload": {"key": str(step)}}

@@ -1,4 +1,4 @@
-"""The modal "Mark contacted": how the customer was contacted, and what was sent. Pure."""
+"""The modal "Mark contacted". Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,20 +27,13 @@ TEXT_LIMIT = 3000
 """Slack's limit of a text input."""
 
 FIELD_BLOCKS = {"text": TEXT, "at": AT}
-"""The input that each field of ``InvalidField`` stands for."""
+"""The input for each field of ``InvalidField``."""
 
 
 def contact_modal(
     request: Request, *, labels: Mapping[str, str], scope: str, now: datetime
 ) -> Block:
-    """Render the modal for a request.
-
-    Args:
-        request: The request as decided so far.
-        labels: The project's feedback labels with their descriptions.
-        scope: Their scope.
-        now: The moment at which it is opened, the default of when the customer was contacted.
-    """
+    """Preselect ``now`` as the time of contact."""
     about = f"*{subject(request).capitalize()}*"
     if request.organization:
         about += f" · {name(request.organization)}"
@@ -95,14 +88,10 @@ def _close_input() -> Block:
 
 
 def read_contact(values: Mapping[str, Any], now: datetime) -> MarkContacted:
-    """Read a submission of the modal.
-
-    Args:
-        values: ``view.state.values`` of the submission.
-        now: The moment of the submission; the default of when.
+    """Read ``view.state.values``; ``now`` is the default time of contact.
 
     Raises:
-        Incomplete: It is not a submission of this modal.
+        Incomplete: It is no submission of this modal.
     """
     try:
         channel = Channel(values[CHANNEL][CHANNEL]["selected_option"]["value"])

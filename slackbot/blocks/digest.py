@@ -1,4 +1,4 @@
-"""The morning's digest of the channel, and the lists that it shares with the hand-over. Pure."""
+"""The channel's morning digest, and lists shared with the hand-over. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,30 +15,27 @@ from slackbot.platforms.message import SlackMessage
 from slackbot.rules.untriaged import RESPONSE_DAYS, UntriagedFeedback
 
 DIGEST_EVENT = "ssat_digest"
-"""The event type in the metadata of a digest; its payload says of which day."""
+"""Metadata of a digest: only which day."""
 
 ROWS = 10
-"""How many rows of a list are shown; the rest is a number."""
+"""How many rows of a list show; the rest is a number."""
 LIST_LIMIT = 2300
-"""How many characters a list may take: four of them have to fit into a message's 10,000."""
+"""In characters: four lists must fit into a message's 10,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contacts:
-    """How many customers were contacted in a period: before the deadline, and after it."""
-
     on_time: int = 0
     late: int = 0
 
     @property
     def total(self) -> int:
-        """How many customers were contacted."""
         return self.on_time + self.late
 
 
 @dataclass(frozen=True, kw_only=True)
 class Digest:
-    """What a team has to know in the morning; each request is in one list only."""
+    """What a team must know in the morning; each request is in one list only."""
 
     overdue: tuple[CardView, ...] = ()
     due_today: tuple[CardView, ...] = ()
@@ -47,26 +44,24 @@ class Digest:
     unanswered: tuple[UntriagedFeedback, ...] = ()
     """Feedback whose initial response is overdue."""
     since: datetime
-    """When the last working day began."""
+    """The start of the last working day."""
     claimed_later: int
-    """How many customers wait besides those: their request is claimed, and time is left."""
+    """The other customers who wait: claimed, with time left."""
     unread: int
-    """Of how many older feedbacks the comments could not be read: was one a response?"""
+    """Older feedbacks whose comments are unreadable: was one a response?"""
     contacted: Contacts
-    """Whom the team has contacted since."""
+    """By the team, since then."""
     triaged: int
-    """How many feedbacks that ask for no contact the team has triaged since."""
+    """Feedbacks without a contact request that the team has triaged since."""
     zone: ZoneInfo
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to say."""
         lists = (self.overdue, self.due_today, self.unclaimed, self.unanswered)
         return not any(lists) and not self.contacted.total and not self.triaged
 
 
 def render_digest(digest: Digest) -> SlackMessage:
-    """Render the digest."""
     lists = [
         (f"{OVERDUE_MARK} *Overdue*", [request_line(each) for each in digest.overdue]),
         ("⏰ *Due today*", [request_line(each) for each in digest.due_today]),
@@ -104,7 +99,6 @@ def _summary(digest: Digest) -> str:
 
 
 def contacts_words(contacts: Contacts) -> str:
-    """Say how many customers were contacted, and whether that was on time."""
     if not contacts.total:
         return "no customer contacted"
     return f"{count(contacts.total, 'customer')} contacted, {_on_time(contacts)}"
@@ -118,12 +112,11 @@ def _on_time(contacts: Contacts) -> str:
 
 
 def triaged_words(number: int) -> str:
-    """Say how many feedbacks that ask for no contact were triaged."""
     return f"{count(number, 'other feedback')} triaged"
 
 
 def list_section(title: str, rows: Sequence[str], *, all_in: str = "`/ssat`") -> Block:
-    """Render a list with its title: its first rows, how many more there are, and where."""
+    """``all_in`` is where the rest is."""
     lengths = accumulate(len(row) + len("• \n") for row in rows[:ROWS])
     fitting = sum(length <= LIST_LIMIT for length in lengths)
     lines = [f"{title} ({len(rows)})", *(f"• {row}" for row in rows[:fitting])]

@@ -1,4 +1,4 @@
-"""Who is on duty: on a card, on a home, and in answer to ``/ssat duty``. Pure."""
+"""Who is on duty, on cards and homes and for ``/ssat duty``. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +20,9 @@ NOT_SET_UP = (
 
 @dataclass(frozen=True, kw_only=True)
 class DutyView:
-    """Who is on duty as the record knows it; moments are UTC.
+    """Who is on duty by the record; moments are UTC.
 
-    With a ``problem`` the people are the last known ones: it says why the schedule is silent.
+    With a ``problem``, which says why the schedule is silent, the people are the last known.
     """
 
     people: tuple[Person, ...] = ()
@@ -34,7 +34,7 @@ class DutyView:
 
 
 def duty_line(view: DutyView) -> str:
-    """Say in one line who is on duty, so that Slack tells them."""
+    """Ping the people on duty."""
     if not view.people:
         return "On duty: unknown"
     last_known = " (last known, the schedule isn't available)" if view.problem else ""
@@ -42,7 +42,7 @@ def duty_line(view: DutyView) -> str:
 
 
 def duty_people(view: DutyView) -> str:
-    """Name the people on duty, so that Slack tells those it knows; the others by name only."""
+    """Ping those whom Slack knows, and name the others."""
     named = [_named(person) for person in view.people[:PEOPLE_SHOWN]]
     more = len(view.people) - len(named)
     return ", ".join([*named, f"{more} more"] if more else named)
@@ -54,7 +54,6 @@ def _named(person: Person) -> str:
 
 
 def duty_words(view: DutyView | None, zone: ZoneInfo) -> str:
-    """Say who is on duty, where that is from, and since when it is perhaps no longer true."""
     if view is None:
         return NOT_SET_UP
     said = [f"*{duty_line(view)}*"]

@@ -1,7 +1,4 @@
-"""The parts of Block Kit that messages, modals and homes are made of, within Slack's limits. Pure.
-
-https://docs.slack.dev/reference/block-kit
-"""
+"""Parts of Block Kit, within Slack's limits: https://docs.slack.dev/reference/block-kit. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,29 +12,28 @@ OPTION_LIMIT = 75
 OPTIONS_LIMIT = 100
 URL_LIMIT = 3000
 LABELS_BUDGET = 5000
-"""How much of a message's 12,000 characters the feedback labels may take."""
+"""The feedback labels' share of a message's 12,000 characters."""
 
 
 # --- Text --------------------------------------------------------------------------------------
 
 
 def mrkdwn(text: str) -> Block:
-    """Make a text object in which Slack turns nothing into a ping or a link by itself."""
+    """Make a text in which Slack adds no pings or links."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def plain(text: str, limit: int = 75) -> Block:
-    """Make a plain text object, cut to Slack's limit for its place."""
+    """Cut to Slack's limit for its place."""
     return {"type": "plain_text", "text": shorten(text, limit), "emoji": True}
 
 
 def is_address(url: str) -> bool:
-    """Return whether a text is the address of a page."""
     return url.startswith(("https://", "http://"))
 
 
 def link(url: str, text: str) -> str:
-    """Link a text to a page, in mrkdwn; without an address it stays a text."""
+    """Link in mrkdwn; without an address it stays a text."""
     return f"<{escape(url).replace('|', '%7C')}|{text}>" if is_address(url) else text
 
 
@@ -45,17 +41,16 @@ def link(url: str, text: str) -> str:
 
 
 def section(text: str) -> Block:
-    """Make a paragraph."""
     return {"type": "section", "text": mrkdwn(text)}
 
 
 def fields(texts: Iterable[str]) -> Block:
-    """Make a table of two columns."""
+    """Make two columns."""
     return {"type": "section", "fields": [mrkdwn(text) for text in texts]}
 
 
 def context(text: str) -> Block:
-    """Make a paragraph in small print."""
+    """Make small print."""
     return {"type": "context", "elements": [mrkdwn(text)]}
 
 
@@ -65,19 +60,17 @@ def header(text: str) -> Block:
 
 
 def quote(text: str) -> Block:
-    """Quote people's words: in rich text nothing pings, links or formats."""
+    """Use rich text, in which nothing pings, links or formats."""
     words = {"type": "rich_text_quote", "elements": [{"type": "text", "text": text}]}
     return {"type": "rich_text", "elements": [words]}
 
 
 def actions(elements: Sequence[Block], block_id: str | None = None) -> Block:
-    """Make a row of buttons and selects."""
     made: Block = {"type": "actions", "elements": list(elements)}
     return made if block_id is None else made | {"block_id": block_id}
 
 
 def message(text: str) -> SlackMessage:
-    """Make a message of one paragraph."""
     return SlackMessage(text=text, blocks=(section(text),))
 
 
@@ -92,7 +85,7 @@ def button(
     style: str | None = None,
     confirm: Block | None = None,
 ) -> Block:
-    """Make a button; its value says which issue, and nothing that is trusted."""
+    """Carry only which issue, and nothing trusted."""
     made: Block = {"type": "button", "action_id": action, "text": plain(text), "value": value}
     if style:
         made["style"] = style
@@ -102,12 +95,11 @@ def button(
 
 
 def link_button(text: str, action: str, url: str) -> Block:
-    """Make a button that opens a page."""
     return {"type": "button", "action_id": action, "text": plain(text), "url": url[:URL_LIMIT]}
 
 
 def confirmation(title: str, text: str, *, yes: str, no: str) -> Block:
-    """Make the question that Slack asks before a click counts."""
+    """Slack asks this before a click counts."""
     return {
         "title": plain(title, 100),
         "text": plain(text, 300),
@@ -120,14 +112,13 @@ def confirmation(title: str, text: str, *, yes: str, no: str) -> Block:
 
 
 def option(text: str, value: str, description: str = "") -> Block:
-    """Make an option of a select, of radio buttons or checkboxes."""
     made: Block = {"text": plain(text, OPTION_LIMIT), "value": value}
     flat = one_line(description)
     return made | {"description": plain(flat, OPTION_LIMIT)} if flat else made
 
 
 def select(placeholder: str, options: Sequence[Block], chosen: str | None = None) -> Block:
-    """Make a select; ``chosen`` is the value of the option that it shows."""
+    """``chosen`` is the value that shows."""
     made: Block = {
         "type": "static_select",
         "placeholder": plain(placeholder, 150),
@@ -138,8 +129,8 @@ def select(placeholder: str, options: Sequence[Block], chosen: str | None = None
 
 
 def label_options(labels: Mapping[str, str], chosen: str | None) -> list[Block]:
-    """List labels as options with their descriptions, within what a message has room for."""
-    # The chosen one first: whatever there is no room for, it is not that.
+    """Drop what a message has no room for."""
+    # There must be room for the chosen one.
     names = sorted(
         (label for label in labels if 0 < len(label) <= OPTION_LIMIT),
         key=lambda label: (label != chosen, label),
@@ -171,13 +162,8 @@ def modal(
 ) -> Block:
     """Make a modal.
 
-    Args:
-        title: Its title.
-        blocks: What it shows.
-        submit: The text of the button that sends it; without one there is nothing to send.
-        close: The text of the button that closes it.
-        callback: The id by which its submission is known.
-        about: What comes back with the submission: the issue's key.
+    Without ``submit`` there is nothing to send. ``callback`` identifies the submission; ``about``,
+    the issue's key, comes back with it.
     """
     made: Block = {
         "type": "modal",
@@ -197,7 +183,7 @@ def modal(
 def input_block(
     name: str, label: str, element: Block, *, hint: str = "", optional: bool = False
 ) -> Block:
-    """Make an input with its label; ``name`` is the id of both block and element."""
+    """``name`` is the id of both block and element."""
     made: Block = {
         "type": "input",
         "block_id": name,
@@ -209,10 +195,9 @@ def input_block(
 
 
 def radio_buttons(options: Sequence[Block]) -> Block:
-    """Make options of which one is chosen, at first the first."""
+    """Preselect the first option."""
     return {"type": "radio_buttons", "options": list(options), "initial_option": options[0]}
 
 
 def ticked(options: Sequence[Block]) -> Block:
-    """Make checkboxes that are ticked at first."""
     return {"type": "checkboxes", "options": list(options), "initial_options": list(options)}

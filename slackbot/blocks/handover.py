@@ -1,8 +1,4 @@
-"""The hand-over at the change of duty, as both managers get it by direct message. Pure.
-
-Handbook, "What does success look like?": at the end of a rotation the triage is done, contact is
-initiated, and what has no outstanding dependency is closed.
-"""
+"""The hand-over at the change of duty, sent to both managers. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,12 +16,16 @@ from slackbot.rules.request import Person, State
 from slackbot.rules.untriaged import UntriagedFeedback
 
 HANDOVER_EVENT = "ssat_handover"
-"""The event type in the metadata of a hand-over; its payload says which turn, and to whom."""
+"""Metadata of a hand-over: which turn, and to whom."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HandOver:
-    """A turn that has ended: what was done in it, and what is left to the managers after it."""
+    """A turn that has ended.
+
+    Handbook, "What does success look like?": by then the triage is done, contact is initiated, and
+    what has no outstanding dependency is closed.
+    """
 
     before: tuple[Person, ...]
     after: tuple[Person, ...]
@@ -33,21 +33,20 @@ class HandOver:
     ended_at: datetime
     contacted: Contacts
     labeled: int
-    """How many requests got a feedback label, in Slack or in GitLab."""
+    """Requests with a new feedback label, from Slack or GitLab."""
     triaged: int
-    """How many feedbacks that ask for no contact got one, or were closed."""
+    """Feedbacks without a contact request, now labeled or closed."""
     left_open: tuple[CardView, ...]
-    """Requests in which a customer still waits."""
+    """A customer still waits."""
     untriaged: tuple[UntriagedFeedback, ...]
     to_close: tuple[CardView, ...]
-    """Requests whose issue is open though nothing is outstanding, as far as the bot can see."""
+    """Open issues with nothing outstanding, as far as the bot sees."""
     others_to_close: tuple[UntriagedFeedback, ...]
-    """Feedbacks that ask for no contact, have a feedback label and are open."""
+    """Open and labeled, without a contact request."""
     zone: ZoneInfo
 
 
 def render_handover(hand_over: HandOver, *, is_outgoing: bool) -> SlackMessage:
-    """Render a hand-over, for whom it ends or for whom it begins."""
     said = _opening(hand_over, is_outgoing=is_outgoing)
     blocks = [section(f"🤝 *{said}*"), section(_done(hand_over))]
     to_close = [_close_row(each) for each in hand_over.to_close]

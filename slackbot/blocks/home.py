@@ -1,4 +1,4 @@
-"""The App Home: the queue as a page of one's own. Pure."""
+"""The App Home: the queue as one's own page. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from slackbot.rules.listing import Part, Row, asks_for_own
 from slackbot.rules.query import DAYS, Filter, Listing
 
 FILTER, REFRESH = "home_filter", "home_refresh"
-"""The action ids of the page's own buttons; behind the first stands the filter."""
+"""Action ids; the filter follows the first."""
 
 MINE_ROWS, TEAM_ROWS, TRIAGE_ROWS, DONE_ROWS = 10, 20, 10, 10
-"""How many feedbacks each part shows: a home has room for 100 blocks."""
+"""Rows of each part: a home has room for 100 blocks."""
 
 FILTERS = {
     "Everything": Listing(),
@@ -27,8 +27,6 @@ FILTERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class HomeView:
-    """What a home shows."""
-
     board: Board
     listing: Listing
     asker: Asker
@@ -36,12 +34,11 @@ class HomeView:
 
     @property
     def is_partial(self) -> bool:
-        """Whether it is unknown what GitLab assigned to a person who asks for that."""
+        """Whether they ask for what GitLab assigned to them, which is unknown."""
         return self.asker.is_unknown_in_gitlab and asks_for_own(self.listing)
 
 
 def render_home(view: HomeView) -> Block:
-    """Render a home."""
     board, person = view.board, view.asker.person
     rows = board.rows(view.listing, person)
     mine = [row for row in rows if row.entry.is_of(person)]
@@ -64,7 +61,7 @@ def render_home(view: HomeView) -> Block:
 
 
 def render_closed_home(words: str) -> Block:
-    """Render the home of a person who may not look."""
+    """For a person who may not look."""
     return _home([section(words)])
 
 
@@ -123,5 +120,5 @@ def _done(view: HomeView) -> list[Block]:
 
 
 def notice_modal(words: str) -> Block:
-    """Render the words for a person who has clicked where no message can answer."""
+    """For a click where no message can answer."""
     return modal("Not done", [section(words)], close="OK")

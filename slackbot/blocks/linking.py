@@ -1,15 +1,15 @@
-"""What the bot says to people who link themselves to a GitLab account. Pure."""
+"""What people hear who link their GitLab account. Pure."""
 
 from slackbot.blocks.elements import link, message
 from slackbot.blocks.text import name
 from slackbot.platforms.message import SlackMessage
 
 LINK_EVENT = "ssat_link"
-"""The event type in the metadata of a direct message about a link."""
+"""Metadata of a direct message about a link."""
 
 
 def offer(code: str, username: str, issue_url: str, minutes: int) -> SlackMessage:
-    """Tell a person what to post in GitLab, and where; for their eyes only."""
+    """For their eyes only."""
     return message(
         f"To prove that you are *{name(username)}* in GitLab, post this comment on "
         f"{link(issue_url, 'this issue')} as {name(username)} within {minutes} minutes:\n"
@@ -18,7 +18,6 @@ def offer(code: str, username: str, issue_url: str, minutes: int) -> SlackMessag
 
 
 def linked(username: str) -> SlackMessage:
-    """Tell a person that their link holds."""
     return message(
         f"✅ You are now linked to *{name(username)}* in GitLab. What you claim is assigned to "
         "that account. If this wasn't you, tell the bot's administrator."
@@ -26,7 +25,7 @@ def linked(username: str) -> SlackMessage:
 
 
 def taken(username: str) -> SlackMessage:
-    """Tell a person that someone else has been linked to the account in the meantime."""
+    """Somebody else got the account meanwhile."""
     return message(
         f"⚠️ Your code has arrived, but someone else is now linked to {name(username)} in GitLab. "
         "Ask the bot's administrator to check `ssat-bot people list`."
@@ -34,12 +33,11 @@ def taken(username: str) -> SlackMessage:
 
 
 def expired(username: str) -> SlackMessage:
-    """Tell a person that their code came too late."""
     return message(f"⚠️ Your code arrived too late. Get another: `/ssat link {name(username)}`.")
 
 
 def left_by_another(username: str, author: str) -> SlackMessage:
-    """Tell a person that their code was posted by another GitLab user than they had named."""
+    """Say that ``author``, not ``username``, posted the code."""
     return message(
         f"⚠️ Your code was posted by {name(author)}, so it doesn't prove that you are "
         f"{name(username)}. Post it as {name(username)}. If you are {name(author)}, get another "
@@ -48,7 +46,7 @@ def left_by_another(username: str, author: str) -> SlackMessage:
 
 
 def not_this_one(username: str) -> SlackMessage:
-    """Tell a person that what they posted is not the code that they were given last."""
+    """Only the latest code counts."""
     return message(
         f"⚠️ The code that {name(username)} posted on the issue is not your latest one. Copy it "
         "again from the answer to `/ssat link`, or get another: "

@@ -1,4 +1,4 @@
-"""The answers to ``/ssat``: the queue by pages, single feedbacks, previews of links, help. Pure."""
+"""The answers to ``/ssat``, and previews of links. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,52 +46,49 @@ from slackbot.rules.untriaged import UntriagedFeedback
 
 PREVIOUS, NEXT = "queue_previous", "queue_next"
 AGAIN = "again"
-"""How the block of a row's buttons begins; behind it stand the issue and what was asked for."""
+"""Begins a block's id; the issue and the question follow."""
 MOST_SHOWN = 10
-"""How many feedbacks one message shows: a ticket may have several."""
+"""Feedbacks in one message: a ticket may have several."""
 URL_LIMIT = 300
-"""How long a link may be in a row: over all rows it has to fit into a message."""
+"""Per row: all rows must fit into a message."""
 WORD_LIMIT = 40
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asker:
-    """Who looks, and whether buttons are of use to them."""
+    """Who looks, and whether buttons help them."""
 
     person: Person
     may_act: bool
 
     @property
     def is_unknown_in_gitlab(self) -> bool:
-        """Whether they are a manager of whom the bot cannot say what GitLab assigned to them."""
+        """A manager of whom the bot cannot say what GitLab assigned to them."""
         return self.may_act and self.person.gitlab is None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """All that the queue may show, as it stands now."""
+    """All that the queue may show now."""
 
     waiting: tuple[CardView, ...]
-    """Contact requests that are unfinished as decided so far, oldest deadline first."""
+    """Unfinished as decided so far, oldest deadline first."""
     untriaged: tuple[UntriagedFeedback, ...]
     """Oldest first."""
     done: tuple[CardView, ...]
-    """Contact requests that have ended lately."""
+    """Ended lately."""
     hours: BusinessHours
     now: datetime
 
     @cached_property
     def views(self) -> dict[IssueKey, CardView]:
-        """How each contact request looks."""
         return {view.key: view for view in (*self.waiting, *self.done)}
 
     def rows(self, listing: Listing, person: Person) -> list[Row]:
-        """Return what a listing matches; ``person`` is who asks."""
         requests = (view.request for view in self.views.values())
         return rows_of([*requests, *self.untriaged], listing, person, self.now)
 
     def item(self, entry: Entry) -> CardView | UntriagedFeedback:
-        """Return what is drawn of an entry."""
         return self.views[entry.key] if isinstance(entry, Request) else entry
 
 
@@ -99,13 +96,7 @@ class Board:
 
 
 def request_row(view: CardView, asker: Asker, again: str | None = None) -> list[Block]:
-    """Render a contact request, with the buttons that apply to who looks.
-
-    Args:
-        view: The request.
-        asker: Who looks.
-        again: What they asked for, so that it can be shown again after a click.
-    """
+    """``again`` is what they asked for, to show it again after a click."""
     blocks = [section(f"{escape(headline(view))}\n{' · '.join(_facts(view))}")]
     elements = _buttons(view, asker) if asker.may_act else []
     if elements:
@@ -115,7 +106,6 @@ def request_row(view: CardView, asker: Asker, again: str | None = None) -> list[
 
 
 def request_line(view: CardView) -> str:
-    """Say of a contact request in a list what it is about, how long, and whose it is."""
     request = view.request
     owner = someone(request.holder) if request.holder else "unclaimed"
     if request.holder and request.held_since:
@@ -124,7 +114,6 @@ def request_line(view: CardView) -> str:
 
 
 def request_link(view: CardView) -> str:
-    """Name a contact request, with a link to its issue."""
     return link(view.request.url, subject(view.request))
 
 
@@ -143,7 +132,6 @@ def _facts(view: CardView) -> list[str]:
 
 
 def _trouble(view: CardView) -> list[str]:
-    """Say what GitLab does not have, though people have chosen it."""
     said = []
     if view.pending and view.request.state is not State.CONTACTED:
         said.append("⏳ saved, not in GitLab yet")
@@ -153,7 +141,6 @@ def _trouble(view: CardView) -> list[str]:
 
 
 def _links(entry: Entry) -> list[str]:
-    """Link issue and ticket, as far as there are such."""
     found = []
     if is_address(entry.url) and len(entry.url) <= URL_LIMIT:
         found.append(link(entry.url, f"#{entry.key.iid}"))
@@ -168,28 +155,27 @@ def _buttons(view: CardView, asker: Asker) -> list[Block]:
         return []
     owning = owner_buttons(view)
     if request.holder is not None:
-        # Nobody takes over from themselves, and only the owner can release a request.
+        # Only the owner releases; only others take over.
         is_own = asker.person.is_same(request.holder)
         owning = [each for each in owning if (each["action_id"] != TAKE_OVER) is is_own]
-    # None of many stands out: what is urgent says so itself.
+    # In a list, no button stands out.
     owning = [{part: each[part] for part in each if part != "style"} for each in owning]
     return [*owning, button("Mark contacted", MARK_CONTACTED, str(request.key))]
 
 
 def again_id(key: IssueKey, again: str) -> str:
-    """Name a block of buttons by the issue and what was asked for, which both are short."""
+    """Both parts are short enough for an id."""
     return f"{AGAIN}:{key}:{again}"
 
 
 def asked_again(block_id: str) -> str | None:
-    """Read what was asked for from the name of a block; it is not to be trusted."""
+    """Do not trust the answer."""
     mark, _, rest = block_id.partition(":")
     key, separator, again = rest.partition(":")
     return again if mark == AGAIN and key and separator else None
 
 
 def untriaged_text(one: UntriagedFeedback, zone: ZoneInfo, now: datetime) -> str:
-    """Say what untriaged feedback is about, since when it waits, and who has to triage it."""
     title = name(one.title) if one.title.strip() else f"issue #{one.key.iid}"
     about = f"ticket {one.ticket}" if one.ticket else title
     late = f"{OVERDUE_MARK} " if one.awaits_response(now) else ""
@@ -198,12 +184,10 @@ def untriaged_text(one: UntriagedFeedback, zone: ZoneInfo, now: datetime) -> str
 
 
 def untriaged_line(one: UntriagedFeedback, zone: ZoneInfo) -> str:
-    """Say of untriaged feedback in a list what it is about, and since when it waits."""
     return f"{feedback_link(one)} · {_since(one, zone)}"
 
 
 def feedback_link(one: UntriagedFeedback) -> str:
-    """Name feedback that asks for no contact, with a link to its issue."""
     return link(one.url, f"ticket {one.ticket}" if one.ticket else f"feedback #{one.key.iid}")
 
 
@@ -224,7 +208,6 @@ def draw_item(
     hours: BusinessHours,
     now: datetime,
 ) -> list[Block]:
-    """Render one feedback, whether it asks for contact or not."""
     if isinstance(item, CardView):
         return request_row(item, asker, again)
     return [section(untriaged_text(item, hours.timezone, now))]
@@ -236,14 +219,6 @@ def draw_item(
 def render_queue(
     board: Board, listing: Listing, asker: Asker, turn: Turn | None = None
 ) -> SlackMessage:
-    """Render a page of the queue.
-
-    Args:
-        board: What there is.
-        listing: What was asked for.
-        asker: Who asked.
-        turn: Which page; without it the first.
-    """
     rows = board.rows(listing, asker.person)
     is_partial = asker.is_unknown_in_gitlab and asks_for_own(listing)
     said = NOTHING_OF_YOURS if is_partial and not rows else _summary(rows, listing)
@@ -262,7 +237,6 @@ def render_queue(
 
 
 def _summary(rows: Sequence[Row], listing: Listing) -> str:
-    """Say how many there are of what was asked for."""
     if not rows:
         return _nothing(listing)
     counts = {part: sum(row.part is part for row in rows) for part in Part}
@@ -295,7 +269,7 @@ _NOTHING = {
     ("overdue",): "Nothing is overdue. ✅ `/ssat` shows the whole queue.",
 }
 NOTHING_OF_YOURS = "Nothing of yours matches. `/ssat` shows the queue of the team."
-"""What is said to people of whom it is unknown what GitLab assigned to them."""
+"""For people whose GitLab assignments are unknown."""
 
 
 def _nothing(listing: Listing) -> str:
@@ -324,23 +298,20 @@ def _footer(page: Page, listing: Listing) -> list[Block]:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What the record has of the feedbacks that were asked for."""
-
     items: tuple[CardView | UntriagedFeedback, ...]
     own: tuple[Target, ...]
-    """All of this project that were asked for."""
+    """All of this project's."""
     missing: tuple[Target, ...]
-    """Those that the record does not have."""
+    """Not in the record."""
     foreign: tuple[Target, ...]
     """Links to other projects."""
     project: str
-    """The path of the one that is tracked."""
+    """The path of the tracked one."""
     hours: BusinessHours
     now: datetime
 
 
 def render_found(found: Found, asker: Asker) -> SlackMessage:
-    """Render the feedbacks that were asked for, and say which are unknown."""
     blocks: list[Block] = []
     again = spell_again(Show(targets=found.own))
     for item in found.items[:MOST_SHOWN]:
@@ -369,7 +340,7 @@ def _unknown(found: Found) -> list[str]:
 def render_preview(
     item: CardView | UntriagedFeedback, hours: BusinessHours, now: datetime
 ) -> list[Block]:
-    """Render what a pasted link shows: the status as of now, without buttons, for all to see."""
+    """All can see it, so it has no buttons."""
     if isinstance(item, CardView):
         said = escape(headline(item))
     else:
@@ -383,7 +354,6 @@ def render_preview(
 
 
 def render_help(problem: NotUnderstood | Mentioned | None = None) -> SlackMessage:
-    """Render the help, after a sentence about what was not understood, if anything."""
     lines = [f"`{escape(f'/ssat {words}'.strip())}`  {about}" for words, about in HELP]
     lines.append(f"Filters can be combined: `/ssat {COMBINED}`.")
     said = _problem(problem)

@@ -1,7 +1,4 @@
-"""Reminders, the word to the lead, and the lines about many requests at once. Pure.
-
-These messages are never changed, so what they say must still be true for later readers.
-"""
+"""Reminders and summaries. They never change, so they must stay true for later readers. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,24 +14,17 @@ from slackbot.platforms.message import SlackMessage
 from slackbot.rules.request import Person
 
 REMINDER_EVENT = "ssat_reminder"
-"""The event type in the metadata of a reminder; its payload says only which one it is."""
+"""Metadata of a reminder: only which one."""
 GAP_EVENT = "ssat_gap"
-"""The event type in the metadata of the line that stands for many late reminders."""
+"""Metadata of the line that stands for many late reminders."""
 SUMMARY_EVENT = "ssat_summary"
-"""The event type in the metadata of the summary of many requests."""
 SNOOZE = "snooze"
 
 REMINDER_MARK, LEAD_MARK = "⏰", "🚨"
 
 
 def render_reminder(view: CardView, to: Sequence[Person], *, is_missed: bool) -> SlackMessage:
-    """Render a reminder.
-
-    Args:
-        view: The request as its card shows it now.
-        to: Who is reminded; nobody where nobody is known, or where it is for the channel only.
-        is_missed: Whether earlier ones should have come and did not.
-    """
+    """``to`` is empty where nobody is known, or it is only for the channel."""
     mark = OVERDUE_MARK if view.is_overdue else REMINDER_MARK
     said = " ".join([mark, _addressed(_what(view), to), *_why(view, to)])
     if is_missed:
@@ -43,12 +33,7 @@ def render_reminder(view: CardView, to: Sequence[Person], *, is_missed: bool) ->
 
 
 def render_lead(view: CardView, lead: str) -> SlackMessage:
-    """Render the message that tells the lead of a deadline to which nobody has reacted.
-
-    Args:
-        view: The request as its card shows it now.
-        lead: The id of a Slack user or user group.
-    """
+    """``lead`` is the id of a Slack user or user group."""
     whom = f"<!subteam^{lead}>" if lead.startswith("S") else f"<@{lead}>"
     due = moment(view.request.due_at, view.hours.timezone)
     return message(
@@ -58,7 +43,7 @@ def render_lead(view: CardView, lead: str) -> SlackMessage:
 
 
 def render_gap(requests: int) -> SlackMessage:
-    """Render the line that tells the channel of late reminders, which it would not see."""
+    """For the channel, which would not see the late reminders."""
     return message(
         f"{REMINDER_MARK} The reminders of {count(requests, 'request')} are late because ssat-bot "
         "was offline. They are in the threads of the cards. `/ssat` shows every customer who is "
@@ -83,7 +68,7 @@ def _what(view: CardView) -> str:
 
 
 def _why(view: CardView, to: Sequence[Person]) -> list[str]:
-    """Say why they are reminded, where they have not claimed the request themselves."""
+    """Leave it out for who claimed the request."""
     holder = view.request.holder
     if any(each.is_same(holder) for each in to):
         return []
@@ -112,7 +97,7 @@ def _buttons(view: CardView) -> list[Block]:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """How many requests were found at once, by how much time is left for each."""
+    """Requests found at once, by the time left."""
 
     away: timedelta | None
     """How long the bot was away; ``None`` at the first start."""
@@ -120,16 +105,14 @@ class Summary:
     near: int
     later: int
     near_hours: int
-    """How many business hours are near, for the words."""
+    """How many business hours are near."""
 
     @property
     def total(self) -> int:
-        """How many requests there are in all."""
         return self.overdue + self.near + self.later
 
 
 def render_summary(summary: Summary) -> SlackMessage:
-    """Render the one message about many requests that were found at once."""
     return message(" ".join([_opening(summary), *_urgent(summary), *_later(summary)]))
 
 
@@ -167,5 +150,4 @@ def _are(number: int) -> str:
 
 
 def summary_metadata(key: str) -> dict[str, Any]:
-    """Return what a summary is found again by."""
     return {"event_type": SUMMARY_EVENT, "event_payload": {"key": key}}

@@ -1,4 +1,4 @@
-"""The modal "Snooze": for how long, and why. Pure."""
+"""The modal "Snooze". Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,13 +32,7 @@ OPTIONS = {
 
 
 def snooze_modal(request: Request, *, zone: ZoneInfo, now: datetime) -> Block:
-    """Render the modal for a request whose deadline lies ahead.
-
-    Args:
-        request: The request as decided so far.
-        zone: The time zone of the person who asks.
-        now: The current moment.
-    """
+    """For a deadline ahead; ``zone`` is the asker's."""
     due = moment(request.due_at, zone)
     options = [
         option(text, choice.value)
@@ -66,10 +60,10 @@ def snooze_modal(request: Request, *, zone: ZoneInfo, now: datetime) -> Block:
 
 
 def read_snooze(values: Mapping[str, Any]) -> tuple[SnoozeFor, str]:
-    """Read a submission of the modal: for how long, and the reason.
+    """Return for how long, and the reason.
 
     Raises:
-        Incomplete: It is not a submission of this modal.
+        Incomplete: It is no submission of this modal.
     """
     try:
         choice = SnoozeFor(values[UNTIL][UNTIL]["selected_option"]["value"])

@@ -1,8 +1,4 @@
-"""The bot's words: people, states, times, steps, and what went wrong. Pure.
-
-Errors become sentences here and nowhere else; what one message alone says stands where that
-message is drawn.
-"""
+"""The bot's words. Errors become sentences only here. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,7 +82,7 @@ SENTIMENT_WORDS: dict[Sentiment | None, str] = {
 
 @dataclass(frozen=True)
 class ChannelWords:
-    """A channel's name, as in a list, and how it reads in a sentence."""
+    """A name for a list, and one for a sentence."""
 
     title: str
     how: str
@@ -103,22 +99,22 @@ CHANNELS = {
 
 
 def someone(person: Person | None) -> str:
-    """Name a person without pinging them."""
+    """Name a person without a ping."""
     return name(person.name) if person else SOMEONE
 
 
 def mention(person: Person | None) -> str:
-    """Name a person so that Slack tells them; by name where they are not known in Slack."""
+    """Ping, or name who is not known in Slack."""
     return f"<@{person.slack_user}>" if person and person.slack_user else someone(person)
 
 
 def subject(request: Request) -> str:
-    """Name what a request is about, in the middle of a sentence."""
+    """For the middle of a sentence."""
     return f"ticket {request.ticket}" if request.ticket else f"feedback #{request.key.iid}"
 
 
 def action_words(action: Action) -> str:
-    """Name an action, as in "claim by Avery"."""
+    """As in "claim by Avery"."""
     match action:
         case Claim():
             return "claim"
@@ -136,7 +132,6 @@ def action_words(action: Action) -> str:
 
 
 def countdown_words(counted: Left | Overdue) -> str:
-    """Say how much business time is left until the deadline, or how long ago it passed."""
     match counted:
         case Left(hours=0):
             return "less than 1 business hour left"
@@ -151,13 +146,7 @@ def countdown_words(counted: Left | Overdue) -> str:
 
 
 def promise_words(late: timedelta, took: timedelta, limit: timedelta) -> str:
-    """Say whether the customer was contacted on time.
-
-    Args:
-        late: How long after the deadline, as people live; zero if it was on time.
-        took: After how much business time.
-        limit: How much there was.
-    """
+    """Say if it was on time: ``late`` is elapsed time, the others business time."""
     hours = took // HOUR
     after = f"contacted after {count(hours, 'business hour') if hours else UNDER_AN_HOUR}"
     if not late:
@@ -172,7 +161,6 @@ UNDER_AN_HOUR = "less than 1 business hour"
 
 
 def step_words(step: Step, zone: ZoneInfo) -> str:
-    """Tell a step in the thread: who, what, when."""
     where = " in GitLab" if step.in_gitlab else ""
     return f"{_STEPS[step.kind](step, zone)}{where} · {moment(step.at, zone)}"
 
@@ -244,7 +232,7 @@ _FOR_ADMINISTRATORS = frozenset({FAULT, TOKEN_REFUSED})
 
 
 def problem_words(error: PlatformError) -> str:
-    """Say in a few words what GitLab answered, as the record keeps it with a decision."""
+    """Short, for the record keeps it with a decision."""
     match error:
         case Rejected(code=code, reason=reason):
             return f"Error {code}: {reason}"
@@ -259,7 +247,7 @@ def problem_words(error: PlatformError) -> str:
 
 
 def waiting_words(problem: str | None) -> str:
-    """Say when a decision will reach GitLab; ``problem`` is why it has not so far."""
+    """``problem`` is why GitLab lacks the decision."""
     if problem is None:
         return "Saved, updating GitLab"
     why = name(problem)
@@ -275,14 +263,12 @@ STRANGER_ON_DUTY = (
     "someone on duty isn't known in Slack: they need the same email there as in the schedule"
 )
 FROM_GROUP, FROM_PEOPLE_FILE = "a user group", "the people file"
-"""The sources of who is on duty."""
 
 
 # --- Refusals ----------------------------------------------------------------------------------
 
 
 def refusal_words(refusal: Refusal) -> str:
-    """Say why a choice was not accepted, and what to do instead."""
     return _REFUSALS[type(refusal)](refusal)
 
 
@@ -406,9 +392,9 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
 
 
 def failure_words(reference: str) -> str:
-    """Say that something unexpected went wrong, with the number under which the log has it.
+    """Name the log's reference.
 
-    Not that nothing was recorded: the database may have failed after the commit.
+    Never say that nothing was recorded: the database may have failed after the commit.
     """
     return (
         "Something went wrong. Check the card: if it does *not* show your choice, try again. If "
@@ -431,10 +417,8 @@ HELP: tuple[tuple[str, str], ...] = (
     ("refresh", "Check GitLab now instead of within a minute"),
     ("help", "Show this help"),
 )
-"""What can follow ``/ssat``, and what it does."""
 
 COMBINED = "mine overdue"
-"""An example of filters that are combined."""
 
 MENTIONED = (
     "I can't list the requests of one person. `/ssat mine` shows yours, and `/ssat` shows all of "

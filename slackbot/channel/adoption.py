@@ -1,8 +1,4 @@
-"""Before anything is posted over an empty record: find the cards that stand in the channel already.
-
-The record may be new because its database is gone. Then its cards are still there, and each says in
-its metadata which issue it is about.
-"""
+"""Find the cards that stand in the channel although the record lost them."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -22,35 +18,29 @@ from slackbot.store.jobs import IssueQueue
 log = structlog.get_logger()
 
 CARD_MEMORY = timedelta(days=90)
-"""How far back the channel is searched; far longer than a customer waits."""
+"""Far longer than a customer waits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adoption:
-    """What was found in the channel."""
-
     standing: Mapping[IssueKey, str]
-    """The ``ts`` of the newest card of each issue."""
+    """The ``ts`` of each issue's newest card."""
     news: Sequence[IssueKey]
-    """The issues whose card the record did not know, or knew elsewhere."""
+    """Their card was unknown, or known elsewhere."""
     doubled: Sequence[IssueKey]
-    """The issues with older cards, too, which nobody will repaint."""
+    """Nobody will repaint their older cards."""
 
 
 class CardAdoption:
-    """Gives the record the cards that it does not know."""
-
     def __init__(self, record: Record, slack: SlackClient, outbox: Outbox) -> None:
         self._record, self._slack, self._outbox = record, slack, outbox
         self._is_done, self._searching = False, asyncio.Lock()
 
     async def ensure(self) -> None:
-        """Adopt the cards if that has never been done; nothing may be posted before.
-
-        Replicas that do it at the same time do the same.
+        """Adopt the cards once, before anything is posted. Replicas may do it at the same time.
 
         Raises:
-            PlatformError: The channel cannot be read to the end.
+            PlatformError: The channel cannot be read.
         """
         async with self._searching:
             if not self._is_done and not await self._was_done():
@@ -65,7 +55,7 @@ class CardAdoption:
         """Search the channel and note every card; safe to repeat.
 
         Raises:
-            PlatformError: The channel cannot be read to the end; nothing is noted.
+            PlatformError: The channel cannot be read; nothing is noted.
         """
         channel = await self._outbox.channel()
         since = (self._record.now() - CARD_MEMORY).timestamp()
@@ -87,7 +77,7 @@ class CardAdoption:
                 for key, ts in sorted(found.items())
                 if await cards.save_found(tx, key, channel, ts)
             ]
-            # What is closed by now is in no listing, and its card is to be kept up all the same.
+            # Listings lack closed issues; their cards are kept up, too.
             jobs.enqueue(tx, IssueQueue.SYNC, news, self._record.now())
             jobs.enqueue(tx, IssueQueue.CARD, news, self._record.now())
             jobs.enqueue(tx, IssueQueue.REMINDERS, news, self._record.now())

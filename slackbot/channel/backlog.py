@@ -1,8 +1,4 @@
-"""Many requests found at once, at the first start or after a gap: no flood, and nobody forgotten.
-
-What is overdue or due soon gets its card at once, the oldest deadline first. The others wait for
-theirs until they are due soon, and one summary tells of them all.
-"""
+"""Many requests found at once: what is due soon gets its card now, a summary tells of the rest."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,33 +20,33 @@ from slackbot.store.jobs import IssueQueue, Postponed
 log = structlog.get_logger()
 
 NEAR = timedelta(hours=24)
-"""Of business time: what is due within it does not wait for its card."""
+"""Business time."""
 FRESH = timedelta(minutes=5)
-"""Who asked within so long before is served like anybody who asks while somebody looks."""
+"""Who asked this shortly before is no part of a catch-up."""
 PATIENCE = timedelta(hours=1)
-"""How long the summary waits for issues that GitLab does not show."""
+"""For issues that GitLab does not show."""
 LOOKS_A_SECOND = 10
-"""About how many issues the queue ``SYNC`` sees to; only to guess how long it will take."""
+"""A guess."""
 
 
 class Backlog:
-    """Keeps cards back that can wait after a catch-up; reconciles the queue ``SUMMARY``."""
+    """Keeps back the cards that can wait; reconciles the queue ``SUMMARY``."""
 
     def __init__(self, record: Record, outbox: Outbox, hours: BusinessHours) -> None:
         self._record, self._outbox, self._hours = record, outbox, hours
 
     async def card_waits_until(self, tx: Transaction, view: CardView) -> datetime | None:
-        """Return until when the first card of a request can wait, ``None`` if it is to come now."""
+        """Return ``None`` if the card is to come now."""
         request = view.request
         if request.holder or view.pending or view.refused:
-            return None  # somebody has seen to it already
+            return None  # somebody sees to it
         catch_up = await facts.CATCH_UP.load(tx)
         if catch_up is None or not _is_part(catch_up, request):
             return None
         return near_at(request.due_at, self._record.now(), self._hours)
 
     async def reconcile(self) -> None:
-        """Post the summary, once, when the issues that were found have been looked at.
+        """Post the summary, once, when the found issues have been looked at.
 
         Raises:
             Postponed: Some have not.
@@ -60,7 +56,7 @@ class Backlog:
             left = await jobs.count(tx, IssueQueue.SYNC)
         if catch_up is None or catch_up.is_told:
             return
-        # What may have been posted already is looked for at once, whatever is left.
+        # Once begun, it may stand already: look at once.
         is_begun = catch_up.posting_since is not None
         if left and not is_begun and catch_up.at <= self._record.now() < catch_up.at + PATIENCE:
             seconds = min(max(left / LOOKS_A_SECOND, 1), 60)
@@ -80,12 +76,12 @@ class Backlog:
         )
 
     async def _draw(self, tx: Transaction) -> Sequence[SlackMessage]:
-        """Count, and note what the summary says in case that it is posted without our knowing."""
+        """Note what the summary says, in case it is posted without our knowing."""
         catch_up = await facts.CATCH_UP.load(tx)
         if catch_up is None:
             return []
         now = self._record.now()
-        shown = await cards.list_posted_before(tx, catch_up.begun_at)  # though the record was lost
+        shown = await cards.list_posted_before(tx, catch_up.begun_at)  # by a lost record, too
         found = [
             each
             for each in await requests.list_unfinished(tx)
@@ -104,7 +100,7 @@ class Backlog:
             later=len(later),
             near_hours=NEAR // timedelta(hours=1),
         )
-        # In GitLab all may have been seen to meanwhile.
+        # All may be done by now.
         return [render_summary(summary)] if summary.total else []
 
     async def _note(self, tx: Transaction, outcome: Outcome) -> None:
@@ -115,7 +111,7 @@ class Backlog:
 
 
 def near_at(due_at: datetime, now: datetime, hours: BusinessHours) -> datetime | None:
-    """Return when a deadline will be near, ``None`` if it is already or has passed."""
+    """Return ``None`` if it is near already or has passed."""
     if due_at <= now:
         return None
     left = hours.between(now, due_at)
@@ -123,7 +119,6 @@ def near_at(due_at: datetime, now: datetime, hours: BusinessHours) -> datetime |
 
 
 def _is_part(catch_up: CatchUp, request: Request) -> bool:
-    """Whether a request was made while nobody looked, and not after."""
     if catch_up.is_told:
         return str(request.key) in catch_up.later
     is_after = catch_up.since is None or request.asked_at >= catch_up.since

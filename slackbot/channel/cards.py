@@ -1,4 +1,4 @@
-"""Bring one request and its card together: post it once, render it when stale, tell the steps."""
+"""Bring one request and its card together: post, render, tell the steps."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 GONE_FROM_SLACK = frozenset({"message_not_found"})
 TERMINAL = frozenset({"cant_update_message", "edit_window_closed"})
-"""Slack will not render this card any more, and a second one would be one too many."""
+"""Slack will not render this card again; a second one would be too many."""
 
 
 class CardSync:
@@ -56,12 +56,7 @@ class CardSync:
         self._backlog, self._adoption = backlog, adoption
 
     async def reconcile(self, key: IssueKey) -> datetime | None:
-        """Post or render the card of a request, then tell its steps in the thread.
-
-        Returns:
-            When the card is due, the time left on it reads differently, or a rendering without an
-            answer has landed.
-        """
+        """Return when the card reads differently, or a rendering without an answer has landed."""
         await self._adoption.ensure()
         async with self._record.transaction() as tx:
             shown = await self._load(tx, key)
@@ -83,24 +78,22 @@ class CardSync:
         return min(filter(None, (card.repaint_at, landed_by)), default=None)
 
     async def _load(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView] | None:
-        """Return a card, and what it is to show now."""
         card, view = await cards.load_card(tx, key), await self._viewer.view(tx, key)
         return (card, view) if card and view else None
 
     async def _latest(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView]:
-        """Return a card and its view as they are once it is its turn: it may have waited."""
+        """Load again: the card may have waited for its turn."""
         shown = await self._load(tx, key)
         if shown is None:
             raise LookupError(f"the record of {key} is gone")
         return shown
 
     async def _post(self, card: Card) -> Card:
-        """Post a card unless it stands already, and return it as it stands then."""
         drawn: tuple[Card, CardView] | None = None
 
         async def draw(tx: Transaction) -> Sequence[SlackMessage]:
             nonlocal drawn
-            # For a replica of the release before, which looks at this before it posts.
+            # The release before looks at this before it posts.
             await cards.begin_posting(tx, card.key, self._record.now())
             drawn = await self._latest(tx, card.key)
             return _messages(drawn[1])
@@ -129,12 +122,12 @@ class CardSync:
             return (await self._latest(tx, card.key))[0]
 
     def _is_stale(self, card: Card, view: CardView) -> bool:
-        """Return whether the card shows something old, or may do so."""
+        """Return whether the card shows something old, or may."""
         now = self._record.now()
         landed_by = lands_by(card.rendering_since, now)
         if card.is_stale(now) or (landed_by is not None and landed_by <= now):
             return True
-        # A change so much later was planned while the clock was wrong.
+        # A wrong clock planned a change so much later.
         change, planned = view.changes_at, card.repaint_at
         return bool(change and planned and planned > change + CLOCKS_DIFFER)
 
@@ -146,7 +139,7 @@ class CardSync:
             await cards.note_rendering(tx, card.key, now)
         if card.ts is None or card.channel is None:
             return card
-        # What an earlier rendering may still do, this one does not undo before it has happened.
+        # An earlier rendering may still land after this.
         landed_by = lands_by(card.rendering_since, now)
         earlier = card.rendering_since if landed_by and landed_by > now else None
         try:
@@ -170,7 +163,7 @@ class CardSync:
                 raise
             log.warning("card_not_renderable", issue=str(card.key), problem=code)
         metrics.POSTS.labels("repaint").inc()
-        # In any case: what stands there now may be older than what another process has rendered.
+        # In any case: this may have overwritten something newer.
         async with self._record.transaction(in_any_case=True) as tx:
             shown = replace(card, rendering_since=earlier), view
             await self._note(tx, card.key, card.channel, card.ts, shown)
@@ -185,7 +178,6 @@ class CardSync:
         ts: str,
         shown: tuple[Card, CardView] | None,
     ) -> None:
-        """Note where a card stands, and what it shows if that is known."""
         if shown is None:
             await cards.adopt(tx, key, channel, ts, 0)
         else:
@@ -193,12 +185,11 @@ class CardSync:
             await cards.adopt(
                 tx, key, channel, ts, card.version, view.changes_at, card.rendering_since
             )
-        # What was to be said in its thread can be said now. Asked each time it is rendered, because
-        # a replica of an older release, which knows no reminders, may have posted it.
+        # Reminders wait for the thread. An older release that posts a card enqueues none.
         jobs.enqueue(tx, IssueQueue.REMINDERS, [key], self._record.now())
 
     async def _replace(self, card: Card, view: CardView) -> Card:
-        """Post a card anew that somebody has deleted, if a customer still waits."""
+        """Post a deleted card anew if a customer still waits."""
         log.warning("card_deleted_in_slack", issue=str(card.key))
         async with self._record.transaction() as tx:
             await cards.forget_post(tx, card.key)
@@ -222,12 +213,12 @@ class CardSync:
         self, key: IssueKey, step: QueuedStep, place: Place, message: SlackMessage
     ) -> Post:
         async def draw(tx: Transaction) -> Sequence[SlackMessage]:
-            # For a replica of the release before, which looks at this before it posts.
+            # The release before looks at this before it posts.
             await cards.begin_message(tx, step.id, self._record.now())
             return [message]
 
         async def note(tx: Transaction, outcome: Outcome) -> None:
-            # A thread that is gone takes no step: the record and GitLab have it all the same.
+            # A gone thread takes no step: the record and GitLab have it.
             noted = cards.end_message if outcome.is_over else cards.abandon_message
             await noted(tx, step.id, self._record.now())
 
@@ -253,12 +244,12 @@ class CardSync:
 
 
 def _deserves_card(card: Card, view: CardView) -> bool:
-    # A request that ended before anybody could see it needs no card, unless it may have one, or
-    # somebody chose something that did not reach GitLab: where else would they be told?
+    # A request that ended unseen needs no card, unless one may stand, or somebody is to be told of
+    # a refusal.
     is_unfinished = view.request.state in UNFINISHED
     return is_unfinished or card.posting_since is not None or bool(view.refused)
 
 
 def _messages(view: CardView) -> list[SlackMessage]:
-    """Draw a card, and one without the customer's words: better than a request that nobody sees."""
+    """Add one without the customer's words: better than a request nobody sees."""
     return [render_card(view), render_bare_card(view)]

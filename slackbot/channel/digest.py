@@ -21,21 +21,21 @@ from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed
 log = structlog.get_logger()
 
 WINDOW_MINUTES = 3 * 60
-"""So long after its time a digest still makes sense; later, the day has begun without it."""
+"""Later, the day has begun without a digest."""
 PATIENCE = timedelta(minutes=5)
-"""How long a digest waits for the record to catch up with GitLab."""
+"""For the record to catch up with GitLab."""
 SOON = timedelta(seconds=2)
 NOTES_READ = 200
-"""Of so many feedbacks with comments the comments are read: is one of them a response?"""
+"""The limit of feedbacks whose comments are read."""
 _BOT = re.compile(r"(?:project|group)_\d+_bot\w*")
-"""The usernames of the bots that GitLab makes for access tokens.
+"""Bots of access tokens:
 
 https://docs.gitlab.com/user/project/settings/project_access_tokens/#bot-users-for-projects
 """
 
 
 class DailyDigest:
-    """Reconciles the queue ``DIGEST``: one digest a workday."""
+    """Reconciles the queue ``DIGEST``."""
 
     def __init__(
         self,
@@ -54,16 +54,16 @@ class DailyDigest:
         self._waits_since: datetime | None = None
 
     async def reconcile(self) -> datetime:
-        """Post the digest if it is time and it was not posted yet; return when the next is due.
+        """Return when the next is due.
 
         Raises:
-            Postponed: The record is to be brought up to date first.
+            Postponed: The record is to catch up first.
             PlatformError: Slack did not take it.
         """
         now = self._record.now()
         if self._window.is_open(now):
             await self._post(now)
-        # What has been posted or left out is not looked at again until the window has closed.
+        # What is posted or left out rests until it closes.
         until_closed = timedelta(minutes=WINDOW_MINUTES) if self._window.is_open(now) else None
         return self._window.next_opening(now + (until_closed or timedelta(0)))
 
@@ -89,11 +89,11 @@ class DailyDigest:
             log.info("digest_posted", day=str(today))
 
     async def _wait_for_record(self, now: datetime) -> None:
-        """Wait until the issues have been read that are to be looked at, but not for ever."""
+        """Wait for GitLab's issues, but not for ever."""
         async with self._record.transaction() as tx:
             left = await jobs.count(tx, IssueQueue.SYNC)
             polls_at = await jobs.next_ready(tx, PeriodicQueue.POLL)
-        # At a start the poll has not said yet what is to be looked at: it is due, or under way.
+        # At a start the poll is due, or under way.
         is_behind = left > 0 or polls_at is None or polls_at <= now
         self._waits_since = min(self._waits_since or now, now) if is_behind else None
         if self._waits_since is not None and now < self._waits_since + PATIENCE:
@@ -137,11 +137,7 @@ class DailyDigest:
     async def _without_response(
         self, old: Sequence[UntriagedFeedback]
     ) -> tuple[list[UntriagedFeedback], int]:
-        """Leave out those to which somebody has responded by a comment.
-
-        Returns:
-            Those without a response, and of how many others the comments could not be read.
-        """
+        """Return also of how many the comments could not be read."""
         silent = [each for each in old if not each.comments]
         commented = [each for each in old if each.comments]
         read = 0
@@ -163,7 +159,7 @@ class DailyDigest:
 
 
 async def contacts(tx: Transaction, since: datetime, until: datetime) -> Contacts:
-    """Count whom the team has contacted in a time; people pick minutes, so it begins with one."""
+    """Begin with a full minute, because people pick minutes."""
     since = since.replace(second=0, microsecond=0)
     found = [
         request

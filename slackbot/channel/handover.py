@@ -1,4 +1,4 @@
-"""The hand-over at the change of duty, to both managers by direct message."""
+"""The hand-over at the change of duty, by direct message."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -24,13 +24,13 @@ from slackbot.store.people import Turn, list_turns_since
 log = structlog.get_logger()
 
 MEMORY = timedelta(hours=12)
-"""How long after it should have come a hand-over still makes sense."""
+"""How late a hand-over still makes sense."""
 LONGEST_REST = timedelta(days=14)
-"""Longer than people are left alone: over a night, a weekend, and the holidays around it."""
+"""Longer than a night, a weekend, and the holidays around it."""
 
 
 class Handover:
-    """Reconciles the queue ``HANDOVER``: one message for each change of duty and person."""
+    """Reconciles the queue ``HANDOVER``: one message a change and person."""
 
     def __init__(
         self,
@@ -45,13 +45,9 @@ class Handover:
         self._viewer, self._outbox, self._rules = viewer, outbox, rules
 
     async def reconcile(self) -> datetime | None:
-        """Tell those concerned of the changes of duty, each person in their own day.
+        """Tell each person in their own day; return when to tell who sleeps now.
 
-        Where duty changes twice before the morning, a manager who had it only meanwhile is told of
-        the end of their turn alone, as is the one before.
-
-        Returns:
-            When somebody is to be told who sleeps now, ``None`` if everybody has been told.
+        Who had duty only meanwhile is told of its end alone.
 
         Raises:
             PlatformError: Slack did not take one; the others have been told.
@@ -76,9 +72,9 @@ class Handover:
     async def _tell(
         self, person: Person, ended: Turn, follows: tuple[Person, ...], *, is_outgoing: bool
     ) -> datetime | None:
-        """Tell one person; return when to try again if that has to wait for their morning."""
+        """Return when to try again if the person sleeps."""
         user, at = person.slack_user or "", ended.ended_at or ended.began_at
-        # By the moment of the change, because a record that was lost counts turns anew.
+        # By the moment: a lost record counts turns anew.
         key = f"handover:{int(at.timestamp())}:{user}"
         if await self._outbox.is_posted(key):
             return None
@@ -132,10 +128,7 @@ class Handover:
         )
 
     async def _to_close(self, tx: Transaction) -> AsyncIterator[CardView]:
-        """Yield the requests in which nobody waits though their issue is open.
-
-        Without contact asked for, one without a feedback label still awaits triage.
-        """
+        """Yield open issues in which nobody waits, not even for triage."""
         untriaged = {each.key for each in await feedbacks.list_untriaged(tx)}
         for request in await requests.list_open(tx):
             if request.state not in (State.CONTACTED, State.WITHDRAWN):
@@ -160,9 +153,9 @@ def _names_cause(action: Action) -> bool:
 def _concerned(
     ended: Turn, follows: tuple[Person, ...], *, is_latest: bool
 ) -> Iterator[tuple[Person, bool]]:
-    """Yield who is to be told, and whether for them it is the end of a turn.
+    """Yield who is to be told, and whether their turn ends.
 
-    Who stays on duty learns of their new colleagues as those do.
+    Who stays on duty is told like their new colleagues.
     """
     before = ended.on_duty.people
     stay = [each for each in before if any(each.is_same(other) for other in follows)]

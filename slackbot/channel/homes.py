@@ -29,22 +29,20 @@ from slackbot.store.jobs import Postponed
 log = structlog.get_logger()
 
 OPEN_FOR = timedelta(hours=8)
-"""So long after somebody has opened their home it is kept up to date; Slack tells of no closing."""
+"""After an opening; Slack does not tell of closing."""
 MEMORY = timedelta(days=2)
-"""How long after that it is remembered, so that none is forgotten while a clock is a day fast."""
+"""After that, so that none is forgotten while a clock is a day fast."""
 AGAIN_AFTER = timedelta(hours=1)
-"""How often the time left is told anew while nothing else changes."""
+"""For the time left, while nothing else changes."""
 
 HASH_CONFLICT = "hash_conflict"
 
 
 class HomeSync:
-    """Reconciles the queue ``HOMES``: publishes the homes that would show something else.
-
-    As a job it is done by one replica at a time, so no home is published by two.
+    """Reconciles the queue ``HOMES``, on one replica at a time.
 
     Args:
-        seek: Has somebody looked for in the background who is not known in GitLab.
+        seek: Looks in the background for somebody not known in GitLab.
     """
 
     def __init__(
@@ -61,11 +59,7 @@ class HomeSync:
         self._seek = seek
 
     async def reconcile(self) -> datetime | None:
-        """Publish the homes that are open and would show something else than they do.
-
-        Returns:
-            When to look at the time left again: soon, and no later than when the next deadline
-            passes, for of that nothing else tells. ``None`` while nobody has a home open.
+        """Return when to look again: of a passing deadline nothing else tells.
 
         Raises:
             Postponed: Slack does not say who somebody is.
@@ -88,7 +82,7 @@ class HomeSync:
         )
 
     async def _bring_up(self, home: Home, board: Board, duty: DutyView | None) -> bool:
-        """Publish a home if need be; tell whether it is known what the person may see."""
+        """Return whether it is known what the person may see."""
         try:
             shown = await self._draw(home, board, duty)
         except CannotTell:
@@ -134,17 +128,17 @@ class HomeSync:
                 await homes.note_rendering(tx, home.user, home.rendering_since)
             if not isinstance(error, Rejected):
                 raise
-            if error.code == HASH_CONFLICT:  # somebody has published in between
+            if error.code == HASH_CONFLICT:  # somebody published in between
                 raise Postponed(str(error)) from error
-            # Somebody who has left, or an app without a home: it is tried when it is opened again.
+            # They left, or the app has no home.
             log.warning("home_rejected", user=home.user, problem=error.code)
             async with self._record.transaction() as tx:
                 await homes.forget_home(tx, home.user)
             metrics.HOMES.labels("refused").inc()
             return
-        # In any case: what another process has published may be older now than what it has noted.
+        # In any case: this may have overwritten something newer.
         async with self._record.transaction(in_any_case=True) as tx:
             await homes.save_published(tx, home, checksum)
-            # What an earlier rendering may still do, this one does not undo before it has happened.
+            # An earlier rendering may still land after this.
             await homes.note_rendering(tx, home.user, home.rendering_since)
         metrics.HOMES.labels("published").inc()

@@ -1,4 +1,4 @@
-"""What is due of a request's reminders, by the record, the recipients and the rules."""
+"""What is due of a request's reminders."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,39 +29,38 @@ from slackbot.store.people import load_current_turn
 from slackbot.store.requests import load_snooze
 
 LEAD = "lead"
-"""The name of the message that tells the lead, among the marks of a round."""
+"""A mark like those of a round."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """What the record says of a request that has a card."""
+    """What the record says of a request with a card."""
 
     view: CardView
     place: Place
     shown_at: datetime
     done: frozenset[str]
-    """The names of this round's reminders that were sent or left out."""
+    """Sent or left out in this round."""
     told_at: datetime | None
-    """When the deadline's own reminder was sent or left out."""
+    """When the deadline's own reminder ended."""
     planned_at: datetime | None
-    """When the next reminder was due by the last plan, if nothing was late then."""
+    """By the last plan, if nothing was late."""
     snooze: Snooze | None
     on_duty: tuple[Person, ...]
     decisions: tuple[Decision, ...]
-    """The decisions of late, or since the deadline."""
+    """Of late, or since the deadline."""
 
     @property
     def request(self) -> Request:
-        """The request."""
         return self.view.request
 
     @property
     def round(self) -> str:
-        """The key of this round of reminders, with which their keys begin."""
+        """The prefix of this round's keys."""
         return round_key(self.request)
 
     def acted_at(self, person: Person) -> datetime | None:
-        """Return when a person last took action on the request, as far back as matters."""
+        """Look only as far back as matters."""
         acts = [each.at for each in self.decisions if each.by.is_same(person)]
         if person.is_same(self.request.holder) and self.request.held_since:
             acts.append(self.request.held_since)
@@ -70,30 +69,26 @@ class Situation:
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
-    """What follows from a situation."""
-
     situation: Situation
     plan: Plan
     lead_at: datetime | None
-    """When the lead is to be told, if nobody reacts."""
+    """If nobody reacts."""
     is_lead_due: bool
 
     @property
     def is_nothing(self) -> bool:
-        """Whether there is nothing to do now."""
         return not (self.plan.send or self.plan.left_out or self.is_lead_due)
 
     @property
     def next_at(self) -> datetime | None:
-        """When there will be something to do."""
         return min(filter(None, (self.plan.next_at, self.lead_at)), default=None)
 
 
 class ReminderPlanner:
-    """Says what is due of a request's reminders; posts and records nothing.
+    """Posts and records nothing.
 
     Args:
-        lead: Whom to tell if nobody reacts: a user, a group, or nobody.
+        lead: A user, a group, or nobody.
     """
 
     def __init__(
@@ -109,7 +104,7 @@ class ReminderPlanner:
         self._viewer, self._rules, self._lead = viewer, rules, lead
 
     async def plan(self, key: IssueKey) -> Due | None:
-        """Return what is due, ``None`` if there is nothing to remind of, now or later.
+        """Return ``None`` if nothing is to remind of, now or later.
 
         Raises:
             PlatformError: Slack does not answer.
@@ -137,13 +132,13 @@ class ReminderPlanner:
         return Due(situation=situation, plan=plan, lead_at=at, is_lead_due=is_lead_due)
 
     async def _load(self, tx: Transaction, key: IssueKey) -> Situation | None:
-        """Return the situation of a request, ``None`` if it is finished or has no card yet."""
+        """Return ``None`` if it is finished or has no card yet."""
         view = await self._viewer.view(tx, key)
         card = await cards.load_card(tx, key)
         if view is None or view.request.state not in UNFINISHED:
             return None
         if card is None or card.ts is None or card.channel is None:
-            return None  # its reminders are enqueued again when it is posted
+            return None  # posting it enqueues the reminders
         request, prefix = view.request, round_key(view.request)
         turn = await load_current_turn(tx)
         told = await outbox.load_entry(
@@ -163,7 +158,7 @@ class ReminderPlanner:
         )
 
     async def _recipients(self, situation: Situation) -> tuple[Recipient, ...]:
-        """Return the owner, or else the managers on duty, as far as Slack can reach them."""
+        """Return the owner, else the managers on duty, if reachable."""
         holder = situation.request.holder
         for people in ((holder,) if holder else (), situation.on_duty):
             known = [await self._directory.in_slack(each) for each in people]

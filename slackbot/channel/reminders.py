@@ -1,4 +1,4 @@
-"""Remind of one request in its card's thread in time, and tell the lead if nobody reacts."""
+"""Remind of one request in its card's thread, and tell the lead if nobody reacts."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -26,18 +26,17 @@ from slackbot.store.jobs import IssueQueue, PeriodicQueue
 log = structlog.get_logger()
 
 CARD_PATIENCE = timedelta(minutes=1)
-"""How long a card that was deleted may take to come back before its thread is looked for again."""
+"""For a deleted card to come back."""
 FEW = 3
-"""So many requests need no line of their own: their reminders stand in their threads."""
+"""So many requests need no line in the channel."""
 GATHERING = timedelta(minutes=2)
-"""How long after the last late reminder the line waits for further ones."""
+"""How long the line waits for more."""
 
 
 class ReminderSync:
     """Reconciles the queue ``REMINDERS``.
 
-    Each mark of a request is one message with a key of its own. The bot reads the thread before it
-    sends anything, so a lost record reminds nobody twice.
+    The bot reads the thread before it sends, so a lost record reminds nobody twice.
     """
 
     def __init__(
@@ -52,11 +51,7 @@ class ReminderSync:
         self._outbox, self._lead = outbox, lead
 
     async def reconcile(self, key: IssueKey) -> datetime | None:
-        """Post what is due of a request's reminders.
-
-        Returns:
-            When the next one is due, ``None`` if there is none.
-        """
+        """Return when the next one is due."""
         due = await self._planner.plan(key)
         if due is None:
             return None
@@ -65,7 +60,7 @@ class ReminderSync:
             return due.next_at
         if not await self._read_thread(due.situation):
             return self._record.now() + CARD_PATIENCE
-        # Once more, with what the thread says, and with what people did while Slack was asked.
+        # Again, with what the thread says and people did.
         due = await self._planner.plan(key)
         if due is not None:
             await self._act(due)
@@ -79,12 +74,12 @@ class ReminderSync:
             await self._tell_lead(due.situation)
 
     async def _read_thread(self, situation: Situation) -> bool:
-        """Record what is in the thread, after a lost record; return whether there is a thread."""
+        """Record what a lost record missed; return whether there is a thread."""
         place, key = situation.place, situation.request.key
         found = await self._slack.own_replies(place.channel, place.thread or "", REMINDER_EVENT)
         now, prefix = self._record.now(), situation.round
         async with self._record.transaction() as tx:
-            if found is None:  # ``CardSync`` finds that, too, and posts the card again
+            if found is None:  # ``CardSync`` posts the card again
                 await cards.make_stale(tx, key)
                 jobs.enqueue(tx, IssueQueue.CARD, [key], now)
                 return False
@@ -96,7 +91,7 @@ class ReminderSync:
         return True
 
     async def _note_plan(self, due: Due) -> None:
-        """Record when the next reminder is due, so that only what comes later counts as late."""
+        """Only what comes later than planned counts as late."""
         situation, plan = due.situation, due.plan
         if plan.next_at is None or plan.is_missed or plan.next_at == situation.planned_at:
             return
@@ -113,7 +108,7 @@ class ReminderSync:
     async def _send(self, due: Due, mark: Mark) -> None:
         situation, is_missed = due.situation, due.plan.is_missed
         is_for_channel = mark.kind in IN_CHANNEL
-        if is_for_channel and is_missed:  # after a gap these would be a flood
+        if is_for_channel and is_missed:  # after a gap: no flood
             name = f"{situation.round}{mark.name}"
             await self._note_missed(name, situation.request.key)
         place = replace(situation.place, is_broadcast=is_for_channel and not is_missed)
@@ -142,7 +137,7 @@ class ReminderSync:
         )
 
     async def _note_missed(self, reminder: str, about: IssueKey) -> None:
-        """Record that a reminder does not show in the channel, because it is late."""
+        """Late reminders do not show in the channel."""
         now = self._record.now()
         async with self._record.transaction() as tx:
             await reminders.note_missed(tx, reminder, about, now)
@@ -159,19 +154,19 @@ class ReminderSync:
 
 
 class GapNotice:
-    """Reconciles the queue ``GAP``: one line in the channel for the reminders that came late."""
+    """Reconciles the queue ``GAP``: one line for the reminders that came late."""
 
     def __init__(self, record: Record, outbox: Outbox) -> None:
         self._record, self._outbox = record, outbox
 
     async def reconcile(self) -> datetime | None:
-        """Post the line if many requests are concerned; return when to look again, if ever."""
+        """Return when to look again."""
         async with self._record.transaction() as tx:
             missed = await reminders.missed(tx)
         if not missed:
             return None
         now = self._record.now()
-        # A moment ahead was noted while the clock was wrong.
+        # A wrong clock noted moments ahead.
         passed = [each.at for each in missed if each.at <= now]
         gathered_at = max(passed, default=now - GATHERING) + GATHERING
         if now < gathered_at:

@@ -1,4 +1,4 @@
-"""From the record to what the blocks draw: the one place that makes views."""
+"""The one place that makes views from the record."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,20 +24,16 @@ LARGEST_IID = 2**31
 
 @dataclass(frozen=True, kw_only=True)
 class _Common:
-    """What the views of all requests have in common."""
-
     labels: Mapping[str, str]
     on_duty: DutyView | None
 
 
 class Viewer:
-    """Makes views of requests as they stand now.
+    """Makes views as requests stand now.
 
     Args:
-        rules: What a contact request is, and how decisions change it.
-        clock: Tells the time.
-        gitlab: The address of GitLab, by which links to issues are known.
-        project: The feedback project as it is configured, until the poll knows its path.
+        gitlab: The address by which links are known.
+        project: As configured, until the poll knows its path.
     """
 
     def __init__(self, rules: Rules, clock: Clock, *, gitlab: str, project: str) -> None:
@@ -46,23 +42,23 @@ class Viewer:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The team's time zone."""
+        """The team's."""
         return self.rules.hours.timezone
 
     async def request(
         self, tx: Transaction, key: IssueKey, *, lock: bool = False
     ) -> Request | None:
-        """Return a request as decided so far; ``lock`` makes others wait until the commit."""
+        """Include pending decisions; ``lock`` makes others wait until the commit."""
         found = await requests.load_request_record(tx, key, lock=lock)
         return found.decided(self.rules) if found else None
 
     async def labels(self, tx: Transaction) -> dict[str, str]:
-        """Return the project's feedback labels, the handbook's until they have been read once."""
+        """Return the handbook's until the project's have been read."""
         known = await facts.FEEDBACK_LABELS.load(tx)
         return dict(HANDBOOK_LABELS) if known is None else known
 
     async def duty(self, tx: Transaction) -> DutyView | None:
-        """Return who is on duty, ``None`` where nothing says that."""
+        """Return ``None`` where nothing says who is on duty."""
         turn, trouble = await load_current_turn(tx), await TROUBLE.load(tx)
         if turn is None and trouble is None:
             return None
@@ -76,7 +72,6 @@ class Viewer:
         )
 
     async def view(self, tx: Transaction, key: IssueKey) -> CardView | None:
-        """Return what a card of the request shows now, ``None`` if there is no request."""
         found = await requests.load_request_record(tx, key)
         return self._view(found, await self._common(tx)) if found else None
 
@@ -98,15 +93,10 @@ class Viewer:
         )
 
     async def board(self, tx: Transaction, *, days: int | None = None) -> Board:
-        """Return all that the queue may show.
-
-        Args:
-            tx: A transaction.
-            days: How far back to look at what was done; ``None``: not at all.
-        """
+        """``days`` is how far back what was done counts; ``None``: not at all."""
         common = await self._common(tx)
         views = self._views(await requests.list_unfinished_records(tx), common)
-        # What was decided but GitLab does not have yet has ended for the people all the same.
+        # What GitLab lacks yet has ended for people.
         done = [view for view in views if view.request.state not in UNFINISHED]
         if days is not None:
             since = self._clock() - timedelta(days=days)
@@ -123,7 +113,6 @@ class Viewer:
         return [self._view(each, common) for each in found]
 
     async def find(self, tx: Transaction, targets: Sequence[Target]) -> Found:
-        """Return what is on record of the feedbacks that somebody asked for."""
         project = await facts.PROJECT.load(tx)
         path = project.path if project else self._project
         own = [target for target in targets if self._is_own(target, path)]

@@ -24,7 +24,7 @@ def register_all(
     slack: SlackClient,
     channel: str,
 ) -> None:
-    """Listen for everything that people do; ``channel`` is where the cards stand."""
+    """``channel`` is where the cards stand."""
     for module in (
         Claiming(desk, answers),
         Labeling(desk, answers),

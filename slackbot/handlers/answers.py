@@ -1,4 +1,4 @@
-"""What people ask to see, and how they are answered where they clicked."""
+"""What people ask to see, answered where they clicked."""
 
 import asyncio
 import contextlib
@@ -63,17 +63,17 @@ from slackbot.store.jobs import IssueQueue, PeriodicQueue
 log = structlog.get_logger()
 
 REFRESHED = 20
-"""How many open requests ``/ssat refresh`` reads at once."""
+"""Open requests read at once."""
 
 MODAL_SECONDS = 1.2
-"""How long Slack may take to open a modal before the person is told; the ack waits for it."""
+"""The ack waits for it."""
 
 AGAIN_AFTER_SECONDS = (1.0, 5.0, 30.0)
-"""After which pauses an explanation is sent again; Slack takes five answers to a click."""
+"""Pauses; Slack takes five answers to a click."""
 
 
 class Answers:
-    """Answers what people ask to see from the record; no query is an error."""
+    """Answers from the record; no query is an error."""
 
     def __init__(
         self,
@@ -88,10 +88,7 @@ class Answers:
 
     @contextlib.asynccontextmanager
     async def answering(self, args: AsyncArgs, what: str) -> AsyncIterator["Reply"]:
-        """Ack a click once its work is committed; then say what went wrong, or what follows.
-
-        The body does the work and raises ``Refusal``. ``what`` names the choice in the log.
-        """
+        """Ack once the work is committed, then say what follows; the body raises ``Refusal``."""
         started = time.monotonic()
         reply, words = Reply(args, self, self._slack), None
         try:
@@ -106,7 +103,7 @@ class Answers:
             await reply.tell(words)
 
     async def look(self, team: str, user: str) -> Asker:
-        """Return the person if they may look.
+        """Return who looks.
 
         Raises:
             NotAllowed: They may not, or Slack does not tell.
@@ -115,7 +112,6 @@ class Answers:
         return Asker(person=person, may_act=may_act)
 
     async def answer(self, query: Query, asker: Asker, turn: Turn | None = None) -> SlackMessage:
-        """Answer a query; ``turn`` says which page."""
         match query:
             case Listing():
                 return await self._queue(query, asker, turn)
@@ -134,7 +130,7 @@ class Answers:
                 return render_help()
 
     async def answer_again(self, asked: str, body: Body) -> SlackMessage:
-        """Answer what was asked for before as it is now.
+        """Answer an earlier question as of now.
 
         Raises:
             NotAllowed: The person may no longer look.
@@ -149,7 +145,7 @@ class Answers:
         return render_queue(board, listing, asker, turn)
 
     async def show(self, show: Show, asker: Asker, nothing: str = NOTHING_NAMED) -> SlackMessage:
-        """Show single feedbacks; ``nothing`` is said where none is named."""
+        """``nothing`` is said where none is named."""
         if not show.targets:
             return message(nothing)
         async with self._record.transaction() as tx:
@@ -157,7 +153,6 @@ class Answers:
         return render_found(found, asker)
 
     async def preview(self, url: str) -> list[Block] | None:
-        """Return a small card of the feedback that a link leads to, ``None`` if to none."""
         target = issue_of_link(url)
         if target is None:
             return None
@@ -169,7 +164,7 @@ class Answers:
         """Return how a request looks now.
 
         Raises:
-            Unknown: The record has no such request.
+            Unknown: It is not on record.
         """
         async with self._record.transaction() as tx:
             view = await self._viewer.view(tx, key)
@@ -188,7 +183,7 @@ class Answers:
         return offer(issued.code, issued.username, issued.issue_url, minutes)
 
     async def refresh(self) -> None:
-        """Read GitLab again soon: what has changed, and what is due first."""
+        """Read what has changed and what is due first."""
         now = self._record.now()
         async with self._record.transaction() as tx:
             urgent = (await requests.list_unfinished_keys(tx))[:REFRESHED]
@@ -196,7 +191,7 @@ class Answers:
             jobs.enqueue(tx, IssueQueue.SYNC, urgent, now)
 
     async def open_home(self, team: str, user: str, asked: str | None = None) -> None:
-        """Render a person's App Home soon; ``asked`` is what they have chosen anew, if anything."""
+        """Render it soon; ``asked`` is a new choice."""
         now = self._record.now()
         async with self._record.transaction() as tx:
             await homes.save_opened(tx, user, team, now, asked)
@@ -204,7 +199,7 @@ class Answers:
 
 
 class Reply:
-    """Answers one click where it was made: on a card, an ephemeral message or an App Home."""
+    """Answers a click where it was made: card, ephemeral message or App Home."""
 
     def __init__(self, args: AsyncArgs, answers: Answers, slack: SlackClient) -> None:
         self._body, self._respond = args.body, args.respond
@@ -213,11 +208,11 @@ class Reply:
         self._in_place = self._shows_choice = False
 
     async def open_form(self, view: Block) -> None:
-        """Open a modal before the ack: all that it shows comes from the record.
+        """Open it before the ack, from the record alone.
 
         Raises:
             FormNotOpened: Slack does not answer, or not in time.
-            PlatformError: It will not open this one.
+            PlatformError: Slack will not open it.
         """
         try:
             async with asyncio.timeout(MODAL_SECONDS):
@@ -227,15 +222,14 @@ class Reply:
             raise FormNotOpened from error
 
     def show(self, message: SlackMessage, *, in_place: bool) -> None:
-        """Show a message after the ack; ``in_place`` replaces the one that was clicked on."""
+        """After the ack; ``in_place`` replaces the message clicked on."""
         self._message, self._in_place = message, in_place
 
     def show_choice(self) -> None:
-        """Show the choice after the ack where it was made; cards follow by themselves."""
+        """After the ack; cards follow by themselves."""
         self._shows_choice = True
 
     async def follow_up(self) -> None:
-        """Show what the listener has asked for, now that it has acked."""
         if self._message:
             await present(self._respond, self._message, in_place=self._in_place)
         if not self._shows_choice:
@@ -243,7 +237,7 @@ class Reply:
         try:
             await self._answer_again()
         except Exception:
-            # The choice stands, and is seen on the card; here it shows when asked for again.
+            # The choice stands; the card shows it.
             log.exception("not_shown_again")
 
     async def _answer_again(self) -> None:
@@ -256,11 +250,11 @@ class Reply:
             await present(self._respond, again, in_place=True)
 
     async def tell(self, words: str) -> None:
-        """Tell the person something that only they see."""
+        """Only they see it."""
         if self._body.get("response_url"):
             await insist(partial(self._say, words))
             return
-        # On a home there is no message to answer: a modal, or if need be a direct message.
+        # A home has no message to answer: a modal, else a direct message.
         try:
             await self._slack.call(
                 "views.open", trigger_id=self._body["trigger_id"], view=notice_modal(words)
@@ -290,7 +284,7 @@ class Reply:
 async def submitting(
     args: AsyncArgs, what: str, input_of: Callable[[Exception, Body], str]
 ) -> AsyncIterator[None]:
-    """Ack a submitted modal once it is recorded, or put what went wrong at one of its inputs."""
+    """Ack once recorded, or put the error at an input."""
     try:
         yield
     except Exception as error:
@@ -301,7 +295,7 @@ async def submitting(
 
 
 def explain(error: Exception, what: str) -> str:
-    """Log what went wrong, and return words for it; those for a fault have a reference number."""
+    """Log it; words for a fault have a reference number."""
     if isinstance(error, Refusal):
         log.info("choice_refused", what=what, refusal=type(error).__name__)
         return refusal_words(error)
@@ -311,7 +305,7 @@ def explain(error: Exception, what: str) -> str:
 
 
 async def present(respond: AsyncRespond, message: SlackMessage, *, in_place: bool) -> None:
-    """Show a message to one person only, in place of the one that was clicked on or below it."""
+    """Only one person sees it."""
     try:
         await respond(
             text=message.text,
@@ -329,7 +323,7 @@ class NotTold(Exception):
 
 
 async def insist(send: Callable[[], Awaitable[Any]]) -> None:
-    """Send an explanation, and again for a while if it fails: better twice than not at all."""
+    """Retry for a while: better twice than not at all."""
     for pause in AGAIN_AFTER_SECONDS:
         try:
             await send()
@@ -341,5 +335,5 @@ async def insist(send: Callable[[], Awaitable[Any]]) -> None:
     try:
         await send()
     except Exception:
-        # The choice is settled either way; a lost explanation must not look like a fault.
+        # The choice is settled: this must not look like a fault.
         log.exception("explanation_lost")

@@ -15,13 +15,10 @@ from slackbot.rules.request import Request
 
 @dataclass(frozen=True)
 class Claiming:
-    """Records who has a request."""
-
     desk: Desk
     answers: Answers
 
     def register(self, app: AsyncApp) -> None:
-        """Listen for *Claim*, *Take over* and *Release*."""
         app.action(CLAIM)(self._claim)
         app.action(TAKE_OVER)(self._take_over)
         app.action(RELEASE)(self._release)
@@ -45,7 +42,7 @@ class Claiming:
 
 
 def taken_over(request: Request, seen: str) -> Claim | TakeOver:
-    """Take over from the owner whom the person saw; if another has it now, it is a mere claim."""
+    """If another owner than the one seen has it now, it is a mere claim."""
     holder = request.holder
     if holder is None or holder.handle != seen:
         return Claim()

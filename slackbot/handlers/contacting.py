@@ -23,13 +23,10 @@ from slackbot.rules.request import State
 
 @dataclass(frozen=True)
 class Contacting:
-    """Records how a customer was contacted."""
-
     desk: Desk
     answers: Answers
 
     def register(self, app: AsyncApp) -> None:
-        """Listen for *Mark contacted* and for its modal."""
         app.action(MARK_CONTACTED)(self._open_form)
         app.view(CALLBACK)(self._submit)
 
@@ -53,7 +50,7 @@ class Contacting:
 
 
 def input_of(error: Exception, body: Body) -> str:
-    """Return the input that an error is about; Slack shows words only at one that there is."""
+    """Slack shows words only at an input that there is."""
     match error:
         case InvalidField(field=field):
             return FIELD_BLOCKS[field]

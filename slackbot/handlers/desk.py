@@ -1,4 +1,4 @@
-"""Where a person's choice is judged and recorded, before anything is acked."""
+"""Judges and records a person's choice, before any ack."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,10 +33,7 @@ from slackbot.store.requests import save_snooze
 
 
 class Desk:
-    """Judges choices by the rules and records them as decisions.
-
-    An interaction that is already on record has no further effect.
-    """
+    """Records decisions; an interaction on record has no further effect."""
 
     def __init__(
         self, record: Record, admission: Admission, members: Members, viewer: Viewer
@@ -46,15 +43,13 @@ class Desk:
 
     @property
     def scope(self) -> str:
-        """The scope of the feedback labels."""
         return self._viewer.rules.scope
 
     def now(self) -> datetime:
-        """Return the current moment, UTC."""
         return self._record.now()
 
     async def admit(self, interaction: Interaction) -> Person:
-        """Return the person if they may act.
+        """Return who acts.
 
         Raises:
             NotAllowed: They may not, or Slack does not tell.
@@ -62,13 +57,12 @@ class Desk:
         return await self._admission.admit(interaction.team, interaction.user)
 
     async def _admit_once(self, interaction: Interaction) -> Person | None:
-        """Return the person if they may act, ``None`` if the interaction is on record already.
+        """Return ``None`` for a repetition.
 
-        The record goes first: a replica that gets a repetition knows what was recorded even where
-        Slack does not tell who the person is.
+        The record goes first: Slack may not tell who it is.
 
         Raises:
-            NotAllowed: They may not, or Slack does not tell.
+            NotAllowed: They may not act, or Slack does not tell.
         """
         if await self._is_on_record(interaction):
             return None
@@ -84,7 +78,7 @@ class Desk:
             return await interactions.is_known(tx, interaction.id)
 
     async def zone_of(self, who: Person) -> ZoneInfo:
-        """Return the time zone of a person; the team's where Slack does not tell."""
+        """Take the team's where Slack does not tell."""
         try:
             return await self._members.zone(who.slack_user, self._viewer.zone)
         except PlatformError:
@@ -99,14 +93,10 @@ class Desk:
     async def choose(
         self, interaction: Interaction, action_on: Callable[[Request], Action]
     ) -> None:
-        """Judge a choice and record it; once this returns, it is committed.
-
-        Args:
-            interaction: Says which request, and whose choice.
-            action_on: Makes the action from the request as decided so far.
+        """Commit before returning; ``action_on`` gets the request as decided so far.
 
         Raises:
-            Refusal: The person may not act, or the rules do not allow it; nothing is recorded.
+            Refusal: The person may not act, or the rules forbid it; nothing is recorded.
         """
         who, key = await self._admit_once(interaction), interaction.key
         if who is None:
@@ -141,7 +131,7 @@ class Desk:
         await announce(tx, key, now, urgent=True)
 
     async def snooze(self, interaction: Interaction, choice: SnoozeFor, reason: str) -> None:
-        """Send no reminders of a request for a while, and tell its thread why.
+        """Snooze, and tell the thread why.
 
         Raises:
             Refusal: The person may not act, or no reminder is to come.
@@ -172,7 +162,7 @@ class Desk:
         metrics.CLICKS.labels("snooze", "recorded").inc()
 
     async def retry(self, interaction: Interaction) -> None:
-        """Send a decision that GitLab rejected again.
+        """Send a rejected decision again.
 
         Raises:
             Refusal: The person may not act, there is none, or a colleague was faster.
@@ -191,10 +181,10 @@ class Desk:
             await self._set_going(tx, interaction.key)
 
     async def dismiss(self, interaction: Interaction) -> None:
-        """Drop a decision that GitLab rejected, and forget its text.
+        """Forget a rejected decision's text, too.
 
         Raises:
-            Refusal: The person may not act, there is none, or a colleague was faster.
+            Refusal: As for ``retry``.
         """
         if await self._admit_once(interaction) is None:
             return

@@ -16,12 +16,9 @@ HOME_TAB = "home"
 
 @dataclass(frozen=True)
 class Home:
-    """Asks for a person's page to be rendered."""
-
     answers: Answers
 
     def register(self, app: AsyncApp) -> None:
-        """Listen for people who open it, and for its own buttons."""
         app.event("app_home_opened")(self._open)
         app.action(re.compile(f"^{FILTER}_"))(self._narrow)
         app.action(REFRESH)(self._refresh)

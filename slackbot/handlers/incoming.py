@@ -1,9 +1,4 @@
-"""What Slack sends: how it is read, and what becomes of a request that no listener takes.
-
-A listener reads from what Slack has sent as if all were there. What is missing raises
-``Incomplete``, which is a refusal like any other where a person waits, and one line of the log
-where none does. So is a request that no listener takes.
-"""
+"""What Slack sends, read as if all were there: what lacks raises ``Incomplete``."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -25,14 +20,14 @@ Body = dict[str, Any]
 
 
 class Payload(dict[str, Any]):
-    """What Slack has sent, or a part of it; nothing and ``null`` are the same."""
+    """Nothing and ``null`` are the same."""
 
     def __missing__(self, name: str) -> Any:
         raise Incomplete(name)
 
 
 def payload_of(sent: Any) -> Any:
-    """Return what Slack has sent so that whatever it lacks is ``Incomplete`` to its reader."""
+    """Raise ``Incomplete`` to readers of what it lacks."""
     match sent:
         case dict():
             told = {name: payload_of(each) for name, each in sent.items() if each is not None}
@@ -45,7 +40,7 @@ def payload_of(sent: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Interaction:
-    """A click on a button or a select, or a submitted form. Nothing in it is trusted or checked."""
+    """A click or a submitted form; nothing in it is checked."""
 
     id: str
     """A repetition carries the same."""
@@ -53,24 +48,24 @@ class Interaction:
     user: str
     key: IssueKey
     detail: str = ""
-    """What stands behind the key in a button's value, or the option chosen in a select."""
+    """After the key in a button's value, or a select's option."""
 
     @classmethod
     def of_click(cls, body: Body) -> "Interaction":
-        """Read an interaction of type ``block_actions``.
+        """Read ``block_actions``.
 
         Raises:
-            Unknown: It names no issue: it was forged, or made by another release.
+            Unknown: It names no issue: forged, or of another release.
         """
         action = body["actions"][0]
-        # A select's option has no room for the key; the block it stands in is named by it.
+        # A select's option has no room for the key: its block names it.
         key_text, _, detail = str(action.get("value") or action.get("block_id")).partition(":")
         option = action.get("selected_option")
         return cls._about(key_text, body, str(option["value"]) if option else detail)
 
     @classmethod
     def of_form(cls, body: Body) -> "Interaction":
-        """Read an interaction of type ``view_submission``.
+        """Read ``view_submission``.
 
         Raises:
             Unknown: It names no issue.
@@ -83,7 +78,7 @@ class Interaction:
             key = IssueKey.parse(key_text)
         except ValueError as error:
             raise Unknown from error
-        # Bolt runs each listener in a task of its own, so this reaches no other listener's lines.
+        # Bolt runs each listener in its own task: no other's lines get it.
         structlog.contextvars.bind_contextvars(issue=str(key))
         trigger = str(body["trigger_id"])[:255]
         team, user = sender_of(body)
@@ -91,7 +86,7 @@ class Interaction:
 
     @property
     def decision(self) -> UUID:
-        """The decision that a button is about.
+        """A button's decision.
 
         Raises:
             Unknown: It names none.
@@ -103,14 +98,13 @@ class Interaction:
 
 
 def sender_of(body: Body) -> tuple[str, str]:
-    """Return a person's workspace, which for Slack Connect is not ours, and their id."""
+    """Return workspace (for Slack Connect not ours) and id."""
     user = body["user"]
     team = user.get("team_id") or (body.get("team") or {}).get("id") or ""
     return str(team), str(user["id"])
 
 
 def see_to(bolt: AsyncApp) -> None:
-    """Have Bolt read what Slack sends in this way, and answer for it where nobody else does."""
     bolt.middleware(_read)
     bolt.error(answer_for)
 
@@ -123,17 +117,11 @@ async def _read(req: AsyncBoltRequest, next: Callable[[], Awaitable[None]]) -> N
 async def answer_for(
     error: Exception, body: dict[str, Any], response: BoltResponse | None
 ) -> BoltResponse | None:
-    """Answer what no listener has taken, or what one has stumbled over.
-
-    Args:
-        error: What went wrong.
-        body: What Slack has sent.
-        response: What Bolt would answer; ``None`` where it has acked already.
-    """
+    """``response`` is ``None`` where Bolt has acked."""
     what = _what(body)
     if isinstance(error, BoltUnhandledRequestError):
         log.info("slack_request_not_for_us", what=what)
-        # Slack itself tells a person where 404 is the answer, and would send an event again.
+        # Slack tells people of a 404, but would send an event again.
         return BoltResponse(status=200 if _is_event(body) else 404)
     if isinstance(error, Refusal):
         lacks = str(error) if isinstance(error, Incomplete) else None
@@ -150,7 +138,7 @@ def _is_event(body: dict[str, Any]) -> bool:
 
 
 def _what(body: dict[str, Any]) -> str:
-    """Name what Slack has sent, as it does; never with what people have written."""
+    """Never with what people have written."""
     about = body.get("event") if _is_event(body) else body
     named = about.get("command") or about.get("type") if isinstance(about, dict) else None
     return str(named)[:80]

@@ -15,13 +15,10 @@ from slackbot.rules.request import Request
 
 @dataclass(frozen=True)
 class Labeling:
-    """Records the cause of a feedback."""
-
     desk: Desk
     answers: Answers
 
     def register(self, app: AsyncApp) -> None:
-        """Listen for the select *Feedback label*."""
         app.action(CHOOSE_LABEL)(self._choose)
 
     async def _choose(self, args: AsyncArgs) -> None:

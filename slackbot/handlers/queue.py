@@ -1,4 +1,4 @@
-"""``/ssat``: what is to be done, for the asker only, from the record; and the turning of pages."""
+"""``/ssat``: the queue, for the asker only, and its pages."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,20 +18,17 @@ from slackbot.rules.refusals import TakesLonger
 COMMAND = "/ssat"
 TURN = "queue_turn"
 WITH_ACK_SECONDS = 2.2
-"""How long an answer may take to come with the ack, for which Slack waits for three seconds."""
+"""Slack waits three seconds for the ack."""
 LATEST_SECONDS = 20.0
-"""How long an answer may take at all; one that is late comes by itself, after the ack."""
+"""What is later than the ack comes by itself."""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """Answers people who ask for the queue, by pages."""
-
     answers: Answers
     accounts: AccountSearch
 
     def register(self, app: AsyncApp) -> None:
-        """Listen for the command, and for the buttons under a long queue."""
         app.command(COMMAND)(self._ask)
         app.action(PREVIOUS)(self._turn)
         app.action(NEXT)(self._turn)
@@ -55,7 +52,7 @@ class Queue:
                     query = read_query(str(body.get("text") or ""))
                     return await self.answers.answer(query, asker)
                 finally:
-                    # In the background, and only now: no answer waits for their GitLab account.
+                    # Only now, in the background: no answer waits for their GitLab account.
                     self.accounts.seek(asker.person)
         except TimeoutError:
             return message(explain(TakesLonger(), COMMAND))

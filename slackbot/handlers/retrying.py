@@ -13,13 +13,10 @@ from slackbot.handlers.incoming import Interaction
 
 @dataclass(frozen=True)
 class Retrying:
-    """Settles what GitLab rejected."""
-
     desk: Desk
     answers: Answers
 
     def register(self, app: AsyncApp) -> None:
-        """Listen for *Try again* and *Dismiss*."""
         app.action(TRY_AGAIN)(self._retry)
         app.action(DISMISS)(self._dismiss)
 

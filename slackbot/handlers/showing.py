@@ -21,23 +21,20 @@ from slackbot.rules.refusals import NotAllowed
 log = structlog.get_logger()
 
 SHOW_FEEDBACK = "show_feedback"
-"""The callback id of the shortcut, as in the manifest."""
+"""As in the manifest."""
 DEPTH = 12
-"""How deep the blocks of a message are looked into."""
+"""Of nested blocks."""
 MOST_LINKS = 5
-"""How many links of a message get a small card."""
+"""Per message."""
 
 
 @dataclass(frozen=True)
 class Showing:
-    """Shows what is on record about a feedback."""
-
     answers: Answers
     slack: SlackClient
     channel: str
 
     def register(self, app: AsyncApp) -> None:
-        """Listen for the shortcut, for links in the channel of the cards, and for link buttons."""
         app.shortcut(SHOW_FEEDBACK)(self._show)
         app.event("link_shared")(self._unfurl)
         app.action(OPEN_ISSUE)(self._leave)
@@ -50,7 +47,7 @@ class Showing:
             reply.show(await self.answers.show(about, asker), in_place=False)
 
     async def _leave(self, ack: AsyncAck) -> None:
-        """Ack a button that only opens a page: Slack reports the click all the same."""
+        """Slack reports clicks on link buttons, too."""
         await ack()
 
     async def _unfurl(self, body: Body) -> None:
@@ -60,15 +57,15 @@ class Showing:
         except NotAllowed as refusal:
             log.info("link_not_unfurled", refusal=type(refusal).__name__)
         except PlatformError as error:
-            # A link without its small card is a link; the cards stand in the same channel.
+            # The link stays; the cards stand in the same channel.
             log.warning("link_not_unfurled", problem=str(error))
 
     async def _is_ours(self, body: Body) -> bool:
-        """Return whether a link stands where the cards do, posted by a person who may look."""
+        """Require the cards' channel, and a poster who may look."""
         event = body["event"]
         if not (await self.slack.identity()).scopes >= UNFURL_SCOPES:
             return False
-        # One that is only typed so far stands in no channel, but in the "COMPOSER".
+        # While it is typed, the channel is "COMPOSER".
         if event.get("channel") != await self.slack.channel_id(self.channel):
             return False
         await self.answers.look(str(body["team_id"]), str(event["user"]))
@@ -88,7 +85,6 @@ class Showing:
 
 
 def texts_of(node: Any, depth: int = DEPTH) -> Iterator[str]:
-    """Find every text and every address in a message, however it is made up."""
     if depth == 0:
         return
     if isinstance(node, dict):

@@ -16,13 +16,10 @@ from slackbot.rules.reminders import judge_reason, judge_snooze
 
 @dataclass(frozen=True)
 class Snoozing:
-    """Records for how long no reminder is wanted."""
-
     desk: Desk
     answers: Answers
 
     def register(self, app: AsyncApp) -> None:
-        """Listen for *Snooze* and for its modal."""
         app.action(SNOOZE)(self._open_form)
         app.view(CALLBACK)(self._submit)
 
@@ -46,5 +43,4 @@ class Snoozing:
 
 
 def input_of(error: Exception, _: Body) -> str:
-    """Return the input that an error is about."""
     return REASON if isinstance(error, ReasonRequired) else UNTIL

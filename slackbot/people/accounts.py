@@ -1,4 +1,4 @@
-"""Look up the GitLab accounts of people who ask what is theirs, after they have their answer."""
+"""Look up the GitLab accounts of people who ask what is theirs."""
 
 import asyncio
 from dataclasses import replace
@@ -16,16 +16,13 @@ from slackbot.store.database import Record
 log = structlog.get_logger()
 
 AFTER_SEARCH = timedelta(hours=1)
-"""How long somebody who was not found is not looked for again, however often they ask."""
+"""Before a person who was not found is looked for again."""
 AFTER_TROUBLE = timedelta(minutes=1)
-"""The same where GitLab did not answer, so that nobody was taken for unknown."""
+"""The same where GitLab did not answer."""
 
 
 class AccountSearch:
-    """Looks people up by email, one after the other, in the background.
-
-    No job: the bot looks up a person who asks again, so a restart loses nothing.
-    """
+    """No job: a restart loses nothing, because people ask again."""
 
     def __init__(self, record: Record, identities: Identities, directory: Directory) -> None:
         self._record, self._identities, self._directory = record, identities, directory
@@ -33,9 +30,8 @@ class AccountSearch:
         self._resting: dict[str, datetime] = {}
 
     def seek(self, person: Person) -> None:
-        """Start a background look-up of a person's GitLab account, if it is not known."""
         now = self._record.now()
-        # One that lies further ahead was set while the clock was wrong.
+        # One further ahead was set while the clock was wrong.
         self._resting = {
             user: until
             for user, until in self._resting.items()
@@ -48,7 +44,6 @@ class AccountSearch:
         self._wanted.put_nowait(person)
 
     async def run(self) -> None:
-        """Look people up until canceled."""
         while True:
             person = await self._wanted.get()
             try:
@@ -57,7 +52,7 @@ class AccountSearch:
                 log.warning("account_not_looked_up", problem=type(error).__name__)
                 self._try_soon(person)
             except Exception:
-                # A fault of ours, or the database is away: the others are looked for all the same.
+                # A fault of ours, or no database: go on with the others.
                 log.exception("account_search_failed")
                 self._try_soon(person)
 
@@ -65,7 +60,7 @@ class AccountSearch:
         self._resting[person.slack_user or ""] = self._record.now() + AFTER_TROUBLE
 
     async def _search(self, person: Person) -> None:
-        """Look up a person by email, whatever an older match says; render homes if it is new."""
+        """Ignore an older match; render homes if the account is new."""
         account = await self._directory.account(replace(person, gitlab=None))
         if (account.username if account else None) == person.gitlab:
             return

@@ -13,15 +13,11 @@ from slackbot.rules.request import Person
 log = structlog.get_logger()
 
 PATIENCE_SECONDS = 1.5
-"""How long Slack may take to say who a person is: an ack is due within three seconds."""
+"""An ack is due within three seconds."""
 
 
 class Admission:
-    """Admits people; by default it denies.
-
-    Args:
-        managers: ``SSAT_MANAGERS``: the user groups and people who may take action.
-    """
+    """Denies by default; ``managers`` is ``SSAT_MANAGERS``, user groups and people."""
 
     def __init__(self, members: Members, identities: Identities, managers: frozenset[str]) -> None:
         self._members, self._identities, self._managers = members, identities, managers
@@ -38,7 +34,7 @@ class Admission:
         return person
 
     async def look(self, team: str, user: str) -> tuple[Person, bool]:
-        """Return a person who may look, and whether they may take action as well.
+        """Return also whether they may take action.
 
         Raises:
             NotAllowed: They may not look, or Slack does not tell.
@@ -47,7 +43,7 @@ class Admission:
         return person, refusal is None
 
     async def _recognize(self, team: str, user: str) -> tuple[Person, NotAManager | None]:
-        """Deny as well while Slack does not say who a person is, or says so too late to ack."""
+        """Deny while Slack does not say who it is, or says so too late to ack."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 if team != await self._members.own_team():
@@ -61,7 +57,6 @@ class Admission:
             raise CannotTell from error
 
     async def _refusal(self, user: str) -> NotAManager | None:
-        """Return why a member may not take action: ``SSAT_MANAGERS`` doesn't have them."""
         if not self._managers or user in self._managers:
             return None
         disabled = set()

@@ -19,21 +19,19 @@ from slackbot.rules.rota import OnCall
 log = structlog.get_logger()
 
 SEARCH_SECONDS = 5.0
-"""How long a job may be kept waiting to learn who a person is in Slack."""
+"""A job waits no longer to learn who it is."""
 
 
 class Directory:
-    """Looks people up, and records who an email says they are."""
-
     def __init__(self, identities: Identities, members: Members, users: GitLabUsers) -> None:
         self._identities, self._members, self._users = identities, members, users
         self._cache = Cache(CACHE_SECONDS)
 
     async def account(self, person: Person) -> GitLabUser | None:
-        """Find a person's GitLab account: by people file or link, else by email.
+        """Find by people file or link, else by email.
 
         Raises:
-            PlatformError: GitLab does not answer; without an answer nobody counts as unknown.
+            PlatformError: GitLab does not answer; then nobody counts as unknown.
         """
         who = await self._identities.read()
         username = who.linked.get(person.slack_user or "") or person.gitlab
@@ -44,27 +42,24 @@ class Directory:
                 )
             return await self._match_account(person.slack_user, who) if person.slack_user else None
         except Rejected as error:
-            # Some instances keep their users to themselves; a claim goes on without.
+            # Some instances hide their users; a claim goes on without.
             log.warning("accounts_cannot_be_looked_up", problem=error.code)
             return None
 
     async def _match_account(self, user: str, who: WhoIsWho) -> GitLabUser | None:
         email = await self._members.email(user)
         if email is None:
-            return None  # a claim goes on without: the note names the person
+            return None  # the note names the person
         account = await self._account_by_email(email)
         if account is not None and who.linked_to(account.username) is not None:
-            # It is not to be two people's.
+            # Not two people's.
             log.warning("account_linked_to_another", user=user)
             account = None
         await self._identities.save_match(user, account.username if account else None)
         return account
 
     async def look_up(self, person: Person) -> None:
-        """Look up by email who a person in GitLab is in Slack, unless that is known.
-
-        While a platform does not answer, what was known stays.
-        """
+        """Look up by email; while a platform does not answer, what was known stays."""
         username = person.gitlab
         if person.slack_user or username is None:
             return
@@ -84,20 +79,20 @@ class Directory:
             await self._identities.save_match(member.user, username)
 
     async def in_slack(self, person: Person) -> Person:
-        """Add the Slack account of a person known in GitLab: by what is known, else by email.
+        """Add the Slack account: by what is known, else by email.
 
         Raises:
-            PlatformError: Slack has never told which workspace is the bot's, nor does it now.
+            PlatformError: Slack has never told the bot's workspace.
         """
         await self.look_up(person)
         who = await self._identities.read()
         return who.in_slack(person, await self._members.own_team())
 
     async def on_call(self, each: OnCall) -> Person:
-        """Find a person whom a schedule names, in Slack and GitLab; else return only their name.
+        """Find in Slack and GitLab; else return only the name.
 
         Raises:
-            PlatformError: Slack does not answer; without an answer nobody counts as unknown.
+            PlatformError: Slack does not answer; then nobody counts as unknown.
         """
         who, team = await self._identities.read(), await self._members.own_team()
         account = None
@@ -111,18 +106,17 @@ class Directory:
         if member is None:
             return replace(named, name=each.name)
         person = who.person(member)
-        with contextlib.suppress(PlatformError):  # else as far as they are known without GitLab
+        with contextlib.suppress(PlatformError):  # else without GitLab
             account = await self.account(person) or account
         return replace(person, gitlab=account.username if account else person.gitlab)
 
     async def _account_by_email(self, email: str) -> GitLabUser | None:
-        """Find an account by its public email, else by the one that the project's members show."""
+        """Look at the project's members, too."""
         account = await self._cache.get(("email", email), lambda: self._users.with_email(email))
         return account or (await self._members_by_email()).get(email.casefold())
 
     async def _email_of(self, username: str) -> str | None:
-        """Return the public email of an account, else the one that the project's members show."""
-        with contextlib.suppress(Rejected):  # some instances keep their users to themselves
+        with contextlib.suppress(Rejected):  # some instances hide their users
             if email := await self._users.email_of(username):
                 return email
         own, members = username.casefold(), await self._members_by_email()
@@ -134,7 +128,7 @@ class Directory:
         async def ask() -> Mapping[str, GitLabUser]:
             try:
                 return await self._users.members_by_email()
-            except Rejected:  # the bot may not see the members, so it finds nobody there
+            except Rejected:  # the bot may not see the members
                 return {}
 
         return await self._cache.get("members", ask)

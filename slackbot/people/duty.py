@@ -34,23 +34,21 @@ SOONEST = timedelta(seconds=1)
 
 
 class Source(Protocol):
-    """A schedule that says who is on duty."""
-
     @property
     def source(self) -> str:
         """Its name, in words."""
 
     async def read(self, now: datetime) -> Rota | None:
-        """Return who is on duty now, ``None`` if the schedule has not been set up.
+        """Return ``None`` if no schedule is set up.
 
         Raises:
             NoAnswer: The schedule does not say.
-            PlatformError: The schedule is in Slack, which does not answer.
+            PlatformError: It is in Slack, which does not answer.
         """
 
 
 class GroupSource:
-    """The members of a Slack user group, which another tool keeps up to date."""
+    """Another tool keeps it up to date."""
 
     source = FROM_GROUP
 
@@ -58,7 +56,6 @@ class GroupSource:
         self._users, self._group = users, group
 
     async def read(self, now: datetime) -> Rota:
-        """Return who is in the group."""
         members = await self._users.in_group(self._group)
         if members is None:
             raise NoAnswer(f"SSAT_DUTY_GROUP: Slack has disabled the user group {self._group}")
@@ -67,25 +64,18 @@ class GroupSource:
 
 
 class WeeksSource:
-    """The weeks of the people file."""
-
     source = FROM_PEOPLE_FILE
 
     def __init__(self, weeks: Callable[[], Weeks], zone: ZoneInfo) -> None:
         self._weeks, self._zone = weeks, zone
 
     async def read(self, now: datetime) -> Rota | None:
-        """Return who has the current week."""
         weeks = self._weeks()
         return in_week(weeks, now, self._zone) if weeks else None
 
 
 class DutySync:
-    """Reconciles the queue ``DUTY``; without an answer the last known people stay on duty.
-
-    Args:
-        assigns: Whether the bot assigns the manager on duty to requests without an assignee.
-    """
+    """Reconciles ``DUTY``; if it ``assigns``, unassigned requests get the manager on duty."""
 
     def __init__(
         self,
@@ -100,7 +90,7 @@ class DutySync:
         health.report(DUTY, None)
 
     async def reconcile(self) -> datetime:
-        """Ask who is on duty, and record it; return when to ask again."""
+        """Return when to ask again."""
         now = self._record.now()
         try:
             rota = await self._source.read(now)
@@ -126,7 +116,7 @@ class DutySync:
         return OnDuty(people=tuple(people), source=self._source.source, until=rota.until)
 
     async def _end(self) -> None:
-        """Record that nobody is on duty, because no schedule is set up any longer."""
+        """Record that no schedule is set up."""
         self._health.remark(DUTY, None)
         async with self._record.transaction() as tx:
             await save_trouble(tx, None, self._record.now())
@@ -134,7 +124,7 @@ class DutySync:
                 await self._announce(tx, self._record.now())
 
     async def _go_on(self, outcome: str, problem: str) -> None:
-        """Go on with the last known people: a manager off duty is better than nobody."""
+        """Keep the last known: a manager off duty is better than nobody."""
         metrics.DUTY.labels(outcome).inc()
         self._health.remark(DUTY, f"{problem}; going on with the last known")
         async with self._record.transaction() as tx:
@@ -165,7 +155,6 @@ class DutySync:
         jobs.enqueue_periodic(tx, PeriodicQueue.HANDOVER, now)
 
     async def _show(self, tx: Transaction, waiting: Iterable[Request], now: datetime) -> None:
-        """Render again what shows who is on duty, or that this is only the last known."""
         await announce_all(tx, {request.key: request.due_at for request in waiting}, now)
         jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now)
 

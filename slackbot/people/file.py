@@ -12,11 +12,11 @@ log = structlog.get_logger()
 
 
 class PeopleFileError(Exception):
-    """The people file cannot be read; the message says what to fix."""
+    """The message says what to fix."""
 
 
 class PeopleFile:
-    """The file that says who is who and who has which week, read again each time it changes."""
+    """Reads the file again each time it changes; while it is broken, the last good one counts."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -25,12 +25,11 @@ class PeopleFile:
         self._weeks: Weeks = {}
 
     def usernames(self) -> dict[str, str]:
-        """Return GitLab usernames by Slack user id; the last good ones if the file is broken."""
+        """Key by Slack user id."""
         self._read_again()
         return self._usernames
 
     def weeks(self) -> Weeks:
-        """Return who has which week of duty; the last good weeks if the file is broken."""
         self._read_again()
         return self._weeks
 
@@ -47,10 +46,10 @@ class PeopleFile:
 
 
 def read_people(path: Path) -> dict[str, str]:
-    """Read a people file: TOML with a table ``[people]`` of Slack user id = GitLab username.
+    """Read TOML: a table ``[people]`` of Slack user id = GitLab username.
 
     Raises:
-        PeopleFileError: It isn't a people file, or it links two people to one GitLab account.
+        PeopleFileError: It isn't one, or it links two people to one account.
     """
     people = _table(path, "people")
     strange = [
@@ -69,7 +68,7 @@ def read_people(path: Path) -> dict[str, str]:
 
 
 def read_weeks(path: Path) -> Weeks:
-    """Read who has which week of duty from the table ``[duty]`` of a people file.
+    """Read the table ``[duty]``.
 
     Raises:
         PeopleFileError: It isn't a people file, or the table has a mistake.

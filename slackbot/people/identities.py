@@ -1,4 +1,4 @@
-"""Who is who, as the people file and the record tell it; no platform is asked."""
+"""Who is who by people file and record; asks no platform."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,15 +19,12 @@ from slackbot.store.people import (
 )
 
 RECENT_SECONDS = 2.0
-"""How long the record is not read again: a new link soon counts in every replica."""
+"""A new link soon counts in every replica."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WhoIsWho:
-    """Who is who at one moment, by three sources; a stronger one goes before a weaker one.
-
-    Each has GitLab usernames by Slack user id.
-    """
+    """GitLab usernames by Slack user id; a stronger source goes before a weaker one."""
 
     in_file: Mapping[str, str]
     links: Mapping[str, str]
@@ -36,27 +33,25 @@ class WhoIsWho:
 
     @cached_property
     def linked(self) -> Mapping[str, str]:
-        """GitLab usernames by the people file and by links, by Slack user id."""
+        """By people file and links."""
         return _with(self.in_file, self.links)
 
     @cached_property
     def usernames(self) -> Mapping[str, str]:
-        """GitLab usernames by any source, by Slack user id."""
+        """By any source."""
         return _with(self.linked, {user: match.gitlab for user, match in self.matches.items()})
 
     def linked_to(self, username: str) -> str | None:
-        """Return the Slack user to whom the people file or a link gives a GitLab account."""
+        """Ignore what an email says."""
         return _user_of(username, self.linked)
 
     def in_slack(self, person: Person, team: str) -> Person:
-        """Add the Slack account of a person who is known by their GitLab username, if known."""
         if person.slack_user or person.gitlab is None:
             return person
         user = _user_of(person.gitlab, self.usernames)
         return replace(person, slack_team=team, slack_user=user) if user else person
 
     def person(self, member: Member) -> Person:
-        """Return a member as a person, with their GitLab username if known."""
         return Person(
             name=member.name,
             slack_team=member.team,
@@ -65,12 +60,10 @@ class WhoIsWho:
         )
 
     def needs_account(self, user: str) -> bool:
-        """Return whether no link and no fresh match says who a Slack user is in GitLab."""
         match = self.matches.get(user)
         return user not in self.linked and (match is None or not match.is_fresh(self.at))
 
     def needs_slack_user(self, username: str) -> bool:
-        """Return whether no link and no fresh match says who a GitLab user is in Slack."""
         own = username.casefold()
         matches = (match for match in self.matches.values() if match.gitlab.casefold() == own)
         return self.linked_to(username) is None and not any(
@@ -79,7 +72,7 @@ class WhoIsWho:
 
 
 def _with(stronger: Mapping[str, str], weaker: Mapping[str, str]) -> Mapping[str, str]:
-    """Add links by which nobody gets a second account, and no account a second person."""
+    """Give nobody a second account, and no account a second person."""
     taken = {name.casefold() for name in stronger.values()}
     free = {user: name for user, name in weaker.items() if name.casefold() not in taken}
     return free | dict(stronger)
@@ -91,8 +84,6 @@ def _user_of(username: str, usernames: Mapping[str, str]) -> str | None:
 
 
 class Identities:
-    """Reads who is who, and records what an email has told."""
-
     def __init__(self, record: Record, file: PeopleFile) -> None:
         self._record, self._file = record, file
         self._recent = Cache(RECENT_SECONDS)
@@ -101,7 +92,7 @@ class Identities:
 
     @property
     def latest(self) -> WhoIsWho:
-        """Who is who by the last reading of the record."""
+        """By the last reading of the record."""
         return WhoIsWho(
             in_file=self._file.usernames(),
             links=self._links,
@@ -110,12 +101,12 @@ class Identities:
         )
 
     async def read(self) -> WhoIsWho:
-        """Return who is who, by the record as it was at most two seconds ago."""
+        """Read the record of at most two seconds ago."""
         self._links, self._matches = await self._recent.get("record", self._load)
         return self.latest
 
     async def read_again(self) -> WhoIsWho:
-        """Return who is who by the record of now: it has just changed, or is about to."""
+        """Use it if the record has just changed, or is about to."""
         self._recent.forget("record")
         return await self.read()
 
@@ -129,7 +120,7 @@ class Identities:
         )
 
     async def save_match(self, user: str, username: str | None) -> None:
-        """Save what an email has just told of a Slack user; ``None``: there is no account."""
+        """Save what an email tells; ``None``: there is no account."""
         now, known = self._record.now(), self._matches.get(user)
         if known is None and username is None:
             return

@@ -1,4 +1,4 @@
-"""Link people to GitLab accounts: they prove who they are by a code that they post in a comment."""
+"""Link people to GitLab accounts, proven by a code that they post in a comment."""
 
 import asyncio
 import re
@@ -45,16 +45,16 @@ from slackbot.store.schema import Code
 log = structlog.get_logger()
 
 LIFETIME = timedelta(minutes=15)
-"""How long a code may take to arrive, by GitLab's clock."""
+"""By GitLab's clock."""
 LATE = timedelta(minutes=15)
-"""So long after that it is still looked for, to tell the person that it came too late."""
+"""After ``LIFETIME``, to tell that a code came too late."""
 EVERY = timedelta(seconds=10)
-"""How often is looked while a code may arrive; a webhook is faster."""
+"""While a code may arrive; a webhook is faster."""
 EVERY_LATE = timedelta(minutes=1)
 CLOCK_MARGIN = timedelta(minutes=2)
-"""How far GitLab's clock and ours may differ when notes are looked for."""
+"""GitLab's against ours."""
 PATIENCE_SECONDS = 1.5
-"""How long GitLab may take while a person waits for an answer within three seconds."""
+"""An answer is due within three seconds."""
 
 _CODE = re.compile(r"ssat-link-[0-9a-f]{16}", re.IGNORECASE)
 _USERNAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
@@ -63,7 +63,7 @@ _MENTION = re.compile(r"<@[A-Z0-9]+\|([^<>|]+)>")
 
 @dataclass(frozen=True, kw_only=True)
 class Issued:
-    """A new code, which the person sees only once, and where to post it."""
+    """The person sees the code only once."""
 
     code: str
     username: str
@@ -71,10 +71,10 @@ class Issued:
 
 
 def read_username(text: str) -> str:
-    """Read a GitLab username as people type it; Slack turns a member's ``@name`` into a mention.
+    """Read what people type; Slack makes a mention of a member's ``@name``.
 
     Raises:
-        NameYourAccount: The text is not a username.
+        NameYourAccount: It is no username.
     """
     typed = _MENTION.sub(r"\1", text.strip()).strip("`'\" ").removeprefix("@")
     if not _USERNAME.fullmatch(typed):
@@ -83,16 +83,12 @@ def read_username(text: str) -> str:
 
 
 def codes_in(body: str) -> frozenset[str]:
-    """Return the digests of everything in a note that looks like a code."""
+    """Return digests."""
     return frozenset(digest_of(each.lower()) for each in _CODE.findall(body))
 
 
 class Linking:
-    """Gives out codes, and reconciles the queue ``LINKS``.
-
-    Args:
-        issue: The number of the issue where people post codes, ``None`` if it is not set.
-    """
+    """Gives out codes, and reconciles ``LINKS``; people post codes in ``issue``."""
 
     def __init__(
         self,
@@ -108,11 +104,7 @@ class Linking:
         self._issue: IssueSnapshot | None = None
 
     async def begin(self, person: Person, text: str) -> Issued:
-        """Give a person a code to prove that they are a GitLab user; their last code becomes void.
-
-        Args:
-            person: A full member of the workspace.
-            text: What they typed: a username.
+        """Give a full member a code; their last one becomes void.
 
         Raises:
             NotLinkable: They cannot be linked.
@@ -149,7 +141,7 @@ class Linking:
             raise LinksNotSetUp from error
         except (PlatformError, TimeoutError) as error:
             raise GitLabSilent from error
-        # The bot's own notes may have people's text in them, so they prove nothing.
+        # The bot's notes may quote people, so they prove nothing.
         is_own = account is not None and account.username == own
         return issue, None if is_own else account
 
@@ -176,7 +168,7 @@ class Linking:
         return code
 
     async def reconcile(self) -> datetime | None:
-        """Look for codes that people have posted; return when to look again, if one may come."""
+        """Return when to look again, if a code may come."""
         now = self._record.now()
         async with self._record.transaction() as tx:
             codes = await list_codes(tx, now - LATE)
@@ -192,7 +184,7 @@ class Linking:
         return now + (EVERY if is_open else EVERY_LATE)
 
     async def _notes(self, iid: int, codes: Sequence[Code]) -> list[Note]:
-        """Read what people have posted since the first of the codes was issued, oldest first."""
+        """Read oldest first, since the first code."""
         if not codes:
             return []
         since = min(self._record.now(), *(code.issued_at for code in codes)) - CLOCK_MARGIN
@@ -214,7 +206,6 @@ class Linking:
             await self._tell_author(note, codes)
 
     async def _tell_author(self, note: Note, codes: Sequence[Code]) -> None:
-        """Tell the author of a note that they have posted another code than theirs."""
         author = note.author.casefold()
         for code in codes:
             if code.gitlab.casefold() == author and note.at >= code.issued_at:
@@ -225,7 +216,7 @@ class Linking:
         taken = {code.gitlab.casefold()} if holder not in (None, code.slack_user) else set()
         async with self._record.transaction() as tx:
             outcome = await redeem_code(tx, code, self._record.now(), taken)
-            # A person's home shows what is theirs.
+            # Homes show it.
             announce_queue(tx, self._record.now())
         await self._identities.read_again()
         metrics.LINKS.labels(outcome).inc()
@@ -246,7 +237,7 @@ class Linking:
     async def _tell(self, code: Code, key: str, message: SlackMessage) -> None:
         key = f"link:{key}"
         if await self._outbox.is_posted(key):
-            return  # a note is read again for as long as a code may arrive
+            return  # notes are read again while a code may arrive
         channel = await self._slack.direct_messages(code.slack_user)
         if channel is not None:
             place = Place(channel=channel)

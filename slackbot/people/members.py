@@ -15,24 +15,20 @@ log = structlog.get_logger()
 
 
 class Members:
-    """Asks Slack about members and user groups, and believes the answers for five minutes.
-
-    Each method raises a ``PlatformError`` if Slack does not answer, unless it says otherwise.
-    """
+    """Caches answers; raises ``PlatformError``s, unless a method says otherwise."""
 
     def __init__(self, slack: SlackClient) -> None:
         self._slack = slack
         self._cache = Cache(CACHE_SECONDS)
 
     async def own_team(self) -> str:
-        """Return the bot's own workspace."""
         return await self._slack.own_team()
 
     async def full_member(self, user: str) -> Member:
-        """Return a person who is a full member of the workspace.
+        """Return a full member of the workspace.
 
         Raises:
-            NotAllowed: They are not.
+            NotAllowed: They are none.
         """
         member = await self._profile(user)
         if member.team != await self.own_team():
@@ -44,7 +40,6 @@ class Members:
         return member
 
     async def find_full_member(self, user: str | None) -> Member | None:
-        """Return a person if they are a full member of the workspace."""
         if user is None:
             return None
         try:
@@ -54,7 +49,7 @@ class Members:
             return None
 
     async def find(self, user: str) -> Member | None:
-        """Return a person, ``None`` if Slack does not know them."""
+        """Return ``None`` if Slack does not know them."""
         try:
             return await self._profile(user)
         except Rejected as error:
@@ -62,18 +57,17 @@ class Members:
             return None
 
     async def find_by_email(self, email: str | None) -> str | None:
-        """Return the id of the Slack user with an email."""
         return await self._slack.users.with_email(email) if email else None
 
     async def email(self, user: str) -> str | None:
-        """Return a person's email, ``None`` if Slack does not tell it; raises nothing."""
+        """Return ``None`` if Slack does not tell; raise nothing."""
         try:
             return (await self._profile(user)).email
         except PlatformError:
             return None
 
     async def zone(self, user: str | None, otherwise: ZoneInfo) -> ZoneInfo:
-        """Return a person's time zone, the other one if Slack gives none that exists."""
+        """Return ``otherwise`` if Slack gives none that exists."""
         member = await self.find(user) if user else None
         try:
             return parse_timezone(member.zone or "") if member else otherwise
@@ -81,7 +75,7 @@ class Members:
             return otherwise
 
     async def in_group(self, group: str) -> frozenset[str] | None:
-        """Return the user ids of a user group, ``None`` if it is disabled."""
+        """Return user ids, ``None`` if it is disabled."""
         return await self._cache.get(("group", group), lambda: self._ask_for_group(group))
 
     async def _ask_for_group(self, group: str) -> frozenset[str] | None:

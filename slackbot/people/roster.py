@@ -1,7 +1,4 @@
-"""``ssat-bot people``: who is linked to whom, for an administrator; works next to a running bot.
-
-Except on SQLite, where the bot has the file to itself: the administrator stops it before.
-"""
+"""``ssat-bot people``: who is linked to whom; on SQLite, stop the bot before."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,10 +13,10 @@ from slackbot.store.schema import Link
 
 
 async def list_people(settings: Settings) -> list[str]:
-    """Return a line for each person who is linked: to whom, and by what.
+    """Return a line for each person.
 
     Raises:
-        DatabaseError: The database cannot be used, or a running bot has the file.
+        DatabaseError: Unusable, or a running bot has the file.
     """
     in_file = PeopleFile(settings.ssat_people_file).usernames()
     async with _record(settings) as tx:
@@ -36,12 +33,10 @@ async def list_people(settings: Settings) -> list[str]:
 
 
 async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
-    """Remove the link of a Slack user id or a GitLab username; return whether there was one.
-
-    The lines say what still links them: the people file, or an email.
+    """Return whether there was a link, and what still links them.
 
     Raises:
-        DatabaseError: The database cannot be used, or a running bot has the file.
+        DatabaseError: Unusable, or a running bot has the file.
     """
     who = who.removeprefix("@")
     in_file = PeopleFile(settings.ssat_people_file).usernames()

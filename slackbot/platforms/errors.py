@@ -1,18 +1,16 @@
-"""What can go wrong with a platform, by what the caller can do about it."""
+"""Errors of platforms, by what the caller can do."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 PLATFORM_TIMEOUT = timedelta(seconds=60)
-"""After this long a platform has done what the bot asked, or never will: its own limit."""
+"""By then a platform has done what the bot asked, or never will."""
 
 
 def lands_by(begun_at: datetime | None, now: datetime) -> datetime | None:
-    """Return when a call without an answer has had its effect, if it ever has.
+    """Return when an unanswered call has had its effect, if ever.
 
-    Args:
-        begun_at: When the call began; ``None`` where there was none.
-        now: The current moment. A call that begins much later was noted while the clock was wrong.
+    A ``begun_at`` far ahead was noted while the clock was wrong.
     """
     if begun_at is None:
         return None
@@ -21,7 +19,7 @@ def lands_by(begun_at: datetime | None, now: datetime) -> datetime | None:
 
 
 class Platform(StrEnum):
-    """The platforms between which the bot stands; the values name them in ``/readyz``."""
+    """The values name them in ``/readyz``."""
 
     SLACK = "slack"
     GITLAB = "gitlab"
@@ -31,14 +29,11 @@ NAMES = {Platform.SLACK: "Slack", Platform.GITLAB: "GitLab"}
 
 
 class PlatformError(Exception):
-    """A platform did not do what the bot asked; the message says why, for log and card.
-
-    ``after`` is how long to wait before the next try; without it, the back-off decides.
-    """
+    """The message, for log and card, says why; without ``after``, the back-off decides."""
 
     after: timedelta | None = None
     is_unsettled = False
-    """Whether the platform may still be at it: no process may go on with the same thing yet."""
+    """The platform may still be at it: no process may go on with the same thing."""
     needs_administrator = False
 
     def __init__(self, platform: Platform, problem: str) -> None:
@@ -47,10 +42,7 @@ class PlatformError(Exception):
 
 
 class Unreachable(PlatformError):
-    """No answer, or one that leaves open whether the platform has acted; it may work later.
-
-    ``status`` is the HTTP status of the answer, if there was one.
-    """
+    """No answer, or one that leaves open whether the platform has acted."""
 
     def __init__(self, platform: Platform, problem: str, status: int | None = None) -> None:
         super().__init__(platform, problem)
@@ -58,14 +50,14 @@ class Unreachable(PlatformError):
 
 
 class Unsettled(Unreachable):
-    """No answer to a change in time: the platform may still be at it."""
+    """No answer to a change in time."""
 
     after = PLATFORM_TIMEOUT
     is_unsettled = True
 
 
 class Throttled(PlatformError):
-    """The platform has not acted, and asks for patience: HTTP 429 with ``Retry-After``."""
+    """The platform has not acted: HTTP 429."""
 
     def __init__(self, platform: Platform, retry_after: float) -> None:
         super().__init__(platform, f"{NAMES[platform]} asks for patience (429)")
@@ -74,7 +66,7 @@ class Throttled(PlatformError):
 
 
 class Denied(PlatformError):
-    """The platform has not acted, and won't until an administrator has fixed something."""
+    """The platform has not acted, and won't until an administrator fixes something."""
 
     needs_administrator = True
 
@@ -84,10 +76,7 @@ class Denied(PlatformError):
 
 
 class Rejected(PlatformError):
-    """The platform has not acted, and the same call won't work later.
-
-    ``code`` is Slack's own word, or GitLab's HTTP status.
-    """
+    """The platform has not acted, nor will it later; ``code``: Slack's word, or GitLab's status."""
 
     def __init__(self, platform: Platform, code: str, reason: str = "") -> None:
         super().__init__(
@@ -97,4 +86,4 @@ class Rejected(PlatformError):
 
 
 class Missing(Rejected):
-    """GitLab does not have it, or the bot may not see it: 404."""
+    """404: GitLab has none, or hides it from the bot."""

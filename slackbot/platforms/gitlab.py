@@ -1,4 +1,4 @@
-"""What this bot asks of GitLab: the feedback project, and the users' accounts."""
+"""What this bot asks of GitLab."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,26 +30,22 @@ PAGE = 100
 
 @dataclass(frozen=True, kw_only=True)
 class IssueChange:
-    """One PUT on an issue; what is left out stays as it is.
-
-    Only ``add_labels`` and ``remove_labels``: a plain ``labels`` would replace everything.
-    """
+    """A plain ``labels`` would replace all, so there is none."""
 
     add_labels: frozenset[str] = frozenset()
     remove_labels: frozenset[str] = frozenset()
     assignee_ids: tuple[int, ...] | None = None
-    """The new set of assignees; empty for nobody."""
+    """Empty: nobody."""
     close: bool = False
 
     def body(self) -> dict[str, Any]:
-        """Spell the change for GitLab's API; empty if there is nothing to change."""
         body: dict[str, Any] = {}
         if self.add_labels:
             body["add_labels"] = ",".join(sorted(self.add_labels))
         if self.remove_labels:
             body["remove_labels"] = ",".join(sorted(self.remove_labels))
         if self.assignee_ids is not None:
-            body["assignee_ids"] = list(self.assignee_ids) or [0]  # 0: nobody, in GitLab's words
+            body["assignee_ids"] = list(self.assignee_ids) or [0]  # 0: nobody
         if self.close:
             body["state_event"] = "close"
         return body
@@ -57,52 +53,42 @@ class IssueChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """The feedback project."""
-
     id: int
     path: str
     access_level: int
-    """The bot's role there: 20 is Reporter, the least that may change issues."""
+    """20 is Reporter, the least that may change issues."""
     open_issues: int | None = None
-    """How many there are, if GitLab tells."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Token:
-    """What GitLab says of the bot's own token."""
-
     scopes: frozenset[str]
     expires_on: date | None
 
 
 class GitLabUsers:
-    """Finds accounts in GitLab; raises only ``PlatformError``s."""
+    """Raises only ``PlatformError``s."""
 
     def __init__(self, api: GitLabApi, project: str) -> None:
         self._api, self._project = api, project
 
     async def named(self, username: str) -> GitLabUser | None:
-        """Find an account by its username, in any case."""
         return await self._find(
             lambda user: user.username.casefold() == username.casefold(), username=username
         )
 
     async def with_email(self, email: str) -> GitLabUser | None:
-        """Find an account by its public email; GitLab does not look further for a bot."""
+        """Find by public email: GitLab shows a bot no other."""
 
         def has_it(user: Any) -> bool:
-            # The search looks into names, too. An older GitLab does not show what it found.
+            # The search matches names, too; an older GitLab shows no email.
             public: str = user.attributes.get("public_email", email) or ""
             return public.casefold() == email.casefold()
 
         return await self._find(has_it, search=email)
 
     async def email_of(self, username: str) -> str | None:
-        """Return the public email of the account with a username, ``None`` if it shows none.
-
-        The list of users does not tell it, but each user does:
-        https://docs.gitlab.com/api/users/
-        """
+        """Ask for the user itself: the list shows no email (https://docs.gitlab.com/api/users/)."""
         account = await self.named(username)
         if account is None:
             return None
@@ -110,10 +96,7 @@ class GitLabUsers:
         return user.attributes.get("public_email") or None
 
     async def members_by_email(self) -> dict[str, GitLabUser]:
-        """Read the project's members by email, in lower case, as far as GitLab shows emails.
-
-        To most it shows none: https://docs.gitlab.com/api/members/
-        """
+        """Key by lower-case email; most show none (https://docs.gitlab.com/api/members/)."""
 
         def read(client: gitlab.Gitlab) -> dict[str, GitLabUser]:
             project = client.projects.get(self._project, lazy=True)
@@ -131,11 +114,7 @@ class GitLabUsers:
 
 
 class GitLabClient(GitLabApi):
-    """The feedback project in GitLab.
-
-    Args:
-        project: Its path or number, as it is configured.
-    """
+    """The feedback project; ``project`` is its path or number."""
 
     def __init__(self, url: str, token: str, project: str, paces: Allowances = PACES) -> None:
         super().__init__(url, token, paces)
@@ -144,8 +123,6 @@ class GitLabClient(GitLabApi):
         self._own_username: str | None = None
 
     async def project(self) -> Project:
-        """Read the configured project."""
-
         def read(client: gitlab.Gitlab) -> Project:
             found = client.projects.get(self.named)
             permissions = found.attributes.get("permissions") or {}
@@ -160,8 +137,6 @@ class GitLabClient(GitLabApi):
         return await self.ask(read)
 
     async def token(self) -> Token:
-        """Read the scopes and the expiry of the bot's token."""
-
         def read(client: gitlab.Gitlab) -> Token:
             found = client.personal_access_tokens.get("self")
             expiry = found.attributes.get("expires_at")
@@ -173,7 +148,7 @@ class GitLabClient(GitLabApi):
         return await self.ask(read)
 
     async def own_username(self) -> str:
-        """Return the username of the bot; asked once, because a token keeps its user."""
+        """Ask once: a token keeps its user."""
 
         def read(client: gitlab.Gitlab) -> str:
             client.auth()
@@ -184,7 +159,7 @@ class GitLabClient(GitLabApi):
         return self._own_username
 
     async def labels(self) -> dict[str, str]:
-        """Read every label that the project knows, its groups' included, with its description."""
+        """Map each label, the groups' included, to its description."""
 
         def read(client: gitlab.Gitlab) -> dict[str, str]:
             project = client.projects.get(self.named, lazy=True)
@@ -194,7 +169,6 @@ class GitLabClient(GitLabApi):
         return await self.ask(read)
 
     async def read_issue(self, key: IssueKey) -> IssueSnapshot:
-        """Read one issue."""
         return await self.ask(
             lambda client: parse_issue(_issues(client, key.project).get(key.iid).attributes)
         )
@@ -202,22 +176,17 @@ class GitLabClient(GitLabApi):
     async def issue_pages(
         self, since: datetime | None = None, *, only_open: bool
     ) -> AsyncIterator[list[IssueSnapshot]]:
-        """Read issues in pages, the least recently changed first.
-
-        Args:
-            since: Read what changed at or after this moment; ``None``: from the beginning.
-            only_open: Leave out the closed ones.
-        """
+        """Yield the least recently changed first; ``since`` is inclusive."""
         query = {"state": "opened" if only_open else "all"}
         if since is not None:
             query["updated_after"] = since.astimezone(UTC).isoformat()
-        # A client of its own, because several threads may read the pages in turn.
+        # Its own client: several threads may read the pages in turn.
         listing = await self.ask(lambda _: self._list(self.new_client(), query))
         while page := await self.ask(lambda _: list(islice(listing, PAGE))):
             yield page
 
     async def these_issues(self, iids: Sequence[int]) -> list[IssueSnapshot]:
-        """Read known issues in batches; those that are gone are missing from the answer."""
+        """Leave out those that are gone."""
         batches = [list(iids[start : start + PAGE]) for start in range(0, len(iids), PAGE)]
 
         def read(client: gitlab.Gitlab) -> list[IssueSnapshot]:
@@ -239,8 +208,6 @@ class GitLabClient(GitLabApi):
         return (parse_issue(issue.attributes) for issue in issues)
 
     async def label_events(self, key: IssueKey) -> list[LabelEvent]:
-        """Read when labels were put on and taken off an issue, oldest first."""
-
         def read(client: gitlab.Gitlab) -> list[LabelEvent]:
             events = _issue(client, key).resourcelabelevents.list(iterator=True, per_page=PAGE)
             parsed = (parse_label_event(event.attributes) for event in events)
@@ -249,8 +216,6 @@ class GitLabClient(GitLabApi):
         return await self.ask(read)
 
     async def state_events(self, key: IssueKey) -> list[StateEvent]:
-        """Read when an issue was closed and reopened."""
-
         def read(client: gitlab.Gitlab) -> list[StateEvent]:
             events = _issue(client, key).resourcestateevents.list(iterator=True, per_page=PAGE)
             return [parse_state_event(event.attributes) for event in events]
@@ -258,7 +223,7 @@ class GitLabClient(GitLabApi):
         return await self.ask(read)
 
     async def notes(self, key: IssueKey, since: datetime | None = None) -> list[Note]:
-        """Read the notes of an issue, newest first; all, or those of a moment or later."""
+        """Read newest first; ``since`` is inclusive."""
 
         def read(client: gitlab.Gitlab) -> list[Note]:
             listed = _issue(client, key).notes.list(
@@ -270,14 +235,14 @@ class GitLabClient(GitLabApi):
         return await self.ask(read)
 
     async def add_note(self, key: IssueKey, body: str) -> None:
-        """Post a note; the outcome is unknown when this raises ``Unreachable`` or ``Unsettled``."""
+        """Post; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown."""
         await self.change(lambda client: _issue(client, key).notes.create({"body": body}), NOTES)
 
     async def change_issue(self, key: IssueKey, change: IssueChange) -> IssueSnapshot:
-        """Change an issue by one PUT, which is safe to repeat, and return it as it is then.
+        """Send one PUT, safe to repeat.
 
-        The outcome is unknown when this raises ``Unreachable`` or ``Unsettled``: a change that
-        GitLab makes late would undo what comes after it.
+        ``Unreachable`` or ``Unsettled`` leaves the outcome unknown: a late change may
+        undo later ones.
         """
         return await self.change(
             lambda client: parse_issue(_issues(client, key.project).update(key.iid, change.body()))
@@ -293,7 +258,6 @@ def _issue(client: gitlab.Gitlab, key: IssueKey) -> Any:
 
 
 def project_matches(setting: str, *, project_id: int, path: str | None) -> bool:
-    """Return whether a project is the configured one, which is named by path or by number."""
     if setting.isdecimal():
         return int(setting) == project_id
     return path is not None and setting.strip("/").casefold() == path.casefold()

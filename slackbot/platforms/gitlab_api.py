@@ -1,4 +1,4 @@
-"""The connection to GitLab: python-gitlab, which is synchronous, in a bounded pool of threads."""
+"""GitLab by python-gitlab, which is synchronous, in a pool of threads."""
 
 import asyncio
 import threading
@@ -30,24 +30,24 @@ THREADS = 6
 DEFAULT_RETRY_AFTER = 60.0
 REASON_LIMIT = 300
 PATIENCE_SECONDS = 1.0
-"""How long a call waits for its turn; what needs none must not wait behind what does."""
+"""What needs no turn must not wait behind what does."""
 CALLS, NOTES = "gitlab.calls", "gitlab.notes"
 PACES: Allowances = {
     CALLS: Allowance(per_second=25, burst=400),
     NOTES: Allowance(per_second=0.8, burst=12),
 }
-"""Within what gitlab.com allows a user in any minute: 2,000 requests, of which 60 are notes.
+"""gitlab.com allows a user 2,000 requests a minute, 60 of them notes.
 
 https://docs.gitlab.com/security/rate_limits/
 """
 
 
 class _TimedOut(Unreachable):
-    """No answer in time; after a change, GitLab may still be at it."""
+    """After a change, GitLab may still be at it."""
 
 
 class GitLabApi:
-    """Calls GitLab at its pace, with a client per thread; raises only ``PlatformError``s."""
+    """A client per thread; raises only ``PlatformError``s."""
 
     def __init__(self, url: str, token: str, paces: Allowances = PACES) -> None:
         self._url, self._token = url, token
@@ -56,16 +56,10 @@ class GitLabApi:
         self.paces = Paces(paces)
 
     async def close(self) -> None:
-        """Wait for calls under way and end the threads."""
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     async def ask(self, use: Callable[[gitlab.Gitlab], T], kind: str = CALLS) -> T:
-        """Return what ``use`` reads with the client of a thread.
-
-        Args:
-            use: Runs in a thread.
-            kind: The pace at which it takes its turn.
-        """
+        """Run ``use`` in a thread, at the pace of ``kind``."""
         try:
             await self.paces.wait(kind, PATIENCE_SECONDS)
         except TooBusy as busy:
@@ -78,10 +72,10 @@ class GitLabApi:
             raise
 
     async def change(self, use: Callable[[gitlab.Gitlab], T], kind: str = CALLS) -> T:
-        """Like ``ask``, for a change: without an answer in time GitLab may still be at it.
+        """Ask for a change.
 
         Raises:
-            Unsettled: No answer in time.
+            Unsettled: No answer in time: GitLab may still be at it.
         """
         try:
             return await self.ask(use, kind)
@@ -89,9 +83,9 @@ class GitLabApi:
             raise Unsettled(Platform.GITLAB, str(error)) from error
 
     def new_client(self) -> gitlab.Gitlab:
-        """Return a client of its own, for what several threads use in turn."""
+        """Make one for what several threads use in turn."""
         session = requests.Session()
-        # The token goes to no other address, whatever a redirect or a link to a next page says.
+        # The token goes nowhere else, whatever a redirect or a next page says.
         session.adapters.clear()
         session.mount(f"{self._url}/", requests.adapters.HTTPAdapter())
         session.hooks["response"].append(_raise_when_throttled)
@@ -100,7 +94,7 @@ class GitLabApi:
             private_token=self._token,
             timeout=TIMEOUT_SECONDS,
             keep_base_url=True,
-            retry_transient_errors=False,  # it would repeat POSTs, and comments would double
+            retry_transient_errors=False,  # it would post comments twice
             session=session,
         )
 
@@ -114,7 +108,7 @@ class GitLabApi:
 
 
 def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> None:
-    # python-gitlab would sleep in the thread; other issues must not wait meanwhile.
+    # python-gitlab would sleep in the thread, and others wait.
     if response.status_code != requests.codes.too_many_requests:
         return
     try:
@@ -147,6 +141,6 @@ def _by_status(error: GitlabError) -> PlatformError:
         return Unreachable(Platform.GITLAB, problem, status)
     kind = Missing if status == requests.codes.not_found else Rejected
     reason = str(error.error_message)
-    if reason.lstrip().startswith("<"):  # a page of some proxy: nothing for people to read
+    if reason.lstrip().startswith("<"):  # a proxy's page
         reason = HTTPStatus(status).phrase
     return kind(Platform.GITLAB, str(status), reason[:REASON_LIMIT])

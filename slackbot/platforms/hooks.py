@@ -1,7 +1,4 @@
-"""Webhooks of GitLab: whether a delivery is authentic, and which issue it says to look at.
-
-Pure: https://docs.gitlab.com/user/project/integrations/webhooks/.
-"""
+"""GitLab's webhooks, pure: https://docs.gitlab.com/user/project/integrations/webhooks/."""
 
 import base64
 import hashlib
@@ -22,7 +19,7 @@ TOLERANCE = timedelta(seconds=300)
 
 
 class NotAuthentic(Exception):
-    """A post does not prove where it comes from; the message, for the log, says why not."""
+    """The message, for the log, says why."""
 
 
 class Malformed(Exception):
@@ -31,7 +28,7 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class HookSecrets:
-    """What a delivery may prove itself with; to take webhooks, the bot needs at least one."""
+    """To take webhooks, the bot needs at least one."""
 
     secret: str | None = None
     signing_token: str | None = None
@@ -41,10 +38,10 @@ class HookSecrets:
 
 
 def signing_key(token: str) -> bytes:
-    """Return the key of a signing token, ``whsec_`` and base64.
+    """Decode ``whsec_`` and base64.
 
     Raises:
-        ValueError: The token does not have that form.
+        ValueError: The token has another form.
     """
     try:
         key = base64.b64decode(token.removeprefix(SIGNING_PREFIX), validate=True)
@@ -56,17 +53,12 @@ def signing_key(token: str) -> bytes:
 
 
 def is_proven(headers: Mapping[str, str], secrets: HookSecrets, now: datetime) -> bool:
-    """Return whether a delivery's headers alone prove it; a signature needs the body, too.
-
-    Args:
-        headers: The request's headers, a case-insensitive mapping.
-        secrets: What the bot shares with GitLab.
-        now: The current moment, UTC.
+    """Return whether the headers suffice; a signature needs the body, too.
 
     Raises:
         NotAuthentic: No body makes it authentic.
     """
-    # A signature is never passed over for the weaker token: that would let a thief downgrade.
+    # Never pass over a signature for the weaker token: a thief would downgrade.
     if "webhook-signature" in headers:
         _refuse_unsigned(headers, secrets, now)
         return False
@@ -81,16 +73,10 @@ def is_proven(headers: Mapping[str, str], secrets: HookSecrets, now: datetime) -
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: datetime) -> None:
-    """Check a delivery by its signature or, if it has none, by its secret token.
-
-    Args:
-        headers: As for ``is_proven``.
-        body: The raw body.
-        secrets: What the bot shares with GitLab.
-        now: The current moment, UTC.
+    """Check the signature or, if there is none, the secret token.
 
     Raises:
-        NotAuthentic: The delivery is not from the GitLab that we know, or too old.
+        NotAuthentic: It is not from our GitLab, or too old.
     """
     if is_proven(headers, secrets, now):
         return
@@ -98,7 +84,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: HookSecrets, now: d
     key = signing_key(secrets.signing_token or "")
     digest = hmac.new(key, b".".join(signed), hashlib.sha256).digest()
     expected = SIGNATURE_VERSION + base64.b64encode(digest).decode()
-    # While a token is being replaced, GitLab sends one signature for each, space-separated.
+    # While a token is replaced, GitLab sends a signature for each.
     given = headers["webhook-signature"].split()
     if not any(hmac.compare_digest(_raw(one), expected.encode()) for one in given):
         raise NotAuthentic("the signature is wrong")
@@ -114,7 +100,7 @@ def _refuse_unsigned(headers: Mapping[str, str], secrets: HookSecrets, now: date
 
 
 def _raw(header: str) -> bytes:
-    """Return a header as it came: Python reads bytes that are not UTF-8 as lone surrogates."""
+    """Restore the bytes: Python reads those that are not UTF-8 as lone surrogates."""
     return header.encode(errors="surrogateescape")
 
 
@@ -128,20 +114,16 @@ def _refuse_stale(timestamp: str, now: datetime) -> None:
 
 
 def delivery_id(headers: Mapping[str, str]) -> str | None:
-    """Return the id by which a repeated delivery is known."""
+    """Identify repeated deliveries."""
     name = headers.get("webhook-id") or headers.get("Idempotency-Key")
     return _raw(name).decode(errors="replace")[:255] if name else None
 
 
 def issue_to_look_at(body: bytes, project: str) -> IssueKey | None:
-    """Return the issue that a delivery is about, ``None`` if it is not in the feedback project.
-
-    Args:
-        body: The raw body of an authentic delivery.
-        project: ``GITLAB_PROJECT``, a path or a number.
+    """Return ``None`` if it is about no issue of the feedback project.
 
     Raises:
-        Malformed: The body is not a JSON object, or has another shape.
+        Malformed: The body has another shape.
     """
     payload = _load(body)
     attributes = payload.get("object_attributes")

@@ -1,4 +1,4 @@
-"""A message as Slack takes it: plain data, which the blocks make and the clients send."""
+"""A message as plain data."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class SlackMessage:
-    """A message: blocks, and the text that notifications show instead."""
+    """``text`` shows in notifications."""
 
     text: str
     blocks: tuple[dict[str, Any], ...]

@@ -1,8 +1,4 @@
-"""The outbox: posts each message in Slack once.
-
-Begin, take a turn, post, end; after a doubtful outcome look for the message by its metadata before
-posting again. Slack has no idempotency key, so this is what keeps a message from appearing twice.
-"""
+"""The outbox: posts each message once, though Slack has no idempotency key."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,15 +18,14 @@ from slackbot.store.database import Record, Transaction
 log = structlog.get_logger()
 
 CLOCK_MARGIN = timedelta(minutes=10)
-"""How far Slack's clock and ours may differ when the bot looks for its message."""
+"""Slack's against ours."""
 DAY = timedelta(days=1)
 QUIETLY = {"unfurl_links": False, "unfurl_media": False}
-"""Arguments of a post: Slack shows nothing of what a message links to."""
 _TOO_MUCH = frozenset({"invalid_blocks", "msg_blocks_too_long", "msg_too_long"})
 
 
 class Message(Protocol):
-    """A message: blocks, and the text that notifications show instead."""
+    """``text`` shows in notifications."""
 
     @property
     def text(self) -> str:
@@ -43,64 +38,54 @@ class Message(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a message goes: a channel or direct message by id, or a thread in it."""
+    """A channel or direct message by id, or a thread in it."""
 
     channel: str
     thread: str | None = None
     is_broadcast: bool = False
-    """Whether a message in a thread shows in the channel, too."""
 
 
 Draw = Callable[[Transaction], Awaitable[Sequence[Message]]]
-"""Draws a message from the record as it is when the turn has come.
+"""Draws a message when its turn has come.
 
-Returns the message, or nothing if it is no longer wanted, or several: the next one is tried if the
-one before is too much for Slack.
+None: no longer wanted. Several: each is tried if Slack cannot take the one before.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a message."""
-
     is_over: bool
-    """Whether it is posted, or never will be; else it is tried again."""
+    """Posted, or never will be; else it is tried again."""
     ts: str | None = None
-    """Its ts in Slack."""
 
 
 NOT_TAKEN, NEVER = Outcome(is_over=False), Outcome(is_over=True)
 
 
 async def _note_nothing(_tx: Transaction, _outcome: Outcome) -> None:
-    """Note nothing beside what the outbox notes itself."""
+    """Note nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
-    """A message to post once."""
-
     key: str
-    """What the message is, for ever, in its metadata and in the record; at most 128 characters."""
+    """For ever; at most 128 characters."""
     event: str
-    """The event type of its metadata."""
     place: Place
     draw: Draw
     about: IssueKey | None = None
-    """The issue with which it is forgotten."""
+    """The message is forgotten with it."""
     look_since: datetime | None = None
-    """Since when it may stand by a record that was lost, or by a release before, if it may."""
+    """It may stand since then, by a lost record or an earlier release."""
     note: Callable[[Transaction, Outcome], Awaitable[None]] = _note_nothing
-    """Records what became of the message, in the transaction in which the outbox records it."""
+    """Records the outcome, in the outbox's transaction."""
     is_remembered: bool = True
-    """Whether the outbox remembers that it was posted; else ``note`` sees to that."""
+    """Else ``note`` remembers it."""
     must_stand: bool = False
-    """Whether to try again if Slack rejects it; else it is left out then."""
+    """Try again if Slack rejects it; else leave it out."""
 
 
 def drawn(message: Message) -> Draw:
-    """Return a ``Draw`` for a message that has been drawn already."""
-
     async def draw(_tx: Transaction) -> Sequence[Message]:
         return [message]
 
@@ -108,12 +93,9 @@ def drawn(message: Message) -> Draw:
 
 
 class Outbox:
-    """Posts messages, each once over restarts and replicas.
+    """Begins, takes a turn, posts, ends; after doubt looks for the message first.
 
     Use it inside a job only: its lease keeps two replicas from posting together.
-
-    Args:
-        channel: The escalations channel, by name or id.
     """
 
     def __init__(self, record: Record, slack: SlackClient, health: Health, channel: str) -> None:
@@ -121,21 +103,21 @@ class Outbox:
         self._health, self._channel = health, channel
 
     async def channel(self) -> str:
-        """Return the id of the escalations channel.
+        """Return the id.
 
         Raises:
-            PlatformError: Slack does not tell, or the bot does not see such a channel.
+            PlatformError: Slack does not tell, or the bot sees no such channel.
         """
         return await self._slack.channel_id(self._channel)
 
     async def is_posted(self, key: str) -> bool:
-        """Return whether a message is posted, or never will be."""
+        """Return whether it is posted, or never will be."""
         async with self._record.transaction() as tx:
             known = await outbox.load_entry(tx, key)
         return known is not None and known.ended_at is not None
 
     async def post(self, post: Post) -> bool:
-        """Post a message unless it is posted already; return whether this call has posted it.
+        """Post once; return whether this call did.
 
         Raises:
             PlatformError: Slack did not take it; try again.
@@ -158,7 +140,6 @@ class Outbox:
         return await self._send(post, messages)
 
     async def _is_found(self, post: Post, since: datetime) -> bool:
-        """Look for a message after a doubtful outcome; record where it is."""
         ts = await self._slack.find_message(
             post.place.channel,
             post.event,
@@ -184,7 +165,7 @@ class Outbox:
             if post.must_stand:
                 await self._note(post, NOT_TAKEN)
                 raise
-            # Trying again would change nothing: the thread is gone, or the person takes none.
+            # For good: the thread is gone, or the person takes none.
             log.warning("post_rejected", post=post.event, issue=_name(post), problem=error.code)
             await self._note(post, NEVER)
             return False
@@ -197,7 +178,7 @@ class Outbox:
         return True
 
     async def _note(self, post: Post, outcome: Outcome) -> None:
-        # In any case: it is what has happened in Slack, whoever has the job by now.
+        # In any case: it has happened, whoever has the job.
         async with self._record.transaction(in_any_case=True) as tx:
             if outcome.is_over and post.is_remembered:
                 await outbox.end(tx, post.key, self._record.now(), outcome.ts)
@@ -207,10 +188,7 @@ class Outbox:
 
 
 def looked_from(begun_at: datetime, now: datetime) -> datetime:
-    """Return from when on to look for a message that may have been posted.
-
-    A beginning that lies ahead was noted while the clock was wrong: the last day is searched.
-    """
+    """Search the last day if ``begun_at`` lies ahead: the clock was wrong."""
     is_wrong = begun_at > now + CLOCK_MARGIN
     return now - DAY if is_wrong else begun_at - CLOCK_MARGIN
 
@@ -218,10 +196,10 @@ def looked_from(begun_at: datetime, now: datetime) -> datetime:
 async def send(
     slack: SlackClient, method: str, messages: Sequence[Message], **arguments: object
 ) -> Any:
-    """Call a method, after its turn was taken, with the first message that Slack can take.
+    """Send the first message that Slack can take, after ``turn``.
 
     Raises:
-        PlatformError: Slack did not take any of them.
+        PlatformError: Slack took none.
     """
     *others, last = messages
     for message in others:
@@ -241,7 +219,7 @@ async def _call(
 
 
 def metadata(event: str, key: str) -> dict[str, object]:
-    """Return the metadata by which the bot finds a message again; every member can read them."""
+    """Every member can read it."""
     return {"metadata": {"event_type": event, "event_payload": {"key": key}}}
 
 

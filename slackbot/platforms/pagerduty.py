@@ -1,4 +1,4 @@
-"""The schedule in PagerDuty, read only. Import it only if one is configured: the import is slow."""
+"""PagerDuty, read only; slow to import, so do it only if configured."""
 
 import asyncio
 import math
@@ -17,18 +17,18 @@ T = TypeVar("T")
 TIMEOUT_SECONDS = 10
 DEFAULT_RETRY_AFTER = 60.0
 GLANCE = timedelta(minutes=1)
-"""The length of the period to ask about, to learn who has the schedule now."""
+"""The period to ask about for who is on duty now."""
 
 
 class _Client(RestApiV2Client):
-    """The official client, which never waits by itself here: that would hold its thread."""
+    """Never waits by itself: that would hold its thread."""
 
     timeout = TIMEOUT_SECONDS  # type: ignore[assignment]  # as the official one has it
     max_network_attempts = 0
 
     @property
     def url(self) -> str:
-        """Where the API is; the official setter takes no plain HTTP, which the stand-in speaks."""
+        """The official setter takes no plain HTTP, which the stand-in speaks."""
         return self._base
 
     @url.setter
@@ -37,7 +37,7 @@ class _Client(RestApiV2Client):
 
 
 def _raise_when_throttled(response: httpx2.Response) -> None:
-    # The client would sleep and try again forever, whatever `retry` says.
+    # The client would try again forever, whatever `retry` says.
     if response.status_code != httpx2.codes.TOO_MANY_REQUESTS:
         return
     told = response.headers.get("ratelimit-reset") or response.headers.get("Retry-After") or ""
@@ -51,8 +51,6 @@ def _raise_when_throttled(response: httpx2.Response) -> None:
 
 
 class PagerDuty:
-    """Reads who is on call on one schedule."""
-
     source = "PagerDuty"
 
     def __init__(self, token: str, schedule: str, url: str) -> None:
@@ -63,7 +61,7 @@ class PagerDuty:
         """Return who is on call.
 
         Raises:
-            NoAnswer: PagerDuty does not say; the message never contains the token.
+            NoAnswer: PagerDuty does not say; the message never has the token.
         """
         return await asyncio.to_thread(self._ask, lambda client: self._read(client, now))
 
@@ -79,7 +77,7 @@ class PagerDuty:
         return read_entries(found) if found else self._without_policy(client, now)
 
     def _without_policy(self, client: RestApiV2Client, now: datetime) -> Rota:
-        """Ask the schedule itself: PagerDuty lists on-calls only if a policy uses the schedule."""
+        """Ask the schedule: on-calls are listed only if a policy uses it."""
         users = client.rget(
             f"/schedules/{self._schedule}/users",
             params={"since": now.isoformat(), "until": (now + GLANCE).isoformat()},

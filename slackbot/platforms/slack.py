@@ -1,4 +1,4 @@
-"""What this bot asks of Slack: the workspace, its channels, people and the bot's own messages."""
+"""What this bot asks of Slack."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -15,7 +15,7 @@ from slackbot.platforms.slack_api import PACES, PAGE, SlackApi, denied
 log = structlog.get_logger()
 
 LARGEST_PAGE = 999
-"""How many messages Slack hands out at once; for reading far back."""
+"""Slack's largest page of messages."""
 SCOPES_HEADER = "x-oauth-scopes"
 
 REQUIRED_SCOPES = frozenset(
@@ -30,19 +30,18 @@ REQUIRED_SCOPES = frozenset(
 )
 
 MESSAGES_SCOPES = frozenset({"im:history", "im:write"})
-"""What direct messages need: the bot has to be able to look whether it has sent one."""
+"""For direct messages: the bot looks whether it has sent one."""
 UNFURL_SCOPES = frozenset({"links:read", "links:write"})
-"""What the bot needs to be told of pasted links, and to show what they lead to."""
 
 _NO_DIRECT_MESSAGES = frozenset({"missing_scope", "restricted_action"})
-"""What an administrator may have meant: the bot's other work does not depend on them."""
+"""An administrator may have meant these: other work goes on."""
 GRAVESTONE = "tombstone"
-"""The subtype of what Slack leaves of a deleted message that has replies."""
+"""What Slack leaves of a deleted message with replies."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """Who the bot is, by ``auth.test``."""
+    """The bot, by ``auth.test``."""
 
     team: str
     user: str
@@ -51,7 +50,7 @@ class Identity:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnMessage:
-    """A message of the bot in a channel or thread, and the ``key`` in its metadata."""
+    """``key`` is from the metadata."""
 
     key: str
     ts: str
@@ -59,7 +58,7 @@ class OwnMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """A person of the workspace by ``users.info``; ``email`` if the scope allows it."""
+    """By ``users.info``; ``email`` if the scope allows it."""
 
     team: str
     user: str
@@ -69,20 +68,19 @@ class Member:
     is_bot: bool
     is_deactivated: bool
     zone: str | None = None
-    """The IANA name of their time zone, if Slack tells it."""
+    """IANA name."""
 
 
 class SlackUsers:
-    """The people and user groups of the workspace; raises only ``PlatformError``s."""
+    """People and user groups; raises only ``PlatformError``s."""
 
     def __init__(self, api: SlackApi) -> None:
         self._api = api
 
     async def member(self, user: str) -> Member:
-        """Look up a person."""
         found = (await self._api.read("users.info", user=user))["user"]
         profile = found.get("profile") or {}
-        # The full name, which people know each other by in GitLab, too.
+        # The full name, as in GitLab.
         names = (found.get("real_name"), profile.get("real_name"), profile.get("display_name"))
         name = next(filter(None, (*names, found.get("name"))), user)
         return Member(
@@ -97,7 +95,7 @@ class SlackUsers:
         )
 
     async def with_email(self, email: str) -> str | None:
-        """Find a person's id by their email address; Slack finds no deactivated accounts."""
+        """Find no deactivated account."""
         try:
             answer = await self._api.read("users.lookupByEmail", email=email)
         except Rejected as error:
@@ -107,7 +105,7 @@ class SlackUsers:
         return str(answer["user"]["id"])
 
     async def in_group(self, group: str) -> frozenset[str] | None:
-        """List the user ids of a user group; ``None`` if it is disabled, or never existed.
+        """Return user ids, ``None`` if the group is disabled or never existed.
 
         https://docs.slack.dev/reference/methods/usergroups.users.list
         """
@@ -120,38 +118,34 @@ class SlackUsers:
         return frozenset(answer.get("users") or ())
 
     async def groups(self) -> dict[str, bool]:
-        """Return for every user group, by its id, whether it is enabled."""
+        """Tell by id whether each group is enabled."""
         answer = await self._api.read("usergroups.list", include_disabled="true")
         return {str(each["id"]): not each.get("date_delete") for each in answer["usergroups"]}
 
 
 class SlackClient(SlackApi):
-    """The workspace in Slack, with the bot in it."""
-
     def __init__(self, client: AsyncWebClient, paces: Allowances = PACES) -> None:
         super().__init__(client, paces)
         self.users = SlackUsers(self)
         self.team: str | None = None
-        """The bot's own workspace, once Slack or the record has told."""
         self._identity: Identity | None = None
         self._channels: dict[str, str] = {}
         self._finding = asyncio.Lock()
 
     async def identity(self) -> Identity:
-        """Return who the bot is; asked once, because it does not change for a token."""
+        """Ask once: it does not change for a token."""
         return self._identity or await self.check_identity()
 
     @property
     def known_identity(self) -> Identity | None:
-        """Who the bot is, if Slack has told already."""
         return self._identity
 
     async def own_team(self) -> str:
-        """Return the bot's own workspace; asks Slack only if neither it nor the record has told."""
+        """Ask Slack only if neither it nor the record has told."""
         return self.team or (await self.identity()).team
 
     async def check_identity(self) -> Identity:
-        """Ask Slack who the bot is, and so whether the token is valid."""
+        """Check the token, too."""
         answer = await self.call("auth.test")
         scopes = answer.headers.get(SCOPES_HEADER) or ""
         self._identity = Identity(
@@ -163,10 +157,10 @@ class SlackClient(SlackApi):
         return self._identity
 
     async def channel_id(self, channel: str) -> str:
-        """Find a channel by ``#name`` or id, and remember it.
+        """Find by ``#name`` or id, and remember.
 
         Raises:
-            Denied: There is no such channel, as far as the bot can see.
+            Denied: The bot sees no such channel.
         """
         async with self._finding:
             if channel not in self._channels:
@@ -174,7 +168,7 @@ class SlackClient(SlackApi):
             return self._channels[channel]
 
     async def check_channel(self, channel: str) -> None:
-        """Ask Slack whether the bot can post in a channel.
+        """Check that the bot can post.
 
         Raises:
             Denied: There is no such channel, it is archived, or the bot is not in it.
@@ -189,7 +183,7 @@ class SlackClient(SlackApi):
     async def _find_channel(self, channel: str) -> str:
         if not channel.startswith("#"):
             return channel
-        # Only the bot's own channels: a large workspace has too many to read them all.
+        # Only the bot's own: a large workspace has too many.
         kinds = "public_channel"
         if "groups:read" in (await self.identity()).scopes:
             kinds += ",private_channel"
@@ -202,14 +196,9 @@ class SlackClient(SlackApi):
     async def find_message(
         self, channel: str, event: str, key: str, *, since: float, thread: str | None = None
     ) -> str | None:
-        """Look for a message of the bot by its metadata; return its ts.
+        """Find by metadata; return the ts.
 
-        Args:
-            channel: The channel's id.
-            event: The metadata's event type.
-            key: The metadata's ``key``.
-            since: Unix seconds of the oldest message to look at.
-            thread: The ts of the thread to look in; without it, in the channel.
+        ``since`` is in Unix seconds; ``thread`` is a ts, else look in the channel.
         """
         method = "conversations.replies" if thread else "conversations.history"
         oldest = f"{since:.6f}"
@@ -217,23 +206,13 @@ class SlackClient(SlackApi):
         return await anext((message.ts async for message in found if message.key == key), None)
 
     def own_messages(self, channel: str, event: str, *, since: float) -> AsyncIterator[OwnMessage]:
-        """List the bot's messages in a channel, outside its threads, newest first.
-
-        Args:
-            channel: The channel's id.
-            event: The metadata's event type.
-            since: Unix seconds of the oldest message to look at.
-        """
+        """List newest first, outside threads; ``since`` is in Unix seconds."""
         oldest = f"{since:.6f}"
         method = "conversations.history"
         return self._own(method, event, limit=LARGEST_PAGE, channel=channel, oldest=oldest)
 
     async def own_replies(self, channel: str, thread: str, event: str) -> list[OwnMessage] | None:
-        """List the bot's messages in a thread.
-
-        Returns:
-            ``None`` if the message above the thread was deleted.
-        """
+        """Return ``None`` if the message above the thread was deleted."""
         own_user = (await self.identity()).user
         found: list[OwnMessage] = []
         pages = self.pages(
@@ -251,10 +230,7 @@ class SlackClient(SlackApi):
         return found
 
     async def direct_messages(self, user: str) -> str | None:
-        """Return the id of the direct messages with a person; ``None`` if they can get none.
-
-        Nobody can if the app was installed without the scopes; all else goes on.
-        """
+        """Return the conversation's id, ``None`` if there can be none: all else goes on."""
         missing = MESSAGES_SCOPES - (await self.identity()).scopes
         if missing:
             log.warning("no_direct_messages", user=user, problem=f"missing {sorted(missing)}")
@@ -271,7 +247,7 @@ class SlackClient(SlackApi):
     async def _own(
         self, method: str, event: str, *, limit: int = PAGE, **where: str
     ) -> AsyncIterator[OwnMessage]:
-        # Any app may write the same metadata; only the bot's own user posts the bot's messages.
+        # Any app may write the same metadata, but not as the bot's user.
         own_user = (await self.identity()).user
         async for page in self.pages(method, limit, include_all_metadata="true", **where):
             for message in _of_event(page["messages"], own_user, event):

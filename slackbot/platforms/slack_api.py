@@ -1,4 +1,4 @@
-"""The connection to Slack: the Web API at its pace, with errors by remedy."""
+"""The connection to Slack's Web API."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from slackbot.platforms.errors import (
 from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, Allowances, Paces, TooBusy
 
 TIMEOUT_SECONDS = 10
-"""How long a call may take, from its beginning to the end of its answer."""
+"""To the end of the answer."""
 PAGE = 200
 
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors and its like, by remedy.
@@ -35,7 +35,7 @@ _ADMINISTRATOR = {
     "token_expired": "SLACK_BOT_TOKEN has expired: install the app again",
     "token_revoked": "SLACK_BOT_TOKEN was revoked: install the app again",
 }
-# slack_sdk raises the last one for a plain text with status 200.
+# slack_sdk raises the last for plain text with status 200.
 _NO_ANSWER = (aiohttp.ClientError, TimeoutError, SlackClientError, AttributeError)
 _DOUBTFUL = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 
@@ -44,7 +44,7 @@ _LATER_SECONDS = 30.0
 
 
 def _tier(per_minute: int) -> Allowance:
-    """Let half of a minute's calls go at once, so that no minute has more than Slack allows."""
+    """Let half go at once, so that no minute has more than Slack allows."""
     half = per_minute // 2
     return Allowance(per_second=half / 60, burst=half)
 
@@ -67,9 +67,9 @@ PACES: Allowances = {
     "views.open": TIER_4,
     "views.publish": Allowance(per_second=100 / 60, burst=20),
 }
-"""What Slack allows for each method that the bot calls; without a pace, a 429 holds nothing.
+"""By method; without a pace, a 429 holds nothing. Bulk work goes at the full rate.
 
-https://docs.slack.dev/apis/web-api/rate-limits; what the bot does in bulk goes at the full rate.
+https://docs.slack.dev/apis/web-api/rate-limits
 """
 
 _PATIENCE: Mapping[str, float] = {
@@ -79,26 +79,24 @@ _PATIENCE: Mapping[str, float] = {
     "users.lookupByEmail": 3.0,
     "views.open": 0.5,
 }
-"""How many seconds away a turn may be if there is little time: for a click, or for a job that only
-asks in passing. Turned away, they take no turn that others could use."""
+"""Seconds, where time is short; a call turned away takes no turn."""
 
 
 class SlackApi:
-    """Calls Slack's Web API at its pace; raises only ``PlatformError``s."""
+    """Raises only ``PlatformError``s."""
 
     def __init__(self, client: AsyncWebClient, paces: Allowances = PACES) -> None:
         self.client, self.paces = client, Paces(paces)
 
     async def call(self, method: str, **arguments: Any) -> Any:
-        """Wait for a turn, call a method, and return its answer."""
         await self.turn(method)
         return await self.call_now(method, **arguments)
 
     async def turn(self, method: str) -> None:
-        """Wait for the next turn of a method, in order of arrival.
+        """Wait in order of arrival.
 
         Raises:
-            Throttled: The turn is so far away that other work should not wait for it.
+            Throttled: The turn is too far away to wait for.
         """
         try:
             await self.paces.wait(method, _PATIENCE.get(method, PATIENCE_SECONDS))
@@ -106,13 +104,12 @@ class SlackApi:
             raise Throttled(Platform.SLACK, busy.seconds) from busy
 
     async def call_now(self, method: str, **arguments: Any) -> Any:
-        """Call a method after its turn has been taken, and return its answer."""
+        """Call after ``turn``."""
         return await self._answer(method, json=arguments)
 
     async def read(self, method: str, **arguments: Any) -> Any:
-        """Wait for a turn, call a method that only reads, and return its answer."""
+        """Send a form: methods that read take no JSON."""
         await self.turn(method)
-        # Methods that read take their arguments as a form, not as JSON.
         form = {name: value for name, value in arguments.items() if value != ""}
         try:
             return await self._answer(method, data=form)
@@ -120,7 +117,6 @@ class SlackApi:
             raise Unreachable(Platform.SLACK, str(error)) from error
 
     async def pages(self, method: str, limit: int = PAGE, **arguments: Any) -> AsyncIterator[Any]:
-        """Read page after page."""
         cursor = ""
         while True:
             page = await self.read(method, limit=limit, cursor=cursor, **arguments)
@@ -144,24 +140,18 @@ class SlackApi:
 
 
 class Redirected(aiohttp.ClientError):
-    """Slack's API does not redirect; another server does, and must not get what the bot sends."""
+    """Slack's API does not redirect: another server must not get what the bot sends."""
 
 
 def slack_session() -> aiohttp.ClientSession:
-    """Make the one session for all calls; without it, every call would open a connection.
-
-    It follows no redirect, and gives up a call that takes too long.
-    """
+    """Make the one session for all calls: else each opens a connection."""
     tracing = aiohttp.TraceConfig()
     tracing.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(timeout=time_limit(), trace_configs=[tracing])
 
 
 def time_limit() -> aiohttp.ClientTimeout:
-    """Return the limit for a session's calls; aiohttp's own is five minutes.
-
-    Give it to every session for slack_sdk, which ignores its own ``timeout`` then.
-    """
+    """Limit every session for slack_sdk, which ignores its own ``timeout`` then."""
     return aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
 
 
@@ -173,7 +163,6 @@ async def _refuse_redirect(
 
 
 def denied(code: str, needed: str | None = None) -> Denied:
-    """Return the error for a code of Slack that an administrator can do something about."""
     return Denied(Platform.SLACK, code, _ADMINISTRATOR[code] + (f" ({needed})" if needed else ""))
 
 
@@ -186,7 +175,7 @@ def _seconds(retry_after: str | None) -> float:
 
 def _by_remedy(error: SlackApiError) -> PlatformError:
     response = error.response
-    # If the body is not the JSON it should be, slack_sdk hands over aiohttp's own response.
+    # For a body that is no JSON, slack_sdk hands over aiohttp's response.
     status = getattr(response, "status_code", None) or getattr(response, "status", None)
     if status == 429:
         return Throttled(Platform.SLACK, _seconds(response.headers.get("Retry-After")))

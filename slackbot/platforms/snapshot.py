@@ -1,4 +1,4 @@
-"""What GitLab says of an issue at one moment, read leniently from its REST answers."""
+"""An issue as GitLab's REST API tells it, read leniently."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from slackbot.rules.feedback import Feedback, read_feedback
 from slackbot.rules.request import IssueKey, Person
 
 GHOST = "ghost"
-"""GitLab's stand-in for deleted users."""
+"""Stands in for deleted users."""
 
 BIRTH = timedelta(seconds=60)
-"""What happens to an issue this soon after its creation is part of it: integrations need that."""
+"""What happens this soon after creation is part of it: integrations need that."""
 
 HOOK_TIME_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 WORK_ITEM_TYPE = "issue"
@@ -21,21 +21,18 @@ WORK_ITEM_TYPE = "issue"
 
 @dataclass(frozen=True, kw_only=True)
 class GitLabUser:
-    """A GitLab account."""
-
     id: int
     username: str
     name: str
 
     @property
     def person(self) -> Person:
-        """The person who has it."""
         return Person(name=self.name, gitlab=self.username)
 
 
 @dataclass(frozen=True, kw_only=True)
 class IssueSnapshot:
-    """An issue as GitLab has it; moments are UTC."""
+    """Moments are UTC."""
 
     key: IssueKey
     url: str
@@ -50,22 +47,20 @@ class IssueSnapshot:
     closed_by: str | None
     type: str = WORK_ITEM_TYPE
     comments: int = 0
-    """The number of comments, without GitLab's own."""
+    """Without GitLab's own."""
 
     @cached_property
     def feedback(self) -> Feedback:
-        """The feedback that its title, description and labels say."""
         return read_feedback(title=self.title, description=self.description, labels=self.labels)
 
     @property
     def usernames(self) -> tuple[str, ...]:
-        """The assignees' usernames, sorted."""
         return tuple(sorted(user.username for user in self.assignees))
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelEvent:
-    """A label put on or taken off: https://docs.gitlab.com/api/resource_label_events/."""
+    """https://docs.gitlab.com/api/resource_label_events/."""
 
     label: str
     is_added: bool
@@ -75,7 +70,7 @@ class LabelEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class StateEvent:
-    """An issue closed or reopened: https://docs.gitlab.com/api/resource_state_events/."""
+    """https://docs.gitlab.com/api/resource_state_events/."""
 
     is_closed: bool
     at: datetime
@@ -84,8 +79,6 @@ class StateEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """A comment on an issue."""
-
     body: str
     author: str
     by: Person | None
@@ -95,10 +88,10 @@ class Note:
 
 
 def parse_moment(text: str) -> datetime:
-    """Read a moment in any of GitLab's three formats; the result is UTC.
+    """Read any of GitLab's three formats; return UTC.
 
     Raises:
-        ValueError: The text has none of them.
+        ValueError: It is none of them.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -108,20 +101,19 @@ def parse_moment(text: str) -> datetime:
 
 
 def parse_user(data: Mapping[str, Any]) -> GitLabUser:
-    """Read a GitLab account."""
     username = data["username"]
     return GitLabUser(id=int(data["id"]), username=username, name=data.get("name") or username)
 
 
 def parse_person(data: Mapping[str, Any] | None) -> Person | None:
-    """Read the person who did something; ``None`` for nobody and for deleted users."""
+    """Return ``None`` for nobody and for deleted users."""
     if not data or data.get("username") in (None, GHOST):
         return None
     return parse_user(data).person
 
 
 def parse_issue(data: Mapping[str, Any]) -> IssueSnapshot:
-    """Read an issue of the REST API: https://docs.gitlab.com/api/issues/."""
+    """See https://docs.gitlab.com/api/issues/."""
     return IssueSnapshot(
         key=IssueKey(int(data["project_id"]), int(data["iid"])),
         url=data.get("web_url") or "",
@@ -140,7 +132,7 @@ def parse_issue(data: Mapping[str, Any]) -> IssueSnapshot:
 
 
 def parse_label_event(data: Mapping[str, Any]) -> LabelEvent | None:
-    """Read a label event; ``None`` if its label has been deleted."""
+    """Return ``None`` if the label was deleted."""
     label = data.get("label")
     if not label:
         return None
@@ -153,7 +145,6 @@ def parse_label_event(data: Mapping[str, Any]) -> LabelEvent | None:
 
 
 def parse_state_event(data: Mapping[str, Any]) -> StateEvent:
-    """Read a state event."""
     return StateEvent(
         is_closed=data.get("state") == "closed",
         at=parse_moment(data["created_at"]),
@@ -162,7 +153,7 @@ def parse_state_event(data: Mapping[str, Any]) -> StateEvent:
 
 
 def parse_note(data: Mapping[str, Any]) -> Note:
-    """Read a note: https://docs.gitlab.com/api/notes/."""
+    """See https://docs.gitlab.com/api/notes/."""
     return Note(
         body=data.get("body") or "",
         author=(data.get("author") or {}).get("username") or GHOST,

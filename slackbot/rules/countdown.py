@@ -1,7 +1,4 @@
-"""How the time to a deadline is counted: in whole steps, so that it stays true until the next one.
-
-Pure; all moments are aware datetimes in UTC.
-"""
+"""The time to a deadline, counted in whole steps. Pure; all moments are UTC."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,26 +7,25 @@ from slackbot.rules.deadline import BusinessHours
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 COUNTED_IN_HOURS = 2 * DAY
-"""Overdue time is counted in hours up to here, then in days."""
+"""Overdue time counts in hours up to here, then in days."""
 
 
 @dataclass(frozen=True)
 class Left:
-    """Business time until the deadline, in whole hours."""
+    """Business time to the deadline."""
 
     hours: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overdue:
-    """Elapsed time since the deadline, in whole hours or, from two days on, in whole days."""
+    """Elapsed time since the deadline."""
 
     hours: int = 0
     days: int = 0
 
 
 def countdown(due_at: datetime, now: datetime, hours: BusinessHours) -> Left | Overdue:
-    """Count the time until a deadline, or since then."""
     if now < due_at:
         return Left(hours.between(now, due_at) // HOUR)
     late = now - due_at
@@ -37,7 +33,6 @@ def countdown(due_at: datetime, now: datetime, hours: BusinessHours) -> Left | O
 
 
 def next_change(due_at: datetime, now: datetime, hours: BusinessHours) -> datetime:
-    """Return when the countdown reads differently."""
     if now >= due_at:
         late = now - due_at
         step = HOUR if late < COUNTED_IN_HOURS else DAY
@@ -45,6 +40,6 @@ def next_change(due_at: datetime, now: datetime, hours: BusinessHours) -> dateti
     left = hours.between(now, due_at)
     if left < HOUR:
         return due_at
-    # A full hour left reads the same until the next one begins, perhaps after a weekend.
+    # A full hour reads the same until the next one begins, perhaps after a weekend.
     full = hours.add(now, left % HOUR)
     return hours.next_opening(full) + timedelta(seconds=1)

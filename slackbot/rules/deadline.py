@@ -1,12 +1,4 @@
-"""Business hours: when a deadline falls, as pure calendar arithmetic.
-
-Handbook, "Who is responsible for reviewing Support Satisfaction feedback": a customer may ask for
-a manager's contact "within 48hrs Mon-Fri". That is read as elapsed time of which closed days do
-not count; the defaults are Monday to Friday, around the clock.
-
-All arithmetic is on instants in UTC, so real elapsed time counts when the clocks change. The local
-zone only says at which instants a day or a window begins and ends.
-"""
+"""Business hours, as calendar arithmetic on UTC instants. Pure."""
 
 import re
 from bisect import bisect_left
@@ -17,10 +9,8 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 MINUTES_IN_DAY = 24 * 60
-"""24:00, the end of a day, as minutes after midnight."""
 
 SEARCH_YEARS = 10
-"""How far ahead to look for the next opening before a calendar is said never to open."""
 
 _SEARCH_DAYS = SEARCH_YEARS * 366
 _ONE_DAY = timedelta(days=1)
@@ -33,7 +23,7 @@ _Span = tuple[datetime, datetime]
 
 
 class NeverOpensError(ValueError):
-    """The business hours never open: every working day in reach is a holiday."""
+    """Every working day in reach is a holiday."""
 
     def __init__(self, since: datetime) -> None:
         super().__init__(
@@ -44,11 +34,7 @@ class NeverOpensError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Holidays:
-    """The days on which nobody works: single dates, and the public holidays of regions.
-
-    `day in holidays` asks. A region is a country and, or an empty string, its subdivision, as the
-    `holidays` library spells them.
-    """
+    """Regions are a country and a subdivision or "", as the `holidays` library spells them."""
 
     dates: frozenset[date] = frozenset()
     regions: frozenset[tuple[str, str]] = frozenset()
@@ -59,14 +45,15 @@ class Holidays:
 
 @dataclass(frozen=True, kw_only=True)
 class BusinessHours:
-    """When time counts: the working days and the window of each, in one time zone.
+    """When time counts, in one time zone; methods raise ValueError for a naive datetime.
 
-    `opens` and `closes` are minutes after midnight; a `closes` of 1440 is the end of the day, which
-    is the start of the next one. `workdays` has Monday as 0. Raises ValueError for a calendar
-    without a working day or with a window that does not open before it closes.
+    `opens` and `closes` are minutes after midnight. `workdays` has Monday as 0.
 
-    A local time that exists twice means its first instant, and one that the clocks skip means the
-    instant at which they skip it. So windows never overlap and no time is counted twice or lost.
+    A local time that exists twice means its first instant; one that the clocks skip, the instant of
+    the skip. So no time counts twice or gets lost.
+
+    Raises:
+        ValueError: No day is a working day, or the window is empty.
     """
 
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
@@ -85,10 +72,13 @@ class BusinessHours:
             )
 
     def add(self, start: datetime, amount: timedelta) -> datetime:
-        """Return the earliest moment by which `amount` of business time has passed after `start`.
+        """Return the earliest moment, in UTC, at which `amount` is used up.
 
-        In UTC. A deadline that is used up at closing time is that closing time, not the next
-        opening. Raises ValueError for a naive `start` or a negative `amount`, and NeverOpensError.
+        Used up at closing time, it is that closing, not the next opening.
+
+        Raises:
+            ValueError: The amount is negative.
+            NeverOpensError: Too little time opens.
         """
         moment = _utc(start)
         if amount < timedelta():
@@ -104,10 +94,7 @@ class BusinessHours:
         raise NeverOpensError(moment)
 
     def between(self, start: datetime, end: datetime) -> timedelta:
-        """Return the business time from `start` to `end`, negative when `end` is the earlier one.
-
-        Raises ValueError for naive datetimes.
-        """
+        """Return the business time, negative when `end` is earlier."""
         first, last = _utc(start), _utc(end)
         if last < first:
             return -self.between(last, first)
@@ -119,20 +106,18 @@ class BusinessHours:
         return elapsed
 
     def is_open(self, moment: datetime) -> bool:
-        """Return whether time counts at `moment`: from the opening on, until just before closing.
-
-        Raises ValueError for a naive datetime.
-        """
+        """Return whether time counts: at the opening, but not at the closing."""
         instant = _utc(moment)
         today = self._local_date(instant)
-        # The next day too: when clocks go back over midnight, an ended day's date shows again.
+        # When clocks go back over midnight, an ended day's date shows again.
         nearby = (self._span(today + n * _ONE_DAY) for n in (0, 1))
         return any(span and span[0] <= instant < span[1] for span in nearby)
 
     def next_opening(self, moment: datetime) -> datetime:
-        """Return the first moment, in UTC, from `moment` on that is open: itself when it is open.
+        """Return the next opening, in UTC, or `moment` itself when it is open.
 
-        Raises ValueError for a naive datetime, and NeverOpensError.
+        Raises:
+            NeverOpensError: None follows.
         """
         instant = _utc(moment)
         for opening, _closing in self._spans_after(instant):
@@ -140,9 +125,10 @@ class BusinessHours:
         raise NeverOpensError(instant)
 
     def later_workdays(self, moment: datetime) -> Iterator[datetime]:
-        """Yield in order the moments, in UTC, at the same local time on each later working day.
+        """Yield, in UTC, the same local time on each later working day.
 
-        Raises ValueError for a naive datetime, and NeverOpensError.
+        Raises:
+            NeverOpensError: None follows.
         """
         local = _utc(moment).astimezone(self.timezone)
         minute = local.hour * 60 + local.minute
@@ -156,7 +142,6 @@ class BusinessHours:
         raise NeverOpensError(moment)
 
     def _spans_after(self, moment: datetime) -> Iterator[_Span]:
-        """Yield in order the open spans that end after `moment`, until no more come for years."""
         day = self._local_date(moment)
         closed_days = 0
         while closed_days <= _SEARCH_DAYS:
@@ -168,16 +153,14 @@ class BusinessHours:
             day += _ONE_DAY
 
     def _span(self, day: date) -> _Span | None:
-        """Return the instants at which `day` opens and closes, or None when it is closed."""
         if not self.is_workday(day):
             return None
         opening = _first_instant(day, self.opens, self.timezone)
         closing = _first_instant(day, self.closes, self.timezone)
-        # The same instant when the clocks skip all of the window, or the whole day.
+        # The clocks may skip the whole window.
         return (opening, closing) if opening < closing else None
 
     def is_workday(self, day: date) -> bool:
-        """Return whether time counts on a day of the calendar."""
         return day.weekday() in self.workdays and day not in self.holidays
 
     def _local_date(self, instant: datetime) -> date:
@@ -185,7 +168,11 @@ class BusinessHours:
 
 
 def parse_timezone(text: str) -> ZoneInfo:
-    """Read the name of an IANA time zone. Raises ValueError for an unknown one."""
+    """Read an IANA name.
+
+    Raises:
+        ValueError: It is unknown.
+    """
     try:
         return ZoneInfo(text.strip())
     except (KeyError, ValueError, OSError) as error:
@@ -195,9 +182,10 @@ def parse_timezone(text: str) -> ZoneInfo:
 
 
 def parse_workdays(text: str) -> frozenset[int]:
-    """Read working days such as `Mon-Fri`, `Mon,Tue,Thu` or `Sun-Thu`. Monday is 0.
+    """Read `Mon-Fri` or `Mon,Tue,Thu`; a range may wrap around the week's end.
 
-    A range may wrap around the end of the week. Raises ValueError for anything else.
+    Raises:
+        ValueError: It is neither.
     """
     days: set[int] = set()
     for part in text.split(","):
@@ -209,10 +197,10 @@ def parse_workdays(text: str) -> frozenset[int]:
 
 
 def parse_window(text: str) -> tuple[int, int]:
-    """Read hours such as `09:00-17:30` or `00:00-24:00` as minutes after midnight.
+    """Read `09:00-17:30` as minutes after midnight.
 
-    Raises ValueError for times that do not exist and for windows that do not open before they
-    close; a window over midnight is refused.
+    Raises:
+        ValueError: A time does not exist, or the window is empty or crosses midnight.
     """
     match = _WINDOW.fullmatch(text.strip())
     if match is None:
@@ -230,10 +218,10 @@ def parse_window(text: str) -> tuple[int, int]:
 
 
 def parse_holidays(text: str) -> Holidays:
-    """Read holidays: regions such as `US` or `DE-BY`, dates such as `2026-12-25`, by commas.
+    """Read regions and dates by commas: `US,DE-BY,2026-12-25`.
 
-    Nothing means no holidays. Raises ValueError for a country, subdivision or date that does not
-    exist.
+    Raises:
+        ValueError: One does not exist.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     dates = {part for part in parts if part[0].isdigit()}
@@ -250,7 +238,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _first_instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
-    """Return, in UTC, the first instant at which the clock on the wall shows that time or later."""
+    """Return, in UTC, when the wall clock first shows that time or later."""
     wall = datetime.combine(day, time.min, tzinfo=zone) + timedelta(minutes=minute)
     instant = wall.astimezone(UTC)
     if _on_the_wall(instant, zone) == wall.replace(tzinfo=None):
@@ -259,9 +247,9 @@ def _first_instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
 
 
 def _end_of_gap(wall: datetime, zone: ZoneInfo) -> datetime:
-    """Return the instant at which the clocks skip the local time `wall`, which does not exist.
+    """Return when the clocks skip the local time `wall`.
 
-    In a gap fold=1 gives an instant before the change and fold=0 one at or after it (PEP 495).
+    In a gap fold=1 gives an instant before the change, fold=0 one at or after it (PEP 495).
     """
     before, after = wall.replace(fold=1).astimezone(UTC), wall.replace(fold=0).astimezone(UTC)
     seconds = range((after - before) // _ONE_SECOND)
@@ -298,7 +286,7 @@ def _date(text: str) -> date:
 
 
 def _region(text: str) -> tuple[str, str]:
-    # Imported late: the library takes long to load, and most teams name no country.
+    # The library loads slowly, and most teams name no country.
     from holidays import list_supported_countries
 
     code, _dash, wanted = text.partition("-")
@@ -322,11 +310,13 @@ def _region(text: str) -> tuple[str, str]:
 
 @cache
 def _region_calendar(country: str, subdivision: str) -> Container[object]:
-    """Return the library's calendar, which works out each year when it is first asked for it."""
     from holidays import country_holidays
 
     return country_holidays(country, subdiv=subdivision or None)
 
 
 ALWAYS = BusinessHours()
-"""The handbook's "48hrs Mon-Fri": Monday to Friday around the clock, in UTC."""
+"""Handbook, "Who is responsible for reviewing Support Satisfaction feedback".
+
+"Within 48hrs Mon-Fri" is elapsed time without closed days.
+"""

@@ -1,8 +1,4 @@
-"""The rules: what a person may do with a request for contact, and what the record says then.
-
-Pure: records and moments come in as arguments, nothing is read or written here. All moments are
-aware datetimes in UTC.
-"""
+"""What people may do with a contact request, and its effect. Pure; moments are UTC."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -32,11 +28,11 @@ from slackbot.rules.refusals import (
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State, in_scope
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
-"""By how much two clocks may differ: one says what now is, the other judges it."""
+"""By how much two clocks may differ."""
 
 
 class Channel(StrEnum):
-    """How a customer was contacted (handbook, "If the customer should be contacted")."""
+    """Handbook, "If the customer should be contacted"."""
 
     EMAIL = "email"
     TICKET = "ticket"
@@ -45,17 +41,14 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """Say: I am on it."""
-
     kind: Literal["claim"] = "claim"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TakeOver:
-    """Claim what a colleague holds; ``holder`` is whom the person saw on the card.
+    """Claim what a colleague holds: ``holder`` and ``since`` are as the person saw them.
 
-    ``since`` is when the holding began that the person saw: who is assigned in GitLab after the
-    click has it again, and keeps it.
+    Who is assigned in GitLab after the click keeps the request.
     """
 
     kind: Literal["take_over"] = "take_over"
@@ -65,7 +58,7 @@ class TakeOver:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """Give the request back, so that a colleague can claim it; ``since`` as with a take-over."""
+    """``since`` as with a take-over."""
 
     kind: Literal["release"] = "release"
     since: datetime | None = None
@@ -73,7 +66,7 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True)
 class ChooseLabel:
-    """Name the cause; ``replaces`` is the label of the scope that the record had at the click."""
+    """``replaces`` is the label of the scope at the click."""
 
     kind: Literal["choose_label"] = "choose_label"
     label: str
@@ -82,7 +75,7 @@ class ChooseLabel:
 
 @dataclass(frozen=True, kw_only=True)
 class MarkContacted:
-    """The customer has been contacted; ``text`` is what was sent, forgotten once delivered."""
+    """``text`` is what was sent, forgotten once delivered."""
 
     kind: Literal["mark_contacted"] = "mark_contacted"
     channel: Channel
@@ -97,7 +90,7 @@ Action = Claim | TakeOver | Release | ChooseLabel | MarkContacted
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """A choice that a person made and the record holds until GitLab has it."""
+    """A choice that the record holds until GitLab has it."""
 
     id: UUID
     key: IssueKey
@@ -115,17 +108,9 @@ def decide(
     labels: Iterable[str],
     scope: str,
 ) -> Refusal | None:
-    """Judge an action on a request as it stands: ``None`` when it is allowed, else why it is not.
+    """Judge an action after all earlier decisions: ``None`` allows it.
 
-    The same rule judges the click and, when the decision reaches GitLab, what GitLab says by then.
-
-    Args:
-        request: The request, with all decisions before this one applied.
-        action: What the person wants.
-        who: The person.
-        now: The moment of the click, UTC.
-        labels: The project's feedback labels.
-        scope: Their scope, ``feedback``.
+    The same rule judges the click, at ``now``, and on delivery what GitLab says by then.
     """
     if request.is_gone:
         return IssueGone()
@@ -149,7 +134,7 @@ def _judge_claim(
         return None
     if who.is_same(request.holder):
         return AlreadyYours()
-    # A take-over is confirmed against a name: if someone else got there first, ask again.
+    # They confirmed a name: if someone else got there first, ask again.
     if isinstance(action, TakeOver) and action.holder.is_same(request.holder):
         return AssignedAgain(request.holder) if _is_held_again(request, action, now) else None
     return AlreadyClaimed(request.holder)
@@ -162,21 +147,19 @@ def _judge_release(request: Request, action: Release, who: Person, now: datetime
 
 
 def _is_held_again(request: Request, action: TakeOver | Release, now: datetime) -> bool:
-    """Return whether another claim holds than the one they saw, begun after the click."""
     seen, since = action.since, request.held_since
-    # GitLab's clock says when it began, and ours when they clicked: in doubt they are asked again.
+    # Two clocks, GitLab's and ours: in doubt, ask again.
     return bool(seen and since and since > max(seen, now - CLOCK_TOLERANCE))
 
 
 def confirmed(action: Action, request: Request) -> Action:
-    """Return an action as by a person who wants it though they see who owns the request now."""
+    """Return an action as wanted by one who sees who owns the request now."""
     if isinstance(action, TakeOver | Release):
         return replace(action, since=request.held_since)
     return action
 
 
 def why_finished(request: Request) -> Refusal | None:
-    """Say why no customer waits any longer, ``None`` while one does."""
     match request.state:
         case State.CONTACTED:
             return AlreadyContacted(request.contacted_by)
@@ -204,7 +187,7 @@ def _judge_label(
 def _judge_contact(
     request: Request, action: MarkContacted, now: datetime, labels: Iterable[str]
 ) -> Refusal | None:
-    # A closed or withdrawn request may still be marked: the contact happened, and its text counts.
+    # A closed or withdrawn request may be marked: the contact happened.
     if request.state is State.CONTACTED:
         return AlreadyContacted(request.contacted_by)
     if action.channel is Channel.EMAIL and not (action.text or "").strip():
@@ -219,7 +202,6 @@ def _judge_contact(
 
 
 def apply(request: Request, decision: Decision, rules: Rules) -> Request:
-    """Return the request as it stands once a decision holds."""
     match decision.action:
         case Claim() | TakeOver():
             return replace(request, holder=decision.by, held_since=decision.at)
@@ -241,13 +223,10 @@ def apply(request: Request, decision: Decision, rules: Rules) -> Request:
 
 
 def relabel(labels: frozenset[str], chosen: str, scope: str) -> frozenset[str]:
-    """Put one label of a scope in the place of all others of that scope."""
     return frozenset(name for name in labels if not in_scope(name, scope)) | {chosen}
 
 
 class StepKind(StrEnum):
-    """What happened to a request, told in its thread."""
-
     CLAIMED = "claimed"
     TAKEN_OVER = "taken_over"
     RELEASED = "released"
@@ -263,19 +242,19 @@ class StepKind(StrEnum):
     GONE = "gone"
     REFUSED = "refused"
     UNLINKED = "unlinked"
-    """The person who claimed has no GitLab account that is known."""
+    """The claimer has no known GitLab account."""
     NOT_A_MEMBER = "not_a_member"
-    """GitLab did not assign the person who claimed: they are no member of the project."""
+    """GitLab does not assign the claimer: they are no project member."""
     SNOOZED = "snoozed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One thing that happened: who, what, when.
+    """What happened.
 
-    ``who`` is nobody where GitLab does not say; ``other`` is the colleague whom a take-over or an
-    assignment concerns; ``detail`` is a label, or the reason of a refusal or a snooze.
-    ``in_gitlab`` marks what was done in GitLab's own pages; ``until`` is when a snooze ends.
+    ``who`` is nobody where GitLab does not say. ``other`` is the colleague in a take-over or
+    assignment; ``detail`` a label, or the reason of a refusal or snooze. ``in_gitlab`` is for
+    GitLab's own pages; ``until`` ends a snooze.
     """
 
     kind: StepKind
@@ -288,13 +267,13 @@ class Step:
 
 
 def step_of(decision: Decision, before: Request) -> Step:
-    """Tell what a decision did, once GitLab has it; ``before`` is the request without it."""
+    """``before`` lacks the decision."""
     by, at = decision.by, decision.at
     match decision.action:
         case Claim():
             return Step(kind=StepKind.CLAIMED, who=by, at=at)
         case TakeOver(holder=holder):
-            # The colleague may have let go meanwhile: then this was a plain claim.
+            # The colleague may have let go meanwhile.
             if not holder.is_same(before.holder):
                 return Step(kind=StepKind.CLAIMED, who=by, at=at)
             return Step(kind=StepKind.TAKEN_OVER, who=by, other=before.holder, at=at)

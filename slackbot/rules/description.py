@@ -1,8 +1,4 @@
-"""The description of a feedback issue, read leniently into fields, prose and quotations. Pure.
-
-The layout is not public. So it is read line by line, in the several ways in which people and
-integrations write a key and its value, and reading never fails.
-"""
+"""A feedback description. Its layout is not public, so reading is lenient and never fails. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,16 +6,16 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 MAX_DESCRIPTION = 100_000
-"""How many characters of a description are looked at; bounds the work on hostile input."""
+"""In characters; bounds the work on hostile input."""
 
 MAX_COMMENT = 3_000
 MAX_VALUE = 200
 
-# A key stands at the beginning of its line; what comes later is prose.
+# What comes later in a line is prose.
 _MAX_KEY = 120
 _MAX_CELLS = 50
 
-# Dashes and colons, for use within the brackets of a regular expression.
+# For the brackets of a regular expression.
 DASHES = "\u2013\u2014-"
 _COLONS = ":\uff1a"
 
@@ -27,7 +23,7 @@ _COLONS = ":\uff1a"
 
 _LINE_BREAK = re.compile("\r\n?|\u2028|\u2029")
 _HTML_BREAK = re.compile(r"<br {0,2}/?>", re.IGNORECASE)
-# Controls, what turns text around, and lone surrogates, which no database takes.
+# Controls, text direction, and lone surrogates, which no database takes.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _EMPTY_VALUES = {"", "-", "\u2013", "\u2014", "n/a", "none", "null", "no response", "no comment"}
 _LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\n]{0,500}\)")
@@ -35,14 +31,13 @@ _FENCES = ("```", "~~~")
 
 
 def _normalised(description: str) -> str:
-    """Cut to what is looked at, with lines ended by a line feed and without HTML comments."""
     text = _LINE_BREAK.sub("\n", description[:MAX_DESCRIPTION])
     kept = []
     begin = 0
     while (opened := text.find("<!--", begin)) >= 0:
         closed = text.find("-->", opened)
         if closed < 0:
-            # Never closed: it may be the customer's typing, so it hides nothing.
+            # It may be the customer's typing, so it hides nothing.
             break
         kept.append(text[begin:opened])
         begin = closed + len("-->")
@@ -54,7 +49,6 @@ def _clean(text: str) -> str:
 
 
 def _clean_value(text: str) -> str | None:
-    """Return a short value on one line, without Markdown around it, or None."""
     plain = " ".join(_clean(text[: 4 * MAX_VALUE]).split()).strip("*_` ")
     link = _LINK.fullmatch(plain)
     plain = link[1].strip() if link else plain
@@ -62,7 +56,7 @@ def _clean_value(text: str) -> str | None:
 
 
 def _clean_comment(lines: Iterable[str]) -> str:
-    """Return the customer's words, without the quotation or the code fence around all of them."""
+    """Strip a quotation or code fence that surrounds all the words."""
     rows = _clean("\n".join(lines)).strip("\n").split("\n")
     if len(rows) > 2 and rows[0].strip().startswith(_FENCES) and rows[-1].strip() in _FENCES:
         rows = rows[1:-1]
@@ -80,8 +74,6 @@ def _shortened(text: str, limit: int) -> str:
 
 
 class Kind(Enum):
-    """What a field of the description is about."""
-
     CONTACT = auto()
     ORGANIZATION = auto()
     CUSTOMER = auto()
@@ -143,10 +135,9 @@ class _Field:
     kind: Kind
     lines: list[str] = field(default_factory=list)
     stated: bool = False
-    """A whole line that says that contact was requested, such as "Manager contact requested"."""
+    """A whole line says so, such as "Manager contact requested"."""
 
     def takes(self, text: str) -> bool:
-        """Return whether a line that is no field of its own belongs to this one."""
         if not text:
             return True
         if self.kind is Kind.COMMENT:
@@ -166,7 +157,6 @@ def _without_marker(text: str) -> str:
 
 
 def _bare_key(text: str) -> str:
-    """Return a key without case, Markdown, parentheses and punctuation around it."""
     words, _, _ = text.replace("\u2019", "'").partition("(")
     return " ".join(words.translate(_NO_MARKUP).lower().split()).strip(f" ?.{_COLONS}")
 
@@ -175,7 +165,6 @@ _NO_MARKUP = {ord(character): None for character in "*_`~#\ufe0f"}
 
 
 def _kind_of(text: str) -> Kind | None:
-    """Tell which field a key names, if any."""
     if len(text) > _MAX_KEY:
         return None
     key = _bare_key(text)
@@ -185,7 +174,7 @@ def _kind_of(text: str) -> Kind | None:
 
 
 def _answer(text: str) -> bool | None:
-    """Read a yes or a no: its first word, a tick, or a checked box before either."""
+    """Read a first word, a tick, or a checked box before either."""
     bare = _without_marker(text.strip())
     box = _CHECKBOX.match(bare)
     if box is None:
@@ -194,7 +183,7 @@ def _answer(text: str) -> bool | None:
     said = _said(bare[box.end() :])
     if said is None:
         return checked
-    # "[ ] Yes" beside "[x] No": a box that is not checked answers nothing.
+    # "[ ] Yes" may stand beside "[x] No".
     return said if checked else None
 
 
@@ -207,7 +196,7 @@ def _said(text: str) -> bool | None:
 
 
 def _field_in(text: str) -> _Field | None:
-    """Read a line that begins with a key that is known: `Key: value` in its several spellings."""
+    """Read `Key: value` in its several spellings."""
     bare = _without_marker(text)
     box = _CHECKBOX.match(bare)
     if box:
@@ -218,7 +207,7 @@ def _field_in(text: str) -> _Field | None:
 
 
 def _is_sentence(text: str) -> bool:
-    """Tell a sentence from a heading in bold and from a key, which have their answer elsewhere."""
+    """Exclude headings and keys, whose answer stands elsewhere."""
     return (
         len(text) <= _MAX_KEY
         and not text.startswith(("**", "__"))
@@ -242,7 +231,7 @@ def _keyed_field(text: str) -> _Field | None:
 
 
 def _title_field(text: str) -> _Field | None:
-    """Read a line that is all bold, which stands as a heading: `**Comment**`."""
+    """Read `**Comment**` as a heading."""
     if not (text.startswith(("**", "__")) and text.endswith(("**", "__"))):
         return None
     kind = _kind_of(text)
@@ -260,8 +249,6 @@ def _checkbox_field(text: str, *, checked: bool) -> _Field | None:
 
 
 class Description:
-    """A description, read into fields, prose and quotations."""
-
     def __init__(self, text: str) -> None:
         self.text = _normalised(text)
         self._fields: list[_Field] = []
@@ -289,16 +276,14 @@ class Description:
             self._read_text(line, text)
 
     def value(self, kind: Kind) -> str | None:
-        """Return the first value of a kind that says something."""
         values = (_clean_value(" ".join(each.lines)) for each in self._of(kind))
         return next((value for value in values if value), None)
 
     def raw_values(self, kind: Kind) -> list[str]:
-        """Return what every field of a kind holds, as written."""
         return [" ".join(each.lines)[: 4 * MAX_VALUE] for each in self._of(kind)]
 
     def comment(self) -> str | None:
-        """Return the fields for a comment, else the prose, else what is quoted."""
+        """Return the comment fields, else the prose, else the quotations."""
         written = "\n\n".join(
             filter(None, (_clean_comment(f.lines) for f in self._of(Kind.COMMENT)))
         )
@@ -306,7 +291,7 @@ class Description:
         return _shortened(text, MAX_COMMENT) or None
 
     def says_contact_requested(self) -> bool:
-        """Return whether any field says so: a no does not take back a yes."""
+        """Let no "no" take back a yes."""
         return any(each.says_yes() for each in self._of(Kind.CONTACT))
 
     def _of(self, kind: Kind) -> list[_Field]:
@@ -330,7 +315,7 @@ class Description:
         (self._quoted if text.startswith(">") else self._prose).append(line)
 
     def _read_row(self, text: str) -> None:
-        """Read a row of a table: a key and its value, or one value under each key of the head."""
+        """Read a key and its value, or one value under each key of the head."""
         self._open = None
         if _TABLE_RULE.fullmatch(text):
             return

@@ -1,10 +1,4 @@
-"""What a feedback issue says: sentiment, ticket, the customer's words, a request for contact.
-
-Handbook, "Who is responsible for reviewing Support Satisfaction feedback": the title reads
-"Positive/Negative/Neutral feedback for ticket nnnnnn", and an issue requiring contact carries a
-label "and a field within the issue that specifies manager contact was requested". The layout of
-the description is not public: ``description`` reads it leniently, and neither ever fails.
-"""
+"""What a feedback issue says."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -15,12 +9,10 @@ from types import MappingProxyType
 from slackbot.rules.description import DASHES, Description, Kind
 
 MAX_TITLE = 1_000
-"""How many characters of a title are looked at."""
+"""In characters."""
 
 
 class Sentiment(StrEnum):
-    """How the customer felt about the ticket."""
-
     POSITIVE = "positive"
     NEUTRAL = "neutral"
     NEGATIVE = "negative"
@@ -68,19 +60,15 @@ HANDBOOK_LABELS: Mapping[str, str] = MappingProxyType(
         ),
     }
 )
-"""The feedback labels and what they mean, for projects that do not describe their own.
+"""For projects without own descriptions. Handbook, "Understanding the customer's reason":
 
-Handbook, "Understanding the customer's reason":
 https://about.gitlab.com/handbook/support/workflows/how-to-respond-to-feedback.html
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feedback:
-    """What a feedback issue says, as far as it could be found.
-
-    `organization`, `score` and `comment` are the customer's raw text: escape it where it is shown.
-    """
+    """`organization`, `score` and `comment` are raw customer text: escape them where shown."""
 
     title_sentiment: Sentiment | None = None
     label_sentiment: Sentiment | None = None
@@ -92,12 +80,11 @@ class Feedback:
 
     @property
     def sentiment(self) -> Sentiment | None:
-        """The title's sentiment, else the label's."""
         return self.title_sentiment or self.label_sentiment
 
 
 def read_feedback(*, title: str, description: str | None, labels: Collection[str]) -> Feedback:
-    """Read what a feedback issue says. Never fails: what is not found is None."""
+    """Never fails: what is not found is None."""
     title = title[:MAX_TITLE]
     said = Description(description or "")
     return Feedback(
@@ -112,11 +99,11 @@ def read_feedback(*, title: str, description: str | None, labels: Collection[str
 
 
 def is_request_for_contact(feedback: Feedback, *, has_contact_label: bool) -> bool:
-    """Return whether a manager's contact is asked for, whether the issue is open or not.
+    """Return whether the customer asks for a manager's contact, in an open or closed issue.
 
     Handbook: "An issue requiring contact can be identified by an 'SSAT::Contact' label and a field
     within the issue"; either is enough. The option exists "if the feedback is negative", so a
-    title or a label that says positive or neutral excludes it; silence does not.
+    positive or neutral title or label excludes it.
     """
     if {feedback.title_sentiment, feedback.label_sentiment} & _NOT_NEGATIVE:
         return False
@@ -124,10 +111,10 @@ def is_request_for_contact(feedback: Feedback, *, has_contact_label: bool) -> bo
 
 
 def is_feedback(feedback: Feedback, title: str) -> bool:
-    """Return whether an issue is a customer's feedback at all, and no other issue of the project.
+    """Tell feedback from the project's other issues.
 
-    By the handbook's title, "Positive/Negative/Neutral feedback for ticket nnnnnn", with or without
-    the sentiment, or by a label that says how the customer felt.
+    Handbook: "Positive/Negative/Neutral feedback for ticket nnnnnn"; the title may lack the
+    sentiment, and a sentiment label is enough.
     """
     if feedback.label_sentiment is not None:
         return True
@@ -136,20 +123,19 @@ def is_feedback(feedback: Feedback, title: str) -> bool:
 
 
 def ticket_url(ticket: int) -> str:
-    """Return the link to a ticket. Handbook: If the customer should be contacted."""
+    """Handbook, "If the customer should be contacted"."""
     return f"https://support.gitlab.com/hc/requests/{ticket}"
 
 
 def ticket_of_link(text: str) -> int | None:
-    """Return the ticket that the first link to one leads to."""
     return _first_number((_TICKET_LINK,), text)
 
 
 # --- Sentiment ---------------------------------------------------------------------------------
 
 _SENTIMENT_WORD = r"(positive|negative|neutral)\b"
-# Only where it speaks of the feedback: "not positive about the outcome" must not hide a request.
-# Nor may the second of "Positive/Negative", hence no slash or hyphen before the word.
+# "Not positive about the outcome" must not hide a request,
+# nor the second word of "Positive/Negative": hence no slash or hyphen before it.
 _TITLE_SENTIMENTS = (
     # "Negative feedback", "Negative customer feedback"
     re.compile(
@@ -172,12 +158,12 @@ _LABEL_SENTIMENTS = {
 
 def _title_sentiment(title: str) -> Sentiment | None:
     found = {word for pattern in _TITLE_SENTIMENTS for word in pattern.findall(title.lower())}
-    # A title that says two things says nothing: "Positive and negative feedback".
+    # "Positive and negative feedback" says nothing.
     return Sentiment(found.pop()) if len(found) == 1 else None
 
 
 def _label_sentiment(labels: Collection[str]) -> Sentiment | None:
-    """Return the label's sentiment; of several the worst, so that no request is missed."""
+    """Return the worst of several, so that no request is missed."""
     carried = {label.lower() for label in labels}
     return next((says for label, says in _LABEL_SENTIMENTS.items() if label in carried), None)
 
@@ -194,7 +180,7 @@ _TICKET_WORD = re.compile(
     rf"\btickets?(?:\s(?:id|no|number))?[\s:#.\[(*_]{{0,6}}{_NUMBER}", re.IGNORECASE
 )
 _TICKET_HASH = re.compile(rf"(?<!\w)#{_NUMBER}")
-# A number of so many digits is neither a year nor a score.
+# Too many digits for a year or a score.
 _LONE_NUMBER = re.compile(r"(?<![\w.])([0-9]{5,12})(?!\w)")
 _ANY_NUMBER = re.compile(rf"(?<![0-9]){_NUMBER}")
 

@@ -1,4 +1,4 @@
-"""What a query matches, in which order, and on which page it stands. Pure."""
+"""What a query matches, in which order and on which page. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,37 +10,34 @@ from slackbot.rules.request import UNFINISHED, Person, Request
 from slackbot.rules.untriaged import UntriagedFeedback
 
 PAGE = 10
-"""How many rows a page has: each takes up to two of a message's 50 blocks."""
+"""Rows; each takes up to two of a message's 50 blocks."""
 
 Entry = Request | UntriagedFeedback
 
 
 class Part(IntEnum):
-    """The parts of the queue, in their order."""
+    """The queue's parts, in order."""
 
     WAITING = 0
-    """Unfinished contact requests, oldest deadline first."""
+    """Oldest deadline first."""
     TRIAGE = 1
-    """Untriaged feedback, oldest first."""
+    """Oldest first."""
     DONE = 2
-    """Contact requests that have ended, newest first."""
+    """Newest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One feedback in the queue, and where it stands there."""
-
     position: Position
     entry: Entry
 
     @property
     def part(self) -> Part:
-        """The part of the queue that it belongs to."""
         return Part(self.position[0])
 
 
 def rows_of(entries: Iterable[Entry], listing: Listing, person: Person, now: datetime) -> list[Row]:
-    """Return what a listing matches, in its order; ``person`` is who asks."""
+    """``person`` is who asks."""
     return sorted(_rows(entries, listing, person, now), key=lambda row: row.position)
 
 
@@ -85,13 +82,13 @@ def _fits(entry: Entry, wanted: frozenset[Filter], person: Person, now: datetime
 
 
 def asks_for_own(listing: Listing) -> bool:
-    """Return whether a listing asks for open work of one's own, which GitLab may have assigned."""
+    """GitLab may have assigned such work."""
     return Filter.MINE in listing.filters and listing.shows_waiting
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """One page of a queue; ``start`` counts the rows before it."""
+    """``start`` counts the rows before it."""
 
     rows: tuple[Row, ...]
     start: int
@@ -99,29 +96,25 @@ class Page:
 
     @property
     def end(self) -> int:
-        """How many rows there are up to the end of the page."""
         return self.start + len(self.rows)
 
     @property
     def previous(self) -> Turn | None:
-        """How to turn back, ``None`` on the first page."""
         if self.start == 0:
             return None
         return Turn(position=self.rows[0].position, is_forward=False)
 
     @property
     def next(self) -> Turn | None:
-        """How to turn over, ``None`` on the last page."""
         if self.end == self.total:
             return None
         return Turn(position=self.rows[-1].position, is_forward=True)
 
 
 def page_of(rows: Sequence[Row], turn: Turn | None = None) -> Page:
-    """Return a page: the first one, or the one behind or before a position.
+    """Return the first page, or the one after or before a position; past the end, the last.
 
-    By its neighbor and not by a number, so that a queue that has changed meanwhile skips nothing.
-    Past the end it is the last page.
+    A page starts from its neighbor, not a number, so that a changed queue skips nothing.
     """
     start = _start(rows, turn)
     return Page(rows=tuple(rows[start : start + PAGE]), start=start, total=len(rows))

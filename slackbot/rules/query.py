@@ -1,8 +1,4 @@
-"""What people ask of ``/ssat``: read leniently from what they typed, and spelled again. Pure.
-
-Whatever is typed becomes a query; nothing that anybody types is an error. What a button carries
-to ask again is the same text, and is read by the same code.
-"""
+"""What people ask of ``/ssat``: read leniently, and spelled again. Pure."""
 
 import difflib
 import re
@@ -13,15 +9,14 @@ from enum import StrEnum
 from slackbot.rules.feedback import ticket_of_link
 
 LOOKED_AT = 300
-"""How many characters of what was typed are read; nobody types more on purpose."""
+"""In characters."""
 TARGETS = 5
-"""How many feedbacks are shown at once."""
 DAYS, MOST_DAYS = 7, 90
-"""How far back ``done`` looks unless told otherwise, and at the most."""
+"""For ``done``, by default and at most."""
 
 
 class Filter(StrEnum):
-    """What narrows the queue down, or widens it; several can be combined."""
+    """Filters combine."""
 
     MINE = "mine"
     UNCLAIMED = "unclaimed"
@@ -29,12 +24,10 @@ class Filter(StrEnum):
     ALL = "all"
     """With what was done lately."""
     DONE = "done"
-    """What was done lately, and nothing else."""
+    """Only what was done lately."""
 
 
 class Verb(StrEnum):
-    """What is no queue."""
-
     SHOW = "show"
     DUTY = "duty"
     LINK = "link"
@@ -44,25 +37,19 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """The queue, or a part of it."""
-
     filters: frozenset[Filter] = frozenset()
     days: int = DAYS
-    """How far back to look at what was done."""
 
     def __str__(self) -> str:
-        """Spell it as it would be typed."""
         words = [str(each) for each in Filter if each in self.filters]
         return " ".join([*words, f"{self.days}d"] if self.shows_done else words)
 
     @property
     def shows_done(self) -> bool:
-        """Whether what was done lately is part of it."""
         return bool({Filter.ALL, Filter.DONE} & self.filters)
 
     @property
     def shows_waiting(self) -> bool:
-        """Whether what is to be done is part of it."""
         return Filter.DONE not in self.filters or Filter.ALL in self.filters
 
 
@@ -76,50 +63,43 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A feedback that is asked for by a number, or by a link to its issue or ticket."""
-
     number: int
     kind: Kind = Kind.ANY
     place: str | None = None
-    """For a link to an issue: host and project, folded to lower case."""
+    """Host and project of a linked issue, in lower case."""
 
     def __str__(self) -> str:
-        """Spell it as it would be typed."""
         return f"https://{self.place}/-/issues/{self.number}" if self.place else self.short
 
     @property
     def short(self) -> str:
-        """Name it without its place."""
         return f"{self.kind}{self.number}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Show:
-    """One feedback, or a few; none if the person did not say which."""
+    """Without targets the person did not say which."""
 
     targets: tuple[Target, ...] = ()
 
     def __str__(self) -> str:
-        """Spell it as it would be typed."""
         return " ".join([Verb.SHOW, *map(str, self.targets)])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """A verb that is no queue and shows no feedback, with what stands behind it."""
-
     verb: Verb
     rest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mentioned:
-    """A person or a group where a verb should stand: the queue is not kept by person."""
+    """A person or group: the queue is not kept by person."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotUnderstood:
-    """A word that is no verb; ``nearest`` is the one that it looks like, if any."""
+    """``nearest`` is a similar known word."""
 
     word: str
     nearest: str | None = None
@@ -128,7 +108,7 @@ class NotUnderstood:
 Query = Listing | Show | Order | Mentioned | NotUnderstood
 
 _WORD = re.compile(r"<[^<>\s]*>|[^\s<>]+")
-# Typed, or put there by the keyboard of a phone.
+# Phone keyboards add some.
 _QUOTES = str.maketrans(
     "", "", "\"'`*,;\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
 )
@@ -144,7 +124,7 @@ _ESCAPED = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
 
 
 def read_query(text: str) -> Query:
-    """Read what stands behind ``/ssat``, as Slack hands it over; never fails."""
+    """Read what Slack hands over after ``/ssat``; never fails."""
     words = _words(text)
     if not words:
         return Listing()
@@ -230,7 +210,6 @@ def _target(word: str, kind: Kind) -> Target | None:
 
 
 def _linked(text: str) -> list[Target]:
-    """Find links to issues of any project, and to tickets."""
     found = [
         Target(number=int(link["iid"]), kind=Kind.ISSUE, place=link["place"].casefold())
         for link in _ISSUE_LINK.finditer(text)
@@ -240,7 +219,6 @@ def _linked(text: str) -> list[Target]:
 
 
 def issue_of_link(url: str) -> Target | None:
-    """Read which issue a link leads to, ``None`` if to none."""
     link = _ISSUE_LINK.match(url)
     if link is None:
         return None
@@ -248,7 +226,7 @@ def issue_of_link(url: str) -> Target | None:
 
 
 def place_of(url: str) -> str:
-    """Name a project by its address as ``Target.place`` does."""
+    """Name a project as ``Target.place`` does."""
     return url.partition("://")[2].rstrip("/").casefold()
 
 
@@ -259,7 +237,7 @@ _LONE = re.compile(r"(?<![\w./#&=?-])([1-9][0-9]{4,11})(?![\w-])")
 
 
 def mentioned_feedback(text: str) -> Show:
-    """Find the feedbacks that a message is about: links, ticket numbers, else lone long numbers."""
+    """Prefer links and ticket numbers to lone long numbers."""
     text = text[:10_000]
     found = _linked(text)
     found += [Target(number=int(n), kind=Kind.TICKET) for n in _NAMED.findall(text)]
@@ -269,21 +247,20 @@ def mentioned_feedback(text: str) -> Show:
 
 
 Position = tuple[int, int, int]
-"""Where something stands in the queue: its part, its order there, and the issue's number."""
+"""Part of the queue, order there, issue number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """Which page of a long queue: what stands after a position, or before it.
+    """What stands after or before a position.
 
-    Positions rather than counts, so that a queue that has changed meanwhile skips nothing.
+    Not a count, so that a changed queue skips nothing.
     """
 
     position: Position
     is_forward: bool
 
     def __str__(self) -> str:
-        """Spell it as a button carries it."""
         return (">" if self.is_forward else "<") + ".".join(map(str, self.position))
 
 
@@ -291,12 +268,12 @@ _TURN = re.compile(r"([<>])([0-9])\.(-?[0-9]{1,12})\.([0-9]{1,12})")
 
 
 def spell_again(query: Listing | Show, turn: Turn | None = None) -> str:
-    """Spell what was asked for and which page of it, as buttons carry it."""
+    """Spell what a button carries."""
     return f"{query}|{turn}" if turn else f"{query}"
 
 
 def read_again(text: str) -> tuple[Query, Turn | None]:
-    """Read what a button carries; whatever it is, as little trusted as what people type."""
+    """Trust a button as little as typed text."""
     asked, _, page = text.partition("|")
     found = _TURN.fullmatch(page)
     if found is None:

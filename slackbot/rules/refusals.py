@@ -1,4 +1,4 @@
-"""Choices that are not accepted, each named for the remedy; ``blocks.words`` has the words."""
+"""Choices that the rules do not accept; ``blocks.words`` has the words."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,33 +7,31 @@ from slackbot.rules.request import Person
 
 
 class Refusal(Exception):
-    """A choice that the rules do not allow; each subclass is named for the remedy."""
+    """Each subclass is named for the remedy."""
 
 
 class Unknown(Refusal):
-    """The record has no such request for contact."""
+    """The record has no such request."""
 
 
 class Incomplete(Refusal):
-    """What Slack sent lacks something that it should have."""
+    """What Slack sent lacks something."""
 
 
 class FormNotOpened(Refusal):
-    """Slack does not open the form just now."""
+    """Slack does not open the form."""
 
 
 class AlreadySettled(Refusal):
-    """What GitLab refused has been tried again or dismissed already."""
+    """Somebody has retried or dismissed GitLab's refusal."""
 
 
 class AlreadyYours(Refusal):
-    """The person holds the request already."""
+    """The person holds it."""
 
 
 @dataclass(eq=False)
 class AlreadyClaimed(Refusal):
-    """A colleague holds the request."""
-
     holder: Person
 
 
@@ -45,20 +43,18 @@ class NotYours(Refusal):
 
 
 class HeldAgain(Refusal):
-    """The person was assigned again in GitLab after they released the request."""
+    """GitLab assigned the person again after their release."""
 
 
 @dataclass(eq=False)
 class AssignedAgain(Refusal):
-    """The colleague was assigned again in GitLab after the person took the request over."""
+    """GitLab assigned the colleague again after the take-over."""
 
     holder: Person
 
 
 @dataclass(eq=False)
 class AlreadyContacted(Refusal):
-    """The customer has been contacted."""
-
     by: Person | None
 
 
@@ -67,40 +63,40 @@ class AlreadyClosed(Refusal):
 
 
 class NoLongerRequested(Refusal):
-    """The contact label was taken off in GitLab."""
+    """The contact label is gone in GitLab."""
 
 
 class IssueGone(Refusal):
-    """The issue no longer exists in GitLab, or the bot may not see it."""
+    """GitLab has no such issue, or hides it."""
 
 
 class SameLabel(Refusal):
-    """The request has this feedback label already."""
+    """The request has it."""
 
 
 @dataclass(eq=False)
 class UnknownLabel(Refusal):
-    """The project has no such feedback label; labels are never created from Slack."""
+    """Slack never creates labels."""
 
     label: str
 
 
 @dataclass(eq=False)
 class LabelChanged(Refusal):
-    """Somebody chose another feedback label in GitLab after the click."""
+    """GitLab got another label after the click."""
 
     label: str | None
 
 
 @dataclass(eq=False)
 class InvalidField(Refusal):
-    """A field of the form cannot be accepted; ``field`` names it, the class says what to do."""
+    """``field`` names the field of the form."""
 
     field: Literal["text", "at"]
 
 
 class TextRequired(InvalidField):
-    """An email's text belongs in the feedback issue."""
+    """An email's text belongs in the issue."""
 
 
 class InTheFuture(InvalidField):
@@ -108,71 +104,69 @@ class InTheFuture(InvalidField):
 
 
 class BeforeTheRequest(InvalidField):
-    """A contact that keeps the promise comes after the request."""
+    """A contact follows the request."""
 
 
 class NotLinkable(Refusal):
-    """A person cannot be linked to a GitLab account; each subclass says why."""
+    """Each subclass says why."""
 
 
 class NameYourAccount(NotLinkable):
-    """The person did not say which GitLab account is theirs, or not so that it can be read."""
+    """The username is missing or unreadable."""
 
 
 class LinksNotSetUp(NotLinkable):
-    """An administrator has to say on which issue people leave their codes."""
+    """No issue is set for codes."""
 
 
 @dataclass(eq=False)
 class NoSuchAccount(NotLinkable):
-    """GitLab knows nobody by this username, or it is the bot's own."""
+    """Nobody has this username, or it is the bot's own."""
 
     username: str
 
 
 @dataclass(eq=False)
 class LinkedByFile(NotLinkable):
-    """The people file says who the person is, and only an administrator changes that."""
+    """Only an administrator changes the people file."""
 
     username: str
 
 
 @dataclass(eq=False)
 class LinkedAlready(NotLinkable):
-    """The link that is asked for holds already."""
-
     username: str
 
 
 @dataclass(eq=False)
 class AccountTaken(NotLinkable):
-    """Somebody else is linked to this GitLab account."""
+    """Somebody else is linked to it."""
 
     username: str
 
 
 class GitLabSilent(NotLinkable):
-    """GitLab does not answer just now."""
+    """GitLab does not answer."""
 
 
 class TakesLonger(Refusal):
-    """The answer takes longer than anybody waits for it."""
+    """Nobody waits that long."""
 
 
 class DeadlinePassed(Refusal):
-    """What comes after the deadline cannot be snoozed."""
+    """Later reminders cannot be snoozed."""
 
 
 class ReasonRequired(Refusal):
-    """Who snoozes the reminders says why."""
+    """A snooze needs one."""
 
 
 class NotAllowed(Refusal):
-    """The person may not act on requests for contact; each subclass says why."""
+    """Each subclass says why."""
 
 
 class OtherWorkspace(NotAllowed):
-    """A person of another workspace, by Slack Connect."""
+    """A Slack Connect user."""
 
 
 class Guest(NotAllowed):
@@ -180,14 +174,14 @@ class Guest(NotAllowed):
 
 
 class NotAHuman(NotAllowed):
-    """A bot or a deactivated account."""
+    """A bot or deactivated account."""
 
 
 @dataclass(eq=False)
 class NotAManager(NotAllowed):
-    """A member who is not in ``SSAT_MANAGERS``; ``whom_to_ask`` lists the groups and people.
+    """``whom_to_ask`` lists the groups and people in ``SSAT_MANAGERS``.
 
-    ``disabled`` are the groups among them that Slack does not know, or has disabled.
+    ``disabled`` are the groups that Slack has disabled or does not know.
     """
 
     whom_to_ask: frozenset[str]
@@ -195,4 +189,4 @@ class NotAManager(NotAllowed):
 
 
 class CannotTell(NotAllowed):
-    """Slack does not say who the person is just now."""
+    """Slack does not say who it is."""

@@ -1,8 +1,4 @@
-"""When people are reminded of a contact request, and when they are left alone.
-
-Pure: records and moments come in as arguments, nothing is read or written here. All moments are
-aware datetimes in UTC.
-"""
+"""When people are reminded of a contact request. Pure; all moments are UTC."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,13 +16,13 @@ from slackbot.rules.request import Person, Request
 HOUR = timedelta(hours=1)
 
 JUST_ACTED = timedelta(minutes=15)
-"""People who have acted on a request this recently are not reminded of it."""
+"""Who acted this recently is not reminded."""
 LATE = timedelta(minutes=30)
-"""A reminder that comes this much later than planned was missed, and says so."""
+"""Then a reminder was missed, and says so."""
 LEAD_PATIENCE = timedelta(minutes=30)
-"""How long after the deadline's reminder people may take to react before the lead is told."""
+"""Between the deadline's reminder and the word to the lead."""
 LEAD_MEMORY = timedelta(hours=24)
-"""Of business time: the lead is told of no deadline that had passed longer before its reminder."""
+"""In business time: a deadline's reminder later than this involves no lead."""
 
 _BEFORE = re.compile(r"([0-9.]+)h")
 _FROM_DEADLINE = re.compile(r"(?:deadline|late)-([0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{4})?)")
@@ -35,26 +31,21 @@ OFF = "off"
 
 
 class Kind(StrEnum):
-    """Which of a request's reminders it is."""
-
     BEFORE = "before"
     LAST = "last"
-    """The last one before the deadline, also where a snooze ends: it goes out at any hour."""
+    """The last before the deadline, perhaps a snooze's end: goes out at any hour."""
     DEADLINE = "deadline"
     AFTER = "after"
     AGAIN = "again"
-    """Where a snooze ends, with others before the deadline to come."""
+    """A snooze's end, with others before the deadline to come."""
 
 
 IN_CHANNEL = frozenset({Kind.LAST, Kind.DEADLINE, Kind.AFTER})
-"""The reminders that show in the channel, too."""
 BEFORE_DEADLINE = frozenset({Kind.BEFORE, Kind.LAST, Kind.AGAIN})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """One moment at which a request is to be remembered; ``name`` tells it from its others."""
-
     kind: Kind
     name: str
     at: datetime
@@ -62,20 +53,14 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class QuietHours:
-    """The hours at which people are left alone, kept as the windows in which they are not.
-
-    The windows are minutes after midnight, as those of business hours.
-    """
+    """Kept as the other windows, in minutes after midnight."""
 
     awake: tuple[tuple[int, int], ...] = ((0, MINUTES_IN_DAY),)
 
     def end(self, moment: datetime, zone: ZoneInfo, hours: BusinessHours) -> datetime:
         """Return the first moment, from ``moment`` on, at which a person may be spoken to.
 
-        Args:
-            moment: The moment.
-            zone: The person's time zone.
-            hours: The team's: on its days off people are left alone, each in their own zone.
+        The team's days off hold for each in their own zone.
         """
         return min(
             replace(hours, timezone=zone, opens=opens, closes=closes).next_opening(moment)
@@ -84,10 +69,10 @@ class QuietHours:
 
 
 def parse_quiet_hours(text: str) -> QuietHours:
-    """Read quiet hours such as ``20:00-08:00``, which may go over midnight, or ``off``.
+    """Read ``20:00-08:00``, which may cross midnight, or ``off``.
 
     Raises:
-        ValueError: They are none; the message says what is allowed.
+        ValueError: The message says what is allowed.
     """
     if text.strip().lower() == OFF:
         return QuietHours()
@@ -114,10 +99,10 @@ def _other_way_round(begin: str, end: str) -> tuple[int, int]:
 
 
 def parse_reminders(text: str) -> tuple[float, ...]:
-    """Read how many business hours before the deadline to remind, as ``24,12,4,1``, or ``off``.
+    """Read business hours before the deadline, as ``24,12,4,1``, or ``off``.
 
     Raises:
-        ValueError: It is no such list; the message says what is allowed.
+        ValueError: The message says what is allowed.
     """
     if text.strip().lower() == OFF:
         return ()
@@ -133,10 +118,10 @@ def parse_reminders(text: str) -> tuple[float, ...]:
 
 
 def parse_digest(text: str) -> int | None:
-    """Read the time of the digest, such as ``09:00``, as minutes after midnight; ``off``: never.
+    """Read ``09:00`` as minutes after midnight, or ``off``.
 
     Raises:
-        ValueError: It is no time of the day; the message says what is allowed.
+        ValueError: The message says what is allowed.
     """
     if text.strip().lower() == OFF:
         return None
@@ -148,7 +133,7 @@ def parse_digest(text: str) -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class ReminderRules:
-    """When to remind: so many business hours before the deadline, the largest first."""
+    """``before`` is in business hours, the largest first."""
 
     before: tuple[float, ...]
     hours: BusinessHours
@@ -156,62 +141,57 @@ class ReminderRules:
 
     @property
     def is_off(self) -> bool:
-        """Whether nobody is reminded of anything."""
         return not self.before
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipient:
-    """Somebody to be reminded, known in Slack; ``acted_at`` is when they last saw to it."""
+    """``acted_at`` is when they last saw to the request."""
 
     person: Person
     zone: ZoneInfo
     acted_at: datetime | None = None
 
     def has_just_acted(self, now: datetime) -> bool:
-        """Whether they have seen to the request so lately that a reminder would be an insult."""
-        # Further ahead than that, a wrong clock has told it.
+        # Further ahead, a clock was wrong.
         return self.acted_at is not None and abs(now - self.acted_at) < JUST_ACTED
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snooze:
-    """Somebody does not want to be reminded for a while, and says why."""
-
     by: Person
     at: datetime
     until: datetime
     reason: str
     asked_at: datetime
-    """Which round of asking it is about: who asks again is remembered anew."""
+    """The round: who asks again is remembered anew."""
     interaction: str
-    """Slack's id of the submission, which its repetition carries, too."""
+    """Slack's id of the submission, the same in a repetition."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to be done about a request's reminders now, and when to look again."""
+    """``next_at`` is when to look again."""
 
     send: Mark | None = None
     to: tuple[Recipient, ...] = ()
-    """Who is to be told: nobody of them sleeps, unless it is the last one before the deadline.
+    """Nobody of them sleeps, unless it is the last before the deadline.
 
-    What shows in the channel is sent though nobody is.
+    What shows in the channel goes out even to nobody.
     """
     is_missed: bool = False
-    """Whether what is sent, or waits for the morning, should have come much earlier: the bot, or
-    Slack, was away."""
+    """What is sent or put off is late: the bot or Slack was away."""
     left_out: tuple[Mark, ...] = ()
     next_at: datetime | None = None
 
 
 def deadline_name(due_at: datetime, hours: BusinessHours) -> str:
-    """Name the reminder of a deadline; one that has moved has another."""
+    # A moved deadline has another name.
     return f"{Kind.DEADLINE}-{due_at.astimezone(hours.timezone):%Y-%m-%dT%H%M}"
 
 
 def round_key(request: Request) -> str:
-    """Name the round of asking that all marks of it share; who asks again begins another."""
+    """All marks of a round share it; who asks again begins another."""
     return f"remind:{request.key}:{int(request.asked_at.timestamp())}:"
 
 
@@ -226,19 +206,13 @@ def plan_reminders(
     planned_at: datetime | None = None,
     now: datetime,
 ) -> Plan:
-    """Decide which reminder of an unfinished request is to be sent now, if any.
+    """Decide which reminder of an unfinished request to send now, if any.
 
-    Args:
-        request: The request as decided so far.
-        rules: The team's.
-        recipients: Who is to be reminded; nobody where nobody is known.
-        done: The names of this round's marks that were sent or left out already.
-        snooze: The latest one.
-        shown_at: Since when the card stands: what was missed before, the card itself has said.
-        planned_at: For when the next one was planned, when the bot last looked and nothing was
-            late. Lateness is counted from then at the earliest, for others may have been to be told
-            until now, who slept when these did not.
-        now: The current moment.
+    ``done`` names this round's marks already sent or left out. What was missed before ``shown_at``
+    the card has said.
+
+    ``planned_at`` is the last look's plan, if nothing was late then. Lateness counts from there at
+    the earliest: until now the recipients may have been others, who slept.
     """
     marks = [mark for mark in _marks(request, rules, snooze, now) if not _is_done(mark, done)]
     at = {mark: _put_off(mark, rules, recipients) for mark in marks}
@@ -252,11 +226,11 @@ def plan_reminders(
     reached = recipients if is_at_any_hour else _awake(recipients, rules, now)
     to = tuple(each for each in reached or recipients if not each.has_just_acted(now))
     is_said = is_missed and at[newest] < shown_at
-    # What the channel sees is not only for those who have just acted.
+    # The channel has other readers than those who have just acted.
     is_in_vain = bool(recipients) and not to and newest.kind not in IN_CHANNEL
     if is_said or is_in_vain:
         return Plan(left_out=tuple(due), next_at=next_at)
-    # What was missed is due at any hour, so it is the current one that counts.
+    # What was missed is due at any hour: the current one counts.
     morning = now if is_at_any_hour else _awake_at(now, rules, recipients)
     if morning > now:
         return Plan(next_at=min(filter(None, (morning, next_at))), is_missed=is_missed)
@@ -268,13 +242,13 @@ def _marks(
     request: Request, rules: ReminderRules, snooze: Snooze | None, now: datetime
 ) -> Iterator[Mark]:
     before = list(_before(request, rules))
-    # One from ahead was counted by a clock that was wrong, and would last for too long.
+    # One from ahead comes from a wrong clock, and would last too long.
     is_real = snooze is not None and snooze.at < now + JUST_ACTED
     if snooze is not None and is_real and snooze.asked_at == request.asked_at:
         until = min(snooze.until, request.due_at)
         before = [mark for mark in before if mark.at >= until]
         if until < request.due_at:
-            # One that has swallowed the last is itself the last.
+            # One that swallows the last is the last.
             kind = Kind.AGAIN if before else Kind.LAST
             yield Mark(kind=kind, name=f"again-{int(until.timestamp())}", at=until)
     yield from before
@@ -294,7 +268,7 @@ def _before(request: Request, rules: ReminderRules) -> Iterator[Mark]:
 
 
 def _after(due_at: datetime, hours: BusinessHours, now: datetime) -> list[Mark]:
-    """Return the last mark that has passed, for it stands for those before, and the next one."""
+    """Return the last passed mark, which stands for those before, and the next."""
     days = hours.later_workdays(due_at)
     passed = list(takewhile(lambda each: each <= now, days))
     ahead = next(hours.later_workdays(max([due_at, *passed[-1:]])))
@@ -311,7 +285,7 @@ def _put_off(mark: Mark, rules: ReminderRules, recipients: Sequence[Recipient]) 
 
 
 def _awake_at(moment: datetime, rules: ReminderRules, recipients: Sequence[Recipient]) -> datetime:
-    """Return from when on, after a moment, one of them may be spoken to; the team, if nobody is."""
+    """Without recipients, the team counts."""
     zones = [each.zone for each in recipients] or [rules.hours.timezone]
     return min(rules.quiet.end(moment, zone, rules.hours) for zone in zones)
 
@@ -323,7 +297,7 @@ def _awake(
 
 
 def _is_done(mark: Mark, done: Collection[str]) -> bool:
-    """Whether a mark was sent or left out, or one that comes after it, whenever that was."""
+    """Count a later mark, sent or left out, too."""
     if mark.name in done:
         return True
     place = _place(mark.name)
@@ -331,10 +305,9 @@ def _is_done(mark: Mark, done: Collection[str]) -> bool:
 
 
 def _place(name: str) -> tuple[int, float] | None:
-    """Return the place of a mark in the order of its round, which a moved deadline leaves alone.
+    """Order marks within a round, in which the deadline may move.
 
-    A day after the deadline has its place at midnight: so it comes before a deadline that has moved
-    to that day.
+    A day after the deadline counts from midnight, to precede a deadline moved to that day.
     """
     if match := _BEFORE.fullmatch(name):
         return 0, -float(match[1])
@@ -346,14 +319,9 @@ def _place(name: str) -> tuple[int, float] | None:
 def lead_at(
     due_at: datetime, told_at: datetime, rules: ReminderRules, zone: ZoneInfo, now: datetime
 ) -> datetime | None:
-    """Return when, from now on, the lead is to be told that nobody reacts, ``None`` if never.
+    """Return when, from now on, to tell the lead that nobody reacts.
 
-    Args:
-        due_at: The deadline.
-        told_at: When its reminder was sent, or left out.
-        rules: The team's.
-        zone: The lead's time zone.
-        now: The current moment.
+    ``told_at`` is when the deadline's reminder was sent or left out; ``zone`` is the lead's.
     """
     if told_at < due_at or rules.hours.between(due_at, told_at) > LEAD_MEMORY:
         return None
@@ -361,27 +329,20 @@ def lead_at(
 
 
 def has_reaction(request: Request, decisions: Iterable[Decision]) -> bool:
-    """Return whether a person has acted on a request since its deadline and not released it.
+    """Return whether a person has acted since the deadline and not released the request.
 
-    A claim counts for as long as it holds, made here or in GitLab. A release leaves nobody at the
-    request, whatever was done about it before.
-
-    Args:
-        request: The request as decided so far.
-        decisions: What was decided about it, in its order, at least since the deadline.
+    A claim counts while it holds, also from GitLab. ``decisions`` are in order.
     """
     due_at, held_since = request.due_at, request.held_since
     if held_since is not None and held_since >= due_at:
         return True
-    # Whether a claim still holds, the request itself says.
+    # The request tells whether a claim holds.
     telling = [each for each in decisions if not isinstance(each.action, Claim | TakeOver)]
     latest = next(reversed(telling), None)
     return latest is not None and latest.at >= due_at and not isinstance(latest.action, Release)
 
 
 class SnoozeFor(StrEnum):
-    """For how long reminders can be snoozed."""
-
     HOUR = "hour"
     FOUR_HOURS = "four_hours"
     TOMORROW = "tomorrow"
@@ -389,18 +350,10 @@ class SnoozeFor(StrEnum):
 
 
 MORNING = time(9)
-"""When tomorrow begins for those who snooze until then."""
 
 
 def snoozed_until(choice: SnoozeFor, now: datetime, zone: ZoneInfo, due_at: datetime) -> datetime:
-    """Return when a snooze ends: never after the deadline.
-
-    Args:
-        choice: For how long.
-        now: The moment of the choice.
-        zone: The time zone of the person who snoozes.
-        due_at: The deadline.
-    """
+    """``zone`` is that of the person who snoozes."""
     match choice:
         case SnoozeFor.HOUR:
             until = now + HOUR
@@ -415,7 +368,6 @@ def snoozed_until(choice: SnoozeFor, now: datetime, zone: ZoneInfo, due_at: date
 
 
 def judge_snooze(request: Request, now: datetime) -> Refusal | None:
-    """Judge whether reminders of a request can be snoozed: ``None`` when they can."""
     if request.is_gone:
         return IssueGone()
     if finished := why_finished(request):
@@ -424,5 +376,4 @@ def judge_snooze(request: Request, now: datetime) -> Refusal | None:
 
 
 def judge_reason(reason: str) -> Refusal | None:
-    """Judge the reason for a snooze: there has to be one."""
     return None if reason.strip() else ReasonRequired()

@@ -1,4 +1,4 @@
-"""A contact request as the record knows it: frozen data, and the state that follows from it."""
+"""A contact request as the record knows it."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,26 +12,24 @@ _KEY = re.compile("([1-9][0-9]{0,18})/([1-9][0-9]{0,9})")
 
 
 class State(StrEnum):
-    """Where a contact request stands."""
-
     WAITING = "waiting"
     CLAIMED = "claimed"
     CONTACTED = "contacted"
     CLOSED = "closed"
-    """Closed in GitLab without a contact on record."""
+    """Without a contact on record."""
     WITHDRAWN = "withdrawn"
-    """The contact label was taken off in GitLab."""
+    """Without its contact label."""
     GONE = "gone"
-    """The issue was deleted, moved or hidden in GitLab."""
+    """Deleted, moved or hidden in GitLab."""
 
 
 UNFINISHED = (State.WAITING, State.CLAIMED)
-"""The states in which a customer is still waiting to hear from a manager."""
+"""A customer still waits to hear from a manager."""
 
 
 @dataclass(frozen=True, order=True)
 class IssueKey:
-    """A feedback issue, by GitLab's numeric project id and the number within the project."""
+    """GitLab's numeric project id, and the issue's number within it."""
 
     project: int
     iid: int
@@ -44,7 +42,7 @@ class IssueKey:
         """Read ``project/iid``, as button values carry it.
 
         Raises:
-            ValueError: The text is not of that form.
+            ValueError: It has another form.
         """
         match = _KEY.fullmatch(text)
         key = cls(int(match[1]), int(match[2])) if match else None
@@ -55,9 +53,9 @@ class IssueKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """A person who acts: known in Slack, in GitLab, or in both.
+    """Known in Slack, in GitLab, or in both.
 
-    ``slack_team`` and ``slack_user`` go together; ``gitlab`` is a username.
+    ``slack_user`` needs ``slack_team``; ``gitlab`` is a username.
     """
 
     name: str
@@ -67,11 +65,11 @@ class Person:
 
     @property
     def handle(self) -> str:
-        """What names the person in a button's value: the Slack id, else the GitLab username."""
+        """Names the person in a button's value."""
         return self.slack_user or f"@{self.gitlab}"
 
     def is_same(self, other: "Person | None") -> bool:
-        """Return whether both are one human: by their Slack account, else by their GitLab one."""
+        """Compare by Slack account, else by GitLab account."""
         if other is None:
             return False
         if self.slack_user and other.slack_user:
@@ -83,10 +81,10 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One feedback issue in which a customer asked for a manager's contact.
+    """A customer's wish for a manager's contact; all moments are UTC.
 
-    All moments are aware datetimes in UTC. ``labels`` and ``assignees`` mirror GitLab as last read
-    (or as decided, once decisions are applied); ``holder`` is who said "I am on it".
+    ``labels`` and ``assignees`` mirror GitLab as last read, or as decided. ``holder`` is who said
+    "I am on it".
     """
 
     key: IssueKey
@@ -95,7 +93,7 @@ class Request:
     ticket: int | None = None
     comment: str | None = None
     organization: str | None = field(default=None, metadata={"alias": "organisation"})
-    """The record spells it as its first release did, so that old and new read the same."""
+    """The record keeps the spelling of its first release."""
     score: str | None = None
     labels: frozenset[str] = frozenset()
     assignees: tuple[str, ...] = ()
@@ -103,7 +101,7 @@ class Request:
     is_open: bool = True
     is_requested: bool = True
     by_label: bool = False
-    """Whether the contact label stands on the issue, though perhaps renamed in the meantime."""
+    """By the contact label, though perhaps renamed since."""
     is_gone: bool = False
     asked_at: datetime
     due_at: datetime
@@ -112,17 +110,16 @@ class Request:
     contacted_at: datetime | None = None
     contacted_by: Person | None = None
     closed_by: str | None = None
-    """The GitLab username of who closed the issue, while it is closed."""
+    """A GitLab username, while the issue is closed."""
     suggested_to: str | None = None
-    """The person whom the bot is about to assign as a suggestion: noted before it does."""
+    """Noted before the bot assigns them."""
     is_suggested: bool = False
-    """Whether the bot has assigned who was on duty, as a suggestion; it does so once."""
+    """The bot assigns who is on duty once."""
     gitlab_updated_at: datetime | None = None
-    """GitLab's ``updated_at`` of the issue when it was last read: tells whether it has changed."""
+    """At the last read."""
 
     @property
     def state(self) -> State:
-        """Where the request stands."""
         if self.is_answered:
             return State.CONTACTED
         if self.is_gone:
@@ -135,46 +132,40 @@ class Request:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the customer was contacted after asking; who asks again waits again."""
+        """Who asks again waits again."""
         if self.contacted_at is None:
             return False
         return self.contacted_at >= self.asked_at.replace(second=0, microsecond=0)
 
     @property
     def ticket_url(self) -> str | None:
-        """Where the customer's ticket is."""
         return ticket_url(self.ticket) if self.ticket else None
 
     @property
     def ended_at(self) -> datetime:
-        """When it ended, as well as is known."""
+        """As well as is known."""
         return self.contacted_at or self.gitlab_updated_at or self.due_at
 
     @property
     def is_late(self) -> bool:
-        """Whether the customer was contacted after the deadline."""
         return self.contacted_at is not None and self.contacted_at > self.due_at
 
     def is_overdue(self, now: datetime) -> bool:
-        """Return whether the deadline has passed and the customer still waits."""
         return self.state in UNFINISHED and now >= self.due_at
 
     def is_of(self, person: Person) -> bool:
-        """Return whether a person owns it, or GitLab assigned it to them while it is unclaimed."""
+        """Return whether they own it, or are assigned while nobody owns it."""
         if self.holder is not None:
             return person.is_same(self.holder)
         own = (person.gitlab or "").casefold()
         return any(each.casefold() == own for each in self.assignees)
 
     def label_of(self, scope: str) -> str | None:
-        """Return the label of a scope, as ``feedback::soft-skills`` is of ``feedback``; or none."""
         return next((name for name in sorted(self.labels) if in_scope(name, scope)), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The settings that say what a contact request is, and by which labels decisions change it."""
-
     contact_label: str
     contacted_label: str
     scope: str
@@ -182,10 +173,10 @@ class Rules:
     hours: BusinessHours
     deadline: timedelta
     link_issue: int | None = None
-    """The number of the issue where people post their codes: never a feedback."""
+    """The issue where people post their codes: never a feedback."""
 
 
 def in_scope(label: str, scope: str) -> bool:
-    """Return whether a label belongs to a scope as GitLab cuts it: at the last ``::``."""
+    """GitLab cuts the scope at the last ``::``."""
     prefix, separator, _ = label.rpartition("::")
     return bool(separator) and prefix == scope

@@ -1,4 +1,4 @@
-"""Who is on duty, as schedules say it: weeks of the people file, PagerDuty's entries. Pure."""
+"""Who is on duty, by weeks of the people file or PagerDuty's entries. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ NAME_LIMIT = 80
 
 @dataclass(frozen=True, kw_only=True)
 class OnCall:
-    """Somebody whom a schedule names, by what the schedule knows of them."""
+    """What a schedule knows of a person."""
 
     name: str
     email: str | None = None
@@ -23,16 +23,16 @@ class OnCall:
 
 @dataclass(frozen=True, kw_only=True)
 class Rota:
-    """Whom a schedule names now, mostly one; ``until`` is when that ends, UTC, where it says so."""
+    """``people`` is mostly one; ``until`` is UTC."""
 
     people: tuple[OnCall, ...]
     until: datetime | None = None
 
 
 class NoAnswer(Exception):
-    """A schedule does not say who is on duty; the message says why, and what to do about it.
+    """A schedule is silent; the message says why, and what to do.
 
-    ``retry_after`` is how long it asks to wait, in seconds.
+    ``retry_after`` is in seconds.
     """
 
     def __init__(self, problem: str, retry_after: float | None = None) -> None:
@@ -45,10 +45,10 @@ Weeks = Mapping[date, tuple[str, ...]]
 
 
 def parse_weeks(table: Mapping[str, Any]) -> dict[date, tuple[str, ...]]:
-    """Read a table of ISO weeks, ``"2026-W05" = "U0AVERY"`` or a list of Slack user ids.
+    """Read ``"2026-W05" = "U0AVERY"``; a value may be a list.
 
     Raises:
-        ValueError: A key is no week, or a value no Slack user id.
+        ValueError: A key is no ISO week, or a value no Slack user id.
     """
     return {_monday(week): _users(week, value) for week, value in table.items()}
 
@@ -73,13 +73,7 @@ def _users(week: str, value: Any) -> tuple[str, ...]:
 
 
 def in_week(weeks: Weeks, now: datetime, zone: ZoneInfo) -> Rota:
-    """Return who has the present week, and until when: weeks in a row are one turn.
-
-    Args:
-        weeks: Who has which week.
-        now: The current moment.
-        zone: Where weeks begin, on Monday at midnight.
-    """
+    """Weeks in a row are one turn; they begin on Monday at midnight in ``zone``."""
     today = now.astimezone(zone).date()
     monday = today - timedelta(days=today.weekday())
     users = weeks.get(monday, ())
@@ -90,7 +84,7 @@ def in_week(weeks: Weeks, now: datetime, zone: ZoneInfo) -> Rota:
 
 
 def read_entries(entries: Iterable[Mapping[str, Any]]) -> Rota:
-    """Read PagerDuty's list of on-calls, in which a person stands once for each policy.
+    """Read PagerDuty's on-calls, where a person stands once for each policy.
 
     https://developer.pagerduty.com/api-reference/ (List all of the on-calls)
     """
@@ -99,7 +93,7 @@ def read_entries(entries: Iterable[Mapping[str, Any]]) -> Rota:
     for entry in entries:
         user = entry.get("user") or {}
         people.setdefault(str(user.get("id")), read_user(user))
-        if end := entry.get("end"):  # without one, the person does not go off call
+        if end := entry.get("end"):  # without one, it never ends
             ends.append(datetime.fromisoformat(str(end)).astimezone(UTC))
     return Rota(people=tuple(people.values()), until=min(ends, default=None))
 

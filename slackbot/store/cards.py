@@ -1,4 +1,4 @@
-"""The card of each contact request in Slack, and the steps that are posted in its thread."""
+"""The cards in Slack, and the steps posted in their threads."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,39 +16,35 @@ from slackbot.store.schema import cards, if_readable, messages
 class Card:
     """Where a card is in Slack; without ``ts`` it has not been posted, as far as is known.
 
-    The card is stale while ``painted`` lags behind ``version``, which rises with the record.
+    It is stale while ``painted`` lags behind ``version``, which rises with the record.
     """
 
     key: IssueKey
     channel: str | None
     ts: str | None
     posting_since: datetime | None
-    """Set while a post may have reached Slack, but its answer has not reached the bot."""
+    """Set while a post may have reached Slack without its answer reaching the bot."""
     version: int
     painted: int
     repaint_at: datetime | None = None
-    """When the card's text changes though the record does not."""
+    """When the text changes though the record does not."""
     rendering_since: datetime | None = None
     """Set while a rendering may still reach Slack unnoticed, over what came after it."""
 
     def is_stale(self, now: datetime) -> bool:
-        """Return whether the card shows something outdated."""
         is_late = self.repaint_at is not None and now >= self.repaint_at
         return self.painted < self.version or is_late
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueuedStep:
-    """A step that has not been posted yet, as far as is known."""
-
     id: UUID
     step: Step
     begun_at: datetime | None
-    """Set while a post may have reached Slack, but its answer has not reached the bot."""
+    """As ``Card.posting_since``."""
 
 
 async def load_card(tx: Transaction, key: IssueKey) -> Card | None:
-    """Return the card of a request, ``None`` if none was ever needed."""
     row = (await tx.execute(select(cards).where(*_is(key)))).one_or_none()
     if row is None:
         return None
@@ -65,7 +61,7 @@ async def load_card(tx: Transaction, key: IssueKey) -> Card | None:
 
 
 async def list_posted_before(tx: Transaction, moment: datetime) -> set[IssueKey]:
-    """List the issues whose card was posted before a moment, by Slack's clock."""
+    """Compare by Slack's clock."""
     rows = await tx.execute(
         select(cards.c.project, cards.c.iid).where(cards.c.ts < f"{moment.timestamp():.6f}")
     )
@@ -73,7 +69,6 @@ async def list_posted_before(tx: Transaction, moment: datetime) -> set[IssueKey]
 
 
 async def make_stale(tx: Transaction, key: IssueKey) -> None:
-    """Note that the record has changed: the card has to be posted or rendered again."""
     await tx.execute(
         upsert(tx, cards)
         .values(project=key.project, iid=key.iid, version=1, painted=0)
@@ -84,7 +79,7 @@ async def make_stale(tx: Transaction, key: IssueKey) -> None:
 
 
 async def begin_posting(tx: Transaction, key: IssueKey, now: datetime) -> None:
-    """Note that a post may be sent from now on; the first such moment is kept."""
+    """Keep the first moment."""
     await tx.execute(
         update(cards).where(*_is(key), cards.c.posting_since.is_(None)).values(posting_since=now)
     )
@@ -99,7 +94,6 @@ async def adopt(
     repaint_at: datetime | None = None,
     rendering_since: datetime | None = None,
 ) -> None:
-    """Save where the card is, which version of the record it shows, and until when."""
     await tx.execute(
         update(cards)
         .where(*_is(key))
@@ -115,15 +109,15 @@ async def adopt(
 
 
 async def note_rendering(tx: Transaction, key: IssueKey, since: datetime | None) -> None:
-    """Note since when a rendering may reach Slack; ``None`` if certainly none is on its way."""
+    """Note ``None`` if certainly none is on its way."""
     await tx.execute(update(cards).where(*_is(key)).values(rendering_since=since))
 
 
 async def save_found(tx: Transaction, key: IssueKey, channel: str, ts: str) -> bool:
-    """Save a card found in Slack, whose content is unknown. Return whether it was new."""
+    """Save a card of unknown content. Return whether it was new."""
     values = {"channel": channel, "ts": ts, "painted": 0, "posting_since": None}
     is_elsewhere = or_(cards.c.channel.is_distinct_from(channel), cards.c.ts.is_distinct_from(ts))
-    # RETURNING, for the count of changed rows is not to be had from every driver.
+    # RETURNING, because not every driver counts the changed rows.
     noted = await tx.execute(
         upsert(tx, cards)
         .values(project=key.project, iid=key.iid, version=1, **values)
@@ -134,12 +128,10 @@ async def save_found(tx: Transaction, key: IssueKey, channel: str, ts: str) -> b
 
 
 async def has_card(tx: Transaction, key: IssueKey) -> bool:
-    """Return whether the card is in Slack, as far as is known."""
     return await tx.scalar(select(cards.c.ts).where(*_is(key))) is not None
 
 
 async def list_standing(tx: Transaction) -> list[IssueKey]:
-    """List the issues whose cards are in Slack, as far as is known."""
     rows = await tx.execute(
         select(cards.c.project, cards.c.iid)
         .where(cards.c.ts.is_not(None))
@@ -167,12 +159,8 @@ async def add_message(
 ) -> None:
     """Queue a step for the card's thread.
 
-    Args:
-        tx: A transaction.
-        key: The issue.
-        step: What happened.
-        of: The decision behind it, if any: queued again, such a step has the same id.
-        begun_at: Since when a lost record may have had it posted, UTC.
+    With ``of``, its decision, it is queued only once. ``begun_at``: since when a lost record may
+    have had it posted, UTC.
     """
     await tx.execute(
         upsert(tx, messages)
@@ -188,7 +176,6 @@ async def add_message(
 
 
 async def list_queued_steps(tx: Transaction, key: IssueKey) -> list[QueuedStep]:
-    """List the steps that have not been posted yet, in their order."""
     rows = await tx.execute(
         select(messages)
         .where(
@@ -202,8 +189,7 @@ async def list_queued_steps(tx: Transaction, key: IssueKey) -> list[QueuedStep]:
 
 
 async def list_labeled_between(tx: Transaction, since: datetime, until: datetime) -> set[IssueKey]:
-    """List the requests that got a feedback label in a period, in Slack or in GitLab."""
-    # Another release may have posted steps that this one cannot read.
+    # This release may be unable to read another's steps.
     step = if_readable(messages)
     rows = await tx.execute(
         select(messages.c.project, messages.c.iid, step).where(
@@ -220,7 +206,7 @@ async def list_labeled_between(tx: Transaction, since: datetime, until: datetime
 
 
 async def drop_unreadable(tx: Transaction, now: datetime) -> None:
-    """Give up the queued steps that cannot be read: GitLab shows what happened, too."""
+    """Lose nothing: GitLab shows what happened, too."""
     step = if_readable(messages)
     rows = await tx.execute(select(messages.c.id, step).where(messages.c.sent_at.is_(None)))
     for row in rows.all():
@@ -229,10 +215,7 @@ async def drop_unreadable(tx: Transaction, now: datetime) -> None:
 
 
 async def doubt_unsent(tx: Transaction) -> None:
-    """Have the bot look in Slack before it posts a queued step.
-
-    The record may be an old copy, and the step may have been posted since.
-    """
+    """Look in Slack before posting: the record may be an old copy."""
     rows = await tx.execute(
         select(messages).where(messages.c.sent_at.is_(None), messages.c.begun_at.is_(None))
     )
@@ -241,7 +224,7 @@ async def doubt_unsent(tx: Transaction) -> None:
 
 
 async def begin_message(tx: Transaction, message: UUID, now: datetime) -> None:
-    """Note that a step may be sent from now on; the first such moment is kept."""
+    """Keep the first moment."""
     await tx.execute(
         update(messages)
         .where(messages.c.id == str(message), messages.c.begun_at.is_(None))
@@ -250,12 +233,12 @@ async def begin_message(tx: Transaction, message: UUID, now: datetime) -> None:
 
 
 async def abandon_message(tx: Transaction, message: UUID, _now: datetime) -> None:
-    """Note that Slack has not taken a step, so that the bot need not look for it."""
+    """Note that Slack has not taken it: the bot need not look for it."""
     await tx.execute(update(messages).where(messages.c.id == str(message)).values(begun_at=None))
 
 
 async def end_message(tx: Transaction, message: UUID, now: datetime) -> None:
-    """Note that a step is in Slack, or never will be."""
+    """Note that it is in Slack, or never will be."""
     await tx.execute(update(messages).where(messages.c.id == str(message)).values(sent_at=now))
 
 

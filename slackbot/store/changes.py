@@ -18,7 +18,7 @@ from slackbot.store.jobs import IssueQueue, PeriodicQueue
 log = structlog.get_logger()
 
 HOME_PATIENCE = timedelta(seconds=3)
-"""So long changes are gathered before the App Homes that are open are published again."""
+"""How long changes are gathered before App Homes are published again."""
 
 
 async def save_changes(
@@ -28,7 +28,6 @@ async def save_changes(
     steps: Sequence[Step],
     now: datetime,
 ) -> None:
-    """Save what has become of a request, with the steps to be told, if that is any news."""
     if after is None or (after == before and not steps):
         return
     await requests.save_request(tx, after)
@@ -41,7 +40,7 @@ async def save_changes(
 
 
 async def refuse(tx: Transaction, decision: Decision, problem: str, now: datetime) -> None:
-    """End a decision that does not reach GitLab, and tell the person why."""
+    """Tell the person why a decision does not reach GitLab."""
     await decisions.finish_decision(tx, decision, Status.REFUSED, now, problem)
     step = Step(kind=StepKind.REFUSED, who=decision.by, at=now, detail=problem)
     await cards.add_message(tx, decision.key, step)
@@ -57,14 +56,9 @@ async def announce(
     urgent: bool = False,
     rank: datetime | None = None,
 ) -> None:
-    """Ask for everything that shows a request to be brought up to date, with the change itself.
+    """Bring everything that shows a request up to date, in the transaction of its change.
 
-    Args:
-        tx: The transaction that changes the record.
-        key: The issue that has changed.
-        now: The current moment, UTC.
-        urgent: Whether a person waits to see it.
-        rank: The order among those that wait: the earlier goes first.
+    ``urgent``: a person waits. The earlier ``rank`` goes first.
     """
     await announce_all(tx, {key: rank}, now, urgent=urgent)
 
@@ -76,10 +70,9 @@ async def announce_all(
     *,
     urgent: bool = False,
 ) -> None:
-    """Announce several requests, each with its rank.
+    """Write cards in one order everywhere, so that no two transactions wait for each other.
 
-    Cards are written in one order everywhere, so that no two transactions wait for each other: a
-    click must not fail for what is done beside it.
+    A click must not fail for what is done beside it.
     """
     for key in sorted(ranks):
         await cards.make_stale(tx, key)
@@ -89,7 +82,6 @@ async def announce_all(
 
 
 def announce_queue(tx: Transaction, now: datetime) -> None:
-    """Ask for the App Homes that are open to follow a change of what the queue shows."""
     jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now + HOME_PATIENCE)
 
 
@@ -98,12 +90,10 @@ FEW = 10
 
 
 async def begin_catch_up(tx: Transaction, at: datetime, since: datetime | None) -> None:
-    """Note that a poll has found many requests; noting it again changes nothing.
+    """Note that a poll has found many requests; again, it changes nothing.
 
-    Args:
-        tx: The transaction in which they are enqueued, so that no card comes before.
-        at: When the poll began.
-        since: When the poll before it ended; ``None`` at the first start.
+    Use the transaction that enqueues them, so that no card comes before. The poll began ``at``; the
+    one before ended at ``since``, ``None`` at the first start.
     """
     last = await facts.CATCH_UP.load(tx)
     if last is None or last.is_told:
@@ -113,7 +103,6 @@ async def begin_catch_up(tx: Transaction, at: datetime, since: datetime | None) 
 
 
 async def enqueue_summary(tx: Transaction, now: datetime) -> None:
-    """Enqueue the summary of a catch-up if the channel has not been told yet."""
     catch_up = await facts.CATCH_UP.load(tx)
     if catch_up is not None and not catch_up.is_told:
         jobs.enqueue_periodic(tx, PeriodicQueue.SUMMARY, now, urgent=True)

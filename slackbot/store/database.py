@@ -1,4 +1,4 @@
-"""The connection to the record's database: SQLite by default, PostgreSQL when asked for."""
+"""The record's database: SQLite by default, PostgreSQL when asked for."""
 
 import asyncio
 import contextlib
@@ -52,21 +52,20 @@ log = structlog.get_logger()
 
 
 class LeaseLost(Exception):
-    """Another process has taken the job over; this one must not write for it any more."""
+    """Another process has the job; this one must not write for it any more."""
 
 
 Fence = Callable[["Transaction"], Awaitable[None]]
-"""Raises ``LeaseLost`` when the job under way is no longer this process's."""
+"""Raises ``LeaseLost`` when another process has the job."""
 
 _fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
 
 
 async def _no_fence(_tx: "Transaction") -> None:
-    """Let everything through: no job is under way in this task."""
+    """No job is under way in this task."""
 
 
 WAKE_UP_CHANNEL = "ssat_bot_errands"
-"""Where PostgreSQL tells the other processes which queues were asked."""
 RECONNECT_SECONDS = 2.0
 
 POSTGRES_CONNECTIONS = 10
@@ -75,81 +74,70 @@ POSTGRES_LIMITS = {
     "tcp_user_timeout": 10_000,  # milliseconds, as below
     "options": "-c statement_timeout=10000 -c lock_timeout=5000",
 }
-"""A silent server must not keep a click, a webhook or the readiness waiting for ever."""
+"""A silent server must not keep a click or the readiness waiting for ever."""
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "busy_timeout=10000",
-    "secure_delete=ON",  # people's text that has been forgotten is gone from the file, too
+    "secure_delete=ON",  # forgotten text is gone from the file, too
 )
 
 
 class Transaction:
-    """An open transaction: runs statements, and remembers whom to wake after the commit."""
+    """Runs statements; wakes workers after the commit."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self.run_sync = connection.run_sync
         self.dialect = connection.dialect
         self.queues: set[str] = set()
-        """The queues in which jobs were enqueued."""
         self.has_written = False
         self._last: list[tuple[tuple[Any, ...], Executable]] = []
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is SQLite, which has one writer and one process."""
         return self.dialect.name == "sqlite"
 
     async def execute(self, statement: Executable) -> CursorResult[Any]:
-        """Run a statement."""
         self.has_written = self.has_written or isinstance(statement, UpdateBase)
         return await self._connection.execute(statement)
 
     async def scalar(self, statement: Executable) -> Any:
-        """Run a statement; return the first column of its first row, ``None`` without a row."""
         return (await self.execute(statement)).scalar()
 
     async def scalars(self, statement: Executable) -> ScalarResult[Any]:
-        """Run a statement; return the first column of its rows."""
         return (await self.execute(statement)).scalars()
 
     def execute_last(self, place: tuple[Any, ...], statement: Executable) -> None:
-        """Run a statement that answers nothing, after all others and in the order of its place.
+        """Run it after all others, in the order of ``place``.
 
-        What many transactions write is locked late and in one order by all of them, so that no two
-        wait for each other.
+        What many transactions write is locked late and in one order, so that no two wait for each
+        other.
         """
         self._last.append((place, statement))
 
     async def end(self) -> None:
-        """Run what is to be run last."""
         for _, statement in sorted(self._last, key=itemgetter(0)):
             await self.execute(statement)
         self._last.clear()
 
     def wake(self, queue: str) -> None:
-        """Have the workers of a queue look for jobs after the commit, in every process."""
+        """Wake its workers after the commit, in every process."""
         self.queues.add(queue)
 
 
 class WakeUps:
-    """Wakes the workers of this process."""
-
     def __init__(self) -> None:
         self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     def wake(self, queues: Iterable[str]) -> None:
-        """Wake the workers of some queues."""
         for queue in queues:
             self._events[queue].set()
 
     def wake_all(self) -> None:
-        """Wake every worker that has ever waited."""
         self.wake(list(self._events))
 
     async def wait(self, queue: str, seconds: float) -> None:
-        """Wait until a queue is asked, or for some seconds."""
         event = self._events[queue]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -159,7 +147,7 @@ class WakeUps:
 
 @contextlib.contextmanager
 def fenced_by(fence: Fence) -> Iterator[None]:
-    """Let every transaction of this task commit what it writes only as long as a fence holds."""
+    """Commit what this task writes only while the fence holds."""
     token = _fence.set(fence)
     try:
         yield
@@ -168,21 +156,20 @@ def fenced_by(fence: Fence) -> Iterator[None]:
 
 
 def async_url(database_url: str) -> URL:
-    """Name the driver for a ``sqlite:///`` or ``postgresql://`` URL."""
     url = make_url(database_url)
     is_sqlite = url.get_backend_name() == "sqlite"
     return url.set(drivername="sqlite+aiosqlite" if is_sqlite else "postgresql+psycopg")
 
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
-    # One connection: SQLite has one writer anyway, and several fell to a third of the throughput.
+    # One connection: SQLite has one writer anyway, and several had a third of the throughput.
     engine = create_async_engine(
         url, pool_size=1, max_overflow=0, pool_timeout=60, hide_parameters=True
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # transactions are begun below, not by the driver
+        connection.isolation_level = None  # begun below, not by the driver
         cursor = connection.cursor()
         for pragma in PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
@@ -202,27 +189,27 @@ def _postgres_engine(url: URL) -> AsyncEngine:
         pool_pre_ping=True,
         pool_timeout=60,
         connect_args=POSTGRES_LIMITS,
-        hide_parameters=True,  # an error's message must not carry people's text into the log
+        hide_parameters=True,  # keeps people's text out of the log
     )
 
 
 class DatabaseError(Exception):
-    """The database cannot be used; the message says why, without the password."""
+    """The message says why, without the password."""
 
 
 class InUseError(DatabaseError):
-    """Another process works on the same SQLite file; two would do everything twice."""
+    """Two processes on one SQLite file would do everything twice."""
 
 
 class DamagedError(DatabaseError):
-    """The SQLite file is not what was written; the choices that it holds can often be saved."""
+    """The SQLite file is damaged; its choices can often be saved."""
 
 
 def is_damaged(file: Path) -> bool:
-    """Tell whether a SQLite file is damaged; one that is not there is not.
+    """Count a missing file as sound.
 
     Raises:
-        DatabaseError: It cannot be opened, which says nothing about what is in it.
+        DatabaseError: It cannot be opened: its content is unknown.
     """
     try:
         return not is_sound(file)
@@ -231,8 +218,6 @@ def is_damaged(file: Path) -> bool:
 
 
 class Database:
-    """The engine and its transactions."""
-
     def __init__(self, database_url: str, wake_ups: WakeUps | None = None) -> None:
         self._url = async_url(database_url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
@@ -242,19 +227,19 @@ class Database:
 
     @property
     def file(self) -> Path | None:
-        """The SQLite file; ``None`` for PostgreSQL, and for what is in memory only."""
+        """``None`` for PostgreSQL and in memory."""
         name = self._url.database
         return Path(name) if self.is_sqlite and name not in (None, "", ":memory:") else None
 
     def own(self) -> None:
-        """Claim a SQLite file for this process, once; PostgreSQL may be shared.
+        """Claim a SQLite file, once; PostgreSQL may be shared.
 
         Raises:
             InUseError: Another process has it.
         """
         if self.file is None or self._lock is not None:
             return
-        # The system gives this lock back even when the process is killed.
+        # Released even when the process is killed.
         lock = open(f"{self.file}.lock", "wb")  # noqa: SIM115 - held until close()
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -268,13 +253,10 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, *, in_any_case: bool = False) -> AsyncIterator[Transaction]:
-        """Open a transaction; it is committed at the end, rolled back on an exception.
+        """Commit at the end, then wake workers for new jobs; roll back on an exception.
 
-        After the commit it wakes the workers of the queues in which it has enqueued jobs. Inside a
-        job it commits what was written only while the job's lease holds.
-
-        Args:
-            in_any_case: Note an outcome although the lease is lost, and raise after the commit.
+        Inside a job, commit writes only while its lease holds; ``in_any_case`` commits first, then
+        raises.
 
         Raises:
             LeaseLost: Another process has the job now.
@@ -299,10 +281,10 @@ class Database:
             raise lost
 
     async def hear_others(self) -> None:
-        """Wake workers for what other processes have enqueued, until cancelled.
+        """Wake workers for what other processes enqueue, until cancelled.
 
-        It only saves waiting: what is said while nobody listens is lost, so a worker looks for
-        jobs now and then all the same. https://www.postgresql.org/docs/current/sql-notify.html
+        Workers look now and then all the same: what is said while nobody listens is lost.
+        https://www.postgresql.org/docs/current/sql-notify.html
         """
         while not self.is_sqlite:
             try:
@@ -320,11 +302,10 @@ class Database:
                 self.wake_ups.wake([notice.payload])
 
     async def open(self) -> None:
-        """Claim the database and bring its schema up to this release.
+        """Claim the database and migrate it.
 
         Raises:
-            DatabaseError: It cannot be reached, opened or changed, another process has it, or it is
-                damaged.
+            DatabaseError: It cannot be used, another process has it, or it is damaged.
         """
         try:
             self.own()
@@ -336,19 +317,16 @@ class Database:
             raise DatabaseError(f"DATABASE_URL cannot be used: {reason}") from error
 
     async def ping(self) -> None:
-        """Raise SQLAlchemy's error when the database does not answer."""
+        """Raise SQLAlchemy's error without an answer."""
         async with self.transaction() as tx:
             await tx.execute(text("SELECT 1"))
 
     async def migrate(self) -> None:
-        """Bring the schema up to this release; safe to call at every start.
-
-        What a newer release has made of it is left as it is.
-        """
+        """Safe at every start; what a newer release has made of the schema stays."""
         if self.file is not None:
-            self.file.touch(mode=0o600)  # a new one is for this account only: it has people's words
+            self.file.touch(mode=0o600)  # it has people's words: for this account only
         async with self.transaction() as tx:
-            if not self.is_sqlite:  # replicas that start together take turns, however long it is
+            if not self.is_sqlite:  # replicas take turns, however long it is
                 await tx.execute(text("SET LOCAL statement_timeout = 0"))
                 await tx.execute(text("SET LOCAL lock_timeout = 0"))
                 await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('ssat-bot schema'))"))
@@ -359,13 +337,12 @@ class Database:
         if not self.is_sqlite:
             return
         async with self._engine.connect() as connection:
-            # Past SQLAlchemy, which would begin a transaction: the log cannot be emptied in one.
+            # Past SQLAlchemy: its transaction would keep the log from being emptied.
             driver = (await connection.get_raw_connection()).driver_connection
             if driver is not None:
                 await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
-        """Close every connection."""
         # A cancelled caller must not leave the driver's thread running.
         await asyncio.shield(self._engine.dispose())
         if self._lock is not None:
@@ -374,23 +351,18 @@ class Database:
 
 @dataclass(frozen=True)
 class Record:
-    """The record, with the clock by which everything in it is dated."""
-
     database: Database
     now: Clock
 
     def transaction(self, *, in_any_case: bool = False) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction of the database; see ``Database.transaction``."""
         return self.database.transaction(in_any_case=in_any_case)
 
     @property
     def wake_ups(self) -> WakeUps:
-        """What wakes the workers of this process."""
         return self.database.wake_ups
 
 
 def migrations(connection: Connection) -> Config:
-    """Return Alembic's configuration for the migrations of this release, on a connection."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
@@ -413,9 +385,7 @@ def _upgrade(connection: Connection) -> None:
 def database_now(tx: Transaction, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
     """Tell the time by the clock that all replicas share, UTC; SQLite's is this machine's.
 
-    Args:
-        tx: The transaction in which it is asked for; others may have kept it waiting.
-        ahead: A moment so much later is wanted.
+    The transaction may have waited since it began.
     """
     if tx.is_sqlite:
         return literal(datetime.now(UTC) + ahead, Instant)
@@ -424,5 +394,4 @@ def database_now(tx: Transaction, ahead: timedelta = timedelta(0)) -> ColumnElem
 
 
 def upsert(tx: Transaction, table: Table) -> "sqlite.Insert | postgresql.Insert":
-    """Start an INSERT that may say ``on_conflict_do_update``, which both databases know."""
     return (sqlite.insert if tx.is_sqlite else postgresql.insert)(table)

@@ -18,14 +18,12 @@ FORGOTTEN_TEXT = "(delivered to GitLab)"
 
 
 class Status(StrEnum):
-    """How far a decision has come."""
-
     PENDING = "pending"
     DELIVERED = "delivered"
     REFUSED = "refused"
-    """GitLab did not accept it, or the rules did not when they judged it by what GitLab says."""
+    """By GitLab, or by the rules on what GitLab says."""
     DROPPED = "dropped"
-    """Refused, and then dismissed, or no longer needed."""
+    """Refused, then dismissed or no longer needed."""
 
 
 IS_UNDELIVERED = decisions.c.status.in_((Status.PENDING, Status.REFUSED))
@@ -34,21 +32,17 @@ IS_GIVEN_UP = decisions.c.status.in_((Status.REFUSED, Status.DROPPED))
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionRecord:
-    """A decision, and how far it has come."""
-
     decision: Decision
     status: Status
     begun_at: datetime | None
-    """When the first write to GitLab may have been sent; ``None`` if none was.
+    """When the first write to GitLab may have been sent.
 
-    For a decision that was given up, it is set as long as its note may be in GitLab and has to be
-    withdrawn.
+    Once given up, it is set as long as its note may be in GitLab and has to be withdrawn.
     """
     problem: str | None
 
     @classmethod
     def of(cls, row: Row[*tuple[Any, ...]]) -> "DecisionRecord":
-        """Make it from a row of ``decisions``."""
         return cls(
             decision=row.document,
             status=Status(row.status),
@@ -58,13 +52,12 @@ class DecisionRecord:
 
 
 async def load_decision(tx: Transaction, key: IssueKey, decision: UUID) -> DecisionRecord | None:
-    """Return a decision about an issue by its id."""
     row = (await tx.execute(select(decisions).where(*_is(key, decision)))).one_or_none()
     return DecisionRecord.of(row) if row else None
 
 
 async def load_by_interaction(tx: Transaction, interaction: str) -> DecisionRecord | None:
-    """Return the decision that was made by an interaction, because Slack may send it twice."""
+    """Expect Slack to send an interaction twice."""
     row = (
         await tx.execute(select(decisions).where(decisions.c.interaction == interaction))
     ).one_or_none()
@@ -72,13 +65,11 @@ async def load_by_interaction(tx: Transaction, interaction: str) -> DecisionReco
 
 
 async def list_undelivered(tx: Transaction) -> list[DecisionRecord]:
-    """List the decisions that GitLab does not have, in their order."""
     rows = await tx.execute(select(decisions).where(IS_UNDELIVERED).order_by(decisions.c.seq))
     return [DecisionRecord.of(row) for row in rows]
 
 
 async def list_decisions_since(tx: Transaction, key: IssueKey, since: datetime) -> list[Decision]:
-    """List the decisions about an issue since a moment, in their order."""
     rows = await tx.scalars(
         select(if_readable(decisions))
         .where(
@@ -94,7 +85,6 @@ async def list_decisions_since(tx: Transaction, key: IssueKey, since: datetime) 
 async def list_decisions_between(
     tx: Transaction, since: datetime, until: datetime
 ) -> list[Decision]:
-    """List the decisions made in a period, in their order."""
     rows = await tx.scalars(
         select(if_readable(decisions))
         .where(decisions.c.decided_at >= since, decisions.c.decided_at < until)
@@ -104,7 +94,6 @@ async def list_decisions_between(
 
 
 async def list_pending_moments(tx: Transaction) -> Sequence[datetime]:
-    """List when the pending decisions were made, oldest first."""
     rows = await tx.scalars(
         select(decisions.c.decided_at)
         .where(decisions.c.status == Status.PENDING)
@@ -114,10 +103,10 @@ async def list_pending_moments(tx: Transaction) -> Sequence[datetime]:
 
 
 async def list_to_withdraw(tx: Transaction, key: IssueKey) -> list[Decision]:
-    """List the decisions about an issue that were given up and whose notes may be in GitLab.
+    """List decisions given up whose notes may be in GitLab.
 
-    Contacts are left out, because they have happened, whatever GitLab says. So are decisions that
-    cannot be read, because they may have been delivered.
+    Not contacts: they have happened, whatever GitLab says. Nor unreadable ones: they may have been
+    delivered.
     """
     found = await tx.scalars(
         select(if_readable(decisions))
@@ -133,19 +122,17 @@ async def list_to_withdraw(tx: Transaction, key: IssueKey) -> list[Decision]:
 
 
 async def count_refused(tx: Transaction) -> int:
-    """Count the refused decisions that nobody has retried or dismissed yet."""
     query = select(func.count()).where(decisions.c.status == Status.REFUSED)
     return int(await tx.scalar(query) or 0)
 
 
 async def is_pending(tx: Transaction, decision: UUID) -> bool:
-    """Return whether a decision is still pending: another process may have delivered it."""
+    """Check again: another process may have delivered it."""
     status = await tx.scalar(select(decisions.c.status).where(decisions.c.id == str(decision)))
     return bool(status == Status.PENDING)
 
 
 async def add_decision(tx: Transaction, decision: Decision, interaction: str) -> None:
-    """Save a new decision, to be delivered to GitLab."""
     await tx.execute(
         decisions.insert().values(
             id=str(decision.id),
@@ -160,7 +147,6 @@ async def add_decision(tx: Transaction, decision: Decision, interaction: str) ->
 
 
 async def begin_decision(tx: Transaction, decision: UUID, now: datetime) -> None:
-    """Note that writes for a decision may be sent from now on."""
     await tx.execute(
         update(decisions)
         .where(decisions.c.id == str(decision), decisions.c.begun_at.is_(None))
@@ -171,7 +157,7 @@ async def begin_decision(tx: Transaction, decision: UUID, now: datetime) -> None
 async def finish_decision(
     tx: Transaction, decision: Decision, status: Status, now: datetime, problem: str | None = None
 ) -> None:
-    """Set the final status; the text sent to the customer is forgotten once it is not needed."""
+    """Forget the text sent to the customer once it is not needed."""
     values: dict[str, object] = {"status": status, "finished_at": now, "problem": problem}
     if status in (Status.DELIVERED, Status.DROPPED):
         values["document"] = _without_text(decision)
@@ -185,10 +171,10 @@ def _without_text(decision: Decision) -> Decision:
 
 
 async def revive_decision(tx: Transaction, decision: Decision) -> bool:
-    """Make a refused decision pending again, as it is wanted now. Return whether it was refused.
+    """Make a decision pending again, as it is wanted now. Return whether it was refused.
 
-    It counts as begun, because the record may be an old copy: the bot looks in GitLab for what an
-    earlier try has left there.
+    It counts as begun: the record may be an old copy, so the bot looks in GitLab for an earlier
+    try.
     """
     changed = await tx.execute(
         update(decisions)
@@ -205,7 +191,7 @@ async def revive_decision(tx: Transaction, decision: Decision) -> bool:
 
 
 async def note_problem(tx: Transaction, key: IssueKey, problem: str) -> bool:
-    """Note why the pending decisions on an issue wait. Return whether the reason is new."""
+    """Return whether the reason is new."""
     changed = await tx.execute(
         update(decisions)
         .where(
@@ -220,14 +206,13 @@ async def note_problem(tx: Transaction, key: IssueKey, problem: str) -> bool:
 
 
 async def note_withdrawn(tx: Transaction, decision: UUID) -> None:
-    """Note that the note of a given up decision no longer has to be withdrawn."""
     await tx.execute(
         update(decisions).where(decisions.c.id == str(decision), IS_GIVEN_UP).values(begun_at=None)
     )
 
 
 async def drop_unreadable(tx: Transaction, now: datetime) -> list[IssueKey]:
-    """Drop the undelivered decisions that cannot be read. Return their issues."""
+    """Return the issues."""
     columns = decisions.c.seq, decisions.c.project, decisions.c.iid
     decision = if_readable(decisions)
     rows = (await tx.execute(select(*columns, decision).where(IS_UNDELIVERED))).all()

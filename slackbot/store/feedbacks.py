@@ -1,4 +1,4 @@
-"""Feedback without a contact request: untriaged, labeled, and for a while what was closed."""
+"""Feedback without a contact request: untriaged, labeled, and for a while closed."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -12,12 +12,10 @@ from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import feedbacks
 
 _NOTHING = literal("", Text)
-"""The document of a closed feedback: only how many there were matters."""
+"""For closed feedback, of which only the number matters."""
 
 
 class Sighting(NamedTuple):
-    """A feedback as it was seen in GitLab, and how far its triage was."""
-
     feedback: UntriagedFeedback
     triage: Triage
 
@@ -30,27 +28,23 @@ class _Known(NamedTuple):
 
 
 async def list_untriaged(tx: Transaction) -> list[UntriagedFeedback]:
-    """List the untriaged feedback, oldest first."""
     return await _read(tx, Triage.AWAITED)
 
 
 async def list_labeled(tx: Transaction) -> list[UntriagedFeedback]:
-    """List the feedback that has a feedback label and is still open, oldest first."""
+    """List open ones only."""
     return await _read(tx, Triage.LABELED)
 
 
 async def list_untriaged_before(tx: Transaction, moment: datetime) -> list[UntriagedFeedback]:
-    """List the untriaged feedback created before a moment, oldest first."""
     return await _read(tx, Triage.AWAITED, feedbacks.c.created_at < moment)
 
 
 async def list_untriaged_about(tx: Transaction, ticket: int) -> list[UntriagedFeedback]:
-    """List the untriaged feedback about a ticket."""
     return await _read(tx, Triage.AWAITED, feedbacks.c.ticket == ticket)
 
 
 async def load_untriaged(tx: Transaction, key: IssueKey) -> UntriagedFeedback | None:
-    """Return the untriaged feedback of an issue."""
     return next(iter(await _read(tx, Triage.AWAITED, _is_one_of([key]))), None)
 
 
@@ -70,13 +64,8 @@ async def save_sightings(
 ) -> bool:
     """Save feedback as it was seen. Return whether anything was new.
 
-    One query reads what is known, and one more writes each feedback that has changed.
-
-    Args:
-        tx: A transaction.
-        seen: Feedback without a contact request. What was closed before the bot knew it is not
-            saved.
-        others: Issues that are no such feedback, or no longer exist; they are forgotten.
+    What was closed before the bot knew it is not saved. Forget ``others``: they are no such
+    feedback, or no longer exist.
     """
     known = await _known(tx, [*(each.feedback.key for each in seen), *others])
     news = [each for each in seen if _is_news(each, known.get(each.feedback.key))]
@@ -131,7 +120,6 @@ def _triaged_at(seen: Sighting, known: _Known | None) -> datetime | None:
 
 
 async def list_triaged_between(tx: Transaction, since: datetime, until: datetime) -> set[IssueKey]:
-    """List the feedback that was triaged in a period: labeled, or closed."""
     at = feedbacks.c.triaged_at
     key = feedbacks.c.project, feedbacks.c.iid
     rows = await tx.execute(select(*key).where(at >= since, at < until))
@@ -139,7 +127,6 @@ async def list_triaged_between(tx: Transaction, since: datetime, until: datetime
 
 
 async def list_open_iids(tx: Transaction, project: int) -> list[int]:
-    """List the numbers of a project's open feedback issues, in order."""
     rows = await tx.scalars(
         select(feedbacks.c.iid)
         .where(feedbacks.c.project == project, feedbacks.c.triage != Triage.CLOSED)
@@ -149,7 +136,6 @@ async def list_open_iids(tx: Transaction, project: int) -> list[int]:
 
 
 async def forget_other_projects(tx: Transaction, project: int) -> None:
-    """Forget the feedback of other projects: the bot's settings named another one before."""
     await tx.execute(delete(feedbacks).where(feedbacks.c.project != project))
 
 

@@ -11,34 +11,24 @@ from slackbot.store.schema import HomeChoice, homes
 
 @dataclass(frozen=True, kw_only=True)
 class Home:
-    """The App Home of a person who has opened it lately."""
-
     user: str
     opened_at: datetime
     version: int
     painted: int
     chosen: HomeChoice
     rendering_since: datetime | None = None
-    """Set while a rendering may still reach Slack unnoticed, over what came after it."""
+    """As ``Card.rendering_since``."""
 
     @property
     def is_awaited(self) -> bool:
-        """Whether the person has just opened it or clicked on it, and waits."""
+        """The person has just opened it or clicked on it."""
         return self.version != self.painted
 
 
 async def save_opened(
     tx: Transaction, user: str, team: str, now: datetime, asked: str | None = None
 ) -> None:
-    """Note that a person looks at their home now and waits for it.
-
-    Args:
-        tx: A transaction.
-        user: The Slack user id.
-        team: The Slack team id.
-        now: The current moment, UTC.
-        asked: What the person has just chosen to see; ``None`` leaves the choice as it is.
-    """
+    """Note that a person waits for it now; ``asked`` as ``None`` keeps the choice."""
     changes = {"opened_at": now, "version": homes.c.version + 1}
     chosen = HomeChoice(team=team, asked=asked or "")
     if asked is not None:
@@ -51,7 +41,6 @@ async def save_opened(
 
 
 async def list_opened_since(tx: Transaction, moment: datetime) -> list[Home]:
-    """List the homes that were opened since a moment: first those that a person waits for."""
     rows = await tx.execute(
         select(homes).where(homes.c.opened_at >= moment).order_by(homes.c.opened_at.desc())
     )
@@ -71,12 +60,12 @@ async def list_opened_since(tx: Transaction, moment: datetime) -> list[Home]:
 
 
 async def note_rendering(tx: Transaction, user: str, since: datetime | None) -> None:
-    """Note since when a rendering may reach Slack; ``None`` if certainly none is on its way."""
+    """Note ``None`` if certainly none is on its way."""
     await tx.execute(update(homes).where(homes.c.slack_user == user).values(rendering_since=since))
 
 
 async def save_published(tx: Transaction, home: Home, checksum: str) -> None:
-    """Save what a home shows; a choice made meanwhile is kept."""
+    """Keep a choice made meanwhile."""
     is_theirs = homes.c.slack_user == home.user
     chosen = await tx.scalar(select(homes.c.document).where(is_theirs).with_for_update())
     if chosen is None:
@@ -86,10 +75,8 @@ async def save_published(tx: Transaction, home: Home, checksum: str) -> None:
 
 
 async def forget_home(tx: Transaction, user: str) -> None:
-    """Forget a home until it is opened again."""
     await tx.execute(delete(homes).where(homes.c.slack_user == user))
 
 
 async def forget_homes(tx: Transaction, before: datetime) -> None:
-    """Forget the homes that were last opened before a moment."""
     await tx.execute(delete(homes).where(homes.c.opened_at < before))

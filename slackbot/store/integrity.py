@@ -9,10 +9,10 @@ _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def is_sound(file: Path) -> bool:
-    """Return whether everything in a file can be read; a file that does not exist is sound.
+    """Count a missing file as sound.
 
     Raises:
-        sqlite3.DatabaseError: It cannot be opened, so its content is unknown.
+        sqlite3.DatabaseError: It cannot be opened: its content is unknown.
     """
     if not file.exists():
         return True
@@ -27,14 +27,13 @@ def is_sound(file: Path) -> bool:
 
 
 def open_to_read(file: Path) -> sqlite3.Connection:
-    """Open a file and its log for reading only."""
     connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
     connection.row_factory = sqlite3.Row
     return connection
 
 
 def _is_readable(connection: sqlite3.Connection) -> bool:
-    # The check skips texts, so they are all read.
+    # The check skips texts, so read them all.
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     for (name,) in names:
         for _ in connection.execute(f'SELECT * FROM "{name}"'):  # noqa: S608 - of the file itself
@@ -43,6 +42,6 @@ def _is_readable(connection: sqlite3.Connection) -> bool:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    # Text that is not UTF-8 raises an error without a code; a disk or permission error has another.
+    # No code: text that is not UTF-8. A disk or permission error has another code.
     code = getattr(error, "sqlite_errorcode", None)
     return code is None or code & 0xFF in _DAMAGE

@@ -1,9 +1,4 @@
-"""Jobs: work for later, each in one queue, one at a time for each issue.
-
-A job is a key in a queue and carries no data: enqueuing twice makes one, enqueuing while it runs
-makes it run once more. So bursts coalesce, and the work on one issue is in order by construction.
-The words are those of Kubernetes' controller-runtime.
-"""
+"""Jobs: work for later, as keys in queues, without data; one at a time for each issue."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,48 +24,38 @@ from slackbot.store.schema import errands
 _KEY = tuple_(errands.c.project, errands.c.iid)
 
 
+# The words are those of Kubernetes' controller-runtime.
 class IssueQueue(StrEnum):
-    """The queues whose jobs are about one issue each."""
-
     SYNC = "sync"
-    """Bring the record and the GitLab issue together: read, compare, deliver decisions."""
     CARD = "show"
-    """Bring the card and its thread in Slack up to date."""
     REMINDERS = "remind"
-    """Post the reminders that are due."""
 
 
 class PeriodicQueue(StrEnum):
-    """The queues with one job each, about no issue: it comes back by itself."""
+    """One job each, about no issue; it comes back by itself."""
 
     POLL = "poll"
-    """Compare GitLab's list of issues with the record."""
     SUMMARY = "summary"
-    """Tell the channel of many requests that were found at once."""
+    """One line about many requests found at once."""
     GAP = "gap"
-    """Tell the channel of many reminders that came late."""
+    """One line about many reminders that came late."""
     DIGEST = "digest"
-    """Post the digest of a workday morning."""
     HANDOVER = "handover"
-    """Tell managers of a change of duty."""
     HOMES = "home"
-    """Publish the App Homes that are open."""
     DUTY = "duty"
-    """Read from the schedule who is on duty."""
     LINKS = "link"
-    """Look in GitLab for the codes by which people prove who they are."""
+    """Look in GitLab for the codes that people post."""
 
 
 Queue = IssueQueue | PeriodicQueue
 
 _NO_ISSUE = IssueKey(0, 0)
-"""Stands in the columns for the issue's key where a job is about none."""
 
 
 class Postponed(Exception):
-    """A job cannot be finished for now; the message says why, for log and card.
+    """A job cannot be finished now; the message is for log and card.
 
-    ``after`` is how long to wait; without it, the back-off decides.
+    Without ``after``, the back-off decides how long to wait.
     """
 
     def __init__(self, problem: str, after: timedelta | None = None) -> None:
@@ -79,16 +64,15 @@ class Postponed(Exception):
 
 
 SETTLING = timedelta(seconds=3)
-"""How long a job rests that a process has left: its last call may still be on its way."""
+"""How long a job rests after its process has left: its last call may still be on its way."""
 
 
 LONGEST_WAIT = timedelta(hours=1)
 """After this long a job is looked at again, whatever it waits for."""
 CLOCKS_DIFFER = timedelta(minutes=10)
-"""How far the clocks of replicas may differ. A moment further ahead than any wait allows was
-written while a clock was wrong, and is not waited for."""
+"""How far replicas' clocks may differ; beyond, one is wrong."""
 LONGEST_HOLD = timedelta(minutes=2)
-"""No lease and no rest is longer; see ``CLOCKS_DIFFER``."""
+"""The longest lease or rest; see ``CLOCKS_DIFFER``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +87,13 @@ class Job:
 
     @property
     def about(self) -> str | None:
-        """The issue in words for the log, ``None`` for periodic work."""
         return None if self.key == _NO_ISSUE else str(self.key)
 
 
 def enqueue_periodic(
     tx: Transaction, queue: PeriodicQueue, ready_at: datetime, *, urgent: bool = False
 ) -> None:
-    """Enqueue the one job of a periodic queue, not to run before a moment, UTC."""
+    """Run it not before ``ready_at``, UTC."""
     _enqueue(tx, queue, [_NO_ISSUE], ready_at, urgent=urgent)
 
 
@@ -123,21 +106,15 @@ def enqueue(
     urgent: bool = False,
     rank: datetime | None = None,
 ) -> None:
-    """Enqueue jobs about issues.
+    """Enqueue jobs; twice makes one, while it runs makes it run once more.
 
-    Args:
-        tx: The transaction that makes them necessary; its commit wakes the workers.
-        queue: The queue.
-        keys: The issues.
-        ready_at: Not before this moment, UTC.
-        urgent: A person waits for them, so that they go ahead of bulk.
-        rank: The order among those that wait: the earlier, such as a deadline, goes first.
+    The commit wakes the workers. ``urgent`` jobs, for which a person waits, go first, then those of
+    an earlier ``rank``, such as a deadline; none before ``ready_at``, UTC.
     """
     _enqueue(tx, queue, keys, ready_at, urgent=urgent, rank=rank)
 
 
 def enqueue_again(tx: Transaction, job: Job, ready_at: datetime) -> None:
-    """Enqueue a job anew that has just run."""
     _enqueue(tx, job.queue, [job.key], ready_at)
 
 
@@ -192,17 +169,10 @@ async def lease(
     duration: timedelta,
     longest_wait: timedelta = LONGEST_WAIT,
 ) -> Job | None:
-    """Take the next ready job of a queue: urgent ones first, then by rank, then by waiting time.
+    """Take the next ready job: urgent ones first, then by rank, then by waiting time.
 
-    Args:
-        tx: A transaction of its own.
-        queue: The queue.
-        owner: Names the process that takes it.
-        now: The moment by which jobs are ready, UTC.
-        duration: How long it stays with the owner; counted by the database's clock, because those
-            of replicas need not agree.
-        longest_wait: How far ahead of ``now`` a job of the queue may become ready. A job further
-            ahead is ready.
+    Use a transaction of its own. The database's clock counts ``duration``: those of replicas may
+    differ. A job further ahead than ``longest_wait`` is ready: a wrong clock wrote it.
     """
     is_ready = or_(
         errands.c.ready_at <= now, errands.c.ready_at > now + longest_wait + CLOCKS_DIFFER
@@ -252,17 +222,17 @@ def _held_until(tx: Transaction, duration: timedelta) -> ColumnElement[datetime]
 
 
 def _is_over(tx: Transaction, until: ColumnElement[datetime]) -> ColumnElement[bool]:
-    """Select jobs whose lease or rest has ended, or was counted by a clock that was wrong."""
+    """Count a lease or rest as over, too, that a wrong clock has set."""
     farthest = database_now(tx, LONGEST_HOLD)
     return or_(until.is_(None), until <= database_now(tx), until > farthest)
 
 
 async def confirm(tx: Transaction, *, job: Job) -> None:
-    """Make sure that a job under way is still its owner's, before what it has led to is committed.
+    """Check that a job is still its owner's, before the commit.
 
-    A process that stood still for longer than its lease does not know that another went on. The
-    row is not locked, because a click locks the request first; whoever takes the job now has to ask
-    a platform before it writes anything itself.
+    A process that stood still for longer than its lease does not know that another went on. The row
+    is not locked, because a click locks the request first; whoever takes the job now asks a
+    platform before it writes.
 
     Raises:
         LeaseLost: It is not.
@@ -274,7 +244,7 @@ async def confirm(tx: Transaction, *, job: Job) -> None:
 
 
 async def finish(tx: Transaction, job: Job) -> bool:
-    """End a job, or let it run again if it was enqueued meanwhile; return whether it ended."""
+    """Return whether it ended; enqueued meanwhile, it runs again."""
     done = await tx.execute(
         delete(errands).where(
             *_is(job), errands.c.wanted == job.wanted, errands.c.leased_by == job.owner
@@ -282,7 +252,7 @@ async def finish(tx: Transaction, job: Job) -> bool:
     )
     if done.rowcount == 0:
         await _hand_back(tx, job, attempts=0, problem=None)
-        tx.wake(job.queue)  # whoever enqueued it meanwhile has woken the workers already
+        tx.wake(job.queue)  # the wake-up of who enqueued it came too early
     return done.rowcount > 0
 
 
@@ -294,14 +264,10 @@ async def put_off(
     *,
     rest: timedelta | None = None,
 ) -> None:
-    """Try a job again later, unless it is enqueued for sooner.
+    """Try again later, unless it is enqueued for sooner.
 
-    Args:
-        tx: A transaction of its own.
-        job: The job, still leased.
-        ready_at: When to try again, UTC.
-        problem: What failed; ``None`` where a platform has asked to wait until ``ready_at``.
-        rest: How long nobody may try it, whoever asks: a platform may still be at the last try.
+    Use a transaction of its own. ``problem`` is ``None`` where a platform has asked to wait. For
+    ``rest`` nobody may try: a platform may still be at the last try.
     """
     still_wanted = case((errands.c.wanted == job.wanted, ready_at), else_=errands.c.ready_at)
     await _hand_back(
@@ -316,7 +282,7 @@ async def put_off(
 
 
 async def hurry(tx: Transaction, queue: Queue, now: datetime) -> None:
-    """Make what failed ready at once; what a platform has asked to wait for goes on waiting."""
+    """Spare what a platform has asked to wait for."""
     failed = _unlocked(
         errands.c.lane == queue,
         errands.c.leased_by.is_(None),
@@ -332,7 +298,7 @@ async def hurry(tx: Transaction, queue: Queue, now: datetime) -> None:
 
 
 async def bring_forward(tx: Transaction, now: datetime) -> None:
-    """Make every waiting job ready, because the clock by which it waits has been set back."""
+    """Make all jobs ready: the clock by which they wait has been set back."""
     for queue in (*IssueQueue, *PeriodicQueue):
         waiting = _unlocked(errands.c.lane == queue, errands.c.ready_at > now)
         await tx.execute(
@@ -342,7 +308,7 @@ async def bring_forward(tx: Transaction, now: datetime) -> None:
 
 
 async def hand_back(tx: Transaction, job: Job) -> None:
-    """Give up a job unfinished, at shutdown, for whoever starts next."""
+    """Give up at shutdown, for whoever starts next."""
     await _hand_back(
         tx,
         job,
@@ -369,7 +335,6 @@ def _is(job: Job) -> tuple[ColumnElement[bool], ...]:
 
 
 async def next_ready(tx: Transaction, queue: Queue) -> datetime | None:
-    """Return when the next job of a queue becomes ready, of those neither leased nor at rest."""
     is_rested = _is_over(tx, errands.c.settles_at)
     moment: datetime | None = await tx.scalar(
         select(errands.c.ready_at)
@@ -383,7 +348,6 @@ async def next_ready(tx: Transaction, queue: Queue) -> datetime | None:
 async def renew(
     tx: Transaction, queue: Queue, keys: Iterable[IssueKey], owner: str, duration: timedelta
 ) -> None:
-    """Keep the leases of running jobs; those of others are left to run out."""
     running = _KEY.in_([(key.project, key.iid) for key in keys])
     ours = _unlocked(errands.c.lane == queue, errands.c.leased_by == owner, running)
     await tx.execute(
@@ -394,16 +358,13 @@ async def renew(
 
 
 def _unlocked(*which: ColumnElement[bool]) -> Select[tuple[int, int]]:
-    """Select jobs that no other transaction is writing: to wait for several is to be waited for.
-
-    Those that are left out are written by somebody anyway, and come with the next time.
-    """
+    """Skip what others are writing: to wait for several is to be waited for."""
     query = select(errands.c.project, errands.c.iid).where(*which)
     return query.with_for_update(skip_locked=True)
 
 
 async def take_over_all(tx: Transaction) -> None:
-    """Free the jobs of a process that is gone; for a database that serves one process only."""
+    """Only for a database that serves one process."""
     await tx.execute(
         update(errands)
         .where(errands.c.leased_by.is_not(None))
@@ -412,12 +373,10 @@ async def take_over_all(tx: Transaction) -> None:
 
 
 async def count(tx: Transaction, queue: Queue) -> int:
-    """Count the jobs of a queue, waiting or under way."""
     return int(await tx.scalar(select(func.count()).where(errands.c.lane == queue)) or 0)
 
 
 async def count_failing(tx: Transaction, attempts: int) -> dict[Queue, int]:
-    """Count, by queue, the jobs that have failed at least so many times in a row."""
     rows = await tx.execute(
         select(errands.c.lane, func.count().label("number"))
         .where(errands.c.attempts >= attempts)

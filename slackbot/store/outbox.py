@@ -1,4 +1,4 @@
-"""Queries on the outbox: what is posted into Slack once, and how far it has come."""
+"""What is posted into Slack once, and how far it has come."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import posts
 
 _NO_ISSUE = IssueKey(0, 0)
-"""Stands in the columns for the issue's key where a message is about no single one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +19,13 @@ class Entry:
 
     key: str
     begun_at: datetime
-    """Since when it may have reached Slack without our knowing."""
+    """Since when it may be in Slack without our knowing."""
     ended_at: datetime | None
     ts: str | None
-    """Where it stands; ``None`` for one that was left out on purpose, or that Slack rejected."""
+    """``None`` if left out on purpose, or rejected by Slack."""
 
 
 async def load_entry(tx: Transaction, key: str) -> Entry | None:
-    """Return what is known of a message, ``None`` if it was never begun."""
     row = (await tx.execute(select(posts).where(posts.c.key == key))).one_or_none()
     if row is None:
         return None
@@ -35,7 +33,7 @@ async def load_entry(tx: Transaction, key: str) -> Entry | None:
 
 
 async def ended_keys(tx: Transaction, about: IssueKey) -> set[str]:
-    """List the messages about an issue that stand in Slack, or never will."""
+    """List those that stand in Slack, or never will."""
     rows = await tx.scalars(
         select(posts.c.key).where(
             posts.c.project == about.project,
@@ -47,7 +45,7 @@ async def ended_keys(tx: Transaction, about: IssueKey) -> set[str]:
 
 
 async def begin(tx: Transaction, key: str, about: IssueKey | None, now: datetime) -> None:
-    """Note that a message may leave from now on; the first such moment is kept."""
+    """Keep the first moment."""
     about = about or _NO_ISSUE
     await tx.execute(
         upsert(tx, posts)
@@ -57,22 +55,19 @@ async def begin(tx: Transaction, key: str, about: IssueKey | None, now: datetime
 
 
 async def abandon(tx: Transaction, key: str) -> None:
-    """Note that Slack has certainly not taken a message, so that it may be sent without a look."""
+    """Slack has not taken it: it may be sent without a look."""
     await tx.execute(delete(posts).where(posts.c.key == key, posts.c.ended_at.is_(None)))
 
 
 async def end(tx: Transaction, key: str, now: datetime, ts: str | None) -> None:
-    """Note where a message stands in Slack; ``None`` if it never will."""
+    """``ts`` is ``None`` if it never will be in Slack."""
     await tx.execute(update(posts).where(posts.c.key == key).values(ended_at=now, ts=ts))
 
 
 async def leave_out(
     tx: Transaction, keys: Iterable[str], about: IssueKey | None, now: datetime
 ) -> None:
-    """Note that messages are not to be sent any more: their moment has passed.
-
-    Nor is one that was begun and did not come through.
-    """
+    """Do not send these any more, even if begun: their moment has passed."""
     about = about or _NO_ISSUE
     for key in keys:
         await tx.execute(

@@ -1,4 +1,4 @@
-"""People: the links they made, their accounts matched by email, and who was on duty when."""
+"""Links that people made, accounts matched by email, and who was on duty when."""
 
 import hashlib
 from collections.abc import Collection
@@ -22,32 +22,28 @@ from slackbot.store.schema import (
     links,
 )
 
-# --- Links that people made with /ssat link ----------------------------------------------------
+# --- Links made with /ssat link ----------------------------------------------------------------
 
 
 class Outcome(StrEnum):
-    """What became of a code that arrived."""
-
     LINKED = "linked"
     TAKEN = "taken"
-    """The account has been linked to another person meanwhile."""
+    """By another person meanwhile."""
     REPLACED = "replaced"
-    """The person has asked for another code meanwhile."""
+    """By the person's later code."""
 
 
 def digest_of(code: str) -> str:
-    """Return the digest of a code: the code itself is not kept."""
     return hashlib.sha256(code.encode()).hexdigest()
 
 
 async def list_links(tx: Transaction) -> list[Link]:
-    """List every link, by Slack user id."""
     rows = await tx.scalars(select(links.c.document).order_by(links.c.slack_user))
     return [link for link in rows if link is not None]
 
 
 async def forget_links(tx: Transaction, who: str) -> list[Link]:
-    """Forget the links and codes of a Slack user id or GitLab username. Return the links."""
+    """Forget links and codes of a Slack user id or GitLab username."""
     is_theirs = or_(links.c.slack_user == who, links.c.gitlab == who.casefold())
     removed = await tx.execute(delete(links).where(is_theirs).returning(links.c.document))
     found = [link for link in removed.scalars() if link is not None]
@@ -57,7 +53,6 @@ async def forget_links(tx: Transaction, who: str) -> list[Link]:
 
 
 async def save_code(tx: Transaction, code: Code) -> None:
-    """Save a code; it replaces the person's earlier one."""
     values = {"expires_at": code.expires_at, "document": code}
     await tx.execute(
         upsert(tx, link_codes)
@@ -67,7 +62,7 @@ async def save_code(tx: Transaction, code: Code) -> None:
 
 
 async def list_codes(tx: Transaction, moment: datetime) -> list[Code]:
-    """Forget the codes that have expired at a moment, and list the others."""
+    """Forget the expired ones first."""
     await tx.execute(delete(link_codes).where(link_codes.c.expires_at <= moment))
     rows = await tx.scalars(select(link_codes.c.document).order_by(link_codes.c.slack_user))
     return [code for code in rows if code is not None]
@@ -76,13 +71,9 @@ async def list_codes(tx: Transaction, moment: datetime) -> list[Code]:
 async def redeem_code(
     tx: Transaction, code: Code, now: datetime, taken: Collection[str] = ()
 ) -> Outcome:
-    """Make the link of a code that was posted, unless the account is another person's by now.
+    """Make the link, unless the account is another person's by now.
 
-    Args:
-        tx: A transaction.
-        code: The code.
-        now: The current moment, UTC.
-        taken: Accounts that belong to others for another reason, in lower case.
+    ``taken``: accounts of others for another reason, in lower case.
     """
     row = select(link_codes.c.document).where(link_codes.c.slack_user == code.slack_user)
     current = await tx.scalar(row.with_for_update())
@@ -104,44 +95,39 @@ async def redeem_code(
 
 
 async def forget_code(tx: Transaction, code: Code) -> None:
-    """Forget a code, unless the person has asked for another one meanwhile."""
+    """Keep a later code."""
     row = select(link_codes.c.document).where(link_codes.c.slack_user == code.slack_user)
     current = await tx.scalar(row.with_for_update())
     if current is not None and current.digest == code.digest:
         await tx.execute(delete(link_codes).where(link_codes.c.slack_user == code.slack_user))
 
 
-# --- Accounts matched by email: for all replicas and over restarts; no proof, unlike a link ------
+# --- Accounts matched by email: no proof, unlike a link ----------------------------------------
 
 FRESH = timedelta(days=1)
 """How long a match is not looked up again."""
 BELIEVED = timedelta(days=7)
-"""How long a match counts if it cannot be looked up again, or nobody has needed it since."""
+"""How long a match counts that is not looked up again."""
 
 _PREFIX = "found_by_email:"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmailMatch:
-    """A Slack account and a GitLab account with the same email address."""
-
     slack_user: str
     gitlab: str
-    """The GitLab username."""
+    """The username."""
     at: datetime
-    """When it was last looked up, UTC."""
+    """Last looked up, UTC."""
 
     def is_fresh(self, now: datetime) -> bool:
-        """Return whether it need not be looked up again yet."""
         return abs(now - self.at) < FRESH  # one from ahead tells of a wrong clock
 
     def is_believed(self, now: datetime) -> bool:
-        """Return whether it still counts."""
         return self.at > now - BELIEVED
 
 
 async def list_email_matches(tx: Transaction) -> list[EmailMatch]:
-    """List every match by Slack user id, whether it is still believed or not."""
     match = type_coerce(facts.c.value, Document[EmailMatch](EmailMatch, lenient=True))
     is_match = facts.c.name.startswith(_PREFIX, autoescape=True)
     found = await tx.scalars(select(match).where(is_match).order_by(facts.c.name))
@@ -149,7 +135,7 @@ async def list_email_matches(tx: Transaction) -> list[EmailMatch]:
 
 
 async def save_email_match(tx: Transaction, match: EmailMatch) -> None:
-    """Save a match, and forget those that contradict it and those no longer believed."""
+    """Forget those that contradict it or are no longer believed."""
     own = match.gitlab.casefold()
     for other in await list_email_matches(tx):
         if other.gitlab.casefold() == own or not other.is_believed(match.at):
@@ -158,7 +144,6 @@ async def save_email_match(tx: Transaction, match: EmailMatch) -> None:
 
 
 async def forget_email_match(tx: Transaction, slack_user: str) -> None:
-    """Forget the GitLab account of a Slack user."""
     await _email_match(slack_user).forget(tx)
 
 
@@ -171,7 +156,7 @@ def _email_match(slack_user: str) -> Fact[EmailMatch]:
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """A period in which the same managers were on duty, in UTC by the bot's clock."""
+    """A time with the same managers on duty, UTC, by the bot's clock."""
 
     seq: int
     began_at: datetime
@@ -181,7 +166,7 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """Why the schedule cannot be read, and since when, UTC; the last known turn goes on."""
+    """The schedule cannot be read; the last known turn goes on."""
 
     problem: str
     since: datetime
@@ -191,12 +176,10 @@ TROUBLE = Fact("duty_trouble", Trouble)
 
 
 async def list_latest_turns(tx: Transaction, number: int = 2) -> list[Turn]:
-    """List the latest turns, newest first; the first one may be under way."""
     return await _list_turns(tx, select(duty_turns).limit(number))
 
 
 async def list_turns_since(tx: Transaction, moment: datetime) -> list[Turn]:
-    """List the turns that have not ended before a moment, newest first."""
     is_later = or_(duty_turns.c.ended_at.is_(None), duty_turns.c.ended_at >= moment)
     return await _list_turns(tx, select(duty_turns).where(is_later))
 
@@ -215,13 +198,12 @@ async def _list_turns(tx: Transaction, query: Select[Any]) -> list[Turn]:
 
 
 async def load_current_turn(tx: Transaction) -> Turn | None:
-    """Return the turn under way, ``None`` if there is none."""
     turns = await list_latest_turns(tx, 1)
     return turns[0] if turns and turns[0].ended_at is None else None
 
 
 async def save_turn(tx: Transaction, on_duty: OnDuty | None, now: datetime) -> bool:
-    """Save who is on duty now. Return whether these are other people than before."""
+    """Return whether these are other people than before."""
     last = await load_current_turn(tx)
     if last and on_duty and _same_people(last.on_duty, on_duty):
         await tx.execute(
@@ -244,11 +226,7 @@ def _same_people(one: OnDuty, other: OnDuty) -> bool:
 
 
 async def save_trouble(tx: Transaction, problem: str | None, now: datetime) -> bool:
-    """Save why the schedule cannot be read, ``None`` if it can; the first moment is kept.
-
-    Returns:
-        Whether the trouble has begun or ended.
-    """
+    """Keep the first moment. Return whether the trouble has begun or ended."""
     before = await TROUBLE.load(tx)
     if (before.problem if before else None) == problem:
         return False
@@ -260,5 +238,4 @@ async def save_trouble(tx: Transaction, problem: str | None, now: datetime) -> b
 
 
 async def forget_turns(tx: Transaction, before: datetime) -> None:
-    """Forget the turns that ended before a moment."""
     await tx.execute(delete(duty_turns).where(duty_turns.c.ended_at < before))

@@ -1,4 +1,4 @@
-"""Queries on reminders: for when the next one is planned, and which came late."""
+"""For when the next reminders are planned, and which came late."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from slackbot.store.schema import missed_reminders, reminder_plans
 
 @dataclass(frozen=True, kw_only=True)
 class Missed:
-    """A reminder that came too late to show in the channel; ``at`` is when that was noted."""
+    """A reminder too late for the channel; ``at`` is when that was noted."""
 
     key: str
     about: IssueKey
@@ -21,7 +21,6 @@ class Missed:
 
 
 async def load_plan(tx: Transaction, round_key: str) -> datetime | None:
-    """Return for when the next reminder of a round is planned."""
     planned_at: datetime | None = await tx.scalar(
         select(reminder_plans.c.planned_at).where(reminder_plans.c.round == round_key)
     )
@@ -29,7 +28,6 @@ async def load_plan(tx: Transaction, round_key: str) -> datetime | None:
 
 
 async def save_plan(tx: Transaction, round_key: str, about: IssueKey, at: datetime) -> None:
-    """Note for when the next reminder of a round is planned, in the place of an earlier plan."""
     await tx.execute(
         upsert(tx, reminder_plans)
         .values(round=round_key, project=about.project, iid=about.iid, planned_at=at)
@@ -38,7 +36,7 @@ async def save_plan(tx: Transaction, round_key: str, about: IssueKey, at: dateti
 
 
 async def note_missed(tx: Transaction, key: str, about: IssueKey, now: datetime) -> None:
-    """Note that a reminder came too late to show in the channel; the first moment is kept."""
+    """Keep the first moment."""
     await tx.execute(
         upsert(tx, missed_reminders)
         .values(key=key, project=about.project, iid=about.iid, noted_at=now)
@@ -47,7 +45,6 @@ async def note_missed(tx: Transaction, key: str, about: IssueKey, now: datetime)
 
 
 async def missed(tx: Transaction) -> list[Missed]:
-    """List the reminders that came late, of which the channel has not been told."""
     rows = await tx.execute(select(missed_reminders))
     return [
         Missed(key=row.key, about=IssueKey(row.project, row.iid), at=row.noted_at) for row in rows
@@ -55,5 +52,4 @@ async def missed(tx: Transaction) -> list[Missed]:
 
 
 async def forget_missed(tx: Transaction, keys: Iterable[str]) -> None:
-    """Forget reminders of which the channel has been told, or need not be."""
     await tx.execute(delete(missed_reminders).where(missed_reminders.c.key.in_(list(keys))))

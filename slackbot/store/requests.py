@@ -1,4 +1,4 @@
-"""Contact requests as GitLab has them, with the decisions about them and their snoozes."""
+"""Contact requests as GitLab has them, and their snoozes."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,12 +16,11 @@ from slackbot.store.decisions import IS_UNDELIVERED, DecisionRecord, Status
 from slackbot.store.schema import decisions, requests, snoozes
 
 MOST_ENDED = 500
-"""How many of the requests that have ended are read at most: the latest ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestRecord:
-    """A request as GitLab has it, with the decisions about it that GitLab does not have."""
+    """A request as GitLab has it, with decisions that GitLab does not have."""
 
     confirmed: Request
     pending: tuple[DecisionRecord, ...] = ()
@@ -29,7 +28,6 @@ class RequestRecord:
 
     @classmethod
     def of(cls, confirmed: Request, undelivered: Sequence[DecisionRecord]) -> "RequestRecord":
-        """Put a request and its undelivered decisions together."""
         return cls(
             confirmed=confirmed,
             pending=tuple(each for each in undelivered if each.status is Status.PENDING),
@@ -37,7 +35,6 @@ class RequestRecord:
         )
 
     def decided(self, rules: Rules) -> Request:
-        """Return the request as decided so far: with the pending decisions applied."""
         decided = (each.decision for each in self.pending)
         return reduce(lambda request, each: apply(request, each, rules), decided, self.confirmed)
 
@@ -45,7 +42,6 @@ class RequestRecord:
 async def load_request_record(
     tx: Transaction, key: IssueKey, *, lock: bool = False
 ) -> RequestRecord | None:
-    """Return a request with its decisions; ``lock`` makes others wait until the commit."""
     confirmed = await load_request(tx, key, lock=lock)
     if confirmed is None:
         return None
@@ -58,17 +54,14 @@ async def load_request_record(
 
 
 async def list_unfinished_records(tx: Transaction) -> list[RequestRecord]:
-    """List the requests that GitLab has as unfinished, oldest deadline first."""
     return await _list_records(tx, requests.c.state.in_(UNFINISHED))
 
 
 async def list_records_about(tx: Transaction, ticket: int) -> list[RequestRecord]:
-    """List the requests about a ticket, in whatever state they are."""
     return await _list_records(tx, requests.c.ticket == ticket)
 
 
 async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRecord]:
-    """List the requests that GitLab has as ended and that changed there since a moment."""
     found = await tx.scalars(
         select(requests.c.document)
         .where(requests.c.gitlab_updated_at >= since, requests.c.state.not_in(UNFINISHED))
@@ -79,7 +72,7 @@ async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRe
 
 
 async def _list_records(tx: Transaction, *which: ColumnElement[bool]) -> list[RequestRecord]:
-    """Two queries, however many requests there are."""
+    """Run two queries, however many requests there are."""
     found = await tx.scalars(
         select(requests.c.document).where(*which).order_by(requests.c.due_at, requests.c.iid)
     )
@@ -97,7 +90,7 @@ async def _list_records(tx: Transaction, *which: ColumnElement[bool]) -> list[Re
 
 
 async def load_request(tx: Transaction, key: IssueKey, *, lock: bool = False) -> Request | None:
-    """Return the request as GitLab has it; ``lock`` makes others wait until the commit."""
+    """With ``lock``, others wait until the commit."""
     query = select(requests.c.document).where(
         requests.c.project == key.project, requests.c.iid == key.iid
     )
@@ -106,7 +99,6 @@ async def load_request(tx: Transaction, key: IssueKey, *, lock: bool = False) ->
 
 
 async def save_request(tx: Transaction, request: Request) -> None:
-    """Save the request as GitLab has it now."""
     values = {
         "state": request.state,
         "due_at": request.due_at,
@@ -123,29 +115,24 @@ async def save_request(tx: Transaction, request: Request) -> None:
 
 
 async def forget_request(tx: Transaction, key: IssueKey) -> None:
-    """Forget a request that cannot be read and whose issue is gone from GitLab."""
+    """Only for one that cannot be read and whose issue is gone from GitLab."""
     await tx.execute(
         delete(requests).where(requests.c.project == key.project, requests.c.iid == key.iid)
     )
 
 
 async def list_keys(tx: Transaction) -> list[IssueKey]:
-    """List the issues of all requests."""
     query = select(requests.c.project, requests.c.iid).order_by(requests.c.project, requests.c.iid)
     return [IssueKey(row.project, row.iid) for row in await tx.execute(query)]
 
 
 async def list_open(tx: Transaction) -> list[Request]:
-    """List the requests whose issue was open when last seen, oldest deadline first."""
     query = select(requests.c.document).where(requests.c.is_open).order_by(requests.c.due_at)
     return list(await tx.scalars(query))
 
 
 async def list_open_deadlines(tx: Transaction) -> list[tuple[IssueKey, datetime]]:
-    """List the deadlines of the requests that ``list_open`` returns.
-
-    No document is read, because the bot has to start even if one is damaged.
-    """
+    """Read no document: the bot has to start even if one is damaged."""
     rows = await tx.execute(
         select(requests.c.project, requests.c.iid, requests.c.due_at)
         .where(requests.c.is_open)
@@ -155,7 +142,6 @@ async def list_open_deadlines(tx: Transaction) -> list[tuple[IssueKey, datetime]
 
 
 async def list_open_iids(tx: Transaction, project: int) -> list[int]:
-    """List the numbers of a project's issues that were open when last seen, in order."""
     rows = await tx.scalars(
         select(requests.c.iid)
         .where(requests.c.is_open, requests.c.project == project)
@@ -165,7 +151,6 @@ async def list_open_iids(tx: Transaction, project: int) -> list[int]:
 
 
 async def list_unfinished(tx: Transaction) -> list[Request]:
-    """List the requests whose customers are still waiting, oldest deadline first."""
     rows = await tx.scalars(
         select(requests.c.document)
         .where(requests.c.state.in_(UNFINISHED))
@@ -175,7 +160,6 @@ async def list_unfinished(tx: Transaction) -> list[Request]:
 
 
 async def list_unfinished_keys(tx: Transaction) -> list[IssueKey]:
-    """List the issues whose customers are still waiting, oldest deadline first."""
     rows = await tx.execute(
         select(requests.c.project, requests.c.iid)
         .where(requests.c.state.in_(UNFINISHED))
@@ -185,7 +169,6 @@ async def list_unfinished_keys(tx: Transaction) -> list[IssueKey]:
 
 
 async def list_due_moments(tx: Transaction) -> Sequence[datetime]:
-    """List the deadlines of all unfinished requests, earliest first."""
     rows = await tx.scalars(
         select(requests.c.due_at)
         .where(requests.c.state.in_(UNFINISHED))
@@ -195,7 +178,6 @@ async def list_due_moments(tx: Transaction) -> Sequence[datetime]:
 
 
 async def list_contacted(tx: Transaction, since: datetime) -> list[Request]:
-    """List the requests that have changed since a moment and whose customers were contacted."""
     rows = await tx.scalars(
         select(requests.c.document).where(
             requests.c.state == State.CONTACTED, requests.c.gitlab_updated_at >= since
@@ -205,12 +187,12 @@ async def list_contacted(tx: Transaction, since: datetime) -> list[Request]:
 
 
 async def count_snoozes(tx: Transaction) -> int:
-    """Count the requests that have a snooze, current or past."""
+    """Count past ones, too."""
     return await tx.scalar(select(func.count()).select_from(snoozes)) or 0
 
 
 async def load_snooze(tx: Transaction, key: IssueKey) -> Snooze | None:
-    """Return the latest snooze of a request, current or past."""
+    """Return the latest one, current or past."""
     snooze: Snooze | None = await tx.scalar(
         select(snoozes.c.document).where(snoozes.c.project == key.project, snoozes.c.iid == key.iid)
     )
@@ -218,7 +200,6 @@ async def load_snooze(tx: Transaction, key: IssueKey) -> Snooze | None:
 
 
 async def save_snooze(tx: Transaction, key: IssueKey, snooze: Snooze) -> None:
-    """Save the snooze of a request; it replaces an earlier one."""
     values = {"until": snooze.until, "document": snooze}
     await tx.execute(
         upsert(tx, snoozes)

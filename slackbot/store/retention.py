@@ -1,8 +1,4 @@
-"""What the record forgets, and when: it keeps people's words only as long as they are needed.
-
-Only what has ended is forgotten, a limited number of rows at a time; the next call goes on. Pending
-decisions and unfinished requests stay, however old they are.
-"""
+"""What the record forgets: people's words no longer needed, but nothing pending or unfinished."""
 
 from datetime import datetime
 from uuid import UUID
@@ -25,16 +21,11 @@ from slackbot.store.schema import (
 )
 
 BATCH = 500
-"""How many rows of a kind are forgotten at once: on SQLite clicks wait meanwhile."""
+"""Rows of a kind per call: on SQLite clicks wait meanwhile."""
 
 
 async def forget_requests(tx: Transaction, before: datetime) -> int:
-    """Forget requests that have ended, with all about them. Return how many.
-
-    Args:
-        tx: A transaction.
-        before: Requests whose issues have changed in GitLab since this moment, UTC, stay.
-    """
+    """Forget ended requests unchanged since then (UTC), with all about them. Return how many."""
     key = (requests.c.project, requests.c.iid)
     ended = await tx.execute(
         select(*key)
@@ -43,7 +34,7 @@ async def forget_requests(tx: Transaction, before: datetime) -> int:
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
-    # Checked after the rows are locked: from then on nobody can decide about them.
+    # After the lock nobody can decide about them.
     is_pending = exists().where(
         decisions.c.project == requests.c.project,
         decisions.c.iid == requests.c.iid,
@@ -59,24 +50,20 @@ async def forget_requests(tx: Transaction, before: datetime) -> int:
 
 
 async def forget_decisions(tx: Transaction, before: datetime) -> int:
-    """Forget decisions that were delivered or dropped before then. Return how many."""
     has_ended = decisions.c.status.in_((Status.DELIVERED, Status.DROPPED))
     return await _forget(tx, decisions, and_(has_ended, decisions.c.finished_at < before))
 
 
 async def forget_messages(tx: Transaction, before: datetime) -> int:
-    """Forget the steps that were posted before then. Return how many."""
     return await _forget(tx, messages, messages.c.sent_at < before)
 
 
 async def forget_posts(tx: Transaction, before: datetime) -> None:
-    """Forget the messages posted before then that are not about a single issue."""
     is_old = and_(posts.c.project == 0, posts.c.ended_at < before)
     await tx.execute(delete(posts).where(is_old))
 
 
 async def forget_closed_feedbacks(tx: Transaction, before: datetime) -> None:
-    """Forget the closed feedback without a contact request that was triaged before then."""
     is_closed = feedbacks.c.triage == Triage.CLOSED
     await tx.execute(delete(feedbacks).where(is_closed, feedbacks.c.triaged_at < before))
 
@@ -87,11 +74,7 @@ async def _forget(tx: Transaction, table: Table, is_old: ColumnElement[bool]) ->
 
 
 async def drop_refused(tx: Transaction, before: datetime, now: datetime) -> list[IssueKey]:
-    """Drop the decisions that were refused before then, and forget their text.
-
-    Returns:
-        The issues whose cards still offer to try them again.
-    """
+    """Forget their text. Return the issues whose cards still offer to try again."""
     refused = await tx.execute(
         select(decisions.c.project, decisions.c.iid, decisions.c.id)
         .where(decisions.c.status == Status.REFUSED, decisions.c.finished_at < before)

@@ -1,8 +1,4 @@
-"""Save from a damaged SQLite file what is nowhere else.
-
-These are the decisions that GitLab does not have yet, the links that people made themselves, and
-snoozes; everything else is in GitLab and Slack. The damaged file is only read, and then renamed.
-"""
+"""Save from a damaged SQLite file what is nowhere else: undelivered decisions, links, snoozes."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,9 +18,8 @@ from slackbot.store.schema import UnreadableError, decisions, document_of, links
 Row = dict[str, Any]
 
 _PARTS = ("", "-wal", "-shm")
-"""The endings of the files that make one database."""
 _MOST_NUMBERS = 10_000_000
-"""The most rows that are tried: a damaged row number must not keep the bot busy for ever."""
+"""A damaged row number must not keep the bot busy for ever."""
 _CONTRADICTION = "the row and its document contradict each other"
 _UNREADABLE = (sqlite3.DatabaseError, UnreadableError, ValueError, TypeError)
 _MOMENTS = ("decided_at", "begun_at", "finished_at")
@@ -32,21 +27,18 @@ _MOMENTS = ("decided_at", "begun_at", "finished_at")
 
 @dataclass(frozen=True, kw_only=True)
 class Salvage:
-    """What was saved from a damaged file."""
-
     aside: Path
-    """Where the damaged file is now."""
     saved: int
     unreadable: int
-    """Up to this many decisions are lost; GitLab may have some of them."""
+    """At most so many decisions are lost; GitLab may have some."""
     is_partial: bool = False
-    """Whether some links or snoozes may be lost."""
+    """Some links or snoozes may be lost."""
 
 
 async def replace_if_damaged(database: Database, now: datetime) -> Salvage | None:
-    """Replace a damaged database by a new one with everything that can be saved.
+    """Replace a damaged database by a new one with all that can be saved.
 
-    If it is stopped at any point, the next call starts again, or completes it.
+    After a stop at any point, the next call completes it.
 
     Raises:
         DatabaseError: Another process uses the file, or it cannot be read at all.
@@ -71,7 +63,7 @@ async def replace_if_damaged(database: Database, now: datetime) -> Salvage | Non
 
 
 def _end_replacement(file: Path, new: Path) -> None:
-    """Complete an earlier call that was stopped after it had renamed the damaged file."""
+    """Complete a call that stopped after renaming the damaged file."""
     if new.exists() and not file.exists():
         _remove(file)  # SQLite would take the damaged file's log for the new one's
         _rename(new, file)
@@ -90,7 +82,7 @@ def _rename(file: Path, name: Path) -> None:
 
 
 def _read(file: Path) -> tuple[dict[Table, list[Row]], int, bool]:
-    """Read what is nowhere else, row by row, so that a bad row costs no other."""
+    """Go row by row: a bad row costs no other."""
     rows: dict[Table, list[Row]] = {decisions: []}
     unreadable, is_partial = 0, False
     with closing(open_to_read(file)) as connection:
@@ -109,7 +101,7 @@ def _read(file: Path) -> tuple[dict[Table, list[Row]], int, bool]:
 def _read_table(
     connection: sqlite3.Connection, table: Table, check: Callable[[Row], Row]
 ) -> tuple[list[Row], bool]:
-    """Return the sound rows of a table, and whether these are all."""
+    """Return the sound rows, and whether these are all."""
     rows, has_read_all = [], True
     try:
         query = f"SELECT max(rowid) FROM {table.name}"  # noqa: S608 - a name of our own
@@ -154,7 +146,6 @@ def _numbers(connection: sqlite3.Connection) -> Iterator[int]:
 
 
 def _choice(connection: sqlite3.Connection, number: int) -> list[dict[str, Any]]:
-    """Read one decision, if GitLab does not have it."""
     query = "SELECT * FROM decisions WHERE seq = ? AND status IN ('pending', 'refused')"
     return [_checked(row) for row in connection.execute(query, (number,))]
 
@@ -180,9 +171,9 @@ async def _write(file: Path, rows: Mapping[Table, Sequence[Row]]) -> None:
         async with database.transaction() as tx:
             for table, values in rows.items():
                 for row in values:
-                    # The text as it was: a newer release may have written more than is known here.
+                    # As it was: a newer release may have written more.
                     as_it_is = row | {"document": literal(row["document"], Text)}
-                    # A damaged file may link an account to two people: the first one counts.
+                    # A damaged file may link an account to two people: the first counts.
                     await tx.execute(upsert(tx, table).values(as_it_is).on_conflict_do_nothing())
     finally:
         await database.close()

@@ -1,4 +1,4 @@
-"""The tables of the record: a column for each thing that queries ask for, JSON for the rest."""
+"""The record's tables: a column for what queries ask for, JSON for the rest."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ from slackbot.rules.untriaged import UntriagedFeedback
 
 T = TypeVar("T")
 
-# Named constraints, so that a later migration can address them on both databases.
+# Named, so that a later migration can address them on both databases.
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -42,7 +42,7 @@ metadata = MetaData(
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware moment; SQLite forgets the zone, so it is kept as UTC and put back on reading."""
+    """An aware moment; SQLite forgets the zone, so it is kept as UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -56,7 +56,6 @@ class Instant(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Return the moment in UTC."""
         if value is None:
             return None
         moment: datetime = value
@@ -64,7 +63,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class UnreadableError(Exception):
-    """A row was written by another release, or damaged; the message names fields and remedy."""
+    """Another release wrote the row, or it is damaged; the message names fields and remedy."""
 
 
 @cache
@@ -73,11 +72,10 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 class Document(TypeDecorator[T]):
-    """A frozen object, kept as the JSON that pydantic makes of it.
+    """A frozen object, kept as pydantic's JSON.
 
-    A new field of its class needs a default, so that rows of an older release stay readable. A
-    document that cannot be read raises ``UnreadableError`` where a rebuild restores it. Elsewhere
-    it is ``lenient``: such a document is read as ``None``, and costs no other row.
+    A new field needs a default, so that older rows stay readable. An unreadable document raises
+    ``UnreadableError`` where a rebuild restores it; a ``lenient`` one is read as ``None``.
     """
 
     impl = Text
@@ -88,7 +86,7 @@ class Document(TypeDecorator[T]):
         self.kind, self.lenient = kind, lenient
 
     def loads(self, text: str) -> T:
-        """Read a document as the database keeps it.
+        """Read a stored document.
 
         Raises:
             UnreadableError: Another release wrote it, or it is damaged.
@@ -96,7 +94,7 @@ class Document(TypeDecorator[T]):
         try:
             value: T = _adapter(self.kind).validate_json(text)
         except ValidationError as error:
-            # Its message quotes the document, which has a customer's words in it.
+            # Its message quotes the document: a customer's words.
             places = ", ".join(".".join(map(str, each["loc"])) for each in error.errors())
             raise UnreadableError(
                 f"a row of the record cannot be read ({places or 'not JSON'}): stop the bot and "
@@ -105,11 +103,9 @@ class Document(TypeDecorator[T]):
         return value
 
     def process_bind_param(self, value: T | None, dialect: Dialect) -> str:
-        """Write it."""
         return _adapter(self.kind).dump_json(value, by_alias=True).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:
-        """Read it."""
         if value is None:
             return None
         try:
@@ -121,7 +117,6 @@ class Document(TypeDecorator[T]):
 
 
 def document_of(table: Table) -> Document[Any]:
-    """Return the type of a table's documents."""
     kept = table.c.document.type
     if not isinstance(kept, Document):
         raise TypeError(f"{table.name} has no documents")
@@ -129,7 +124,7 @@ def document_of(table: Table) -> Document[Any]:
 
 
 def if_readable(table: Table) -> ColumnElement[Any]:
-    """Select a table's documents, ``None`` where one cannot be read."""
+    """Select ``None`` for an unreadable document."""
     lenient: Document[Any] = Document(document_of(table).kind, lenient=True)
     return type_coerce(table.c.document, lenient).label("document")
 
@@ -141,13 +136,12 @@ class Link:
     slack_user: str
     name: str
     gitlab: str
-    """The GitLab username."""
     at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """What a person was asked to post in GitLab; of the code itself only a digest is kept."""
+    """What a person was asked to post in GitLab; only a digest of the code is kept."""
 
     slack_user: str
     name: str
@@ -156,7 +150,7 @@ class Code:
     issued_at: datetime
     expires_at: datetime
     is_spent: bool = False
-    """Whether the link exists already, but the person may not have been told."""
+    """The link exists, but the person may not have been told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,20 +159,18 @@ class OnDuty:
 
     people: tuple[Person, ...]
     source: str
-    """Where it comes from, in words: ``PagerDuty``, ``a user group``, ``the people file``."""
+    """In words, such as ``PagerDuty`` or ``the people file``."""
     until: datetime | None = None
-    """When the turn is planned to end, UTC; ``None`` where the source does not say."""
+    """The planned end, UTC; ``None`` if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HomeChoice:
-    """What a person's App Home shows, and what it showed when last published."""
-
     team: str
     asked: str = ""
-    """What the person chose to see, as they would type it."""
+    """As the person would type it."""
     checksum: str = ""
-    """Of what was published last: the same is not published again."""
+    """Of what was published last, so as not to repeat it."""
 
 
 def _key() -> tuple[Column[int], Column[int]]:
@@ -210,14 +202,14 @@ feedbacks = Table(
     Column("ticket", BigInteger),
     Column("created_at", Instant, nullable=False),
     Column("triage", String(16), nullable=False),
-    # By when it was seen to have been triaged, if it was seen to await that.
+    # Set only if it was seen to await triage.
     Column("triaged_at", Instant),
     Column("document", Document(UntriagedFeedback, lenient=True), nullable=False),
     Index(None, "triage", "created_at"),
     Index(None, "triaged_at"),
     Index(None, "ticket"),
 )
-"""Feedback issues that ask for no contact: the open ones, and for a while those closed since."""
+"""Without a contact request: open, and for a while closed."""
 
 decisions = Table(
     "decisions",
@@ -235,7 +227,7 @@ decisions = Table(
     Column("document", Document(Decision), nullable=False),
     UniqueConstraint("interaction"),
     Index(None, "project", "iid", "status"),
-    # A number is never given twice, so that the order of decisions survives purging.
+    # No number is given twice, so that the order survives purging.
     sqlite_autoincrement=True,
 )
 
@@ -302,7 +294,7 @@ links = Table(
     "links",
     metadata,
     Column("slack_user", String(32), primary_key=True),
-    # Folded to lower case, for GitLab does not mind the case.
+    # In lower case, because GitLab ignores case.
     Column("gitlab", String(255), nullable=False),
     Column("document", Document(Link, lenient=True), nullable=False),
     UniqueConstraint("gitlab"),
@@ -330,7 +322,7 @@ posts = Table(
     "posts",
     metadata,
     Column("key", String(128), primary_key=True),
-    # What the message is about; 0/0 where that is no single issue.
+    # 0/0 where it is about no single issue.
     Column("project", BigInteger, nullable=False),
     Column("iid", BigInteger, nullable=False),
     Column("begun_at", Instant, nullable=False),
@@ -339,7 +331,7 @@ posts = Table(
     Index(None, "project", "iid"),
     Index(None, "ended_at"),
 )
-"""The outbox: messages that are posted into Slack once. A release before also kept plans here."""
+"""The outbox. A release before also kept plans here."""
 
 reminder_plans = Table(
     "reminder_plans",
@@ -359,7 +351,7 @@ missed_reminders = Table(
     Column("iid", BigInteger, nullable=False),
     Column("noted_at", Instant, nullable=False),
 )
-"""Reminders that came too late to show in the channel, until one line has told of them."""
+"""Reminders too late for the channel, until one line has told of them."""
 
 snoozes = Table(
     "snoozes",

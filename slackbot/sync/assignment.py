@@ -1,4 +1,4 @@
-"""What GitLab's own notes say of who was assigned to an issue. Pure."""
+"""What GitLab's own notes say of an issue's assignees. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -15,8 +15,6 @@ _TAKEN_OFF = re.compile(r"(?<!@)\bunassigned ")
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """One change of an issue's assignees: the usernames put on and taken off, by whom, when."""
-
     added: tuple[str, ...]
     removed: tuple[str, ...]
     author: str
@@ -24,10 +22,9 @@ class Assignment:
     at: datetime
 
     def is_part_of_birth(self, issue: IssueSnapshot) -> bool:
-        """Tell whether it only completes the issue's creation, and so is a suggestion.
+        """Tell whether it is only a suggestion: new feedback issues get the manager on duty.
 
-        What creates the feedback issues also assigns the manager on duty, perhaps a moment later.
-        Somebody who assigns themselves to what they have written means it.
+        Who assigns themselves to their own issue means it.
         """
         if self.author != issue.author or self.author in self.added:
             return False
@@ -49,5 +46,5 @@ def read_assignment(note: Note) -> Assignment | None:
 
 
 def latest_assignment(notes: Iterable[Note]) -> Assignment | None:
-    """Return the latest change of assignees that GitLab tells of, from notes newest first."""
+    """Expect notes newest first."""
     return next(filter(None, map(read_assignment, notes)), None)

@@ -1,8 +1,4 @@
-"""What others did to an issue since a decision was judged, so that it is left alone. Pure.
-
-GitLab has no conditional update. A PUT whose outcome is unknown is repeated, perhaps much later; by
-then its parts that somebody else has changed are theirs.
-"""
+"""What others changed in an issue since a decision was judged: that is left alone. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,16 +14,14 @@ from slackbot.sync.notes import own_marks
 
 @dataclass(frozen=True, kw_only=True)
 class Overtaken:
-    """Which parts of an issue somebody else has changed since."""
+    """Needed because GitLab has no conditional update, and a PUT may be repeated late."""
 
     assignment: Note | None = None
-    """GitLab's own note of their latest assignment."""
+    """GitLab's own note of it."""
     labels: frozenset[str] = frozenset()
-    """The labels that somebody else put on or took off."""
     state: bool = False
 
     def spared(self, change: IssueChange, scope: str) -> IssueChange:
-        """Return a change without what would undo theirs."""
         touched = set(self.labels)
         if any(in_scope(label, scope) for label in self.labels):
             touched |= {
@@ -51,15 +45,7 @@ def overtaken(
     label_events: Iterable[LabelEvent],
     state_events: Iterable[StateEvent],
 ) -> Overtaken:
-    """Compare with the note of a decision; without one, nothing was written that could be undone.
-
-    Args:
-        decision: The decision.
-        own: The bot's own username.
-        notes: All notes of the issue.
-        label_events: When labels were put on and taken off.
-        state_events: When the issue was closed and reopened.
-    """
+    """Without a note of the decision, nothing was written that could be undone."""
     since = _judged_by(decision, own, notes)
     if since is None:
         return Overtaken()
@@ -85,11 +71,7 @@ def _is_assignment(note: Note, own: str) -> bool:
 
 
 def _judged_by(decision: UUID, own: str, notes: Iterable[Note]) -> datetime | None:
-    """Return from when the issue was by which a decision was judged.
-
-    What somebody did between that reading and the note is theirs, too. Notes of an older release
-    do not tell.
-    """
+    """Count what others did between that reading and the note as theirs."""
     marks = own_marks(notes, own)
     return min(
         (mark.judged_by or note.at for note, mark in marks if mark.decision == decision),

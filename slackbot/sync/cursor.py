@@ -1,4 +1,4 @@
-"""One pass over GitLab's list of issues: from where, and how far it has come. No I/O."""
+"""One pass over GitLab's list of issues: from where, and how far. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,22 +8,19 @@ from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.store.facts import Place
 
 OVERLAP = timedelta(minutes=5)
-"""How much of the time already polled is read again: GitLab commits late what it dates early."""
+"""How much is read again: GitLab commits late what it dates early."""
 GAP = timedelta(minutes=15)
-"""After a longer time without a poll, things have happened that nobody here has seen."""
+"""After longer without a poll, things have happened unseen."""
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 class Reading:
-    """A reading that begins now, or goes on where another was broken off, perhaps by a crash.
+    """A reading that begins now, or goes on where another broke off.
 
     Args:
-        about: What is read: the project, and the label that asks for contact.
-        place: How far the poll has come; of something else, or never, this is the first reading.
-        last_end: When the last poll of it came to its end, by the bot's clock.
-        now: The current moment.
-        every: How often there is a poll.
+        about: The project and contact label; a place of another does not count.
+        last_end: By the bot's clock.
     """
 
     def __init__(
@@ -40,19 +37,19 @@ class Reading:
         self.since = known.until - overlap(known, now) if known else None
         is_unknown = last_end is None or last_end > now + GAP
         if is_unknown and not self.place.is_first:
-            # An older release did not note when it ended, or a wrong clock has told it.
+            # An older release did not note it, or a wrong clock did.
             last_end = self.place.until
         self.last_end = last_end
         self.is_after_gap = last_end is None or now - last_end > max(GAP, 2 * every)
 
     @property
     def is_first(self) -> bool:
-        """Whether only open issues matter, for nobody has seen anything yet."""
+        """Then only open issues matter."""
         return self.place.is_first
 
     def advance(self, page: Sequence[IssueSnapshot], found: int, now: datetime) -> Place:
-        """Return the place after one more page, in which so many requests were new."""
-        # GitLab's own times only, so that its clock and ours need not agree.
+        """Expect in ``found`` how many requests of the page are new."""
+        # GitLab's times only: its clock and ours need not agree.
         until = max(self.place.until, *(issue.updated_at for issue in page))
         reached_at = now if until > self.place.until else self.place.reached_at
         self.place = replace(
@@ -65,16 +62,13 @@ class Reading:
         return self.place
 
     def end(self) -> Place | None:
-        """Return the place where the next reading begins; ``None`` if there was nothing at all."""
+        """Return ``None`` if there was nothing at all."""
         if self.place.until == _BEGINNING:
             return None
         return replace(self.place, is_first=False, read=0, found=0)
 
 
 def overlap(place: Place, now: datetime) -> timedelta:
-    """Return how far before its place a reading begins: the longer it is since, the less.
-
-    So a poll with nothing new does not read the last busy minutes again and again.
-    """
+    """Shrink it with time: an idle poll need not reread the last busy minutes."""
     since = now - place.reached_at if place.reached_at else timedelta(0)
     return min(max(OVERLAP - since, timedelta(0)), OVERLAP)

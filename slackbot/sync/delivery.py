@@ -42,21 +42,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class Traces:
-    """What earlier attempts to deliver have left in an issue: the bot's notes and their markers."""
+    """What earlier attempts have left in an issue."""
 
     own: str = ""
-    """The bot's username in GitLab."""
     notes: Sequence[Note] = ()
     decisions: frozenset[UUID] = frozenset()
-    """Those whose note stands, and was not withdrawn."""
+    """Their notes stand, not withdrawn."""
 
 
 class Delivery:
-    """One decision on its way to GitLab.
-
-    The note goes before the change: once it stands, the decision holds, and what the change makes
-    is the decision's and not somebody else's.
-    """
+    """Writes the note before the change: once it stands, the decision holds."""
 
     def __init__(
         self,
@@ -73,11 +68,7 @@ class Delivery:
         self._is_noted = decision.id in traces.decisions
 
     async def run(self, seen: Observation) -> Observation | None:
-        """Deliver the decision, or note why it is refused.
-
-        Returns:
-            The issue as it is then; ``None`` where GitLab has rejected a part of it.
-        """
+        """Return ``None`` where GitLab rejected a part of it."""
         try:
             await self._identify()
             if not self._is_noted and (refusal := await self._judge()):
@@ -85,28 +76,25 @@ class Delivery:
                 return seen
             return await self._write(seen)
         except Rejected as error:
-            # This won't work later; the card shows it, with a button to try again.
+            # It won't work later.
             log.error("decision_rejected", issue=str(self._decision.key), problem=error.code)
             async with self._record.transaction() as tx:
                 await refuse(tx, self._decision, problem_words(error), self._record.now())
             return None
 
     async def _identify(self) -> None:
-        """Find the account of the person, which may not have been known at the click.
-
-        So that GitLab's assignee is recognized as the same human.
-        """
+        """Look again: the account may not have been known at the click."""
         self._account = await self._directory.account(self._decision.by)
         username = self._account.username if self._account else None
         self._decision = replace(self._decision, by=replace(self._decision.by, gitlab=username))
 
     async def _judge(self) -> Refusal | None:
-        """Judge the decision by what GitLab says now: somebody may have been faster there."""
+        """Judge by what GitLab says now: somebody may have been faster."""
         decision = self._decision
         labels = await self._labels()
         if isinstance(labels, Refusal):
             return labels
-        # A contact happened, whatever was done in GitLab meanwhile: its text belongs in the issue.
+        # A contact happened in any case: its text belongs in the issue.
         if isinstance(decision.action, MarkContacted):
             return None
         async with self._record.transaction() as tx:
@@ -123,7 +111,7 @@ class Delivery:
         )
 
     async def _labels(self) -> frozenset[str] | Refusal:
-        """Read the project's labels if the decision names one: GitLab would create unknown ones."""
+        """GitLab would create unknown labels."""
         match self._decision.action:
             case ChooseLabel(label=label):
                 wanted = {label}
@@ -138,7 +126,7 @@ class Delivery:
     async def _end_refused(self, refusal: Refusal) -> None:
         now = self._record.now()
         async with self._record.transaction() as tx:
-            if isinstance(refusal, AlreadyYours | SameLabel):  # GitLab has it: nothing to tell
+            if isinstance(refusal, AlreadyYours | SameLabel):  # nothing to tell
                 await decisions.finish_decision(tx, self._decision, Status.DROPPED, now)
                 await announce(tx, self._decision.key, now, urgent=True)
             else:
@@ -156,7 +144,7 @@ class Delivery:
         if not is_made(asked, issue):
             await check_unchanged(self._gitlab, issue)
             issue = await self._gitlab.change_issue(self._decision.key, asked)
-        # The assignees as they are by the bot's doing: what else GitLab shows is somebody else's.
+        # The assignees by the bot's doing; any others are somebody else's.
         ours, notes = issue.usernames, list[Note]()
         if conflicts.assignment:
             ours = assignees_after(change, seen.issue, self._account)
@@ -166,7 +154,7 @@ class Delivery:
         return after
 
     async def _note(self, seen: Observation) -> None:
-        # From here on the note may be there although the bot does not get to know.
+        # From here on the note may exist unknown to us.
         async with self._record.transaction() as tx:
             await decisions.begin_decision(tx, self._decision.id, self._record.now())
         replaced = replaced_label(self._decision.action, seen.issue, self._rules.scope)
@@ -174,7 +162,6 @@ class Delivery:
         await self._gitlab.add_note(self._decision.key, body)
 
     async def _conflicts(self, seen: Observation) -> Overtaken:
-        """Find out what others changed meanwhile: the change is repeated without it."""
         states = await self._gitlab.state_events(self._decision.key)
         return overtaken(
             self._decision.id, self._traces.own, self._traces.notes, seen.label_events, states
@@ -197,7 +184,6 @@ class Delivery:
         )
 
     async def _username(self, person: Person) -> str | None:
-        """Return a person's GitLab username, which may not have been known at a click."""
         if person.gitlab:
             return person.gitlab
         account = await self._directory.account(person)
@@ -206,7 +192,6 @@ class Delivery:
     async def _complete(
         self, change: IssueChange, ours: tuple[str, ...], seen: Observation
     ) -> None:
-        """Note that GitLab has the decision, and what others did in the issue."""
         decision, now = self._decision, self._record.now()
         async with self._record.transaction() as tx:
             before = await requests.load_request(tx, decision.key, lock=True)
@@ -219,7 +204,7 @@ class Delivery:
                 labels = (after.labels | change.add_labels) - change.remove_labels
                 after = replace(after, labels=labels)
             request, steps = observe(after, seen, self._rules)
-            # A record that was lost since may have known that it was delivered, and told so.
+            # A lost record may have told of it before.
             begun_at = decision.at if self._is_noted else None
             for step in (step_of(decision, before), *self._not_assigned(change, ours)):
                 await cards.add_message(tx, decision.key, step, of=decision.id, begun_at=begun_at)
@@ -230,7 +215,7 @@ class Delivery:
         log.info("decision_delivered", issue=str(decision.key), kind=decision.action.kind)
 
     def _not_assigned(self, change: IssueChange, assignees: tuple[str, ...]) -> tuple[Step, ...]:
-        """Tell when GitLab has not assigned the claimer: it has no such account or member."""
+        """Tell when GitLab has no such account or member."""
         decision = self._decision
         if not isinstance(decision.action, Claim | TakeOver):
             return ()
@@ -242,11 +227,7 @@ class Delivery:
 
 
 async def take_back_notes(kept: Record, gitlab: GitLabClient, key: IssueKey) -> None:
-    """Withdraw the notes of what GitLab rejected after them: they tell what is not so.
-
-    The record has the refusal by now, so a ``Try again`` that comes first is not mistaken: it goes
-    on from the note, or writes it anew where that was withdrawn.
-    """
+    """Withdraw the notes of what GitLab rejected, once the record has the refusal."""
     async with kept.transaction() as tx:
         refused = await decisions.list_to_withdraw(tx, key)
     if not refused:
@@ -259,7 +240,7 @@ async def take_back_notes(kept: Record, gitlab: GitLabClient, key: IssueKey) -> 
                 await decisions.begin_decision(tx, decision.id, kept.now())
             try:
                 await gitlab.add_note(key, withdrawal_of(decision))
-            except Rejected as error:  # it stays to be done when the issue is synced next
+            except Rejected as error:  # tried again at the next sync
                 log.warning("not_withdrawn", issue=str(key), problem=error.code)
                 return
         async with kept.transaction() as tx:

@@ -17,21 +17,12 @@ def change_of(
     known_labels: Iterable[str],
     rules: Rules,
 ) -> IssueChange:
-    """Return what is to be changed in an issue for an action.
-
-    Args:
-        action: What somebody decided.
-        issue: The issue as it is now.
-        account: Their account in GitLab, if it is known.
-        colleague: The username of whom they take over from, if it is known.
-        known_labels: The feedback labels of the project.
-        rules: The settings.
-    """
+    """``colleague`` is the username of whom they take over from."""
     match action:
         case Claim():
             return IssueChange(assignee_ids=(account.id,) if account else None)
         case TakeOver():
-            # The colleague is taken off even where nobody can be put in their place.
+            # The colleague is taken off even if nobody can replace them.
             left = tuple(user.id for user in issue.assignees if user.username != colleague)
             return IssueChange(assignee_ids=(account.id,) if account else left)
         case Release():
@@ -42,7 +33,7 @@ def change_of(
             return _relabelling(label, issue, known_labels, rules, added=frozenset())
         case MarkContacted(label=label, close=close):
             added = frozenset({rules.contacted_label})
-            # A label that somebody chose in the meantime stays.
+            # A label chosen meanwhile stays.
             if label is None or any(in_scope(name, rules.scope) for name in issue.labels):
                 return IssueChange(add_labels=added, close=close)
             return _relabelling(label, issue, known_labels, rules, added=added, close=close)
@@ -57,7 +48,7 @@ def _relabelling(
     added: frozenset[str],
     close: bool = False,
 ) -> IssueChange:
-    # Scoped labels exclude each other on paid tiers only, and one may have come this second.
+    # Scoped labels exclude each other on paid tiers only; one may have come this second.
     of_scope = {name for name in {*known_labels, *issue.labels} if in_scope(name, rules.scope)}
     return IssueChange(
         add_labels=added | {chosen}, remove_labels=frozenset(of_scope - {chosen}), close=close
@@ -65,7 +56,6 @@ def _relabelling(
 
 
 def replaced_label(action: Action, issue: IssueSnapshot, scope: str) -> str | None:
-    """Name the label of a scope in whose place an action puts another."""
     if not isinstance(action, ChooseLabel):
         return None
     others = sorted(name for name in issue.labels if in_scope(name, scope))
@@ -73,7 +63,7 @@ def replaced_label(action: Action, issue: IssueSnapshot, scope: str) -> str | No
 
 
 def is_made(change: IssueChange, issue: IssueSnapshot) -> bool:
-    """Tell whether an issue is as a change wants it: an earlier try may have come through."""
+    """Tell whether an earlier try has come through."""
     assigned = {user.id for user in issue.assignees}
     return (
         change.add_labels <= issue.labels
@@ -86,7 +76,7 @@ def is_made(change: IssueChange, issue: IssueSnapshot) -> bool:
 def assignees_after(
     change: IssueChange, issue: IssueSnapshot, account: GitLabUser | None
 ) -> tuple[str, ...]:
-    """Name whom a change made assignees, though by now somebody else has changed them again."""
+    """Name the wanted assignees, whoever has changed them since."""
     known = {user.id: user.username for user in (*issue.assignees, *([account] if account else []))}
     wanted = change.assignee_ids or ()
     return tuple(sorted(known[number] for number in wanted if number in known))

@@ -1,4 +1,4 @@
-"""Forget what has ended long ago; the poll sees to it."""
+"""Forget what ended long ago; the poll sees to it."""
 
 from datetime import timedelta
 
@@ -12,11 +12,11 @@ from slackbot.store.people import forget_turns
 log = structlog.get_logger()
 
 DELIVERY_MEMORY = timedelta(days=2)
-"""How long the record knows a webhook delivery; GitLab repeats one within seconds."""
+"""For webhooks; GitLab repeats one within seconds."""
 
 
 async def forget_ended(record: Record, kept: timedelta) -> None:
-    """Forget what ended longer ago than it is to be kept, some rows of each kind."""
+    """Forgets only some rows of each kind."""
     now = record.now()
     before = now - kept
     async with record.transaction() as tx:

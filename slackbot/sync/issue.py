@@ -1,4 +1,4 @@
-"""Bring one issue and its record together: note what GitLab says, deliver what people decided."""
+"""Bring one issue and its record together."""
 
 from collections.abc import Iterable
 
@@ -36,11 +36,7 @@ log = structlog.get_logger()
 
 
 class IssueSync:
-    """Reconciles the queue ``SYNC``: reads an issue, converges, delivers, suggests.
-
-    Args:
-        suggestion: Assigns the manager on duty to what nobody has; ``None`` where it is not to.
-    """
+    """Reconciles the queue ``SYNC``: reads an issue, converges, delivers, suggests."""
 
     def __init__(
         self,
@@ -54,7 +50,6 @@ class IssueSync:
         self._rules, self._suggestion = rules, suggestion
 
     async def reconcile(self, key: IssueKey) -> None:
-        """Read an issue, note what changed in it, deliver the decisions about it in their order."""
         try:
             await self._reconcile(key)
         except PlatformError as error:
@@ -83,20 +78,20 @@ class IssueSync:
             await self._lose(key)
             return
         if known or may_matter(seen.issue, self._rules):
-            for assignee in seen.issue.assignees:  # before they are told or shown anything
+            for assignee in seen.issue.assignees:  # before they are told or shown
                 await self._directory.look_up(assignee.person)
         traces = await self._traces(key, pending)
-        # What a note says already is ours: seen in GitLab, it must not pass for somebody else's.
+        # What a note says already must not pass for somebody else's.
         if not (pending and pending[0].decision.id in traces.decisions):
             await self._converge(seen)
         for recorded in pending:
             seen = await self._deliver(recorded, seen, traces)
         await take_back_notes(self._record, self._gitlab, key)
-        if self._suggestion and not pending:  # else it is not fresh enough, and somebody is at it
+        if self._suggestion and not pending:  # else it is stale, and somebody is at it
             await self._suggestion.make(seen)
 
     async def _traces(self, key: IssueKey, pending: Iterable[DecisionRecord]) -> Traces:
-        """Look for what decisions begun earlier, with a doubtful outcome, have left in GitLab."""
+        """Look for what tries with a doubtful outcome left in GitLab."""
         if not any(recorded.begun_at for recorded in pending):
             return Traces()
         own, notes = await self._gitlab.own_username(), await self._gitlab.notes(key)
@@ -110,13 +105,13 @@ class IssueSync:
         )
         after = await delivery.run(seen)
         if after is None:
-            # Its note alone is ours; whatever else is new there is told before the next decision.
+            # Only its note is ours; other news is told before the next decision.
             await self._converge(seen)
             return seen
         return after
 
     async def _lose(self, key: IssueKey) -> None:
-        await self._gitlab.project()  # if the project is out of sight, too, this is an outage
+        await self._gitlab.project()  # no project either: an outage
         now = self._record.now()
         async with self._record.transaction() as tx:
             known = await requests.load_request_record(tx, key, lock=True)
@@ -135,7 +130,7 @@ class IssueSync:
             known = await requests.load_request(tx, seen.issue.key, lock=True)
             request, steps = observe(known, seen, self._rules)
             if request is None and await cards.has_card(tx, seen.issue.key):
-                request = first_sight(seen, self._rules)  # it was one: the record has been lost
+                request = first_sight(seen, self._rules)  # it was one: the record was lost
             has_news = await self._note_feedback(tx, seen.issue, request)
             await save_changes(tx, known, request, steps, now)
             if has_news:
@@ -144,11 +139,7 @@ class IssueSync:
     async def _note_feedback(
         self, tx: Transaction, issue: IssueSnapshot, request: Request | None
     ) -> bool:
-        """Note how far the triage of an issue is that asks for no contact, or no longer does so.
-
-        Returns:
-            Whether that is news for the queue.
-        """
+        """Return whether that is news for the queue."""
         asks = request is not None and request.state is not State.WITHDRAWN
         triage = triage_of(issue, self._rules, asks=asks)
         seen = [] if triage is None else [Sighting(feedback_of(issue), triage)]

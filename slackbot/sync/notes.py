@@ -1,8 +1,4 @@
-"""The bot's notes on feedback issues: on whose behalf, what, and the hidden marker. Pure.
-
-People's text is made inert, because GitLab executes quick actions in notes posted by API:
-https://docs.gitlab.com/user/project/quick_actions/.
-"""
+"""The bot's notes on feedback issues, with their hidden marker. Pure."""
 
 import json
 import re
@@ -25,7 +21,7 @@ from slackbot.rules.decision import (
 from slackbot.rules.request import Person
 
 _MARKER = re.compile(r"(?:\A|\n)<!-- ssat-bot: (\{.*\}) -->\Z")
-# GitLab finds one wherever no ASCII word ends: ".@avery", too. Backslashes before would undo ours.
+# GitLab finds one wherever no ASCII word ends: ".@avery", too. Backslashes before undo ours.
 _MENTION = re.compile(r"(\\+)@|(?<!\w)@", re.ASCII)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$&@:/-])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u0085\u2028\u2029]")
@@ -34,7 +30,7 @@ _WITHDRAWAL = "withdrawal"
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """What a marker says of a decision; an older one may say less."""
+    """An older marker may say less."""
 
     decision: UUID
     kind: str | None = None
@@ -45,11 +41,7 @@ class Mark:
 
 
 def marker(decision: Decision, judged_by: datetime | None = None) -> str:
-    """Return the hidden line by which the bot knows its own note of a decision again.
-
-    It says all that the record has to know of the decision, should the record be lost; and from
-    when by GitLab's clock the issue was by which it was judged.
-    """
+    """Write all that a lost record needs; ``judged_by`` is by GitLab's clock."""
     person = decision.by
     content: dict[str, str | None] = {
         "decision": str(decision.id),
@@ -71,7 +63,7 @@ def marker(decision: Decision, judged_by: datetime | None = None) -> str:
 
 
 def _hidden(content: Mapping[str, str | None]) -> str:
-    # Whatever people are called, nothing may end the comment early, or mention anybody.
+    # No name may end the comment early, or mention anybody.
     written = json.dumps(content)
     for sign in "<>@":
         written = written.replace(sign, f"\\u{ord(sign):04x}")
@@ -79,14 +71,7 @@ def _hidden(content: Mapping[str, str | None]) -> str:
 
 
 def own_marks(notes: Iterable[Note], own_username: str | None) -> Iterator[tuple[Note, Mark]]:
-    """Find the bot's own notes that hold, with their marks; others' markers don't count.
-
-    A note that has been withdrawn since does not hold; written anew after that, it does.
-
-    Args:
-        notes: Notes of one issue, newest first.
-        own_username: Who the bot is in GitLab.
-    """
+    """Find the bot's own notes, newest first, that hold; others' markers don't count."""
     withdrawn: set[UUID] = set()
     for note in notes:
         is_own = note.author == own_username and not note.is_system
@@ -98,12 +83,12 @@ def own_marks(notes: Iterable[Note], own_username: str | None) -> Iterator[tuple
 
 
 def decisions_marked(notes: Iterable[Note], own_username: str) -> frozenset[UUID]:
-    """Return the decisions whose notes stand in GitLab, and hold; the notes come newest first."""
+    """Expect notes newest first."""
     return frozenset(mark.decision for _, mark in own_marks(notes, own_username))
 
 
 def read_marker(body: str) -> Mark | None:
-    """Return what a note is marked with; only the note's last line counts."""
+    """Only the note's last line counts."""
     match = _MARKER.search(body.rstrip())
     if match is None:
         return None
@@ -145,13 +130,7 @@ def _person_in(content: Mapping[str, Any]) -> Person | None:
 def note_of(
     decision: Decision, replaced: str | None = None, judged_by: datetime | None = None
 ) -> str:
-    """Write the note of a decision.
-
-    Args:
-        decision: What was decided, by a person with their GitLab username where it is known.
-        replaced: The feedback label that a chosen one takes the place of.
-        judged_by: When the issue was last changed by which the decision was judged; UTC.
-    """
+    """Name the ``replaced`` label, if any; ``judged_by`` is UTC."""
     who = _who(decision.by)
     match decision.action:
         case Claim():
@@ -169,7 +148,6 @@ def note_of(
 
 
 def withdrawal_of(decision: Decision) -> str:
-    """Write the note that takes the note of a decision back, whose change GitLab did not accept."""
     match decision.action:
         case Claim():
             what = "the claim"
@@ -194,11 +172,10 @@ def _contact(contact: MarkContacted, who: str) -> str:
 
 
 def quote(text: str) -> str:
-    r"""Quote people's text so that no line of it acts in GitLab.
+    r"""Make people's text inert: GitLab runs quick actions in notes posted by API.
 
-    ``\r`` goes first, for GitLab deletes it before it looks for quick actions at line starts;
-    other line breaks become ``\n``; every line is quoted; HTML (with our own marker) is spelled
-    out and nobody is mentioned.
+    https://docs.gitlab.com/user/project/quick_actions/. ``\r`` goes first: GitLab deletes it
+    before it looks for them at line starts. HTML is spelled out, our own marker included.
     """
     text = _CONTROLS.sub("\n", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = text.replace("<", "&lt;")
@@ -208,7 +185,7 @@ def quote(text: str) -> str:
 
 def _who(person: Person) -> str:
     name = _inline(person.name)
-    # In code, so that the person who has just acted gets no mail about it.
+    # In code, so that they get no mail about their own act.
     return f"{name} (`@{person.gitlab}`)" if person.gitlab else name
 
 

@@ -1,7 +1,4 @@
-"""Compare an issue as GitLab has it with the record, and say what has changed. Pure.
-
-Lost, doubled, reordered and echoed webhooks all end here, so all end in the same state.
-"""
+"""Compare an issue as GitLab has it with the record, and say what has changed. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,31 +13,28 @@ from slackbot.sync.assignment import Assignment, latest_assignment
 from slackbot.sync.restore import Past, recall, was_suggested
 
 COMMENT_LIMIT = 1500
-"""How much of the customer's words the record keeps, in characters: what a card may show."""
+"""Characters: what a card may show."""
 
 TITLE_LIMIT = 200
-"""How much of a title the record keeps of a feedback that asks for no contact."""
+"""Characters."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """An issue as just read, with the history that the comparison may need."""
+    """An issue as just read, with its history as far as needed."""
 
     issue: IssueSnapshot
     label_events: Sequence[LabelEvent] = ()
     notes: Sequence[Note] = ()
-    """Its notes, newest first: all at first sight, later where somebody else is assigned."""
+    """Newest first: all at first sight, later where somebody else is assigned."""
     own_username: str | None = None
-    """Who the bot is in GitLab, whose notes alone tell of decisions."""
+    """Only the bot's notes tell of decisions."""
     at: datetime
-    """When it was read, UTC."""
+    """UTC."""
 
     @property
     def changed_at(self) -> datetime:
-        """When what the issue shows came about, by GitLab's clock.
-
-        GitLab saves an issue and then notes its label events, some milliseconds later.
-        """
+        """By GitLab's clock, which dates label events some milliseconds later."""
         shown = [
             event.at
             for event in self.label_events
@@ -50,33 +44,22 @@ class Observation:
 
     @property
     def assignment(self) -> Assignment | None:
-        """The latest assignment, where GitLab tells."""
         return latest_assignment(self.notes)
 
     @property
     def assigned_by(self) -> Person | None:
-        """Who made the latest assignment, where GitLab tells."""
         return self.assignment.by if self.assignment else None
 
 
 def may_matter(issue: IssueSnapshot, rules: Rules) -> bool:
-    """Tell whether an issue that the record does not know is worth a closer look."""
     is_labeled = rules.contact_label in issue.labels
     return issue.is_open and _asks_for_contact(issue, issue.feedback, is_labeled=is_labeled)
 
 
 def triage_of(issue: IssueSnapshot, rules: Rules, *, asks: bool | None = None) -> Triage | None:
-    """Tell how far the triage of a feedback that asks for no contact has come.
+    """Return ``None`` for all but feedbacks without a request for contact.
 
-    Every member of the workspace may see its title, so no other issue of the project is one.
-
-    Args:
-        issue: The issue as just read.
-        rules: The settings.
-        asks: Whether contact is asked for, where more than the issue itself has told.
-
-    Returns:
-        ``None`` for what is no such feedback.
+    All members of the workspace may see the title, so no other issue counts.
     """
     if issue.type != WORK_ITEM_TYPE or issue.key.iid == rules.link_issue:
         return None
@@ -91,10 +74,7 @@ def triage_of(issue: IssueSnapshot, rules: Rules, *, asks: bool | None = None) -
 
 
 def feedback_of(issue: IssueSnapshot) -> UntriagedFeedback:
-    """Return what the record keeps of a feedback that asks for no contact: no customer's words.
-
-    But for the title, which is the handbook's.
-    """
+    """Keep no customer's words; the title is the handbook's."""
     feedback = issue.feedback
     return UntriagedFeedback(
         key=issue.key,
@@ -111,7 +91,6 @@ def feedback_of(issue: IssueSnapshot) -> UntriagedFeedback:
 
 
 def looks_changed(request: Request, issue: IssueSnapshot) -> bool:
-    """Tell whether a listed issue differs from the record, so that it is worth a closer look."""
     return (
         request.is_gone
         or request.is_open != issue.is_open
@@ -125,15 +104,9 @@ def looks_changed(request: Request, issue: IssueSnapshot) -> bool:
 def observe(
     known: Request | None, seen: Observation, rules: Rules
 ) -> tuple[Request | None, tuple[Step, ...]]:
-    """Return the request as it stands now, and the steps that were made in GitLab.
+    """Return the request now, and the steps made in GitLab.
 
-    Args:
-        known: The request as the record has it, with the bot's own delivered decisions applied.
-        seen: The issue as GitLab has it.
-        rules: The settings.
-
-    Returns:
-        No request for an issue that is no request for contact and never was.
+    ``known`` includes the bot's own delivered decisions. However webhooks come, all end here alike.
     """
     feedback = seen.issue.feedback
     is_requested = _is_requested(seen, feedback, rules, known)
@@ -149,7 +122,6 @@ def observe(
 
 
 def gone(known: Request, at: datetime) -> tuple[Request, tuple[Step, ...]]:
-    """Return the request of an issue that GitLab does not show any more."""
     if known.is_gone:
         return known, ()
     return replace(known, is_gone=True), (Step(kind=StepKind.GONE, at=at, in_gitlab=True),)
@@ -157,7 +129,7 @@ def gone(known: Request, at: datetime) -> tuple[Request, tuple[Step, ...]]:
 
 def _asks_for_contact(issue: IssueSnapshot, feedback: Feedback, *, is_labeled: bool) -> bool:
     if issue.type != WORK_ITEM_TYPE:
-        return False  # an incident or a task is listed among the issues, too
+        return False  # incidents and tasks are listed, too
     return is_request_for_contact(feedback, has_contact_label=is_labeled)
 
 
@@ -167,17 +139,16 @@ def _is_requested(
     is_labeled = _is_labeled(known, seen, rules)
     if not _asks_for_contact(seen.issue, feedback, is_labeled=is_labeled):
         return False
-    # The description goes on saying it after somebody has taken the label off.
+    # The description still says it after the label was taken off.
     return is_labeled or not _is_taken_off(seen.label_events, rules.contact_label)
 
 
 def _is_labeled(known: Request | None, seen: Observation, rules: Rules) -> bool:
-    """Whether the contact label stands on the issue, be it by a name that is not known here."""
+    """Whether the contact label is on the issue, maybe by an unknown name."""
     label = rules.contact_label
     if label in seen.issue.labels or known is None:
         return label in seen.issue.labels
-    # A project's label is renamed or deleted without a trace in its issues. Nobody who asked is to
-    # be forgotten for that.
+    # Renaming a label leaves no trace in issues. Nobody who asked may be forgotten.
     return _was_labeled(known, rules) and not _is_taken_off(seen.label_events, label)
 
 
@@ -186,7 +157,7 @@ def _was_labeled(known: Request, rules: Rules) -> bool:
 
 
 def _is_taken_off(events: Iterable[LabelEvent], label: str) -> bool:
-    """Whether it was somebody who took a label off, as GitLab tells of every single time."""
+    """Whether somebody took a label off: GitLab tells of every time."""
     own = [event for event in events if event.label == label]
     removed = max((event.at for event in own if not event.is_added), default=None)
     added = max((event.at for event in own if event.is_added), default=None)
@@ -194,7 +165,7 @@ def _is_taken_off(events: Iterable[LabelEvent], label: str) -> bool:
 
 
 def asked_at(seen: Observation, feedback: Feedback, contact_label: str) -> datetime:
-    """Return when contact was asked for, by design's rule: at birth, else when the label came."""
+    """Follow the design: at birth, else when the label came."""
     born = seen.issue.created_at
     events = [event for event in seen.label_events if event.label == contact_label]
     removals = [event.at for event in events if not event.is_added]
@@ -212,10 +183,7 @@ def asked_at(seen: Observation, feedback: Feedback, contact_label: str) -> datet
 
 
 def first_sight(seen: Observation, rules: Rules) -> Request:
-    """Return the request that an issue is or was, as its own history tells.
-
-    Nothing of what the record may have said goes into it, so this also restores a lost record.
-    """
+    """Use nothing of the record, so that this also restores a lost one."""
     issue, feedback = seen.issue, seen.issue.feedback
     asked = asked_at(_while_requested(seen, rules), feedback, rules.contact_label)
     past = past_of(seen, rules)
@@ -237,7 +205,6 @@ def first_sight(seen: Observation, rules: Rules) -> Request:
 
 
 def past_of(seen: Observation, rules: Rules) -> Past:
-    """Return what the issue's history says of who has it and who contacted the customer."""
     return recall(
         seen.issue,
         seen.notes,
@@ -248,7 +215,7 @@ def past_of(seen: Observation, rules: Rules) -> Past:
 
 
 def _while_requested(seen: Observation, rules: Rules) -> Observation:
-    """Leave out the removal of the label by which a request was withdrawn."""
+    """Leave out the label removal that withdrew a request."""
     if rules.contact_label in seen.issue.labels:
         return seen
     last = _latest(seen.label_events, rules.contact_label)
@@ -278,9 +245,9 @@ def _mirror(
         gitlab_updated_at=issue.updated_at,
     )
     if not is_requested:
-        return now  # a withdrawn request keeps the deadline that it had
+        return now  # a withdrawn request keeps its deadline
     if now.by_label and rules.contact_label not in issue.labels:
-        asked = known.asked_at  # the events that told it have gone with the label's name
+        asked = known.asked_at  # its events went with the label's name
     else:
         asked = asked_at(seen, feedback, rules.contact_label)
     return replace(now, asked_at=asked, due_at=rules.hours.add(asked, rules.deadline))
@@ -293,7 +260,7 @@ def _contact_in_gitlab(
     if has_label == (known.contacted_at is not None):
         return now, ()
     if not has_label and not _is_taken_off(seen.label_events, rules.contacted_label):
-        return now, ()  # the project's label was renamed or deleted; the contact happened
+        return now, ()  # label renamed or deleted; the contact happened
     event = _latest(seen.label_events, rules.contacted_label)
     at, who = (event.at, event.by) if event else (seen.issue.updated_at, None)
     if not has_label:
@@ -313,7 +280,7 @@ def _assignment_in_gitlab(
     if known.holder is None and assignment and assignment.is_part_of_birth(seen.issue):
         return now, ()
     if known.holder is None and assignment and assignment.author == seen.own_username:
-        # Claims are noted with their assignment: this is a suggestion whose answer was lost.
+        # Claims have notes: this suggestion's answer was lost.
         return replace(now, is_suggested=True, suggested_to=None), ()
     newcomers = [user for user in seen.issue.assignees if user.username not in known.assignees]
     newcomers = newcomers or [user for user in seen.issue.assignees if user.username in anew]
@@ -325,7 +292,7 @@ def _assignment_in_gitlab(
 
 
 def _assigned_anew(known: Request, seen: Observation) -> set[str]:
-    """Name those who were taken off and put on again, by somebody else, since the last look."""
+    """Name those whom somebody else took off and put on again."""
     assignment, before = seen.assignment, known.gitlab_updated_at
     if assignment is None or before is None or assignment.author == seen.own_username:
         return set()
@@ -338,7 +305,7 @@ def _assigned(
     assignment = seen.assignment
     at = assignment.at if assignment else seen.issue.updated_at
     if assignee.is_same(known.holder):
-        # No news, but somebody means them to have it, whatever was chosen before in Slack.
+        # No news, but somebody means it, whatever Slack said before.
         is_meant = assignment is not None and assignment.author != seen.own_username
         return replace(now, held_since=at) if is_meant else now, ()
     step = Step(kind=StepKind.ASSIGNED, who=seen.assigned_by, other=assignee, at=at, in_gitlab=True)
@@ -349,7 +316,7 @@ def _unassigned(
     known: Request, now: Request, seen: Observation
 ) -> tuple[Request, tuple[Step, ...]]:
     holder = known.holder
-    # A holder whom GitLab does not know was never assigned there, so cannot be taken off there.
+    # GitLab never assigned a holder it does not know.
     if holder is None or holder.gitlab not in known.assignees or holder.gitlab in now.assignees:
         return now, ()
     step = Step(
@@ -373,7 +340,7 @@ def _other_steps(known: Request, now: Request, seen: Observation, rules: Rules) 
         event = _latest(seen.label_events, rules.contact_label)
         who = event.by if event and not event.is_added else None
         yield Step(kind=StepKind.WITHDRAWN, who=who, at=at, in_gitlab=True)
-    # The label may have been taken off and put back since the last look.
+    # The label may have gone and come back since.
     if now.is_requested and (not known.is_requested or now.asked_at > known.asked_at):
         yield Step(kind=StepKind.ASKED_AGAIN, at=now.asked_at, in_gitlab=True)
     before, after = known.label_of(rules.scope), now.label_of(rules.scope)
@@ -385,8 +352,7 @@ def _other_steps(known: Request, now: Request, seen: Observation, rules: Rules) 
 def _putting_on(known: Request, seen: Observation, label: str) -> LabelEvent | None:
     """Return how a label was put on since the last look.
 
-    One that has got another name since then was not: its events have the new name, but are old,
-    and the issue has not changed.
+    A renamed label has the new name in old events, and its issue is unchanged.
     """
     before, event = known.gitlab_updated_at, _latest(seen.label_events, label)
     if event is None or before is None:

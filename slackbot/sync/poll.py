@@ -1,4 +1,4 @@
-"""The poll: finds by itself what webhooks would have said, for they get lost."""
+"""The poll: finds what lost webhooks would have said."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -32,11 +32,9 @@ log = structlog.get_logger()
 
 
 class Poll:
-    """Reconciles the queue ``POLL``: compares GitLab's list of issues with the record.
+    """Reconciles the queue ``POLL``, on one replica at a time.
 
-    As a job it is done by one replica at a time, and taken over when that replica dies. What
-    it costs when nothing is new does not depend on the number of issues: the labels, the project,
-    a page of the latest changes, and a page of the issues whose turn it is.
+    An idle poll costs the same for any number of issues.
     """
 
     def __init__(
@@ -51,17 +49,14 @@ class Poll:
     ) -> None:
         self._record, self._gitlab, self._rules = record, gitlab, rules
         self._health, self._every, self._retention = health, every, retention
-        # With another project or label, all open issues are news again.
+        # With another project or label, all open issues are news.
         self._about = f"{gitlab.named} {rules.contact_label}"
 
     async def reconcile(self) -> datetime:
-        """Reconcile once, page by page; a failed one goes on where it stopped.
-
-        Returns:
-            When to reconcile again.
+        """Return when to repeat; a failed try goes on where it stopped.
 
         Raises:
-            Postponed: GitLab cannot be reached, throttles, or does not take the token.
+            Postponed: GitLab is unreachable, throttles, or refuses the token.
         """
         try:
             await self._read_gitlab()
@@ -95,7 +90,7 @@ class Poll:
             await announce_all(tx, ranks, self._record.now())
 
     async def _read_issues(self, project: Project) -> set[IssueKey]:
-        """Read what has changed, or at the first start all open issues; return what was listed."""
+        """Read what changed, at first all open issues; return what was listed."""
         async with self._record.transaction() as tx:
             place = await self._place(tx)
             last_end = await facts.load_poll_end(tx, self._about)
@@ -113,10 +108,7 @@ class Poll:
         return listed
 
     async def _place(self, tx: Transaction) -> Place | None:
-        """Return how far the poll has read; from the start, where a release before did the rest.
-
-        It left the issues out that ask for no contact.
-        """
+        """Start anew after an older release, which skipped issues that ask for no contact."""
         place = await facts.PLACE.load(tx)
         if place is None or place.is_first:
             return place
@@ -125,12 +117,11 @@ class Poll:
 
     def _progress(self, reading: Reading, project: Project) -> Progress | None:
         if not reading.is_after_gap:
-            return None  # a page or two, as every minute
+            return None
         total = project.open_issues if reading.is_first else None
         return Progress(before=reading.place.read, total=total, terminal=watching_terminal())
 
     async def _take_in(self, page: Sequence[IssueSnapshot], reading: Reading) -> None:
-        """Ask for what a page shows, and note how far the reading has come."""
         async with self._record.transaction() as tx:
             found = await self._ask_about(tx, page)
             place = reading.advance(page, found, self._record.now())
@@ -139,11 +130,7 @@ class Poll:
                 await begin_catch_up(tx, reading.begun_at, reading.last_end)
 
     async def _ask_about(self, tx: Transaction, issues: Iterable[IssueSnapshot]) -> int:
-        """Ask for a closer look at the issues that differ from the record, or should be in it.
-
-        Returns:
-            How many of them the record does not know.
-        """
+        """Enqueue what differs; return how many the record does not know."""
         asked = new = 0
         plain: list[IssueSnapshot] = []
         for issue in sorted(issues, key=lambda each: each.key):
@@ -162,7 +149,7 @@ class Poll:
         return new
 
     async def _note_feedbacks(self, tx: Transaction, issues: Sequence[IssueSnapshot]) -> None:
-        """Record the triage of feedback that asks for no contact; reading it would tell no more."""
+        """Record the triage here: a closer look tells no more."""
         triages = {issue.key: triage_of(issue, self._rules) for issue in issues}
         seen = [
             Sighting(feedback_of(issue), triage)
@@ -183,11 +170,7 @@ class Poll:
             await enqueue_summary(tx, self._record.now())
 
     async def _read_in_turn(self, project: Project, listed: set[IssueKey]) -> None:
-        """Read some known open issues, too: one that lost a label may be missing from a listing.
-
-        So many as fit into a page, another lot each time, whatever their number. What room the
-        requests for contact leave is for other feedbacks.
-        """
+        """Read a page of known open issues: one that lost a label may miss from a listing."""
         async with self._record.transaction() as tx:
             asking = await requests.list_open_iids(tx, project.id)
             others = await feedbacks.list_open_iids(tx, project.id)
@@ -214,7 +197,7 @@ class Poll:
         has_news = await feedbacks.save_sightings(tx, (), keys)
         for key in sorted(keys):
             known = await requests.load_request(tx, key)
-            # Those that are out of sight already keep their turn, for they may come back.
+            # Those out of sight keep their turn: they may come back.
             if known is not None and not known.is_gone:
                 jobs.enqueue(tx, IssueQueue.SYNC, [key], self._record.now())
         if has_news:
@@ -222,7 +205,7 @@ class Poll:
 
 
 def _missing_labels(rules: Rules, known: Collection[str]) -> str | None:
-    """Say which label the project does not have, and what to do: GitLab tells of no renaming."""
+    """GitLab does not tell of renamed labels."""
     settings = {
         "SSAT_CONTACT_LABEL": rules.contact_label,
         "SSAT_CONTACTED_LABEL": rules.contacted_label,
@@ -237,6 +220,5 @@ def _missing_labels(rules: Rules, known: Collection[str]) -> str | None:
 
 
 def next_in_turn(iids: Sequence[int], last: int) -> list[int]:
-    """Return those whose turn it is, from after the last one on and then from the beginning."""
     later = [iid for iid in iids if iid > last]
     return [*later, *(iid for iid in iids if iid <= last)][:PAGE]

@@ -1,4 +1,4 @@
-"""How a long reading goes: a bar for whoever watches a terminal, else lines in the log."""
+"""How a long reading goes: a bar in a terminal, else lines in the log."""
 
 import logging
 import sys
@@ -12,22 +12,20 @@ import structlog
 log = structlog.get_logger()
 
 BAR = 20
-"""The width of the bar, in characters."""
+"""Characters."""
 LOG_SECONDS, LOG_PAGES = 10.0, 50
-"""How often the log says how far a reading has come, whichever comes first."""
+"""Whichever comes first."""
 
 _ERASE_LINE = "\x1b[K"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """How far a reading has come."""
-
     pages: int = 0
     issues: int = 0
-    """Read so far, those of an earlier attempt included."""
+    """Includes those of an earlier attempt."""
     found: int = 0
-    """How many of them ask for contact and are new."""
+    """New requests for contact."""
     per_second: float = 0.0
     """Issues, in this attempt."""
 
@@ -36,10 +34,8 @@ class Progress:
     """Tells how far a reading has come.
 
     Args:
-        before: How many issues an earlier attempt has read.
-        total: How many there are, where that is known.
-        terminal: Where to draw a bar, one line written over and over; ``None``: tell the log.
-        monotonic: Measures time, in seconds.
+        before: Issues that an earlier attempt has read.
+        terminal: Where to draw a bar; ``None``: the log.
     """
 
     def __init__(
@@ -57,7 +53,7 @@ class Progress:
         self._said_at, self._said_pages = self._begun, 0
 
     def page(self, *, issues: int, found: int) -> None:
-        """Tell of one more page; both numbers count from the beginning of the reading."""
+        """Both numbers count from the beginning."""
         seconds = max(self._monotonic() - self._begun, 0.001)
         self._tally = Tally(
             pages=self._tally.pages + 1,
@@ -66,14 +62,13 @@ class Progress:
             per_second=(issues - self._before) / seconds,
         )
         if self._terminal is not None:
-            # Back to the first column, so that the log, which comes here too, writes over it.
+            # So that the log, which comes here too, writes over it.
             print(_ERASE_LINE + bar(self._tally, self._total), end="\r", file=self._terminal)
             self._terminal.flush()
         elif self._is_time():
             self._say("reading")
 
     def end(self) -> None:
-        """Tell that the reading is over, if there was anything to read."""
         if self._tally.pages == 0:
             return
         if self._terminal is not None:
@@ -99,19 +94,18 @@ class Progress:
 
 
 def watching_terminal() -> TextIO | None:
-    """Return standard error if somebody watches it, and wants to be told more than of trouble."""
+    """Return standard error if somebody watches it at level INFO."""
     is_wanted = logging.getLogger().isEnabledFor(logging.INFO)
     return sys.stderr if is_wanted and sys.stderr.isatty() else None
 
 
 def bar(tally: Tally, total: int | None) -> str:
-    """Draw how far a reading has come; without a known end, only what was read is told."""
     said = (
         f"issues {tally.issues:,} · pages {tally.pages:,} · requests found {tally.found:,} · "
         f"{tally.per_second:,.0f} issues/s"
     )
     if not total:
         return f"Reading GitLab  {said}"
-    # Issues opened meanwhile make more of them than there were.
+    # Issues opened meanwhile exceed the total.
     part = min(tally.issues / total, 1.0)
     return f"Reading GitLab  {'█' * round(part * BAR):░<{BAR}} {part:4.0%}  {said}"

@@ -1,4 +1,4 @@
-"""Read an issue with as much of its history as the comparison with the record needs."""
+"""Read an issue with as much history as the comparison needs."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,17 +18,10 @@ async def look(
     *,
     is_contested: bool = False,
 ) -> Observation:
-    """Look at an issue; the notes are read where they may tell of another assignment.
-
-    Args:
-        gitlab: Where to look.
-        key: The issue.
-        known: The request as the record has it.
-        at: The moment, UTC.
-        is_contested: Whether a decision is on its way that takes the request from its holder.
+    """Read the notes only where they may tell of another assignment.
 
     Raises:
-        PlatformError: GitLab does not answer, or (``Missing``) does not show the issue.
+        PlatformError: No answer, or (``Missing``) no such issue.
     """
     issue = await gitlab.read_issue(key)
     events = await gitlab.label_events(key)
@@ -47,20 +40,18 @@ async def look(
 def _may_be_assigned_anew(issue: IssueSnapshot, known: Request, *, is_contested: bool) -> bool:
     if issue.usernames != known.assignees:
         return True
-    # Somebody may have been taken off and put on again: from then on they have it. That the holder
-    # has it is no news, unless it is about to be taken from them.
+    # Who was taken off and put on again has it from then on. For the holder that is news only if
+    # it is about to be taken from them.
     is_held = known.holder is not None and known.holder.gitlab in issue.usernames
     is_news = bool(issue.usernames) and (is_contested or not is_held)
     return is_news and issue.updated_at != known.gitlab_updated_at
 
 
 async def check_unchanged(gitlab: GitLabClient, seen: IssueSnapshot) -> None:
-    """Make sure that nobody has changed an issue since it was read: notes may take a while.
-
-    GitLab has no conditional update, so what is left is the moment between this and the change.
+    """Check just before a change: GitLab has no conditional update.
 
     Raises:
-        Postponed: Somebody has; the next try finds out what, and leaves it alone.
+        Postponed: Somebody changed the issue; the next try spares that.
     """
     now = await gitlab.read_issue(seen.key)
     if (now.usernames, now.labels, now.is_open) != (seen.usernames, seen.labels, seen.is_open):

@@ -1,8 +1,4 @@
-"""What an issue's own history says of who has the request and who contacted the customer. Pure.
-
-The bot's notes carry all that the record has to know of a decision, and GitLab tells the rest. So
-a request that is seen for the first time stands where it stood before the record was lost.
-"""
+"""What an issue's own history says of its holder and contact, should the record be lost. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +14,7 @@ _Happening = Mark | Assignment | LabelEvent
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """Where everything that has happened to an issue has led; moments are UTC."""
+    """Moments are UTC."""
 
     holder: Person | None = None
     held_since: datetime | None = None
@@ -34,15 +30,7 @@ def recall(
     own_username: str | None,
     contacted_label: str,
 ) -> Past:
-    """Go through an issue's history as it happened.
-
-    Args:
-        issue: The issue as it is now.
-        notes: All its notes, newest first.
-        label_events: When labels were put on and taken off.
-        own_username: Who the bot is in GitLab: nobody else's markers count.
-        contacted_label: The label that says that the customer was contacted.
-    """
+    """Expect all notes, newest first; only markers by ``own_username`` count."""
     past = Past()
     marks, assignments = _marks(notes, own_username), _assignments(notes, own_username)
     events = [(event.at, event) for event in label_events if event.label == contacted_label]
@@ -53,7 +41,7 @@ def recall(
 
 
 def _marks(notes: Sequence[Note], own_username: str | None) -> list[tuple[datetime, Mark]]:
-    # They count from when they reached GitLab: what was changed there before has been judged.
+    # They count from when they reached GitLab: earlier changes have been judged.
     found = [*own_marks(notes, own_username)]
     return [(note.at, replace(mark, at=mark.at or note.at)) for note, mark in reversed(found)]
 
@@ -67,12 +55,7 @@ def _assignments(
 
 
 def was_suggested(notes: Sequence[Note], own_username: str | None) -> bool:
-    """Tell whether the bot has assigned somebody as a suggestion: without anybody's claim before.
-
-    Args:
-        notes: All notes of an issue, newest first.
-        own_username: Who the bot is in GitLab.
-    """
+    """Expect all notes, newest first; assignments after claims don't count."""
     marks, is_for_claim = dict(own_marks(notes, own_username)), False
     for note in reversed(notes):
         if note in marks:
@@ -121,7 +104,7 @@ def _newcomer(change: Assignment, issue: IssueSnapshot) -> Person:
 
 
 def _still_assigned(past: Past, issue: IssueSnapshot) -> Past:
-    """Let go of who has it by assignment alone, and whose account is not there any more."""
+    """Let go of a holder by assignment alone who has lost it."""
     holder = past.holder
     if holder is None or holder.slack_user or holder.gitlab in issue.usernames:
         return past

@@ -1,4 +1,4 @@
-"""Assign the manager on duty to a request that nobody has: a suggestion, and no claim."""
+"""Assign the manager on duty to a request that nobody has: no claim."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -31,7 +31,6 @@ class Suggestion:
         self._directory, self._rules = directory, rules
 
     async def make(self, seen: Observation) -> None:
-        """Assign the manager on duty unless somebody has the request, or it was done before."""
         key = seen.issue.key
         async with self._record.transaction() as tx:
             request, turn = await requests.load_request(tx, key), await load_current_turn(tx)
@@ -57,7 +56,7 @@ class Suggestion:
         return None
 
     async def _was_made(self, request: Request) -> bool:
-        """Return whether an earlier try has come through after all; it may have been undone."""
+        """Tell whether an earlier try came through, even if undone since."""
         if request.suggested_to is None:
             return False
         notes, own = await self._gitlab.notes(request.key), await self._gitlab.own_username()

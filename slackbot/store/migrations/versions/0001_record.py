@@ -16,7 +16,6 @@ def _moment() -> sa.DateTime:
 
 
 def upgrade() -> None:
-    """Create the first schema."""
     op.create_table(
         "requests",
         sa.Column("project", sa.BigInteger, nullable=False),

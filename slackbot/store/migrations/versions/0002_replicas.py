@@ -11,7 +11,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add columns that the release before does not miss, and a table that it does not know."""
     op.add_column("errands", sa.Column("settles_at", sa.DateTime(timezone=True)))
     op.add_column("errands", sa.Column("rank", sa.DateTime(timezone=True)))
     op.add_column("requests", sa.Column("gitlab_updated_at", sa.DateTime(timezone=True)))
@@ -26,7 +25,6 @@ def upgrade() -> None:
 
 
 def _fill_in() -> None:
-    """Copy from the documents what has become a column."""
     requests = sa.table(
         "requests",
         sa.column("project", sa.BigInteger),

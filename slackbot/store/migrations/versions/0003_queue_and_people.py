@@ -25,7 +25,6 @@ def _key() -> tuple[sa.Column[int], sa.Column[int]]:
 
 
 def upgrade() -> None:
-    """Add a column that the release before does not miss, and tables that it does not know."""
     op.add_column("requests", sa.Column("ticket", sa.BigInteger))
     op.create_index("ix_requests_ticket", "requests", ["ticket"])
     _fill_in()
@@ -96,7 +95,6 @@ def upgrade() -> None:
 
 
 def _fill_in() -> None:
-    """Copy from the documents what has become a column."""
     requests = sa.table(
         "requests",
         *_key(),

@@ -14,7 +14,7 @@ def _moment() -> sa.DateTime:
 
 
 def upgrade() -> None:
-    """Add tables that the release before does not know, and copy what it has noted in ``posts``."""
+    """Copy what the release before has noted in ``posts``."""
     op.create_table(
         "reminder_plans",
         sa.Column("round", sa.String(128), nullable=False),
