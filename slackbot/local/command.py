@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from slackbot import watch
 from slackbot.app import connect, run_bot
 from slackbot.local.cast import PEOPLE
 from slackbot.local.clock import LocalClock
@@ -109,6 +110,7 @@ async def _bot_between(sample: Sample, folder: Path) -> AsyncIterator[None]:
         settings = LocalSettings(**_settings(sample, folder, pagerduty))
         configure_logs(settings.secrets)
         logging.getLogger().setLevel(logging.WARNING)  # the page shows what happens
+        logging.getLogger(watch.__name__).setLevel(logging.ERROR)  # here people set the clock
         async with (
             connect(settings, SPEED / 2) as clients,
             run_bot(settings, clients, clock=sample.clock) as url,
