@@ -4,8 +4,6 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.duty import DutyView, duty_line
@@ -348,17 +346,8 @@ def _label_select(view: CardView) -> list[Block]:
     return [select("Feedback label", options, view.label) | {"action_id": CHOOSE_LABEL}]
 
 
-def card_metadata(request: Request) -> dict[str, Any]:
-    """Every member can read it."""
-    return {"event_type": CARD_EVENT, "event_payload": {"key": str(request.key)}}
-
-
 # --- The thread --------------------------------------------------------------------------------
 
 
 def render_step(step: Step, zone: ZoneInfo) -> SlackMessage:
     return message(step_words(step, zone))
-
-
-def step_metadata(step: UUID) -> dict[str, Any]:
-    return {"event_type": STEP_EVENT, "event_payload": {"key": str(step)}}

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from slackbot.blocks.card import CardView, time_left
 from slackbot.blocks.duty import PEOPLE_SHOWN
@@ -147,7 +146,3 @@ def _later(summary: Summary) -> list[str]:
 
 def _are(number: int) -> str:
     return count(number, "is", "are")
-
-
-def summary_metadata(key: str) -> dict[str, Any]:
-    return {"event_type": SUMMARY_EVENT, "event_payload": {"key": key}}

@@ -218,12 +218,12 @@ async def _call(
     return await slack.call_now(method, text=message.text, blocks=list(message.blocks), **arguments)
 
 
-def metadata(event: str, key: str) -> dict[str, object]:
+def metadata(event: str, key: str) -> dict[str, dict[str, Any]]:
     """Every member can read it."""
     return {"metadata": {"event_type": event, "event_payload": {"key": key}}}
 
 
-def _metadata(post: Post) -> dict[str, object]:
+def _metadata(post: Post) -> dict[str, dict[str, Any]]:
     return metadata(post.event, post.key)
 
 

@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slackbot.blocks.card import (
+    CARD_EVENT,
     CardView,
     actions_id,
-    card_metadata,
     headline,
     notification,
     render_bare_card,
@@ -27,6 +27,7 @@ from slackbot.blocks.words import TOKEN_REFUSED
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
 from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.outbox import metadata
 from slackbot.rules.deadline import ALWAYS, BusinessHours
 from slackbot.rules.decision import (
     Action,
@@ -439,7 +440,7 @@ def test_an_address_that_is_none_is_no_link() -> None:
 
 
 def test_what_marks_a_card_holds_nothing_of_the_customer() -> None:
-    assert card_metadata(replace(WAITING, organization="Example Ltd")) == {
+    assert metadata(CARD_EVENT, str(WAITING.key))["metadata"] == {
         "event_type": "ssat_card",
         "event_payload": {"key": "7/12"},
     }

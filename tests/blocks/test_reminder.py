@@ -11,17 +11,18 @@ from hypothesis import given, settings
 from slackbot.blocks.card import CardView
 from slackbot.blocks.duty import DutyView
 from slackbot.blocks.reminder import (
+    SUMMARY_EVENT,
     Summary,
     render_gap,
     render_lead,
     render_reminder,
     render_summary,
-    summary_metadata,
 )
 from slackbot.blocks.snooze import OPTIONS, read_snooze, snooze_modal
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_blocks, validate_view
 from slackbot.local.slack.inputs import initial_values
+from slackbot.platforms.outbox import metadata
 from slackbot.rules.refusals import Incomplete
 from slackbot.rules.reminders import SnoozeFor
 from slackbot.rules.request import Person
@@ -251,7 +252,7 @@ def test_the_summary_says_how_many_wait_and_for_how_long(
 
 
 def test_the_summary_is_known_by_a_key_and_says_nothing_of_anybody() -> None:
-    assert summary_metadata("2026-02-02T09:30:00+00:00") == {
+    assert metadata(SUMMARY_EVENT, "2026-02-02T09:30:00+00:00")["metadata"] == {
         "event_type": "ssat_summary",
         "event_payload": {"key": "2026-02-02T09:30:00+00:00"},
     }

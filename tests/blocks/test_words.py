@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.blocks.card import render_step, step_metadata
+from slackbot.blocks.card import STEP_EVENT, render_step
 from slackbot.blocks.words import (
     CHANNELS,
     STATE_MARKS,
@@ -35,6 +35,7 @@ from slackbot.platforms.errors import (
     Unreachable,
     Unsettled,
 )
+from slackbot.platforms.outbox import metadata
 from slackbot.rules.countdown import Left, Overdue
 from slackbot.rules.decision import (
     Action,
@@ -267,7 +268,7 @@ def test_no_text_of_anybody_spoils_a_step_or_wakes_another(told: Step) -> None:
 
 
 def test_a_step_is_known_again_by_its_message() -> None:
-    assert step_metadata(UUID(int=5)) == {
+    assert metadata(STEP_EVENT, str(UUID(int=5)))["metadata"] == {
         "event_type": "ssat_step",
         "event_payload": {"key": "00000000-0000-0000-0000-000000000005"},
     }

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from slackbot.local.slack import Workspace
 from tests.faults.history import Choice
@@ -85,15 +86,18 @@ def _words(group: list[Sent], slack: Workspace) -> list[list[str]]:
     ]
 
 
+def _lines(attempts: dict[str, list[Sent]]) -> Iterator[tuple[BotProcess, dict[str, Any]]]:
+    """Return what the processes have logged of refusals and faults."""
+    processes = {each.process for group in attempts.values() for each in group if each.process}
+    for process in processes:
+        yield from ((process, line) for line in process.log if line["event"] in _LOGGED)
+
+
 def _refusals(attempts: dict[str, list[Sent]]) -> defaultdict[str, list[datetime]]:
     """Return when what was asked of each issue was refused, by the logs."""
-    processes = {each.process for group in attempts.values() for each in group if each.process}
     refused: defaultdict[str, list[datetime]] = defaultdict(list)
-    for process in processes:
-        for line in process.log:
-            if line["event"] in _LOGGED:
-                at = datetime.fromisoformat(line["timestamp"])
-                refused[line.get("issue", "")].append(at)
+    for _, line in _lines(attempts):
+        refused[line.get("issue", "")].append(datetime.fromisoformat(line["timestamp"]))
     return refused
 
 
@@ -101,12 +105,9 @@ def _refusals_logged(
     attempts: dict[str, list[Sent]], slack: Workspace
 ) -> Counter[tuple[BotProcess | None, str]]:
     """Count the refusals that a process has logged, and died before anybody was told."""
-    processes = {each.process for group in attempts.values() for each in group if each.process}
-    logged: Counter[tuple[BotProcess | None, str]] = Counter()
-    for process in processes:
-        for line in process.log:
-            if line["event"] in _LOGGED:
-                logged[process, line.get("issue", "")] += 1
+    logged = Counter[tuple[BotProcess | None, str]](
+        (process, line.get("issue", "")) for process, line in _lines(attempts)
+    )
     for group in attempts.values():
         for each, said in zip(group, _words(group, slack), strict=True):
             logged[each.process, each.key] -= len(said)

@@ -19,9 +19,10 @@ from alembic.operations import Operations
 from sqlalchemy import Connection, event, text
 from structlog.testing import capture_logs
 
-from slackbot.blocks.card import CARD_EVENT, STEP_EVENT, card_metadata
+from slackbot.blocks.card import CARD_EVENT, STEP_EVENT
 from slackbot.blocks.reminder import GAP_EVENT, SUMMARY_EVENT
 from slackbot.local.slack import Message
+from slackbot.platforms.outbox import metadata
 from slackbot.rules.decision import StepKind
 from slackbot.rules.reminders import round_key
 from slackbot.rules.request import IssueKey
@@ -149,7 +150,7 @@ async def recreate(town: Town, tx: Transaction) -> None:
             user=town.slack.bot_user_id,
             bot_id=town.slack.bot_id,
             text=PAINTED_BEFORE,
-            metadata=card_metadata(request),
+            metadata=metadata(CARD_EVENT, str(request.key))["metadata"],
         )
         town.channel.messages.append(card)
 
