@@ -69,10 +69,16 @@ WAKE_UP_CHANNEL = "ssat_bot_errands"
 RECONNECT_SECONDS = 2.0
 
 POSTGRES_CONNECTIONS = 10
+POSTGRES_SESSION = {
+    "statement_timeout": 10_000,  # milliseconds, as all of these
+    "lock_timeout": 5_000,
+    "idle_in_transaction_session_timeout": 10_000,
+}
+"""A process that stands still in a transaction must not keep the others from their rows."""
 POSTGRES_LIMITS = {
     "connect_timeout": 5,  # seconds
-    "tcp_user_timeout": 10_000,  # milliseconds, as below
-    "options": "-c statement_timeout=10000 -c lock_timeout=5000",
+    "tcp_user_timeout": 10_000,  # milliseconds
+    "options": " ".join(f"-c {name}={limit}" for name, limit in POSTGRES_SESSION.items()),
 }
 """A silent server must not keep a click or the readiness waiting for ever."""
 PRAGMAS = (

@@ -9,7 +9,7 @@ from functools import partial
 
 import psycopg
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from slackbot.rules.request import IssueKey
 from slackbot.store import cards, facts, jobs
@@ -301,3 +301,17 @@ async def test_a_fence_holds_for_its_own_task_and_no_longer_than_the_job(
         pass
     async with database.transaction() as tx:
         await change(tx)
+
+
+# --- A process that stands still ---------------------------------------------------------------
+
+
+async def test_postgresql_frees_what_a_process_that_stands_still_has_locked(
+    postgresql: str,
+) -> None:
+    """Stopped in the middle of a transaction, it must not keep the others from their rows."""
+    database = Database(postgresql)
+    async with database.transaction() as tx:
+        limit = await tx.scalar(text("SHOW idle_in_transaction_session_timeout"))
+    await database.close()
+    assert limit == "10s"

@@ -464,6 +464,7 @@ async def test_a_step_that_an_older_record_has_not_told_is_looked_for(quiet_town
     town = quiet_town
     async with town.bot_running():
         issue, card = await town.request()
+        town.clock.stop()  # the ten seconds must not pass by themselves
         trouble = town.slack.faults.add(
             "chat.postMessage", status=429, headers={"Retry-After": "10"}
         )
