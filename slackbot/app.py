@@ -69,7 +69,15 @@ from slackbot.web import (
     SlackReceiver,
     web_application,
 )
-from slackbot.worker import FIRST_RETRY, Work, Worker, about_issues, periodic
+from slackbot.worker import (
+    FIRST_RETRY,
+    SHUTDOWN_SECONDS,
+    Lookout,
+    Work,
+    Worker,
+    about_issues,
+    periodic,
+)
 
 log = structlog.get_logger()
 
@@ -146,7 +154,9 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def make_workers(services: Services, first_retry: timedelta) -> list[Worker]:
+def make_workers(
+    services: Services, first_retry: timedelta, shutdown_seconds: float
+) -> list[Worker]:
     owner = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
     return [
         Worker(
@@ -155,6 +165,7 @@ def make_workers(services: Services, first_retry: timedelta) -> list[Worker]:
             health=services.health,
             owner=owner,
             first_retry=first_retry,
+            shutdown_seconds=shutdown_seconds,
         )
         for work in make_works(services)
     ]
@@ -283,6 +294,7 @@ async def run_bot(
     clock: Clock = system_clock,
     wake_ups: WakeUps | None = None,
     first_retry: timedelta = FIRST_RETRY,
+    shutdown_seconds: float = SHUTDOWN_SECONDS,
 ) -> AsyncIterator[str]:
     """Yield the bot's URL; a test that moves ``clock`` wakes the workers itself."""
     database = Database(settings.database_url, wake_ups)
@@ -294,7 +306,7 @@ async def run_bot(
         async with database.transaction() as tx:
             clients.slack.team = await facts.SLACK_TEAM.load(tx)
         services = Services(settings, clients, Record(database, clock))
-        workers = make_workers(services, first_retry)
+        workers = make_workers(services, first_retry, shutdown_seconds)
         queues = [worker.queue for worker in workers]
         async with database.transaction() as tx:
             if database.is_sqlite:
@@ -355,6 +367,7 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
         serving(application, settings.host, settings.port) as port,
         _in_background(record.database.hear_others()),
         _working(workers, services.health),
+        _in_background(Lookout(workers, record).run()),
         _in_background(services.accounts.run()),
         _in_background(watch.run_every(settings.ssat_poll_seconds)),
         _in_background(clock_watch.run()),

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,7 +16,7 @@ from slackbot.health import Health
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs
-from slackbot.store.database import LeaseLost, Record, fenced_by
+from slackbot.store.database import LOOKOUT, LeaseLost, Record, fenced_by
 from slackbot.store.jobs import LONGEST_WAIT, IssueQueue, Job, PeriodicQueue, Postponed, Queue
 
 log = structlog.get_logger()
@@ -24,8 +24,9 @@ log = structlog.get_logger()
 FIRST_RETRY = timedelta(seconds=1)
 LAST_RETRY = timedelta(minutes=5)
 LEASE = timedelta(seconds=20)
-IDLE_SECONDS = 1.0
-"""Jobs may get ready, or be left by another process."""
+LOOKOUT_SECONDS = 1.0
+"""Jobs may get ready by a clock that was set, or be left by another process."""
+LONGEST_IDLE_SECONDS = 3600.0
 SHORTEST_IDLE_SECONDS = 0.02
 SHUTDOWN_SECONDS = 10.0
 
@@ -99,6 +100,7 @@ class Worker:
         shutdown_seconds: float = SHUTDOWN_SECONDS,
     ) -> None:
         self.queue, self._work = work.queue, work
+        self.longest_wait = work.longest_wait
         self._record, self._health = record, health
         self._owner, self._free = owner, asyncio.Semaphore(work.concurrency)
         self._lease_time, self._shutdown_seconds = lease, shutdown_seconds
@@ -111,8 +113,8 @@ class Worker:
         keeper = asyncio.create_task(self._keep_leases())
         try:
             while not self._stopping:
-                if not await self._start_next():
-                    await self._record.wake_ups.wait(self.queue, await self._idle_seconds())
+                if (seconds := await self._start_next()) is not None:
+                    await self._record.wake_ups.wait(self.queue, seconds)
         finally:
             await self._drain()
             keeper.cancel()
@@ -132,58 +134,49 @@ class Worker:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    async def _start_next(self) -> bool:
+    async def _start_next(self) -> float | None:
+        """Return the seconds to wait if there was no job to start."""
         await self._free.acquire()
-        job = None
+        found: Job | float = LOOKOUT_SECONDS
         try:
-            job = await self._lease()
+            found = await self._look()
         finally:
-            if job is None:
+            if not isinstance(found, Job):
                 self._free.release()
-        if job is None:
-            return False
-        task = asyncio.create_task(self._do(job))
-        self._under_way[task] = job.key
+        if not isinstance(found, Job):
+            return found
+        task = asyncio.create_task(self._do(found))
+        self._under_way[task] = found.key
         task.add_done_callback(self._ended)
-        return True
+        return None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]
         self._free.release()
 
-    async def _lease(self) -> Job | None:
+    async def _look(self) -> Job | float:
+        """Lease a job, or return the seconds until there may be one."""
         if self._stopping:
-            return None
+            return 0.0
+        self._record.wake_ups.start_look(self.queue)
+        now = self._record.now()
         try:
             async with self._record.transaction() as tx:
                 job = await jobs.lease(
-                    tx,
-                    self.queue,
-                    self._owner,
-                    self._record.now(),
-                    self._lease_time,
-                    self._work.longest_wait,
+                    tx, self.queue, self._owner, now, self._lease_time, self.longest_wait
                 )
+                ready_at = None if job else await jobs.next_ready(tx, self.queue)
         except Exception:
             # The database is away; what is enqueued stays.
             log.exception("lease_failed", queue=self.queue)
-            return None
-        # The lease may have run out; never run a job twice here.
-        is_running = job is not None and job.key in self._under_way.values()
-        return None if is_running else job
-
-    async def _idle_seconds(self) -> float:
-        """Until the next job, but never for long."""
-        try:
-            async with self._record.transaction() as tx:
-                ready_at = await jobs.next_ready(tx, self.queue)
-        except Exception:
-            log.exception("no_view_of_jobs", queue=self.queue)
-            return IDLE_SECONDS
+            return LOOKOUT_SECONDS
+        if job is not None:
+            # The lease may have run out; never run a job twice here.
+            return LOOKOUT_SECONDS if job.key in self._under_way.values() else job
         if ready_at is None:
-            return IDLE_SECONDS
-        ahead = (ready_at - self._record.now()).total_seconds()
-        return min(max(ahead, SHORTEST_IDLE_SECONDS), IDLE_SECONDS)
+            return LONGEST_IDLE_SECONDS
+        ahead = (ready_at - now).total_seconds()
+        return min(max(ahead, SHORTEST_IDLE_SECONDS), LONGEST_IDLE_SECONDS)
 
     async def _keep_leases(self) -> None:
         while True:
@@ -240,7 +233,7 @@ class Worker:
         async with self._record.transaction() as tx:
             await jobs.finish(tx, job)
             if again_at is not None:
-                latest = self._record.now() + self._work.longest_wait
+                latest = self._record.now() + self.longest_wait
                 jobs.enqueue_again(tx, job, min(again_at, latest))
 
     async def _put_off(
@@ -248,7 +241,7 @@ class Worker:
     ) -> None:
         """While a platform may still be at it, retry no sooner than ``after``."""
         wait = after or backoff(job.attempts, self._first_retry)
-        wait = min(wait, self._work.longest_wait)
+        wait = min(wait, self.longest_wait)
         metrics.ERRANDS.labels(job.queue, "put_off").inc()
         log.warning(
             "job_put_off",
@@ -270,3 +263,31 @@ class Worker:
     async def _hand_back(self, job: Job) -> None:
         async with self._record.transaction() as tx:
             await jobs.hand_back(tx, job)
+
+
+class Lookout:
+    """Wakes the workers who have something to do: one look a second for all of them."""
+
+    def __init__(self, workers: Iterable[Worker], record: Record) -> None:
+        self._longest_waits = {worker.queue: worker.longest_wait for worker in workers}
+        self._record = record
+
+    async def run(self) -> None:
+        while True:
+            await self._record.wake_ups.wait(LOOKOUT, LOOKOUT_SECONDS)
+            await self._look()
+
+    async def _look(self) -> None:
+        self._record.wake_ups.start_look(LOOKOUT)
+        try:
+            async with self._record.transaction() as tx:
+                ahead = await jobs.look_ahead(tx)
+        except Exception:
+            log.exception("no_view_of_jobs")
+            return
+        now = self._record.now()
+        self._record.wake_ups.wake(
+            queue
+            for queue, longest_wait in self._longest_waits.items()
+            if queue in ahead and ahead[queue].is_ready(now, longest_wait)
+        )

@@ -18,7 +18,7 @@ from slackbot.store import facts, jobs
 from slackbot.store.database import Database, Record
 from slackbot.store.jobs import LONGEST_WAIT, IssueQueue, Job, Postponed, Queue
 from slackbot.store.schema import errands
-from slackbot.worker import Reconcile, Work, Worker, backoff
+from slackbot.worker import Lookout, Reconcile, Work, Worker, backoff
 from tests.conftest import MovableClock
 from tests.elapse import elapse
 
@@ -114,9 +114,12 @@ class Office:
     async def working(self, **more: Any) -> AsyncIterator[Worker]:
         worker = self.worker(**more)
         work = asyncio.create_task(worker.work())
+        lookout = asyncio.create_task(Lookout([worker], Record(self.database, self.clock)).run())
         try:
             yield worker
         finally:
+            lookout.cancel()
+            await asyncio.gather(lookout, return_exceptions=True)
             for key in list(self.reconciler.gates):
                 self.reconciler.let_go(key)
             worker.stop()
@@ -464,7 +467,7 @@ async def test_a_job_is_looked_at_again_in_time_whatever_it_waits_for(office: Of
     async with office.working(longest_wait=timedelta(minutes=10)):
         await office.enqueue(A, B)
         for key in (A, B):
-            row = await office.row_where(key, lambda row: row.leased_by is None)
+            row = await office.row_where(key, lambda row: row.ready_at > office.clock())
             assert row.ready_at <= office.clock() + timedelta(minutes=10)
         await office.later(minutes=11)
         await office.gone(A)

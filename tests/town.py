@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import copy
+import functools
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from slackbot.app import connect, run_bot
@@ -65,6 +67,9 @@ OF_THE_LIBRARY = {"apps.connections.open"}
 FIRST_RETRY = timedelta(milliseconds=50)
 """How soon the bot of a town tries again what has failed; a second would be waited for."""
 
+SHUTDOWN_SECONDS = 3.0
+"""How long its jobs have at its end: less than the bot waits for GitLab's answer."""
+
 PATIENCE = 120.0
 """How many seconds a story waits for what should come at once: a machine may be busy."""
 
@@ -97,12 +102,12 @@ class Town:
         self._fill_slack()
         self._fill_gitlab()
         self.settings: dict[str, Any] = {}
+        self._engines: dict[URL, Engine] = {}
         self.url = ""
 
     def _fill_slack(self) -> None:
         # What the manifest asks for has to be enough for every story.
-        manifest = yaml.safe_load(MANIFEST.read_text())
-        self.slack.scopes = set(manifest["oauth_config"]["scopes"]["bot"])
+        self.slack.scopes = set(_scopes_of_manifest())
         add = self.slack.add_user
         self.avery = add("U0AVERY", "avery", real_name="Avery Example", email="avery@example.com")
         self.blake = add("U0BLAKE", "blake", real_name="Blake Sample", email="blake@example.com")
@@ -169,13 +174,14 @@ class Town:
                 clock=self.bot_clock,
                 wake_ups=wake_ups,
                 first_retry=FIRST_RETRY,
+                shutdown_seconds=SHUTDOWN_SECONDS,
             ) as url,
         ):
             self.url = url
             self.slack.request_url = f"{url}/slack/events"
             hook = self.gitlab.add_hook(self.project, f"{url}/gitlab/webhook", token=HOOK_SECRET)
             try:
-                with self.clock.waking(wake_ups.wake_all):
+                with self.clock.waking(wake_ups.look_out):
                     yield url
             finally:
                 self.gitlab.hooks.remove(hook)
@@ -418,11 +424,15 @@ class Town:
 
     def engine(self) -> Engine:
         """Connect to the bot's database, past the bot."""
-        # A connection of one's own each time, so that the bot's closing is not disturbed.
         url = async_url(self.settings["database_url"])
-        driver = "sqlite" if url.get_backend_name() == "sqlite" else url.drivername
-        patience = {"timeout": PATIENCE} if driver == "sqlite" else {}  # the bot may be writing
-        return create_engine(url.set(drivername=driver), poolclass=NullPool, connect_args=patience)
+        if url not in self._engines:
+            self._engines[url] = _engine(url)
+        return self._engines[url]
+
+    def disconnect(self) -> None:
+        """Leave no connection to the bot's database."""
+        for engine in self._engines.values():
+            engine.dispose()
 
     def check(self) -> None:
         """Fail if either platform had anything to object to, or would not be obeyed."""
@@ -430,6 +440,24 @@ class Town:
         called = {request.method for request in self.slack.requests}
         assert called <= PACES.keys() | OF_THE_LIBRARY  # of others a 429 would not be obeyed
         assert self.gitlab.violations == []
+
+
+@functools.cache
+def _scopes_of_manifest() -> frozenset[str]:
+    manifest = yaml.safe_load(MANIFEST.read_text())
+    return frozenset(manifest["oauth_config"]["scopes"]["bot"])
+
+
+def _engine(url: URL) -> Engine:
+    if (
+        url.get_backend_name() == "sqlite"
+    ):  # whose file may be replaced, and which may be written to
+        patience = {"timeout": PATIENCE}
+        return create_engine(
+            url.set(drivername="sqlite"), poolclass=NullPool, connect_args=patience
+        )
+    # To connect takes PostgreSQL longer than to answer.
+    return create_engine(url, pool_size=1, pool_pre_ping=True)
 
 
 def _is_of(message: Message, event: str) -> bool:
@@ -474,4 +502,7 @@ async def town(clock: MovableClock, folder: Path, database_url: str) -> AsyncIte
     built = Town(clock, folder)
     async with serve_slack(built.slack) as slack_url, serve_gitlab(built.gitlab) as gitlab_url:
         built.configure(database_url, slack_url, gitlab_url)
-        yield built
+        try:
+            yield built
+        finally:
+            built.disconnect()

@@ -124,14 +124,15 @@ class SharedPace:
         """Return ``taken_until`` and now; others wait for the commit."""
         if not tx.is_sqlite:  # a turn that a crash forgets does no harm
             await tx.execute(text("SET LOCAL synchronous_commit TO OFF"))
-        fresh = upsert(tx, paces).values(name=self._name, taken_until=database_now(tx))
+        now = database_now(is_sqlite=tx.is_sqlite)
+        fresh = upsert(tx, paces).values(name=self._name, taken_until=now)
         await tx.execute(fresh.on_conflict_do_nothing(index_elements=["name"]))
         query = select(paces.c.taken_until).where(paces.c.name == self._name).with_for_update()
         taken_until: datetime = (await tx.execute(query)).scalar_one()
         # Only now: others may have kept it waiting.
-        now: datetime = (await tx.execute(select(database_now(tx)))).scalar_one()
-        believed = self._allowance.believed(taken_until.timestamp(), now.timestamp())
-        return believed, now.timestamp()
+        moment: datetime = (await tx.execute(select(now))).scalar_one()
+        believed = self._allowance.believed(taken_until.timestamp(), moment.timestamp())
+        return believed, moment.timestamp()
 
     async def _save(self, tx: Transaction, taken_until: float) -> None:
         moment = datetime.fromtimestamp(taken_until, UTC)

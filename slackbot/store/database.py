@@ -30,6 +30,7 @@ from sqlalchemy import (
     Interval,
     ScalarResult,
     UpdateBase,
+    bindparam,
     event,
     func,
     literal,
@@ -47,6 +48,7 @@ from sqlalchemy.schema import Table
 from slackbot.clock import Clock
 from slackbot.store.integrity import is_sound
 from slackbot.store.schema import Instant
+from slackbot.store.sqlite import connect_to_sqlite
 
 log = structlog.get_logger()
 
@@ -68,7 +70,7 @@ async def _no_fence(_tx: "Transaction") -> None:
 WAKE_UP_CHANNEL = "ssat_bot_errands"
 RECONNECT_SECONDS = 2.0
 
-POSTGRES_CONNECTIONS = 10
+POSTGRES_CONNECTIONS = 5
 POSTGRES_SESSION = {
     "statement_timeout": 10_000,  # milliseconds, as all of these
     "lock_timeout": 5_000,
@@ -104,12 +106,13 @@ class Transaction:
     def is_sqlite(self) -> bool:
         return self.dialect.name == "sqlite"
 
-    async def execute(self, statement: Executable) -> CursorResult[Any]:
+    async def execute(self, statement: Executable, **values: object) -> CursorResult[Any]:
+        """``values`` are those of a statement that was built once, with ``bindparam``."""
         self.has_written = self.has_written or isinstance(statement, UpdateBase)
-        return await self._connection.execute(statement)
+        return await self._connection.execute(statement, values)
 
-    async def scalar(self, statement: Executable) -> Any:
-        return (await self.execute(statement)).scalar()
+    async def scalar(self, statement: Executable, **values: object) -> Any:
+        return (await self.execute(statement, **values)).scalar()
 
     async def scalars(self, statement: Executable) -> ScalarResult[Any]:
         return (await self.execute(statement)).scalars()
@@ -132,6 +135,10 @@ class Transaction:
         self.queues.add(queue)
 
 
+LOOKOUT = "lookout"
+"""Who looks at all queues at once."""
+
+
 class WakeUps:
     def __init__(self) -> None:
         self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
@@ -140,15 +147,19 @@ class WakeUps:
         for queue in queues:
             self._events[queue].set()
 
-    def wake_all(self) -> None:
-        self.wake(list(self._events))
+    def look_out(self) -> None:
+        """Wake whoever has something to do by now."""
+        self.wake([LOOKOUT])
+
+    def start_look(self, queue: str) -> None:
+        """Count what was said so far as heard: the look that starts now sees it."""
+        self._events[queue].clear()
 
     async def wait(self, queue: str, seconds: float) -> None:
-        event = self._events[queue]
+        """Return at once for what was said since the last look started."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await event.wait()
-        event.clear()
+                await self._events[queue].wait()
 
 
 @contextlib.contextmanager
@@ -170,7 +181,12 @@ def async_url(database_url: str) -> URL:
 def _sqlite_engine(url: URL) -> AsyncEngine:
     # One connection: SQLite has one writer anyway, and several had a third of the throughput.
     engine = create_async_engine(
-        url, pool_size=1, max_overflow=0, pool_timeout=60, hide_parameters=True
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=60,
+        hide_parameters=True,
+        connect_args={"async_creator_fn": connect_to_sqlite},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -188,15 +204,27 @@ def _sqlite_engine(url: URL) -> AsyncEngine:
     return engine
 
 
-def _postgres_engine(url: URL) -> AsyncEngine:
-    return create_async_engine(
+def _postgres_engine(url: URL, pids: set[int]) -> AsyncEngine:
+    engine = create_async_engine(
         url,
         pool_size=POSTGRES_CONNECTIONS,
+        max_overflow=0,
         pool_pre_ping=True,
         pool_timeout=60,
         connect_args=POSTGRES_LIMITS,
         hide_parameters=True,  # keeps people's text out of the log
     )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def note(connection: Any, entry: ConnectionPoolEntry) -> None:
+        entry.info["pid"] = connection.driver_connection.info.backend_pid
+        pids.add(entry.info["pid"])
+
+    @event.listens_for(engine.sync_engine, "close")
+    def forget(_connection: Any, entry: ConnectionPoolEntry) -> None:
+        pids.discard(entry.info["pid"])
+
+    return engine
 
 
 class DatabaseError(Exception):
@@ -227,7 +255,13 @@ class Database:
     def __init__(self, database_url: str, wake_ups: WakeUps | None = None) -> None:
         self._url = async_url(database_url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self._engine = (_sqlite_engine if self.is_sqlite else _postgres_engine)(self._url)
+        self._own_pids: set[int] = set()
+        """Of PostgreSQL's processes that serve this one."""
+        self._engine = (
+            _sqlite_engine(self._url)
+            if self.is_sqlite
+            else _postgres_engine(self._url, self._own_pids)
+        )
         self._lock: IO[bytes] | None = None
         self.wake_ups = wake_ups or WakeUps()
 
@@ -303,9 +337,10 @@ class Database:
         conninfo = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_UP_CHANNEL)))
-            self.wake_ups.wake_all()  # for what was said while nobody listened
+            self.wake_ups.look_out()  # for what was said while nobody listened
             async for notice in connection.notifies():
-                self.wake_ups.wake([notice.payload])
+                if notice.pid not in self._own_pids:
+                    self.wake_ups.wake([notice.payload])
 
     async def open(self) -> None:
         """Claim the database and migrate it.
@@ -388,13 +423,13 @@ def _upgrade(connection: Connection) -> None:
     log.warning("database_of_a_newer_release", revisions=sorted(revisions))
 
 
-def database_now(tx: Transaction, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
+def database_now(*, is_sqlite: bool, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
     """Tell the time by the clock that all replicas share, UTC; SQLite's is this machine's.
 
-    The transaction may have waited since it began.
+    At the moment of execution: the transaction may have waited since it began.
     """
-    if tx.is_sqlite:
-        return literal(datetime.now(UTC) + ahead, Instant)
+    if is_sqlite:
+        return bindparam(None, callable_=lambda: datetime.now(UTC) + ahead, type_=Instant)
     now = func.clock_timestamp(type_=DateTime(timezone=True))
     return type_coerce(now + literal(ahead, Interval), Instant)
 

@@ -64,10 +64,10 @@ class Fact(Generic[T]):
     def __init__(self, name: str, kind: type[T]) -> None:
         self._name = name
         self._type = Text() if kind is str else Document[Any](kind, lenient=True)
+        self._load = select(type_coerce(facts.c.value, self._type)).where(facts.c.name == name)
 
     async def load(self, tx: Transaction) -> T | None:
-        query = select(type_coerce(facts.c.value, self._type)).where(facts.c.name == self._name)
-        value: T | None = await tx.scalar(query)
+        value: T | None = await tx.scalar(self._load)
         return value
 
     async def save(self, tx: Transaction, value: T) -> bool:

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Select,
+    bindparam,
     case,
     delete,
     func,
@@ -22,6 +25,7 @@ from slackbot.store.database import LeaseLost, Transaction, database_now, upsert
 from slackbot.store.schema import errands
 
 _KEY = tuple_(errands.c.project, errands.c.iid)
+_IN_QUEUE = errands.c.lane == bindparam("queue")
 
 
 # The words are those of Kubernetes' controller-runtime.
@@ -161,6 +165,30 @@ def _larger(left: ColumnElement[int], right: ColumnElement[int]) -> ColumnElemen
     return case((left > right, left), else_=right)
 
 
+@cache
+def _next_job(is_sqlite: bool) -> Select[Any]:
+    is_ready = or_(
+        errands.c.ready_at <= bindparam("now"), errands.c.ready_at > bindparam("farthest")
+    )
+    return (
+        select(errands)
+        .where(
+            _IN_QUEUE,
+            is_ready,
+            _is_over(errands.c.leased_until, is_sqlite=is_sqlite),
+            _is_over(errands.c.settles_at, is_sqlite=is_sqlite),
+        )
+        .order_by(
+            errands.c.urgent.desc(),
+            errands.c.rank.asc().nulls_last(),
+            errands.c.ready_at,
+            errands.c.iid,
+        )
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
 async def lease(
     tx: Transaction,
     queue: Queue,
@@ -174,27 +202,14 @@ async def lease(
     Use a transaction of its own. The database's clock counts ``duration``: those of replicas may
     differ. A job further ahead than ``longest_wait`` is ready: a wrong clock wrote it.
     """
-    is_ready = or_(
-        errands.c.ready_at <= now, errands.c.ready_at > now + longest_wait + CLOCKS_DIFFER
-    )
-    query = (
-        select(errands)
-        .where(
-            errands.c.lane == queue,
-            is_ready,
-            _is_over(tx, errands.c.leased_until),
-            _is_over(tx, errands.c.settles_at),
+    row = (
+        await tx.execute(
+            _next_job(tx.is_sqlite),
+            queue=queue,
+            now=now,
+            farthest=now + longest_wait + CLOCKS_DIFFER,
         )
-        .order_by(
-            errands.c.urgent.desc(),
-            errands.c.rank.asc().nulls_last(),
-            errands.c.ready_at,
-            errands.c.iid,
-        )
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    row = (await tx.execute(query)).one_or_none()
+    ).one_or_none()
     if row is None:
         return None
     job = Job(
@@ -218,13 +233,29 @@ async def lease(
 
 
 def _held_until(tx: Transaction, duration: timedelta) -> ColumnElement[datetime]:
-    return database_now(tx, min(duration, LONGEST_HOLD))
+    return database_now(is_sqlite=tx.is_sqlite, ahead=min(duration, LONGEST_HOLD))
 
 
-def _is_over(tx: Transaction, until: ColumnElement[datetime]) -> ColumnElement[bool]:
+def _is_over(until: ColumnElement[datetime], *, is_sqlite: bool) -> ColumnElement[bool]:
     """Count a lease or rest as over, too, that a wrong clock has set."""
-    farthest = database_now(tx, LONGEST_HOLD)
-    return or_(until.is_(None), until <= database_now(tx), until > farthest)
+    now = database_now(is_sqlite=is_sqlite)
+    farthest = database_now(is_sqlite=is_sqlite, ahead=LONGEST_HOLD)
+    return or_(until.is_(None), until <= now, until > farthest)
+
+
+_IS_IT = (
+    _IN_QUEUE,
+    errands.c.project == bindparam("project"),
+    errands.c.iid == bindparam("iid"),
+)
+_HOLDER = select(errands.c.leased_by).where(*_IS_IT)
+_FINISH = delete(errands).where(
+    *_IS_IT, errands.c.wanted == bindparam("wanted"), errands.c.leased_by == bindparam("owner")
+)
+
+
+def _place(job: Job) -> dict[str, object]:
+    return {"queue": job.queue, "project": job.key.project, "iid": job.key.iid}
 
 
 async def confirm(tx: Transaction, *, job: Job) -> None:
@@ -239,17 +270,13 @@ async def confirm(tx: Transaction, *, job: Job) -> None:
     """
     if not tx.has_written:
         return
-    if await tx.scalar(select(errands.c.leased_by).where(*_is(job))) != job.owner:
+    if await tx.scalar(_HOLDER, **_place(job)) != job.owner:
         raise LeaseLost
 
 
 async def finish(tx: Transaction, job: Job) -> bool:
     """Return whether it ended; enqueued meanwhile, it runs again."""
-    done = await tx.execute(
-        delete(errands).where(
-            *_is(job), errands.c.wanted == job.wanted, errands.c.leased_by == job.owner
-        )
-    )
+    done = await tx.execute(_FINISH, **_place(job), wanted=job.wanted, owner=job.owner)
     if done.rowcount == 0:
         await _hand_back(tx, job, attempts=0, problem=None)
         tx.wake(job.queue)  # the wake-up of who enqueued it came too early
@@ -289,12 +316,13 @@ async def hurry(tx: Transaction, queue: Queue, now: datetime) -> None:
         errands.c.problem.is_not(None),
         errands.c.ready_at > now,
     )
-    await tx.execute(
+    hurried = await tx.execute(
         update(errands)
         .where(errands.c.lane == queue, _KEY.in_(failed))
         .values(ready_at=now, problem=None)
     )
-    tx.wake(queue)
+    if hurried.rowcount:
+        tx.wake(queue)
 
 
 async def bring_forward(tx: Transaction, now: datetime) -> None:
@@ -334,15 +362,53 @@ def _is(job: Job) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-async def next_ready(tx: Transaction, queue: Queue) -> datetime | None:
-    is_rested = _is_over(tx, errands.c.settles_at)
-    moment: datetime | None = await tx.scalar(
+@cache
+def _first_ahead(is_sqlite: bool) -> Select[tuple[datetime]]:
+    is_rested = _is_over(errands.c.settles_at, is_sqlite=is_sqlite)
+    return (
         select(errands.c.ready_at)
-        .where(errands.c.lane == queue, errands.c.leased_by.is_(None), is_rested)
+        .where(_IN_QUEUE, errands.c.leased_by.is_(None), is_rested)
         .order_by(errands.c.ready_at)
         .limit(1)
     )
+
+
+async def next_ready(tx: Transaction, queue: Queue) -> datetime | None:
+    moment: datetime | None = await tx.scalar(_first_ahead(tx.is_sqlite), queue=queue)
     return moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """When a queue's jobs get ready that nobody has: the first and the last of them, UTC."""
+
+    first: datetime
+    last: datetime
+
+    def is_ready(self, now: datetime, longest_wait: timedelta) -> bool:
+        return self.first <= now or self.last > now + longest_wait + CLOCKS_DIFFER
+
+
+@cache
+def _all_ahead(is_sqlite: bool) -> Select[Any]:
+    return (
+        select(
+            errands.c.lane,
+            func.min(errands.c.ready_at).label("first"),
+            func.max(errands.c.ready_at).label("last"),
+        )
+        .where(
+            _is_over(errands.c.leased_until, is_sqlite=is_sqlite),
+            _is_over(errands.c.settles_at, is_sqlite=is_sqlite),
+        )
+        .group_by(errands.c.lane)
+    )
+
+
+async def look_ahead(tx: Transaction) -> dict[str, Ahead]:
+    """Look at all queues at once."""
+    rows = await tx.execute(_all_ahead(tx.is_sqlite))
+    return {row.lane: Ahead(first=row.first, last=row.last) for row in rows}
 
 
 async def renew(

@@ -14,11 +14,11 @@ from sqlalchemy import delete, select, text, update
 from slackbot.rules.request import IssueKey
 from slackbot.store import cards, facts, jobs
 from slackbot.store import schema as tables
-from slackbot.store.database import Database, LeaseLost, Transaction, fenced_by
+from slackbot.store.database import LOOKOUT, Database, LeaseLost, Transaction, fenced_by
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from tests.conftest import Postgres
 from tests.elapse import elapse
-from tests.sleepers import PATIENCE_SECONDS, QUEUES, Sleepers
+from tests.sleepers import PATIENCE_SECONDS, Sleepers
 
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=20)
@@ -73,7 +73,9 @@ async def put_off(tx: Transaction, job: jobs.Job) -> None:
     await jobs.put_off(tx, job, NOW, "GitLab is failing")
 
 
-async def hurry(tx: Transaction, _job: jobs.Job) -> None:
+async def hurry(tx: Transaction, job: jobs.Job) -> None:
+    await jobs.put_off(tx, job, NOW + timedelta(minutes=5), "GitLab is failing")
+    tx.queues.clear()
     await jobs.hurry(tx, IssueQueue.SYNC, NOW)
 
 
@@ -94,6 +96,14 @@ async def test_who_makes_a_job_ready_again_wakes_its_queue(
     assert await sleepers.now() - before == {IssueQueue.SYNC: 1}
 
 
+async def test_where_nothing_can_be_hurried_nobody_is_woken(
+    database: Database, sleepers: Sleepers
+) -> None:
+    async with database.transaction() as tx:
+        await jobs.hurry(tx, IssueQueue.SYNC, NOW)
+    assert await sleepers.now() == {}
+
+
 async def test_a_transaction_wakes_the_workers_of_other_processes_too(postgres: Postgres) -> None:
     url = postgres.new_database()
     here, there = Database(url), Database(url)
@@ -103,17 +113,13 @@ async def test_a_transaction_wakes_the_workers_of_other_processes_too(postgres: 
         async with sleepers.asleep():
             listening = asyncio.create_task(there.hear_others())
             # For what was said before it listened: from now on it does.
-            await sleepers.until(PeriodicQueue.LINKS, 1)
-            assert await sleepers.now() == dict.fromkeys(QUEUES, 1)
+            await sleepers.until(LOOKOUT, 1)
             async with here.transaction() as tx:
                 jobs.enqueue(tx, IssueQueue.SYNC, [KEY, OTHER], NOW)
                 jobs.enqueue(tx, IssueQueue.CARD, [KEY], NOW)
-            await sleepers.until(IssueQueue.SYNC, 2)
-            await sleepers.until(IssueQueue.CARD, 2)
-            assert await sleepers.now() == dict.fromkeys(QUEUES, 1) | {
-                IssueQueue.SYNC: 2,
-                IssueQueue.CARD: 2,
-            }
+            await sleepers.until(IssueQueue.SYNC, 1)
+            await sleepers.until(IssueQueue.CARD, 1)
+            assert await sleepers.now() == {LOOKOUT: 1, IssueQueue.SYNC: 1, IssueQueue.CARD: 1}
     finally:
         if listening:
             listening.cancel()
