@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.request import IssueKey
@@ -44,8 +44,11 @@ class QueuedStep:
     """As ``Card.posting_since``."""
 
 
+_CARD = select(cards).filter_by(project=bindparam("project"), iid=bindparam("iid"))
+
+
 async def load_card(tx: Transaction, key: IssueKey) -> Card | None:
-    row = (await tx.execute(select(cards).where(*_is(key)))).one_or_none()
+    row = (await tx.execute(_CARD, project=key.project, iid=key.iid)).one_or_none()
     if row is None:
         return None
     return Card(

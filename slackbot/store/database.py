@@ -100,7 +100,7 @@ class Transaction:
         self.dialect = connection.dialect
         self.queues: set[str] = set()
         self.has_written = False
-        self._last: list[tuple[tuple[Any, ...], Executable]] = []
+        self._last: list[tuple[tuple[Any, ...], Executable, dict[str, object]]] = []
 
     @property
     def is_sqlite(self) -> bool:
@@ -117,17 +117,17 @@ class Transaction:
     async def scalars(self, statement: Executable) -> ScalarResult[Any]:
         return (await self.execute(statement)).scalars()
 
-    def execute_last(self, place: tuple[Any, ...], statement: Executable) -> None:
+    def execute_last(self, place: tuple[Any, ...], statement: Executable, **values: object) -> None:
         """Run it after all others, in the order of ``place``.
 
         What many transactions write is locked late and in one order, so that no two wait for each
         other.
         """
-        self._last.append((place, statement))
+        self._last.append((place, statement, values))
 
     async def end(self) -> None:
-        for _, statement in sorted(self._last, key=itemgetter(0)):
-            await self.execute(statement)
+        for _, statement, values in sorted(self._last, key=itemgetter(0)):
+            await self.execute(statement, **values)
         self._last.clear()
 
     def wake(self, queue: str) -> None:
@@ -435,4 +435,8 @@ def database_now(*, is_sqlite: bool, ahead: timedelta = timedelta(0)) -> ColumnE
 
 
 def upsert(tx: Transaction, table: Table) -> "sqlite.Insert | postgresql.Insert":
-    return (sqlite.insert if tx.is_sqlite else postgresql.insert)(table)
+    return insert_into(table, is_sqlite=tx.is_sqlite)
+
+
+def insert_into(table: Table, *, is_sqlite: bool) -> "sqlite.Insert | postgresql.Insert":
+    return (sqlite.insert if is_sqlite else postgresql.insert)(table)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Executable,
     Select,
     bindparam,
     case,
@@ -21,7 +22,7 @@ from sqlalchemy import (
 )
 
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import LeaseLost, Transaction, database_now, upsert
+from slackbot.store.database import LeaseLost, Transaction, database_now, insert_into
 from slackbot.store.schema import errands
 
 _KEY = tuple_(errands.c.project, errands.c.iid)
@@ -133,7 +134,9 @@ def _enqueue(
 ) -> None:
     for key in keys:
         tx.wake(queue)
-        insert = upsert(tx, errands).values(
+        tx.execute_last(
+            (queue, key),
+            _enqueue_one(tx.is_sqlite),
             lane=queue,
             project=key.project,
             iid=key.iid,
@@ -143,22 +146,25 @@ def _enqueue(
             rank=rank,
             attempts=0,
         )
-        new = insert.excluded
-        tx.execute_last(
-            (queue, key),
-            insert.on_conflict_do_update(
-                index_elements=["lane", "project", "iid"],
-                set_={
-                    "wanted": errands.c.wanted + 1,
-                    "urgent": _larger(errands.c.urgent, new.urgent),
-                    "ready_at": case(
-                        (errands.c.ready_at < new.ready_at, errands.c.ready_at),
-                        else_=new.ready_at,
-                    ),
-                    "rank": func.coalesce(new.rank, errands.c.rank),
-                },
-            ),
-        )
+
+
+@cache
+def _enqueue_one(is_sqlite: bool) -> Executable:
+    insert = insert_into(errands, is_sqlite=is_sqlite)
+    new = insert.excluded
+    sooner = case(
+        (errands.c.ready_at < new.ready_at, errands.c.ready_at),
+        else_=new.ready_at,
+    )
+    return insert.on_conflict_do_update(
+        index_elements=["lane", "project", "iid"],
+        set_={
+            "wanted": errands.c.wanted + 1,
+            "urgent": _larger(errands.c.urgent, new.urgent),
+            "ready_at": sooner,
+            "rank": func.coalesce(new.rank, errands.c.rank),
+        },
+    )
 
 
 def _larger(left: ColumnElement[int], right: ColumnElement[int]) -> ColumnElement[int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, func, select
 
 from slackbot.rules.decision import apply
 from slackbot.rules.reminders import Snooze
@@ -16,6 +16,12 @@ from slackbot.store.decisions import IS_UNDELIVERED, DecisionRecord, Status
 from slackbot.store.schema import decisions, requests, snoozes
 
 MOST_ENDED = 500
+
+# Built once: they are what is asked most.
+_KEY: dict[str, BindParameter[int]] = {name: bindparam(name) for name in ("project", "iid")}
+_REQUEST = select(requests.c.document).filter_by(**_KEY)
+_LOCKED_REQUEST = _REQUEST.with_for_update()
+_UNDELIVERED = select(decisions).filter_by(**_KEY).where(IS_UNDELIVERED).order_by(decisions.c.seq)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +51,7 @@ async def load_request_record(
     confirmed = await load_request(tx, key, lock=lock)
     if confirmed is None:
         return None
-    rows = await tx.execute(
-        select(decisions)
-        .where(decisions.c.project == key.project, decisions.c.iid == key.iid, IS_UNDELIVERED)
-        .order_by(decisions.c.seq)
-    )
+    rows = await tx.execute(_UNDELIVERED, project=key.project, iid=key.iid)
     return RequestRecord.of(confirmed, [DecisionRecord.of(row) for row in rows])
 
 
@@ -91,10 +93,8 @@ async def _list_records(tx: Transaction, *which: ColumnElement[bool]) -> list[Re
 
 async def load_request(tx: Transaction, key: IssueKey, *, lock: bool = False) -> Request | None:
     """With ``lock``, others wait until the commit."""
-    query = select(requests.c.document).where(
-        requests.c.project == key.project, requests.c.iid == key.iid
-    )
-    request: Request | None = await tx.scalar(query.with_for_update() if lock else query)
+    query = _LOCKED_REQUEST if lock else _REQUEST
+    request: Request | None = await tx.scalar(query, project=key.project, iid=key.iid)
     return request
 
 

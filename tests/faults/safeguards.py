@@ -84,8 +84,8 @@ SAFEGUARDS = (
     Safeguard(
         name="decisions are delivered in their order",
         module="store/requests.py",
-        code="key.iid, IS_UNDELIVERED)\n        .order_by(decisions.c.seq)\n",
-        broken="key.iid, IS_UNDELIVERED)\n        .order_by(decisions.c.seq.desc())\n",
+        code=".where(IS_UNDELIVERED).order_by(decisions.c.seq)\n",
+        broken=".where(IS_UNDELIVERED).order_by(decisions.c.seq.desc())\n",
     ),
     Safeguard(
         name="a decision is judged again by what GitLab says now",
