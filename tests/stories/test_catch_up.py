@@ -196,8 +196,8 @@ async def test_the_oldest_deadlines_are_shown_first(quiet_town: Town) -> None:
         await shown(town, issues, "Overdue")
     place = [card.metadata["event_payload"]["key"] for card in town.cards if card.metadata]
     wanted = [f"{town.project.id}/{issue.iid}" for issue in (*issues[1:], issues[0])]
-    # Four are posted at the same time.
-    assert all(abs(place.index(key) - rank) < 4 for rank, key in enumerate(wanted))
+    # Four are posted at the same time, and one may take twice as long as the others.
+    assert all(abs(place.index(key) - rank) < 8 for rank, key in enumerate(wanted))
 
 
 @pytest.mark.parametrize("trouble", GOES_DOWN)

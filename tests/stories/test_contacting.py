@@ -244,6 +244,7 @@ async def test_a_forgotten_text_is_gone_from_the_file_too(quiet_town: Town) -> N
         return [file.read_bytes() for file in town.folder.glob("ssat-bot.db*")]
 
     async with town.bot_running():
+        await town.polled()  # at its end the log is emptied
         for copies in (1, 60):  # a text that fits into a page, and one that does not
             issue, card = await town.request()
             await town.mark_contacted(

@@ -64,6 +64,7 @@ async def told_so_often(town: Town, number: int) -> None:
     await town.slack.wait_for(lambda: len(town.slack.ephemerals) == number)
 
 
+@pytest.mark.impatient
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_who_gets_no_form_is_told(town: Town, failure: dict[str, Any]) -> None:
     card = await town.card(town.feedback(), "🟠 Unclaimed")

@@ -271,6 +271,7 @@ async def test_while_gitlab_is_away_the_person_is_told_to_try_again(desk: Desk) 
     await desk.code(desk.town.casey, "casey.n")
 
 
+@pytest.mark.impatient
 async def test_while_gitlab_is_silent_the_answer_comes_in_time(desk: Desk) -> None:
     desk.town.gitlab.faults.add(path="/users", hang=30)
     assert "GitLab isn't answering right now" in await desk.asks(desk.town.casey, "casey.n")

@@ -199,6 +199,7 @@ async def test_while_slack_asks_for_patience_over_who_it_is_people_are_told_and_
     await nothing_happened(town, issue)
 
 
+@pytest.mark.impatient
 async def test_slack_taking_its_time_over_who_it_is_costs_nobody_the_answer(town: Town) -> None:
     issue = town.feedback()
     card = as_seen(await town.card(issue, "🟠 Unclaimed"))

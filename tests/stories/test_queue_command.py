@@ -202,6 +202,7 @@ async def test_the_queue_is_answered_while_gitlab_is_down_and_slack_takes_no_pos
     await town.request()
     await town.asks(town.avery)
     await town.settled()
+    await town.idle()
     town.gitlab.down()
     town.slack.down()
     seen, read = len(town.slack.requests), len(town.gitlab.requests)

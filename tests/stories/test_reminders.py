@@ -292,6 +292,7 @@ async def test_nobody_is_reminded_twice_whatever_becomes_of_the_bot(quiet_town: 
         await town.quiet()
     town.lose_record()
     async with town.bot_running(**AROUND_THE_CLOCK):  # over an empty record
+        await town.polled()
         await town.quiet()
     # A deadline that moves, and an hour that is told anew, repeat nothing.
     async with town.bot_running(**AROUND_THE_CLOCK, ssat_deadline_hours=50):
@@ -583,6 +584,7 @@ async def test_the_lead_is_told_once_if_nobody_reacts(quiet_town: Town) -> None:
         await town.quiet()
     town.lose_record()
     async with town.bot_running(**AROUND_THE_CLOCK, ssat_lead="S0LEADS"):
+        await town.polled()
         await town.quiet()
         town.clock.forward(minutes=31)
         await town.quiet()

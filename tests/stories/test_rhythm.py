@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
+from slackbot import watch
 from slackbot.blocks.digest import DIGEST_EVENT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message, User
@@ -100,11 +101,11 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
 async def test_there_is_one_digest_a_day_whatever_becomes_of_the_bot(quiet_town: Town) -> None:
     town = quiet_town
     town.feedback()
-    until(town, 2, 8, 59)
+    until(town, 2, 8, 30)
     async with town.bot_running(**ON):
         await town.quiet()
         assert digests(town) == []
-        town.clock.forward(minutes=2)
+        town.clock.forward(minutes=31)
         await the_digest(town)
     async with town.bot_running(**ON):
         await town.quiet()
@@ -385,6 +386,7 @@ async def test_duty_that_changes_twice_in_a_night_is_handed_over_to_each(quiet_t
     third = town.slack.add_user("U0CAREY", "carey", real_name="Carey Third")
     town.channel.members.add(third.id)
     await turn_of_avery(town)
+    town.clock.stop()  # duty changes on the second
     until(town, 2, 22)
     await take_duty(town, town.avery)
     until(town, 2, 23)
@@ -412,8 +414,11 @@ async def test_duty_that_changes_twice_in_a_night_is_handed_over_to_each(quiet_t
     assert told == before
 
 
-async def test_who_cannot_be_told_does_not_keep_it_from_others(quiet_town: Town) -> None:
+async def test_who_cannot_be_told_does_not_keep_it_from_others(
+    quiet_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     town = quiet_town
+    monkeypatch.setattr(watch, "POSTING", ())  # what waits is hurried at each start
     await turn_of_avery(town)
     fault = town.slack.faults.add("conversations.open", status=503)
     town.clock.stop()  # it is not tried again by itself

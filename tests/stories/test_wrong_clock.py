@@ -84,6 +84,7 @@ async def test_a_card_that_was_painted_meanwhile_tells_the_right_time_again(town
     await town.settled()
     with capture_logs() as logs:
         town.skew = timedelta(days=5)
+        await noticed(town, logs, 1)
         await town.card(issue, "overdue")
         town.skew = timedelta(0)
         await noticed(town, logs, 2)
