@@ -171,6 +171,7 @@ SAFEGUARDS = (
         module="handlers/desk.py",
         code="        if await self._is_on_record(interaction):\n            return None\n",
         broken="",
+        test="tests/stories/test_incoming.py -k what_is_on_record_already",
         second=Safeguard(
             name="what another replica has recorded meanwhile is known, too",
             module="handlers/desk.py",
