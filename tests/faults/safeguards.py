@@ -193,7 +193,7 @@ SAFEGUARDS = (
         module="store/jobs.py",
         code="    if not tx.has_written:\n        return\n",
         broken="    if tx is not None:\n        return\n",
-        test="tests/test_lost_leases.py",
+        test="tests/test_replicas.py -k stood_still",
     ),
     Safeguard(
         name="a dead replica's work is taken over",
