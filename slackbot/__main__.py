@@ -24,7 +24,7 @@ log = structlog.get_logger()
 NOTHING_TO_DO = 1
 """Exit code: nothing was found."""
 SETUP_IS_WRONG = 2
-"""Exit code: an administrator has to mend something first."""
+"""Exit code: an administrator has to fix something first."""
 
 
 def main() -> None:
@@ -41,13 +41,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the bot, with the settings of the environment")
     run.set_defaults(command=lambda _: _with_settings(_run))
-    check = commands.add_parser("check", help="tell whether the set-up is right; changes nothing")
+    check = commands.add_parser("check", help="check the setup, without changing anything")
     check.set_defaults(command=lambda _: _with_settings(_check))
     rebuild = commands.add_parser(
-        "rebuild", help="restore the record from GitLab and Slack; stop the bot before"
+        "rebuild", help="restore the record from GitLab and Slack; stop the bot first"
     )
     rebuild.set_defaults(command=lambda _: _with_settings(_rebuild))
-    _add_people(commands.add_parser("people", help="show or remove who is who in GitLab"))
+    _add_people(commands.add_parser("people", help="list or remove links from Slack to GitLab"))
     local = commands.add_parser("local", help="try the bot with a Slack and a GitLab of its own")
     local.add_argument("--port", type=int, default=8080, help="the page's port (default: 8080)")
     local.set_defaults(command=lambda arguments: _local(arguments.port))
@@ -56,9 +56,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_people(people: argparse.ArgumentParser) -> None:
     commands = people.add_subparsers(required=True, metavar="COMMAND")
-    listing = commands.add_parser("list", help="list who is linked to whom")
+    listing = commands.add_parser("list", help="list the links")
     listing.set_defaults(command=lambda _: _with_settings(_list_people))
-    unlinking = commands.add_parser("unlink", help="remove a link that somebody made themselves")
+    unlinking = commands.add_parser("unlink", help="remove a link made with /ssat link")
     unlinking.add_argument("who", help="a Slack user id or a GitLab username")
     unlinking.set_defaults(
         command=lambda arguments: _with_settings(partial(_unlink, who=arguments.who))

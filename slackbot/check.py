@@ -159,7 +159,7 @@ async def _problem_of_user(workspace: SlackClient, user: str, uses: list[str]) -
     try:
         member = await workspace.users.member(user)
     except Rejected as error:
-        return f"Slack knows nobody by this id ({error.code})"
+        return f"Slack has no user with this id ({error.code})"
     if member.is_deactivated or member.is_bot:
         return "a deactivated account, or a bot, may not act and is told nothing"
     return "a guest never may act" if member.is_guest and MANAGERS in uses else None
@@ -232,4 +232,4 @@ async def _examine_link_issue(clients: Clients, project: Project, iid: int) -> F
         return _warning(about, error)
     if not issue.is_open:
         return _warning(about, "the issue is closed: people may not find it, or not comment on it")
-    return Finding(about=f"{about}, where people leave their codes")
+    return Finding(about=f"{about}, where people post their codes")

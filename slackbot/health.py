@@ -27,7 +27,7 @@ class Health:
     """They pass by themselves; choices are still recorded."""
 
     remarks: dict[str, str] = field(default_factory=dict)
-    """For an administrator to mend; the part works."""
+    """For an administrator to fix; the part works."""
 
     def report(self, part: str, problem: str | None, *, is_outage: bool = False) -> None:
         """Log changes only."""
@@ -51,9 +51,9 @@ class Health:
             return
         if remark:
             self.remarks[part] = remark
-            log.error("to_be_mended", part=part, problem=remark)
+            log.error("to_be_fixed", part=part, problem=remark)
         else:
-            log.info("mended", part=part, before=self.remarks.pop(part))
+            log.info("fixed", part=part, before=self.remarks.pop(part))
 
     @property
     def words(self) -> dict[str, str]:

@@ -21,7 +21,7 @@ PENDING = Gauge("ssat_decisions_pending", "Decisions that GitLab does not have y
 OLDEST_PENDING = Gauge(
     "ssat_decisions_pending_oldest_seconds", "Age of the oldest decision that GitLab does not have"
 )
-REFUSED = Gauge("ssat_decisions_refused", "Decisions that GitLab did not take; their cards say why")
+REFUSED = Gauge("ssat_decisions_refused", "Decisions that GitLab rejected; their cards say why")
 STUCK = Gauge("ssat_errands_stuck", "Jobs that have failed many times in a row", ["lane"])
 UNFINISHED = Gauge("ssat_requests_open", "Customers waiting for a manager's contact")
 OVERDUE = Gauge("ssat_requests_overdue", "Customers waiting beyond their deadline")

@@ -13,7 +13,7 @@ from slackbot.channel.adoption import CardAdoption
 from slackbot.platforms.errors import Missing, Throttled
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.snapshot import Note
-from slackbot.report import Outcome, Report, differences
+from slackbot.report import IssueOutcome, Report, differences
 from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules
 from slackbot.store import cards, decisions, jobs, requests
@@ -113,8 +113,8 @@ class Rebuild:
 
     async def _restore_all(
         self, keys: Sequence[IssueKey], waiting: Mapping[IssueKey, Sequence[DecisionRecord]]
-    ) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+    ) -> list[IssueOutcome]:
+        outcomes: list[IssueOutcome] = []
         for start in range(0, len(keys), READERS):
             done = await asyncio.gather(
                 *(
@@ -130,7 +130,7 @@ class Rebuild:
             self._progress(len(outcomes), len(keys))
         return outcomes
 
-    async def _restore(self, key: IssueKey, waiting: Sequence[DecisionRecord]) -> Outcome:
+    async def _restore(self, key: IssueKey, waiting: Sequence[DecisionRecord]) -> IssueOutcome:
         """Decisions ``waiting`` are delivered later, whatever notes say."""
         try:
             seen = await look(self._gitlab, key, None, self._record.now())
@@ -150,7 +150,7 @@ class Rebuild:
             if request is None and was_request:
                 request = first_sight(seen, self._rules)
             if request is None or _is_newer(known, request):
-                return Outcome(key=key, request=known)
+                return IssueOutcome(key=key, request=known)
             # The assignee of a choice left out is no suggestion.
             request = replace(request, is_suggested=is_suggested)
             outcome = await self._save(tx, known, request)
@@ -163,7 +163,7 @@ class Rebuild:
             lacks_label=past.contacted_at is not None and not has_label,
         )
 
-    async def _save(self, tx: Transaction, known: Request | None, request: Request) -> Outcome:
+    async def _save(self, tx: Transaction, known: Request | None, request: Request) -> IssueOutcome:
         key = request.key
         changed = differences(known, request) if known else ()
         has_card = await cards.has_card(tx, key)
@@ -171,14 +171,14 @@ class Rebuild:
         await requests.save_request(tx, request)
         if known is None or changed or lacks_card:
             await announce(tx, key, self._record.now())
-        return Outcome(key=key, request=request, changed=changed, lacks_card=lacks_card)
+        return IssueOutcome(key=key, request=request, changed=changed, lacks_card=lacks_card)
 
-    async def _lose(self, key: IssueKey) -> Outcome:
+    async def _lose(self, key: IssueKey) -> IssueOutcome:
         async with self._record.transaction() as tx:
             known, was_unreadable = await _load(tx, key)
             if was_unreadable:
                 await requests.forget_request(tx, key)
-            outcome = Outcome(key=key, was_unreadable=was_unreadable)
+            outcome = IssueOutcome(key=key, was_unreadable=was_unreadable)
             if known is not None:
                 request, _ = gone(known, self._record.now())
                 outcome = await self._save(tx, known, request)
@@ -215,7 +215,7 @@ async def _load(tx: Transaction, key: IssueKey) -> tuple[Request | None, bool]:
 
 
 def _is_newer(known: Request | None, request: Request) -> bool:
-    """Tell whether a running bot has looked later."""
+    """Return whether a running bot has looked later."""
     if known is None or known.gitlab_updated_at is None or request.gitlab_updated_at is None:
         return False
     return known.gitlab_updated_at > request.gitlab_updated_at

@@ -15,7 +15,7 @@ _OUR_OWN = ("key", "gitlab_updated_at")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class IssueOutcome:
     key: IssueKey
     request: Request | None = None
     """``None``: no request, or unknown."""
@@ -35,7 +35,7 @@ class Report:
     issues: int
     """Open ones."""
     adoption: Adoption
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[IssueOutcome]
     kept: Sequence[DecisionRecord]
     lost: Sequence[IssueKey]
     """Of unreadable choices."""
@@ -66,8 +66,8 @@ class Report:
         yield f"Found {_count(len(self.adoption.standing), 'card')} in the channel."
         yield (
             f"The record has {_count(self.linked, 'link')} made by /ssat link and "
-            f"{_count(self.snoozed, 'snooze')}. Others cannot come back, as they stand nowhere "
-            "else: people link themselves again, and reminders go on."
+            f"{_count(self.snoozed, 'snooze')}. Others are lost, because nothing else has them: "
+            "people link themselves again, and reminders go on."
         )
 
     def _kept(self) -> Iterator[str]:
@@ -76,7 +76,7 @@ class Report:
         if waiting:
             yield f"Kept {_count(len(waiting), 'choice')} for GitLab: {_named(waiting)}."
         if refused:
-            yield f"Kept {_count(len(refused), 'choice')} that GitLab refused: {_named(refused)}."
+            yield f"Kept {_count(len(refused), 'choice')} that GitLab rejected: {_named(refused)}."
 
     def _changed(self) -> Iterator[str]:
         new = [each.key for each in self.outcomes if each.is_new]
@@ -107,7 +107,7 @@ class Report:
             (self.adoption.doubled, "More than one card; the newest is kept up"),
             (self._with("lacks_card"), "Open and without a card; `ssat-bot run` posts it"),
             (self._with("lacks_label"), "A note says contacted, but the label is not there"),
-            (self._with("is_missing"), "Not shown by GitLab any more"),
+            (self._with("is_missing"), "No longer in GitLab"),
         )
         for keys, words in told:
             if keys:

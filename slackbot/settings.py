@@ -48,7 +48,7 @@ HEADER = re.compile("[!-~]+")
 
 
 class SettingsError(Exception):
-    """The message lists every setting to mend."""
+    """The message lists every setting to fix."""
 
 
 def _read(made: Callable[[Any], Any], written: Any = str) -> GetPydanticSchema:
@@ -315,7 +315,7 @@ def load_settings(**overrides: Any) -> Settings:
     """Read the environment.
 
     Raises:
-        SettingsError: Names all that needs mending, without values.
+        SettingsError: Names all that needs fixing, without values.
     """
     try:
         return Settings(**overrides)
@@ -337,4 +337,4 @@ def _explain(error: ValidationError) -> str:
         if problem["type"] == "missing":
             message = "is not set"
         lines.append(f"  {name}: {message}" if name else f"  {message}")
-    return "These settings need mending:\n" + "\n".join(lines)
+    return "Fix these settings:\n" + "\n".join(lines)

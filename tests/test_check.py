@@ -48,7 +48,7 @@ async def test_managers_whom_slack_does_not_know_or_who_never_may_act_are_named(
         "the user group is disabled: enable it, or name another",
         "SSAT_MANAGERS U0GUEST: a guest never may act",
         "SSAT_MANAGERS U0LEFT: a deactivated account, or a bot, may not act and is told nothing",
-        "SSAT_MANAGERS U0NOBODY: Slack knows nobody by this id (user_not_found)",
+        "SSAT_MANAGERS U0NOBODY: Slack has no user with this id (user_not_found)",
     ]
     assert "ok       SSAT_DUTY_GROUP, SSAT_LEAD, SSAT_MANAGERS: looked up in Slack" in said
 
@@ -59,7 +59,7 @@ async def test_managers_whom_slack_does_not_know_or_who_never_may_act_are_named(
         ("U0AVERY", None),
         ("U0GUEST", None),  # nobody has to act to be told
         ("U0LEFT", "a deactivated account, or a bot, may not act and is told nothing"),
-        ("U0NOBODY", "Slack knows nobody by this id (user_not_found)"),
+        ("U0NOBODY", "Slack has no user with this id (user_not_found)"),
     ],
 )
 async def test_who_is_told_as_the_lead_is_looked_up(
@@ -75,7 +75,7 @@ async def test_who_is_told_as_the_lead_is_looked_up(
 
 async def test_the_issue_for_codes_is_looked_at(town: Town) -> None:
     issue = town.gitlab.open_issue(town.project, author=town.duty_gitlab, title="Who is who")
-    good = f"ok       SSAT_LINK_ISSUE {issue.iid}, where people leave their codes"
+    good = f"ok       SSAT_LINK_ISSUE {issue.iid}, where people post their codes"
     assert good in await findings(town, ssat_link_issue=issue.iid)
     town.gitlab.close(issue, by=town.duty_gitlab)
     assert any("the issue is closed" in one for one in await findings(town, ssat_link_issue=1))

@@ -28,7 +28,7 @@ async def test_everything_that_is_not_set_is_named_at_once(town: Town) -> None:
     async with launched(town, "run", **dict.fromkeys(town.settings)) as process:
         assert await process.ended() == SETUP_IS_WRONG
         assert process.complained.splitlines() == [
-            "These settings need mending:",
+            "Fix these settings:",
             "  SLACK_BOT_TOKEN: is not set",
             "  SLACK_APP_TOKEN: set it (Socket Mode), or set SLACK_SIGNING_SECRET (HTTP mode)",
             "  GITLAB_TOKEN: is not set",

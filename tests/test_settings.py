@@ -91,7 +91,7 @@ class Environment:
 def problems(error: SettingsError) -> dict[str, str]:
     """The settings that an error names, with what it says of each."""
     title, *lines = str(error).splitlines()
-    assert title == "These settings need mending:"
+    assert title == "Fix these settings:"
     pairs = (line.strip().partition(": ") for line in lines)
     return {name: words for name, _, words in pairs}
 

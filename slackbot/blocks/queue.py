@@ -36,9 +36,9 @@ from slackbot.rules.query import (
     Listing,
     Mentioned,
     NotUnderstood,
+    PageTurn,
     Show,
     Target,
-    Turn,
     spell_again,
 )
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, State
@@ -217,7 +217,7 @@ def draw_item(
 
 
 def render_queue(
-    board: Board, listing: Listing, asker: Asker, turn: Turn | None = None
+    board: Board, listing: Listing, asker: Asker, turn: PageTurn | None = None
 ) -> SlackMessage:
     rows = board.rows(listing, asker.person)
     is_partial = asker.is_unknown_in_gitlab and asks_for_own(listing)

@@ -1,4 +1,4 @@
-"""The bot's words. Errors become sentences only here. Pure."""
+"""The words that several messages share, and those for errors. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from slackbot.rules.decision import (
     TakeOver,
 )
 from slackbot.rules.feedback import Sentiment
+from slackbot.rules.query import DAYS
 from slackbot.rules.refusals import (
     AccountTaken,
     AlreadyClaimed,
@@ -232,7 +233,7 @@ _FOR_ADMINISTRATORS = frozenset({FAULT, TOKEN_REFUSED})
 
 
 def problem_words(error: PlatformError) -> str:
-    """Short, for the record keeps it with a decision."""
+    """Short: the record keeps it with a decision."""
     match error:
         case Rejected(code=code, reason=reason):
             return f"Error {code}: {reason}"
@@ -409,8 +410,8 @@ HELP: tuple[tuple[str, str], ...] = (
     ("mine", "What you own, and what GitLab assigned to you while nobody owns it"),
     ("unclaimed", "What nobody owns"),
     ("overdue", "Customers who should have been contacted by now"),
-    ("all", "The queue, and what was done in the last 7 days"),
-    ("done [7d]", "What was done recently, newest first"),
+    ("all", f"The queue, and what was done in the last {DAYS} days"),
+    (f"done [{DAYS}d]", "What was done recently, newest first"),
     ("show <issue, ticket or link>", "One feedback, or up to five"),
     ("duty", "The manager on duty"),
     ("link <gitlab username>", "Tell the bot your GitLab account"),

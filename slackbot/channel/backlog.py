@@ -22,7 +22,7 @@ log = structlog.get_logger()
 NEAR = timedelta(hours=24)
 """Business time."""
 FRESH = timedelta(minutes=5)
-"""Who asked this shortly before is no part of a catch-up."""
+"""A request that is newer than this is no part of a catch-up."""
 PATIENCE = timedelta(hours=1)
 """For issues that GitLab does not show."""
 LOOKS_A_SECOND = 10

@@ -19,7 +19,7 @@ from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, State
 from slackbot.store import cards, decisions, feedbacks, outbox, requests
 from slackbot.store.database import Record, Transaction
-from slackbot.store.people import Turn, list_turns_since
+from slackbot.store.people import DutyTurn, list_turns_since
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class Handover:
     async def reconcile(self) -> datetime | None:
         """Tell each person in their own day; return when to tell who sleeps now.
 
-        Who had duty only meanwhile is told of its end alone.
+        A person whose turn began and ended between two looks is told of its end only.
 
         Raises:
             PlatformError: Slack did not take one; the others have been told.
@@ -70,7 +70,7 @@ class Handover:
         return min(moments, default=None)
 
     async def _tell(
-        self, person: Person, ended: Turn, follows: tuple[Person, ...], *, is_outgoing: bool
+        self, person: Person, ended: DutyTurn, follows: tuple[Person, ...], *, is_outgoing: bool
     ) -> datetime | None:
         """Return when to try again if the person sleeps."""
         user, at = person.slack_user or "", ended.ended_at or ended.began_at
@@ -100,7 +100,7 @@ class Handover:
         return None
 
     async def _hand_over(
-        self, tx: Transaction, ended: Turn, follows: tuple[Person, ...]
+        self, tx: Transaction, ended: DutyTurn, follows: tuple[Person, ...]
     ) -> HandOver:
         began_at, ended_at = ended.began_at, ended.ended_at or ended.began_at
         labeled = await cards.list_labeled_between(tx, began_at, ended_at)
@@ -151,11 +151,11 @@ def _names_cause(action: Action) -> bool:
 
 
 def _concerned(
-    ended: Turn, follows: tuple[Person, ...], *, is_latest: bool
+    ended: DutyTurn, follows: tuple[Person, ...], *, is_latest: bool
 ) -> Iterator[tuple[Person, bool]]:
     """Yield who is to be told, and whether their turn ends.
 
-    Who stays on duty is told like their new colleagues.
+    A person who stays on duty is told the same as their new colleagues.
     """
     before = ended.on_duty.people
     stay = [each for each in before if any(each.is_same(other) for other in follows)]

@@ -23,7 +23,7 @@ from slackbot.rules.refusals import CannotTell, NotAllowed
 from slackbot.rules.request import Person
 from slackbot.store import homes
 from slackbot.store.database import Record
-from slackbot.store.homes import Home
+from slackbot.store.homes import OpenHome
 from slackbot.store.jobs import Postponed
 
 log = structlog.get_logger()
@@ -42,7 +42,7 @@ class HomeSync:
     """Reconciles the queue ``HOMES``, on one replica at a time.
 
     Args:
-        seek: Looks in the background for somebody not known in GitLab.
+        seek: Starts a background search for the GitLab account of a person who has none on record.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class HomeSync:
             [self._record.now() + AGAIN_AFTER, *(each for each in ahead if each > board.now)]
         )
 
-    async def _bring_up(self, home: Home, board: Board, duty: DutyView | None) -> bool:
+    async def _bring_up(self, home: OpenHome, board: Board, duty: DutyView | None) -> bool:
         """Return whether it is known what the person may see."""
         try:
             shown = await self._draw(home, board, duty)
@@ -97,7 +97,7 @@ class HomeSync:
             await self._publish(home, shown, checksum)
         return True
 
-    async def _draw(self, home: Home, board: Board, duty: DutyView | None) -> Block:
+    async def _draw(self, home: OpenHome, board: Board, duty: DutyView | None) -> Block:
         try:
             person, may_act = await self._admission.look(home.chosen.team, home.user)
         except CannotTell:
@@ -115,7 +115,7 @@ class HomeSync:
             )
         )
 
-    async def _publish(self, home: Home, shown: Block, checksum: str) -> None:
+    async def _publish(self, home: OpenHome, shown: Block, checksum: str) -> None:
         await self._slack.turn("views.publish")
         async with self._record.transaction() as tx:
             await homes.note_rendering(tx, home.user, self._record.now())

@@ -8,7 +8,7 @@ from slackbot.handlers.contacting import Contacting
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.home import Home
 from slackbot.handlers.labeling import Labeling
-from slackbot.handlers.queue import Queue
+from slackbot.handlers.queue import QueueCommand
 from slackbot.handlers.retrying import Retrying
 from slackbot.handlers.showing import Showing
 from slackbot.handlers.snoozing import Snoozing
@@ -31,7 +31,7 @@ def register_all(
         Contacting(desk, answers),
         Retrying(desk, answers),
         Snoozing(desk, answers),
-        Queue(answers, accounts),
+        QueueCommand(answers, accounts),
         Home(answers),
         Showing(answers, slack, channel),
     ):

@@ -47,9 +47,9 @@ from slackbot.rules.query import (
     Mentioned,
     NotUnderstood,
     Order,
+    PageTurn,
     Query,
     Show,
-    Turn,
     Verb,
     issue_of_link,
     read_again,
@@ -111,7 +111,9 @@ class Answers:
         person, may_act = await self._admission.look(team, user)
         return Asker(person=person, may_act=may_act)
 
-    async def answer(self, query: Query, asker: Asker, turn: Turn | None = None) -> SlackMessage:
+    async def answer(
+        self, query: Query, asker: Asker, turn: PageTurn | None = None
+    ) -> SlackMessage:
         match query:
             case Listing():
                 return await self._queue(query, asker, turn)
@@ -138,7 +140,7 @@ class Answers:
         query, turn = read_again(asked)
         return await self.answer(query, await self.look(*sender_of(body)), turn)
 
-    async def _queue(self, listing: Listing, asker: Asker, turn: Turn | None) -> SlackMessage:
+    async def _queue(self, listing: Listing, asker: Asker, turn: PageTurn | None) -> SlackMessage:
         days = listing.days if listing.shows_done else None
         async with self._record.transaction() as tx:
             board = await self._viewer.board(tx, days=days)

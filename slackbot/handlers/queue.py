@@ -24,7 +24,7 @@ LATEST_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Queue:
+class QueueCommand:
     answers: Answers
     accounts: AccountSearch
 

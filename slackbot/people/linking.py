@@ -33,7 +33,7 @@ from slackbot.store.changes import announce_queue
 from slackbot.store.database import Record
 from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.people import (
-    Outcome,
+    Redeemed,
     digest_of,
     forget_code,
     list_codes,
@@ -222,11 +222,11 @@ class Linking:
         metrics.LINKS.labels(outcome).inc()
         log.info("code_arrived", user=code.slack_user, outcome=outcome)
         match outcome:
-            case Outcome.LINKED:
+            case Redeemed.LINKED:
                 await self._end(code, words.linked(code.gitlab))
-            case Outcome.TAKEN:
+            case Redeemed.TAKEN:
                 await self._end(code, words.taken(code.gitlab), "taken")
-            case Outcome.REPLACED:
+            case Redeemed.REPLACED:
                 pass  # the person has asked for another code
 
     async def _end(self, code: Code, message: SlackMessage, what: str = "linked") -> None:

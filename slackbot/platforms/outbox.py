@@ -28,12 +28,10 @@ class Message(Protocol):
     """``text`` shows in notifications."""
 
     @property
-    def text(self) -> str:
-        """The text."""
+    def text(self) -> str: ...
 
     @property
-    def blocks(self) -> Sequence[Mapping[str, Any]]:
-        """The blocks."""
+    def blocks(self) -> Sequence[Mapping[str, Any]]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from slackbot.rules.query import Filter, Listing, Position, Turn
+from slackbot.rules.query import Filter, Listing, PageTurn, Position
 from slackbot.rules.request import UNFINISHED, Person, Request
 from slackbot.rules.untriaged import UntriagedFeedback
 
@@ -99,19 +99,19 @@ class Page:
         return self.start + len(self.rows)
 
     @property
-    def previous(self) -> Turn | None:
+    def previous(self) -> PageTurn | None:
         if self.start == 0:
             return None
-        return Turn(position=self.rows[0].position, is_forward=False)
+        return PageTurn(position=self.rows[0].position, is_forward=False)
 
     @property
-    def next(self) -> Turn | None:
+    def next(self) -> PageTurn | None:
         if self.end == self.total:
             return None
-        return Turn(position=self.rows[-1].position, is_forward=True)
+        return PageTurn(position=self.rows[-1].position, is_forward=True)
 
 
-def page_of(rows: Sequence[Row], turn: Turn | None = None) -> Page:
+def page_of(rows: Sequence[Row], turn: PageTurn | None = None) -> Page:
     """Return the first page, or the one after or before a position; past the end, the last.
 
     A page starts from its neighbor, not a number, so that a changed queue skips nothing.
@@ -120,7 +120,7 @@ def page_of(rows: Sequence[Row], turn: Turn | None = None) -> Page:
     return Page(rows=tuple(rows[start : start + PAGE]), start=start, total=len(rows))
 
 
-def _start(rows: Sequence[Row], turn: Turn | None) -> int:
+def _start(rows: Sequence[Row], turn: PageTurn | None) -> int:
     if turn is None:
         return 0
     if not turn.is_forward:

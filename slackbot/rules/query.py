@@ -251,7 +251,7 @@ Position = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
+class PageTurn:
     """What stands after or before a position.
 
     Not a count, so that a changed queue skips nothing.
@@ -267,16 +267,16 @@ class Turn:
 _TURN = re.compile(r"([<>])([0-9])\.(-?[0-9]{1,12})\.([0-9]{1,12})")
 
 
-def spell_again(query: Listing | Show, turn: Turn | None = None) -> str:
+def spell_again(query: Listing | Show, turn: PageTurn | None = None) -> str:
     """Spell what a button carries."""
     return f"{query}|{turn}" if turn else f"{query}"
 
 
-def read_again(text: str) -> tuple[Query, Turn | None]:
+def read_again(text: str) -> tuple[Query, PageTurn | None]:
     """Trust a button as little as typed text."""
     asked, _, page = text.partition("|")
     found = _TURN.fullmatch(page)
     if found is None:
         return read_query(asked), None
     position = (int(found[2]), int(found[3]), int(found[4]))
-    return read_query(asked), Turn(position=position, is_forward=found[1] == ">")
+    return read_query(asked), PageTurn(position=position, is_forward=found[1] == ">")

@@ -16,7 +16,7 @@ from slackbot.rules.request import Person, Request
 HOUR = timedelta(hours=1)
 
 JUST_ACTED = timedelta(minutes=15)
-"""Who acted this recently is not reminded."""
+"""A person who acted this recently is not reminded."""
 LATE = timedelta(minutes=30)
 """Then a reminder was missed, and says so."""
 LEAD_PATIENCE = timedelta(minutes=30)
@@ -164,7 +164,7 @@ class Snooze:
     until: datetime
     reason: str
     asked_at: datetime
-    """The round: who asks again is remembered anew."""
+    """The round: a customer who asks again gets new reminders."""
     interaction: str
     """Slack's id of the submission, the same in a repetition."""
 

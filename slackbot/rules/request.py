@@ -132,7 +132,7 @@ class Request:
 
     @property
     def is_answered(self) -> bool:
-        """Who asks again waits again."""
+        """A customer who asks again waits again."""
         if self.contacted_at is None:
             return False
         return self.contacted_at >= self.asked_at.replace(second=0, microsecond=0)

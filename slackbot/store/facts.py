@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Cursor:
     """How far the poll has read."""
 
     until: datetime
@@ -91,7 +91,7 @@ class Fact(Generic[T]):
         return (await tx.execute(query)).one_or_none() is not None
 
 
-PLACE = Fact("polled_until", Place)
+PLACE = Fact("polled_until", Cursor)
 LAST_IN_TURN = Fact("last_in_turn", int)
 """The issue that the poll looked at last in turn."""
 LAST_FEEDBACK_IN_TURN = Fact("last_feedback_in_turn", int)

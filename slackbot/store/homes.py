@@ -10,7 +10,7 @@ from slackbot.store.schema import HomeChoice, homes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Home:
+class OpenHome:
     user: str
     opened_at: datetime
     version: int
@@ -40,12 +40,12 @@ async def save_opened(
     )
 
 
-async def list_opened_since(tx: Transaction, moment: datetime) -> list[Home]:
+async def list_opened_since(tx: Transaction, moment: datetime) -> list[OpenHome]:
     rows = await tx.execute(
         select(homes).where(homes.c.opened_at >= moment).order_by(homes.c.opened_at.desc())
     )
     found = [
-        Home(
+        OpenHome(
             user=row.slack_user,
             opened_at=row.opened_at,
             version=row.version,
@@ -64,7 +64,7 @@ async def note_rendering(tx: Transaction, user: str, since: datetime | None) -> 
     await tx.execute(update(homes).where(homes.c.slack_user == user).values(rendering_since=since))
 
 
-async def save_published(tx: Transaction, home: Home, checksum: str) -> None:
+async def save_published(tx: Transaction, home: OpenHome, checksum: str) -> None:
     """Keep a choice made meanwhile."""
     is_theirs = homes.c.slack_user == home.user
     chosen = await tx.scalar(select(homes.c.document).where(is_theirs).with_for_update())

@@ -58,7 +58,7 @@ _NO_ISSUE = IssueKey(0, 0)
 
 
 class Postponed(Exception):
-    """A job cannot be finished now; the message is for log and card.
+    """A job cannot be finished now; the message is for the log.
 
     Without ``after``, the back-off decides how long to wait.
     """

@@ -25,7 +25,7 @@ from slackbot.store.schema import (
 # --- Links made with /ssat link ----------------------------------------------------------------
 
 
-class Outcome(StrEnum):
+class Redeemed(StrEnum):
     LINKED = "linked"
     TAKEN = "taken"
     """By another person meanwhile."""
@@ -70,7 +70,7 @@ async def list_codes(tx: Transaction, moment: datetime) -> list[Code]:
 
 async def redeem_code(
     tx: Transaction, code: Code, now: datetime, taken: Collection[str] = ()
-) -> Outcome:
+) -> Redeemed:
     """Make the link, unless the account is another person's by now.
 
     ``taken``: accounts of others for another reason, in lower case.
@@ -78,11 +78,11 @@ async def redeem_code(
     row = select(link_codes.c.document).where(link_codes.c.slack_user == code.slack_user)
     current = await tx.scalar(row.with_for_update())
     if current != code:
-        return Outcome.REPLACED
+        return Redeemed.REPLACED
     own = code.gitlab.casefold()
     holder = await tx.scalar(select(links.c.slack_user).where(links.c.gitlab == own))
     if own in taken or holder not in (None, code.slack_user):
-        return Outcome.TAKEN
+        return Redeemed.TAKEN
     link = Link(slack_user=code.slack_user, name=code.name, gitlab=code.gitlab, at=now)
     values = {"gitlab": own, "document": link}
     await tx.execute(
@@ -91,7 +91,7 @@ async def redeem_code(
         .on_conflict_do_update(index_elements=["slack_user"], set_=values)
     )
     await save_code(tx, replace(code, is_spent=True))
-    return Outcome.LINKED
+    return Redeemed.LINKED
 
 
 async def forget_code(tx: Transaction, code: Code) -> None:
@@ -155,7 +155,7 @@ def _email_match(slack_user: str) -> Fact[EmailMatch]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
+class DutyTurn:
     """A time with the same managers on duty, UTC, by the bot's clock."""
 
     seq: int
@@ -175,18 +175,18 @@ class Trouble:
 TROUBLE = Fact("duty_trouble", Trouble)
 
 
-async def list_latest_turns(tx: Transaction, number: int = 2) -> list[Turn]:
+async def list_latest_turns(tx: Transaction, number: int = 2) -> list[DutyTurn]:
     return await _list_turns(tx, select(duty_turns).limit(number))
 
 
-async def list_turns_since(tx: Transaction, moment: datetime) -> list[Turn]:
+async def list_turns_since(tx: Transaction, moment: datetime) -> list[DutyTurn]:
     is_later = or_(duty_turns.c.ended_at.is_(None), duty_turns.c.ended_at >= moment)
     return await _list_turns(tx, select(duty_turns).where(is_later))
 
 
-async def _list_turns(tx: Transaction, query: Select[Any]) -> list[Turn]:
+async def _list_turns(tx: Transaction, query: Select[Any]) -> list[DutyTurn]:
     return [
-        Turn(
+        DutyTurn(
             seq=row.seq,
             began_at=row.began_at,
             ended_at=row.ended_at,
@@ -197,7 +197,7 @@ async def _list_turns(tx: Transaction, query: Select[Any]) -> list[Turn]:
     ]
 
 
-async def load_current_turn(tx: Transaction) -> Turn | None:
+async def load_current_turn(tx: Transaction) -> DutyTurn | None:
     turns = await list_latest_turns(tx, 1)
     return turns[0] if turns and turns[0].ended_at is None else None
 

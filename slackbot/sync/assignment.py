@@ -22,7 +22,7 @@ class Assignment:
     at: datetime
 
     def is_part_of_birth(self, issue: IssueSnapshot) -> bool:
-        """Tell whether it is only a suggestion: new feedback issues get the manager on duty.
+        """Return whether it is only a suggestion: new feedback issues get the manager on duty.
 
         Who assigns themselves to their own issue means it.
         """

@@ -13,7 +13,7 @@ from slackbot.sync.notes import own_marks
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overtaken:
+class Conflicts:
     """Needed because GitLab has no conditional update, and a PUT may be repeated late."""
 
     assignment: Note | None = None
@@ -21,7 +21,7 @@ class Overtaken:
     labels: frozenset[str] = frozenset()
     state: bool = False
 
-    def spared(self, change: IssueChange, scope: str) -> IssueChange:
+    def without_conflicts(self, change: IssueChange, scope: str) -> IssueChange:
         touched = set(self.labels)
         if any(in_scope(label, scope) for label in self.labels):
             touched |= {
@@ -38,18 +38,18 @@ class Overtaken:
         )
 
 
-def overtaken(
+def conflicts_since(
     decision: UUID,
     own: str,
     notes: Sequence[Note],
     label_events: Iterable[LabelEvent],
     state_events: Iterable[StateEvent],
-) -> Overtaken:
+) -> Conflicts:
     """Without a note of the decision, nothing was written that could be undone."""
     since = _judged_by(decision, own, notes)
     if since is None:
-        return Overtaken()
-    return Overtaken(
+        return Conflicts()
+    return Conflicts(
         assignment=max(
             (note for note in notes if _is_assignment(note, own) and note.at > since),
             key=lambda note: note.at,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from slackbot.platforms.snapshot import IssueSnapshot
-from slackbot.store.facts import Place
+from slackbot.store.facts import Cursor
 
 OVERLAP = timedelta(minutes=5)
 """How much is read again: GitLab commits late what it dates early."""
@@ -26,13 +26,13 @@ class Reading:
     def __init__(
         self,
         about: str,
-        place: Place | None,
+        place: Cursor | None,
         last_end: datetime | None,
         now: datetime,
         every: timedelta,
     ) -> None:
         known = place if place and place.about == about else None
-        self.place = known or Place(until=_BEGINNING, about=about, is_first=True)
+        self.place = known or Cursor(until=_BEGINNING, about=about, is_first=True)
         self.begun_at = now
         self.since = known.until - overlap(known, now) if known else None
         is_unknown = last_end is None or last_end > now + GAP
@@ -47,7 +47,7 @@ class Reading:
         """Then only open issues matter."""
         return self.place.is_first
 
-    def advance(self, page: Sequence[IssueSnapshot], found: int, now: datetime) -> Place:
+    def advance(self, page: Sequence[IssueSnapshot], found: int, now: datetime) -> Cursor:
         """Expect in ``found`` how many requests of the page are new."""
         # GitLab's times only: its clock and ours need not agree.
         until = max(self.place.until, *(issue.updated_at for issue in page))
@@ -61,14 +61,14 @@ class Reading:
         )
         return self.place
 
-    def end(self) -> Place | None:
+    def end(self) -> Cursor | None:
         """Return ``None`` if there was nothing at all."""
         if self.place.until == _BEGINNING:
             return None
         return replace(self.place, is_first=False, read=0, found=0)
 
 
-def overlap(place: Place, now: datetime) -> timedelta:
+def overlap(place: Cursor, now: datetime) -> timedelta:
     """Shrink it with time: an idle poll need not reread the last busy minutes."""
     since = now - place.reached_at if place.reached_at else timedelta(0)
     return min(max(OVERLAP - since, timedelta(0)), OVERLAP)

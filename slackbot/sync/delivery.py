@@ -31,8 +31,8 @@ from slackbot.store import cards, decisions, facts, requests
 from slackbot.store.changes import announce, refuse, save_changes
 from slackbot.store.database import Record
 from slackbot.store.decisions import Status
-from slackbot.sync.conflicts import Overtaken, overtaken
-from slackbot.sync.effect import assignees_after, change_of, is_made, replaced_label
+from slackbot.sync.conflicts import Conflicts, conflicts_since
+from slackbot.sync.effect import assignees_after, change_of, is_applied, replaced_label
 from slackbot.sync.notes import decisions_marked, note_of, withdrawal_of
 from slackbot.sync.observe import Observation, observe
 from slackbot.sync.read import check_unchanged
@@ -133,24 +133,24 @@ class Delivery:
                 await refuse(tx, self._decision, without_markup(refusal_words(refusal)), now)
 
     async def _write(self, seen: Observation) -> Observation:
-        conflicts = Overtaken()
+        conflicts = Conflicts()
         if self._is_noted:
             conflicts = await self._conflicts(seen)
         else:
             await self._note(seen)
         change = await self._change(seen.issue)
-        asked = conflicts.spared(change, self._rules.scope)
+        asked = conflicts.without_conflicts(change, self._rules.scope)
         issue = seen.issue
-        if not is_made(asked, issue):
+        if not is_applied(asked, issue):
             await check_unchanged(self._gitlab, issue)
             issue = await self._gitlab.change_issue(self._decision.key, asked)
         # The assignees by the bot's doing; any others are somebody else's.
-        ours, notes = issue.usernames, list[Note]()
+        wanted, notes = issue.usernames, list[Note]()
         if conflicts.assignment:
-            ours = assignees_after(change, seen.issue, self._account)
+            wanted = assignees_after(change, seen.issue, self._account)
             notes = [conflicts.assignment]
         after = replace(seen, issue=issue, notes=notes, at=self._record.now())
-        await self._complete(change, ours, after)
+        await self._complete(change, wanted, after)
         return after
 
     async def _note(self, seen: Observation) -> None:
@@ -161,9 +161,9 @@ class Delivery:
         body = note_of(self._decision, replaced, seen.changed_at)
         await self._gitlab.add_note(self._decision.key, body)
 
-    async def _conflicts(self, seen: Observation) -> Overtaken:
+    async def _conflicts(self, seen: Observation) -> Conflicts:
         states = await self._gitlab.state_events(self._decision.key)
-        return overtaken(
+        return conflicts_since(
             self._decision.id, self._traces.own, self._traces.notes, seen.label_events, states
         )
 
@@ -190,7 +190,7 @@ class Delivery:
         return account.username if account else None
 
     async def _complete(
-        self, change: IssueChange, ours: tuple[str, ...], seen: Observation
+        self, change: IssueChange, wanted: tuple[str, ...], seen: Observation
     ) -> None:
         decision, now = self._decision, self._record.now()
         async with self._record.transaction() as tx:
@@ -199,14 +199,14 @@ class Delivery:
                 return
             after = apply(before, decision, self._rules)
             if change.assignee_ids is not None:
-                after = replace(after, assignees=ours)
+                after = replace(after, assignees=wanted)
             if change.add_labels or change.remove_labels:
                 labels = (after.labels | change.add_labels) - change.remove_labels
                 after = replace(after, labels=labels)
             request, steps = observe(after, seen, self._rules)
             # A lost record may have told of it before.
             begun_at = decision.at if self._is_noted else None
-            for step in (step_of(decision, before), *self._not_assigned(change, ours)):
+            for step in (step_of(decision, before), *self._not_assigned(change, wanted)):
                 await cards.add_message(tx, decision.key, step, of=decision.id, begun_at=begun_at)
             await save_changes(tx, before, request, steps, now)
             await decisions.finish_decision(tx, decision, Status.DELIVERED, now)

@@ -30,16 +30,16 @@ def change_of(
             is_assigned = len(others) < len(issue.assignees)
             return IssueChange(assignee_ids=others if is_assigned else None)
         case ChooseLabel(label=label):
-            return _relabelling(label, issue, known_labels, rules, added=frozenset())
+            return _relabeling(label, issue, known_labels, rules, added=frozenset())
         case MarkContacted(label=label, close=close):
             added = frozenset({rules.contacted_label})
             # A label chosen meanwhile stays.
             if label is None or any(in_scope(name, rules.scope) for name in issue.labels):
                 return IssueChange(add_labels=added, close=close)
-            return _relabelling(label, issue, known_labels, rules, added=added, close=close)
+            return _relabeling(label, issue, known_labels, rules, added=added, close=close)
 
 
-def _relabelling(
+def _relabeling(
     chosen: str,
     issue: IssueSnapshot,
     known_labels: Iterable[str],
@@ -62,8 +62,8 @@ def replaced_label(action: Action, issue: IssueSnapshot, scope: str) -> str | No
     return next((name for name in others if name != action.label), None)
 
 
-def is_made(change: IssueChange, issue: IssueSnapshot) -> bool:
-    """Tell whether an earlier try has come through."""
+def is_applied(change: IssueChange, issue: IssueSnapshot) -> bool:
+    """Return whether an earlier try has come through."""
     assigned = {user.id for user in issue.assignees}
     return (
         change.add_labels <= issue.labels

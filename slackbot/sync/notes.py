@@ -29,7 +29,7 @@ _WITHDRAWAL = "withdrawal"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mark:
+class Marker:
     """An older marker may say less."""
 
     decision: UUID
@@ -70,7 +70,7 @@ def _hidden(content: Mapping[str, str | None]) -> str:
     return f"<!-- ssat-bot: {written} -->"
 
 
-def own_marks(notes: Iterable[Note], own_username: str | None) -> Iterator[tuple[Note, Mark]]:
+def own_marks(notes: Iterable[Note], own_username: str | None) -> Iterator[tuple[Note, Marker]]:
     """Find the bot's own notes, newest first, that hold; others' markers don't count."""
     withdrawn: set[UUID] = set()
     for note in notes:
@@ -87,7 +87,7 @@ def decisions_marked(notes: Iterable[Note], own_username: str) -> frozenset[UUID
     return frozenset(mark.decision for _, mark in own_marks(notes, own_username))
 
 
-def read_marker(body: str) -> Mark | None:
+def read_marker(body: str) -> Marker | None:
     """Only the note's last line counts."""
     match = _MARKER.search(body.rstrip())
     if match is None:
@@ -97,7 +97,7 @@ def read_marker(body: str) -> Mark | None:
         decision = UUID(content["decision"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Mark(
+    return Marker(
         decision=decision,
         kind=_text(content, "kind"),
         at=_moment_in(content, "at"),
@@ -138,7 +138,7 @@ def note_of(
         case TakeOver(holder=holder):
             said = f"**Taken over** by {who} from {_who(holder)}."
         case Release():
-            said = f"**Released** by {who}: nobody has this request now."
+            said = f"**Released** by {who}: it is unclaimed now."
         case ChooseLabel(label=label):
             instead = f" (before: {_code(replaced)})" if replaced else ""
             said = f"**Feedback label** {_code(label)} chosen by {who}{instead}."
@@ -152,14 +152,14 @@ def withdrawal_of(decision: Decision) -> str:
         case Claim():
             what = "the claim"
         case TakeOver(holder=holder):
-            what = f"the take-over from {_who(holder)}"
+            what = f"the takeover from {_who(holder)}"
         case Release():
             what = "the release"
         case ChooseLabel(label=label):
             what = f"the choice of the feedback label {_code(label)}"
         case MarkContacted():
             what = "the change of labels after the contact"
-    said = f"**Not carried out**: {what} by {_who(decision.by)}. GitLab refused the change."
+    said = f"**Not carried out**: {what} by {_who(decision.by)}. GitLab rejected the change."
     return f"{said}\n\n{_hidden({'decision': str(decision.id), 'kind': _WITHDRAWAL})}"
 
 

@@ -20,7 +20,7 @@ from slackbot.store.changes import (
     enqueue_summary,
 )
 from slackbot.store.database import Record, Transaction
-from slackbot.store.facts import KnownProject, Place
+from slackbot.store.facts import Cursor, KnownProject
 from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import IssueQueue, Postponed
 from slackbot.sync.cursor import Reading
@@ -107,7 +107,7 @@ class Poll:
         await self._end(reading)
         return listed
 
-    async def _place(self, tx: Transaction) -> Place | None:
+    async def _place(self, tx: Transaction) -> Cursor | None:
         """Start anew after an older release, which skipped issues that ask for no contact."""
         place = await facts.PLACE.load(tx)
         if place is None or place.is_first:
@@ -149,7 +149,7 @@ class Poll:
         return new
 
     async def _note_feedbacks(self, tx: Transaction, issues: Sequence[IssueSnapshot]) -> None:
-        """Record the triage here: a closer look tells no more."""
+        """Record the triage here: reading the issue itself would add nothing."""
         triages = {issue.key: triage_of(issue, self._rules) for issue in issues}
         seen = [
             Sighting(feedback_of(issue), triage)

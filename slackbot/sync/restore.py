@@ -7,9 +7,9 @@ from datetime import datetime
 from slackbot.platforms.snapshot import IssueSnapshot, LabelEvent, Note
 from slackbot.rules.request import Person
 from slackbot.sync.assignment import Assignment, read_assignment
-from slackbot.sync.notes import Mark, own_marks
+from slackbot.sync.notes import Marker, own_marks
 
-_Happening = Mark | Assignment | LabelEvent
+_Happening = Marker | Assignment | LabelEvent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ def recall(
     return _still_assigned(past, issue)
 
 
-def _marks(notes: Sequence[Note], own_username: str | None) -> list[tuple[datetime, Mark]]:
+def _marks(notes: Sequence[Note], own_username: str | None) -> list[tuple[datetime, Marker]]:
     # They count from when they reached GitLab: earlier changes have been judged.
     found = [*own_marks(notes, own_username)]
     return [(note.at, replace(mark, at=mark.at or note.at)) for note, mark in reversed(found)]
@@ -70,11 +70,11 @@ def was_suggested(notes: Sequence[Note], own_username: str | None) -> bool:
 
 def _after(past: Past, happening: _Happening, issue: IssueSnapshot) -> Past:
     match happening:
-        case Mark(kind="claim" | "take_over", person=Person() as who, at=at):
+        case Marker(kind="claim" | "take_over", person=Person() as who, at=at):
             return replace(past, holder=who, held_since=at)
-        case Mark(kind="release"):
+        case Marker(kind="release"):
             return replace(past, holder=None, held_since=None)
-        case Mark(kind="mark_contacted", person=who, at=at, contacted_at=contacted_at):
+        case Marker(kind="mark_contacted", person=who, at=at, contacted_at=contacted_at):
             return replace(past, contacted_at=contacted_at or at, contacted_by=who)
         case LabelEvent(is_added=False):
             return replace(past, contacted_at=None, contacted_by=None)

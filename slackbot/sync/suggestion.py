@@ -56,7 +56,7 @@ class Suggestion:
         return None
 
     async def _was_made(self, request: Request) -> bool:
-        """Tell whether an earlier try came through, even if undone since."""
+        """Return whether an earlier try came through, even if undone since."""
         if request.suggested_to is None:
             return False
         notes, own = await self._gitlab.notes(request.key), await self._gitlab.own_username()

@@ -25,7 +25,7 @@ from slackbot.rules.query import (
     Listing,
     Mentioned,
     NotUnderstood,
-    Turn,
+    PageTurn,
     Verb,
     read_again,
     read_query,
@@ -259,7 +259,7 @@ def page_of(message: SlackMessage) -> list[int]:
     return [int(row.rpartition("|#")[2].partition(">")[0]) for row in lines(message)]
 
 
-def press(message: SlackMessage, words: str) -> Turn:
+def press(message: SlackMessage, words: str) -> PageTurn:
     [button] = [one for one in elements(message) if one["text"]["text"] == words]
     query, turn = read_again(button["value"])
     assert query == ALL

@@ -174,6 +174,7 @@ class People:
             with contextlib.suppress(AssertionError):  # it did not open, and they let it be
                 await slack.wait_for(lambda: slack.views[user.id], MODAL_SECONDS)
                 opened.has_opened = True
+            if opened.has_opened:
                 inputs = {"channel": act.channel} | ({"text": act.text} if act.text else {})
                 about = slack.open_view(user).private_metadata
                 submit = partial(slack.submit, user, inputs)

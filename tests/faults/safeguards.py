@@ -97,7 +97,7 @@ SAFEGUARDS = (
         name="a repeated change spares what others did meanwhile",
         module="sync/delivery.py",
         code="            conflicts = await self._conflicts(seen)\n",
-        broken="            conflicts = Overtaken()\n",
+        broken="            conflicts = Conflicts()\n",
     ),
     Safeguard(
         name="who is refused is told",

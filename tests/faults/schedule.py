@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from slackbot.blocks.words import CHANNELS
+from slackbot.rules.decision import Channel
 from tests.faults.acts import (
     NOBODY,
     Across,
@@ -149,9 +151,11 @@ class _Draw:
         return Click(at=at, before=before, who=who, buttons=buttons, times=times, is_late=is_late)
 
     def _contact(self, at: float, before: int, who: str) -> Act:
-        channel = self.chance.choice(("E-mail", "Zendesk ticket", "Call"))
-        text = "Dear customer,\n/close\nwe are sorry." if channel == "E-mail" else None
-        return MarkContacted(at=at, before=before, who=who, channel=channel, text=text)
+        channel = self.chance.choice(list(CHANNELS))
+        text = "Dear customer,\n/close\nwe are sorry." if channel is Channel.EMAIL else None
+        return MarkContacted(
+            at=at, before=before, who=who, channel=CHANNELS[channel].title, text=text
+        )
 
     def in_gitlab(self, at: float) -> Act:
         who, before = self.chance.choice(ACCOUNTS), self._before()

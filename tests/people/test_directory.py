@@ -41,7 +41,7 @@ from slackbot.store.database import Database, Record
 from slackbot.store.people import (
     FRESH,
     EmailMatch,
-    Outcome,
+    Redeemed,
     digest_of,
     forget_links,
     redeem_code,
@@ -227,7 +227,7 @@ async def link(record: Record, user: str, gitlab: str) -> None:
     )
     async with record.transaction() as tx:
         await save_code(tx, code)
-        assert await redeem_code(tx, code, now) is Outcome.LINKED
+        assert await redeem_code(tx, code, now) is Redeemed.LINKED
 
 
 def test_whom_a_fast_clock_has_found_is_looked_up_again(clock: MovableClock) -> None:

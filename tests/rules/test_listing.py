@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slackbot.rules.listing import PAGE, Entry, Part, Row, asks_for_own, page_of, rows_of
-from slackbot.rules.query import Listing, Turn, read_query
+from slackbot.rules.query import Listing, PageTurn, read_query
 from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.rules.untriaged import UntriagedFeedback
 
@@ -121,7 +121,7 @@ def numbered(iids: Sequence[int]) -> list[Row]:
     return rows_of(entries, Listing(), AVERY, MONDAY)
 
 
-def on_page(rows: Sequence[Row], turn: Turn | None = None) -> list[int]:
+def on_page(rows: Sequence[Row], turn: PageTurn | None = None) -> list[int]:
     return [row.position[2] for row in page_of(rows, turn).rows]
 
 

@@ -16,10 +16,10 @@ from slackbot.rules.query import (
     Mentioned,
     NotUnderstood,
     Order,
+    PageTurn,
     Query,
     Show,
     Target,
-    Turn,
     Verb,
     issue_of_link,
     mentioned_feedback,
@@ -125,14 +125,14 @@ _TARGETS = st.one_of(
     ),
 )
 _TURNS = st.builds(
-    Turn,
+    PageTurn,
     position=st.tuples(st.integers(0, 9), st.integers(-(10**10), 10**10), st.integers(1, 10**9)),
     is_forward=st.booleans(),
 )
 
 
 @given(_LISTINGS, st.none() | _TURNS)
-def test_a_queue_that_is_spelled_is_read_again(asked: Listing, turn: Turn | None) -> None:
+def test_a_queue_that_is_spelled_is_read_again(asked: Listing, turn: PageTurn | None) -> None:
     again, page = read_again(spell_again(asked, turn))
     assert isinstance(again, Listing)
     assert again.filters == asked.filters

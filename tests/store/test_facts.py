@@ -13,7 +13,7 @@ from slackbot.store.facts import Fact, KnownProject
 from slackbot.store.people import TROUBLE
 
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
-PLACE = facts.Place(until=NOW, about="7 SSAT::Contact")
+PLACE = facts.Cursor(until=NOW, about="7 SSAT::Contact")
 LABELS = {"feedback::a": "What it means, 😀", "feedback::b": ""}
 
 
@@ -77,7 +77,7 @@ async def written(tx: Transaction, name: str, value: str) -> None:
             "polled_until",
             '{"until": "2026-02-02T09:30:00Z", "about": "7 SSAT::Contact"}',
             facts.PLACE,
-            facts.Place(until=NOW, about="7 SSAT::Contact"),
+            facts.Cursor(until=NOW, about="7 SSAT::Contact"),
         ),
         ("last_in_turn", "4711", facts.LAST_IN_TURN, 4711),
         ("feedbacks_read", "group/a SSAT::Contact", facts.FEEDBACKS_READ, "group/a SSAT::Contact"),

@@ -9,7 +9,7 @@ from slackbot.rules.request import Person
 from slackbot.store.database import Database
 from slackbot.store.people import (
     TROUBLE,
-    Outcome,
+    Redeemed,
     Trouble,
     digest_of,
     forget_code,
@@ -48,10 +48,10 @@ LINK = Link(slack_user="U0CASEY", name="Casey Nolink", gitlab="Casey.N", at=NOW)
 async def test_a_code_that_arrives_makes_a_link_and_is_spent(database: Database) -> None:
     async with database.transaction() as tx:
         await save_code(tx, CASEY)
-        assert await redeem_code(tx, CASEY, NOW) is Outcome.LINKED
+        assert await redeem_code(tx, CASEY, NOW) is Redeemed.LINKED
         assert await list_links(tx) == [LINK]
         assert await list_codes(tx, NOW) == [replace(CASEY, is_spent=True)]
-        assert await redeem_code(tx, CASEY, NOW) is Outcome.REPLACED, "it counts once"
+        assert await redeem_code(tx, CASEY, NOW) is Redeemed.REPLACED, "it counts once"
         await forget_code(tx, CASEY)
         assert await list_codes(tx, NOW) == []
 
@@ -61,7 +61,7 @@ async def test_one_account_is_never_two_peoples(database: Database) -> None:
         await save_code(tx, CASEY)
         await save_code(tx, replace(BLAKE, gitlab="CASEY.n"))
         await redeem_code(tx, CASEY, NOW)
-        assert await redeem_code(tx, replace(BLAKE, gitlab="CASEY.n"), NOW) is Outcome.TAKEN
+        assert await redeem_code(tx, replace(BLAKE, gitlab="CASEY.n"), NOW) is Redeemed.TAKEN
         assert await list_links(tx) == [LINK]
 
 
@@ -70,7 +70,7 @@ async def test_an_account_that_is_taken_for_another_reason_is_not_linked(
 ) -> None:
     async with database.transaction() as tx:
         await save_code(tx, CASEY)
-        assert await redeem_code(tx, CASEY, NOW, {"casey.n"}) is Outcome.TAKEN
+        assert await redeem_code(tx, CASEY, NOW, {"casey.n"}) is Redeemed.TAKEN
         assert await list_links(tx) == []
 
 
@@ -82,7 +82,7 @@ async def test_a_person_has_one_code_and_one_link(database: Database) -> None:
         await save_code(tx, other)
         await forget_code(tx, CASEY)
         assert await list_codes(tx, NOW) == [other], "the newer one stays"
-        assert await redeem_code(tx, other, NOW) is Outcome.LINKED
+        assert await redeem_code(tx, other, NOW) is Redeemed.LINKED
         assert [link.gitlab for link in await list_links(tx)] == ["casey2"]
 
 
@@ -90,7 +90,7 @@ async def test_a_code_that_was_replaced_makes_no_link(database: Database) -> Non
     async with database.transaction() as tx:
         await save_code(tx, CASEY)
         await save_code(tx, replace(CASEY, digest=digest_of("newer")))
-        assert await redeem_code(tx, CASEY, NOW) is Outcome.REPLACED
+        assert await redeem_code(tx, CASEY, NOW) is Redeemed.REPLACED
         assert await list_links(tx) == []
 
 

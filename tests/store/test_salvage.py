@@ -22,7 +22,7 @@ from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store import cards, decisions, requests
 from slackbot.store.database import Database, DatabaseError, InUseError, Transaction
 from slackbot.store.decisions import DecisionRecord, Status
-from slackbot.store.people import Outcome, list_links, redeem_code, save_code
+from slackbot.store.people import Redeemed, list_links, redeem_code, save_code
 from slackbot.store.requests import load_snooze, save_snooze
 from slackbot.store.salvage import Salvage, replace_if_damaged
 from slackbot.store.schema import Code
@@ -87,7 +87,7 @@ async def link(tx: Transaction, user: str) -> None:
         expires_at=NOW,
     )
     await save_code(tx, code)
-    assert await redeem_code(tx, code, NOW) is Outcome.LINKED
+    assert await redeem_code(tx, code, NOW) is Redeemed.LINKED
 
 
 def _request(iid: int) -> Request:

@@ -110,7 +110,7 @@ async def test_a_code_that_cannot_be_read_links_nobody(database: Database) -> No
     async with database.transaction() as tx:
         await people.save_code(tx, CASEY)
         await spoil(tx, schema.link_codes)
-        assert await people.redeem_code(tx, CASEY, NOW) is people.Outcome.REPLACED
+        assert await people.redeem_code(tx, CASEY, NOW) is people.Redeemed.REPLACED
         await people.forget_code(tx, CASEY)
         assert await people.list_links(tx) == []
 

@@ -271,7 +271,7 @@ async def test_what_was_done_in_gitlab_meanwhile_is_named_by_its_fields(quiet_to
 
     assert f"Changed in {key_of(town, issue)}: assignees, holder, held since." in said
     assert f"Changed in {key_of(town, other)}: is gone." in said
-    assert said[-1] == f"Not shown by GitLab any more: {key_of(town, other)}."
+    assert said[-1] == f"No longer in GitLab: {key_of(town, other)}."
     assert not any("Blake" in line or "412345" in line for line in said)
     async with town.bot_running():
         await town.card(issue, "Claimed by Blake Sample")

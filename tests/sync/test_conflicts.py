@@ -9,7 +9,7 @@ from slackbot.platforms.gitlab import IssueChange
 from slackbot.platforms.snapshot import LabelEvent, Note, StateEvent
 from slackbot.rules.decision import Claim, Decision
 from slackbot.rules.request import IssueKey, Person
-from slackbot.sync.conflicts import Overtaken, overtaken
+from slackbot.sync.conflicts import Conflicts, conflicts_since
 from slackbot.sync.notes import note_of, withdrawal_of
 
 NOTED = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
@@ -31,8 +31,8 @@ NOTE = note(note_of(DECISION), NOTED, BOT, is_system=False)
 
 def seen(
     *notes: Note, labels: tuple[LabelEvent, ...] = (), states: tuple[StateEvent, ...] = ()
-) -> Overtaken:
-    return overtaken(DECISION.id, BOT, (NOTE, *notes), labels, states)
+) -> Conflicts:
+    return conflicts_since(DECISION.id, BOT, (NOTE, *notes), labels, states)
 
 
 @pytest.mark.parametrize(
@@ -78,22 +78,22 @@ def test_what_was_done_between_the_reading_and_the_note_is_theirs_too() -> None:
     judged_by = BEFORE - timedelta(minutes=1)
     label = LabelEvent(label=DOCS, is_added=True, at=BEFORE, by=BLAKE)
     ours = note(note_of(DECISION, None, judged_by), NOTED, BOT, is_system=False)
-    assert overtaken(DECISION.id, BOT, (ours,), (label,), ()).labels == {DOCS}
+    assert conflicts_since(DECISION.id, BOT, (ours,), (label,), ()).labels == {DOCS}
     ours = note(note_of(DECISION, None, BEFORE), NOTED, BOT, is_system=False)
-    assert overtaken(DECISION.id, BOT, (ours,), (label,), ()) == Overtaken()
+    assert conflicts_since(DECISION.id, BOT, (ours,), (label,), ()) == Conflicts()
 
 
 def test_what_was_done_before_a_withdrawn_note_was_written_anew_was_judged() -> None:
     withdrawal = note(withdrawal_of(DECISION), AFTER, BOT, is_system=False)
     anew = note(note_of(DECISION), AFTER + timedelta(minutes=1), BOT, is_system=False)
     theirs = note("assigned to @blake", AFTER)
-    found = overtaken(DECISION.id, BOT, (anew, theirs, withdrawal, NOTE), (), ())
-    assert found == Overtaken()
+    found = conflicts_since(DECISION.id, BOT, (anew, theirs, withdrawal, NOTE), (), ())
+    assert found == Conflicts()
 
 
 def test_without_a_note_of_the_decision_nothing_was_overtaken() -> None:
-    unsaid = overtaken(UUID(int=2), BOT, (NOTE, note("assigned to @blake", AFTER)), (), ())
-    assert unsaid == Overtaken()
+    unsaid = conflicts_since(UUID(int=2), BOT, (NOTE, note("assigned to @blake", AFTER)), (), ())
+    assert unsaid == Conflicts()
 
 
 CHANGE = IssueChange(
@@ -107,20 +107,20 @@ CHANGE = IssueChange(
 @pytest.mark.parametrize(
     ("theirs", "left"),
     [
-        (Overtaken(), CHANGE),
+        (Conflicts(), CHANGE),
         (
-            Overtaken(assignment=NOTE),
+            Conflicts(assignment=NOTE),
             IssueChange(
                 add_labels=CHANGE.add_labels, remove_labels=CHANGE.remove_labels, close=True
             ),
         ),
         # another label of the scope: the cause is theirs to name
         (
-            Overtaken(labels=frozenset({DOCS})),
+            Conflicts(labels=frozenset({DOCS})),
             IssueChange(add_labels=frozenset({"contacted"}), assignee_ids=(1,), close=True),
         ),
         (
-            Overtaken(labels=frozenset({"contacted"})),
+            Conflicts(labels=frozenset({"contacted"})),
             IssueChange(
                 add_labels=frozenset({SOFT}),
                 remove_labels=frozenset({DOCS}),
@@ -129,12 +129,12 @@ CHANGE = IssueChange(
             ),
         ),
         (
-            Overtaken(labels=frozenset({"unrelated"}), state=True),
+            Conflicts(labels=frozenset({"unrelated"}), state=True),
             IssueChange(
                 add_labels=CHANGE.add_labels, remove_labels=CHANGE.remove_labels, assignee_ids=(1,)
             ),
         ),
     ],
 )
-def test_a_change_is_repeated_without_what_is_theirs(theirs: Overtaken, left: IssueChange) -> None:
-    assert theirs.spared(CHANGE, SCOPE) == left
+def test_a_change_is_repeated_without_what_is_theirs(theirs: Conflicts, left: IssueChange) -> None:
+    assert theirs.without_conflicts(CHANGE, SCOPE) == left

@@ -25,7 +25,7 @@ from slackbot.rules.decision import (
 )
 from slackbot.rules.request import IssueKey, Person
 from slackbot.sync.notes import (
-    Mark,
+    Marker,
     decisions_marked,
     marker,
     note_of,
@@ -81,7 +81,7 @@ def contact(text: str | None, channel: Channel = Channel.EMAIL) -> MarkContacted
         (
             Release(),
             AVERY,
-            "**Released** by Avery Example (`@avery`): nobody has this request now.",
+            "**Released** by Avery Example (`@avery`): it is unclaimed now.",
         ),
         (
             ChooseLabel(label="feedback::soft-skills"),
@@ -239,7 +239,7 @@ _ACTIONS: list[Action] = [
 def test_a_note_is_known_again_by_its_marker(action: Action) -> None:
     mark = read_marker(note_of(decided(action)))
     at = NOW if isinstance(action, MarkContacted) else None
-    assert mark == Mark(decision=ID, kind=action.kind, at=NOW, person=AVERY, contacted_at=at)
+    assert mark == Marker(decision=ID, kind=action.kind, at=NOW, person=AVERY, contacted_at=at)
 
 
 def test_a_marker_says_by_which_state_of_the_issue_its_decision_was_judged() -> None:
@@ -331,7 +331,7 @@ def test_of_two_markers_the_last_counts() -> None:
 )
 def test_an_older_marker_says_less(content: dict[str, Any], person: Person | None) -> None:
     written = json.dumps({"decision": str(ID), "at": "some day", "kind": 3} | content)
-    assert read_marker(f"<!-- ssat-bot: {written} -->") == Mark(decision=ID, person=person)
+    assert read_marker(f"<!-- ssat-bot: {written} -->") == Marker(decision=ID, person=person)
 
 
 def note(body: str, author: str = BOT, *, is_system: bool = False) -> Note:
@@ -361,7 +361,7 @@ def test_a_marker_in_a_customers_text_marks_nothing(text: str) -> None:
     ("action", "what"),
     [
         (Claim(), "the claim"),
-        (TakeOver(holder=BLAKE), "the take-over from Blake Sample"),
+        (TakeOver(holder=BLAKE), "the takeover from Blake Sample"),
         (Release(), "the release"),
         (ChooseLabel(label="feedback::a"), "the choice of the feedback label `feedback::a`"),
         (contact("Dear customer"), "the change of labels after the contact"),
@@ -370,8 +370,8 @@ def test_a_marker_in_a_customers_text_marks_nothing(text: str) -> None:
 def test_a_withdrawal_names_what_was_not_carried_out(action: Action, what: str) -> None:
     written = withdrawal_of(decided(action))
     by = "Avery Example (`@avery`)"
-    assert written.startswith(f"**Not carried out**: {what} by {by}. GitLab refused the change.")
-    assert read_marker(written) == Mark(decision=ID, kind="withdrawal")
+    assert written.startswith(f"**Not carried out**: {what} by {by}. GitLab rejected the change.")
+    assert read_marker(written) == Marker(decision=ID, kind="withdrawal")
     assert quick_actions.extract(written)[1] == []
 
 

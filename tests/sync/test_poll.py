@@ -21,7 +21,7 @@ from slackbot.settings import Settings
 from slackbot.store import facts, feedbacks, jobs, requests
 from slackbot.store.changes import FEW
 from slackbot.store.database import Database, Record
-from slackbot.store.facts import Place
+from slackbot.store.facts import Cursor
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed, Queue
 from slackbot.store.schema import errands
 from slackbot.sync.cursor import OVERLAP, Reading
@@ -89,7 +89,7 @@ class Lone:
     async def note_place(self, until: datetime, about: str = f"{PROJECT} {CONTACT}") -> None:
         """Note that everything up to a moment has been read."""
         async with self.database.transaction() as tx:
-            await facts.PLACE.save(tx, Place(until=until, about=about, reached_at=until))
+            await facts.PLACE.save(tx, Cursor(until=until, about=about, reached_at=until))
             await facts.save_poll_end(tx, about, until)
             await facts.FEEDBACKS_READ.save(tx, about)
 
@@ -273,7 +273,7 @@ def _first_query() -> dict[str, list[str]]:
 # --- Where a reading begins --------------------------------------------------------------------
 
 
-PLACE = Place(until=NOW - timedelta(hours=3), about="this", reached_at=NOW)
+PLACE = Cursor(until=NOW - timedelta(hours=3), about="this", reached_at=NOW)
 
 
 @pytest.mark.parametrize(
