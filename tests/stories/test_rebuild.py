@@ -519,7 +519,7 @@ async def test_a_contact_whose_label_is_missing_is_named(quiet_town: Town) -> No
 
     key = key_of(town, issue)
     assert said[-1] == f"A note says contacted, but the label is not there: {key}."
-    assert "The record has 0 links made by /ssat link and 0 snoozes. Others cannot come" in said[2]
+    assert "The record has 0 links made by /ssat link and 0 snoozes. Others are lost" in said[2]
     assert town.on_record()[key].state is State.WAITING
 
 
