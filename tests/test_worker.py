@@ -515,22 +515,31 @@ async def test_another_process_keeps_its_job_until_its_lease_runs_out(office: Of
     assert office.reconciler.runs[A] == 1
 
 
-@pytest.mark.parametrize(
+FULL_OR_NOT = pytest.mark.parametrize(
     "concurrency",
     [
         1,  # a full worker, which waits for a place,
         2,  # and one that waits for something to do
     ],
 )
-async def test_stopping_finishes_what_is_under_way_and_takes_nothing_new(
-    office: Office, concurrency: int
-) -> None:
+
+
+async def stopped_at_work(office: Office, **more: Any) -> asyncio.Task[None]:
+    """Stop a worker that is in the middle of a job."""
     office.reconciler.hold(A)
-    worker = office.worker(concurrency=concurrency)
+    worker = office.worker(**more)
     work = asyncio.create_task(worker.work())
     await office.enqueue(A)
     await office.reconciler.until(lambda: office.reconciler.runs[A] == 1)
     worker.stop()
+    return work
+
+
+@FULL_OR_NOT
+async def test_stopping_finishes_what_is_under_way_and_takes_nothing_new(
+    office: Office, concurrency: int
+) -> None:
+    work = await stopped_at_work(office, concurrency=concurrency)
     await office.enqueue(B)
     office.reconciler.let_go(A)
     async with asyncio.timeout(PATIENCE_SECONDS):
@@ -541,22 +550,11 @@ async def test_stopping_finishes_what_is_under_way_and_takes_nothing_new(
     assert office.reconciler.cancelled == []
 
 
-@pytest.mark.parametrize(
-    "concurrency",
-    [
-        1,  # a full worker, which waits for a place,
-        2,  # and one that waits for something to do
-    ],
-)
+@FULL_OR_NOT
 async def test_stopping_hands_back_what_does_not_end_in_time(
     office: Office, concurrency: int
 ) -> None:
-    office.reconciler.hold(A)
-    worker = office.worker(concurrency=concurrency, shutdown_seconds=0)
-    work = asyncio.create_task(worker.work())
-    await office.enqueue(A)
-    await office.reconciler.until(lambda: office.reconciler.runs[A] == 1)
-    worker.stop()
+    work = await stopped_at_work(office, concurrency=concurrency, shutdown_seconds=0)
     async with asyncio.timeout(PATIENCE_SECONDS):
         await work
     row = await office.row(A)

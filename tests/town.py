@@ -449,15 +449,13 @@ def _scopes_of_manifest() -> frozenset[str]:
 
 
 def _engine(url: URL) -> Engine:
-    if (
-        url.get_backend_name() == "sqlite"
-    ):  # whose file may be replaced, and which may be written to
-        patience = {"timeout": PATIENCE}
-        return create_engine(
-            url.set(drivername="sqlite"), poolclass=NullPool, connect_args=patience
-        )
-    # To connect takes PostgreSQL longer than to answer.
-    return create_engine(url, pool_size=1, pool_pre_ping=True)
+    if url.get_backend_name() != "sqlite":
+        # To connect takes PostgreSQL longer than to answer.
+        return create_engine(url, pool_size=1, pool_pre_ping=True)
+    # The file may be replaced, and the bot may be writing to it.
+    return create_engine(
+        url.set(drivername="sqlite"), poolclass=NullPool, connect_args={"timeout": PATIENCE}
+    )
 
 
 def _is_of(message: Message, event: str) -> bool:

@@ -326,16 +326,15 @@ class NotTold(Exception):
 
 async def insist(send: Callable[[], Awaitable[Any]]) -> None:
     """Retry for a while: better twice than not at all."""
-    for pause in AGAIN_AFTER_SECONDS:
+    for pause in (*AGAIN_AFTER_SECONDS, None):
         try:
             await send()
         except Exception as error:
+            if pause is None:
+                # The choice is settled: this must not look like a fault.
+                log.exception("explanation_lost")
+                return
             log.warning("not_told_yet", problem=str(error) or type(error).__name__)
             await asyncio.sleep(pause)
         else:
             return
-    try:
-        await send()
-    except Exception:
-        # The choice is settled: this must not look like a fault.
-        log.exception("explanation_lost")
