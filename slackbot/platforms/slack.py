@@ -198,18 +198,22 @@ class SlackClient(SlackApi):
     ) -> str | None:
         """Find by metadata; return the ts.
 
-        ``since`` is in Unix seconds; ``thread`` is a ts, else look in the channel.
+        ``thread`` is a ts; else look in the channel, as ``own_messages`` does.
         """
-        method = "conversations.replies" if thread else "conversations.history"
-        oldest = f"{since:.6f}"
-        found = self._own(method, event, channel=channel, oldest=oldest, ts=thread or "")
+        if thread is None:
+            found = self.own_messages(channel, event, since=since, limit=PAGE)
+        else:
+            found = self._own("conversations.replies", event, PAGE, channel=channel, ts=thread)
         return await anext((message.ts async for message in found if message.key == key), None)
 
-    def own_messages(self, channel: str, event: str, *, since: float) -> AsyncIterator[OwnMessage]:
-        """List newest first, outside threads; ``since`` is in Unix seconds."""
-        oldest = f"{since:.6f}"
-        method = "conversations.history"
-        return self._own(method, event, limit=LARGEST_PAGE, channel=channel, oldest=oldest)
+    def own_messages(
+        self, channel: str, event: str, *, since: float, limit: int = LARGEST_PAGE
+    ) -> AsyncIterator[OwnMessage]:
+        """List newest first, outside threads, to the page with ``since``, in Unix seconds.
+
+        A wrong clock may have set that: so Slack is not told, and the newest page is listed anyway.
+        """
+        return self._own("conversations.history", event, limit, since, channel=channel)
 
     async def own_replies(self, channel: str, thread: str, event: str) -> list[OwnMessage] | None:
         """Return ``None`` if the message above the thread was deleted."""
@@ -245,13 +249,16 @@ class SlackClient(SlackApi):
         return str(answer["channel"]["id"])
 
     async def _own(
-        self, method: str, event: str, *, limit: int = PAGE, **where: str
+        self, method: str, event: str, limit: int, since: float = 0, **where: str
     ) -> AsyncIterator[OwnMessage]:
         # Any app may write the same metadata, but not as the bot's user.
         own_user = (await self.identity()).user
         async for page in self.pages(method, limit, include_all_metadata="true", **where):
-            for message in _of_event(page["messages"], own_user, event):
+            messages = page["messages"]
+            for message in _of_event(messages, own_user, event):
                 yield message
+            if messages and float(messages[-1]["ts"]) < since:
+                return
 
 
 def _of_event(messages: Iterable[Any], user: str, event: str) -> Iterator[OwnMessage]:

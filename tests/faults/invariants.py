@@ -18,6 +18,7 @@ from tests.faults.effects import (
     what_is_delivered_is_done,
 )
 from tests.faults.history import (
+    Call,
     Choice,
     Decided,
     History,
@@ -246,7 +247,7 @@ def _overwritten(history: History, key: str, name: str, aspect: Aspect) -> Itera
         if after.by != history.bot:
             # What people leave empty may be filled by whoever chose so before.
             came = aspect(after) - aspect(before)
-            made = (after, came) if came else None
+            made = (after, came) if came and _is_news(history, after, aspect) else None
             continue
         if made and _knew(history, key, made[0].at, after.at):
             decision = _decision_behind(history, key, after.at)
@@ -256,6 +257,12 @@ def _overwritten(history: History, key: str, name: str, aspect: Aspect) -> Itera
                     f"overwritten at {time_of(after.at)} by {decision}"
                 )
         made = None
+
+
+def _is_news(history: History, made: Standing, aspect: Aspect) -> bool:
+    """Tell whether a reading can show it: not what was undone and done again between two."""
+    reads = [each.at for each in _readings(history, made.key) if each.at < made.at]
+    return not reads or aspect(history.standing_at(made.key, reads[-1])) != aspect(made)
 
 
 def _may_replace(
@@ -277,12 +284,14 @@ def _knew(history: History, key: str, since: datetime, until: datetime) -> bool:
         each.at for each in history.calls if each.key == key and each.is_change and each.at <= until
     ]
     sent = max(puts, default=until)
-    reads = [
-        each.at
-        for each in history.calls
-        if each.key == key and each.is_read and each.status == 200 and each.at <= sent
-    ]
+    reads = [each.at for each in _readings(history, key) if each.at <= sent]
     return bool(reads) and reads[-1] > since
+
+
+def _readings(history: History, key: str) -> list[Call]:
+    return [
+        each for each in history.calls if each.key == key and each.is_read and each.status == 200
+    ]
 
 
 def _decision_behind(history: History, key: str, at: datetime) -> Decided | None:

@@ -644,6 +644,22 @@ def test_what_the_bot_could_not_have_read_counts_as_no_overwriting() -> None:
     assert violations(replace(spoilt, calls=calls)) == []
 
 
+@pytest.mark.parametrize(("read_at", "is_seen"), [(23, False), (24.5, True)])
+def test_what_is_undone_and_done_again_between_two_readings_is_no_news(
+    read_at: float, is_seen: bool
+) -> None:
+    off = standing(24, by="duty", to=None)
+    on_again = standing(25, by="duty", to="avery", holder="Avery Example")
+    released = standing(28, to=None)
+    history = replace(
+        ORDERLY,
+        standings=(*ORDERLY.standings, off, on_again, released),
+        calls=(*ORDERLY.calls, call(read_at), call(27), call(28, "PUT")),
+    )
+    found = [each for each in violations(history) if each.startswith("nobody_is_overwritten")]
+    assert bool(found) is is_seen
+
+
 def test_the_story_of_a_violation_is_told_in_order() -> None:
     history = a_note_twice(ORDERLY)
     (told,) = stories(history, violations(history))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,17 @@ TOO_MUCH = Words("Too much", [{"type": "section", "text": {"type": "mrkdwn", "te
 
 
 @dataclass
+class Machine:
+    """Its clock may be wrong; Slack's is right."""
+
+    clock: MovableClock
+    is_ahead_by: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return self.clock() + self.is_ahead_by
+
+
+@dataclass
 class House:
     """An outbox, and the Slack into which it posts."""
 
@@ -47,6 +59,7 @@ class House:
     database: Database
     channel: Channel
     clock: MovableClock
+    machine: Machine
 
     def a_post(self, **changes: Any) -> Post:
         post = Post(
@@ -89,10 +102,10 @@ async def house(clock: MovableClock, tmp_path: Path, database_url: str) -> Async
             session=session,
             retry_handlers=[],
         )
-        outbox = Outbox(
-            Record(database, clock), SlackClient(client, {}), Health(), "support_escalations"
-        )
-        yield House(outbox, slack, database, channel, clock)
+        machine = Machine(clock)
+        record = Record(database, machine.now)
+        outbox = Outbox(record, SlackClient(client, {}), Health(), "support_escalations")
+        yield House(outbox, slack, database, channel, clock, machine)
     await database.close()
 
 
@@ -183,6 +196,26 @@ async def test_it_is_looked_for_a_while_before_because_clocks_differ(house: Hous
     message.ts = f"{early:.6f}"
     assert not await house.outbox.post(house.a_post())
     assert house.said == ["Hello"]
+
+
+@pytest.mark.parametrize("days", [(1, 1), (1, 0), (0, 1), (-1, -1), (-1, 0), (0, -1), (400, 400)])
+@pytest.mark.parametrize("is_reply", [False, True])
+async def test_it_is_found_though_the_clock_is_wrong_then_or_now(
+    house: House, days: tuple[int, int], is_reply: bool
+) -> None:
+    assert await house.outbox.post(house.a_post(key="card", event="ssat_card"))
+    [card] = house.channel.messages
+    thread = card.ts if is_reply else None
+    post = house.a_post(place=Place(channel=house.channel.id, thread=thread))
+    house.slack.faults.add("chat.postMessage", drop=True, when="after")
+    begun, tried_again = days
+    house.machine.is_ahead_by = timedelta(days=begun)
+    with pytest.raises(Unreachable):
+        await house.outbox.post(post)
+    house.machine.is_ahead_by = timedelta(days=tried_again)
+    assert not await house.outbox.post(post)
+    posted = card.thread if is_reply else house.channel.messages[1:]
+    assert [each.text for each in posted] == ["Hello"]
 
 
 async def test_what_was_drawn_to_no_end_is_not_looked_for(house: House) -> None:

@@ -407,7 +407,7 @@ async def test_a_message_of_ours_is_found_by_its_metadata_on_a_later_page(
     assert methods.count("conversations.history") == 3
 
 
-async def test_a_message_is_only_found_by_event_and_key_from_the_moment_on(
+async def test_a_message_is_only_found_by_event_and_key(
     workspace: SlackClient, clock: MovableClock
 ) -> None:
     since = clock().timestamp() - 1
@@ -416,7 +416,18 @@ async def test_a_message_is_only_found_by_event_and_key_from_the_moment_on(
     assert await find("C1", EVENT, "7/1", since=since) == ts
     assert await find("C1", EVENT, "7/11", since=since) is None
     assert await find("C1", "ssat_step", "7/1", since=since) is None
-    assert await find("C1", EVENT, "7/1", since=since + 3600) is None
+
+
+async def test_the_newest_page_is_looked_at_whatever_the_clock_says_and_older_ones_by_the_moment(
+    slack: Slack, workspace: SlackClient, channel: Channel, clock: MovableClock
+) -> None:
+    ts = await post(workspace, "7/1")
+    tomorrow = clock().timestamp() + 86_400
+    assert await workspace.find_message("C1", EVENT, "7/1", since=tomorrow) == ts
+    for number in range(450):
+        slack.post(channel, "U1", f"talk {number}")
+    assert await workspace.find_message("C1", EVENT, "7/1", since=tomorrow) is None
+    assert [one.method for one in slack.requests].count("conversations.history") == 2
 
 
 async def test_a_reply_is_looked_for_in_its_thread_only(
