@@ -56,6 +56,7 @@ class BotProcess:
     def __init__(self, town: Town, child: Child, output: Path) -> None:
         self._town, self._child, self._output = town, child, output
         self.pid = child.pid
+        self.url = ""
 
     @property
     def said(self) -> str:
@@ -84,9 +85,9 @@ class BotProcess:
         )
         if self.has_ended:
             raise AssertionError(f"it ended with {self._child.returncode}:\n{self.complained}")
-        url: str = self.events("running")[0]["url"]
-        self._town.url, self._town.slack.request_url = url, f"{url}/slack/events"
-        return url
+        self.url = self.events("running")[0]["url"]
+        self._town.url, self._town.slack.request_url = self.url, f"{self.url}/slack/events"
+        return self.url
 
     @property
     def has_ended(self) -> bool:

@@ -15,6 +15,7 @@ from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.slack import Message, Outcome, User, Workspace
 from tests.faults import acts
 from tests.faults.history import CARD, Deletion, Recorder
+from tests.faults.replicas import Replicas
 from tests.faults.schedule import LABELS
 from tests.process import BotProcess
 from tests.town import CONTACT, DESCRIPTION, Town, buttons
@@ -59,13 +60,11 @@ class People:
     """Carries out the acts of people.
 
     Args:
-        aim: Points Slack and GitLab at a living replica, and returns it.
+        running: The replicas that people's clicks go to.
     """
 
-    def __init__(
-        self, town: Town, recorder: Recorder, aim: Callable[[], BotProcess | None]
-    ) -> None:
-        self._town, self._recorder, self._aim = town, recorder, aim
+    def __init__(self, town: Town, recorder: Recorder, running: Replicas) -> None:
+        self._town, self._recorder, self._running = town, recorder, running
         self.issues: dict[int, Issue] = {}
         self.sent: list[Sent] = []
         self.deletions: list[Deletion] = []
@@ -149,8 +148,11 @@ class People:
         send: Callable[[], Awaitable[Outcome]],
         told_before: int = 0,
     ) -> Sent:
-        at, process = self._town.clock(), self._aim()
+        at, process = self._town.clock(), self._running.aim()
         outcome = await send()
+        if process and outcome.url:
+            # Somebody else may have aimed before it left.
+            process = self._running.process_at(outcome.url)
         sent = Sent(
             at=at,
             key=key,
@@ -242,7 +244,7 @@ class People:
         gitlab, town = self._town.gitlab, self._town
         if gitlab.faults.down:
             return  # its pages answer people no better than its API answers the bot
-        self._aim()
+        self._running.aim()
         match act:
             case acts.Feedback():
                 self._open(act)

@@ -86,7 +86,6 @@ class Replica:
         self.processes: list[BotProcess] = []
         """Every process that has answered, the latest last."""
         self._starting: BotProcess | None = None
-        self.url = ""
         self.interruptions: list[Interruption] = []
         self.complaints: list[str] = []
 
@@ -103,7 +102,7 @@ class Replica:
             child = await Forked.start(self._town, output, **self._environment)
             self._starting = BotProcess(self._town, child, output)
             try:
-                self.url = await self._starting.started()
+                await self._starting.started()
             except AssertionError:
                 if attempt == STARTS:
                     raise
@@ -179,13 +178,18 @@ class Replicas:
 
     def aim(self) -> BotProcess | None:
         """Let the next click and hooks go to the next replica that runs, as a balancer does."""
-        turns = (next(self._turns) for _ in self.all)
-        running = next((each for each in turns if each.process), None)
+        turns = (next(self._turns).process for _ in self.all)
+        running = next((process for process in turns if process), None)
         if running is None:
             return None  # to where one was a moment ago: nobody answers
         self._town.slack.request_url = f"{running.url}/slack/events"
         self.hook.url = f"{running.url}/gitlab/webhook"
-        return running.process
+        return running
+
+    def process_at(self, url: str) -> BotProcess | None:
+        """Return the process that answers at an address, or did."""
+        processes = (process for each in self.all for process in reversed(each.processes))
+        return next((process for process in processes if url.startswith(f"{process.url}/")), None)
 
     async def back(self) -> float:
         """Wait until a replica runs, once all have been away for a moment; return the seconds."""

@@ -44,7 +44,7 @@ REMINDING = {
 MISSING_CARDS, LONGEST_BEHIND = 6, 5.0
 """So many cards may be missing before nothing new happens, for so many seconds at most."""
 GRACE = timedelta(seconds=5)
-"""How long a picture may be on its way to Slack: what a platform sits on a call, and then some."""
+"""How long a picture may be on its way to Slack once it has been taken."""
 
 _DATABASE_RETURNS = timedelta(seconds=3)
 """How long connections of before a restart may still be found broken."""
@@ -102,6 +102,12 @@ def _accounts(town: Town) -> dict[str, str]:
     return {person.name: person.username for person in people}
 
 
+def _grace(plan: Plan) -> timedelta:
+    """Return how long a picture may be on its way to Slack: a call may hang for so long."""
+    hung = (act.seconds for act in plan.acts if isinstance(act, acts.SlackFault) and act.seconds)
+    return GRACE + timedelta(seconds=max(hung, default=0))
+
+
 class World:
     """The town with all that happens in it."""
 
@@ -116,7 +122,7 @@ class World:
     ) -> None:
         self._plan, self._town, self._recorder = plan, town, recorder
         self._running, self._record = running, record
-        self._people = People(town, recorder, running.aim)
+        self._people = People(town, recorder, running)
         self._trouble = Trouble(town, running, record, postgres)
         self._restless: list[str] = []
         self._kept_waiting: list[Interruption] = []
@@ -213,7 +219,7 @@ class World:
             contact_label=CONTACT,
             contacted_label=CONTACTED,
             accounts=_accounts(town),
-            grace=GRACE,
+            grace=_grace(self._plan),
             paintings=tuple(recorder.paintings),
             deletions=tuple(people.deletions),
             tellings=tuple(recorder.tellings),

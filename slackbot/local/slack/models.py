@@ -167,6 +167,8 @@ class Outcome:
     body: Any = None
     error: str | None = None
     sent: bool = True
+    url: str | None = None
+    """Where it was sent, over HTTP."""
 
     @property
     def ok(self) -> bool:

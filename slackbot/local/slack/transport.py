@@ -66,9 +66,8 @@ class Transport:
         headers = {"Content-Type": content_type, **self.signature(body)}
         if retry_num is not None:
             headers |= {"X-Slack-Retry-Num": str(retry_num), "X-Slack-Retry-Reason": reason}
-        async with self.session.post(
-            self.request_url, data=body.encode(), headers=headers
-        ) as answer:
+        outcome.url = self.request_url
+        async with self.session.post(outcome.url, data=body.encode(), headers=headers) as answer:
             text = await answer.text()
             outcome.body = json.loads(text) if "json" in answer.content_type and text else text
             outcome.status = answer.status
