@@ -7,11 +7,12 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
+from io import TextIOWrapper
 
 import structlog
 
 from slackbot.app import Clients, connect, rebuild_record, run_bot
-from slackbot.check import examine
+from slackbot.check import Verdict, examine
 from slackbot.logs import configure_logs
 from slackbot.people.file import PeopleFileError, read_people, read_weeks
 from slackbot.people.roster import list_people, unlink
@@ -23,14 +24,24 @@ log = structlog.get_logger()
 
 NOTHING_TO_DO = 1
 """Exit code: nothing was found."""
+NOT_CHECKED = 1
+"""Exit code: something did not answer, so nobody knows whether it is right."""
 SETUP_IS_WRONG = 2
 """Exit code: an administrator has to fix something first."""
 
 
 def main() -> None:
+    _print_anywhere()
     arguments = _parser().parse_args()
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(arguments.command(arguments))
+
+
+def _print_anywhere() -> None:
+    """Spell out what a console cannot show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,19 +90,22 @@ def _with_settings(command: Callable[[Settings], Coroutine[None, None, int]]) ->
 
 
 async def _check(settings: Settings) -> int:
-    is_fatal = False
+    verdicts = set()
     async with connect(settings) as clients:
         async for finding in examine(settings, clients):
             print(finding)
-            is_fatal = is_fatal or finding.is_fatal
-    return SETUP_IS_WRONG if is_fatal else 0
+            verdicts.add(finding.verdict)
+    if Verdict.PROBLEM in verdicts:
+        return SETUP_IS_WRONG
+    return NOT_CHECKED if Verdict.UNKNOWN in verdicts else 0
 
 
 async def _may_start(settings: Settings, clients: Clients) -> bool:
-    problems = [finding async for finding in examine(settings, clients) if finding.problem]
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return not any(problem.is_fatal for problem in problems)
+    findings = [finding async for finding in examine(settings, clients)]
+    for finding in findings:
+        if finding.verdict is not Verdict.OK:
+            print(finding, file=sys.stderr)
+    return not any(finding.is_fatal for finding in findings)
 
 
 async def _run(settings: Settings) -> int:

@@ -1,8 +1,9 @@
 """Checks the set-up; changes nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -12,13 +13,16 @@ from slackbot.platforms.gitlab import Project
 from slackbot.platforms.slack import (
     MESSAGES_SCOPES,
     REQUIRED_SCOPES,
+    SCOPES_HEADER,
     UNFURL_SCOPES,
+    Identity,
     SlackClient,
 )
 from slackbot.platforms.slack_api import TIMEOUT_SECONDS
-from slackbot.rules.request import IssueKey
+from slackbot.rules.request import IssueKey, in_scope
 from slackbot.rules.rota import NoAnswer
 from slackbot.settings import Settings
+from slackbot.written import nearest
 
 MANAGERS = "SSAT_MANAGERS"
 REPORTER = 20
@@ -32,33 +36,63 @@ _OPTIONAL_SCOPES = {
 """Asked for by a later release; apps of earlier ones work without."""
 
 
+class Verdict(StrEnum):
+    """The values are what a line begins with."""
+
+    OK = "ok"
+    WARNING = "warning"
+    UNKNOWN = "unknown"
+    PROBLEM = "PROBLEM"
+    """The bot does not start."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     about: str
     problem: str | None = None
-    is_fatal: bool = False
+    verdict: Verdict = Verdict.OK
+
+    @property
+    def is_fatal(self) -> bool:
+        return self.verdict is Verdict.PROBLEM
 
     def __str__(self) -> str:
-        if self.problem is None:
-            return f"ok       {self.about}"
-        return f"{'PROBLEM' if self.is_fatal else 'warning'}  {self.about}: {self.problem}"
+        said = f": {self.problem}" if self.problem else ""
+        return f"{self.verdict:<9}{self.about}{said}"
 
 
 def _fatal(about: str, problem: object) -> Finding:
-    return Finding(about=about, problem=str(problem), is_fatal=True)
+    return Finding(about=about, problem=str(problem), verdict=Verdict.PROBLEM)
 
 
 def _warning(about: str, problem: object) -> Finding:
-    return Finding(about=about, problem=str(problem))
+    return Finding(about=about, problem=str(problem), verdict=Verdict.WARNING)
+
+
+def _not_answered(about: str, error: PlatformError | NoAnswer) -> Finding:
+    """Say what is wrong, or that nobody knows."""
+    if isinstance(error, Rejected) or error.needs_administrator:
+        return _warning(about, error)
+    problem = f"could not be checked: {error}; the bot starts and keeps trying"
+    return Finding(about=about, problem=problem, verdict=Verdict.UNKNOWN)
 
 
 async def examine(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
+    for finding in _examine_settings(settings):
+        yield finding
     async for finding in _examine_slack(settings, clients):
         yield finding
     async for finding in _examine_gitlab(settings, clients):
         yield finding
     if settings.pagerduty_api_token is not None:
         yield await _examine_pagerduty(settings, settings.pagerduty_api_token.get_secret_value())
+
+
+def _examine_settings(settings: Settings) -> Iterator[Finding]:
+    for misnamed in settings.misnamed:
+        yield _warning("settings", misnamed)
+    if not settings.ssat_managers:
+        yield _warning(MANAGERS, "not set, so every full member of the workspace may take action")
 
 
 async def _examine_pagerduty(settings: Settings, token: str) -> Finding:
@@ -69,7 +103,7 @@ async def _examine_pagerduty(settings: Settings, token: str) -> Finding:
     try:
         rota = await schedule.read(datetime.now(UTC))
     except NoAnswer as error:
-        return _warning("PagerDuty", f"{error}; the bot starts and goes on with the last known")
+        return _not_answered("PagerDuty", error)
     if not rota.people:
         return _warning(about, "it names nobody now")
     return Finding(about=f"{about}, on duty: {', '.join(each.name for each in rota.people)}")
@@ -83,7 +117,7 @@ async def _examine_slack(settings: Settings, clients: Clients) -> AsyncIterator[
         yield _fatal("SLACK_BOT_TOKEN", error)
         return
     except PlatformError as error:
-        yield _warning("Slack", f"{error}; the bot starts and keeps trying")
+        yield _not_answered("Slack", error)
         return
     yield Finding(about=f"Slack workspace {identity.team}, as {identity.user}")
     if settings.slack_app_token is not None:
@@ -91,22 +125,27 @@ async def _examine_slack(settings: Settings, clients: Clients) -> AsyncIterator[
     needed = REQUIRED_SCOPES
     if any(each.startswith("S") for each in _named(settings)):
         needed |= {"usergroups:read"}  # else nobody is known as a manager
-    missing = sorted(needed - identity.scopes)
-    if missing:
-        yield _fatal(
-            "Slack scopes",
-            f"missing {', '.join(missing)}: install the app again with manifest.yml",
-        )
-    for wanted, purpose in _OPTIONAL_SCOPES.items():
-        if lacking := sorted(wanted - identity.scopes):
-            yield _warning(
-                "Slack scopes",
-                f"without {', '.join(lacking)} {purpose}: install the app again with manifest.yml",
-            )
+    for finding in _examine_scopes(identity, needed):
+        yield finding
     yield await _examine_channel(settings.ssat_channel, workspace)
-    if not missing:
+    if not identity.lacks(needed):
         async for finding in _examine_people(settings, workspace):
             yield finding
+
+
+def _examine_scopes(identity: Identity, needed: frozenset[str]) -> Iterator[Finding]:
+    about, remedy = "Slack scopes", "install the app again with manifest.yml"
+    if identity.scopes is None:
+        yield _warning(
+            about,
+            f"unknown, because the header {SCOPES_HEADER} is missing: does a proxy remove it? "
+            "Compare the app's scopes with manifest.yml",
+        )
+    if missing := sorted(identity.lacks(needed)):
+        yield _fatal(about, f"missing {', '.join(missing)}: {remedy}")
+    for wanted, purpose in _OPTIONAL_SCOPES.items():
+        if lacking := sorted(identity.lacks(wanted)):
+            yield _warning(about, f"without {', '.join(lacking)} {purpose}: {remedy}")
 
 
 async def _examine_channel(channel: str, workspace: SlackClient) -> Finding:
@@ -115,7 +154,7 @@ async def _examine_channel(channel: str, workspace: SlackClient) -> Finding:
     except (Denied, Rejected) as error:
         return _fatal(f"SSAT_CHANNEL {channel}", error)
     except PlatformError as error:
-        return _warning(f"SSAT_CHANNEL {channel}", error)
+        return _not_answered(f"SSAT_CHANNEL {channel}", error)
     return Finding(about=f"Slack channel {channel}")
 
 
@@ -133,7 +172,7 @@ async def _examine_people(settings: Settings, workspace: SlackClient) -> AsyncIt
             if problem:
                 yield _warning(f"{', '.join(uses)} {each}", problem)
     except PlatformError as error:
-        yield _warning(looked_up, error)
+        yield _not_answered(looked_up, error)
     else:
         if named:
             yield Finding(about=f"{looked_up}: looked up in Slack")
@@ -178,7 +217,7 @@ async def _examine_app_token(settings: Settings, token: str) -> Finding:
     except (Denied, Rejected):
         return _fatal("SLACK_APP_TOKEN", "not valid: create one with the scope connections:write")
     except PlatformError as error:
-        return _warning("Socket Mode", f"{error}; the bot starts and keeps trying")
+        return _not_answered("Socket Mode", error)
     return Finding(about="Socket Mode")
 
 
@@ -193,7 +232,7 @@ async def _examine_gitlab(settings: Settings, clients: Clients) -> AsyncIterator
     except Rejected as error:
         yield _fatal(about, f"{error}: the token needs the scope api")
     except PlatformError as error:
-        yield _warning("GitLab", f"{error}; the bot starts and keeps trying")
+        yield _not_answered("GitLab", error)
     else:
         async for finding in _examine_project(settings, clients, project):
             yield finding
@@ -205,21 +244,48 @@ async def _examine_project(
     yield Finding(about=f"GitLab project {project.path} ({project.id})")
     if 0 < project.access_level < REPORTER:
         yield _fatal("GITLAB_TOKEN", "the role is too low to change issues: Reporter is the least")
+    async for finding in _examine_token(clients):
+        yield finding
+    if settings.ssat_link_issue is not None:
+        yield await _examine_link_issue(clients, project, settings.ssat_link_issue)
+    async for finding in _examine_labels(settings, clients):
+        yield finding
+
+
+async def _examine_token(clients: Clients) -> AsyncIterator[Finding]:
     try:
         token = await clients.gitlab.token()
-        labels = await clients.gitlab.labels()
     except PlatformError as error:
-        yield _warning("GitLab", error)
+        yield _not_answered("GITLAB_TOKEN", error)
         return
     if token.scopes and "api" not in token.scopes:
         yield _fatal("GITLAB_TOKEN", "it lacks the scope api, so nothing could be written")
     if token.expires_on:
         yield Finding(about=f"GITLAB_TOKEN, until {token.expires_on}: note the day to replace it")
-    if settings.ssat_link_issue is not None:
-        yield await _examine_link_issue(clients, project, settings.ssat_link_issue)
-    for label in (settings.ssat_contact_label, settings.ssat_contacted_label):
+
+
+async def _examine_labels(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
+    """Without its labels the bot sees no request, or no contact."""
+    try:
+        labels = await clients.gitlab.labels()
+    except PlatformError as error:
+        yield _not_answered("labels of the project", error)
+        return
+    needed = {
+        "SSAT_CONTACT_LABEL": settings.ssat_contact_label,
+        "SSAT_CONTACTED_LABEL": settings.ssat_contacted_label,
+    }
+    for name, label in needed.items():
         if label not in labels:
-            yield _warning(f"label {label}", "the project has none: create it, in this spelling")
+            near = nearest(label, labels)
+            remedy = f"is it {near}?" if near else "set another, or create it in this spelling"
+            yield _fatal(f"{name} {label}", f"the project has no such label; {remedy}")
+    scope = settings.ssat_label_scope
+    if not any(in_scope(label, scope) for label in labels):
+        yield _warning(
+            f"SSAT_LABEL_SCOPE {scope}",
+            f"the project has no label {scope}::…, so nobody can choose one",
+        )
 
 
 async def _examine_link_issue(clients: Clients, project: Project, iid: int) -> Finding:
@@ -229,7 +295,7 @@ async def _examine_link_issue(clients: Clients, project: Project, iid: int) -> F
     except Missing:
         return _warning(about, "the project has no such issue: people cannot link themselves")
     except PlatformError as error:
-        return _warning(about, error)
+        return _not_answered(about, error)
     if not issue.is_open:
         return _warning(about, "the issue is closed: people may not find it, or not comment on it")
     return Finding(about=f"{about}, where people post their codes")

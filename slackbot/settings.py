@@ -1,7 +1,8 @@
 """The environment's settings; all problems are named at once."""
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from pydantic import (
     AfterValidator,
     Field,
     GetPydanticSchema,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -20,7 +22,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core.core_schema import no_info_after_validator_function
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+)
 
 from slackbot.platforms.hooks import signing_key
 from slackbot.rules.deadline import (
@@ -38,13 +45,23 @@ from slackbot.rules.reminders import (
     parse_quiet_hours,
     parse_reminders,
 )
+from slackbot.rules.slack_ids import CHANNELS, GROUPS, USERS, read_id
+from slackbot.written import encoding_of, nearest
 
+ENV_FILE = ".env"
 UNSEEN = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
 """Control, halves, unassigned, line ends."""
 LISTS = frozenset({"ssat_managers", "ssat_holidays"})
 """They may span lines."""
 HEADER = re.compile("[!-~]+")
 """A token goes into an HTTP header."""
+CHANNEL_NAME = re.compile(r"[^\s#@<>/:,]+")
+PREFIX = "SSAT_"
+"""Of settings; other variables may be another program's."""
+_OF_A_SERVICE = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
+"""Kubernetes sets these for a service that is named like the bot."""
+PLACEHOLDERS = frozenset({"", "xoxb-", "xapp-", "glpat-"})
+"""What ``.env.example`` has where a token belongs."""
 
 
 class SettingsError(Exception):
@@ -92,15 +109,16 @@ def _database(url: str) -> str:
     if not _names_database(url):
         raise ValueError(
             "give sqlite:///file.db or postgresql://user:password@host/database, "
-            "with @ and / in the password as %40 and %2F"
+            "with @ and / in the password as %40 and %2F, and ? and % in a path as %3F and %25"
         )
     return url
 
 
 def _names_database(url: str) -> bool:
     if url.startswith("sqlite:///"):
-        # In memory, people's choices would go with the process.
-        return url.removeprefix("sqlite:///") not in ("", ":memory:")
+        path, _, options = url.removeprefix("sqlite:///").partition("?")
+        # In memory, people's choices would go with the process. A ? would end the path.
+        return path not in ("", ":memory:") and (not options or "=" in options)
     if not url.startswith(("postgresql://", "postgres://")):
         return False
     try:
@@ -118,24 +136,35 @@ def _file(path: Path) -> Path:
 
 
 def _slack_ids(text: str) -> frozenset[str]:
-    ids = frozenset(text.replace(",", " ").split())
-    if not all(each.startswith(("S", "U", "W")) for each in ids):
+    written = text.replace(",", " ").split()
+    ids = [found for each in written if (found := read_id(each, GROUPS + USERS))]
+    if len(ids) < len(written) or (text and not ids):
         raise ValueError(
             "give Slack ids, of user groups (S…) or users (U… or W…), separated by commas"
         )
-    return ids
+    return frozenset(ids)
 
 
 def _slack_id(text: str) -> str:
-    if not text.startswith(("S", "U", "W")):
+    if (found := read_id(text, GROUPS + USERS)) is None:
         raise ValueError("give one Slack id, of a user group (S…) or a user (U… or W…)")
-    return text
+    return found
 
 
 def _slack_group(text: str) -> str:
-    if not text.startswith("S"):
+    if (found := read_id(text, GROUPS)) is None:
         raise ValueError("give the id of a Slack user group (S…)")
-    return text
+    return found
+
+
+def _channel(text: str) -> str:
+    """Return ``#name`` or an id."""
+    if found := read_id(text, CHANNELS):
+        return found
+    name = text.removeprefix("#").lower()  # as Slack has it
+    if not CHANNEL_NAME.fullmatch(name):
+        raise ValueError("give the channel's name (#support_escalations), its id (C…) or its link")
+    return f"#{name}"
 
 
 def _times(unit: timedelta) -> Callable[[float], timedelta]:
@@ -166,6 +195,7 @@ PeopleFile = Annotated[Path, AfterValidator(_file)]
 SlackIds = Annotated[frozenset[str], NoDecode, _read(_slack_ids)]
 SlackId = Annotated[str, _read(_slack_id)]
 SlackGroup = Annotated[str, _read(_slack_group)]
+Channel = Annotated[str, _read(_channel)]
 PollTime = Annotated[
     timedelta, _read(_times(timedelta(seconds=1)), Annotated[float, Field(gt=0, le=86400)])
 ]
@@ -186,7 +216,7 @@ class Settings(BaseSettings):
     """Fields are environment variables in capitals, or in ``.env``; empty counts as unset."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
+        env_file=ENV_FILE,
         env_ignore_empty=True,
         extra="ignore",
         hide_input_in_errors=True,
@@ -197,7 +227,7 @@ class Settings(BaseSettings):
     slack_signing_secret: SecretStr | None = None
     slack_app_token: AppToken | None = None
     slack_api_url: ApiUrl = "https://slack.com/api/"
-    ssat_channel: str = "#support_escalations"
+    ssat_channel: Channel = "#support_escalations"
 
     gitlab_url: SiteUrl = "https://gitlab.com"
     gitlab_token: Token
@@ -233,12 +263,23 @@ class Settings(BaseSettings):
     ssat_lead: SlackId | None = None
     ssat_digest: DigestTime = _written("09:00")
 
+    _misnamed: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def misnamed(self) -> tuple[str, ...]:
+        """Say which names are nobody's setting, for whoever misspelled them."""
+        return self._misnamed
+
     @model_validator(mode="before")
     @classmethod
     def _trim(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Count empty values as unset."""
+        """Count empty values and placeholders as unset."""
         trimmed = {name: _trimmed(value) for name, value in values.items()}
-        return {name: value for name, value in trimmed.items() if value != ""}
+        return {
+            name: value
+            for name, value in trimmed.items()
+            if not (isinstance(value, str) and value in PLACEHOLDERS)
+        }
 
     @field_validator("*", mode="before")
     @classmethod
@@ -249,6 +290,15 @@ class Settings(BaseSettings):
         if any(_category(each) in UNSEEN for each in shown):
             raise ValueError("there is a character in it that cannot be seen: type it anew")
         return value
+
+    @field_validator("gitlab_project")
+    @classmethod
+    def _is_at_gitlab(cls, value: str, info: ValidationInfo) -> str:
+        """Take its address, too."""
+        path = value.removeprefix(info.data.get("gitlab_url", "")).partition("/-/")[0].strip("/")
+        if not path or "://" in path:
+            raise ValueError("give the project's path or number, or its address at GITLAB_URL")
+        return path
 
     @field_validator("slack_app_token")
     @classmethod
@@ -317,19 +367,48 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         SettingsError: Names all that needs fixing, without values.
     """
+    misnamed: tuple[str, ...] = ()
     try:
-        return Settings(**overrides)
+        encoding = _encoding()
+        misnamed = tuple(_misnamed_in(encoding))
+        settings = Settings(**{"_env_file_encoding": encoding} | overrides)
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
+        raise SettingsError(_explain(error, misnamed)) from None
     except Exception as error:
         # Its text may be what was read.
         problem = type(error).__name__
         raise SettingsError(
-            f"The settings cannot be read ({problem}): is the file .env a text in UTF-8?"
+            f"The settings cannot be read ({problem}): is the file {ENV_FILE} a text in UTF-8?"
         ) from None
+    settings._misnamed = misnamed
+    return settings
 
 
-def _explain(error: ValidationError) -> str:
+def _encoding() -> str:
+    file = Path(ENV_FILE)
+    return encoding_of(file) if file.is_file() else "utf-8-sig"  # what a pipe has is read once
+
+
+def _misnamed_in(encoding: str) -> Iterator[str]:
+    """Say which names are no setting, though they have the prefix, or are like one in ``.env``."""
+    in_environment = {name.upper() for name in os.environ}
+    in_file: set[str] = set()
+    if Path(ENV_FILE).is_file():
+        read = DotEnvSettingsSource(Settings, env_file_encoding=encoding).env_vars
+        if any("\0" in name for name in read):
+            raise UnicodeError("UTF-16 without its mark")
+        # Without a value it is of no effect, and may be a secret whose = is missing.
+        in_file = {name.upper() for name, value in read.items() if (value or "").strip("=")}
+    known = {name.upper() for name in Settings.model_fields}
+    for name in sorted((in_file | in_environment) - known):
+        has_prefix = name.startswith(PREFIX) and not _OF_A_SERVICE.fullmatch(name)
+        # What is like none may be a secret without its name.
+        near = nearest(name, known) if has_prefix or name in in_file - in_environment else None
+        if near or has_prefix:
+            yield f"{name}: there is no such setting" + (f"; is it {near}?" if near else "")
+
+
+def _explain(error: ValidationError, misnamed: Iterable[str]) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
         name = str(problem["loc"][0]).upper() if problem["loc"] else ""
@@ -337,4 +416,5 @@ def _explain(error: ValidationError) -> str:
         if problem["type"] == "missing":
             message = "is not set"
         lines.append(f"  {name}: {message}" if name else f"  {message}")
+    lines += [f"  {each}" for each in misnamed]
     return "Fix these settings:\n" + "\n".join(lines)

@@ -11,7 +11,7 @@ from slackbot.clock import Jumps
 from slackbot.health import GITLAB, SLACK, Health
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.slack import MESSAGES_SCOPES, SlackClient
+from slackbot.platforms.slack import MESSAGES_SCOPES, Identity, SlackClient
 from slackbot.store import decisions, facts, jobs, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
@@ -104,7 +104,7 @@ class Watch:
     async def _look_at_slack(self) -> None:
         try:
             identity = await self._slack.check_identity()
-            self._remark_on(identity.scopes)
+            self._remark_on(identity)
             async with self._record.transaction() as tx:
                 await facts.SLACK_TEAM.save(tx, identity.team)
             await self._slack.check_channel(self._channel)
@@ -114,8 +114,8 @@ class Watch:
             self._health.report(SLACK, None)
             await self._hurry(*POSTING)
 
-    def _remark_on(self, scopes: frozenset[str]) -> None:
-        missing = ", ".join(sorted(MESSAGES_SCOPES - scopes))
+    def _remark_on(self, identity: Identity) -> None:
+        missing = ", ".join(sorted(identity.lacks(MESSAGES_SCOPES)))
         remark = f"no direct messages without {missing}: install the app again with manifest.yml"
         self._health.remark(SLACK, remark if missing else None)
 

@@ -1,6 +1,8 @@
 """What the environment may say, and what an administrator reads when it says something else."""
 
 import base64
+import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +22,7 @@ NEEDED = {
     "SLACK_SIGNING_SECRET": "signing-secret",
     "GITLAB_TOKEN": "glpat-needed",
 }
+EXAMPLE = Path(__file__).parent.parent / ".env.example"
 SIGNING_TOKEN = "whsec_" + base64.b64encode(bytes(32)).decode()
 
 # The table of the README.
@@ -63,8 +66,9 @@ DEFAULTS: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting is inherited, and no file ``.env`` is in the working directory."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in os.environ:
+        if name.startswith("SSAT_") or name.lower() in Settings.model_fields:
+            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 
@@ -298,11 +302,146 @@ def test_a_token_that_no_header_can_have_is_named_without_its_value(
 def test_what_cannot_be_read_at_all_is_refused_without_its_text(
     environment: Environment, tmp_path: Path
 ) -> None:
-    (tmp_path / ".env").write_bytes("GITLAB_TOKEN=glpat-s3cret".encode("utf-16"))
+    (tmp_path / ".env").write_bytes(b"GITLAB_TOKEN=glpat-s3cret\xff")
     with pytest.raises(SettingsError, match="text in UTF-8") as caught:
         environment.read({})
     assert "s3cret" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def write_env(folder: Path, text: str, encoding: str = "utf-8") -> None:
+    (folder / ".env").write_bytes(text.encode(encoding))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_env_of_an_editor_on_windows_is_read(
+    environment: Environment, tmp_path: Path, encoding: str
+) -> None:
+    write_env(tmp_path, "PORT=4000\r\nSSAT_CONTACT_LABEL=Rückruf\r\n", encoding)
+    settings = environment.read()
+    assert (settings.port, settings.ssat_contact_label) == (4000, "Rückruf")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_env_whose_encoding_nobody_can_tell_is_refused_in_words(
+    environment: Environment, tmp_path: Path, encoding: str
+) -> None:
+    write_env(tmp_path, "PORT=4000\nGITLAB_TOKEN=glpat-s3cret\n", encoding)
+    with pytest.raises(SettingsError, match="text in UTF-8") as caught:
+        environment.read()
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_example_as_it_is_counts_as_unset(environment: Environment, tmp_path: Path) -> None:
+    example = EXAMPLE.read_text(encoding="utf-8")
+    for text in (example, re.sub("(?m)^#(?=[A-Z_]+=)", "", example)):
+        write_env(tmp_path, text.replace("people.toml", ""))
+        with pytest.raises(SettingsError) as caught:
+            load_settings()
+        assert set(problems(caught.value)) == {"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GITLAB_TOKEN"}
+        assert problems(caught.value)["GITLAB_TOKEN"] == "is not set"
+    settings = environment.read()
+    assert not settings.uses_socket_mode
+    assert settings.misnamed == ()
+
+
+# Names
+
+
+def test_a_misspelled_name_is_named_with_the_setting_most_like_it(
+    environment: Environment, tmp_path: Path
+) -> None:
+    write_env(tmp_path, "SSAT_CHANEL=#elsewhere\nGITLAB_WEBHOOK_SECERT=hook-s3cret\nUNKNOWN=1\n")
+    environment.set({"SSAT_TIMEZONES": "UTC", "SSAT_QQ": "1", "ssat_lead": "U0LEAD"})
+    settings = environment.read()
+    assert settings.misnamed == (
+        "GITLAB_WEBHOOK_SECERT: there is no such setting; is it GITLAB_WEBHOOK_SECRET?",
+        "SSAT_CHANEL: there is no such setting; is it SSAT_CHANNEL?",
+        "SSAT_QQ: there is no such setting",
+        "SSAT_TIMEZONES: there is no such setting; is it SSAT_TIMEZONE?",
+    )
+    assert settings.ssat_lead == "U0LEAD"
+
+
+def test_a_misspelled_name_is_named_with_what_is_not_set(
+    environment: Environment, tmp_path: Path
+) -> None:
+    write_env(tmp_path, "GITLAB_TOKN=glpat-s3cret\n")
+    environment.set(NEEDED | {"GITLAB_TOKEN": ""})
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert problems(caught.value) == {
+        "GITLAB_TOKEN": "is not set",
+        "GITLAB_TOKN": "there is no such setting; is it GITLAB_TOKEN?",
+    }
+    assert "s3cret" not in str(caught.value)
+
+
+def test_what_is_for_others_or_a_secret_without_its_name_is_not_named(
+    environment: Environment, tmp_path: Path
+) -> None:
+    without_name = "8f742231b10e8888abcd99\nglpat-s3cret\nwhsec_c2VjcmV0=\n"
+    without_sign = "GITLAB_TOKENglpat-s3\nSLACK_SIGNING_SECRET8f74\nSSAT_LEADwhsec_c2VjcmV0==\n"
+    others = "HTTPS_PROXY=http://proxy\nGITLAB_HOST=gitlab.example.com\nSSAT_CHANEL=\n"
+    write_env(tmp_path, without_name + without_sign + others)
+    of_others = {"GITLAB_HOST": "gitlab.example.com", "SLACK_BOT_TOKENS": "", "GITLAB_URLS": ""}
+    of_kubernetes = {
+        "SSAT_BOT_SERVICE_HOST": "10.0.0.1",
+        "SSAT_BOT_SERVICE_PORT_HTTP": "3000",
+        "SSAT_BOT_PORT": "tcp://10.0.0.1:3000",
+        "SSAT_BOT_PORT_3000_TCP_ADDR": "10.0.0.1",
+    }
+    environment.set(of_others | of_kubernetes)
+    assert environment.read().misnamed == ()
+
+
+# As people write them
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("support_escalations", "#support_escalations"),
+        ("#Support_Escalations", "#support_escalations"),
+        ("#обратная-связь", "#обратная-связь"),
+        ("C0123ABCD", "C0123ABCD"),
+        ("#C0123ABCD", "C0123ABCD"),
+        ("<#C0123ABCD|support_escalations>", "C0123ABCD"),
+        ("<#G0123ABCD>", "G0123ABCD"),
+        ("https://example.slack.com/archives/C0123ABCD", "C0123ABCD"),
+        ("https://example.slack.com/archives/C0123ABCD/p1700000000000100?cid=C0", "C0123ABCD"),
+        ("https://app.slack.com/client/T0123ABCD/C0123ABCD/", "C0123ABCD"),
+    ],
+)
+def test_a_channel_is_understood_as_people_write_it(
+    environment: Environment, written: str, read: str
+) -> None:
+    assert environment.read({"SSAT_CHANNEL": written}).ssat_channel == read
+
+
+def test_people_and_groups_are_understood_as_they_are_pasted(environment: Environment) -> None:
+    pasted = {
+        "SSAT_MANAGERS": "<!subteam^S0MANAGERS|@managers>, <@U0AVERY>",
+        "SSAT_DUTY_GROUP": "<!subteam^S0DUTY>",
+        "SSAT_LEAD": "https://example.slack.com/team/U0LEAD",
+    }
+    settings = environment.read(pasted)
+    assert settings.ssat_managers == {"S0MANAGERS", "U0AVERY"}
+    assert (settings.ssat_duty_group, settings.ssat_lead) == ("S0DUTY", "U0LEAD")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "support/feedback",
+        "/support/feedback/",
+        "https://gitlab.example.com/support/feedback",
+        "https://gitlab.example.com/support/feedback/-/issues?state=opened",
+    ],
+)
+def test_a_project_is_understood_as_people_write_it(environment: Environment, written: str) -> None:
+    given = {"GITLAB_URL": "https://gitlab.example.com/", "GITLAB_PROJECT": written}
+    assert environment.read(given).gitlab_project == "support/feedback"
 
 
 def test_a_file_env_is_read_where_the_environment_says_nothing(
@@ -335,8 +474,6 @@ def test_either_mode_of_slack_is_enough(environment: Environment) -> None:
 
 ANY_TEXT = {
     "SLACK_SIGNING_SECRET",
-    "SSAT_CHANNEL",
-    "GITLAB_PROJECT",
     "GITLAB_WEBHOOK_SECRET",
     "HOST",
     "SSAT_CONTACT_LABEL",
@@ -356,7 +493,13 @@ WRONG = [
     ("GITLAB_URL", "https://user:pass\u2100word@gitlab.example.com", "starts with https://"),
     ("PAGERDUTY_API_URL", "api.pagerduty.com", "starts with https://"),
     ("PAGERDUTY_SCHEDULE", "schedules#P9UIIDY", "pattern"),
+    ("SSAT_CHANNEL", "support escalations", "name (#support_escalations), its id (C…) or its link"),
+    ("SSAT_CHANNEL", "#", "name (#support_escalations)"),
+    ("SSAT_CHANNEL", "https://example.slack.com/archives/", "its link"),
+    ("GITLAB_PROJECT", "https://elsewhere.example.com/support/feedback", "address at GITLAB_URL"),
+    ("GITLAB_PROJECT", "/", "path or number"),
     ("SSAT_DUTY_GROUP", "@ssat-on-duty", "user group (S…)"),
+    ("SSAT_DUTY_GROUP", "Support", "user group (S…)"),
     ("SSAT_LINK_ISSUE", "#12", "integer"),
     ("SSAT_LINK_ISSUE", "0", "greater than"),
     ("SSAT_ASSIGN_ON_DUTY", "perhaps", "boolean"),
@@ -366,6 +509,8 @@ WRONG = [
     # What a process keeps in memory is lost with it.
     ("DATABASE_URL", "sqlite:///", "sqlite:///file.db"),
     ("DATABASE_URL", "sqlite:///:memory:", "sqlite:///file.db"),
+    # It would name the file /srv/what
+    ("DATABASE_URL", "sqlite:////srv/what?/ssat-bot.db", "%3F"),
     ("DATABASE_URL", "postgresql://bot:password@db:port/ssat", "postgresql://"),
     ("DATABASE_URL", "mysql://bot:database-password@db/ssat", "postgresql://"),
     # A password with a slash that is not spelled %2F
@@ -393,6 +538,10 @@ WRONG = [
     ("SSAT_RETENTION_DAYS", "3651", "3650"),
     ("SSAT_RETENTION_DAYS", "1.5", "integer"),
     ("SSAT_MANAGERS", "avery,S0MANAGERS", "Slack ids"),
+    ("SSAT_MANAGERS", "Support", "Slack ids"),
+    ("SSAT_MANAGERS", "u0avery", "Slack ids"),
+    # An empty list would let everybody act, as if none were set.
+    ("SSAT_MANAGERS", " , ", "Slack ids"),
     ("SSAT_REMINDERS", "often", "24,12,4,1, or off"),
     ("SSAT_REMINDERS", "24,-1", "24,12,4,1, or off"),
     ("SSAT_REMINDERS", "nan", "24,12,4,1, or off"),
@@ -403,6 +552,7 @@ WRONG = [
     ("SSAT_QUIET_HOURS", "08:00-08:00", "20:00-08:00, or off"),
     ("SSAT_QUIET_HOURS", "00:00-24:00", "SSAT_REMINDERS=off"),
     ("SSAT_LEAD", "avery", "one Slack id"),
+    ("SSAT_LEAD", "Ursula", "one Slack id"),
     ("SSAT_DIGEST", "9 o'clock", "09:00, or off"),
     ("SSAT_DIGEST", "24:00", "09:00, or off"),
 ]
@@ -456,7 +606,7 @@ def test_the_people_file_links_slack_users_to_gitlab(tmp_path: Path) -> None:
     assert read_people(path) == {"U0AVERY": "avery", "U0BLAKE": "blake.sample"}
 
 
-@pytest.mark.parametrize("text", ["", "[people]\n", '[others]\nU0AVERY = "avery"\n'])
+@pytest.mark.parametrize("text", ["", "[people]\n", '[duty]\n2026-W05 = "U0AVERY"\n'])
 def test_it_may_link_nobody(tmp_path: Path, text: str) -> None:
     assert read_people(people(tmp_path, text)) == {}
 
@@ -473,6 +623,12 @@ def test_it_may_link_nobody(tmp_path: Path, text: str) -> None:
         ('[people]\nU0AVERY = ["avery"]\nU0BLAKE = true\n', "U0AVERY, U0BLAKE"),
         ('[people]\nU0AVERY = "one"\nU0BLAKE = "@one"\n', "linked to two people: one"),
         ('[people]\nU0AVERY = "one"\nU0AVERY = "two"\n', "line 3"),
+        ('[peple]\nU0AVERY = "avery"\n', "no table [peple]; is it [people]?"),
+        ('[Duty]\n2026-W05 = "U0AVERY"\n', "no table [Duty]; is it [duty]?"),
+        ('[others]\nU0AVERY = "avery"\n', "no table [others]; there are [people] and [duty]"),
+        ('U0AVERY = "avery"\n[duty]\n', "no table [U0AVERY]; there are [people] and [duty]"),
+        ('[people]\navery = "U0AVERY"\n', "[people]: no Slack user id (U…): avery"),
+        ('[people]\nu0avery = "avery"\nS0GROUP = "blake"', "user id (U…): u0avery, S0GROUP"),
     ],
 )
 def test_a_people_file_of_another_form_is_refused_with_the_reason(
@@ -483,9 +639,19 @@ def test_a_people_file_of_another_form_is_refused_with_the_reason(
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_people_file_of_an_editor_on_windows_is_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "people.toml"
+    path.write_bytes('[people]\r\nU0AVERY = "avery"  # Zoë\r\n'.encode(encoding))
+    assert read_people(path) == {"U0AVERY": "avery"}
+
+
 def test_a_people_file_that_is_no_text_or_not_there_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "people.toml"
-    path.write_bytes(b"\xff\xfe\xfd")
-    for broken in (path, tmp_path / "nowhere.toml", tmp_path):
+    for content in (b"\xff\xfe\xfd", "[people]\n".encode("utf-16-le"), b"# caf\xe9"):
+        path.write_bytes(content)
+        with pytest.raises(PeopleFileError, match="SSAT_PEOPLE_FILE: it is no text in UTF-8"):
+            read_people(path)
+    for broken in (tmp_path / "nowhere.toml", tmp_path):
         with pytest.raises(PeopleFileError, match="SSAT_PEOPLE_FILE"):
             read_people(broken)

@@ -63,7 +63,7 @@ class Showing:
     async def _is_ours(self, body: Body) -> bool:
         """Require the cards' channel, and a poster who may look."""
         event = body["event"]
-        if not (await self.slack.identity()).scopes >= UNFURL_SCOPES:
+        if (await self.slack.identity()).lacks(UNFURL_SCOPES):
             return False
         # While it is typed, the channel is "COMPOSER".
         if event.get("channel") != await self.slack.channel_id(self.channel):

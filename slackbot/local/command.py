@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from sqlalchemy.engine import URL
 
 from slackbot import watch
 from slackbot.app import connect, run_bot
@@ -130,7 +131,7 @@ def _settings(sample: Sample, folder: Path, pagerduty: str) -> dict[str, Any]:
         "gitlab_project": PROJECT,
         "gitlab_webhook_secret": secrets.token_hex(16),
         "gitlab_webhook_signing_token": f"whsec_{_random_base64()}",
-        "database_url": f"sqlite:///{folder / 'ssat-bot.db'}",
+        "database_url": _database_url(folder),
         "port": 0,
         "ssat_poll_seconds": 10,
         "ssat_people_file": _people_file(folder),
@@ -139,6 +140,11 @@ def _settings(sample: Sample, folder: Path, pagerduty: str) -> dict[str, Any]:
         "pagerduty_schedule": SCHEDULE,
         "pagerduty_api_url": pagerduty,
     }
+
+
+def _database_url(folder: Path) -> str:
+    # The folder's name may have what means something in a URL.
+    return URL.create("sqlite", database=str(folder / "ssat-bot.db")).render_as_string()
 
 
 def _random_base64() -> str:

@@ -7,8 +7,12 @@ from typing import Any
 import structlog
 
 from slackbot.rules.rota import Weeks, parse_weeks
+from slackbot.rules.slack_ids import USERS, is_id
+from slackbot.written import encoding_of, nearest
 
 log = structlog.get_logger()
+
+TABLES = frozenset({"people", "duty"})
 
 
 class PeopleFileError(Exception):
@@ -52,6 +56,11 @@ def read_people(path: Path) -> dict[str, str]:
         PeopleFileError: It isn't one, or it links two people to one account.
     """
     people = _table(path, "people")
+    nobody = [user for user in people if not is_id(user, USERS)]
+    if nobody:
+        raise PeopleFileError(
+            f"SSAT_PEOPLE_FILE, [people]: no Slack user id (U…): {', '.join(nobody)}"
+        )
     strange = [
         user
         for user, name in people.items()
@@ -80,10 +89,24 @@ def read_weeks(path: Path) -> Weeks:
 
 
 def _table(path: Path, name: str) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get(name, {})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PeopleFileError(f"SSAT_PEOPLE_FILE: {error}") from error
+    tables = _tables(path)
+    for unknown in tables.keys() - TABLES:
+        near = nearest(unknown, TABLES)
+        remedy = f"is it [{near}]?" if near else "there are [people] and [duty]"
+        raise PeopleFileError(f"SSAT_PEOPLE_FILE: there is no table [{unknown}]; {remedy}")
+    table = tables.get(name, {})
     if not isinstance(table, dict):
         raise PeopleFileError(f"SSAT_PEOPLE_FILE: [{name}] must be a table")
     return table
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding=encoding_of(path))
+        if "\0" in text:
+            raise UnicodeError("UTF-16 without its mark")
+        return tomllib.loads(text)
+    except UnicodeError as error:
+        raise PeopleFileError("SSAT_PEOPLE_FILE: it is no text in UTF-8; save it anew") from error
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise PeopleFileError(f"SSAT_PEOPLE_FILE: {error}") from error

@@ -109,8 +109,8 @@ class PagerDuty:
                     "id in the schedule's address"
                 )
             case _:
-                problem = f"PagerDuty is failing ({status})"
-        raise NoAnswer(problem) from None
+                raise NoAnswer(f"PagerDuty is failing ({status})") from None
+        raise NoAnswer(problem, needs_administrator=True) from None
 
     def _new_client(self) -> Any:
         hooks = {"response": [_raise_when_throttled]}

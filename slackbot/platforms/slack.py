@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slackbot.platforms.errors import Denied, Rejected
 from slackbot.platforms.pace import Allowances
 from slackbot.platforms.slack_api import PACES, PAGE, SlackApi, denied
+from slackbot.written import nearest
 
 log = structlog.get_logger()
 
@@ -45,7 +46,12 @@ class Identity:
 
     team: str
     user: str
-    scopes: frozenset[str]
+    scopes: frozenset[str] | None
+    """``None``: a proxy took the header that tells them."""
+
+    def lacks(self, wanted: frozenset[str]) -> frozenset[str]:
+        """Return nothing if the scopes are unknown."""
+        return frozenset() if self.scopes is None else wanted - self.scopes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,11 +153,11 @@ class SlackClient(SlackApi):
     async def check_identity(self) -> Identity:
         """Check the token, too."""
         answer = await self.call("auth.test")
-        scopes = answer.headers.get(SCOPES_HEADER) or ""
+        told = answer.headers.get(SCOPES_HEADER)
         self._identity = Identity(
             team=answer["team_id"],
             user=answer["user_id"],
-            scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
+            scopes=None if told is None else _listed(told),
         )
         self.team = self._identity.team
         return self._identity
@@ -185,13 +191,15 @@ class SlackClient(SlackApi):
             return channel
         # Only the bot's own: a large workspace has too many.
         kinds = "public_channel"
-        if "groups:read" in (await self.identity()).scopes:
+        if not (await self.identity()).lacks(frozenset({"groups:read"})):
             kinds += ",private_channel"
+        wanted, own = channel.removeprefix("#"), dict[str, str]()
         async for page in self.pages("users.conversations", types=kinds, exclude_archived="true"):
-            for each in page["channels"]:
-                if each.get("name") == channel.removeprefix("#"):
-                    return str(each["id"])
-        raise denied("channel_not_found")
+            own |= {str(each.get("name")): str(each["id"]) for each in page["channels"]}
+            if wanted in own:
+                return own[wanted]
+        near = nearest(wanted, own)
+        raise denied("channel_not_found", f"it is in #{near}" if near else None)
 
     async def find_message(
         self, channel: str, event: str, key: str, *, since: float, thread: str | None = None
@@ -235,7 +243,7 @@ class SlackClient(SlackApi):
 
     async def direct_messages(self, user: str) -> str | None:
         """Return the conversation's id, ``None`` if there can be none: all else goes on."""
-        missing = MESSAGES_SCOPES - (await self.identity()).scopes
+        missing = (await self.identity()).lacks(MESSAGES_SCOPES)
         if missing:
             log.warning("no_direct_messages", user=user, problem=f"missing {sorted(missing)}")
             return None
@@ -259,6 +267,10 @@ class SlackClient(SlackApi):
                 yield message
             if messages and float(messages[-1]["ts"]) < since:
                 return
+
+
+def _listed(scopes: str) -> frozenset[str]:
+    return frozenset(scope.strip() for scope in scopes.split(",") if scope.strip())
 
 
 def _of_event(messages: Iterable[Any], user: str, event: str) -> Iterator[OwnMessage]:

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from slackbot.rules.slack_ids import USERS, is_id
+
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
 _WEEK_LENGTH = timedelta(days=7)
 NAME_LIMIT = 80
@@ -35,9 +37,15 @@ class NoAnswer(Exception):
     ``retry_after`` is in seconds.
     """
 
-    def __init__(self, problem: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        problem: str,
+        retry_after: float | None = None,
+        *,
+        needs_administrator: bool = False,
+    ) -> None:
         super().__init__(problem)
-        self.retry_after = retry_after
+        self.retry_after, self.needs_administrator = retry_after, needs_administrator
 
 
 Weeks = Mapping[date, tuple[str, ...]]
@@ -65,9 +73,7 @@ def _monday(week: str) -> date:
 
 def _users(week: str, value: Any) -> tuple[str, ...]:
     users = value if isinstance(value, list) else [value]
-    if not users or not all(
-        isinstance(each, str) and each.startswith(("U", "W")) for each in users
-    ):
+    if not users or not all(isinstance(each, str) and is_id(each, USERS) for each in users):
         raise ValueError(f"{week}: give a Slack user id (U…) or a list of them")
     return tuple(dict.fromkeys(users))
 

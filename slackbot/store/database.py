@@ -405,7 +405,8 @@ class Record:
 
 def migrations(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    # As a package: in a path, a % would be read as the beginning of a reference.
+    config.set_main_option("script_location", "slackbot.store:migrations")
     config.attributes["connection"] = connection
     return config
 

@@ -287,7 +287,8 @@ async def test_the_bot_knows_itself_and_asks_once(slack: Slack, workspace: Slack
     for _ in range(3):
         identity = await workspace.identity()
     assert (identity.team, identity.user) == (slack.team_id, slack.bot_user_id)
-    assert identity.scopes == slack.scopes >= REQUIRED_SCOPES
+    assert identity.scopes is not None
+    assert set(identity.scopes) == slack.scopes >= REQUIRED_SCOPES
     assert len(slack.requests) == 1
     slack.revoke_token()
     with pytest.raises(Denied):
@@ -354,6 +355,25 @@ async def test_a_channel_that_is_not_there_is_denied_and_found_once_it_is(
         await workspace.channel_id("#elsewhere")
     slack.add_channel("elsewhere", id="C2")
     assert await workspace.channel_id("#elsewhere") == "C2"
+
+
+async def test_a_channel_that_the_bot_is_not_in_is_denied_with_the_one_most_like_it(
+    workspace: SlackClient,
+) -> None:
+    with pytest.raises(Denied, match=r"/invite it there \(it is in #support_escalations\)"):
+        await workspace.channel_id("#support-escalation")
+
+
+async def test_scopes_that_nobody_tells_are_not_missing(
+    slack: Slack, workspace: SlackClient, channel: Channel
+) -> None:
+    slack.add_channel("secret", id="G1", private=True)
+    slack.behind_proxy = True
+    identity = await workspace.identity()
+    assert identity.scopes is None
+    assert not identity.lacks(REQUIRED_SCOPES)
+    assert await workspace.channel_id("#secret") == "G1"
+    assert await workspace.direct_messages("U1")
 
 
 async def test_private_channels_are_asked_for_only_with_the_scope_for_it(

@@ -77,8 +77,12 @@ class Api:
             result = method.call(self._state, structured(args))
         except SlackError as error:
             return self._failed(name, error)
-        scopes = {"x-oauth-scopes": ",".join(sorted(self._state.scopes))}
-        return _Answer(body={"ok": True, **result}, headers=scopes)
+        return _Answer(body={"ok": True, **result}, headers=self._scopes())
+
+    def _scopes(self) -> dict[str, str]:
+        if self._state.behind_proxy:
+            return {}
+        return {"x-oauth-scopes": ",".join(sorted(self._state.scopes))}
 
     def _authorise(self, method: Method, token: str | None) -> None:
         if method.bearer == "none":
@@ -106,8 +110,7 @@ class Api:
             body["response_metadata"] = {"messages": error.messages}
         if error.mistake:
             self._state.refuse(f"{name}: {error.code} {' '.join(error.messages)}".rstrip())
-        scopes = {"x-oauth-scopes": ",".join(sorted(self._state.scopes))}
-        return _Answer(body=body, headers=scopes, error=error.code)
+        return _Answer(body=body, headers=self._scopes(), error=error.code)
 
     def _lost(
         self, request: web.Request, name: str, args: Json, token: str | None, status: int | None

@@ -70,6 +70,8 @@ class State:
         self.bot_id = "B0SSATBOT"
         self.bot_user_id = "U0SSATBOT"
         self.scopes: set[str] = set(ALL_SCOPES)
+        self.behind_proxy = False
+        """A proxy takes the headers that Slack alone sends."""
         self.has_home = True
         self.unfurl_domains: set[str] = set()
         self.revoked: set[str] = set()
