@@ -282,10 +282,8 @@ async def _examine_labels(settings: Settings, clients: Clients) -> AsyncIterator
             yield _fatal(f"{name} {label}", f"the project has no such label; {remedy}")
     scope = settings.ssat_label_scope
     if not any(in_scope(label, scope) for label in labels):
-        yield _warning(
-            f"SSAT_LABEL_SCOPE {scope}",
-            f"the project has no label {scope}::…, so nobody can choose one",
-        )
+        problem = "the project has no label of this scope, so nobody can choose one"
+        yield _warning(f"SSAT_LABEL_SCOPE {scope}", problem)
 
 
 async def _examine_link_issue(clients: Clients, project: Project, iid: int) -> Finding:

@@ -9,7 +9,7 @@ from pathlib import Path
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like this one, whatever the case."""
     folded = {each.casefold(): each for each in known}
-    found = get_close_matches(name.casefold(), folded, n=1)
+    found = get_close_matches(name.casefold(), folded, n=1, cutoff=0.7)
     return folded[found[0]] if found else None
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from slackbot.settings import Settings
+from slackbot.settings import PREFIX, Settings
 from tests.conftest import MovableClock
 from tests.town import HOOK_SECRET, Town
 from tests.town import town as build_town
@@ -121,14 +121,18 @@ def environment(town: Town, **changes: Any) -> dict[str, str]:
     """The environment of a bot in a town, with some settings changed; ``None`` takes one away."""
     wanted = town.settings | changes
     strangers = {name.upper() for name in Settings.model_fields}
-    inherited = {name: value for name, value in os.environ.items() if name not in strangers}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not (name in strangers or name.startswith(PREFIX))
+    }
     own = {name.upper(): str(value) for name, value in wanted.items() if value is not None}
-    return inherited | own | {"PYTHONPATH": str(ROOT)}
+    return inherited | {"PYTHONPATH": str(ROOT)} | own
 
 
 @contextlib.asynccontextmanager
 async def launched(town: Town, command: str, **changes: Any) -> AsyncIterator[BotProcess]:
-    """Start ``ssat-bot`` with a command; it is gone when the block ends."""
+    """Start ``ssat-bot`` with a command, in the town's folder; it is gone when the block ends."""
     output = new_output(town)
     with output.with_suffix(".out").open("wb") as out, output.with_suffix(".err").open("wb") as err:
         child = await asyncio.create_subprocess_exec(

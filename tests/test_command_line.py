@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.process import STOP_SECONDS, bot_process, launched, present_town
+from tests.process import ROOT, STOP_SECONDS, bot_process, launched, present_town
 from tests.town import HOOK_SECRET, Town
 
+NOT_CHECKED = 1
 SETUP_IS_WRONG = 2
+MANAGERS = {"ssat_managers": "U0AVERY"}
+"""Without it, each check warns that everybody may act."""
 
 
 @pytest.fixture
@@ -180,6 +183,18 @@ IN_GITLAB: dict[str, Trouble] = {
         guest,
         "GITLAB_TOKEN: the role is too low to change issues: Reporter is the least",
     ),
+    "the contact label is misspelled": (
+        setting(ssat_contact_label="SSAT::contact"),
+        "SSAT_CONTACT_LABEL SSAT::contact: the project has no such label; is it SSAT::Contact[?]",
+    ),
+    "there is no such contact label": (
+        setting(ssat_contact_label="urgent"),
+        "SSAT_CONTACT_LABEL urgent: the project has no such label; set another, or create it",
+    ),
+    "the contacted label is misspelled": (
+        setting(ssat_contacted_label="ssat-manager-contacted"),
+        "SSAT_CONTACTED_LABEL ssat-manager-contacted: .*; is it ssat-manager-contacted-customer[?]",
+    ),
 }
 TROUBLE = IN_SLACK | IN_GITLAB
 # A start takes a second: each has two kinds of trouble, for all that is wrong is named at once.
@@ -230,7 +245,7 @@ async def test_scopes_of_a_later_release_are_named_with_what_they_are_for_and_no
     town: Town,
 ) -> None:
     town.slack.scopes -= {"im:write", "links:read", "links:write"}
-    async with launched(town, "check") as process:
+    async with launched(town, "check", **MANAGERS) as process:
         assert await process.ended() == 0
         warned = [line for line in process.said.splitlines() if line.startswith("warning")]
         assert len(warned) == 2
@@ -242,7 +257,8 @@ async def test_scopes_of_a_later_release_are_named_with_what_they_are_for_and_no
 
 
 async def test_the_check_of_a_good_set_up_says_so_and_changes_nothing(town: Town) -> None:
-    async with launched(town, "check", slack_app_token=town.slack.app_token) as process:
+    app_token = town.slack.app_token
+    async with launched(town, "check", slack_app_token=app_token, **MANAGERS) as process:
         assert await process.ended() == 0
         lines = process.said.splitlines()
         assert all(line.startswith("ok ") for line in lines)
@@ -251,6 +267,7 @@ async def test_the_check_of_a_good_set_up_says_so_and_changes_nothing(town: Town
         assert process.complained == ""
     assert {request.method for request in town.gitlab.requests} == {"GET"}
     reading = {"auth.test", "apps.connections.open", "users.conversations", "conversations.info"}
+    reading |= {"users.info"}
     assert {request.method for request in town.slack.requests} <= reading
     assert not (town.folder / "ssat-bot.db").exists()
     town.check()
@@ -269,10 +286,11 @@ async def test_people_are_listed_and_links_removed_while_no_bot_has_the_file(tow
         assert "stop it, or set DATABASE_URL to a PostgreSQL" in process.complained
 
 
-async def test_the_check_warns_of_a_label_that_the_project_does_not_have(town: Town) -> None:
-    async with launched(town, "check", ssat_contact_label="SSAT::contact") as process:
+async def test_the_check_warns_of_a_scope_without_labels(town: Town) -> None:
+    async with launched(town, "check", ssat_label_scope="feedback::") as process:
         assert await process.ended() == 0
-        assert "warning  label SSAT::contact: the project has none: create it" in process.said
+        said = "warning  SSAT_LABEL_SCOPE feedback::: the project has no label of this scope"
+        assert said in process.said
 
 
 async def test_two_processes_do_not_work_on_one_file(town: Town) -> None:
@@ -292,6 +310,82 @@ async def test_a_port_that_is_taken_is_named(town: Town) -> None:
 # What may pass
 
 
+async def test_that_everybody_may_act_is_said_in_a_line_by_the_check_and_the_start(
+    town: Town,
+) -> None:
+    line = (
+        "warning  SSAT_MANAGERS: not set, so every full member of the workspace may take action\n"
+    )
+    async with launched(town, "check") as process:
+        assert await process.ended() == 0
+        assert line in process.said
+    async with bot_process(town) as process:
+        assert line in process.complained
+
+
+async def test_a_misspelled_setting_is_named_by_the_check_and_the_start(town: Town) -> None:
+    misspelled = {"ssat_reminder": "off"}
+    line = "warning  settings: SSAT_REMINDER: there is no such setting; is it SSAT_REMINDERS?\n"
+    async with launched(town, "check", **misspelled) as process:
+        assert await process.ended() == 0
+        assert line in process.said
+    async with bot_process(town, **misspelled) as process:
+        assert line in process.complained
+
+
+async def test_a_check_that_gets_no_answer_says_so_and_does_not_pass(town: Town) -> None:
+    town.gitlab.down()
+    town.slack.down(503)
+    async with launched(town, "check") as process:
+        assert await process.ended() == NOT_CHECKED
+        for platform in ("Slack", "GitLab"):
+            assert f"unknown  {platform}: could not be checked: " in process.said
+    town.slack.up()
+    town.slack.faults.add("users.conversations", status=503)
+    async with launched(town, "check", gitlab_token="glpat-mistyped") as process:
+        assert await process.ended() == NOT_CHECKED
+        assert "unknown  SSAT_CHANNEL #support_escalations: could not be checked: " in process.said
+        town.gitlab.up()
+    async with launched(town, "check", gitlab_token="glpat-mistyped") as process:
+        assert await process.ended() == SETUP_IS_WRONG
+
+
+async def test_scopes_that_a_proxy_hides_are_unknown_and_the_bot_starts(town: Town) -> None:
+    town.slack.behind_proxy = True
+    async with launched(town, "check", **MANAGERS) as process:
+        assert await process.ended() == 0
+        warned = [line for line in process.said.splitlines() if line.startswith("warning")]
+        assert len(warned) == 1
+        assert "Slack scopes: unknown, because the header x-oauth-scopes is missing" in warned[0]
+        assert "ok       SSAT_MANAGERS: looked up in Slack" in process.said
+    async with bot_process(town):
+        await town.card(town.feedback(), "🟠 Unclaimed")
+
+
+async def test_a_console_that_is_not_of_this_world_gets_its_words_all_the_same(town: Town) -> None:
+    for command in ("check", "people list"):
+        town.people_file.write_text('[people]\nU0AVERY = "zoë"\n', encoding="utf-8")
+        wanted = {"ssat_label_scope": "rückmeldung", "pythonioencoding": "ascii"}
+        async with launched(town, command, **wanted) as process:
+            assert await process.ended() == 0
+            assert process.complained == ""
+            assert r"r\xfcckmeldung" in process.said or r"zo\xeb" in process.said
+
+
+async def test_the_bot_may_be_installed_and_run_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "100%s a%20b #1 ?x=ü&"
+    folder.mkdir()
+    (folder / "slackbot").symlink_to(ROOT / "slackbot")
+    async with present_town(folder, "sqlite:///ssat-bot.db") as town:
+        issue = town.feedback()
+        for _ in range(2):
+            async with bot_process(town, pythonpath=folder):
+                await town.card(issue, "🟠 Unclaimed")
+        async with launched(town, "people list", pythonpath=folder) as process:
+            assert await process.ended() == 0
+    assert (folder / "ssat-bot.db").stat().st_size
+
+
 async def test_the_bot_starts_while_the_platforms_are_away_and_finds_its_work_later(
     town: Town,
 ) -> None:
@@ -299,10 +393,10 @@ async def test_the_bot_starts_while_the_platforms_are_away_and_finds_its_work_la
     town.slack.down(503)
     issue = town.feedback()
     async with bot_process(town, ssat_poll_seconds=0.2) as process:
-        warnings = [line for line in process.complained.splitlines() if line[:7] == "warning"]
-        assert len(warnings) == 2
-        assert re.search("Slack: .*; the bot starts and keeps trying", warnings[0])
-        assert re.search("GitLab: .*; the bot starts and keeps trying", warnings[1])
+        unknown = [line for line in process.complained.splitlines() if line[:7] == "unknown"]
+        assert len(unknown) == 2
+        assert re.search("Slack: could not be checked: .*; the bot starts and keeps", unknown[0])
+        assert re.search("GitLab: could not be checked: .*; the bot starts and keeps", unknown[1])
         town.gitlab.up()
         town.slack.up()
         await town.slack.wait_for(lambda: town.card_of(issue))
