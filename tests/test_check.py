@@ -93,8 +93,19 @@ async def test_the_schedule_is_asked_who_is_on_duty(town: Town) -> None:
         schedule.on_call.append(account.add_user("Avery Example", "avery@example.com"))
         good = await findings(town, **settings)
         wrong = await findings(town, **settings | {"pagerduty_api_token": "y_wrong_token"})
-    assert "PagerDuty has no schedule P9UIIDY: set PAGERDUTY_SCHEDULE" in unknown[-1]
+        away = await findings(town, **settings | {"pagerduty_api_url": "http://127.0.0.1:1"})
+    assert unknown[-1].startswith("warning  PagerDuty: PagerDuty has no schedule P9UIIDY: set")
     assert empty[-1] == "warning  PAGERDUTY_SCHEDULE P9UIIDY: it names nobody now"
     assert good[-1] == "ok       PAGERDUTY_SCHEDULE P9UIIDY, on duty: Avery Example"
     assert "does not accept PAGERDUTY_API_TOKEN (401)" in wrong[-1]
     assert "wrong_token" not in wrong[-1]
+    assert away[-1].startswith("unknown  PagerDuty: could not be checked: ")
+
+
+async def test_a_token_of_which_gitlab_tells_nothing_keeps_no_label_from_being_looked_up(
+    town: Town,
+) -> None:
+    town.gitlab.faults.add(method="GET", path="/personal_access_tokens/self", status=404)
+    said = await findings(town, ssat_contact_label="SSAT::contact")
+    assert any(line.startswith("warning  GITLAB_TOKEN: ") for line in said)
+    assert any(line.startswith("PROBLEM  SSAT_CONTACT_LABEL SSAT::contact: ") for line in said)
