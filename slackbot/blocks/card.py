@@ -37,6 +37,7 @@ from slackbot.blocks.words import (
     STATE_MARKS,
     action_words,
     countdown_words,
+    owned_words,
     promise_words,
     someone,
     step_words,
@@ -331,7 +332,7 @@ def owner_buttons(view: CardView) -> list[Block]:
         f"{key}:{holder.handle}",
         confirm=confirmation(
             "Take over?",
-            f"{_bare(holder)} owns this request and will be told.",
+            owned_words(_bare(holder)),
             yes="Take over",
             no="Cancel",
         ),

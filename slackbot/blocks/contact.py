@@ -16,10 +16,10 @@ from slackbot.blocks.elements import (
     ticked,
 )
 from slackbot.blocks.text import name
-from slackbot.blocks.words import CHANNELS, subject
+from slackbot.blocks.words import CHANNELS, subject, whose_words
 from slackbot.rules.decision import Channel, MarkContacted
 from slackbot.rules.refusals import Incomplete
-from slackbot.rules.request import Request
+from slackbot.rules.request import Person, Request
 
 CALLBACK = "contact"
 CHANNEL, TEXT, AT, LABEL, CLOSE = "channel", "text", "at", "label", "close"
@@ -31,9 +31,9 @@ FIELD_BLOCKS = {"text": TEXT, "at": AT}
 
 
 def contact_modal(
-    request: Request, *, labels: Mapping[str, str], scope: str, now: datetime
+    request: Request, who: Person, *, labels: Mapping[str, str], scope: str, now: datetime
 ) -> Block:
-    """Preselect ``now`` as the time of contact."""
+    """Preselect ``now`` as the time of contact; ``who`` opens it."""
     about = f"*{subject(request).capitalize()}*"
     if request.organization:
         about += f" · {name(request.organization)}"
@@ -42,7 +42,7 @@ def contact_modal(
     return modal(
         "Mark contacted",
         [
-            section(about),
+            section(about + whose_words(request, who)),
             _channel_input(),
             _text_input(),
             input_block(AT, "When", when),

@@ -5,10 +5,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.text import moment, name
-from slackbot.blocks.words import mention
+from slackbot.blocks.words import PEOPLE_SHOWN, mention
 from slackbot.rules.request import Person
 
-PEOPLE_SHOWN = 5
 PROBLEM_CHARACTERS = 300
 
 NOT_SET_UP = (

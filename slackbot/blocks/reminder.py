@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from slackbot.blocks.card import CardView, time_left
-from slackbot.blocks.duty import PEOPLE_SHOWN
 from slackbot.blocks.elements import Block, actions, button, message, section
 from slackbot.blocks.text import count, duration, moment
-from slackbot.blocks.words import OVERDUE_MARK, mention, someone, subject
+from slackbot.blocks.words import OVERDUE_MARK, PEOPLE_SHOWN, mention, someone, subject
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.request import Person
 

@@ -14,10 +14,10 @@ from slackbot.blocks.elements import (
     section,
 )
 from slackbot.blocks.text import moment
-from slackbot.blocks.words import subject
+from slackbot.blocks.words import subject, whose_words
 from slackbot.rules.refusals import Incomplete
 from slackbot.rules.reminders import SnoozeFor, snoozed_until
-from slackbot.rules.request import Request
+from slackbot.rules.request import Person, Request
 
 CALLBACK = "snooze"
 UNTIL, REASON = "until", "reason"
@@ -31,9 +31,10 @@ OPTIONS = {
 }
 
 
-def snooze_modal(request: Request, *, zone: ZoneInfo, now: datetime) -> Block:
-    """For a deadline ahead; ``zone`` is the asker's."""
+def snooze_modal(request: Request, who: Person, *, zone: ZoneInfo, now: datetime) -> Block:
+    """For a deadline ahead; ``zone`` is that of the person who opens it."""
     due = moment(request.due_at, zone)
+    about = f"*{subject(request).capitalize()}* is due {due}. You'll be reminded then."
     options = [
         option(text, choice.value)
         for choice, text in OPTIONS.items()
@@ -44,7 +45,7 @@ def snooze_modal(request: Request, *, zone: ZoneInfo, now: datetime) -> Block:
     return modal(
         "Snooze reminders",
         [
-            section(f"*{subject(request).capitalize()}* is due {due}. You'll be reminded then."),
+            section(about + whose_words(request, who)),
             input_block(UNTIL, "Pause reminders", radio_buttons(options)),
             input_block(
                 REASON,

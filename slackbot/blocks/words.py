@@ -1,6 +1,6 @@
 """The words that several messages share, and those for errors. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -109,6 +109,21 @@ def mention(person: Person | None) -> str:
     return f"<@{person.slack_user}>" if person and person.slack_user else someone(person)
 
 
+PEOPLE_SHOWN = 5
+
+
+def owned_words(owner: str) -> str:
+    """Before a colleague acts."""
+    return f"{owner} owns this request and will be told."
+
+
+def whose_words(request: Request, who: Person) -> str:
+    """End a form's heading with the owner, if that is a colleague."""
+    holder = request.holder
+    is_others = holder is not None and not who.is_same(holder)
+    return f"\n⚠️ {owned_words(someone(holder))}" if is_others else ""
+
+
 def subject(request: Request) -> str:
     """For the middle of a sentence."""
     return f"ticket {request.ticket}" if request.ticket else f"feedback #{request.key.iid}"
@@ -163,7 +178,42 @@ UNDER_AN_HOUR = "less than 1 business hour"
 
 def step_words(step: Step, zone: ZoneInfo) -> str:
     where = " in GitLab" if step.in_gitlab else ""
-    return f"{_STEPS[step.kind](step, zone)}{where} · {moment(step.at, zone)}"
+    return f"{_STEPS[step.kind](step, zone)}{where}{_told(step)} · {moment(step.at, zone)}"
+
+
+_TELLS_OWNER = frozenset(
+    {
+        StepKind.CONTACTED,
+        StepKind.UNCONTACTED,
+        StepKind.LABELED,
+        StepKind.SNOOZED,
+        StepKind.WITHDRAWN,
+    }
+)
+
+
+def _told(step: Step) -> str:
+    """Mention the owner, unless they did it themselves."""
+    if step.on_duty is not None:
+        return _still_waiting(step, step.on_duty)
+    owner = _other_owner(step)
+    return f" · owner: {mention(owner)}" if owner and step.kind in _TELLS_OWNER else ""
+
+
+def _other_owner(step: Step) -> Person | None:
+    return step.owner if step.owner and not step.owner.is_same(step.who) else None
+
+
+def _still_waiting(step: Step, on_duty: Sequence[Person]) -> str:
+    """Mention the owner even if they did it, and who is on duty where Slack doesn't know one."""
+    has_owner = step.owner is not None and step.owner.slack_user
+    told = [step.owner] if has_owner else on_duty[:PEOPLE_SHOWN]
+    if not told:
+        return ""
+    people = ", ".join(mention(each) for each in told)
+    if step.kind is StepKind.GONE:
+        return f". {people}: the customer may still be waiting"
+    return f". {people}: if the customer is still waiting, please reopen it"
 
 
 def _contacted(step: Step, _: ZoneInfo) -> str:
@@ -174,9 +224,18 @@ def _contacted(step: Step, _: ZoneInfo) -> str:
 
 
 def _assigned(step: Step, _: ZoneInfo) -> str:
+    owner = _other_owner(step)
+    is_replaced = owner is not None and not owner.is_same(step.other)
+    instead = f" instead of {mention(owner)}" if is_replaced else ""
     if step.other and step.other.is_same(step.who):
-        return f"🔵 {someone(step.who)} assigned themselves"
-    return f"🔵 {someone(step.who)} assigned {mention(step.other)}"
+        return f"🔵 {someone(step.who)} assigned themselves{instead}"
+    return f"🔵 {someone(step.who)} assigned {mention(step.other)}{instead}"
+
+
+def _unassigned(step: Step, _: ZoneInfo) -> str:
+    if step.other and step.other.is_same(step.who):
+        return f"🟠 Unclaimed: {someone(step.who)} unassigned themselves"
+    return f"🟠 Unclaimed: {someone(step.who)} unassigned {mention(step.other)}"
 
 
 def _snoozed(step: Step, zone: ZoneInfo) -> str:
@@ -195,9 +254,7 @@ _STEPS: dict[StepKind, Callable[[Step, ZoneInfo], str]] = {
     ),
     StepKind.CONTACTED: _contacted,
     StepKind.ASSIGNED: _assigned,
-    StepKind.UNASSIGNED: lambda step, _: (
-        f"🟠 Unclaimed: {someone(step.who)} unassigned {someone(step.other)}"
-    ),
+    StepKind.UNASSIGNED: _unassigned,
     StepKind.CLOSED: lambda step, _: (
         f"⚫ No contact recorded: {someone(step.who)} closed the issue"
     ),

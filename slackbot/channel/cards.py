@@ -240,7 +240,13 @@ class CardSync:
         def known(person: Person | None) -> Person | None:
             return who.in_slack(person, team) if person else None
 
-        return replace(step, who=known(step.who), other=known(step.other))
+        return replace(
+            step,
+            who=known(step.who),
+            other=known(step.other),
+            owner=known(step.owner),
+            on_duty=step.on_duty and tuple(known(each) or each for each in step.on_duty),
+        )
 
 
 def _deserves_card(card: Card, view: CardView) -> bool:

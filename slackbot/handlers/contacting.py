@@ -33,13 +33,13 @@ class Contacting:
     async def _open_form(self, args: AsyncArgs) -> None:
         async with self.answers.answering(args, MARK_CONTACTED) as reply:
             click = Interaction.of_click(args.body)
-            await self.desk.admit(click)
+            who = await self.desk.admit(click)
             view = await self.answers.view(click.key)
             request = view.request
             if request.state is State.CONTACTED:
                 raise AlreadyContacted(request.contacted_by)
             await reply.open_form(
-                contact_modal(request, labels=view.labels, scope=view.scope, now=view.now)
+                contact_modal(request, who, labels=view.labels, scope=view.scope, now=view.now)
             )
 
     async def _submit(self, args: AsyncArgs) -> None:

@@ -156,7 +156,14 @@ class Desk:
                 interaction=interaction.id,
             )
             await save_snooze(tx, key, snooze)
-            step = Step(kind=StepKind.SNOOZED, at=now, who=who, detail=reason, until=until)
+            step = Step(
+                kind=StepKind.SNOOZED,
+                at=now,
+                who=who,
+                detail=reason,
+                until=until,
+                owner=request.holder,
+            )
             await cards.add_message(tx, key, step)
             await announce(tx, key, now, urgent=True)
         metrics.CLICKS.labels("snooze", "recorded").inc()

@@ -31,7 +31,7 @@ class Snoozing:
             if refusal := judge_snooze(view.request, view.now):
                 raise refusal
             zone = await self.desk.zone_of(who)
-            await reply.open_form(snooze_modal(view.request, zone=zone, now=view.now))
+            await reply.open_form(snooze_modal(view.request, who, zone=zone, now=view.now))
 
     async def _submit(self, args: AsyncArgs) -> None:
         async with submitting(args, CALLBACK, input_of):

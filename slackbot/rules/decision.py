@@ -25,7 +25,7 @@ from slackbot.rules.refusals import (
     TextRequired,
     UnknownLabel,
 )
-from slackbot.rules.request import IssueKey, Person, Request, Rules, State, in_scope
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, Rules, State, in_scope
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """By how much two clocks may differ."""
@@ -254,7 +254,8 @@ class Step:
 
     ``who`` is nobody where GitLab does not say. ``other`` is the colleague in a take-over or
     assignment; ``detail`` a label, or the reason of a refusal or snooze. ``in_gitlab`` is for
-    GitLab's own pages; ``until`` ends a snooze.
+    GitLab's own pages; ``until`` ends a snooze. ``owner`` is whose request it was before;
+    ``on_duty`` is set where a customer may still be waiting, though the request has ended.
     """
 
     kind: StepKind
@@ -264,10 +265,29 @@ class Step:
     detail: str | None = None
     in_gitlab: bool = False
     until: datetime | None = None
+    owner: Person | None = None
+    on_duty: tuple[Person, ...] | None = None
+
+    @property
+    def leaves_waiting(self) -> bool:
+        return self.on_duty is not None
+
+
+ENDS = frozenset({StepKind.CLOSED, StepKind.GONE})
+"""With them a request ends that nobody has withdrawn."""
+
+
+def ends_unheard(step: Step, before: Request, after: Request) -> bool:
+    """Return whether a request ended, though its customer waits for a contact."""
+    return step.kind in ENDS and before.state in UNFINISHED and after.is_requested
 
 
 def step_of(decision: Decision, before: Request) -> Step:
     """``before`` lacks the decision."""
+    return replace(_step_of(decision, before), owner=before.holder)
+
+
+def _step_of(decision: Decision, before: Request) -> Step:
     by, at = decision.by, decision.at
     match decision.action:
         case Claim():

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 import structlog
 
 from slackbot import metrics
-from slackbot.rules.decision import Decision, Step, StepKind
+from slackbot.rules.decision import Decision, MarkContacted, Step, StepKind, ends_unheard
 from slackbot.rules.request import IssueKey, Request
 from slackbot.store import cards, decisions, facts, jobs, requests
 from slackbot.store.database import Transaction
 from slackbot.store.decisions import Status
 from slackbot.store.facts import CatchUp
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.people import load_current_turn
 
 log = structlog.get_logger()
 
@@ -32,11 +33,23 @@ async def save_changes(
         return
     await requests.save_request(tx, after)
     for step in steps:
-        await cards.add_message(tx, after.key, step)
+        await cards.add_message(tx, after.key, await _addressed(tx, step, before or after, after))
     if before is None or replace(before, gitlab_updated_at=after.gitlab_updated_at) != after:
         await announce(tx, after.key, now, rank=after.due_at)
     if before is None:
         log.info("request_found", issue=str(after.key), due_at=after.due_at.isoformat())
+
+
+async def _addressed(tx: Transaction, step: Step, before: Request, after: Request) -> Step:
+    """Name who is told of a step that was made in GitLab."""
+    step = replace(step, owner=before.holder)
+    if not ends_unheard(step, before, after):
+        return step
+    found = await requests.load_request_record(tx, after.key)
+    if found and any(isinstance(each.decision.action, MarkContacted) for each in found.pending):
+        return step  # the contact is on its way to GitLab
+    turn = await load_current_turn(tx)
+    return replace(step, on_duty=turn.on_duty.people if turn else ())
 
 
 async def refuse(tx: Transaction, decision: Decision, problem: str, now: datetime) -> None:

@@ -20,8 +20,10 @@ from slackbot.local.slack.inputs import initial_values
 from slackbot.rules.decision import Channel, MarkContacted
 from slackbot.rules.feedback import HANDBOOK_LABELS
 from slackbot.rules.refusals import Incomplete, InvalidField
-from slackbot.rules.request import IssueKey, Request
+from slackbot.rules.request import IssueKey, Person, Request
 
+AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U0AVERY", gitlab="avery")
+BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U0BLAKE")
 NOW = datetime(2026, 2, 2, 9, 30, 15, tzinfo=UTC)
 REQUEST = Request(
     key=IssueKey(7, 12),
@@ -35,7 +37,7 @@ REQUEST = Request(
 
 def modal(request: Request = REQUEST, labels: dict[str, str] | None = None) -> dict[str, Any]:
     known = dict(HANDBOOK_LABELS) if labels is None else labels
-    return contact_modal(request, labels=known, scope="feedback", now=NOW)
+    return contact_modal(request, AVERY, labels=known, scope="feedback", now=NOW)
 
 
 def inputs(view: dict[str, Any]) -> list[str]:
@@ -57,6 +59,27 @@ def test_the_modal_asks_what_the_handbook_wants_to_know() -> None:
         "Close the issue",
     ]
     assert view["blocks"][0]["text"]["text"] == "*Ticket 412345*"
+
+
+@pytest.mark.parametrize(
+    ("holder", "warning"),
+    [
+        (None, ""),
+        (AVERY, ""),
+        (Person(name="avery", gitlab="Avery"), ""),  # her own account
+        (BLAKE, "\n⚠️ Blake Sample owns this request and will be told."),
+        (
+            Person(name="<!here> *x*"),
+            "\n⚠️ &lt;!here&gt; \u2217x\u2217 owns this request and will be told.",
+        ),
+    ],
+)
+def test_the_modal_says_whose_request_it_is_if_it_is_a_colleagues(
+    holder: Person | None, warning: str
+) -> None:
+    view = modal(replace(REQUEST, holder=holder))
+    assert view["blocks"][0]["text"]["text"] == f"*Ticket 412345*{warning}"
+    assert pings(view["blocks"]) == set()
 
 
 def test_a_call_needs_no_text_and_an_issue_may_stay_open() -> None:

@@ -134,7 +134,7 @@ def test_no_text_of_anybody_spoils_a_reminder_or_wakes_another(view: CardView) -
 
 def test_the_modal_offers_what_ends_before_the_deadline() -> None:
     def offered(left: timedelta) -> list[str]:
-        view = snooze_modal(WAITING, zone=ZoneInfo("UTC"), now=DUE - left)
+        view = snooze_modal(WAITING, AVERY, zone=ZoneInfo("UTC"), now=DUE - left)
         assert validate_view(view) == []
         [options] = [
             block["element"]["options"]
@@ -148,8 +148,21 @@ def test_the_modal_offers_what_ends_before_the_deadline() -> None:
     assert offered(timedelta(minutes=30)) == ["Until the deadline"]
 
 
+def test_the_modal_says_whose_request_it_is_if_it_is_a_colleagues() -> None:
+    def heading(holder: Person) -> str:
+        request = replace(WAITING, holder=holder)
+        view = snooze_modal(request, AVERY, zone=ZoneInfo("UTC"), now=MONDAY)
+        return str(view["blocks"][0]["text"]["text"])
+
+    due = f"*Ticket 412345* is due {AT}. You'll be reminded then."
+    assert heading(AVERY) == due
+    assert heading(BLAKE) == f"{due}\n⚠️ Blake Sample owns this request and will be told."
+
+
 def test_a_submission_is_read_or_refused() -> None:
-    values = initial_values(snooze_modal(WAITING, zone=ZoneInfo("UTC"), now=MONDAY)["blocks"])
+    values = initial_values(
+        snooze_modal(WAITING, AVERY, zone=ZoneInfo("UTC"), now=MONDAY)["blocks"]
+    )
     assert read_snooze(values) == (SnoozeFor.HOUR, "")
     others: list[dict[str, Any]] = [{}, {"until": {}}, {"reason": None}, {"until": {"until": {}}}]
     for broken in (values | other if other else {} for other in others):

@@ -1,6 +1,7 @@
 """The bot's words: one sentence for every step and every refusal, and whom they wake."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -17,6 +18,7 @@ from slackbot.blocks.words import (
     action_words,
     countdown_words,
     failure_words,
+    mention,
     problem_words,
     promise_words,
     refusal_words,
@@ -152,7 +154,12 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
         ),
         (
             step(StepKind.UNASSIGNED, DANA, other=BLAKE, in_gitlab=True),
-            "🟠 Unclaimed: Dana Duty unassigned Blake Sample in GitLab",
+            "🟠 Unclaimed: Dana Duty unassigned <@U2> in GitLab",
+            ["<@U2>"],
+        ),
+        (
+            step(StepKind.UNASSIGNED, BLAKE, other=BLAKE, in_gitlab=True),
+            "🟠 Unclaimed: Blake Sample unassigned themselves in GitLab",
             [],
         ),
         (
@@ -209,6 +216,85 @@ def test_a_step_is_told_in_a_sentence_and_wakes_only_whom_it_concerns(
     assert pings(words) == set(wakes)
 
 
+@pytest.mark.parametrize(
+    ("told", "words", "wakes"),
+    [
+        (
+            step(StepKind.CONTACTED, detail="email"),
+            "✅ Avery Example contacted the customer by email · owner: <@U2>",
+            ["<@U2>"],
+        ),
+        (
+            step(StepKind.LABELED, detail="feedback::x", in_gitlab=True),
+            "🏷️ Avery Example chose the feedback label *feedback::x* in GitLab · owner: <@U2>",
+            ["<@U2>"],
+        ),
+        (
+            step(StepKind.SNOOZED, detail="on leave"),
+            "💤 Avery Example snoozed the reminders (on leave) · owner: <@U2>",
+            ["<@U2>"],
+        ),
+        (
+            step(StepKind.WITHDRAWN, None, in_gitlab=True),
+            "⚪ someone withdrew the contact request in GitLab · owner: <@U2>",
+            ["<@U2>"],
+        ),
+        (
+            step(StepKind.UNCONTACTED, in_gitlab=True),
+            '🟠 Avery Example removed the "customer contacted" label in GitLab · owner: <@U2>',
+            ["<@U2>"],
+        ),
+        (
+            step(StepKind.ASSIGNED, other=AVERY, in_gitlab=True),
+            "🔵 Avery Example assigned themselves instead of <@U2> in GitLab",
+            ["<@U2>"],
+        ),
+        (
+            step(StepKind.ASSIGNED, DANA, other=AVERY, in_gitlab=True),
+            "🔵 Dana Duty assigned <@U1> instead of <@U2> in GitLab",
+            ["<@U1>", "<@U2>"],
+        ),
+        # The first release knew the owner by one account only.
+        (
+            step(StepKind.ASSIGNED, DANA, other=BLAKE, in_gitlab=True),
+            "🔵 Dana Duty assigned <@U2> in GitLab",
+            ["<@U2>"],
+        ),
+    ],
+)
+def test_who_owns_a_request_is_told_what_a_colleague_does_with_it(
+    told: Step, words: str, wakes: list[str]
+) -> None:
+    assert step_words(replace(told, owner=BLAKE), ZONE) == words + WHEN
+    assert pings(words) == set(wakes)
+    by_owner = step_words(replace(told, owner=AVERY, who=AVERY), ZONE)
+    assert pings(by_owner) <= {mention(told.other)}
+
+
+@pytest.mark.parametrize(
+    ("owner", "on_duty", "told"),
+    [
+        (BLAKE, (AVERY,), "<@U2>: "),
+        (AVERY, (), "<@U1>: "),  # who closed it: maybe the contact is just not recorded
+        (None, (AVERY, BLAKE), "<@U1>, <@U2>: "),
+        (DANA, (BLAKE,), "<@U2>: "),  # the owner isn't known in Slack
+        (DANA, (), ""),
+        (None, (), ""),
+    ],
+)
+def test_somebody_is_told_of_a_customer_who_may_still_be_waiting(
+    owner: Person | None, on_duty: tuple[Person, ...], told: str
+) -> None:
+    closed = step(StepKind.CLOSED, in_gitlab=True, owner=owner, on_duty=on_duty)
+    please = f". {told}if the customer is still waiting, please reopen it" if told else ""
+    said = f"⚫ No contact recorded: Avery Example closed the issue in GitLab{please}"
+    assert step_words(closed, ZONE) == said + WHEN
+    gone = step(StepKind.GONE, None, in_gitlab=True, owner=owner, on_duty=on_duty)
+    warning = f". {told}the customer may still be waiting" if told else ""
+    said = f"⚫ The issue was deleted or moved in GitLab{warning}"
+    assert step_words(gone, ZONE) == said + WHEN
+
+
 @pytest.mark.parametrize("kind", StepKind)
 @pytest.mark.parametrize("in_gitlab", [False, True])
 @pytest.mark.parametrize("who", [AVERY, None])
@@ -238,10 +324,15 @@ _people = st.none() | st.builds(
     slack_user=st.sampled_from([None, "U1", "U2"]),
     gitlab=st.none() | _hostile,
 )
-_MAY_WAKE = {
-    StepKind.TAKEN_OVER: "other",
-    StepKind.ASSIGNED: "other",
-    StepKind.REFUSED: "who",
+_OTHER, _OWNER = operator.attrgetter("other"), operator.attrgetter("owner")
+_MAY_WAKE: dict[StepKind, tuple[Callable[[Step], Person | None], ...]] = {
+    StepKind.TAKEN_OVER: (_OTHER,),
+    StepKind.ASSIGNED: (_OTHER, _OWNER),
+    StepKind.UNASSIGNED: (_OTHER,),
+    StepKind.REFUSED: (operator.attrgetter("who"),),
+    **dict.fromkeys(
+        (StepKind.UNCONTACTED, StepKind.LABELED, StepKind.SNOOZED, StepKind.WITHDRAWN), (_OWNER,)
+    ),
 }
 
 
@@ -252,8 +343,10 @@ _MAY_WAKE = {
         at=st.just(NOW),
         who=_people,
         other=_people,
+        owner=_people,
         detail=st.none() | _hostile,
         in_gitlab=st.booleans(),
+        on_duty=st.none() | st.lists(_people.filter(bool), max_size=9).map(tuple),
     )
 )
 @settings(deadline=None)
@@ -261,8 +354,9 @@ def test_no_text_of_anybody_spoils_a_step_or_wakes_another(told: Step) -> None:
     message = render_step(told, ZONE)
     blocks = list(message.blocks)
     assert validate_blocks(blocks, "message") == []
-    concerned = getattr(told, _MAY_WAKE.get(told.kind, ""), None)
-    allowed = {f"<@{concerned.slack_user}>"} if concerned else set()
+    concerned = [who(told) for who in _MAY_WAKE.get(told.kind, ())]
+    concerned += [told.owner, *told.on_duty] if told.on_duty is not None else []
+    allowed = {f"<@{each.slack_user}>" for each in concerned if each}
     assert pings(blocks) | pings(message.text) <= allowed
     assert links(blocks) == set()
 

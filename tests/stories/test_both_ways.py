@@ -7,6 +7,7 @@ import pytest
 
 from slackbot.local.gitlab import Request
 from tests.town import CONTACT, CONTACTED, Town, buttons
+from tests.turns import take_duty
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"
 
@@ -35,16 +36,18 @@ async def test_who_is_assigned_in_gitlab_has_the_request(watched_town: Town) -> 
     # Avery has a line in the people file; she need not read that she did it.
     town.gitlab.assign(issue, town.avery_gitlab, by=town.duty_gitlab)
     await town.card(issue, "Claimed by Avery Example")
-    told = await town.thread(issue, "Dana Duty assigned <@U0AVERY> in GitLab")
-    assert told.pings == {"<@U0AVERY>"}
+    told = await town.thread(issue, "Dana Duty assigned <@U0AVERY> instead of <@U0BLAKE>")
+    assert told.pings == {"<@U0AVERY>", "<@U0BLAKE>"}
     town.gitlab.assign(issue, town.blake_gitlab, by=town.blake_gitlab)
     await town.card(issue, "Claimed by Blake Sample")
-    await town.thread(issue, "Blake Sample assigned themselves in GitLab")
+    told = await town.thread(issue, "Blake Sample assigned themselves instead of <@U0AVERY>")
+    assert told.pings == {"<@U0AVERY>"}
 
     town.gitlab.assign(issue, by=town.duty_gitlab)
     card = await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed")
     assert "Claim" in buttons(card)
-    await town.thread(issue, "Unclaimed: Dana Duty unassigned Blake Sample in GitLab")
+    told = await town.thread(issue, "Unclaimed: Dana Duty unassigned <@U0BLAKE> in GitLab")
+    assert told.pings == {"<@U0BLAKE>"}
     await town.settled()
     assert town.writes(issue) == []
 
@@ -80,12 +83,57 @@ async def test_closing_and_reopening_in_gitlab(watched_town: Town) -> None:
     town.gitlab.close(issue, by=town.blake_gitlab)
     closed = await town.card(issue, "Closed without contact · Example Ltd · ticket 412345")
     assert buttons(closed) == ["Open issue", "Open ticket"]
-    await town.thread(issue, "closed the issue in GitLab")
+    told = await town.thread(issue, "No contact recorded", "closed the issue in GitLab")
+    assert "<@U0AVERY>: if the customer is still waiting, please reopen it" in told.text
+    assert told.pings == {"<@U0AVERY>"}
 
     town.gitlab.reopen(issue, by=town.blake_gitlab)
     card = await town.card(issue, "Claimed by Avery Example")  # where it stood
     assert "Release" in buttons(card)
     await town.thread(issue, "The issue was reopened in GitLab")
+
+
+async def test_a_customer_who_waits_in_an_ended_issue_is_told_of_once(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running(**BY_POLL_ALONE):
+        closed, deleted = town.feedback("For ticket 101"), town.feedback("For ticket 102")
+        for issue in (closed, deleted):
+            await town.card(issue, "🟠 Unclaimed")
+    await take_duty(town, town.blake)
+    async with town.bot_running(**BY_POLL_ALONE):
+        town.gitlab.close(closed, by=town.avery_gitlab)
+        town.gitlab.delete_issue(deleted)
+        # GitLab's answers get lost on the way, and so do Slack's.
+        town.gitlab.faults.add(method="GET", path=f"/issues/{closed.iid}$", status=502)
+        town.slack.faults.add("chat.postMessage", drop=True, when="after")
+        told = await town.thread(closed, "closed the issue in GitLab", "please reopen it")
+        assert told.pings == {"<@U0BLAKE>"}  # nobody owns it, and Blake is on duty
+        told = await town.thread(deleted, "deleted or moved", "may still be waiting")
+        assert told.pings == {"<@U0BLAKE>"}
+        town.clock.forward(minutes=6)
+        await town.settled()
+    async with town.bot_running(**BY_POLL_ALONE):
+        await town.polled()
+        await town.settled()
+    assert len(town.steps(closed)) == len(town.steps(deleted)) == 1
+
+
+async def test_nobody_is_told_of_a_customer_whose_contact_gitlab_does_not_have_yet(
+    town: Town,
+) -> None:
+    issue, card = await town.request()
+    await town.slack.click(town.blake, card, "Claim")
+    card = await town.claimed(issue, "Blake Sample")
+    town.gitlab.down()
+    await town.mark_contacted(town.blake, card, **{"What you sent": "Sorry."})
+    await town.card(issue, "Contact saved, updating GitLab")
+    town.gitlab.close(issue, by=town.avery_gitlab)
+    town.gitlab.up()
+    town.clock.forward(minutes=6)
+    await town.card(issue, "Customer contacted", delivered=True)
+    await town.thread(issue, "Blake Sample contacted the customer by email")
+    closed = await town.thread(issue, "closed the issue in GitLab")
+    assert closed.pings == set()
 
 
 async def test_who_is_assigned_in_gitlab_after_letting_go_in_slack_keeps_the_request(

@@ -63,6 +63,24 @@ async def test_an_email_ends_as_note_label_and_close(town: Town) -> None:
     assert town.steps(issue) == ["✅ Avery Example contacted the customer by email"]
 
 
+async def test_an_owner_is_told_that_a_colleague_has_contacted_the_customer(town: Town) -> None:
+    issue, card = await town.request()
+    await town.slack.click(town.avery, card, "Claim")
+    card = await town.claimed(issue, "Avery Example")
+    warning = "Avery Example owns this request and will be told."
+
+    # She need not be warned of herself.
+    await town.slack.click(town.avery, card, "Mark contacted")
+    assert warning not in text_of(town.slack.open_view(town.avery))
+    await town.slack.click(town.blake, card, "Mark contacted")
+    assert warning in text_of(town.slack.open_view(town.blake))
+    assert (await town.slack.submit(town.blake, {"What you sent": EMAIL})).ok
+
+    told = await town.thread(issue, "Blake Sample contacted the customer by email")
+    assert "owner: <@U0AVERY>" in told.text
+    assert told.pings == {"<@U0AVERY>"}
+
+
 async def test_what_cannot_be_is_said_at_the_field_and_can_be_put_right(town: Town) -> None:
     issue, card = await town.request()
     asked = issue.created_at

@@ -64,6 +64,18 @@ async def test_the_projects_own_labels_are_offered_with_what_they_mean(
         )
 
 
+async def test_an_owner_is_told_of_the_label_that_a_colleague_chose(town: Town) -> None:
+    issue, card = await town.request()
+    await town.slack.click(town.avery, card, "Claim")
+    card = await town.claimed(issue, "Avery Example")
+    await town.slack.choose(town.blake, card, "Feedback label", OUTSIDE)
+    told = await town.thread(issue, f"Blake Sample chose the feedback label *{OUTSIDE}*")
+    assert told.pings == {"<@U0AVERY>"}
+    await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
+    told = await town.thread(issue, f"Avery Example chose the feedback label *{SOFT_SKILLS}*")
+    assert told.pings == set()
+
+
 @pytest.mark.parametrize("tier", ["free", "paid"])
 async def test_a_choice_replaces_the_other_label_of_the_scope_at_once(
     town: Town, tier: str

@@ -71,7 +71,7 @@ async def test_who_was_unassigned_since_then_is_not_assigned_again(town: Town) -
     await lost(town)
     town.gitlab.assign(issue, by=town.duty_gitlab)
 
-    await town.thread(issue, "Dana Duty unassigned Avery Example")
+    await town.thread(issue, "Dana Duty unassigned <@U0AVERY>")
     await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", delivered=True)
     assert issue.assigned_to == []
 

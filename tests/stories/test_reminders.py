@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from slackbot.blocks.reminder import GAP_EVENT, REMINDER_EVENT
 from slackbot.local.gitlab import Issue
-from slackbot.local.slack import Message
+from slackbot.local.slack import Message, User, View
 from slackbot.store.jobs import IssueQueue
 from slackbot.store.schema import errands
 from tests.conftest import MovableClock
@@ -480,10 +480,31 @@ async def test_a_request_whose_card_waits_is_remembered_after_its_card(quiet_tow
 # Snoozing
 
 
-async def snoozes(town: Town, reminder: Message, until: str, reason: str) -> None:
-    assert (await town.slack.click(town.avery, reminder, "Snooze")).ok
-    await town.slack.wait_for(lambda: town.slack.views[town.avery.id])
-    assert (await town.slack.submit(town.avery, {"Pause reminders": until, "Why?": reason})).ok
+async def snoozes(
+    town: Town, reminder: Message, until: str, reason: str, by: User | None = None
+) -> View:
+    """Let Avery, or somebody else, snooze; return the form that they had before them."""
+    user = by or town.avery
+    assert (await town.slack.click(user, reminder, "Snooze")).ok
+    await town.slack.wait_for(lambda: town.slack.views[user.id])
+    form = town.slack.open_view(user)
+    assert (await town.slack.submit(user, {"Pause reminders": until, "Why?": reason})).ok
+    return form
+
+
+async def test_an_owner_is_told_that_a_colleague_has_snoozed_the_reminders(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    async with town.bot_running(**AROUND_THE_CLOCK):
+        issue = town.feedback()
+        await claimed(town, issue)
+        town.clock.forward(hours=83, minutes=45)
+        reminder = await reminded(town, "12h")
+        form = await snoozes(town, reminder, "For 1 hour", "they are out", by=town.blake)
+        assert "Avery Example owns this request and will be told." in text_of(form)
+        told = await town.thread(issue, "Blake Sample snoozed the reminders", "(they are out)")
+        assert told.pings == {"<@U0AVERY>"}
 
 
 async def test_a_snooze_is_told_with_its_reason_and_ends_with_a_reminder(quiet_town: Town) -> None:
