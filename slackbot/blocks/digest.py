@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 from slackbot.blocks.card import CardView
 from slackbot.blocks.elements import Block, section
-from slackbot.blocks.queue import request_line, untriaged_line
-from slackbot.blocks.text import count
-from slackbot.blocks.words import OVERDUE_MARK
+from slackbot.blocks.queue import request_line, request_link, untriaged_line
+from slackbot.blocks.text import count, name
+from slackbot.blocks.words import OVERDUE_MARK, someone
 from slackbot.platforms.message import SlackMessage
+from slackbot.rules.request import State
 from slackbot.rules.untriaged import RESPONSE_DAYS, UntriagedFeedback
 
 DIGEST_EVENT = "ssat_digest"
@@ -19,8 +20,8 @@ DIGEST_EVENT = "ssat_digest"
 
 ROWS = 10
 """How many rows of a list show; the rest is a number."""
-LIST_LIMIT = 2300
-"""In characters: four lists must fit into a message's 10,000."""
+LIST_LIMIT = 1_900
+"""In characters: five lists must fit into a message's 10,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class Digest:
     due_today: tuple[CardView, ...] = ()
     unclaimed: tuple[CardView, ...] = ()
     """The other unclaimed ones."""
+    ended: tuple[CardView, ...] = ()
+    """Ended in GitLab without a contact."""
     unanswered: tuple[UntriagedFeedback, ...] = ()
     """Feedback whose initial response is overdue."""
     since: datetime
@@ -57,7 +60,7 @@ class Digest:
 
     @property
     def is_empty(self) -> bool:
-        lists = (self.overdue, self.due_today, self.unclaimed, self.unanswered)
+        lists = (self.overdue, self.due_today, self.unclaimed, self.ended, self.unanswered)
         return not any(lists) and not self.contacted.total and not self.triaged
 
 
@@ -66,6 +69,7 @@ def render_digest(digest: Digest) -> SlackMessage:
         (f"{OVERDUE_MARK} *Overdue*", [request_line(each) for each in digest.overdue]),
         ("⏰ *Due today*", [request_line(each) for each in digest.due_today]),
         ("🟠 *Unclaimed*, due later", [request_line(each) for each in digest.unclaimed]),
+        ("⚫ *Ended without contact*", [_ended_line(each) for each in digest.ended]),
         (
             f"💬 *No initial response within {RESPONSE_DAYS} days*",
             [untriaged_line(each, digest.zone) for each in digest.unanswered],
@@ -92,10 +96,19 @@ def _summary(digest: Digest) -> str:
         "due today": len(digest.due_today),
         "unclaimed": len(digest.unclaimed),
         "claimed and due later": digest.claimed_later,
+        "ended without contact": len(digest.ended),
         "without an initial response": len(digest.unanswered),
     }
     said = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
     return f"Good morning. Customer feedback: {said or 'nobody is waiting'}"
+
+
+def _ended_line(view: CardView) -> str:
+    request = view.request
+    by = f" by {name(request.closed_by)}" if request.closed_by else ""
+    how = f"closed in GitLab{by}" if request.state is State.CLOSED else "deleted or moved in GitLab"
+    owner = someone(request.holder) if request.holder else "unclaimed"
+    return " · ".join([request_link(view), how, owner])
 
 
 def contacts_words(contacts: Contacts) -> str:

@@ -1,25 +1,29 @@
 """The digest in the channel, each workday morning."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import structlog
 
+from slackbot.blocks.card import CardView
 from slackbot.blocks.digest import DIGEST_EVENT, Contacts, Digest, render_digest
 from slackbot.channel.views import Viewer
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
-from slackbot.rules.untriaged import RESPONSE_DAYS, UntriagedFeedback
-from slackbot.store import feedbacks, jobs, outbox, requests
+from slackbot.rules.request import State
+from slackbot.rules.untriaged import UntriagedFeedback
+from slackbot.store import cards, feedbacks, jobs, outbox, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed
 
 log = structlog.get_logger()
 
+KEY = "digest:"
+"""Its key in the outbox ends with the day."""
 WINDOW_MINUTES = 3 * 60
 """Later, the day has begun without a digest."""
 PATIENCE = timedelta(minutes=5)
@@ -69,7 +73,7 @@ class DailyDigest:
 
     async def _post(self, now: datetime) -> None:
         today = now.astimezone(self._hours.timezone).date()
-        key = f"digest:{today}"
+        key = f"{KEY}{today}"
         if await self._outbox.is_posted(key):
             return
         await self._wait_for_record(now)
@@ -101,14 +105,16 @@ class DailyDigest:
         self._waits_since = None
 
     async def _digest(self, now: datetime, today: date) -> Digest:
-        since = self._start_of(self._last_workday(today))
         begins, ends = self._start_of(today), self._start_of(today + timedelta(days=1))
         async with self._record.transaction() as tx:
-            views = (await self._viewer.board(tx)).waiting
+            since = self._start_of(await self._last_day(tx, today))
+            board = await self._viewer.board(tx)
             contacted = await contacts(tx, since, begins)
             triaged = await feedbacks.list_triaged_between(tx, since, begins)
-            old = await feedbacks.list_untriaged_before(tx, now - timedelta(days=RESPONSE_DAYS))
-        silent, unread = await self._without_response(old)
+            ended = [view async for view in self._left_waiting(tx, since)]
+        views = board.waiting
+        due = [each for each in board.untriaged if each.is_response_due(now)]
+        silent, unread = await self._without_response(due)
         overdue = [view for view in views if view.is_overdue]
         due_today = [view for view in views if now < view.request.due_at <= ends]
         later = [view for view in views if view.request.due_at > ends]
@@ -118,6 +124,7 @@ class DailyDigest:
             due_today=tuple(due_today),
             unclaimed=tuple(unclaimed),
             claimed_later=len(later) - len(unclaimed),
+            ended=tuple(ended),
             unanswered=tuple(silent),
             unread=unread,
             since=since,
@@ -126,20 +133,29 @@ class DailyDigest:
             zone=self._hours.timezone,
         )
 
+    async def _left_waiting(self, tx: Transaction, since: datetime) -> AsyncIterator[CardView]:
+        """Yield what ended without a contact, and still has none."""
+        for key in sorted(await cards.list_left_waiting(tx, since)):
+            view = await self._viewer.view(tx, key)
+            if view is not None and view.request.state in (State.CLOSED, State.GONE):
+                yield view
+
     def _start_of(self, day: date) -> datetime:
         return datetime.combine(day, time(), tzinfo=self._hours.timezone)
 
-    def _last_workday(self, today: date) -> date:
-        days = (today - timedelta(days=number) for number in range(1, 15))
-        yesterday = today - timedelta(days=1)
-        return next((day for day in days if self._hours.is_workday(day)), yesterday)
+    async def _last_day(self, tx: Transaction, today: date) -> date:
+        """Return the day of the last digest, else the last workday."""
+        last = await outbox.load_latest_key(tx, KEY, before=f"{KEY}{today}")
+        if last is None:
+            return self._hours.workday_before(today)
+        return date.fromisoformat(last.removeprefix(KEY))
 
     async def _without_response(
-        self, old: Sequence[UntriagedFeedback]
+        self, due: Sequence[UntriagedFeedback]
     ) -> tuple[list[UntriagedFeedback], int]:
         """Return also of how many the comments could not be read."""
-        silent = [each for each in old if not each.comments]
-        commented = [each for each in old if each.comments]
+        silent = [each for each in due if not each.comments]
+        commented = [each for each in due if each.comments]
         read = 0
         try:
             for each in commented[:NOTES_READ]:

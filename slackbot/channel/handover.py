@@ -1,7 +1,7 @@
 """The hand-over at the change of duty, by direct message."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import structlog
 
@@ -25,8 +25,8 @@ log = structlog.get_logger()
 
 MEMORY = timedelta(hours=12)
 """How late a hand-over still makes sense."""
-LONGEST_REST = timedelta(days=14)
-"""Longer than a night, a weekend, and the holidays around it."""
+MARGIN_DAYS = 2
+"""Somebody's workday begins and ends on another day than the team's."""
 
 
 class Handover:
@@ -53,7 +53,7 @@ class Handover:
             PlatformError: Slack did not take one; the others have been told.
         """
         async with self._record.transaction() as tx:
-            turns = await list_turns_since(tx, self._record.now() - LONGEST_REST - MEMORY)
+            turns = await list_turns_since(tx, self._earliest())
         follows = turns[0].on_duty.people if turns and turns[0].ended_at is None else ()
         ended = [turn for turn in turns if turn.ended_at is not None]
         moments: list[datetime] = []
@@ -68,6 +68,16 @@ class Handover:
         if errors:
             raise errors[0]
         return min(moments, default=None)
+
+    def _earliest(self) -> datetime:
+        """Return since when a turn may have ended that somebody is still to be told of.
+
+        All have been told of those before the last workday, however long the days off after it.
+        """
+        hours = self._rules.hours
+        today = self._record.now().astimezone(hours.timezone).date()
+        workday = hours.workday_before(today - timedelta(days=MARGIN_DAYS))
+        return datetime.combine(workday, time(), tzinfo=hours.timezone)
 
     async def _tell(
         self, person: Person, ended: DutyTurn, follows: tuple[Person, ...], *, is_outgoing: bool

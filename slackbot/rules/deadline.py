@@ -163,6 +163,12 @@ class BusinessHours:
     def is_workday(self, day: date) -> bool:
         return day.weekday() in self.workdays and day not in self.holidays
 
+    def workday_before(self, day: date) -> date:
+        """Return the last working day before, however long the days off; ten years at most."""
+        earliest = day - _SEARCH_DAYS * _ONE_DAY
+        earlier = (day - number * _ONE_DAY for number in range(1, _SEARCH_DAYS))
+        return next((each for each in earlier if self.is_workday(each)), earliest)
+
     def _local_date(self, instant: datetime) -> date:
         return instant.astimezone(self.timezone).date()
 

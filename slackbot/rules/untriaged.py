@@ -45,4 +45,12 @@ class UntriagedFeedback:
         return any(each.casefold() == own for each in self.assignees)
 
     def awaits_response(self, now: datetime) -> bool:
-        return not self.comments and now - self.created_at > timedelta(days=RESPONSE_DAYS)
+        return not self.comments and self.is_response_due(now)
+
+    def is_response_due(self, now: datetime) -> bool:
+        """Return whether there should have been one by now.
+
+        Handbook, "Handling 'Good' Reviews": such a feedback is read and closed.
+        """
+        is_old = now - self.created_at > timedelta(days=RESPONSE_DAYS)
+        return is_old and self.sentiment is not Sentiment.POSITIVE

@@ -192,6 +192,20 @@ async def list_queued_steps(tx: Transaction, key: IssueKey) -> list[QueuedStep]:
 
 
 async def list_labeled_between(tx: Transaction, since: datetime, until: datetime) -> set[IssueKey]:
+    return {
+        key
+        for key, step in await _list_steps(tx, since)
+        if step.kind is StepKind.LABELED and since <= step.at < until
+    }
+
+
+async def list_left_waiting(tx: Transaction, since: datetime) -> set[IssueKey]:
+    """List requests of which the channel has been told since then that they ended unheard."""
+    return {key for key, step in await _list_steps(tx, since) if step.leaves_waiting}
+
+
+async def _list_steps(tx: Transaction, since: datetime) -> list[tuple[IssueKey, Step]]:
+    """List those posted since then, or yet to be posted."""
     # This release may be unable to read another's steps.
     step = if_readable(messages)
     rows = await tx.execute(
@@ -199,13 +213,7 @@ async def list_labeled_between(tx: Transaction, since: datetime, until: datetime
             or_(messages.c.sent_at.is_(None), messages.c.sent_at >= since)
         )
     )
-    return {
-        IssueKey(row.project, row.iid)
-        for row in rows
-        if row.document is not None
-        and row.document.kind is StepKind.LABELED
-        and since <= row.document.at < until
-    }
+    return [(IssueKey(row.project, row.iid), row.document) for row in rows if row.document]
 
 
 async def drop_unreadable(tx: Transaction, now: datetime) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from slackbot.rules.request import IssueKey
 from slackbot.store.database import Transaction, upsert
@@ -30,6 +30,16 @@ async def load_entry(tx: Transaction, key: str) -> Entry | None:
     if row is None:
         return None
     return Entry(key=row.key, begun_at=row.begun_at, ended_at=row.ended_at, ts=row.ts)
+
+
+async def load_latest_key(tx: Transaction, prefix: str, before: str) -> str | None:
+    """Return the last in alphabetical order of those that stand in Slack, or never will."""
+    key: str | None = await tx.scalar(
+        select(func.max(posts.c.key)).where(
+            posts.c.key.startswith(prefix), posts.c.key < before, posts.c.ended_at.is_not(None)
+        )
+    )
+    return key
 
 
 async def ended_keys(tx: Transaction, about: IssueKey) -> set[str]:

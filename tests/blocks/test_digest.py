@@ -66,6 +66,7 @@ def test_a_digest_with_nothing_in_it_is_none() -> None:
     assert not replace(EMPTY, contacted=Contacts(late=1)).is_empty
     assert not replace(EMPTY, unanswered=(ITEM,)).is_empty
     assert not replace(EMPTY, triaged=1).is_empty
+    assert not replace(EMPTY, ended=(a_view(),)).is_empty
 
 
 def test_a_list_shows_its_first_rows_and_counts_the_rest() -> None:
@@ -155,6 +156,17 @@ def test_a_digest_does_not_say_that_nobody_waits_while_somebody_does() -> None:
     assert said == "Good morning. Customer feedback: 3 claimed and due later"
 
 
+def test_a_digest_names_what_ended_without_a_contact() -> None:
+    by_hand = replace(CLAIMED, is_open=False, closed_by="dana")
+    gone = replace(WAITING, is_gone=True)
+    digest = replace(EMPTY, ended=(a_view(by_hand), a_view(gone)))
+    said = shown(render_digest(digest))
+    assert "Customer feedback: 2 ended without contact" in said
+    assert "⚫ *Ended without contact* (2)" in said
+    assert "|ticket 412345> · closed in GitLab by dana · Avery Example" in said
+    assert "|ticket 412345> · deleted or moved in GitLab · unclaimed" in said
+
+
 def test_a_digest_says_what_it_could_not_read() -> None:
     said = shown(render_digest(replace(EMPTY, unanswered=(ITEM,), unread=2)))
     assert "I couldn't check whether 2 older feedbacks had a response." in said
@@ -163,8 +175,10 @@ def test_a_digest_says_what_it_could_not_read() -> None:
 def test_lists_with_long_addresses_fit_into_a_message() -> None:
     long = a_view(replace(WAITING, url="https://gitlab.example/" + "x" * 900))
     many = (long,) * 50
-    message = render_digest(replace(EMPTY, overdue=many, due_today=many, unclaimed=many))
-    assert "… and 48 more" in shown(message)
+    message = render_digest(
+        replace(EMPTY, overdue=many, due_today=many, unclaimed=many, ended=many)
+    )
+    assert "… and 49 more" in shown(message)
     _check(message)
 
 
@@ -172,7 +186,7 @@ def test_lists_with_long_addresses_fit_into_a_message() -> None:
 @settings(deadline=None)
 def test_no_text_of_anybody_spoils_a_list_or_wakes_anybody(views: list[CardView]) -> None:
     many = tuple(views * ROWS)
-    digest = replace(EMPTY, overdue=many, due_today=many, unclaimed=many)
+    digest = replace(EMPTY, overdue=many, due_today=many, unclaimed=many, ended=many)
     hand_over = replace(HAND_OVER, left_open=many, to_close=many)
     for message in (render_digest(digest), render_handover(hand_over, is_outgoing=True)):
         _check(message)

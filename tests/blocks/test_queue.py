@@ -183,17 +183,21 @@ def test_what_awaits_triage_says_what_it_is_since_when_and_whose() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "comments", "is_marked"),
+    ("days", "comments", "sentiment", "is_marked"),
     [
-        (7, 0, False),  # the handbook's seven days have just passed
-        (8, 0, True),
-        (8, 1, False),  # somebody has responded
+        (7, 0, Sentiment.NEGATIVE, False),  # the handbook's seven days have just passed
+        (8, 0, Sentiment.NEGATIVE, True),
+        (8, 0, Sentiment.NEUTRAL, True),
+        (8, 0, None, True),
+        (8, 0, Sentiment.POSITIVE, False),  # the handbook asks for no response
+        (8, 1, Sentiment.NEGATIVE, False),  # somebody has responded
     ],
 )
 def test_what_nobody_has_responded_to_for_a_week_is_marked(
-    days: int, comments: int, is_marked: bool
+    days: int, comments: int, sentiment: Sentiment | None, is_marked: bool
 ) -> None:
-    one = replace(GOOD, created_at=MONDAY - timedelta(days=days), comments=comments)
+    created_at = MONDAY - timedelta(days=days)
+    one = replace(GOOD, created_at=created_at, comments=comments, sentiment=sentiment)
     [row] = lines(drawn(a_board(untriaged=[one])))
     assert ("🔴" in row) is is_marked
 

@@ -593,6 +593,16 @@ unhurried = settings(deadline=None)
 
 class TestProperties:
     @unhurried
+    @given(calendars(), st.dates(date(2005, 1, 1), date(2030, 1, 1)))
+    def test_between_a_day_and_the_workday_before_are_only_days_off(
+        self, calendar: BusinessHours, day: date
+    ) -> None:
+        before = calendar.workday_before(day)
+        assert calendar.is_workday(before)
+        days_off = [before + timedelta(days=n) for n in range(1, (day - before).days)]
+        assert not any(map(calendar.is_workday, days_off))
+
+    @unhurried
     @given(calendars(), moments, moments)
     def test_who_asks_later_is_not_due_earlier(
         self, calendar: BusinessHours, one: datetime, other: datetime

@@ -16,7 +16,7 @@ from slackbot.local.slack import Message, User
 from slackbot.rules.untriaged import Triage
 from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.schema import feedbacks
-from tests.town import CONTACT, PATIENCE, Town, text_of
+from tests.town import CONTACT, CONTACTED, PATIENCE, Town, text_of
 from tests.turns import take_duty
 
 ON = {"ssat_digest": "09:00"}
@@ -75,10 +75,15 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
         town.feedback(f"Feedback for ticket {number}", description=None, labels=[])
         for number in (201, 202, 203)
     )
+    praise = [
+        town.feedback("Positive feedback for ticket 204", description=None, labels=[]),
+        town.feedback("Feedback for ticket 205", description=None, labels=["satisfaction::good"]),
+    ]
+    town.gitlab.comment(praise[0], "Sent by the survey.", by=town.automation)
     town.gitlab.comment(commented, "Sent by the survey.", by=town.automation)
     town.gitlab.comment(responded, "I look into it.", by=town.avery_gitlab)
     until(town, 4, 9, 1)
-    of_last_week(town, silent, commented, responded)
+    of_last_week(town, silent, commented, responded, *praise)
     async with town.bot_running():
         await town.polled()
         await town.settled()
@@ -96,6 +101,87 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
         place = next(number for number, line in enumerate(lines) if title in line)
         for number, row in enumerate(rows, place + 1):
             assert row in lines[number]
+
+
+async def test_a_digest_names_once_the_customers_whose_issues_were_closed_without_a_contact(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    async with town.bot_running():
+        closed, deleted, reopened, contacted, withdrawn = (
+            town.feedback(f"For ticket {number}") for number in (101, 102, 103, 104, 105)
+        )
+        card = await town.card(closed, "🟠 Unclaimed")
+        await town.slack.click(town.avery, card, "Claim")
+        await town.claimed(closed, "Avery Example")
+        await town.settled()
+        town.gitlab.change_labels(withdrawn, remove=[CONTACT], by=town.duty_gitlab)
+        await town.thread(withdrawn, "Dana Duty withdrew the contact request")
+        for issue in (closed, reopened, contacted, withdrawn):
+            town.gitlab.close(issue, by=town.blake_gitlab)
+            await town.thread(issue, "closed the issue in GitLab")
+        town.gitlab.delete_issue(deleted)
+        await town.asks(town.avery, "refresh")
+        await town.thread(deleted, "deleted or moved in GitLab")
+        town.gitlab.reopen(reopened, by=town.avery_gitlab)
+        await town.card(reopened, "🟠 Unclaimed")
+        town.gitlab.change_labels(contacted, add=[CONTACTED], by=town.avery_gitlab)
+        await town.card(contacted, "Customer contacted")
+        await town.settled()
+    until(town, 2, 9, 1)
+    async with town.bot_running(**ON):
+        said = await the_digest(town)
+        assert "2 ended without contact" in said
+        assert "*Ended without contact* (2)" in said
+        assert "|ticket 101> · closed in GitLab by blake.sample · Avery Example" in said
+        assert "|ticket 102> · deleted or moved in GitLab · unclaimed" in said
+        town.clock.forward(hours=24)
+        await town.slack.wait_for(lambda: len(digests(town)) == 2, PATIENCE)
+    assert "ended without contact" not in digests(town)[-1].text
+
+
+SHUTDOWN = ",".join(f"2026-02-{day:02}" for day in range(3, 25))
+"""Longer than two weeks: the next workday after Monday, the 2nd, is Wednesday, the 25th."""
+
+
+@pytest.mark.parametrize("before", ["a digest", "no digest"])
+async def test_a_digest_after_long_days_off_counts_since_the_workday_before(
+    quiet_town: Town, before: str
+) -> None:
+    town = quiet_town
+    off = {"ssat_holidays": SHUTDOWN}
+    until(town, 2, 9, 1)
+    issue = town.feedback()
+    async with town.bot_running(**off, **(ON if before == "a digest" else {})):
+        card = await town.card(issue, "🟠 Unclaimed")
+        if before == "a digest":
+            await the_digest(town)
+        await town.mark_contacted(town.avery, card, text="Sorry.")
+        await town.card(issue, "Customer contacted", delivered=True)
+        await town.settled()
+    known = len(digests(town))
+    until(town, 25, 9, 1)
+    async with town.bot_running(**off, **ON):
+        await town.slack.wait_for(lambda: len(digests(town)) > known, PATIENCE)
+    assert "Since Monday 2 Feb: 1 customer contacted, on time." in text_of(digests(town)[-1])
+
+
+async def test_a_digest_counts_since_the_last_one_however_long_the_bot_was_away(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    until(town, 2, 9, 1)
+    issue = town.feedback()
+    async with town.bot_running(**ON):
+        card = await town.card(issue, "🟠 Unclaimed")
+        await the_digest(town)
+        await town.mark_contacted(town.avery, card, text="Sorry.")
+        await town.card(issue, "Customer contacted", delivered=True)
+        await town.settled()
+    until(town, 5, 9, 1)
+    async with town.bot_running(**ON):
+        await town.slack.wait_for(lambda: len(digests(town)) == 2, PATIENCE)
+    assert "Since Monday 2 Feb: 1 customer contacted, on time." in text_of(digests(town)[-1])
 
 
 async def test_there_is_one_digest_a_day_whatever_becomes_of_the_bot(quiet_town: Town) -> None:
@@ -336,6 +422,25 @@ async def test_a_change_of_duty_that_a_fast_clock_has_dated_is_handed_over_this_
         await town.quiet()
         town.clock.forward(hours=4, minutes=1)
         await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
+
+
+async def test_a_change_of_duty_at_the_start_of_long_days_off_is_handed_over_after_them(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    async with town.bot_running():
+        await town.polled()
+    await take_duty(town, town.avery)
+    until(town, 3, 12)
+    await take_duty(town, town.blake)
+    until(town, 24, 12)
+    async with town.bot_running(ssat_holidays=SHUTDOWN):
+        await town.quiet()
+        assert handed_over(town, town.blake) == []
+        until(town, 25, 8, 1)
+        await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
+        await town.quiet()
+    assert len(handed_over(town, town.avery)) == len(handed_over(town, town.blake)) == 1
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
