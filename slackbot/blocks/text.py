@@ -4,6 +4,8 @@ import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from slackbot.rules.characters import is_visible
+
 ELLIPSIS = "…"
 SOMEONE = "someone"
 """A person without a known name."""
@@ -24,7 +26,7 @@ def name(text: str, limit: int = 80) -> str:
     room = limit
     while len(escaped := escape(shorten(flat, room))) > limit:  # Slack counts what is sent
         room -= 1
-    return escaped or SOMEONE
+    return escaped if is_visible(flat) else SOMEONE
 
 
 def inert(text: str) -> str:

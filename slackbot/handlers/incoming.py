@@ -11,6 +11,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
+from slackbot.rules.characters import whole
 from slackbot.rules.refusals import Incomplete, Refusal, Unknown
 from slackbot.rules.request import IssueKey
 
@@ -35,7 +36,7 @@ def payload_of(sent: Any) -> Any:
         case list():
             return [payload_of(each) for each in sent]
         case _:
-            return sent
+            return whole(sent)
 
 
 @dataclass(frozen=True, kw_only=True)

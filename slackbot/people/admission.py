@@ -6,7 +6,8 @@ import structlog
 
 from slackbot.people.identities import Identities
 from slackbot.people.members import Members
-from slackbot.platforms.errors import PlatformError
+from slackbot.platforms.errors import PlatformError, Rejected
+from slackbot.platforms.slack import Member
 from slackbot.rules.refusals import CannotTell, NotAManager, OtherWorkspace
 from slackbot.rules.request import Person
 
@@ -46,15 +47,29 @@ class Admission:
         """Deny while Slack does not say who it is, or says so too late to ack."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                if team != await self._members.own_team():
-                    raise OtherWorkspace
-                member = await self._members.full_member(user)
+                own = await self._members.own_team()
+                member = await self._member(team, user, own)
                 who = await self._identities.read()
-                return who.person(member), await self._refusal(user)
+                return who.person(member, own), await self._refusal(user)
         except (PlatformError, TimeoutError) as error:
             problem = str(error) or "no answer in time"
             log.warning("cannot_tell_who_it_is", user=user, problem=problem)
             raise CannotTell from error
+
+    async def _member(self, team: str, user: str, own: str) -> Member:
+        """Believe Slack, not the click: in Enterprise Grid it may name another workspace of theirs.
+
+        https://github.com/slackapi/bolt-js/issues/1875
+        """
+        try:
+            member = await self._members.full_member(user)
+        except Rejected as error:
+            if team != own:  # Slack need not know who it is
+                raise OtherWorkspace from error
+            raise
+        if team not in {*member.teams, member.organization}:
+            raise OtherWorkspace
+        return member
 
     async def _refusal(self, user: str) -> NotAManager | None:
         if not self._managers or user in self._managers:

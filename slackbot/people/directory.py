@@ -105,7 +105,7 @@ class Directory:
         member = await self._members.find_full_member(user)
         if member is None:
             return replace(named, name=each.name)
-        person = who.person(member)
+        person = who.person(member, team)
         with contextlib.suppress(PlatformError):  # else without GitLab
             account = await self.account(person) or account
         return replace(person, gitlab=account.username if account else person.gitlab)

@@ -51,10 +51,10 @@ class WhoIsWho:
         user = _user_of(person.gitlab, self.usernames)
         return replace(person, slack_team=team, slack_user=user) if user else person
 
-    def person(self, member: Member) -> Person:
+    def person(self, member: Member, team: str) -> Person:
         return Person(
             name=member.name,
-            slack_team=member.team,
+            slack_team=team,
             slack_user=member.user,
             gitlab=self.usernames.get(member.user),
         )

@@ -31,7 +31,7 @@ class Members:
             NotAllowed: They are none.
         """
         member = await self._profile(user)
-        if member.team != await self.own_team():
+        if await self.own_team() not in member.teams:
             raise OtherWorkspace
         if member.is_bot or member.is_deactivated:
             raise NotAHuman

@@ -22,6 +22,7 @@ from slackbot.platforms.errors import (
     Unsettled,
 )
 from slackbot.platforms.pace import Allowance, Allowances, Paces, TooBusy
+from slackbot.rules.characters import whole
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ class GitLabApi:
         # The token goes nowhere else, whatever a redirect or a next page says.
         session.adapters.clear()
         session.mount(f"{self._url}/", requests.adapters.HTTPAdapter())
-        session.hooks["response"].append(_raise_when_throttled)
+        session.hooks["response"] += [_raise_when_throttled, _read_whole]
         return gitlab.Gitlab(
             self._url,
             private_token=self._token,
@@ -116,6 +117,12 @@ def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> No
     except ValueError:
         seconds = DEFAULT_RETRY_AFTER
     raise Throttled(Platform.GITLAB, max(seconds, 1.0))
+
+
+def _read_whole(response: requests.Response, *_: Any, **__: Any) -> None:
+    """Let ``json()`` have nothing that cannot be kept; python-gitlab reads no other way."""
+    read = response.json
+    setattr(response, "json", lambda **options: whole(read(**options)))  # noqa: B010
 
 
 def _by_remedy(error: GitlabError | requests.RequestException) -> PlatformError:

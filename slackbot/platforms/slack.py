@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slackbot.platforms.errors import Denied, Rejected
 from slackbot.platforms.pace import Allowances
 from slackbot.platforms.slack_api import PACES, PAGE, SlackApi, denied
+from slackbot.rules.characters import first_visible
 from slackbot.written import nearest
 
 log = structlog.get_logger()
@@ -66,7 +67,10 @@ class OwnMessage:
 class Member:
     """By ``users.info``; ``email`` if the scope allows it."""
 
-    team: str
+    teams: frozenset[str]
+    """Their workspaces, several in Enterprise Grid; of a stranger, none."""
+    organization: str | None
+    """In Enterprise Grid; a click may name it in place of a workspace."""
     user: str
     name: str
     email: str | None
@@ -88,11 +92,13 @@ class SlackUsers:
         profile = found.get("profile") or {}
         # The full name, as in GitLab.
         names = (found.get("real_name"), profile.get("real_name"), profile.get("display_name"))
-        name = next(filter(None, (*names, found.get("name"))), user)
+        organization = found.get("enterprise_user") or {}
+        teams = {found.get("team_id"), *(organization.get("teams") or ())} - {None, ""}
         return Member(
-            team=found.get("team_id") or "",
+            teams=frozenset() if found.get("is_stranger") else frozenset(map(str, teams)),
+            organization=organization.get("enterprise_id"),
             user=found["id"],
-            name=name,
+            name=first_visible((*names, found.get("name")), user),
             email=profile.get("email"),
             is_guest=bool(found.get("is_restricted") or found.get("is_ultra_restricted")),
             is_bot=bool(found.get("is_bot")),

@@ -17,6 +17,7 @@ from slackbot.platforms.errors import (
     Unsettled,
 )
 from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, Allowances, Paces, TooBusy
+from slackbot.rules.characters import whole
 
 TIMEOUT_SECONDS = 10
 """To the end of the answer."""
@@ -127,7 +128,9 @@ class SlackApi:
 
     async def _answer(self, method: str, **body: Any) -> Any:
         try:
-            return await self.client.api_call(method, **body)
+            answer = await self.client.api_call(method, **body)
+            answer.data = whole(answer.data)
+            return answer
         except SlackApiError as error:
             problem = _by_remedy(error)
         except TimeoutError:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
+from slackbot.rules.characters import is_visible
 from slackbot.rules.refusals import (
     AlreadyClaimed,
     AlreadyClosed,
@@ -190,7 +191,7 @@ def _judge_contact(
     # A closed or withdrawn request may be marked: the contact happened.
     if request.state is State.CONTACTED:
         return AlreadyContacted(request.contacted_by)
-    if action.channel is Channel.EMAIL and not (action.text or "").strip():
+    if action.channel is Channel.EMAIL and not is_visible(action.text or ""):
         return TextRequired("text")
     if action.at > now + CLOCK_TOLERANCE:
         return InTheFuture("at")

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from slackbot.rules.characters import is_visible
+
 MAX_DESCRIPTION = 100_000
 """In characters; bounds the work on hostile input."""
 
@@ -52,7 +54,8 @@ def _clean_value(text: str) -> str | None:
     plain = " ".join(_clean(text[: 4 * MAX_VALUE]).split()).strip("*_` ")
     link = _LINK.fullmatch(plain)
     plain = link[1].strip() if link else plain
-    return None if plain.lower() in _EMPTY_VALUES else _shortened(plain, MAX_VALUE)
+    is_empty = plain.lower() in _EMPTY_VALUES or not is_visible(plain)
+    return None if is_empty else _shortened(plain, MAX_VALUE)
 
 
 def _clean_comment(lines: Iterable[str]) -> str:
@@ -63,7 +66,8 @@ def _clean_comment(lines: Iterable[str]) -> str:
     if all(row.lstrip().startswith(">") for row in rows if row.strip()):
         rows = [row.lstrip().removeprefix(">").removeprefix(" ") for row in rows]
     text = "\n".join(rows).strip()
-    return "" if text.lower().strip("*_") in _EMPTY_VALUES else text
+    is_empty = text.lower().strip("*_") in _EMPTY_VALUES or not is_visible(text)
+    return "" if is_empty else text
 
 
 def _shortened(text: str, limit: int) -> str:

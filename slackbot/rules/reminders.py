@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
+from slackbot.rules.characters import is_visible
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours, parse_window
 from slackbot.rules.decision import Claim, Decision, Release, TakeOver, why_finished
 from slackbot.rules.refusals import DeadlinePassed, IssueGone, ReasonRequired, Refusal
@@ -376,4 +377,4 @@ def judge_snooze(request: Request, now: datetime) -> Refusal | None:
 
 
 def judge_reason(reason: str) -> Refusal | None:
-    return None if reason.strip() else ReasonRequired()
+    return None if is_visible(reason) else ReasonRequired()

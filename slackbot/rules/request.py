@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from slackbot.rules.characters import first_visible
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.feedback import ticket_url
 
@@ -55,13 +56,18 @@ class IssueKey:
 class Person:
     """Known in Slack, in GitLab, or in both.
 
-    ``slack_user`` needs ``slack_team``; ``gitlab`` is a username.
+    ``slack_user`` needs ``slack_team``; ``gitlab`` is a username. A name that nobody sees gives way
+    to one of these.
     """
 
     name: str
     slack_team: str | None = None
     slack_user: str | None = None
     gitlab: str | None = None
+
+    def __post_init__(self) -> None:
+        shown = first_visible((self.name, self.gitlab, self.slack_user), self.name)
+        object.__setattr__(self, "name", shown)
 
     @property
     def handle(self) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from slackbot.rules.characters import first_visible, whole
 from slackbot.rules.slack_ids import USERS, is_id
 
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
@@ -106,6 +107,9 @@ def read_entries(entries: Iterable[Mapping[str, Any]]) -> Rota:
 
 def read_user(user: Mapping[str, Any]) -> OnCall:
     """Read a user of PagerDuty; a mere reference has no email."""
-    known = user.get("name") or user.get("summary") or "someone"
+    user = whole(dict(user))
+    names = (str(user.get(each) or "") for each in ("name", "summary", "id"))
     email = user.get("email")
-    return OnCall(name=str(known)[:NAME_LIMIT], email=str(email) if email else None)
+    return OnCall(
+        name=first_visible(names, "someone")[:NAME_LIMIT], email=str(email) if email else None
+    )

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from slackbot.blocks.words import CHANNELS
 from slackbot.platforms.snapshot import Note, parse_moment
+from slackbot.rules.characters import is_visible, whole
 from slackbot.rules.decision import (
     ChooseLabel,
     Claim,
@@ -93,7 +94,7 @@ def read_marker(body: str) -> Marker | None:
     if match is None:
         return None
     try:
-        content = json.loads(match.group(1))
+        content = whole(json.loads(match.group(1)))
         decision = UUID(content["decision"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -166,7 +167,7 @@ def withdrawal_of(decision: Decision) -> str:
 def _contact(contact: MarkContacted, who: str) -> str:
     how = CHANNELS[contact.channel].how
     said = f"**Customer contacted** {how} by {who} at {_moment(contact.at)}."
-    if not (contact.text or "").strip():
+    if not is_visible(contact.text or ""):
         return said
     return f"{said}\n\n{quote(contact.text or '')}"
 

@@ -16,6 +16,7 @@ from slackbot.local.gitlab import GitLab
 from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.slack import Workspace as Slack
 from slackbot.local.slack import serve as serve_slack
+from slackbot.local.slack.shapes import ORGANIZATION
 from slackbot.people import admission as module
 from slackbot.people.admission import Admission
 from slackbot.people.cache import Cache
@@ -190,6 +191,10 @@ async def slack(clock: MovableClock) -> AsyncIterator[Slack]:
     slack.add_user("UBOT", "robot", is_bot=True)
     slack.add_user("ULEFT", "ellis", deleted=True)
     slack.add_user("UCONNECT", "frankie", team_id="T0OTHER")
+    slack.add_user("WGRID", "gray", team_id="T0HOME", teams=["T0HOME", TEAM])
+    slack.add_user("WELSEWHERE", "harper", team_id="T0HOME", teams=["T0HOME", "T0OTHER"])
+    slack.add_user("WSTRANGER", "indigo", team_id="T0HOME", teams=[TEAM]).is_stranger = True
+    slack.add_user("WGUEST", "jules", team_id="T0HOME", teams=[TEAM], is_restricted=True)
     slack.add_usergroup("S1", "managers", ["U1", "UGUEST"])
     async with serve_slack(slack):
         yield slack
@@ -299,6 +304,14 @@ async def test_a_full_member_is_recognized_and_without_managers_may_act(people: 
         ("T0OTHER", "UCONNECT", OtherWorkspace),  # Slack Connect,
         (TEAM, "UCONNECT", OtherWorkspace),  # also when the payload names our team,
         ("T0OTHER", "U1", OtherWorkspace),  # or somebody else there has an id of ours
+        ("T0OTHER", "WGRID", OtherWorkspace),
+        (ORGANIZATION, "U1", OtherWorkspace),
+        ("T0HOME", "WELSEWHERE", OtherWorkspace),  # of the same organization, but not of ours
+        (TEAM, "WELSEWHERE", OtherWorkspace),
+        ("T0HOME", "WSTRANGER", OtherWorkspace),
+        (TEAM, "WGUEST", Guest),
+        ("T0OTHER", "U404", OtherWorkspace),
+        ("", "U1", OtherWorkspace),
         (TEAM, "U404", CannotTell),
         (TEAM, "", CannotTell),
     ],
@@ -313,6 +326,16 @@ async def test_strangers_are_refused_even_when_they_are_listed_as_managers(
     with pytest.raises(NotAllowed) as acting:
         await people.admission.admit(team, user)
     assert (type(looking.value), type(acting.value)) == (refusal, refusal)
+
+
+@pytest.mark.parametrize("named", [TEAM, "T0HOME", ORGANIZATION])
+async def test_a_member_whom_an_organization_has_in_several_workspaces_is_one_of_ours(
+    people_of: PeopleOf, named: str
+) -> None:
+    gray = Person(name="gray", slack_team=TEAM, slack_user="WGRID")
+    assert await people_of("WGRID").admission.admit(named, "WGRID") == gray
+    with pytest.raises(NotAManager):
+        await people_of("S1").admission.admit(named, "WGRID")
 
 
 async def test_only_managers_may_act_and_every_member_may_look(people_of: PeopleOf) -> None:

@@ -176,6 +176,19 @@ async def test_an_issue_is_read_with_all_that_the_record_needs(
     assert found.type == "issue"
 
 
+async def test_half_a_character_in_an_answer_is_dropped(
+    gitlab: GitLab, client: GitLabClient, issue: Issue, manager: User
+) -> None:
+    issue.title, issue.description = "Negative \ud83d feedback", "They never answered. \ude00😀"
+    manager.name = "Avery\ud83d"
+    gitlab.comment(issue, "\ud83dSorry", manager)
+
+    found = await client.read_issue(KEY)
+    assert (found.title, found.description) == ("Negative  feedback", "They never answered. 😀")
+    [note] = await client.notes(KEY)
+    assert (note.body, note.by) == ("Sorry", Person(name="Avery", gitlab="avery"))
+
+
 async def test_label_events_are_read_over_several_pages_oldest_first(
     gitlab: GitLab, client: GitLabClient, issue: Issue, manager: User, clock: Clock
 ) -> None:

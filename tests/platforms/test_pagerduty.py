@@ -53,6 +53,15 @@ async def test_who_is_on_call_is_named_once_with_their_email_and_the_end_of_the_
     assert rota.until == own.until
 
 
+async def test_who_is_on_call_has_a_name_that_shows_without_halves_of_characters(
+    account: Account, schedule: PagerDuty, clock: MovableClock
+) -> None:
+    nameless = account.add_user("\u3164", "avery@example.com")
+    account.add_schedule(SCHEDULE, nameless, account.add_user("Blake\ud83d", "b@example.com"))
+    names = [each.name for each in (await schedule.read(clock())).people]
+    assert names == [nameless.id, "Blake"]
+
+
 async def test_a_schedule_that_no_policy_uses_is_asked_itself(
     account: Account, schedule: PagerDuty, clock: MovableClock
 ) -> None:

@@ -301,15 +301,31 @@ async def test_a_person_is_looked_up_with_what_decides_whether_they_may_act(
     slack.add_user("U2", "blake", is_ultra_restricted=True)
     slack.add_user("U3", "casey", team_id="T0OTHER", deleted=True)
     avery, blake, casey = [await workspace.users.member(user) for user in ("U1", "U2", "U3")]
-    assert (avery.name, avery.email, avery.team) == (
+    assert (avery.name, avery.email, avery.teams) == (
         "Avery Example",
         "avery@example.com",
-        slack.team_id,
+        frozenset({slack.team_id}),
     )
     assert (avery.is_guest, avery.is_bot, avery.is_deactivated) == (False, False, False)
     assert (blake.is_guest, blake.email) == (True, None)
-    assert (casey.team, casey.is_deactivated) == ("T0OTHER", True)
+    assert (casey.teams, casey.is_deactivated) == (frozenset({"T0OTHER"}), True)
     assert (await workspace.users.member(slack.bot_user_id)).is_bot
+
+
+@pytest.mark.parametrize(
+    ("real_name", "nickname", "shown"),
+    [
+        ("Avery Example", "avery", "Avery Example"),
+        ("\u3164", "avery", "avery"),
+        ("\u200b", "\u2066\u0301", "U1"),
+        ("\ud83d", "avery\ud83d", "avery"),
+    ],
+)
+async def test_a_person_has_the_first_of_their_names_that_shows(
+    slack: Slack, workspace: SlackClient, real_name: str, nickname: str, shown: str
+) -> None:
+    slack.users["U1"].real_name, slack.users["U1"].name = real_name, nickname
+    assert (await workspace.users.member("U1")).name == shown
 
 
 async def test_the_members_of_a_user_group_are_listed(slack: Slack, workspace: SlackClient) -> None:

@@ -18,6 +18,16 @@ REQUEST = Request(
 )
 
 
+# --- People ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["\u3164", "", " \u200b", "\u0301"])
+def test_a_person_always_has_a_name_that_shows(name: str) -> None:
+    assert replace(AVERY, name=name).name == "avery"
+    assert replace(AVERY, name=name, gitlab=None).name == "U1"
+    assert replace(AVERY, name=f"Avery{name}").name == f"Avery{name}"
+
+
 # --- Keys --------------------------------------------------------------------------------------
 
 

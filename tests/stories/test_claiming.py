@@ -185,3 +185,27 @@ async def test_who_was_faster_in_gitlab_keeps_the_request(town: Town) -> None:
     await town.settled()
     assert issue.assigned_to == ["blake.sample"]
     assert issue.comments == []
+
+
+@pytest.mark.parametrize(
+    ("real_name", "nickname", "shown"),
+    [
+        pytest.param("\u3164", "avery", "avery", id="a name that does not show"),
+        pytest.param("\u200b\u202e", "\u0301", "U0AVERY", id="none that shows"),
+        pytest.param("Avery \ud83d", "avery", "Avery", id="half a character"),
+    ],
+)
+async def test_who_has_claimed_a_request_is_always_named(
+    town: Town, real_name: str, nickname: str, shown: str
+) -> None:
+    town.avery.real_name, town.avery.name = real_name, nickname
+    town.avery_gitlab.name = "\u3164"
+    issue, card = await town.request()
+
+    await town.slack.click(town.avery, card, "Claim")
+
+    card = await town.card(issue, delivered=True, without="🟠")
+    assert f"🔵 Claimed by {shown} · Example Ltd" in text_of(card)
+    assert f"*Owner*\n{shown}\nsince" in text_of(card)
+    assert issue.comments[0].body.startswith(f"**Claimed** by {shown} (`@avery`).")
+    await town.thread(issue, f"{shown} claimed this request")

@@ -104,6 +104,18 @@ async def test_what_cannot_be_is_said_at_the_field_and_can_be_put_right(town: To
     assert "> Dear customer," in issue.comments[0].body
 
 
+async def test_a_text_cut_in_the_middle_of_a_character_loses_only_that_half(town: Town) -> None:
+    issue, card = await town.request()
+
+    outcome = await town.mark_contacted(
+        town.avery, card, **{"What you sent": "Dear customer \ud83d, 😀 again\x00"}
+    )
+
+    assert outcome.errors == {}
+    await town.card(issue, "Customer contacted", delivered=True)
+    assert "> Dear customer , 😀 again\n" in issue.comments[0].body
+
+
 @pytest.mark.parametrize(
     ("channel", "words"), [("Zendesk ticket", "on the Zendesk ticket"), ("Call", "by call")]
 )

@@ -18,6 +18,11 @@ STRANGERS: list[Any] = [
         {"is_ultra_restricted": True}, "Guests can't take action", id="a guest of one room"
     ),
     pytest.param({"team_id": "T0CUSTOMER"}, "Only members of this workspace", id="Slack Connect"),
+    pytest.param(
+        {"team_id": "T0HOME", "teams": ["T0HOME"]},
+        "Only members of this workspace",
+        id="another workspace of the organization",
+    ),
     pytest.param({"deleted": True}, "Only people can take action", id="a deactivated account"),
     pytest.param({"is_bot": True}, "Only people can take action", id="a bot"),
 ]
@@ -65,6 +70,24 @@ async def test_a_stranger_is_refused_with_words_and_nothing_is_recorded(
 
     assert not town.slack.views[stranger.id]
     await nothing_happened(town, issue)
+
+
+async def test_a_colleague_from_another_workspace_of_the_organization_is_a_member(
+    town: Town,
+) -> None:
+    gray = town.slack.add_user(
+        "W0GRAY", "gray", team_id="T0HOME", teams=["T0HOME", town.slack.team_id]
+    )
+    town.channel.members.add(gray.id)
+    issue, card = await town.request()
+
+    click = await town.slack.click(gray, card, "Claim")
+
+    assert click.payload["user"]["team_id"] == "T0HOME"
+    card = await town.claimed(issue, "gray")
+    assert "Claimed by gray" in text_of(await town.asks(gray, "mine"))
+    await town.slack.click(gray, card, "Release")
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
 
 
 async def test_a_stranger_is_known_by_what_slack_says_not_by_what_the_click_claims(

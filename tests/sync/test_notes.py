@@ -215,9 +215,9 @@ def test_whatever_a_person_is_called_is_only_a_name(name: str, gitlab: str | Non
         assert "](" not in bare
 
 
-def test_a_name_with_nothing_to_show_is_somebody() -> None:
+def test_a_name_with_nothing_to_show_gives_way_to_an_id() -> None:
     nameless = Person(name=" \n ", slack_team="T1", slack_user="U3")
-    assert said(Claim(), nameless) == "**Claimed** by somebody."
+    assert said(Claim(), nameless) == "**Claimed** by U3."
 
 
 def test_a_long_name_is_cut() -> None:

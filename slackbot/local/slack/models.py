@@ -23,7 +23,10 @@ class SlackError(Exception):
 
 @dataclass(kw_only=True)
 class User:
-    """A person or a bot; `team_id` of another workspace makes a Slack Connect person."""
+    """A person or a bot; `team_id` of another workspace makes a Slack Connect person.
+
+    In Enterprise Grid, `teams` are the workspaces of the organization that they are a member of.
+    """
 
     id: str
     name: str
@@ -35,6 +38,8 @@ class User:
     is_ultra_restricted: bool = False
     is_bot: bool = False
     deleted: bool = False
+    teams: tuple[str, ...] = ()
+    is_stranger: bool = False
 
 
 @dataclass(kw_only=True)

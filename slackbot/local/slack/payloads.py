@@ -12,8 +12,10 @@ VERIFICATION_TOKEN = "verification_token"  # noqa: S105 - deprecated by Slack, c
 
 
 def _team(state: State, user: User) -> Json:
-    own = user.team_id == state.team_id
-    return {"id": user.team_id, "domain": state.team_domain if own else "other-side"}
+    """Return where something was done: of a colleague of the organization, the own workspace."""
+    if state.team_id in (user.team_id, *user.teams):
+        return {"id": state.team_id, "domain": state.team_domain}
+    return {"id": user.team_id, "domain": "other-side"}
 
 
 def _base(state: State, kind: str, user: User) -> Json:
@@ -109,7 +111,7 @@ def slash_command(state: State, user: User, command: str, text: str, channel: Ch
     token = state.leases.issue_response_url(user.id, channel.id)
     return {
         "token": VERIFICATION_TOKEN,
-        "team_id": user.team_id,
+        "team_id": _team(state, user)["id"],
         "team_domain": _team(state, user)["domain"],
         "channel_id": channel.id,
         "channel_name": channel_name(channel)["name"],

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 from slackbot.local.slack.models import Channel, Json, Message, User, View
 from slackbot.local.slack.state import State
 
+ORGANIZATION = "E0EXAMPLE"
+
 
 def user_json(state: State, user: User) -> Json:
     """Return a person; the e-mail only where the app has the scope for it."""
@@ -39,7 +41,17 @@ def user_json(state: State, user: User) -> Json:
         seconds = int(offset.total_seconds()) if offset else 0
         shape |= {"tz": user.tz, "tz_label": user.tz, "tz_offset": seconds}
     if user.team_id != state.team_id:
-        shape["is_stranger"] = False
+        shape["is_stranger"] = user.is_stranger
+    if user.teams:
+        shape["enterprise_user"] = {
+            "id": user.id,
+            "enterprise_id": ORGANIZATION,
+            "enterprise_name": "Example Organization",
+            "is_admin": False,
+            "is_owner": False,
+            "is_primary_owner": False,
+            "teams": list(user.teams),
+        }
     return shape
 
 

@@ -114,8 +114,12 @@ class State:
         is_bot: bool = False,
         deleted: bool = False,
         team_id: str | None = None,
+        teams: Iterable[str] = (),
     ) -> User:
-        """Add a person; a `team_id` other than the workspace's makes a Slack Connect person."""
+        """Add a person; a `team_id` other than the workspace's makes a Slack Connect person.
+
+        With `teams`, it is a person of an organization with several workspaces.
+        """
         user = User(
             id=id,
             name=name,
@@ -127,6 +131,7 @@ class State:
             is_ultra_restricted=is_ultra_restricted,
             is_bot=is_bot,
             deleted=deleted,
+            teams=tuple(teams),
         )
         self.users[id] = user
         self.changed()
