@@ -4,7 +4,6 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from slackbot.blocks.duty import DutyView, duty_line
 from slackbot.blocks.elements import (
@@ -48,7 +47,7 @@ from slackbot.platforms.message import SlackMessage
 from slackbot.rules import countdown
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.decision import Decision, MarkContacted, Step
-from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, State
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, Rules, State
 
 CLAIM, TAKE_OVER, RELEASE = "claim", "take_over", "release"
 CHOOSE_LABEL, MARK_CONTACTED = "choose_label", "mark_contacted"
@@ -350,5 +349,5 @@ def _label_select(view: CardView) -> list[Block]:
 # --- The thread --------------------------------------------------------------------------------
 
 
-def render_step(step: Step, zone: ZoneInfo) -> SlackMessage:
-    return message(step_words(step, zone))
+def render_step(step: Step, rules: Rules) -> SlackMessage:
+    return message(step_words(step, rules))

@@ -1,13 +1,12 @@
 """The App Home: the queue as one's own page. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slackbot.blocks.duty import DutyView, duty_words
 from slackbot.blocks.elements import Block, actions, button, context, header, modal, section
-from slackbot.blocks.queue import Asker, Board, draw_item, request_row
+from slackbot.blocks.queue import Asker, Board, draw_item, request_row, unknown_account
 from slackbot.blocks.text import count
-from slackbot.blocks.words import UNKNOWN_IN_GITLAB
 from slackbot.rules.listing import Part, Row, asks_for_own
 from slackbot.rules.query import DAYS, Filter, Listing
 
@@ -50,7 +49,7 @@ def render_home(view: HomeView) -> Block:
     if not rows:
         blocks.append(section(_empty(view)))
     if view.is_partial or (rows and view.asker.is_unknown_in_gitlab):
-        blocks.append(context(UNKNOWN_IN_GITLAB))
+        blocks.append(unknown_account(view.asker))
     team = [row for row in others if row.part is Part.WAITING]
     triage = [row for row in others if row.part is Part.TRIAGE]
     blocks += _part("Yours", mine, MINE_ROWS, view)
@@ -108,7 +107,7 @@ def _more(number: int, listing: Listing) -> list[Block]:
 
 
 def _done(view: HomeView) -> list[Block]:
-    looker = Asker(person=view.asker.person, may_act=False)
+    looker = replace(view.asker, may_act=False)
     done = Listing(filters=view.listing.filters & {Filter.MINE} | {Filter.DONE})
     rows = view.board.rows(done, looker.person)
     if not rows:

@@ -24,9 +24,9 @@ from slackbot.blocks.words import (
     NOTHING_NAMED,
     OVERDUE_MARK,
     SENTIMENT_WORDS,
-    UNKNOWN_IN_GITLAB,
     someone,
     subject,
+    unknown_in_gitlab,
 )
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.deadline import BusinessHours
@@ -39,6 +39,7 @@ from slackbot.rules.query import (
     PageTurn,
     Show,
     Target,
+    Verb,
     spell_again,
 )
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, State
@@ -56,10 +57,11 @@ WORD_LIMIT = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Asker:
-    """Who looks, and whether buttons help them."""
+    """Who looks, and whether buttons and ``/ssat link`` help them."""
 
     person: Person
     may_act: bool
+    can_link: bool
 
     @property
     def is_unknown_in_gitlab(self) -> bool:
@@ -213,6 +215,10 @@ def draw_item(
     return [section(untriaged_text(item, hours.timezone, now))]
 
 
+def unknown_account(asker: Asker) -> Block:
+    return context(unknown_in_gitlab(asker.person, can_link=asker.can_link))
+
+
 # --- The queue ---------------------------------------------------------------------------------
 
 
@@ -224,7 +230,7 @@ def render_queue(
     said = NOTHING_OF_YOURS if is_partial and not rows else _summary(rows, listing)
     blocks = [section(said)]
     if is_partial:
-        blocks.append(context(UNKNOWN_IN_GITLAB))
+        blocks.append(unknown_account(asker))
     page = page_of(rows, turn)
     items = [board.item(row.entry) for row in page.rows]
     again = spell_again(listing, turn)
@@ -353,22 +359,29 @@ def render_preview(
 # --- Help --------------------------------------------------------------------------------------
 
 
-def render_help(problem: NotUnderstood | Mentioned | None = None) -> SlackMessage:
-    lines = [f"`{escape(f'/ssat {words}'.strip())}`  {about}" for words, about in HELP]
+def render_help(
+    problem: NotUnderstood | Mentioned | None = None, *, can_link: bool
+) -> SlackMessage:
+    lines = [
+        f"`{escape(f'/ssat {words}'.strip())}`  {about}"
+        for words, about in HELP
+        if can_link or not words.startswith(Verb.LINK)
+    ]
     lines.append(f"Filters can be combined: `/ssat {COMBINED}`.")
-    said = _problem(problem)
+    said = _problem(problem, can_link=can_link)
     sections = [*([said] if said else []), "\n".join(lines)]
     return SlackMessage(
         text=said or "What /ssat can do", blocks=tuple(section(each) for each in sections)
     )
 
 
-def _problem(problem: NotUnderstood | Mentioned | None) -> str | None:
+def _problem(problem: NotUnderstood | Mentioned | None, *, can_link: bool) -> str | None:
     match problem:
         case None:
             return None
         case Mentioned():
             return MENTIONED
         case NotUnderstood(word=word, nearest=nearest):
-            hint = f" Did you mean `/ssat {nearest}`?" if nearest else ""
+            is_useful = nearest is not None and (can_link or nearest != Verb.LINK)
+            hint = f" Did you mean `/ssat {nearest}`?" if is_useful else ""
             return f'I don\'t know "{name(word, WORD_LIMIT)}".{hint}'

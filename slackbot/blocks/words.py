@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from slackbot.blocks.text import SOMEONE, count, duration, moment, name
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Throttled, Unreachable
@@ -59,7 +58,7 @@ from slackbot.rules.refusals import (
     Unknown,
     UnknownLabel,
 )
-from slackbot.rules.request import Person, Request, State
+from slackbot.rules.request import Person, Request, Rules, State
 
 # --- States and kinds --------------------------------------------------------------------------
 
@@ -144,6 +143,21 @@ def action_words(action: Action) -> str:
             return "customer contacted"
 
 
+FOUND_BY_EMAIL = (
+    "If your GitLab profile shows the email that you use in Slack, I'll find your account in a "
+    "moment."
+)
+LINK_YOURSELF = "type `/ssat link &lt;gitlab username&gt;`"
+
+
+def _ask_for_a_line(person: Person | None) -> str:
+    user = person.slack_user if person else None
+    return (
+        "ask the bot's administrator to add this line to the people file: "
+        f'`{user or "slack-user-id"} = "gitlab-username"`'
+    )
+
+
 # --- Times -------------------------------------------------------------------------------------
 
 
@@ -176,9 +190,10 @@ UNDER_AN_HOUR = "less than 1 business hour"
 # --- Steps -------------------------------------------------------------------------------------
 
 
-def step_words(step: Step, zone: ZoneInfo) -> str:
+def step_words(step: Step, rules: Rules) -> str:
     where = " in GitLab" if step.in_gitlab else ""
-    return f"{_STEPS[step.kind](step, zone)}{where}{_told(step)} · {moment(step.at, zone)}"
+    at = moment(step.at, rules.hours.timezone)
+    return f"{_STEPS[step.kind](step, rules)}{where}{_told(step)} · {at}"
 
 
 _TELLS_OWNER = frozenset(
@@ -216,14 +231,14 @@ def _still_waiting(step: Step, on_duty: Sequence[Person]) -> str:
     return f". {people}: if the customer is still waiting, please reopen it"
 
 
-def _contacted(step: Step, _: ZoneInfo) -> str:
+def _contacted(step: Step, _: Rules) -> str:
     if step.in_gitlab:
         return f"✅ {someone(step.who)} marked the customer as contacted"
     how = f" {CHANNELS[Channel(step.detail)].how}" if step.detail else ""
     return f"✅ {someone(step.who)} contacted the customer{how}"
 
 
-def _assigned(step: Step, _: ZoneInfo) -> str:
+def _assigned(step: Step, _: Rules) -> str:
     owner = _other_owner(step)
     is_replaced = owner is not None and not owner.is_same(step.other)
     instead = f" instead of {mention(owner)}" if is_replaced else ""
@@ -232,18 +247,26 @@ def _assigned(step: Step, _: ZoneInfo) -> str:
     return f"🔵 {someone(step.who)} assigned {mention(step.other)}{instead}"
 
 
-def _unassigned(step: Step, _: ZoneInfo) -> str:
+def _unassigned(step: Step, _: Rules) -> str:
     if step.other and step.other.is_same(step.who):
         return f"🟠 Unclaimed: {someone(step.who)} unassigned themselves"
     return f"🟠 Unclaimed: {someone(step.who)} unassigned {mention(step.other)}"
 
 
-def _snoozed(step: Step, zone: ZoneInfo) -> str:
-    until = f" until {moment(step.until, zone)}" if step.until else ""
+def _snoozed(step: Step, rules: Rules) -> str:
+    until = f" until {moment(step.until, rules.hours.timezone)}" if step.until else ""
     return f"💤 {someone(step.who)} snoozed the reminders{until} ({name(step.detail or '', 400)})"
 
 
-_STEPS: dict[StepKind, Callable[[Step, ZoneInfo], str]] = {
+def _unlinked(step: Step, rules: Rules) -> str:
+    by_code = f"{LINK_YOURSELF}, or " if rules.can_link else ""
+    return (
+        f"{someone(step.who)} isn't known in GitLab, so the note on the issue names them and "
+        f"nobody is assigned. To be linked, {by_code}{_ask_for_a_line(step.who)}"
+    )
+
+
+_STEPS: dict[StepKind, Callable[[Step, Rules], str]] = {
     StepKind.CLAIMED: lambda step, _: f"🔵 {someone(step.who)} claimed this request",
     StepKind.TAKEN_OVER: lambda step, _: (
         f"🔵 {mention(step.other)}: {someone(step.who)} took over this request from you"
@@ -273,12 +296,7 @@ _STEPS: dict[StepKind, Callable[[Step, ZoneInfo], str]] = {
         f"GitLab did not assign {someone(step.who)} because they aren't a member of the project. "
         "The note on the issue names them"
     ),
-    StepKind.UNLINKED: lambda step, _: (
-        f"{someone(step.who)} isn't known in GitLab, so the note on the issue names them and "
-        "nobody is assigned. To be linked, type `/ssat link &lt;gitlab username&gt;`, or ask the "
-        "bot's administrator to add this line to the people file: "
-        f'`{step.who.slack_user if step.who else ""} = "gitlab-username"`'
-    ),
+    StepKind.UNLINKED: _unlinked,
 }
 
 
@@ -411,9 +429,9 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
         "Which GitLab account is yours? Type its username without the @: "
         "`/ssat link your-gitlab-username`."
     ),
-    LinksNotSetUp: lambda _: (
-        "Linking isn't set up yet. The bot's administrator has to set SSAT_LINK_ISSUE to the "
-        "number of the issue in the feedback project where people post their codes."
+    LinksNotSetUp: lambda refusal: (
+        "`/ssat link` isn't set up here: it needs SSAT_LINK_ISSUE. "
+        f"{FOUND_BY_EMAIL} Otherwise, {_ask_for_a_line(refusal.person)}"
     ),
     NoSuchAccount: lambda refusal: (
         f"GitLab has no user {name(refusal.username)}. Your username is the last part of your "
@@ -485,8 +503,11 @@ MENTIONED = (
 NOTHING_NAMED = "This message names no ticket and no feedback issue."
 SAY_WHICH = "Which one? Add a number or a link, for example `/ssat show 412345`."
 REFRESHING = "Checking GitLab now. Changes show on the cards and in `/ssat` in a moment."
-UNKNOWN_IN_GITLAB = (
-    "I don't know your GitLab account yet, so what GitLab assigned to you isn't shown as yours. If "
-    "your GitLab profile shows the email that you use in Slack, I'll find it in a moment. "
-    "Otherwise, type `/ssat link &lt;gitlab username&gt;`."
-)
+
+
+def unknown_in_gitlab(person: Person, *, can_link: bool) -> str:
+    otherwise = f"{LINK_YOURSELF}." if can_link else _ask_for_a_line(person)
+    return (
+        "I don't know your GitLab account yet, so what GitLab assigned to you isn't shown as "
+        f"yours. {FOUND_BY_EMAIL} Otherwise, {otherwise}"
+    )

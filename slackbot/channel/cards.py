@@ -206,7 +206,7 @@ class CardSync:
                     await cards.end_message(tx, step.id, self._record.now())
             else:
                 place = Place(channel=card.channel, thread=card.ts)
-                message = render_step(await self._in_slack(step.step), self._viewer.zone)
+                message = render_step(await self._in_slack(step.step), self._viewer.rules)
                 await self._outbox.post(self._post_of(card.key, step, place, message))
 
     def _post_of(

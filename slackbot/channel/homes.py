@@ -110,7 +110,7 @@ class HomeSync:
             HomeView(
                 board=board,
                 listing=query if isinstance(query, Listing) else Listing(),
-                asker=Asker(person=person, may_act=may_act),
+                asker=Asker(person=person, may_act=may_act, can_link=self._viewer.rules.can_link),
                 duty=duty,
             )
         )

@@ -109,7 +109,7 @@ class Answers:
             NotAllowed: They may not, or Slack does not tell.
         """
         person, may_act = await self._admission.look(team, user)
-        return Asker(person=person, may_act=may_act)
+        return Asker(person=person, may_act=may_act, can_link=self._viewer.rules.can_link)
 
     async def answer(
         self, query: Query, asker: Asker, turn: PageTurn | None = None
@@ -127,9 +127,9 @@ class Answers:
                 await self.refresh()
                 return message(REFRESHING)
             case NotUnderstood() | Mentioned():
-                return render_help(query)
+                return render_help(query, can_link=asker.can_link)
             case Order():
-                return render_help()
+                return render_help(can_link=asker.can_link)
 
     async def answer_again(self, asked: str, body: Body) -> SlackMessage:
         """Answer an earlier question as of now.

@@ -109,14 +109,14 @@ class Linking:
         Raises:
             NotLinkable: They cannot be linked.
         """
-        username = read_username(text)
-        if self._iid is None:
-            raise LinksNotSetUp
         user = person.slack_user or ""
         who = await self._identities.read_again()
         if (told := who.in_file.get(user)) is not None:
             raise LinkedByFile(told)
-        issue, account = await self._ask_gitlab(self._iid, username)
+        if self._iid is None:
+            raise LinksNotSetUp(person)
+        username = read_username(text)
+        issue, account = await self._ask_gitlab(self._iid, username, person)
         if account is None:
             raise NoSuchAccount(username)
         match who.linked_to(account.username):
@@ -129,7 +129,9 @@ class Linking:
         code = await self._issue_code(user, person.name, account.username)
         return Issued(code=code, username=account.username, issue_url=issue.url)
 
-    async def _ask_gitlab(self, iid: int, username: str) -> tuple[IssueSnapshot, GitLabUser | None]:
+    async def _ask_gitlab(
+        self, iid: int, username: str, person: Person
+    ) -> tuple[IssueSnapshot, GitLabUser | None]:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 issue, account = await asyncio.gather(
@@ -138,7 +140,7 @@ class Linking:
                 own = await self._gitlab.own_username()
         except Missing as error:
             log.error("no_issue_for_links", iid=iid)
-            raise LinksNotSetUp from error
+            raise LinksNotSetUp(person) from error
         except (PlatformError, TimeoutError) as error:
             raise GitLabSilent from error
         # The bot's notes may quote people, so they prove nothing.

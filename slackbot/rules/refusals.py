@@ -115,8 +115,11 @@ class NameYourAccount(NotLinkable):
     """The username is missing or unreadable."""
 
 
+@dataclass(eq=False)
 class LinksNotSetUp(NotLinkable):
     """No issue is set for codes."""
+
+    person: Person
 
 
 @dataclass(eq=False)

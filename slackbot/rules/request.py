@@ -181,6 +181,11 @@ class Rules:
     link_issue: int | None = None
     """The issue where people post their codes: never a feedback."""
 
+    @property
+    def can_link(self) -> bool:
+        """Whether ``/ssat link`` works here."""
+        return self.link_issue is not None
+
 
 def in_scope(label: str, scope: str) -> bool:
     """GitLab cuts the scope at the last ``::``."""

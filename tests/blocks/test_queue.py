@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from slackbot.blocks.card import CardView, notification
 from slackbot.blocks.elements import context
 from slackbot.blocks.queue import Asker, Board, asked_again, render_help, render_queue
-from slackbot.blocks.words import HELP, UNKNOWN_IN_GITLAB
+from slackbot.blocks.words import HELP, unknown_in_gitlab
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
 from slackbot.platforms.message import SlackMessage
@@ -50,8 +50,8 @@ from tests.blocks.test_card import (
 )
 
 ALL = Listing()
-LOOKER = Asker(person=AVERY, may_act=False)
-MANAGER = Asker(person=AVERY, may_act=True)
+LOOKER = Asker(person=AVERY, may_act=False, can_link=True)
+MANAGER = Asker(person=AVERY, may_act=True, can_link=True)
 NOT_IN_GITLAB = replace(AVERY, gitlab=None)
 GOOD = UntriagedFeedback(
     key=IssueKey(7, 90),
@@ -133,7 +133,7 @@ def test_who_is_not_known_in_gitlab_is_not_told_that_nothing_waits_for_them(
     listing = read_query(text)
     assert isinstance(listing, Listing)
     answer = drawn(a_board(*requests), listing, asker)
-    assert (context(UNKNOWN_IN_GITLAB) in answer.blocks) is is_told
+    assert (context(unknown_in_gitlab(asker.person, can_link=True)) in answer.blocks) is is_told
     assert not (is_told and "✅" in shown(answer))
     assert validate_blocks(list(answer.blocks), "message") == []
 
@@ -364,10 +364,17 @@ def test_the_readme_has_the_words_of_the_help() -> None:
 
 
 def test_the_help_has_a_line_for_each() -> None:
-    said = shown(render_help())
+    said = shown(render_help(can_link=True))
     for words, about in HELP:
         escaped = words.replace("<", "&lt;").replace(">", "&gt;")
         assert f"`{f'/ssat {escaped}'.strip()}`  {about}" in said
+
+
+def test_the_help_offers_no_link_that_is_not_set_up() -> None:
+    problem = read_query("lnik")
+    assert isinstance(problem, NotUnderstood)
+    assert "Did you mean `/ssat link`?" in shown(render_help(problem, can_link=True))
+    assert "/ssat link" not in shown(render_help(problem, can_link=False))
 
 
 def test_the_help_names_every_word_that_is_understood() -> None:
@@ -383,6 +390,7 @@ def test_everything_that_the_help_offers_is_understood(words: str) -> None:
 
 @given(hostile, hostile)
 def test_no_word_that_is_not_understood_wakes_anybody(word: str, nearest: str) -> None:
-    help_ = render_help(NotUnderstood(word=word, nearest=Verb.SHOW if nearest else None))
+    problem = NotUnderstood(word=word, nearest=Verb.SHOW if nearest else None)
+    help_ = render_help(problem, can_link=True)
     assert validate_blocks(list(help_.blocks), "message") == []
     assert pings(list(help_.blocks)) == pings(help_.text) == set()

@@ -23,6 +23,7 @@ from slackbot.blocks.words import (
     promise_words,
     refusal_words,
     step_words,
+    unknown_in_gitlab,
     waiting_words,
 )
 from slackbot.local.slack import links, pings
@@ -39,6 +40,7 @@ from slackbot.platforms.errors import (
 )
 from slackbot.platforms.outbox import metadata
 from slackbot.rules.countdown import Left, Overdue
+from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     Action,
     Channel,
@@ -87,9 +89,16 @@ from slackbot.rules.refusals import (
     Unknown,
     UnknownLabel,
 )
-from slackbot.rules.request import Person, State
+from slackbot.rules.request import Person, Rules, State
 
 ZONE = ZoneInfo("Europe/Amsterdam")
+RULES = Rules(
+    contact_label="SSAT::Contact",
+    contacted_label="ssat-manager-contacted-customer",
+    scope="feedback",
+    hours=replace(ALWAYS, timezone=ZONE),
+    deadline=timedelta(hours=48),
+)
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 WHEN = " · <!date^1770024600^{date_long}, {time}|Mon 2 Feb, 10:30 CET>"
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
@@ -212,7 +221,7 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
 def test_a_step_is_told_in_a_sentence_and_wakes_only_whom_it_concerns(
     told: Step, words: str, wakes: list[str]
 ) -> None:
-    assert step_words(told, ZONE) == words + WHEN
+    assert step_words(told, RULES) == words + WHEN
     assert pings(words) == set(wakes)
 
 
@@ -300,7 +309,7 @@ def test_somebody_is_told_of_a_customer_who_may_still_be_waiting(
 @pytest.mark.parametrize("who", [AVERY, None])
 def test_every_kind_of_step_has_words(kind: StepKind, in_gitlab: bool, who: Person | None) -> None:
     detail = "email" if kind is StepKind.CONTACTED else "feedback::x"
-    message = render_step(step(kind, who, other=BLAKE, detail=detail, in_gitlab=in_gitlab), ZONE)
+    message = render_step(step(kind, who, other=BLAKE, detail=detail, in_gitlab=in_gitlab), RULES)
     assert validate_blocks(list(message.blocks), "message") == []
     assert message.text == message.blocks[0]["text"]["text"]
     assert message.text.endswith(WHEN)
@@ -308,10 +317,16 @@ def test_every_kind_of_step_has_words(kind: StepKind, in_gitlab: bool, who: Pers
     assert "None" not in message.text
 
 
-def test_who_is_not_linked_is_told_how_to_be() -> None:
-    words = step_words(step(StepKind.UNLINKED, BLAKE), ZONE)
-    assert words.startswith("Blake Sample isn't known in GitLab")
-    assert '`U2 = "gitlab-username"`' in words
+@pytest.mark.parametrize("can_link", [True, False])
+def test_who_is_not_linked_is_told_how_to_be_as_it_works_here(can_link: bool) -> None:
+    rules = replace(RULES, link_issue=12 if can_link else None)
+    in_thread = step_words(step(StepKind.UNLINKED, BLAKE), rules)
+    in_queue = unknown_in_gitlab(BLAKE, can_link=can_link)
+    assert in_thread.startswith("Blake Sample isn't known in GitLab")
+    assert '`U2 = "gitlab-username"`' in in_thread
+    for words in (in_thread, in_queue):
+        assert ("/ssat link" in words) is can_link
+        assert can_link or "people file" in words
 
 
 _hostile = st.text() | st.sampled_from(
@@ -351,7 +366,7 @@ _MAY_WAKE: dict[StepKind, tuple[Callable[[Step], Person | None], ...]] = {
 )
 @settings(deadline=None)
 def test_no_text_of_anybody_spoils_a_step_or_wakes_another(told: Step) -> None:
-    message = render_step(told, ZONE)
+    message = render_step(told, RULES)
     blocks = list(message.blocks)
     assert validate_blocks(blocks, "message") == []
     concerned = [who(told) for who in _MAY_WAKE.get(told.kind, ())]
@@ -459,9 +474,10 @@ _REFUSALS: list[tuple[Refusal, str]] = [
         "your-gitlab-username`.",
     ),
     (
-        LinksNotSetUp(),
-        "Linking isn't set up yet. The bot's administrator has to set SSAT_LINK_ISSUE to the "
-        "number of the issue in the feedback project where people post their codes.",
+        LinksNotSetUp(BLAKE),
+        "`/ssat link` isn't set up here: it needs SSAT_LINK_ISSUE. If your GitLab profile shows "
+        "the email that you use in Slack, I'll find your account in a moment. Otherwise, ask the "
+        'bot\'s administrator to add this line to the people file: `U2 = "gitlab-username"`',
     ),
     (
         NoSuchAccount("<!here>"),

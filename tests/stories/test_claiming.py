@@ -132,7 +132,10 @@ async def test_a_person_unknown_to_gitlab_can_claim_and_is_told_how_to_be_linked
     card = await town.claimed(issue, "Casey Nolink")
     assert issue.comments[0].body.startswith("**Claimed** by Casey Nolink.\n")
     assert issue.assigned_to == []
-    await town.thread(issue, "Casey Nolink isn't known in GitLab", 'U0CASEY = "gitlab-username"')
+    told = await town.thread(
+        issue, "Casey Nolink isn't known in GitLab", 'U0CASEY = "gitlab-username"'
+    )
+    assert "/ssat link" not in told.text  # nobody has set it up
 
     # An administrator links them: from then on GitLab knows them, without a restart.
     town.gitlab.add_member(town.project, town.gitlab.add_user("casey", "Casey Nolink"))

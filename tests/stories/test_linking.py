@@ -301,12 +301,13 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(
 
 
 @pytest.mark.parametrize("issue", [None, 4711])
-async def test_without_an_issue_for_codes_it_is_said_what_to_set(
+async def test_without_an_issue_for_codes_it_is_said_what_works_and_what_to_set(
     desk_before: Desk, issue: int | None
 ) -> None:
     async with desk_before.town.bot_running(ssat_link_issue=issue):
         said = await desk_before.asks(desk_before.town.casey, "casey.n")
-        assert "The bot's administrator has to set SSAT_LINK_ISSUE" in said
+        assert "isn't set up here: it needs SSAT_LINK_ISSUE" in said
+        assert 'people file: `U0CASEY = "gitlab-username"`' in said
 
 
 @pytest.mark.parametrize("kind", [{"is_restricted": True}, {"team_id": "T0CUSTOMER"}])
