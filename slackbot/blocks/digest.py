@@ -1,6 +1,6 @@
 """The channel's morning digest, and lists shared with the hand-over. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
@@ -91,16 +91,27 @@ def render_digest(digest: Digest) -> SlackMessage:
 
 
 def _summary(digest: Digest) -> str:
-    counts = {
-        "overdue": len(digest.overdue),
-        "due today": len(digest.due_today),
-        "unclaimed": len(digest.unclaimed),
-        "claimed and due later": digest.claimed_later,
-        "ended without contact": len(digest.ended),
-        "without an initial response": len(digest.unanswered),
-    }
-    said = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    groups = [
+        _waiting(digest, "unclaimed", len(digest.unclaimed), is_claimed=False),
+        _waiting(digest, "claimed", digest.claimed_later, is_claimed=True),
+    ]
+    if digest.ended:
+        groups.append(f"{len(digest.ended)} ended without contact")
+    if digest.unanswered:
+        groups.append(f"{len(digest.unanswered)} without an initial response")
+    said = "; ".join(filter(None, groups))
     return f"Good morning. Customer feedback: {said or 'nobody is waiting'}"
+
+
+def _waiting(digest: Digest, what: str, later: int, *, is_claimed: bool) -> str:
+    """Count each customer once, and then say how many of them are urgent."""
+    overdue, today = (
+        sum((view.request.holder is not None) is is_claimed for view in views)
+        for views in (digest.overdue, digest.due_today)
+    )
+    total = overdue + today + later
+    urgent = _shares(total, {"overdue": overdue, "due today": today})
+    return ", ".join(filter(None, [f"{total} {what}", urgent])) if total else ""
 
 
 def _ended_line(view: CardView) -> str:
@@ -114,14 +125,17 @@ def _ended_line(view: CardView) -> str:
 def contacts_words(contacts: Contacts) -> str:
     if not contacts.total:
         return "no customer contacted"
-    return f"{count(contacts.total, 'customer')} contacted, {_on_time(contacts)}"
+    shares = _shares(contacts.total, {"on time": contacts.on_time, "late": contacts.late})
+    return f"{count(contacts.total, 'customer')} contacted, {shares}"
 
 
-def _on_time(contacts: Contacts) -> str:
-    if contacts.on_time and contacts.late:
-        return f"{contacts.on_time} on time and {contacts.late} late"
-    everyone = {1: "", 2: "both "}.get(contacts.total, "all ")
-    return f"{everyone}{'late' if contacts.late else 'on time'}"
+def _shares(total: int, parts: Mapping[str, int]) -> str:
+    """Say "both late", "1 on time and 1 late", or "1 of them late"."""
+    found = {what: number for what, number in parts.items() if number}
+    if list(found.values()) == [total]:
+        return {1: "", 2: "both "}.get(total, "all ") + "".join(found)
+    said = " and ".join(f"{number} {what}" for what, number in found.items())
+    return said if sum(found.values()) == total else said.replace(" ", " of them ", 1)
 
 
 def triaged_words(number: int) -> str:

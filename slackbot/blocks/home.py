@@ -53,8 +53,11 @@ def render_home(view: HomeView) -> Block:
     team = [row for row in others if row.part is Part.WAITING]
     triage = [row for row in others if row.part is Part.TRIAGE]
     blocks += _part("Yours", mine, MINE_ROWS, view)
-    blocks += _part("Waiting to hear from a manager", team, TEAM_ROWS, view)
-    blocks += _part("Untriaged feedback", triage, TRIAGE_ROWS, view)
+    own = {row.part for row in mine}  # which the other parts do not count again
+    waiting = "Others waiting" if Part.WAITING in own else "Waiting"
+    untriaged = "Other untriaged" if Part.TRIAGE in own else "Untriaged"
+    blocks += _part(f"{waiting} to hear from a manager", team, TEAM_ROWS, view)
+    blocks += _part(f"{untriaged} feedback", triage, TRIAGE_ROWS, view)
     blocks += _done(view)
     return _home(blocks)
 

@@ -1,5 +1,6 @@
 """The morning's digest, and the hand-over: lists that fit, and that wake nobody."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -150,10 +151,59 @@ def test_a_hand_over_of_labelled_feedback_that_nobody_closed_leaves_that_open() 
     assert "… and 3 more: GitLab shows all" in said
 
 
+LATE, LATE_CLAIMED = a_view(), a_view(CLAIMED)
+
+
+@pytest.mark.parametrize(
+    ("overdue", "due_today", "unclaimed", "claimed_later", "said"),
+    [
+        ([LATE], [], 2, 0, "3 unclaimed, 1 of them overdue"),
+        ([LATE], [LATE], 1, 2, "3 unclaimed, 1 of them overdue and 1 due today; 2 claimed"),
+        ([LATE], [LATE], 0, 0, "2 unclaimed, 1 overdue and 1 due today"),
+        ([], [LATE, LATE_CLAIMED], 0, 1, "1 unclaimed, due today; 2 claimed, 1 of them due today"),
+        ([LATE, LATE], [], 0, 0, "2 unclaimed, both overdue"),
+        ([LATE_CLAIMED] * 3, [], 0, 0, "3 claimed, all overdue"),
+        ([], [], 1, 0, "1 unclaimed"),
+    ],
+)
+def test_a_digest_counts_as_people_do(
+    overdue: list[CardView],
+    due_today: list[CardView],
+    unclaimed: int,
+    claimed_later: int,
+    said: str,
+) -> None:
+    digest = replace(
+        EMPTY,
+        overdue=tuple(overdue),
+        due_today=tuple(due_today),
+        unclaimed=(a_view(),) * unclaimed,
+        claimed_later=claimed_later,
+    )
+    assert render_digest(digest).text == f"Good morning. Customer feedback: {said}"
+
+
+@given(*[st.integers(0, 3)] * 6)
+def test_the_numbers_of_a_digest_add_up(
+    late: int, late_claimed: int, today: int, today_claimed: int, unclaimed: int, claimed: int
+) -> None:
+    digest = replace(
+        EMPTY,
+        overdue=(LATE,) * late + (LATE_CLAIMED,) * late_claimed,
+        due_today=(LATE,) * today + (LATE_CLAIMED,) * today_claimed,
+        unclaimed=(LATE,) * unclaimed,
+        claimed_later=claimed,
+    )
+    said = render_digest(digest).text
+    counted = {what: int(n) for n, what in re.findall(r"(\d+) (unclaimed|claimed)\b", said)}
+    assert counted.get("unclaimed", 0) == late + today + unclaimed
+    assert counted.get("claimed", 0) == late_claimed + today_claimed + claimed
+
+
 def test_a_digest_does_not_say_that_nobody_waits_while_somebody_does() -> None:
     claimed = replace(EMPTY, contacted=Contacts(on_time=1), claimed_later=3)
     said = render_digest(claimed).text
-    assert said == "Good morning. Customer feedback: 3 claimed and due later"
+    assert said == "Good morning. Customer feedback: 3 claimed"
 
 
 def test_a_digest_names_what_ended_without_a_contact() -> None:

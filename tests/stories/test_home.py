@@ -54,12 +54,15 @@ async def test_a_home_shows_what_is_mine_the_teams_and_what_else_awaits_triage(
     parts = [
         "Yours (1)",
         "412341",
-        "Waiting to hear from a manager (1)",
+        "Others waiting to hear from a manager (1)",
         "412342",
         "Untriaged feedback (1)",
     ]
     assert [text.find(part) for part in parts] == sorted(text.find(part) for part in parts)
-    assert "Yours" not in text_of(await opens(town, town.blake, "412343"))
+    text = text_of(await opens(town, town.blake, "412343"))
+    assert "Yours" not in text
+    assert "Waiting to hear from a manager (2)" in text
+    assert "Untriaged feedback (1)" in text
 
 
 async def test_a_claim_on_the_home_shows_there_at_once_and_on_the_card(

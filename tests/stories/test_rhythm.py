@@ -89,7 +89,10 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
         await town.settled()
     async with town.bot_running(**ON):
         said = await the_digest(town)
-    assert "1 overdue, 1 due today, 1 unclaimed, 2 without an initial response" in said
+    assert (
+        "2 unclaimed, 1 of them overdue; 1 claimed, due today; 2 without an initial response"
+        in said
+    )
     lines = said.splitlines()
     for title, *rows in (
         ["*Overdue* (1)", "|ticket 101> · 18 hours overdue · unclaimed"],
