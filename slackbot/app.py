@@ -129,6 +129,7 @@ class Services:
             record.now,
             gitlab=settings.gitlab_url,
             project=settings.gitlab_project,
+            permalink=self.slack.permalink,
         )
         self.outbox = Outbox(record, self.slack, self.health, settings.ssat_channel)
         self.adoption = CardAdoption(record, self.slack, self.outbox)
@@ -305,6 +306,7 @@ async def run_bot(
             clients.gitlab.paces.share(database)
         async with database.transaction() as tx:
             clients.slack.team = await facts.SLACK_TEAM.load(tx)
+            clients.slack.address = await facts.SLACK_ADDRESS.load(tx)
         services = Services(settings, clients, Record(database, clock))
         workers = make_workers(services, first_retry, shutdown_seconds)
         queues = [worker.queue for worker in workers]

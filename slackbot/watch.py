@@ -107,6 +107,7 @@ class Watch:
             self._remark_on(identity)
             async with self._record.transaction() as tx:
                 await facts.SLACK_TEAM.save(tx, identity.team)
+                await facts.SLACK_ADDRESS.save(tx, identity.address)
             await self._slack.check_channel(self._channel)
         except PlatformError as error:
             self._health.report_error(error)

@@ -38,6 +38,7 @@ from slackbot.local.gitlab.model import Request
 from slackbot.local.slack import Ephemeral, Message, Outcome, View, Workspace
 from slackbot.local.slack import User as SlackUser
 from slackbot.local.slack import serve as serve_slack
+from slackbot.local.slack.chat import permalink
 from slackbot.platforms.slack_api import PACES
 from slackbot.rules.feedback import HANDBOOK_LABELS
 from slackbot.rules.request import IssueKey
@@ -259,6 +260,11 @@ class Town:
             raise AssertionError(
                 f"expected {words}, got: {text_of(self.card_of(issue))}"
             ) from error
+
+    def link_to(self, card: Message | None) -> str:
+        """What a message shows of a card beside the ticket."""
+        assert card is not None
+        return f"<{permalink(self.slack, card)}|card>"
 
     async def thread(self, issue: Issue, *words: str) -> Message:
         """Wait until a message in the thread of an issue's card shows some words."""

@@ -80,6 +80,8 @@ class CardView:
     hours: BusinessHours
     now: datetime
     on_duty: DutyView | None = None
+    url: str | None = None
+    """Of the card."""
 
     @property
     def key(self) -> IssueKey:

@@ -15,7 +15,7 @@ from slackbot.blocks.card import (
     owner_buttons,
     time_left,
 )
-from slackbot.blocks.elements import Block, actions, button, context, is_address, link, section
+from slackbot.blocks.elements import Block, actions, button, context, link, section
 from slackbot.blocks.text import count, escape, moment, name
 from slackbot.blocks.words import (
     COMBINED,
@@ -24,8 +24,9 @@ from slackbot.blocks.words import (
     NOTHING_NAMED,
     OVERDUE_MARK,
     SENTIMENT_WORDS,
+    issue_link,
     someone,
-    subject,
+    subject_link,
     unknown_in_gitlab,
 )
 from slackbot.platforms.message import SlackMessage
@@ -50,8 +51,6 @@ AGAIN = "again"
 """Begins a block's id; the issue and the question follow."""
 MOST_SHOWN = 10
 """Feedbacks in one message: a ticket may have several."""
-URL_LIMIT = 300
-"""Per row: all rows must fit into a message."""
 WORD_LIMIT = 40
 
 
@@ -116,7 +115,14 @@ def request_line(view: CardView) -> str:
 
 
 def request_link(view: CardView) -> str:
-    return link(view.request.url, subject(view.request))
+    """Lead to the ticket, and beside it to the card."""
+    request = view.request
+    beside = _card_link(view) or (issue_link(request) if request.ticket else None)
+    return " · ".join(filter(None, [subject_link(request), beside]))
+
+
+def _card_link(view: CardView) -> str | None:
+    return link(view.url, "card") if view.url else None
 
 
 def _facts(view: CardView) -> list[str]:
@@ -129,7 +135,8 @@ def _facts(view: CardView) -> list[str]:
         facts.append(f"{late} contacted {moment(request.contacted_at, zone)}".strip())
         if request.contacted_by:
             facts.append(f"by {someone(request.contacted_by)}")
-    facts += _links(request)
+    card = _card_link(view)
+    facts += [*_links(request), *([card] if card else [])]
     return [*facts, *_trouble(view)]
 
 
@@ -143,12 +150,8 @@ def _trouble(view: CardView) -> list[str]:
 
 
 def _links(entry: Entry) -> list[str]:
-    found = []
-    if is_address(entry.url) and len(entry.url) <= URL_LIMIT:
-        found.append(link(entry.url, f"#{entry.key.iid}"))
-    if entry.ticket_url:
-        found.append(link(entry.ticket_url, f"ticket {entry.ticket}"))
-    return found
+    ticket = subject_link(entry) if entry.ticket else None
+    return [each for each in (issue_link(entry), ticket) if each]
 
 
 def _buttons(view: CardView, asker: Asker) -> list[Block]:
@@ -190,7 +193,9 @@ def untriaged_line(one: UntriagedFeedback, zone: ZoneInfo) -> str:
 
 
 def feedback_link(one: UntriagedFeedback) -> str:
-    return link(one.url, f"ticket {one.ticket}" if one.ticket else f"feedback #{one.key.iid}")
+    """Lead to the ticket, and beside it to the issue: such feedback has no card."""
+    beside = issue_link(one) if one.ticket else None
+    return " · ".join(filter(None, [subject_link(one), beside]))
 
 
 def _since(one: UntriagedFeedback, zone: ZoneInfo) -> str:

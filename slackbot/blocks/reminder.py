@@ -7,7 +7,7 @@ from datetime import timedelta
 from slackbot.blocks.card import CardView, time_left
 from slackbot.blocks.elements import Block, actions, button, message, section
 from slackbot.blocks.text import count, duration, moment
-from slackbot.blocks.words import OVERDUE_MARK, PEOPLE_SHOWN, mention, someone, subject
+from slackbot.blocks.words import OVERDUE_MARK, PEOPLE_SHOWN, mention, someone, subject_link
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.request import Person
 
@@ -33,10 +33,11 @@ def render_reminder(view: CardView, to: Sequence[Person], *, is_missed: bool) ->
 def render_lead(view: CardView, lead: str) -> SlackMessage:
     """``lead`` is the id of a Slack user or user group."""
     whom = f"<!subteam^{lead}>" if lead.startswith("S") else f"<@{lead}>"
+    about = subject_link(view.request)
     due = moment(view.request.due_at, view.hours.timezone)
     return message(
-        f"{LEAD_MARK} {whom}: the deadline to contact the customer on {subject(view.request)} was "
-        f"{due}, and nobody has reacted. {_owner(view)}."
+        f"{LEAD_MARK} {whom}: the deadline to contact the customer on {about} was {due}, and "
+        f"nobody has reacted. {_owner(view)}."
     )
 
 
@@ -59,7 +60,7 @@ def _addressed(said: str, to: Sequence[Person]) -> str:
 
 def _what(view: CardView) -> str:
     due = moment(view.request.due_at, view.hours.timezone)
-    what = f"please contact the customer on {subject(view.request)}"
+    what = f"please contact the customer on {subject_link(view.request)}"
     if view.is_overdue:
         return f"{what} now. The deadline was {due} ({time_left(view)})."
     return f"{what} by {due} ({time_left(view)})."

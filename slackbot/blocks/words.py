@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from slackbot.blocks.elements import is_address, link
 from slackbot.blocks.text import SOMEONE, count, duration, moment, name
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Throttled, Unreachable
 from slackbot.rules.countdown import HOUR, Left, Overdue
@@ -59,6 +60,7 @@ from slackbot.rules.refusals import (
     UnknownLabel,
 )
 from slackbot.rules.request import Person, Request, Rules, State
+from slackbot.rules.untriaged import UntriagedFeedback
 
 # --- States and kinds --------------------------------------------------------------------------
 
@@ -123,9 +125,27 @@ def whose_words(request: Request, who: Person) -> str:
     return f"\n⚠️ {owned_words(someone(holder))}" if is_others else ""
 
 
-def subject(request: Request) -> str:
+def subject(feedback: Request | UntriagedFeedback) -> str:
     """For the middle of a sentence."""
-    return f"ticket {request.ticket}" if request.ticket else f"feedback #{request.key.iid}"
+    return f"ticket {feedback.ticket}" if feedback.ticket else f"feedback #{feedback.key.iid}"
+
+
+def subject_link(feedback: Request | UntriagedFeedback) -> str:
+    """Lead where the words say: to the ticket, else to the issue."""
+    return link(feedback.ticket_url or _short_address(feedback.url), subject(feedback))
+
+
+def issue_link(feedback: Request | UntriagedFeedback) -> str | None:
+    url = _short_address(feedback.url)
+    return link(url, f"#{feedback.key.iid}") if is_address(url) else None
+
+
+def _short_address(url: str) -> str:
+    return url if len(url) <= URL_LIMIT else ""
+
+
+URL_LIMIT = 300
+"""Per row: all rows must fit into a message."""
 
 
 def action_words(action: Action) -> str:

@@ -1,6 +1,6 @@
 """The one place that makes views from the record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -34,11 +34,21 @@ class Viewer:
     Args:
         gitlab: The address by which links are known.
         project: As configured, until the poll knows its path.
+        permalink: Gives the address of a message, by channel and ts, where it is known.
     """
 
-    def __init__(self, rules: Rules, clock: Clock, *, gitlab: str, project: str) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        clock: Clock,
+        *,
+        gitlab: str,
+        project: str,
+        permalink: Callable[[str, str], str | None],
+    ) -> None:
         self.rules, self._clock = rules, clock
         self._gitlab, self._project = gitlab, project
+        self._permalink = permalink
 
     @property
     def zone(self) -> ZoneInfo:
@@ -90,6 +100,7 @@ class Viewer:
             hours=self.rules.hours,
             now=self._clock(),
             on_duty=common.on_duty,
+            url=self._permalink(*found.card) if found.card else None,
         )
 
     async def board(self, tx: Transaction, *, days: int | None = None) -> Board:

@@ -46,6 +46,8 @@ class Identity:
     """The bot, by ``auth.test``."""
 
     team: str
+    address: str
+    """Of the workspace."""
     user: str
     scopes: frozenset[str] | None
     """``None``: a proxy took the header that tells them."""
@@ -140,6 +142,7 @@ class SlackClient(SlackApi):
         super().__init__(client, paces)
         self.users = SlackUsers(self)
         self.team: str | None = None
+        self.address: str | None = None
         self._identity: Identity | None = None
         self._channels: dict[str, str] = {}
         self._finding = asyncio.Lock()
@@ -152,6 +155,10 @@ class SlackClient(SlackApi):
     def known_identity(self) -> Identity | None:
         return self._identity
 
+    def permalink(self, channel: str, ts: str) -> str | None:
+        """Spell it as ``chat.getPermalink`` does; ``None`` until the address is known."""
+        return f"{self.address}archives/{channel}/p{ts.replace('.', '')}" if self.address else None
+
     async def own_team(self) -> str:
         """Ask Slack only if neither it nor the record has told."""
         return self.team or (await self.identity()).team
@@ -162,10 +169,11 @@ class SlackClient(SlackApi):
         told = answer.headers.get(SCOPES_HEADER)
         self._identity = Identity(
             team=answer["team_id"],
+            address=answer.get("url") or "",
             user=answer["user_id"],
             scopes=None if told is None else _listed(told),
         )
-        self.team = self._identity.team
+        self.team, self.address = self._identity.team, self._identity.address
         return self._identity
 
     async def channel_id(self, channel: str) -> str:

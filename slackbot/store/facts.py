@@ -100,6 +100,8 @@ FEEDBACKS_READ = Fact("feedbacks_read", str)
 PROJECT = Fact("project", KnownProject)
 SLACK_TEAM = Fact("slack_team", str)
 """A click must not have to wait until Slack tells it again."""
+SLACK_ADDRESS = Fact("slack_address", str)
+"""Nor must a digest at a start lack the links to the cards."""
 FEEDBACK_LABELS = Fact("feedback_labels", dict[str, str])
 CATCH_UP = Fact("catch_up", CatchUp)
 CARDS_ADOPTED = Fact("cards_adopted", str)

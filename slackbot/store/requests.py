@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, func, select
+from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, delete, func, select
 
 from slackbot.rules.decision import apply
 from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules, State
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.decisions import IS_UNDELIVERED, DecisionRecord, Status
-from slackbot.store.schema import decisions, requests, snoozes
+from slackbot.store.schema import cards, decisions, requests, snoozes
 
 MOST_ENDED = 500
 
@@ -21,6 +22,10 @@ MOST_ENDED = 500
 _KEY: dict[str, BindParameter[int]] = {name: bindparam(name) for name in ("project", "iid")}
 _REQUEST = select(requests.c.document).filter_by(**_KEY)
 _LOCKED_REQUEST = _REQUEST.with_for_update()
+_IS_OF = (cards.c.project == requests.c.project) & (cards.c.iid == requests.c.iid)
+_WITH_CARD = select(requests.c.document, cards.c.channel, cards.c.ts).outerjoin(cards, _IS_OF)
+_RECORD = _WITH_CARD.where(requests.c.project == _KEY["project"], requests.c.iid == _KEY["iid"])
+_LOCKED_RECORD = _RECORD.with_for_update(of=requests)
 _UNDELIVERED = select(decisions).filter_by(**_KEY).where(IS_UNDELIVERED).order_by(decisions.c.seq)
 
 
@@ -31,11 +36,14 @@ class RequestRecord:
     confirmed: Request
     pending: tuple[DecisionRecord, ...] = ()
     refused: tuple[DecisionRecord, ...] = ()
+    card: tuple[str, str] | None = None
+    """Where its card is: channel and ts."""
 
     @classmethod
-    def of(cls, confirmed: Request, undelivered: Sequence[DecisionRecord]) -> "RequestRecord":
+    def of(cls, row: Row[Any], undelivered: Sequence[DecisionRecord] = ()) -> "RequestRecord":
         return cls(
-            confirmed=confirmed,
+            confirmed=row.document,
+            card=(row.channel, row.ts) if row.channel and row.ts else None,
             pending=tuple(each for each in undelivered if each.status is Status.PENDING),
             refused=tuple(each for each in undelivered if each.status is Status.REFUSED),
         )
@@ -48,11 +56,12 @@ class RequestRecord:
 async def load_request_record(
     tx: Transaction, key: IssueKey, *, lock: bool = False
 ) -> RequestRecord | None:
-    confirmed = await load_request(tx, key, lock=lock)
-    if confirmed is None:
+    which = {"project": key.project, "iid": key.iid}
+    found = (await tx.execute(_LOCKED_RECORD if lock else _RECORD, **which)).one_or_none()
+    if found is None:
         return None
-    rows = await tx.execute(_UNDELIVERED, project=key.project, iid=key.iid)
-    return RequestRecord.of(confirmed, [DecisionRecord.of(row) for row in rows])
+    rows = await tx.execute(_UNDELIVERED, **which)
+    return RequestRecord.of(found, [DecisionRecord.of(row) for row in rows])
 
 
 async def list_unfinished_records(tx: Transaction) -> list[RequestRecord]:
@@ -64,20 +73,17 @@ async def list_records_about(tx: Transaction, ticket: int) -> list[RequestRecord
 
 
 async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRecord]:
-    found = await tx.scalars(
-        select(requests.c.document)
-        .where(requests.c.gitlab_updated_at >= since, requests.c.state.not_in(UNFINISHED))
+    found = await tx.execute(
+        _WITH_CARD.where(requests.c.gitlab_updated_at >= since, requests.c.state.not_in(UNFINISHED))
         .order_by(requests.c.gitlab_updated_at.desc())
         .limit(MOST_ENDED)
     )
-    return [RequestRecord(confirmed=request) for request in found]
+    return [RequestRecord.of(row) for row in found]
 
 
 async def _list_records(tx: Transaction, *which: ColumnElement[bool]) -> list[RequestRecord]:
     """Run two queries, however many requests there are."""
-    found = await tx.scalars(
-        select(requests.c.document).where(*which).order_by(requests.c.due_at, requests.c.iid)
-    )
+    found = await tx.execute(_WITH_CARD.where(*which).order_by(requests.c.due_at, requests.c.iid))
     is_about = (decisions.c.project == requests.c.project) & (decisions.c.iid == requests.c.iid)
     rows = await tx.execute(
         select(decisions)
@@ -88,7 +94,7 @@ async def _list_records(tx: Transaction, *which: ColumnElement[bool]) -> list[Re
     undelivered: defaultdict[IssueKey, list[DecisionRecord]] = defaultdict(list)
     for row in rows:
         undelivered[IssueKey(row.project, row.iid)].append(DecisionRecord.of(row))
-    return [RequestRecord.of(request, undelivered[request.key]) for request in found]
+    return [RequestRecord.of(row, undelivered[row.document.key]) for row in found]
 
 
 async def load_request(tx: Transaction, key: IssueKey, *, lock: bool = False) -> Request | None:

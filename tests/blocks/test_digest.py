@@ -29,6 +29,7 @@ from tests.blocks.test_card import (
 )
 
 ZONE = ZoneInfo("UTC")
+CARD = "https://example.slack.com/archives/C1/p1769785200000100"
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U0BLAKE")
 ITEM = UntriagedFeedback(
     key=IssueKey(7, 20),
@@ -127,7 +128,7 @@ def test_a_hand_over_says_what_is_open_and_what_could_be_closed() -> None:
         render_handover(
             replace(
                 HAND_OVER,
-                left_open=(a_view(CLAIMED),),
+                left_open=(a_view(CLAIMED, url=CARD),),
                 untriaged=(ITEM,),
                 to_close=(a_view(replace(WAITING, is_requested=False)),),
                 others_to_close=(replace(ITEM, ticket=412399),),
@@ -135,12 +136,14 @@ def test_a_hand_over_says_what_is_open_and_what_could_be_closed() -> None:
             is_outgoing=False,
         )
     )
-    ticket = "<https://gitlab.example/-/issues/12|ticket 412345>"
-    assert f"• {ticket} · 30 business hours left · Avery Example" in said
+    ticket = "<https://support.gitlab.com/hc/requests/412345|ticket 412345>"
+    assert f"• {ticket} · <{CARD}|card> · 30 business hours left · Avery Example" in said
     assert "• <https://gitlab.example/-/issues/20|feedback #20> · since <!date^" in said
-    assert f"• {ticket} · contact no longer requested, without a feedback label" in said
+    issue = "<https://gitlab.example/-/issues/12|#12>"  # Slack has no card of it
+    assert f"• {ticket} · {issue} · contact no longer requested, without a feedback label" in said
     assert "*Ready to close* (2)" in said
-    assert "|ticket 412399> · no contact requested, labeled" in said
+    issue = "<https://gitlab.example/-/issues/20|#20>"
+    assert f"requests/412399|ticket 412399> · {issue} · no contact requested, labeled" in said
     assert "Nothing is left open" not in said
 
 
@@ -223,7 +226,7 @@ def test_a_digest_says_what_it_could_not_read() -> None:
 
 
 def test_lists_with_long_addresses_fit_into_a_message() -> None:
-    long = a_view(replace(WAITING, url="https://gitlab.example/" + "x" * 900))
+    long = a_view(replace(WAITING, url="https://gitlab.example/" + "x" * 270), url=CARD * 5)
     many = (long,) * 50
     message = render_digest(
         replace(EMPTY, overdue=many, due_today=many, unclaimed=many, ended=many)

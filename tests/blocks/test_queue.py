@@ -162,13 +162,16 @@ def test_what_was_asked_for_is_said_with_the_count() -> None:
 
 
 def test_a_row_says_state_time_left_deadline_and_where_to_look() -> None:
-    [row] = lines(drawn(a_board(CLAIMED)))
+    board = a_board(CLAIMED)
+    board = replace(board, waiting=(replace(board.waiting[0], url="https://example.slack.com/x"),))
+    [row] = lines(drawn(board))
     assert row == (
         "🔵 Claimed by Avery Example · ticket 412345\n"
         "30 business hours left"
         " · due <!date^1770130800^{date_long}, {time}|Tue 3 Feb, 15:00 UTC>"
         " · <https://gitlab.example/-/issues/12|#12>"
         " · <https://support.gitlab.com/hc/requests/412345|ticket 412345>"
+        " · <https://example.slack.com/x|card>"
     )
 
 

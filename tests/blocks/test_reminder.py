@@ -39,7 +39,8 @@ from tests.blocks.test_card import (
 
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U0BLAKE")
 AT = "<!date^1770130800^{date_long}, {time}|Tue 3 Feb, 15:00 UTC>"
-PLEASE = "please contact the customer on ticket 412345"
+TICKET = "<https://support.gitlab.com/hc/requests/412345|ticket 412345>"
+PLEASE = f"please contact the customer on {TICKET}"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_only_what_comes_before_the_deadline_can_be_snoozed() -> None:
 def test_the_lead_is_a_group_or_a_person() -> None:
     view = a_view(CLAIMED, now=DUE + timedelta(hours=1))
     assert render_lead(view, "S0LEADS").text == (
-        f"🚨 <!subteam^S0LEADS>: the deadline to contact the customer on ticket 412345 was {AT}, "
+        f"🚨 <!subteam^S0LEADS>: the deadline to contact the customer on {TICKET} was {AT}, "
         "and nobody has reacted. Avery Example has claimed it."
     )
     assert pings(render_lead(view, "U0LEAD").text) == {"<@U0LEAD>"}
@@ -126,7 +127,8 @@ def test_no_text_of_anybody_spoils_a_reminder_or_wakes_another(view: CardView) -
         blocks = list(message.blocks)
         assert validate_blocks(blocks, "message") == []
         assert pings(blocks) | pings(message.text) == allowed
-        assert links(blocks) == set()
+        # Only to the ticket, or to the issue of a request without one.
+        assert links(blocks) <= {view.request.ticket_url or view.request.url}
 
 
 # --- The modal ---------------------------------------------------------------------------------

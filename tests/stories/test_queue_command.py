@@ -96,6 +96,7 @@ async def test_open_requests_are_listed_by_deadline_with_who_has_them(town: Town
     ):
         assert f"Tue 3 Feb, {due} UTC>" in row
         assert f"/-/issues/{issue.iid}|#{issue.iid}>" in row
+        assert town.link_to(town.card_of(issue)) in row
         assert "business hours left" in row
 
     # The deadline passes for one of them.

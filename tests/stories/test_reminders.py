@@ -235,7 +235,7 @@ async def test_a_deadline_shows_in_the_channel_though_who_is_on_duty_has_just_ac
         await town.card(issue, "🟠 Unclaimed", delivered=True)
         town.clock.forward(minutes=8)
         overdue = await reminded(
-            town, DEADLINE, "contact the customer on ticket 412345 now", "Nobody has claimed it."
+            town, DEADLINE, "requests/412345|ticket 412345> now", "Nobody has claimed it."
         )
     assert overdue.broadcast
     assert overdue.pings == set()

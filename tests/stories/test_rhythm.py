@@ -94,11 +94,19 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
         in said
     )
     lines = said.splitlines()
+    link = {
+        number: f"requests/{number}|ticket {number}> · {town.link_to(town.card_of(issue))}"
+        for number, issue in ((101, overdue), (103, today), (104, later))
+    }
     for title, *rows in (
-        ["*Overdue* (1)", "|ticket 101> · 18 hours overdue · unclaimed"],
-        ["*Due today* (1)", "|ticket 103> · 2 business hours left · Blake Sample"],
-        ["*Unclaimed*, due later (1)", "|ticket 104> · 26 business hours left · unclaimed"],
-        ["*No initial response within 7 days* (2)", "|ticket 201> · since", "|ticket 202>"],
+        ["*Overdue* (1)", f"{link[101]} · 18 hours overdue · unclaimed"],
+        ["*Due today* (1)", f"{link[103]} · 2 business hours left · Blake Sample"],
+        ["*Unclaimed*, due later (1)", f"{link[104]} · 26 business hours left · unclaimed"],
+        [
+            "*No initial response within 7 days* (2)",
+            "requests/201|ticket 201> · <",
+            "requests/202|ticket 202>",
+        ],
         ["Since Tuesday 3 Feb: 1 customer contacted, on time."],
     ):
         place = next(number for number, line in enumerate(lines) if title in line)
@@ -321,9 +329,11 @@ async def test_both_managers_are_told_what_was_done_and_what_is_left(quiet_town:
     for said in (to_avery, to_blake):
         assert "1 customer contacted, on time; feedback label chosen for 1" in said
         assert "*Open: the customer has not been contacted* (1)\n• <" in said
-        assert f"/{waiting.iid}|ticket 101> · 26 business hours left · unclaimed" in said
+        card = town.link_to(town.card_of(waiting))
+        assert f"requests/101|ticket 101> · {card} · 26 business hours left · unclaimed" in said
         assert "*Ready to close* (1)\n• <" in said
-        assert f"/{closable.iid}|ticket 102> · contacted, labeled" in said
+        card = town.link_to(town.card_of(closable))
+        assert f"requests/102|ticket 102> · {card} · contacted, labeled" in said
 
 
 async def test_a_hand_over_counts_labels_of_the_contact_form_and_of_gitlab(
@@ -378,10 +388,12 @@ async def test_a_hand_over_and_a_digest_count_what_else_was_triaged(quiet_town: 
     [said] = handed_over(town, town.blake)
     assert "feedback label chosen for 0 requests; 2 other feedbacks triaged." in said
     assert "*Open: untriaged feedback* (1)" in said
-    assert f"/{left.iid}|" in said
+    assert f"/{left.iid}|#{left.iid}> · since" in said
     assert "*Ready to close* (2)" in said
     for issue in (before, labelled):
-        assert f"/{issue.iid}|ticket {200 + issue.iid}> · no contact requested, labeled" in said
+        ticket = f"requests/{200 + issue.iid}|ticket {200 + issue.iid}> · <{town.gitlab.url}"
+        assert ticket in said
+        assert f"/{issue.iid}|#{issue.iid}> · no contact requested, labeled" in said
 
 
 async def shows_untriaged(town: Town, number: int) -> None:

@@ -196,5 +196,10 @@ def get_permalink(state: State, args: Json) -> Json:
     """Return the address of a message."""
     channel = readable(state, needed(args, "channel"))
     message = _message(channel, needed(args, "message_ts"))
-    path = f"archives/{channel.id}/p{message.ts.replace('.', '')}"
-    return {"channel": channel.id, "permalink": f"https://{state.team_domain}.slack.com/{path}"}
+    return {"channel": channel.id, "permalink": permalink(state, message)}
+
+
+def permalink(state: State, message: Message) -> str:
+    """Return the address of a message."""
+    path = f"archives/{message.channel}/p{message.ts.replace('.', '')}"
+    return f"https://{state.team_domain}.slack.com/{path}"
