@@ -573,6 +573,7 @@ hostile_views = st.builds(
     scope=st.just("feedback"),
     hours=st.just(ALWAYS),
     now=_moments,
+    url=st.none() | st.just(f"https://{'x' * 40}.slack.com/archives/C0123456789/p1769785200000100"),
 )
 
 _LONG = "&" * 400
