@@ -274,9 +274,9 @@ def test_a_step_is_told_in_a_sentence_and_wakes_only_whom_it_concerns(
 def test_who_owns_a_request_is_told_what_a_colleague_does_with_it(
     told: Step, words: str, wakes: list[str]
 ) -> None:
-    assert step_words(replace(told, owner=BLAKE), ZONE) == words + WHEN
+    assert step_words(replace(told, owner=BLAKE), RULES) == words + WHEN
     assert pings(words) == set(wakes)
-    by_owner = step_words(replace(told, owner=AVERY, who=AVERY), ZONE)
+    by_owner = step_words(replace(told, owner=AVERY, who=AVERY), RULES)
     assert pings(by_owner) <= {mention(told.other)}
 
 
@@ -297,11 +297,11 @@ def test_somebody_is_told_of_a_customer_who_may_still_be_waiting(
     closed = step(StepKind.CLOSED, in_gitlab=True, owner=owner, on_duty=on_duty)
     please = f". {told}if the customer is still waiting, please reopen it" if told else ""
     said = f"⚫ No contact recorded: Avery Example closed the issue in GitLab{please}"
-    assert step_words(closed, ZONE) == said + WHEN
+    assert step_words(closed, RULES) == said + WHEN
     gone = step(StepKind.GONE, None, in_gitlab=True, owner=owner, on_duty=on_duty)
     warning = f". {told}the customer may still be waiting" if told else ""
     said = f"⚫ The issue was deleted or moved in GitLab{warning}"
-    assert step_words(gone, ZONE) == said + WHEN
+    assert step_words(gone, RULES) == said + WHEN
 
 
 @pytest.mark.parametrize("kind", StepKind)
