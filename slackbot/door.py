@@ -80,7 +80,8 @@ class Doorkeeper:
         return watch
 
     async def _let_in(self, request: web.Request, receiver: Receiver) -> None:
-        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        encodings = request.headers.getall(hdrs.CONTENT_ENCODING, ())
+        if any(each.lower() != "identity" for each in encodings):
             raise _Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)  # neither platform packs its bodies
         with _proving():
             is_proven = receiver.is_proven(request.headers)

@@ -162,11 +162,38 @@ async def test_a_stranger_is_sent_away_before_a_byte_of_the_body(
     writer.close()
 
 
-async def test_what_is_packed_is_not_unpacked(port: Port) -> None:
-    packed, encoding = gzip.compress(b"{}"), {"Content-Encoding": "gzip"}
-    assert (await port.hook(packed, **encoding)).status == 415
-    assert (await port.hook(packed, token=None, **encoding)).status == 415
-    assert (await port.call("POST", "/slack/events", packed, encoding)).status == 415
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        b"Content-Encoding: gzip",
+        b"content-encoding: DEFLATE",
+        b"Content-Encoding: br",
+        b"Content-Encoding: zstd",
+        b"Content-Encoding: unheard-of",
+        b"Content-Encoding: gzip, gzip",
+        b"Content-Encoding: identity, gzip",
+        b"Content-Encoding: identity\r\nContent-Encoding: gzip",
+    ],
+)
+@pytest.mark.parametrize("door", ["/gitlab/webhook", "/slack/events"])
+async def test_a_packed_body_is_sent_away_before_a_byte_of_it(
+    port: Port, door: str, encoding: bytes
+) -> None:
+    for proof in (b"", TOKEN, like_slack()):
+        head = b"%b%b\r\nContent-Length: 260000" % (proof, encoding)
+        reader, writer = await posting(port.town.url, head, path=door)
+        assert await status_of(reader) == 415
+        writer.close()
+
+
+async def test_a_body_that_says_it_is_not_packed_is_read_on_both_doors(port: Port) -> None:
+    plain = {"Content-Encoding": "identity"}
+    assert (await port.hook("{}", **plain)).status == 200
+    assert (await port.signed("ssl_check=1", FORM, **plain)).status == 200
+
+
+async def test_what_is_packed_without_saying_so_is_not_unpacked(port: Port) -> None:
+    assert (await port.hook(gzip.compress(b"{}"))).status == 400
 
 
 async def test_strangers_that_fill_the_port_keep_no_hook_away(port: Port) -> None:
