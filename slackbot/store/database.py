@@ -78,11 +78,13 @@ POSTGRES_SESSION = {
 }
 """A process that stands still in a transaction must not keep the others from their rows."""
 POSTGRES_LIMITS = {
-    "connect_timeout": 5,  # seconds
-    "tcp_user_timeout": 10_000,  # milliseconds
-    "options": " ".join(f"-c {name}={limit}" for name, limit in POSTGRES_SESSION.items()),
+    "connect_timeout": "5",  # seconds
+    "tcp_user_timeout": "10000",  # milliseconds
 }
 """A silent server must not keep a click or the readiness waiting for ever."""
+_SET_LIMITS = ", ".join(
+    f"set_config('{name}', '{limit}', false)" for name, limit in POSTGRES_SESSION.items()
+)
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -173,9 +175,11 @@ def fenced_by(fence: Fence) -> Iterator[None]:
 
 
 def async_url(database_url: str) -> URL:
+    """Return it for the drivers, with limits for all connections where it sets no others."""
     url = make_url(database_url)
-    is_sqlite = url.get_backend_name() == "sqlite"
-    return url.set(drivername="sqlite+aiosqlite" if is_sqlite else "postgresql+psycopg")
+    if url.get_backend_name() == "sqlite":
+        return url.set(drivername="sqlite+aiosqlite")
+    return url.set(drivername="postgresql+psycopg", query={**POSTGRES_LIMITS, **url.query})
 
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
@@ -211,9 +215,16 @@ def _postgres_engine(url: URL, pids: set[int]) -> AsyncEngine:
         max_overflow=0,
         pool_pre_ping=True,
         pool_timeout=60,
-        connect_args=POSTGRES_LIMITS,
         hide_parameters=True,  # keeps people's text out of the log
     )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def limit(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        # Not as start-up options: poolers refuse them, and the URL may have its own.
+        cursor = connection.cursor()
+        cursor.execute(f"SELECT {_SET_LIMITS}")
+        cursor.close()
+        connection.commit()
 
     @event.listens_for(engine.sync_engine, "connect")
     def note(connection: Any, entry: ConnectionPoolEntry) -> None:
@@ -334,8 +345,11 @@ class Database:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _hear_others(self) -> None:
-        conninfo = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        # As the engine connects: a rendered URL would spell some values in another way.
+        _, arguments = self._engine.dialect.create_connect_args(self._url)
+        async with await psycopg.AsyncConnection.connect(
+            **arguments, autocommit=True
+        ) as connection:
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_UP_CHANNEL)))
             self.wake_ups.look_out()  # for what was said while nobody listened
             async for notice in connection.notifies():
