@@ -9,10 +9,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 
-import aiohttp
 import structlog
 from pydantic import SecretStr
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
@@ -49,7 +47,8 @@ from slackbot.platforms.outbox import Outbox
 from slackbot.platforms.pace import faster
 from slackbot.platforms.slack import SlackClient
 from slackbot.platforms.slack_api import PACES as SLACK_PACES
-from slackbot.platforms.slack_api import TIMEOUT_SECONDS, slack_session, time_limit
+from slackbot.platforms.slack_api import slack_client, slack_session
+from slackbot.platforms.socket_mode import SocketHandler
 from slackbot.rebuild import Rebuild
 from slackbot.report import Report
 from slackbot.rules.request import Rules
@@ -95,12 +94,8 @@ class Clients:
 async def connect(settings: Settings, speed: float = 1) -> AsyncIterator[Clients]:
     """Call nothing yet; ``speed`` multiplies the platforms' call limits."""
     async with slack_session() as session:
-        client = AsyncWebClient(
-            token=settings.slack_bot_token.get_secret_value(),
-            base_url=settings.slack_api_url,
-            session=session,  # its time limit counts, not the client's
-            retry_handlers=[],  # the default posts twice after a dropped connection
-        )
+        token = settings.slack_bot_token.get_secret_value()
+        client = slack_client(settings.slack_api_url, token, session)
         gitlab = GitLabClient(
             settings.gitlab_url,
             settings.gitlab_token.get_secret_value(),
@@ -274,17 +269,12 @@ def _revealed(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
-def socket_handler(bolt: AsyncApp, settings: Settings) -> AsyncSocketModeHandler | None:
+def socket_handler(bolt: AsyncApp, settings: Settings) -> SocketHandler | None:
     if settings.slack_app_token is None:
         return None
     token = settings.slack_app_token.get_secret_value()
     # With another base URL, the client needs the app token itself.
-    client = AsyncWebClient(token=token, base_url=settings.slack_api_url, timeout=TIMEOUT_SECONDS)
-    handler = AsyncSocketModeHandler(bolt, token, web_client=client)
-    # Its own session waits five minutes for a websocket.
-    handler.client.aiohttp_client_session.detach()
-    handler.client.aiohttp_client_session = aiohttp.ClientSession(timeout=time_limit())
-    return handler
+    return SocketHandler(bolt, slack_client(settings.slack_api_url, token))
 
 
 @contextlib.asynccontextmanager
@@ -410,7 +400,7 @@ def _report_death(task: asyncio.Task[None], health: Health) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _connected(handler: AsyncSocketModeHandler | None) -> AsyncIterator[None]:
+async def _connected(handler: SocketHandler | None) -> AsyncIterator[None]:
     """In Socket Mode keep a websocket open; it reconnects by itself."""
     if handler is None:
         yield

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from slackbot.app import Clients
-from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected
+from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected, Untrusted
 from slackbot.platforms.gitlab import Project
 from slackbot.platforms.slack import (
     MESSAGES_SCOPES,
@@ -18,7 +16,7 @@ from slackbot.platforms.slack import (
     Identity,
     SlackClient,
 )
-from slackbot.platforms.slack_api import TIMEOUT_SECONDS
+from slackbot.platforms.slack_api import slack_client
 from slackbot.rules.request import IssueKey, in_scope
 from slackbot.rules.rota import NoAnswer
 from slackbot.settings import Settings
@@ -63,6 +61,10 @@ class Finding:
 
 def _fatal(about: str, problem: object) -> Finding:
     return Finding(about=about, problem=str(problem), verdict=Verdict.PROBLEM)
+
+
+def _denied(error: Denied | Rejected, token: str, address: str) -> Finding:
+    return _fatal(address if isinstance(error, Untrusted) else token, error)
 
 
 def _warning(about: str, problem: object) -> Finding:
@@ -114,7 +116,7 @@ async def _examine_slack(settings: Settings, clients: Clients) -> AsyncIterator[
     try:
         identity = await workspace.check_identity()
     except (Denied, Rejected) as error:
-        yield _fatal("SLACK_BOT_TOKEN", error)
+        yield _denied(error, "SLACK_BOT_TOKEN", "SLACK_API_URL")
         return
     except PlatformError as error:
         yield _not_answered("Slack", error)
@@ -206,14 +208,8 @@ async def _problem_of_user(workspace: SlackClient, user: str, uses: list[str]) -
 
 async def _examine_app_token(settings: Settings, token: str) -> Finding:
     # Has no effect: the websocket is never opened.
-    client = AsyncWebClient(
-        token=token,
-        base_url=settings.slack_api_url,
-        timeout=TIMEOUT_SECONDS,
-        retry_handlers=[],
-    )
     try:
-        await SlackClient(client).call("apps.connections.open")
+        await SlackClient(slack_client(settings.slack_api_url, token)).call("apps.connections.open")
     except (Denied, Rejected):
         return _fatal("SLACK_APP_TOKEN", "not valid: create one with the scope connections:write")
     except PlatformError as error:
@@ -226,7 +222,7 @@ async def _examine_gitlab(settings: Settings, clients: Clients) -> AsyncIterator
     try:
         project = await clients.gitlab.project()
     except Denied as error:
-        yield _fatal("GITLAB_TOKEN", f"{error}")
+        yield _denied(error, "GITLAB_TOKEN", "GITLAB_URL")
     except Missing:
         yield _fatal(about, "not found: is the path right, and is the token's user a member?")
     except Rejected as error:

@@ -127,7 +127,9 @@ def environment(town: Town, **changes: Any) -> dict[str, str]:
         if not (name in strangers or name.startswith(PREFIX))
     }
     own = {name.upper(): str(value) for name, value in wanted.items() if value is not None}
-    return inherited | {"PYTHONPATH": str(ROOT)} | own
+    taken_away = {name.upper() for name, value in wanted.items() if value is None}
+    kept = {name: value for name, value in inherited.items() if name not in taken_away}
+    return kept | {"PYTHONPATH": str(ROOT)} | own
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ import pytest
 from slackbot.app import connect, make_bolt, socket_handler
 from slackbot.handlers.queue import COMMAND
 from slackbot.local.patience import within
+from slackbot.platforms import pace
 from slackbot.platforms import slack_api as workspace
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port
@@ -138,6 +139,29 @@ async def test_a_websocket_that_is_not_opened_is_given_up_and_an_open_one_outliv
             finally:
                 await handler.close_async()  # type: ignore[no-untyped-call]
     silent.close()
+
+
+@pytest.mark.parametrize("told", ["soon", "1795892217", "-1", None])
+async def test_a_slack_that_asks_for_patience_in_odd_words_is_asked_again_for_the_websocket(
+    clock: MovableClock,
+    tmp_path: Path,
+    sqlite: str,
+    monkeypatch: pytest.MonkeyPatch,
+    told: str | None,
+) -> None:
+    monkeypatch.setattr(pace, "LONGEST_HOLD_SECONDS", 1.0)
+    async with build_town(clock, tmp_path, sqlite) as town:
+        settings = town.set_up(slack_app_token=town.slack.app_token, slack_signing_secret=None)
+        headers = {"Retry-After": told} if told else {}
+        town.slack.faults.add("apps.connections.open", status=429, headers=headers)
+        async with connect(settings) as clients:
+            handler = socket_handler(make_bolt(clients.slack), settings)
+            assert handler is not None
+            try:
+                assert await within(8, handler.client.issue_new_wss_url())
+            finally:
+                await handler.close_async()  # type: ignore[no-untyped-call]
+        assert [one.status for one in town.slack.requests] == [429, 200]
 
 
 async def test_readiness_tells_of_the_websocket(town: Town, port: Port) -> None:

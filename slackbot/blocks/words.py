@@ -7,7 +7,14 @@ from typing import Any
 
 from slackbot.blocks.elements import is_address, link
 from slackbot.blocks.text import SOMEONE, count, duration, moment, name
-from slackbot.platforms.errors import Denied, PlatformError, Rejected, Throttled, Unreachable
+from slackbot.platforms.errors import (
+    Denied,
+    PlatformError,
+    Rejected,
+    Throttled,
+    Unreachable,
+    Untrusted,
+)
 from slackbot.rules.countdown import HOUR, Left, Overdue
 from slackbot.rules.decision import (
     Action,
@@ -324,7 +331,8 @@ _STEPS: dict[StepKind, Callable[[Step, Rules], str]] = {
 
 FAULT = "the bot has a fault, see its log"
 TOKEN_REFUSED = "GitLab does not accept GITLAB_TOKEN"  # noqa: S105 - the name of a setting
-_FOR_ADMINISTRATORS = frozenset({FAULT, TOKEN_REFUSED})
+CERTIFICATE_NOT_TRUSTED = "GitLab's certificate is not trusted"
+_FOR_ADMINISTRATORS = frozenset({FAULT, TOKEN_REFUSED, CERTIFICATE_NOT_TRUSTED})
 
 
 def problem_words(error: PlatformError) -> str:
@@ -332,6 +340,8 @@ def problem_words(error: PlatformError) -> str:
     match error:
         case Rejected(code=code, reason=reason):
             return f"Error {code}: {reason}"
+        case Untrusted():
+            return CERTIFICATE_NOT_TRUSTED
         case Denied():
             return TOKEN_REFUSED
         case Throttled():

@@ -11,6 +11,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
+from slackbot.platforms.slack_api import Respond
 from slackbot.rules.characters import whole
 from slackbot.rules.refusals import Incomplete, Refusal, Unknown
 from slackbot.rules.request import IssueKey
@@ -112,6 +113,7 @@ def see_to(bolt: AsyncApp) -> None:
 
 async def _read(req: AsyncBoltRequest, next: Callable[[], Awaitable[None]]) -> None:  # noqa: A002
     req.body = payload_of(req.body)
+    req.context["respond"] = Respond(response_url=req.context.response_url)
     await next()
 
 

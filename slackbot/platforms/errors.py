@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from slackbot.platforms.network import distrust, distrust_words, is_out_of_time
+
 PLATFORM_TIMEOUT = timedelta(seconds=60)
 """By then a platform has done what the bot asked, or never will."""
 
@@ -73,6 +75,23 @@ class Denied(PlatformError):
     def __init__(self, platform: Platform, code: str, remedy: str) -> None:
         super().__init__(platform, f"{NAMES[platform]} answered {code}: {remedy}")
         self.code, self.remedy = code, remedy
+
+
+class Untrusted(Denied):
+    """The platform's certificate is not trusted: nothing was sent."""
+
+    def __init__(self, platform: Platform, words: str) -> None:
+        PlatformError.__init__(self, platform, words)
+        self.code, self.remedy = "certificate", words
+
+
+def no_answer(platform: Platform, error: Exception) -> PlatformError:
+    """Name what kept a call from the platform; what passes by itself is ``Unreachable``."""
+    name = NAMES[platform]
+    if problem := distrust(error):
+        kind = Unreachable if is_out_of_time(problem) else Untrusted
+        return kind(platform, distrust_words(name, problem))
+    return Unreachable(platform, f"no answer from {name} ({type(error).__name__})")
 
 
 class Rejected(PlatformError):

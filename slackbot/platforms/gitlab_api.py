@@ -20,8 +20,10 @@ from slackbot.platforms.errors import (
     Throttled,
     Unreachable,
     Unsettled,
+    no_answer,
 )
-from slackbot.platforms.pace import Allowance, Allowances, Paces, TooBusy
+from slackbot.platforms.network import Adapter
+from slackbot.platforms.pace import Allowance, Allowances, Paces, TooBusy, seconds_asked
 from slackbot.rules.characters import whole
 
 T = TypeVar("T")
@@ -88,7 +90,7 @@ class GitLabApi:
         session = requests.Session()
         # The token goes nowhere else, whatever a redirect or a next page says.
         session.adapters.clear()
-        session.mount(f"{self._url}/", requests.adapters.HTTPAdapter())
+        session.mount(f"{self._url}/", Adapter())
         session.hooks["response"] += [_raise_when_throttled, _read_whole]
         return gitlab.Gitlab(
             self._url,
@@ -112,11 +114,8 @@ def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> No
     # python-gitlab would sleep in the thread, and others wait.
     if response.status_code != requests.codes.too_many_requests:
         return
-    try:
-        seconds = float(response.headers.get("Retry-After", ""))
-    except ValueError:
-        seconds = DEFAULT_RETRY_AFTER
-    raise Throttled(Platform.GITLAB, max(seconds, 1.0))
+    told, date = (response.headers.get(name) for name in ("Retry-After", "Date"))
+    raise Throttled(Platform.GITLAB, seconds_asked(told, date, DEFAULT_RETRY_AFTER))
 
 
 def _read_whole(response: requests.Response, *_: Any, **__: Any) -> None:
@@ -137,8 +136,7 @@ def _by_remedy(error: GitlabError | requests.RequestException) -> PlatformError:
         case requests.Timeout():
             return _TimedOut(Platform.GITLAB, "GitLab did not answer in time")
         case _:
-            problem = f"no answer from GitLab ({type(error).__name__})"
-            return Unreachable(Platform.GITLAB, problem)
+            return no_answer(Platform.GITLAB, error)
 
 
 def _by_status(error: GitlabError) -> PlatformError:

@@ -1,11 +1,12 @@
 """Turns: calls go out no faster than a platform allows, but for a short burst."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import ceil
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from sqlalchemy import select, text, update
@@ -18,7 +19,44 @@ PATIENCE_SECONDS = 10.0
 
 
 LONGEST_HOLD_SECONDS = 3600.0
-"""A platform that wants more may ask again."""
+"""No platform's window is longer; one that wants more may ask again."""
+LEAVING = " leaving"
+MARGIN = 1.02
+"""Times a platform's interval: on their way, two calls may come closer to each other."""
+
+
+def seconds_asked(told: str | None, date: str | None, default: float) -> float:
+    """Read ``Retry-After``, at least a second and at most the longest hold.
+
+    It is a number of seconds or, from some proxies, a moment by the clock that wrote ``date``.
+    """
+    try:
+        seconds = _seconds(told or "", date or "")
+    except (ValueError, OverflowError):
+        seconds = default
+    return min(max(seconds, 1.0), LONGEST_HOLD_SECONDS)
+
+
+def _seconds(told: str, date: str) -> float:
+    try:
+        seconds = float(told)
+    except ValueError:
+        return (_moment(told) - (_clock(date) or datetime.now(UTC))).total_seconds()
+    if not math.isfinite(seconds):
+        raise ValueError
+    return seconds
+
+
+def _clock(date: str) -> datetime | None:
+    try:
+        return _moment(date)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _moment(written: str) -> datetime:
+    moment = parsedate_to_datetime(written)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(eq=False)
@@ -38,7 +76,7 @@ class Allowance:
     @property
     def interval(self) -> float:
         """Seconds."""
-        return 1 / self.per_second
+        return MARGIN / self.per_second
 
     def wait(self, taken_until: float, now: float) -> float:
         """Return seconds; at ``taken_until`` all turns so far are paid for."""
@@ -63,7 +101,7 @@ Allowances = Mapping[str, Allowance]
 
 def faster(allowances: Allowances, times: float) -> Allowances:
     return {
-        name: Allowance(per_second=each.per_second * times, burst=ceil(each.burst * times))
+        name: Allowance(per_second=each.per_second * times, burst=math.ceil(each.burst * times))
         for name, each in allowances.items()
     }
 
@@ -143,9 +181,10 @@ class Paces:
     """A kind of call without an allowance needs no turn."""
 
     def __init__(self, allowances: Allowances) -> None:
-        self._allowances = allowances
+        exits = {f"{name}{LEAVING}": each for name, each in allowances.items() if each.burst == 1}
+        self._allowances = {**allowances, **exits}
         self._paces: Mapping[str, Pace] = {
-            name: OwnPace(allowance) for name, allowance in allowances.items()
+            name: OwnPace(allowance) for name, allowance in self._allowances.items()
         }
 
     def share(self, database: Database) -> None:
@@ -153,6 +192,14 @@ class Paces:
         self._paces = {
             name: SharedPace(database, name, each) for name, each in self._allowances.items()
         }
+
+    async def leave(self, name: str) -> None:
+        """Keep clear of the call before, right before a call.
+
+        Much may come between a turn and its call, and one that is late would meet the next. Only
+        where nothing may burst: all else has a minute's room.
+        """
+        await self.wait(f"{name}{LEAVING}", math.inf)
 
     async def wait(self, name: str, patience: float = PATIENCE_SECONDS) -> None:
         """Wait in order of arrival.

@@ -1,7 +1,6 @@
 """PagerDuty, read only; slow to import, so do it only if configured."""
 
 import asyncio
-import math
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,6 +9,8 @@ from typing import Any, NoReturn, TypeVar
 import httpx2
 from pagerduty import Error, HttpError, RestApiV2Client
 
+from slackbot.platforms.network import distrust, distrust_words
+from slackbot.platforms.pace import seconds_asked
 from slackbot.rules.rota import NoAnswer, Rota, read_entries, read_user
 
 T = TypeVar("T")
@@ -40,14 +41,9 @@ def _raise_when_throttled(response: httpx2.Response) -> None:
     # The client would try again forever, whatever `retry` says.
     if response.status_code != httpx2.codes.TOO_MANY_REQUESTS:
         return
-    told = response.headers.get("ratelimit-reset") or response.headers.get("Retry-After") or ""
-    try:
-        seconds = float(told)
-    except ValueError:
-        seconds = DEFAULT_RETRY_AFTER
-    if not math.isfinite(seconds):
-        seconds = DEFAULT_RETRY_AFTER
-    raise NoAnswer("PagerDuty limits requests (429)", max(seconds, 1.0))
+    told = response.headers.get("ratelimit-reset") or response.headers.get("Retry-After")
+    seconds = seconds_asked(told, response.headers.get("Date"), DEFAULT_RETRY_AFTER)
+    raise NoAnswer("PagerDuty limits requests (429)", seconds)
 
 
 class PagerDuty:
@@ -91,7 +87,9 @@ class PagerDuty:
             except HttpError as error:
                 self._explain(getattr(error.response, "status_code", 0))
             except Error as error:
-                raise NoAnswer("PagerDuty cannot be reached") from error
+                problem = distrust(error)
+                words = distrust_words("PagerDuty", problem) if problem else None
+                raise NoAnswer(words or "PagerDuty cannot be reached") from error
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise NoAnswer("PagerDuty gave an answer that cannot be read") from error
 

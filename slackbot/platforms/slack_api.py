@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
+from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook import WebhookResponse
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from slackbot.platforms.errors import (
     Denied,
@@ -15,13 +18,23 @@ from slackbot.platforms.errors import (
     Throttled,
     Unreachable,
     Unsettled,
+    no_answer,
 )
-from slackbot.platforms.pace import PATIENCE_SECONDS, Allowance, Allowances, Paces, TooBusy
+from slackbot.platforms.network import proxy_towards
+from slackbot.platforms.pace import (
+    PATIENCE_SECONDS,
+    Allowance,
+    Allowances,
+    Paces,
+    TooBusy,
+    seconds_asked,
+)
 from slackbot.rules.characters import whole
 
 TIMEOUT_SECONDS = 10
 """To the end of the answer."""
 PAGE = 200
+DEFAULT_RETRY_AFTER = 1.0
 
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors and its like, by remedy.
 _ADMINISTRATOR = {
@@ -108,6 +121,7 @@ class SlackApi:
 
     async def call_now(self, method: str, **arguments: Any) -> Any:
         """Call after ``turn``."""
+        await self.paces.leave(method)
         return await self._answer(method, json=arguments)
 
     async def read(self, method: str, **arguments: Any) -> Any:
@@ -138,10 +152,35 @@ class SlackApi:
         except TimeoutError:
             problem = Unsettled(Platform.SLACK, "Slack did not answer in time")
         except _NO_ANSWER as error:
-            problem = Unreachable(Platform.SLACK, f"no answer from Slack ({type(error).__name__})")
+            problem = no_answer(Platform.SLACK, error)
         if isinstance(problem, Throttled):
             await self.paces.hold(method, problem.retry_after)
         raise problem
+
+
+def slack_client(
+    url: str, token: str | None = None, session: aiohttp.ClientSession | None = None
+) -> AsyncWebClient:
+    client = AsyncWebClient(
+        token=token,
+        base_url=url,
+        session=session,  # its time limit counts, not the client's
+        timeout=TIMEOUT_SECONDS,
+        retry_handlers=[],  # the default posts twice after a dropped connection
+    )
+    client.proxy = proxy_towards(url)  # slack_sdk knows no NO_PROXY
+    return client
+
+
+class Respond(AsyncRespond):
+    """Answers at a ``response_url``; Bolt's own knows no ``NO_PROXY``."""
+
+    async def __call__(self, *_: Any, **said: Any) -> WebhookResponse:
+        if self.response_url is None:
+            raise ValueError("there is no response_url to answer at")
+        client = AsyncWebhookClient(self.response_url)
+        client.proxy = proxy_towards(self.response_url)
+        return await client.send(**said)
 
 
 class Redirected(aiohttp.ClientError):
@@ -171,19 +210,13 @@ def denied(code: str, needed: str | None = None) -> Denied:
     return Denied(Platform.SLACK, code, _ADMINISTRATOR[code] + (f" ({needed})" if needed else ""))
 
 
-def _seconds(retry_after: str | None) -> float:
-    try:
-        return max(float(retry_after or 1), 1.0)
-    except ValueError:
-        return 1.0
-
-
 def _by_remedy(error: SlackApiError) -> PlatformError:
     response = error.response
     # For a body that is no JSON, slack_sdk hands over aiohttp's response.
     status = getattr(response, "status_code", None) or getattr(response, "status", None)
     if status == 429:
-        return Throttled(Platform.SLACK, _seconds(response.headers.get("Retry-After")))
+        told, date = (response.headers.get(name) for name in ("Retry-After", "Date"))
+        return Throttled(Platform.SLACK, seconds_asked(told, date, DEFAULT_RETRY_AFTER))
     code = response.get("error") if isinstance(getattr(response, "data", None), dict) else None
     if code is None or code in _DOUBTFUL or (status is not None and status >= 500):
         return Unreachable(Platform.SLACK, f"Slack is failing ({code or status})")

@@ -37,6 +37,7 @@ from slackbot.platforms.errors import (
     Throttled,
     Unreachable,
     Unsettled,
+    Untrusted,
 )
 from slackbot.platforms.outbox import metadata
 from slackbot.rules.countdown import Left, Overdue
@@ -628,6 +629,11 @@ GITLAB = Platform.GITLAB
             Denied(GITLAB, "401", "GITLAB_TOKEN is not valid: replace it"),
             "Saved; will be sent when the bot's administrator has fixed this (GitLab does not "
             "accept GITLAB_TOKEN)",
+        ),
+        (
+            Untrusted(GITLAB, "GitLab's certificate is not trusted (self-signed certificate): …"),
+            "Saved; will be sent when the bot's administrator has fixed this (GitLab's "
+            "certificate is not trusted)",
         ),
     ],
 )

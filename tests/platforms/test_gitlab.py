@@ -603,7 +603,16 @@ async def test_throttled_reading_is_held_back_and_notes_go_on(
     [
         ({"Retry-After": "40"}, 40),
         ({"Retry-After": "0"}, 1),  # never at once
-        ({"Retry-After": "Fri, 06 Nov 2026 15:00:00 GMT"}, 60),  # some proxy's form
+        # some proxy's form, by its own clock
+        (
+            {
+                "Retry-After": "Fri, 06 Nov 2026 15:00:50 GMT",
+                "Date": "Fri, 06 Nov 2026 15:00:00 GMT",
+            },
+            50,
+        ),
+        ({"Retry-After": "soon"}, 60),
+        ({"Retry-After": "1795892217"}, 3600),
         ({}, 60),
     ],
 )

@@ -100,6 +100,7 @@ async def test_a_wrong_token_is_said_without_a_piece_of_it(
         ({"Retry-After": "inf"}, 60),
         ({"Retry-After": "soon"}, 60),
         ({"Retry-After": "-3"}, 1),
+        ({"ratelimit-reset": "1795892217"}, 3600),
         ({}, 60),
     ],
 )

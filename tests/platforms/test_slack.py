@@ -85,6 +85,19 @@ async def test_each_method_has_a_pace_of_its_own(slack: Slack, client: AsyncWebC
     assert [one.method for one in slack.requests] == ["chat.postMessage", "chat.update"]
 
 
+async def test_two_calls_whose_turns_are_long_past_do_not_leave_together(
+    slack: Slack, client: AsyncWebClient
+) -> None:
+    allowance = Allowance(per_second=10, burst=1)
+    workspace = SlackClient(client, {"chat.postMessage": allowance})
+    for _ in range(2):
+        await workspace.turn("chat.postMessage")
+    begun = time.monotonic()
+    for text in ("one", "two"):
+        await workspace.call_now("chat.postMessage", channel="C1", text=text)
+    assert time.monotonic() - begun >= allowance.interval
+
+
 async def test_a_throttled_method_is_not_called_again_before_its_time(
     slack: Slack, client: AsyncWebClient
 ) -> None:
@@ -181,7 +194,18 @@ def rejected(code: str) -> Rejected:
         ),
         ({"status": 429}, asked_to_wait(1)),
         # in a form that some proxy may choose,
-        ({"status": 429, "headers": {"Retry-After": "Fri, 30 Jan 2026 15:00:00 GMT"}}, Throttled),
+        (
+            {
+                "status": 429,
+                "headers": {
+                    "Retry-After": "Fri, 30 Jan 2026 15:00:07 GMT",
+                    "Date": "Fri, 30 Jan 2026 15:00:00 GMT",
+                },
+            },
+            asked_to_wait(7),
+        ),
+        ({"status": 429, "headers": {"Retry-After": "soon"}}, asked_to_wait(1)),
+        ({"status": 429, "headers": {"Retry-After": "1795892217"}}, asked_to_wait(3600)),
         # or without the status;
         ({"error": "ratelimited"}, asked_to_wait(30)),
         # it may have acted,
