@@ -28,9 +28,13 @@ NOT_CHECKED = 1
 """Exit code: something did not answer, so nobody knows whether it is right."""
 SETUP_IS_WRONG = 2
 """Exit code: an administrator has to fix something first."""
+STOPPED = 128 + signal.SIGTERM
+"""Exit code: a signal came before the end."""
 
 
 def main() -> None:
+    # As process 1, as in a container, it has no default: what comes too early would be lost.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     _print_anywhere()
     arguments = _parser().parse_args()
     with contextlib.suppress(KeyboardInterrupt):
@@ -51,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the bot, with the settings of the environment")
-    run.set_defaults(command=lambda _: _with_settings(_run))
+    run.set_defaults(command=lambda _: _with_settings(_run, when_stopped=0))
     check = commands.add_parser("check", help="check the setup, without changing anything")
     check.set_defaults(command=lambda _: _with_settings(_check))
     rebuild = commands.add_parser(
@@ -76,7 +80,9 @@ def _add_people(people: argparse.ArgumentParser) -> None:
     )
 
 
-def _with_settings(command: Callable[[Settings], Coroutine[None, None, int]]) -> int:
+def _with_settings(
+    command: Callable[[Settings], Coroutine[None, None, int]], when_stopped: int = STOPPED
+) -> int:
     try:
         settings = load_settings()
         configure_logs(settings.secrets)
@@ -86,7 +92,20 @@ def _with_settings(command: Callable[[Settings], Coroutine[None, None, int]]) ->
     except (SettingsError, PeopleFileError) as error:
         print(error, file=sys.stderr)
         return SETUP_IS_WRONG
-    return asyncio.run(command(settings))
+    return asyncio.run(_until_stopped(command(settings), when_stopped))
+
+
+async def _until_stopped(work: Coroutine[None, None, int], when_stopped: int) -> int:
+    """Cancel the work at the first signal; it ends in order, however many follow."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop_on_signals().wait())
+    stopping.add_done_callback(lambda _: working.cancel())
+    try:
+        return await working
+    except asyncio.CancelledError:
+        return when_stopped
+    finally:
+        stopping.cancel()
 
 
 async def _check(settings: Settings) -> int:
@@ -166,10 +185,10 @@ def _show_progress(done: int, total: int) -> None:
 
 
 async def _run_until_stopped(settings: Settings, clients: Clients) -> None:
-    stopped = stop_on_signals()
     async with run_bot(settings, clients) as url:
         log.info("running", url=url, socket_mode=settings.uses_socket_mode)
-        await stopped.wait()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()  # for ever
         log.info("stopping")
 
 

@@ -9,11 +9,19 @@ from typing import Any
 
 import pytest
 
-from tests.process import ROOT, STOP_SECONDS, bot_process, launched, present_town
+from tests.process import (
+    PATIENCE_SECONDS,
+    ROOT,
+    STOP_SECONDS,
+    bot_process,
+    launched,
+    present_town,
+)
 from tests.town import HOOK_SECRET, Town
 
 NOT_CHECKED = 1
 SETUP_IS_WRONG = 2
+STOPPED = 143
 MANAGERS = {"ssat_managers": "U0AVERY"}
 """Without it, each check warns that everybody may act."""
 
@@ -420,6 +428,23 @@ async def test_the_bot_ends_cleanly_when_somebody_interrupts_it(town: Town, mode
         assert await process.ended(STOP_SECONDS) == 0
         assert process.events("stopping")
         assert "Traceback" not in process.complained
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code"), [("run", 0), ("check", STOPPED), ("rebuild", STOPPED)]
+)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_command_that_waits_for_a_slow_slack_ends_when_it_is_told_to(
+    town: Town, command: str, exit_code: int, number: signal.Signals
+) -> None:
+    slow = town.slack.faults.add("auth.test", hang=3600)
+    async with launched(town, command) as process:
+        await town.slack.wait_for(lambda: slow.hits, timeout=PATIENCE_SECONDS)
+        for _ in range(3):  # who is impatient does no harm
+            process.signal(number)
+        assert await process.ended(STOP_SECONDS) == exit_code
+        assert "Traceback" not in process.complained
+    town.slack.faults.release()
 
 
 async def test_what_is_under_way_is_finished_before_the_end(town: Town) -> None:

@@ -94,7 +94,7 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 def _forget_proxies() -> None:
-    """Talk to the stand-ins directly: Slack's client would ask a proxy even for this machine."""
+    """Talk to the stand-ins directly, and not through a proxy."""
     for name in PROXIES:
         os.environ.pop(name, None)
         os.environ.pop(name.upper(), None)
