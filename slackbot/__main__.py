@@ -33,10 +33,10 @@ STOPPED = 128 + signal.SIGTERM
 
 
 def main() -> None:
-    # As process 1, as in a container, it has no default: what comes too early would be lost.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     _print_anywhere()
     arguments = _parser().parse_args()
+    # As process 1, as in a container, it has no default: what comes too early would be lost.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(arguments.command(arguments))
 

@@ -10,6 +10,7 @@ from unicodedata import category as _category
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+from psycopg.pq import Conninfo
 from pydantic import (
     AfterValidator,
     Field,
@@ -28,6 +29,8 @@ from pydantic_settings import (
     NoDecode,
     SettingsConfigDict,
 )
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from slackbot.platforms.hooks import signing_key
 from slackbot.rules.deadline import (
@@ -53,6 +56,8 @@ UNSEEN = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
 """Control, halves, unassigned, line ends."""
 LISTS = frozenset({"ssat_managers", "ssat_holidays"})
 """They may span lines."""
+_PARAMETERS = {each.keyword.decode() for each in Conninfo.get_defaults()}
+"""Of connections to PostgreSQL."""
 HEADER = re.compile("[!-~]+")
 """A token goes into an HTTP header."""
 CHANNEL_NAME = re.compile(r"[^\s#@<>/:,]+")
@@ -122,11 +127,11 @@ def _names_database(url: str) -> bool:
     if not url.startswith(("postgresql://", "postgres://")):
         return False
     try:
-        parts = urlsplit(url)
-        # At an @ the database ends the password; the rest would be a host.
-        return parts.port != 0 and parts.netloc.count("@") <= 1
-    except ValueError:  # the port is no number: often a password with a slash
+        read = make_url(url)  # as the database does: another reading would end the password sooner
+    except (ValueError, ArgumentError):  # the port is no number
         return False
+    # What comes after an @ or & in a password would be a host or a parameter, and be named.
+    return url.count("@") <= 1 and read.port != 0 and read.query.keys() <= _PARAMETERS
 
 
 def _file(path: Path) -> Path:
@@ -355,9 +360,11 @@ def _is_invisible(character: str) -> bool:
 
 
 def _passwords(url: str) -> list[str]:
-    """As written, and unquoted."""
-    parts = urlsplit(url)
-    written = [parts.password or "", *parse_qs(parts.query).get("password", [])]
+    """As written, and unquoted; in front of the host, from the first colon to the last @."""
+    written = [url.partition("://")[2].rpartition("@")[0].partition(":")[2]]
+    query = parse_qs(url.partition("?")[2])
+    for name in ("password", "sslpassword"):
+        written += query.get(name, [])
     return [*written, *(unquote(each) for each in written)]
 
 

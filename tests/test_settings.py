@@ -1,21 +1,28 @@
 """What the environment may say, and what an administrator reads when it says something else."""
 
+import asyncio
 import base64
 import os
 import re
+import traceback
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import SecretStr
+from sqlalchemy.engine import make_url
 
 from slackbot.people.file import PeopleFileError, read_people
 from slackbot.rules.deadline import BusinessHours, Holidays
 from slackbot.rules.reminders import QuietHours
 from slackbot.settings import Settings, SettingsError, load_settings
+from slackbot.store.database import Database, DatabaseError
 
 NEEDED = {
     "SLACK_BOT_TOKEN": "xoxb-needed",
@@ -513,8 +520,8 @@ WRONG = [
     ("DATABASE_URL", "sqlite:////srv/what?/ssat-bot.db", "%3F"),
     ("DATABASE_URL", "postgresql://bot:password@db:port/ssat", "postgresql://"),
     ("DATABASE_URL", "mysql://bot:database-password@db/ssat", "postgresql://"),
-    # A password with a slash that is not spelled %2F
-    ("DATABASE_URL", "postgresql://bot:database-password/x@db/ssat", "%2F"),
+    ("DATABASE_URL", "postgresql://bot:d4tabase@db/database-password@db/ssat", "%40"),
+    ("DATABASE_URL", "postgresql://db/ssat?password=a&database-password=b", "%40"),
     # One with an @, of which the database would take the rest for a host, and name it
     ("DATABASE_URL", "postgresql://bot:d4tabase@database-password@db/ssat", "%40"),
     ("PORT", "http", "integer"),
@@ -569,6 +576,61 @@ def test_a_malformed_setting_is_named_with_what_to_do(
     assert words in said[name]
     if len(value) > len("sqlite:///"):  # the remedy may have as much of it
         assert value not in said[name]
+
+
+PASSWORDS = st.text(st.sampled_from("QXZ12@:/?#[]%&=+ \\'\"~"), min_size=6, max_size=16)
+"""Of the capitals among these no message of the bot or the database is made."""
+PLACES = (
+    "postgresql://bot:{}@127.0.0.1:1/ssat",
+    "postgres://:{}@127.0.0.1:1/ssat",
+    "postgresql://bot:{}@[::1]:1/ssat",
+    "postgresql://bot@127.0.0.1:1/ssat?password={}",
+    "postgresql://127.0.0.1:1/ssat?sslpassword={}",
+)
+
+
+@given(password=PASSWORDS, place=st.sampled_from(PLACES))
+@example("s3cr@tQXZ", PLACES[0])
+@example("12#QXZ", PLACES[0])
+@example("12/QXZ", PLACES[0])
+@example("12?QXZ=1", PLACES[0])
+@example("12:QXZ", PLACES[0])
+@example("QXZ&ZZ=1", PLACES[3])
+def test_no_part_of_the_databases_password_is_told_whatever_is_in_it(
+    password: str, place: str
+) -> None:
+    url = place.format(password)
+    try:
+        read = load_settings(
+            _env_file=None,
+            slack_bot_token="xoxb-1",
+            slack_app_token="xapp-1",
+            gitlab_token="glpat-1",
+            database_url=url,
+        )
+    except SettingsError as error:
+        told = str(error)
+    else:
+        told = asyncio.run(problem_of(read.database_url))
+        for each in read.secrets:
+            told = told.replace(each, "")
+        # It is understood as it was meant.
+        if "password=" not in place:
+            assert make_url(read.database_url).password == unquote(password)
+            assert {password, unquote(password)} <= set(read.secrets)
+    for part in re.findall("[QXZ]{2,}", password):
+        assert part not in told
+
+
+async def problem_of(database_url: str) -> str:
+    """What the bot says of a database that is not there."""
+    database = Database(database_url)
+    try:
+        with pytest.raises(DatabaseError) as caught:
+            await database.open()
+    finally:
+        await database.close()
+    return "".join(traceback.format_exception(caught.value))
 
 
 def test_no_setting_that_can_be_malformed_is_missing_above() -> None:
