@@ -62,8 +62,8 @@ HOOK_SECRET = "hook-secret"
 FAST = 100
 """How many times as fast as the real platforms the stand-ins of a town may be called."""
 
-OF_THE_LIBRARY = {"apps.connections.open"}
-"""What the bot leaves to slack_sdk, the patience included: Socket Mode."""
+UNPACED = {"apps.connections.open"}
+"""What has no pace: Socket Mode waits for as long as it is asked to."""
 
 FIRST_RETRY = timedelta(milliseconds=50)
 """How soon the bot of a town tries again what has failed; a second would be waited for."""
@@ -444,7 +444,7 @@ class Town:
         """Fail if either platform had anything to object to, or would not be obeyed."""
         assert self.slack.refusals == []
         called = {request.method for request in self.slack.requests}
-        assert called <= PACES.keys() | OF_THE_LIBRARY  # of others a 429 would not be obeyed
+        assert called <= PACES.keys() | UNPACED  # of others a 429 would not be obeyed
         assert self.gitlab.violations == []
 
 
