@@ -48,7 +48,7 @@ async def test_choices_that_wait_for_gitlab_are_counted_with_their_age(town: Tow
 
 async def test_what_gitlab_refused_is_counted_until_somebody_sees_to_it(town: Town) -> None:
     issue, card = await town.request()
-    town.gitlab.faults.add(method="POST", path="/notes", status=403, body="403 Forbidden")
+    town.gitlab.faults.add(method="POST", path="/notes", status=403)
     await town.slack.click(town.avery, card, "Claim")
     card = await town.card(issue, "GitLab rejected this:")
     await gauge(town, "ssat_decisions_refused", lambda number: number == 1)

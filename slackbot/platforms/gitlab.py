@@ -1,13 +1,14 @@
 """What this bot asks of GitLab."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice, takewhile
-from typing import Any
+from typing import Any, TypeVar
 
 import gitlab
 
+from slackbot.platforms.errors import Missing, Platform, Unreachable
 from slackbot.platforms.gitlab_api import NOTES, PACES, GitLabApi
 from slackbot.platforms.pace import Allowances
 from slackbot.platforms.snapshot import (
@@ -23,6 +24,8 @@ from slackbot.platforms.snapshot import (
     parse_user,
 )
 from slackbot.rules.request import IssueKey
+
+T = TypeVar("T")
 
 PAGE = 100
 """GitLab's largest page."""
@@ -159,19 +162,53 @@ class GitLabClient(GitLabApi):
         return self._own_username
 
     async def labels(self) -> dict[str, str]:
-        """Map each label, the groups' included, to its description."""
+        """Map each label, the groups' included, to its description.
+
+        Not those that are archived: GitLab accepts changes with them, and leaves them out.
+        """
 
         def read(client: gitlab.Gitlab) -> dict[str, str]:
             project = client.projects.get(self.named, lazy=True)
             labels = project.labels.list(iterator=True, per_page=PAGE)
-            return {label.name: label.attributes.get("description") or "" for label in labels}
+            return {
+                label.name: label.attributes.get("description") or ""
+                for label in labels
+                if not label.attributes.get("archived")
+            }
 
         return await self.ask(read)
 
     async def read_issue(self, key: IssueKey) -> IssueSnapshot:
-        return await self.ask(
+        asked = self.ask(
             lambda client: parse_issue(_issues(client, key.project).get(key.iid).attributes)
         )
+        return await self._of(key, asked)
+
+    async def _of(self, key: IssueKey, answer: Awaitable[T]) -> T:
+        """Believe a 404 about an issue only if GitLab's list lacks the issue, too.
+
+        Replicas of GitLab's database may be behind, and a project may be out of sight for a while.
+
+        Raises:
+            Missing: There is no such issue.
+            Unreachable: There is, or GitLab shows nothing of its project.
+        """
+        try:
+            return await answer
+        except Missing as missing:
+            try:
+                found = await self.ask(
+                    lambda client: _issues(client, key.project).list(
+                        iids=[key.iid], scope="all", get_all=False
+                    )
+                )
+            except Missing as hidden:
+                problem = "GitLab does not show the project (404)"
+                raise Unreachable(Platform.GITLAB, problem, 404) from hidden
+            if not found:
+                raise
+            problem = "GitLab lists the issue but does not find it (404)"
+            raise Unreachable(Platform.GITLAB, problem, 404) from missing
 
     async def issue_pages(
         self, since: datetime | None = None, *, only_open: bool
@@ -213,14 +250,14 @@ class GitLabClient(GitLabApi):
             parsed = (parse_label_event(event.attributes) for event in events)
             return sorted((event for event in parsed if event), key=lambda event: event.at)
 
-        return await self.ask(read)
+        return await self._of(key, self.ask(read))
 
     async def state_events(self, key: IssueKey) -> list[StateEvent]:
         def read(client: gitlab.Gitlab) -> list[StateEvent]:
             events = _issue(client, key).resourcestateevents.list(iterator=True, per_page=PAGE)
             return [parse_state_event(event.attributes) for event in events]
 
-        return await self.ask(read)
+        return await self._of(key, self.ask(read))
 
     async def notes(self, key: IssueKey, since: datetime | None = None) -> list[Note]:
         """Read newest first; ``since`` is inclusive."""
@@ -232,11 +269,12 @@ class GitLabClient(GitLabApi):
             notes = (parse_note(note.attributes) for note in listed)
             return list(takewhile(lambda note: since is None or note.at >= since, notes))
 
-        return await self.ask(read)
+        return await self._of(key, self.ask(read))
 
     async def add_note(self, key: IssueKey, body: str) -> None:
         """Post; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown."""
-        await self.change(lambda client: _issue(client, key).notes.create({"body": body}), NOTES)
+        posted = self.change(lambda client: _issue(client, key).notes.create({"body": body}), NOTES)
+        await self._of(key, posted)
 
     async def change_issue(self, key: IssueKey, change: IssueChange) -> IssueSnapshot:
         """Send one PUT, safe to repeat.
@@ -244,9 +282,10 @@ class GitLabClient(GitLabApi):
         ``Unreachable`` or ``Unsettled`` leaves the outcome unknown: a late change may
         undo later ones.
         """
-        return await self.change(
+        changed = self.change(
             lambda client: parse_issue(_issues(client, key.project).update(key.iid, change.body()))
         )
+        return await self._of(key, changed)
 
 
 def _issues(client: gitlab.Gitlab, project: int | str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import gitlab
 import requests
-from gitlab.exceptions import GitlabAuthenticationError, GitlabError
+from gitlab.exceptions import GitlabError
 
 from slackbot.platforms.errors import (
     Denied,
@@ -43,6 +43,9 @@ PACES: Allowances = {
 
 https://docs.gitlab.com/security/rate_limits/
 """
+_BEGINS_WITH_STATUS = frozenset({401, 403, 404, 405})
+_REFUSALS = _BEGINS_WITH_STATUS | {400, 412, 422}
+"""All other errors pass: locks, timeouts, what a proxy or a firewall says of itself."""
 
 
 class _TimedOut(Unreachable):
@@ -91,7 +94,7 @@ class GitLabApi:
         # The token goes nowhere else, whatever a redirect or a next page says.
         session.adapters.clear()
         session.mount(f"{self._url}/", Adapter())
-        session.hooks["response"] += [_raise_when_throttled, _read_whole]
+        session.hooks["response"] += [_read_whole, _judge]
         return gitlab.Gitlab(
             self._url,
             private_token=self._token,
@@ -110,42 +113,64 @@ class GitLabApi:
             raise _by_remedy(error) from error
 
 
-def _raise_when_throttled(response: requests.Response, *_: Any, **__: Any) -> None:
-    # python-gitlab would sleep in the thread, and others wait.
-    if response.status_code != requests.codes.too_many_requests:
-        return
-    told, date = (response.headers.get(name) for name in ("Retry-After", "Date"))
-    raise Throttled(Platform.GITLAB, seconds_asked(told, date, DEFAULT_RETRY_AFTER))
-
-
 def _read_whole(response: requests.Response, *_: Any, **__: Any) -> None:
     """Let ``json()`` have nothing that cannot be kept; python-gitlab reads no other way."""
     read = response.json
     setattr(response, "json", lambda **options: whole(read(**options)))  # noqa: B010
 
 
+def _judge(response: requests.Response, *_: Any, **__: Any) -> None:
+    """Raise for every answer but the wanted one, here where its headers and body are at hand."""
+    status = response.status_code
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        # python-gitlab would sleep in the thread, and others wait.
+        told, date = (response.headers.get(name) for name in ("Retry-After", "Date"))
+        raise Throttled(Platform.GITLAB, seconds_asked(told, date, DEFAULT_RETRY_AFTER))
+    if response.ok and (status >= 300 or "json" in response.headers.get("Content-Type", "")):
+        return  # what it redirects to is judged next
+    reason = None if response.ok else _refusal(response)
+    if reason is None:
+        raise Unreachable(Platform.GITLAB, f"GitLab is failing ({status})", status)
+    raise _refused(status, reason)
+
+
+def _refusal(response: requests.Response) -> str | None:
+    """Return why GitLab's API refuses this very request; ``None`` if the answer does not say that.
+
+    In maintenance mode GitLab answers 403 with JSON in the words of an administrator, and proxies
+    and firewalls answer with pages or JSON of their own. But what the API itself refuses to anybody
+    begins with its status or is OAuth's form (GitLab's ``lib/api/helpers.rb``).
+    """
+    status = response.status_code
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # whoever says so: it gets no smaller
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE.phrase
+    if status not in _REFUSALS:
+        return None
+    try:
+        body = response.json()
+    except requests.JSONDecodeError:
+        return None
+    if not isinstance(body, dict) or not (said := body.get("message") or body.get("error")):
+        return None
+    is_own = str(said).startswith(f"{status} ") or "error_description" in body
+    return str(said) if is_own or status not in _BEGINS_WITH_STATUS else None
+
+
+def _refused(status: int, reason: str) -> PlatformError:
+    if status == HTTPStatus.UNAUTHORIZED:
+        remedy = "GITLAB_TOKEN is not valid: create a project access token and set it"
+        return Denied(Platform.GITLAB, str(status), remedy)
+    kind = Missing if status == HTTPStatus.NOT_FOUND else Rejected
+    return kind(Platform.GITLAB, str(status), reason[:REASON_LIMIT])
+
+
 def _by_remedy(error: GitlabError | requests.RequestException) -> PlatformError:
     match error:
-        case GitlabAuthenticationError():
-            reason = "GITLAB_TOKEN is not valid: create a project access token and set it"
-            return Denied(Platform.GITLAB, "401", reason)
-        case GitlabError():
-            return _by_status(error)
         case requests.exceptions.InvalidSchema():
             return Unreachable(Platform.GITLAB, "GitLab redirects elsewhere: is GITLAB_URL right?")
         case requests.Timeout():
             return _TimedOut(Platform.GITLAB, "GitLab did not answer in time")
+        case GitlabError():  # a redirect of a change, or no JSON after all
+            return Unreachable(Platform.GITLAB, f"GitLab is failing ({type(error).__name__})")
         case _:
             return no_answer(Platform.GITLAB, error)
-
-
-def _by_status(error: GitlabError) -> PlatformError:
-    status = error.response_code
-    if status is None or status >= 500 or status in (408, 409, 423):
-        problem = f"GitLab is failing ({status or type(error).__name__})"
-        return Unreachable(Platform.GITLAB, problem, status)
-    kind = Missing if status == requests.codes.not_found else Rejected
-    reason = str(error.error_message)
-    if reason.lstrip().startswith("<"):  # a proxy's page
-        reason = HTTPStatus(status).phrase
-    return kind(Platform.GITLAB, str(status), reason[:REASON_LIMIT])

@@ -447,7 +447,7 @@ async def test_where_the_members_may_not_be_seen_nobody_is_found_there(
     slack: Slack, gitlab: GitLab, people: People
 ) -> None:
     slack.add_user("U5", "gale", email="gale@example.com")
-    gitlab.faults.add(path="/members", status=403, body="{}")
+    gitlab.faults.add(path="/members", status=403)
     assert await account_of(people, "U5") is None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from slackbot.local.gitlab import GitLab, Issue, Project, User, serve
+from slackbot.local.gitlab.faults import READ_ONLY
 from slackbot.platforms import gitlab_api
 from slackbot.platforms.errors import (
     Denied,
@@ -20,6 +21,7 @@ from slackbot.platforms.errors import (
     Unsettled,
 )
 from slackbot.platforms.gitlab import GitLabClient, IssueChange, project_matches
+from slackbot.platforms.pace import Allowance, Paces
 from slackbot.rules.request import IssueKey, Person
 
 PATH = "example/support/feedback"
@@ -478,21 +480,39 @@ CALLS: dict[str, Call] = {
 }
 
 
+TOO_NARROW = {"error": "insufficient_scope", "error_description": "The request requires more."}
+
+
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 async def test_every_call_names_every_trouble_by_its_remedy(
     gitlab: GitLab, client: GitLabClient, issue: Issue, manager: User, call: Call
 ) -> None:
-    refusal = {"headers": JSON, "body": '{"message": "the reason"}'}
+    client.paces = Paces(dict.fromkeys(gitlab_api.PACES, Allowance(per_second=99, burst=99)))
+    maintenance = {"headers": JSON, "body": json.dumps({"message": READ_ONLY})}
+    page = {"body": "<html>Request blocked</html>"}
     troubles: list[tuple[dict[str, Any], type[PlatformError]]] = [
-        ({"status": 401, **refusal}, Denied),
-        ({"status": 400, **refusal}, Rejected),
-        ({"status": 403, **refusal}, Rejected),
-        ({"status": 404, **refusal}, Missing),
-        ({"status": 422, **refusal}, Rejected),
-        ({"status": 409, **refusal}, Unreachable),  # a lock that somebody else holds just now
+        ({"status": 401}, Denied),
+        ({"status": 400}, Rejected),
+        ({"status": 403}, Rejected),
+        ({"status": 422, "headers": JSON, "body": '{"message": {"title": ["is bad"]}}'}, Rejected),
+        ({"status": 403, "headers": JSON, "body": json.dumps(TOO_NARROW)}, Rejected),
+        ({"status": 413, **page}, Rejected),  # a second try would be as large
+        # These say nothing about what was asked.
+        ({"status": 403, **maintenance}, Unreachable),
+        ({"status": 401, **page}, Unreachable),
+        ({"status": 403, **page}, Unreachable),
+        ({"status": 404, **page}, Unreachable),
+        ({"status": 422, **page}, Unreachable),
+        ({"status": 404, "headers": JSON, "body": '{"message": "Not Found"}'}, Unreachable),
+        ({"status": 403, "headers": JSON, "body": '"403 Forbidden"'}, Unreachable),
+        ({"status": 422, "headers": JSON, "body": "5"}, Unreachable),
+        ({"status": 407}, Unreachable),
+        ({"status": 451}, Unreachable),
+        ({"status": 409}, Unreachable),  # a lock that somebody else holds just now
         ({"status": 500}, Unreachable),  # with a page of HTML
         ({"status": 502, "headers": JSON, "body": "{"}, Unreachable),
         ({"status": 200}, Unreachable),  # a page of HTML that pretends to be the answer
+        ({"status": 200, "headers": JSON, "body": "{"}, Unreachable),
         ({"drop": True}, Unreachable),
     ]
     for trouble, expected in troubles:
@@ -505,6 +525,30 @@ async def test_every_call_names_every_trouble_by_its_remedy(
         await call(client)
     assert throttled.value.retry_after == 17
     assert len(gitlab.requests) == len(troubles) + 1, "nothing is tried again in a thread"
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["read_issue", "label_events", "state_events", "notes", "add_note", "change_issue"],
+)
+async def test_a_404_about_an_issue_is_believed_only_if_the_list_lacks_it_too(
+    gitlab: GitLab,
+    client: GitLabClient,
+    project: Project,
+    issue: Issue,
+    bot: User,
+    call: str,
+) -> None:
+    gitlab.faults.add(status=404)
+    with pytest.raises(Unreachable):
+        await CALLS[call](client)
+    gitlab.add_member(project, bot, 0)
+    with pytest.raises(Unreachable):
+        await CALLS[call](client)
+    gitlab.add_member(project, bot, 20)
+    gitlab.delete_issue(issue)
+    with pytest.raises(Missing):
+        await CALLS[call](client)
 
 
 async def test_a_refusal_carries_status_and_reason(gitlab: GitLab, client: GitLabClient) -> None:

@@ -282,7 +282,7 @@ async def test_the_text_is_forgotten_once_gitlab_has_it_and_never_logged(
 
         # One try fails on the way, and one is not accepted: neither makes the text appear.
         town.gitlab.up()
-        town.gitlab.faults.add(method="POST", path="notes", status=422, body="{}")
+        town.gitlab.faults.add(method="POST", path="notes", status=422)
         town.clock.forward(minutes=1)
         card = await town.card(
             issue, "GitLab rejected this:", "customer contacted by Avery Example"
@@ -325,7 +325,7 @@ async def test_a_forgotten_text_is_gone_from_the_file_too(quiet_town: Town) -> N
 async def test_a_request_dismissed_forgets_its_text(town: Town) -> None:
     secret = "Frau Musterfrau wohnt in der Beispielgasse"
     issue, card = await town.request()
-    town.gitlab.faults.add(method="POST", path="notes", status=403, body="{}")
+    town.gitlab.faults.add(method="POST", path="notes", status=403)
     await town.mark_contacted(town.avery, card, **{"What you sent": secret})
     card = await town.card(issue, "GitLab rejected this:", "🟠 Unclaimed")
     assert secret in town.everything_stored()

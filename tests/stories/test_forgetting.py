@@ -78,7 +78,7 @@ async def test_the_text_of_a_choice_that_nobody_puts_right_is_forgotten(quiet_to
     async with town.bot_running(**HOURLY):
         issue = town.feedback(description=None)
         card = await town.card(issue, "🟠 Unclaimed")
-        town.gitlab.faults.add(method="POST", path="notes", status=403, body="{}")
+        town.gitlab.faults.add(method="POST", path="notes", status=403)
         await town.mark_contacted(town.avery, card, **{"What you sent": SECRET})
         await town.card(issue, "GitLab rejected this:", "🟠 Unclaimed")
         town.clock.forward(days=89)

@@ -177,7 +177,7 @@ async def test_what_somebody_does_beside_a_refused_choice_is_seen_before_the_nex
     issue, card = await town.request()
     await town.settled()
     town.gitlab.faults.add(method="POST", path="/notes$", hang=60, when="after", status=502)
-    town.gitlab.faults.add(method="PUT", status=422, body="{}")
+    town.gitlab.faults.add(method="PUT", status=422)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: town.gitlab.faults.pending[0].left == 0)
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)

@@ -86,7 +86,7 @@ async def restore(town: Town, backup: Backup) -> None:
 
 async def claim_refused_after_its_note(town: Town, card: Message) -> None:
     """Let GitLab take the note of Avery's claim, refuse its change, and take no note after that."""
-    refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
+    refusal = town.gitlab.faults.add(method="PUT", status=422, hang=60)
     assert (await town.slack.click(town.avery, card, "Claim")).ok
     await town.in_gitlab(lambda: refusal.left == 0)
     town.gitlab.faults.add(method="POST", path="/notes", status=502, times=None)
@@ -416,7 +416,7 @@ async def test_what_an_older_record_calls_refused_is_looked_for_before_it_is_tri
     town = quiet_town
     async with town.bot_running():
         issue, card = await town.request()
-        town.gitlab.faults.add(method="POST", path="/notes", status=403, body="{}")
+        town.gitlab.faults.add(method="POST", path="/notes", status=403)
         assert (await town.slack.click(town.avery, card, "Claim")).ok
         await town.card(issue, "GitLab rejected this:")
         await town.settled()
@@ -509,7 +509,7 @@ async def test_a_contact_whose_label_is_missing_is_named(quiet_town: Town) -> No
     town = quiet_town
     async with town.bot_running():
         issue, card = await town.request()
-        town.gitlab.faults.add(method="PUT", status=403, body="{}")
+        town.gitlab.faults.add(method="PUT", status=403)
         assert (await town.mark_contacted(town.avery, card, channel="Call")).ok
         await town.card(issue, "GitLab rejected this:")
         await town.settled()

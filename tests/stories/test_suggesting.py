@@ -209,7 +209,7 @@ async def test_who_is_on_duty_without_an_account_is_not_assigned(duty_town: Town
 
 
 async def test_what_gitlab_does_not_let_be_assigned_is_not_tried_for_ever(town: Town) -> None:
-    town.gitlab.faults.add(method="PUT", times=1, status=403, body="{}")
+    town.gitlab.faults.add(method="PUT", times=1, status=403)
     issue = town.feedback()
     await town.card(issue, "🟠 Unclaimed")
     await town.slack.wait_for(lambda: recorded(town, issue).is_suggested)

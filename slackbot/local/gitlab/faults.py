@@ -1,14 +1,19 @@
 """Faults on order: errors, dropped connections and silence, before or after the effect."""
 
 import asyncio
+import json
 import re
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Literal
 
 BAD_GATEWAY = (
     "<!DOCTYPE html><html><head><title>GitLab is not responding (502)</title></head>"
     "<body><h1>502</h1><p>Whoops, GitLab is taking too much time to respond.</p></body></html>"
 )
+
+READ_ONLY = "You cannot perform write operations on a read-only instance"
+"""What GitLab says in maintenance mode unless an administrator has set other words."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -48,7 +53,7 @@ class Faults:
         path: str = "",
         status: int | None = None,
         headers: dict[str, str] | None = None,
-        body: str = BAD_GATEWAY,
+        body: str | None = None,
         times: int | None = 1,
         when: Literal["before", "after"] = "before",
         drop: bool = False,
@@ -61,12 +66,15 @@ class Faults:
             path: a regular expression searched in the path (percent-encoded, without query)
             status: answered instead of the right answer; None with `drop` or a mere `hang`
             headers: sent with `status`
-            body: sent with `status`
+            body: sent with `status`; by default GitLab's own words, or a page if it is failing
             times: how many requests are struck
             when: before or after the request has had its effect
             drop: close the connection without an answer
             hang: seconds to wait first; `release` ends the wait early
         """
+        if body is None and status is not None and 400 <= status < 500:
+            body = json.dumps({"message": f"{status} {HTTPStatus(status).phrase}"})
+            headers = {"Content-Type": "application/json"} | (headers or {})
         fault = Fault(
             method=method,
             path=re.compile(path),
@@ -74,7 +82,7 @@ class Faults:
             left=times,
             status=status,
             headers=headers or {},
-            body=body,
+            body=BAD_GATEWAY if body is None else body,
             drop=drop,
             hang=hang,
         )
