@@ -275,7 +275,8 @@ async def _examine_labels(settings: Settings, clients: Clients) -> AsyncIterator
         if label not in labels:
             near = nearest(label, labels)
             remedy = f"is it {near}?" if near else "set another, or create it in this spelling"
-            yield _fatal(f"{name} {label}", f"the project has no such label; {remedy}")
+            problem = f"the project has no such label, or has archived it; {remedy}"
+            yield _fatal(f"{name} {label}", problem)
     scope = settings.ssat_label_scope
     if not any(in_scope(label, scope) for label in labels):
         problem = "the project has no label of this scope, so nobody can choose one"

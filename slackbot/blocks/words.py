@@ -48,6 +48,7 @@ from slackbot.rules.refusals import (
     InTheFuture,
     IssueGone,
     LabelChanged,
+    LabelNotSet,
     LinkedAlready,
     LinkedByFile,
     LinksNotSetUp,
@@ -323,6 +324,10 @@ _STEPS: dict[StepKind, Callable[[Step, Rules], str]] = {
         f"GitLab did not assign {someone(step.who)} because they aren't a member of the project. "
         "The note on the issue names them"
     ),
+    StepKind.UNDONE: lambda step, _: (
+        f"⚠️ {mention(step.who)}, GitLab accepted this but left out a part: "
+        f"{name(step.detail or '', 400)}. Please do the rest in GitLab"
+    ),
     StepKind.UNLINKED: _unlinked,
 }
 
@@ -448,8 +453,12 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
     IssueGone: lambda _: "The issue was deleted or moved in GitLab.",
     SameLabel: lambda _: "The request already has this feedback label.",
     UnknownLabel: lambda refusal: (
-        f"The project has no label {name(refusal.label)}. Choose another one, or ask for the label "
-        "to be created in GitLab."
+        f"The project has no label {name(refusal.label)}, or has archived it. Choose another one, "
+        "or ask for the label to be created in GitLab."
+    ),
+    LabelNotSet: lambda refusal: (
+        f"GitLab accepted the choice but did not set the label {name(refusal.label)}. Choose "
+        "another one."
     ),
     LabelChanged: _label_changed,
     TextRequired: lambda _: "Paste the text of the email. It belongs in the feedback issue.",

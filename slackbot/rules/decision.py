@@ -251,6 +251,8 @@ class StepKind(StrEnum):
     """The claimer has no known GitLab account."""
     NOT_A_MEMBER = "not_a_member"
     """GitLab does not assign the claimer: they are no project member."""
+    UNDONE = "undone"
+    """GitLab accepted the change but left out a part of it."""
     SNOOZED = "snoozed"
 
 
@@ -259,9 +261,9 @@ class Step:
     """What happened.
 
     ``who`` is nobody where GitLab does not say. ``other`` is the colleague in a take-over or
-    assignment; ``detail`` a label, or the reason of a refusal or snooze. ``in_gitlab`` is for
-    GitLab's own pages; ``until`` ends a snooze. ``owner`` is whose request it was before;
-    ``on_duty`` is set where a customer may still be waiting, though the request has ended.
+    assignment; ``detail`` a label, what is undone, or the reason of a refusal or snooze.
+    ``in_gitlab`` is for GitLab's own pages; ``until`` ends a snooze. ``owner`` is whose request it
+    was before; ``on_duty`` is set where a customer may still be waiting, though the request ended.
     """
 
     kind: StepKind

@@ -82,6 +82,13 @@ class UnknownLabel(Refusal):
 
 
 @dataclass(eq=False)
+class LabelNotSet(Refusal):
+    """GitLab accepted the change without it."""
+
+    label: str
+
+
+@dataclass(eq=False)
 class LabelChanged(Refusal):
     """GitLab got another label after the click."""
 

@@ -1,7 +1,8 @@
 """Deliver one decision to GitLab: judge it again, write its note, then its one PUT."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from uuid import UUID
 
 import structlog
@@ -10,7 +11,7 @@ from slackbot import metrics
 from slackbot.blocks.text import without_markup
 from slackbot.blocks.words import problem_words, refusal_words
 from slackbot.people.directory import Directory
-from slackbot.platforms.errors import Rejected
+from slackbot.platforms.errors import Missing, Rejected
 from slackbot.platforms.gitlab import GitLabClient, IssueChange
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
 from slackbot.rules.decision import (
@@ -25,15 +26,29 @@ from slackbot.rules.decision import (
     decide,
     step_of,
 )
-from slackbot.rules.refusals import AlreadyYours, Refusal, SameLabel, UnknownLabel
-from slackbot.rules.request import IssueKey, Person, Rules
+from slackbot.rules.refusals import (
+    AlreadyYours,
+    IssueGone,
+    LabelNotSet,
+    Refusal,
+    SameLabel,
+    UnknownLabel,
+)
+from slackbot.rules.request import IssueKey, Person, Request, Rules
 from slackbot.store import cards, decisions, facts, requests
 from slackbot.store.changes import announce, refuse, save_changes
 from slackbot.store.database import Record
 from slackbot.store.decisions import Status
 from slackbot.sync.conflicts import Conflicts, conflicts_since
-from slackbot.sync.effect import assignees_after, change_of, is_applied, replaced_label
-from slackbot.sync.notes import decisions_marked, note_of, withdrawal_of
+from slackbot.sync.effect import NOTHING, assignees_after, change_of, replaced_label, undone
+from slackbot.sync.notes import (
+    decisions_marked,
+    note_of,
+    supplement_of,
+    supplemented,
+    undone_words,
+    withdrawal_of,
+)
 from slackbot.sync.observe import Observation, observe
 from slackbot.sync.read import check_unchanged
 
@@ -46,8 +61,16 @@ class Traces:
 
     own: str = ""
     notes: Sequence[Note] = ()
-    decisions: frozenset[UUID] = frozenset()
-    """Their notes stand, not withdrawn."""
+    """Newest first."""
+
+    @cached_property
+    def decisions(self) -> frozenset[UUID]:
+        """Their notes stand, not withdrawn."""
+        return decisions_marked(self.notes, self.own)
+
+    @cached_property
+    def supplemented(self) -> frozenset[UUID]:
+        return supplemented(self.notes, self.own)
 
 
 class Delivery:
@@ -69,18 +92,11 @@ class Delivery:
 
     async def run(self, seen: Observation) -> Observation | None:
         """Return ``None`` where GitLab rejected a part of it."""
-        try:
-            await self._identify()
-            if not self._is_noted and (refusal := await self._judge()):
-                await self._end_refused(refusal)
-                return seen
-            return await self._write(seen)
-        except Rejected as error:
-            # It won't work later.
-            log.error("decision_rejected", issue=str(self._decision.key), problem=error.code)
-            async with self._record.transaction() as tx:
-                await refuse(tx, self._decision, problem_words(error), self._record.now())
-            return None
+        await self._identify()
+        if not self._is_noted and (refusal := await self._judge()):
+            await self._end_refused(refusal)
+            return seen
+        return await self._write(seen)
 
     async def _identify(self) -> None:
         """Look again: the account may not have been known at the click."""
@@ -132,26 +148,58 @@ class Delivery:
             else:
                 await refuse(tx, self._decision, without_markup(refusal_words(refusal)), now)
 
-    async def _write(self, seen: Observation) -> Observation:
+    async def _end_rejected(self, error: Rejected) -> None:
+        log.error("decision_rejected", issue=str(self._decision.key), problem=error.code)
+        is_gone = isinstance(error, Missing)
+        problem = refusal_words(IssueGone()) if is_gone else problem_words(error)
+        async with self._record.transaction() as tx:
+            await refuse(tx, self._decision, problem, self._record.now())
+
+    async def _write(self, seen: Observation) -> Observation | None:
         conflicts = Conflicts()
         if self._is_noted:
             conflicts = await self._conflicts(seen)
-        else:
-            await self._note(seen)
         change = await self._change(seen.issue)
         asked = conflicts.without_conflicts(change, self._rules.scope)
-        issue = seen.issue
-        if not is_applied(asked, issue):
-            await check_unchanged(self._gitlab, issue)
-            issue = await self._gitlab.change_issue(self._decision.key, asked)
+        try:
+            issue = await self._send(asked, seen)
+        except Rejected as error:
+            # It won't work later. A reading that is rejected says nothing about the choice.
+            await self._end_rejected(error)
+            return None
+        action, left_out = self._decision.action, undone(asked, issue)
+        if _is_no_member(self._decision, asked, issue.usernames):  # has a step of its own
+            left_out = replace(left_out, assignee_ids=None)
+        if isinstance(action, ChooseLabel) and action.label in left_out.add_labels:
+            await self._end_refused(LabelNotSet(action.label))
+            return None
+        if left_out != NOTHING:
+            await self._supplement(left_out)
         # The assignees by the bot's doing; any others are somebody else's.
         wanted, notes = issue.usernames, list[Note]()
         if conflicts.assignment:
             wanted = assignees_after(change, seen.issue, self._account)
             notes = [conflicts.assignment]
         after = replace(seen, issue=issue, notes=notes, at=self._record.now())
-        await self._complete(change, wanted, after)
+        await self._complete(change, left_out, wanted, after)
         return after
+
+    async def _send(self, asked: IssueChange, seen: Observation) -> IssueSnapshot:
+        if not self._is_noted:
+            await self._note(seen)
+        if undone(asked, seen.issue) == NOTHING:
+            return seen.issue
+        await check_unchanged(self._gitlab, seen.issue)
+        return await self._gitlab.change_issue(self._decision.key, asked)
+
+    async def _supplement(self, left_out: IssueChange) -> None:
+        """Say below the note what it promised too much, once."""
+        if self._decision.id in self._traces.supplemented:
+            return
+        try:
+            await self._gitlab.add_note(self._decision.key, supplement_of(self._decision, left_out))
+        except Rejected as error:  # the thread tells it in any case
+            log.warning("not_supplemented", issue=str(self._decision.key), problem=error.code)
 
     async def _note(self, seen: Observation) -> None:
         # From here on the note may exist unknown to us.
@@ -190,7 +238,11 @@ class Delivery:
         return account.username if account else None
 
     async def _complete(
-        self, change: IssueChange, wanted: tuple[str, ...], seen: Observation
+        self,
+        change: IssueChange,
+        left_out: IssueChange,
+        wanted: tuple[str, ...],
+        seen: Observation,
     ) -> None:
         decision, now = self._decision, self._record.now()
         async with self._record.transaction() as tx:
@@ -202,11 +254,14 @@ class Delivery:
                 after = replace(after, assignees=wanted)
             if change.add_labels or change.remove_labels:
                 labels = (after.labels | change.add_labels) - change.remove_labels
+                labels = (labels - left_out.add_labels) | left_out.remove_labels
                 after = replace(after, labels=labels)
+            if left_out.close:
+                after = replace(after, is_open=before.is_open)
             request, steps = observe(after, seen, self._rules)
             # A lost record may have told of it before.
             begun_at = decision.at if self._is_noted else None
-            for step in (step_of(decision, before), *self._not_assigned(change, wanted)):
+            for step in _steps_of(decision, before, change, wanted, left_out):
                 await cards.add_message(tx, decision.key, step, of=decision.id, begun_at=begun_at)
             await save_changes(tx, before, request, steps, now)
             await decisions.finish_decision(tx, decision, Status.DELIVERED, now)
@@ -214,16 +269,30 @@ class Delivery:
         metrics.DECISIONS.labels("delivered").inc()
         log.info("decision_delivered", issue=str(decision.key), kind=decision.action.kind)
 
-    def _not_assigned(self, change: IssueChange, assignees: tuple[str, ...]) -> tuple[Step, ...]:
-        """Tell when GitLab has no such account or member."""
-        decision = self._decision
-        if not isinstance(decision.action, Claim | TakeOver):
-            return ()
-        if decision.by.gitlab is None:
-            return (Step(kind=StepKind.UNLINKED, who=decision.by, at=decision.at),)
-        if change.assignee_ids and decision.by.gitlab not in assignees:
-            return (Step(kind=StepKind.NOT_A_MEMBER, who=decision.by, at=decision.at),)
-        return ()
+
+def _steps_of(
+    decision: Decision,
+    before: Request,
+    change: IssueChange,
+    assignees: tuple[str, ...],
+    left_out: IssueChange,
+) -> Iterator[Step]:
+    """Tell also what GitLab did not do."""
+    who, at = decision.by, decision.at
+    yield step_of(decision, before)
+    if isinstance(decision.action, Claim | TakeOver) and who.gitlab is None:
+        yield Step(kind=StepKind.UNLINKED, who=who, at=at)
+    if _is_no_member(decision, change, assignees):
+        yield Step(kind=StepKind.NOT_A_MEMBER, who=who, at=at)
+    if left_out != NOTHING:
+        yield Step(kind=StepKind.UNDONE, who=who, at=at, detail=undone_words(left_out))
+
+
+def _is_no_member(decision: Decision, change: IssueChange, assignees: Sequence[str]) -> bool:
+    """Return whether GitLab has left out who claimed: it does so without a word."""
+    if not isinstance(decision.action, Claim | TakeOver) or decision.by.gitlab is None:
+        return False
+    return bool(change.assignee_ids) and decision.by.gitlab not in assignees
 
 
 async def take_back_notes(kept: Record, gitlab: GitLabClient, key: IssueKey) -> None:

@@ -62,14 +62,18 @@ def replaced_label(action: Action, issue: IssueSnapshot, scope: str) -> str | No
     return next((name for name in others if name != action.label), None)
 
 
-def is_applied(change: IssueChange, issue: IssueSnapshot) -> bool:
-    """Return whether an earlier try has come through."""
+NOTHING = IssueChange()
+
+
+def undone(change: IssueChange, issue: IssueSnapshot) -> IssueChange:
+    """Return what of a change the issue lacks: GitLab leaves out what it does not like."""
     assigned = {user.id for user in issue.assignees}
-    return (
-        change.add_labels <= issue.labels
-        and not change.remove_labels & issue.labels
-        and (change.assignee_ids is None or set(change.assignee_ids) == assigned)
-        and not (change.close and issue.is_open)
+    is_assigned = change.assignee_ids is None or set(change.assignee_ids) == assigned
+    return IssueChange(
+        add_labels=change.add_labels - issue.labels,
+        remove_labels=change.remove_labels & issue.labels,
+        assignee_ids=None if is_assigned else change.assignee_ids,
+        close=change.close and issue.is_open,
     )
 
 

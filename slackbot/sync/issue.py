@@ -19,7 +19,6 @@ from slackbot.store.decisions import DecisionRecord
 from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import Postponed
 from slackbot.sync.delivery import Delivery, Traces, take_back_notes
-from slackbot.sync.notes import decisions_marked
 from slackbot.sync.observe import (
     Observation,
     feedback_of,
@@ -95,7 +94,7 @@ class IssueSync:
         if not any(recorded.begun_at for recorded in pending):
             return Traces()
         own, notes = await self._gitlab.own_username(), await self._gitlab.notes(key)
-        return Traces(own=own, notes=notes, decisions=decisions_marked(notes, own))
+        return Traces(own=own, notes=notes)
 
     async def _deliver(
         self, recorded: DecisionRecord, seen: Observation, traces: Traces
@@ -111,7 +110,6 @@ class IssueSync:
         return after
 
     async def _lose(self, key: IssueKey) -> None:
-        await self._gitlab.project()  # no project either: an outage
         now = self._record.now()
         async with self._record.transaction() as tx:
             known = await requests.load_request_record(tx, key, lock=True)

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from slackbot.blocks.words import CHANNELS
+from slackbot.platforms.gitlab import IssueChange
 from slackbot.platforms.snapshot import Note, parse_moment
 from slackbot.rules.characters import is_visible, whole
 from slackbot.rules.decision import (
@@ -26,7 +27,7 @@ _MARKER = re.compile(r"(?:\A|\n)<!-- ssat-bot: (\{.*\}) -->\Z")
 _MENTION = re.compile(r"(\\+)@|(?<!\w)@", re.ASCII)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$&@:/-])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u0085\u2028\u2029]")
-_WITHDRAWAL = "withdrawal"
+_WITHDRAWAL, _SUPPLEMENT = "withdrawal", "supplement"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,12 @@ def own_marks(notes: Iterable[Note], own_username: str | None) -> Iterator[tuple
 def decisions_marked(notes: Iterable[Note], own_username: str) -> frozenset[UUID]:
     """Expect notes newest first."""
     return frozenset(mark.decision for _, mark in own_marks(notes, own_username))
+
+
+def supplemented(notes: Iterable[Note], own_username: str) -> frozenset[UUID]:
+    """Return the decisions of which a note says already what GitLab left out."""
+    marks = own_marks(notes, own_username)
+    return frozenset(mark.decision for _, mark in marks if mark.kind == _SUPPLEMENT)
 
 
 def read_marker(body: str) -> Marker | None:
@@ -162,6 +169,20 @@ def withdrawal_of(decision: Decision) -> str:
             what = "the change of labels after the contact"
     said = f"**Not carried out**: {what} by {_who(decision.by)}. GitLab rejected the change."
     return f"{said}\n\n{_hidden({'decision': str(decision.id), 'kind': _WITHDRAWAL})}"
+
+
+def supplement_of(decision: Decision, undone: IssueChange) -> str:
+    left_out = undone_words(undone, label=_code)
+    said = f"**Not all carried out** for {_who(decision.by)}: {left_out}. GitLab left this out."
+    return f"{said}\n\n{_hidden({'decision': str(decision.id), 'kind': _SUPPLEMENT})}"
+
+
+def undone_words(undone: IssueChange, *, label: Callable[[str], str] = str) -> str:
+    said = [f"the label {label(each)} isn't set" for each in sorted(undone.add_labels)]
+    said += [f"the label {label(each)} is still set" for each in sorted(undone.remove_labels)]
+    said += ["the assignees aren't as chosen"] if undone.assignee_ids is not None else []
+    said += ["the issue is still open"] if undone.close else []
+    return ", ".join(said)
 
 
 def _contact(contact: MarkContacted, who: str) -> str:

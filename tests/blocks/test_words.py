@@ -72,6 +72,7 @@ from slackbot.rules.refusals import (
     InTheFuture,
     IssueGone,
     LabelChanged,
+    LabelNotSet,
     LinkedAlready,
     LinkedByFile,
     LinksNotSetUp,
@@ -217,6 +218,12 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
             "⚠️ <@U1>, your choice was not carried out: Error 403: Forbidden",
             ["<@U1>"],
         ),
+        (
+            step(StepKind.UNDONE, detail="the label <!here> isn't set"),
+            "⚠️ <@U1>, GitLab accepted this but left out a part: the label &lt;!here&gt; isn't set. "
+            "Please do the rest in GitLab",
+            ["<@U1>"],
+        ),
     ],
 )
 def test_a_step_is_told_in_a_sentence_and_wakes_only_whom_it_concerns(
@@ -346,6 +353,7 @@ _MAY_WAKE: dict[StepKind, tuple[Callable[[Step], Person | None], ...]] = {
     StepKind.ASSIGNED: (_OTHER, _OWNER),
     StepKind.UNASSIGNED: (_OTHER,),
     StepKind.REFUSED: (operator.attrgetter("who"),),
+    StepKind.UNDONE: (operator.attrgetter("who"),),
     **dict.fromkeys(
         (StepKind.UNCONTACTED, StepKind.LABELED, StepKind.SNOOZED, StepKind.WITHDRAWN), (_OWNER,)
     ),
@@ -427,8 +435,13 @@ _REFUSALS: list[tuple[Refusal, str]] = [
     (SameLabel(), "The request already has this feedback label."),
     (
         UnknownLabel("feedback::<!here>"),
-        "The project has no label feedback::&lt;!here&gt;. Choose another one, or ask for the "
-        "label to be created in GitLab.",
+        "The project has no label feedback::&lt;!here&gt;, or has archived it. Choose another one, "
+        "or ask for the label to be created in GitLab.",
+    ),
+    (
+        LabelNotSet("feedback::<!here>"),
+        "GitLab accepted the choice but did not set the label feedback::&lt;!here&gt;. Choose "
+        "another one.",
     ),
     (
         LabelChanged("feedback::b"),

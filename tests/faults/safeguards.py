@@ -90,8 +90,8 @@ SAFEGUARDS = (
     Safeguard(
         name="a decision is judged again by what GitLab says now",
         module="sync/delivery.py",
-        code="            if not self._is_noted and (refusal := await self._judge()):\n",
-        broken="            refusal = None\n            if refusal is not None:\n",
+        code="        if not self._is_noted and (refusal := await self._judge()):\n",
+        broken="        refusal = None\n        if refusal is not None:\n",
     ),
     Safeguard(
         name="a repeated change spares what others did meanwhile",

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from slackbot.local.gitlab import Issue
+from slackbot.local.gitlab.entities import Entities
+from slackbot.local.gitlab.faults import READ_ONLY, Fault
 from slackbot.local.slack import ApiRequest, Message
 from slackbot.platforms import slack_api as workspace
 from slackbot.platforms.errors import PLATFORM_TIMEOUT
 from slackbot.store.jobs import IssueQueue
-from tests.town import PATIENCE, Town, as_seen, buttons, text_of
+from tests.town import CONTACTED, PATIENCE, Town, as_seen, buttons, text_of
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"
 CLAIMED = "🔵 Avery Example claimed this request"
@@ -96,6 +98,58 @@ async def test_choices_made_while_gitlab_is_down_arrive_once_and_in_order(town: 
     assert issue.assigned_to == ["avery"]
     assert SOFT_SKILLS in issue.labels
     assert "Claim" not in buttons(card)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param({"body": json.dumps({"message": READ_ONLY})}, id="maintenance mode"),
+        pytest.param({"body": '{"message": "Back at noon"}'}, id="in an administrator's words"),
+        pytest.param({"body": "<html>Request blocked</html>"}, id="a firewall's page"),
+    ],
+)
+async def test_a_403_that_says_nothing_about_the_choice_is_an_outage(
+    town: Town, trouble: dict[str, Any]
+) -> None:
+    issue, card = await town.request()
+    fault = town.gitlab.faults.add(method="POST", status=403, times=None, **trouble)
+    await town.slack.click(town.avery, card, "Claim")
+    await town.card(issue, "Claimed by Avery Example", "⏳ Saved", "when GitLab is back")
+    town.clock.forward(hours=1)
+    await town.settled()
+    assert town.choices() == ["pending"]
+    assert town.steps(issue) == []
+
+    town.gitlab.faults.pending.remove(fault)
+    town.clock.forward(minutes=6)
+    await town.claimed(issue, "Avery Example")
+    await town.settled()
+    assert [opening(note.body) for note in issue.comments] == ["Claimed"]
+    assert town.steps(issue) == [CLAIMED]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        pytest.param("GET", r"/issues/\d+$", id="while the issue is read"),
+        pytest.param("GET", "/resource_label_events$", id="while its history is read"),
+        pytest.param("GET", "/labels$", id="while the labels are read"),
+        pytest.param("POST", "/notes$", id="at the note"),
+        pytest.param("PUT", r"/issues/\d+$", id="at the change"),
+    ],
+)
+async def test_a_404_that_passes_is_no_deletion(town: Town, method: str, path: str) -> None:
+    issue, card = await town.request()
+    fault = town.gitlab.faults.add(method=method, path=path, status=404)
+    await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
+    await town.in_gitlab(lambda: fault.left == 0)
+    await town.settled()
+    town.clock.forward(seconds=3)
+    await town.card(issue, SOFT_SKILLS, delivered=True)
+    await town.settled()
+    assert town.choices() == ["delivered"]
+    assert [opening(note.body) for note in issue.comments] == ["Feedback label"]
+    assert town.steps(issue) == [f"🏷️ Avery Example chose the feedback label *{SOFT_SKILLS}*"]
 
 
 async def test_choices_in_quick_succession_arrive_in_the_order_of_the_clicks(town: Town) -> None:
@@ -207,7 +261,6 @@ async def test_a_note_is_written_once_gitlabs_limit_has_passed(town: Town) -> No
     ("method", "status", "reason"),
     [
         pytest.param("POST", 403, "403 Forbidden", id="403"),
-        pytest.param("POST", 404, "404 Noteable Not Found", id="404"),
         pytest.param("PUT", 422, "Assignees is invalid", id="422"),
     ],
 )
@@ -252,12 +305,88 @@ async def test_what_gitlab_refuses_is_shown_and_can_be_tried_again(
     assert town.steps(issue)[2:] == [CLAIMED]
 
 
+def accept_and_do_nothing(town: Town, issue: Issue, **how: Any) -> Fault:
+    """Let GitLab answer changes with success, and with the issue as it was."""
+    return town.gitlab.faults.add(
+        method="PUT",
+        status=200,
+        headers={"Content-Type": "application/json"},
+        body=json.dumps(Entities(town.gitlab.url).issue(issue)),
+        **how,
+    )
+
+
+async def test_a_label_that_gitlab_leaves_out_without_a_word_is_not_chosen(town: Town) -> None:
+    issue, card = await town.request()
+    late = town.gitlab.faults.add(method="PUT", hang=60)
+    await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
+    await town.in_gitlab(lambda: late.left == 0)
+    town.gitlab.archive_label(town.project, SOFT_SKILLS)
+    town.gitlab.faults.release()
+
+    problem = f"did not set the label {SOFT_SKILLS}"
+    await town.thread(issue, "<@U0AVERY>", "not carried out", problem)
+    await town.card(issue, "GitLab rejected this:", problem, "Not chosen yet")
+    await town.settled()
+    assert len(town.steps(issue)) == 1
+    assert [opening(note.body) for note in issue.comments] == ["Feedback label", "Not carried out"]
+
+
+@pytest.mark.parametrize("trouble", [{"hang": 0}, *GOES_DOWN])
+async def test_what_gitlab_leaves_out_of_a_contact_is_told_in_the_thread_and_below_the_note(
+    town: Town, trouble: dict[str, Any]
+) -> None:
+    issue, card = await town.request()
+    accepted = accept_and_do_nothing(town, issue, times=1, hang=60)
+    await town.mark_contacted(town.avery, card, channel="Call")
+    await town.in_gitlab(lambda: accepted.left == 0)
+    accept_and_do_nothing(town, issue, times=None)
+    supplement = town.gitlab.faults.add(method="POST", path="/notes$", **trouble)
+    town.gitlab.faults.release()
+    await town.in_gitlab(lambda: supplement.left == 0)
+    await town.settled()
+    town.clock.forward(seconds=3)
+
+    left_out = f"the label {CONTACTED} isn't set, the issue is still open"
+    await town.thread(issue, "<@U0AVERY>", "left out a part", left_out)
+    await town.card(issue, "Customer contacted", delivered=True)
+    await town.settled()
+    assert [opening(note.body) for note in issue.comments] == [
+        "Customer contacted",
+        "Not all carried out",
+    ]
+    assert f"`{CONTACTED}` isn't set, the issue is still open" in issue.comments[1].body
+    assert len(town.steps(issue)) == 2
+
+
+async def test_who_stays_assigned_after_a_release_is_told(town: Town) -> None:
+    issue = town.feedback()
+    card = await claimed(town, issue)
+    accept_and_do_nothing(town, issue)
+    await town.slack.click(town.avery, card, "Release")
+    await town.thread(issue, "<@U0AVERY>", "left out a part", "the assignees aren't as chosen")
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
+
+
+async def test_a_choice_about_an_issue_that_is_deleted_meanwhile_is_told_so(town: Town) -> None:
+    issue, card = await town.request()
+    late = town.gitlab.faults.add(method="PUT", hang=60)
+    await town.slack.click(town.avery, card, "Claim")
+    await town.in_gitlab(lambda: late.left == 0)
+    town.gitlab.delete_issue(issue)
+    town.gitlab.faults.release()
+    await town.thread(issue, "<@U0AVERY>", "not carried out", "deleted or moved in GitLab")
+    await town.settled()
+    town.clock.forward(seconds=3)
+    await town.card(issue, "No longer in GitLab")
+
+
 @pytest.mark.parametrize("trouble", GOES_DOWN)
 async def test_a_note_is_withdrawn_once_whatever_becomes_of_the_answer(
     town: Town, trouble: dict[str, Any]
 ) -> None:
     issue, card = await town.request()
-    refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
+    refusal = town.gitlab.faults.add(method="PUT", status=422, hang=60)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: refusal.left == 0)
     town.gitlab.faults.add(method="POST", path="/notes", **trouble)
@@ -275,7 +404,7 @@ async def test_a_choice_tried_again_before_its_note_was_withdrawn_goes_on_from_t
     town: Town,
 ) -> None:
     issue, card = await town.request()
-    refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
+    refusal = town.gitlab.faults.add(method="PUT", status=422, hang=60)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: refusal.left == 0)
     town.gitlab.faults.add(method="POST", path="/notes", status=502, times=None)
@@ -292,10 +421,10 @@ async def test_a_choice_tried_again_before_its_note_was_withdrawn_goes_on_from_t
 
 async def test_a_withdrawal_that_gitlab_refuses_stays_to_be_written(town: Town) -> None:
     issue, card = await town.request()
-    refusal = town.gitlab.faults.add(method="PUT", status=422, body="{}", hang=60)
+    refusal = town.gitlab.faults.add(method="PUT", status=422, hang=60)
     await town.slack.click(town.avery, card, "Claim")
     await town.in_gitlab(lambda: refusal.left == 0)
-    town.gitlab.faults.add(method="POST", path="/notes", status=403, body="{}", times=None)
+    town.gitlab.faults.add(method="POST", path="/notes", status=403, times=None)
     town.gitlab.faults.release()
     await town.card(issue, "🟠 Unclaimed", "GitLab rejected this:")
     await town.settled()

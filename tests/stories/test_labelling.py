@@ -33,6 +33,7 @@ async def test_the_projects_own_labels_are_offered_with_what_they_mean(
 ) -> None:
     town = quiet_town
     town.gitlab.delete_label(town.project, "feedback::known-issue")
+    town.gitlab.archive_label(town.project, "feedback::missing-info-by-engineer")
     town.gitlab.add_label(town.project, "feedback::missing docs", "A name with a space")
     town.gitlab.add_label(town.project, "feedback::unexplained")
     # Neither of this scope: GitLab cuts at the last colons.
@@ -42,7 +43,8 @@ async def test_the_projects_own_labels_are_offered_with_what_they_mean(
         issue = town.feedback()
         card = await town.card(issue, "🟠 Unclaimed", "Not chosen yet")
 
-        own = set(HANDBOOK_LABELS) - {"feedback::known-issue"}
+        gone = {"feedback::known-issue", "feedback::missing-info-by-engineer"}
+        own = set(HANDBOOK_LABELS) - gone
         assert set(offered(card)) == own | {"feedback::missing docs", "feedback::unexplained"}
         assert offered(card)["feedback::missing docs"] == "A name with a space"
         assert offered(card)["feedback::unexplained"] == ""
@@ -99,6 +101,19 @@ async def test_a_choice_replaces_the_other_label_of_the_scope_at_once(
 
     await town.slack.choose(town.blake, card, "Feedback label", OUTSIDE)
     await town.told(town.blake, "The request already has this feedback label")
+
+
+async def test_a_label_archived_in_gitlab_is_not_set_and_the_person_is_told(town: Town) -> None:
+    issue, card = await town.request()
+    town.gitlab.archive_label(town.project, SOFT_SKILLS)
+
+    await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
+
+    problem = f"The project has no label {SOFT_SKILLS}, or has archived it"
+    await town.thread(issue, "<@U0AVERY>", problem)
+    await town.card(issue, "GitLab rejected this:", "Not chosen yet")
+    await town.settled()
+    assert town.writes(issue) == []
 
 
 async def test_a_label_deleted_in_gitlab_is_never_created_and_the_person_is_told(

@@ -18,7 +18,7 @@ from slackbot.rules.decision import (
     TakeOver,
 )
 from slackbot.rules.request import IssueKey, Person, Rules
-from slackbot.sync.effect import assignees_after, change_of, is_applied, replaced_label
+from slackbot.sync.effect import NOTHING, assignees_after, change_of, replaced_label, undone
 
 MONDAY = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 SOFT, DOCS, NEW = "feedback::soft-skills", "feedback::docs-not-helpful", "feedback::new"
@@ -120,11 +120,11 @@ def test_a_contact_is_labeled_and_closes_the_issue_if_wanted(
     ],
 )
 def test_what_an_issue_shows_already_is_made(wanted: IssueChange, made: bool) -> None:
-    assert is_applied(wanted, issue(AVERY, DANA, label=SOFT)) is made
+    assert (undone(wanted, issue(AVERY, DANA, label=SOFT)) == NOTHING) is made
 
 
 def test_a_closed_issue_needs_no_closing() -> None:
-    assert is_applied(IssueChange(close=True), replace(issue(), is_open=False))
+    assert undone(IssueChange(close=True), replace(issue(), is_open=False)) == NOTHING
 
 
 def test_the_label_is_named_that_another_replaces() -> None:

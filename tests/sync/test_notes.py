@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slackbot.local.gitlab import quick_actions
+from slackbot.platforms.gitlab import IssueChange
 from slackbot.platforms.snapshot import Note
 from slackbot.rules.decision import (
     Action,
@@ -31,6 +32,8 @@ from slackbot.sync.notes import (
     note_of,
     quote,
     read_marker,
+    supplement_of,
+    supplemented,
     withdrawal_of,
 )
 
@@ -373,6 +376,25 @@ def test_a_withdrawal_names_what_was_not_carried_out(action: Action, what: str) 
     assert written.startswith(f"**Not carried out**: {what} by {by}. GitLab rejected the change.")
     assert read_marker(written) == Marker(decision=ID, kind="withdrawal")
     assert quick_actions.extract(written)[1] == []
+
+
+def test_a_supplement_names_what_gitlab_left_out_and_the_note_above_it_holds() -> None:
+    left_out = IssueChange(
+        add_labels=frozenset({"b`", "a"}),
+        remove_labels=frozenset({"/close"}),
+        assignee_ids=(),
+        close=True,
+    )
+    written = supplement_of(decided(contact("words")), left_out)
+    said = "the label `a` isn't set, the label `b` isn't set, the label `/close` is still set, "
+    said += "the assignees aren't as chosen, the issue is still open"
+    assert written.startswith(
+        f"**Not all carried out** for Avery Example (`@avery`): {said}. GitLab left this out."
+    )
+    assert quick_actions.extract(written)[1] == []
+    notes = [note(written), note(note_of(decided(contact("words"))))]
+    assert decisions_marked(notes, BOT) == supplemented(notes, BOT) == {ID}
+    assert supplemented(notes[1:], BOT) == frozenset()
 
 
 def test_a_note_that_was_withdrawn_holds_again_once_it_is_written_anew() -> None:

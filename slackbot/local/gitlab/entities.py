@@ -130,7 +130,7 @@ class Entities:
             "description_html": label.description,
             "text_color": "#FFFFFF",
             "color": label.color,
-            "archived": False,
+            "archived": label.archived,
             "subscribed": False,
             "priority": None,
             "is_project_label": True,

@@ -211,6 +211,11 @@ class GitLab:
         label.updated_at = self.clock()
         self.note_change()
 
+    def archive_label(self, project: Project, name: str) -> None:
+        """Archive a label: issues that carry it keep it, and no other gets it."""
+        self._label(project, name).archived = True
+        self.note_change()
+
     def delete_label(self, project: Project, name: str) -> None:
         """Delete a label from the project and, without hooks or events, from its issues."""
         label = self._label(project, name)

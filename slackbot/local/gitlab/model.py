@@ -49,6 +49,8 @@ class Label:
     color: str
     created_at: datetime
     updated_at: datetime
+    archived: bool = False
+    """Issues keep it, and no API adds it to another."""
 
     @property
     def scope(self) -> str | None:

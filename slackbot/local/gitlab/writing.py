@@ -85,7 +85,11 @@ class Writing:
             description=_description(body),
             state_event=state_event,
             labels=self._labels(issue.project, body, "labels") if "labels" in body else None,
-            add_labels=self._labels(issue.project, body, "add_labels"),
+            add_labels=tuple(
+                label
+                for label in self._labels(issue.project, body, "add_labels")
+                if not label.archived  # left out without a word
+            ),
             remove_labels=_known(issue.project, _names(body, "remove_labels")),
             assignees=self._assignees(issue.project, body),
             confidential=_boolean(body, "confidential"),
