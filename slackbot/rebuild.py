@@ -135,8 +135,9 @@ class Rebuild:
         try:
             seen = await look(self._gitlab, key, None, self._record.now())
         except Missing:
-            await self._gitlab.project()  # if it is out of sight, too, this is an outage
             return await self._lose(key)
+        if seen.problem is not None:
+            raise seen.problem  # half a history restores nothing
         done = _delivered(waiting, seen)
         later = {each.decision.id for each in waiting} - {each.id for each in done}
         is_suggested = was_suggested(seen.notes, seen.own_username)

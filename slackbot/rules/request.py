@@ -123,6 +123,8 @@ class Request:
     """The bot assigns who is on duty once."""
     gitlab_updated_at: datetime | None = None
     """At the last read."""
+    is_provisional: bool = False
+    """GitLab did not tell the history: it is seen anew as soon as GitLab does."""
 
     @property
     def state(self) -> State:

@@ -79,6 +79,9 @@ class IssueSync:
         if known or may_matter(seen.issue, self._rules):
             for assignee in seen.issue.assignees:  # before they are told or shown
                 await self._directory.look_up(assignee.person)
+        if seen.problem is not None:
+            await self._converge(seen)
+            raise seen.problem  # so that it is read again, until GitLab tells all
         traces = await self._traces(key, pending)
         # What a note says already must not pass for somebody else's.
         if not (pending and pending[0].decision.id in traces.decisions):

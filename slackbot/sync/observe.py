@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.snapshot import BIRTH, WORK_ITEM_TYPE, IssueSnapshot, LabelEvent, Note
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.feedback import Feedback, is_feedback, is_request_for_contact
-from slackbot.rules.request import Person, Request, Rules, State, in_scope
+from slackbot.rules.request import UNFINISHED, Person, Request, Rules, State, in_scope
 from slackbot.rules.untriaged import Triage, UntriagedFeedback
 from slackbot.sync.assignment import Assignment, latest_assignment
 from slackbot.sync.restore import Past, recall, was_suggested
@@ -29,6 +30,8 @@ class Observation:
     """Newest first: all at first sight, later where somebody else is assigned."""
     own_username: str | None = None
     """Only the bot's notes tell of decisions."""
+    problem: PlatformError | None = None
+    """Why GitLab did not tell the history. No customer is hidden by that."""
     at: datetime
     """UTC."""
 
@@ -114,11 +117,20 @@ def observe(
         if not (is_requested and seen.issue.is_open):
             return None, ()
         return first_sight(seen, rules), ()
+    if known.is_provisional and seen.problem is None:
+        now = first_sight(seen, rules)
+        # Nobody has asked again: only now is it known when they asked.
+        return now, tuple(_other_steps(replace(known, asked_at=now.asked_at), now, seen, rules))
     now = _mirror(known, seen, feedback, is_requested, rules)
     now, contacted = _contact_in_gitlab(known, now, seen, rules)
     now, assigned = _assignment_in_gitlab(known, now, seen)
     steps = (*contacted, *assigned, *_other_steps(known, now, seen, rules))
-    return now, steps
+    if seen.problem is None:
+        return now, steps
+    comes_back = known.state not in UNFINISHED and now.state in UNFINISHED
+    if not known.is_provisional and not comes_back:
+        return known, ()  # what else is new waits for the history
+    return replace(now, is_provisional=True), steps
 
 
 def gone(known: Request, at: datetime) -> tuple[Request, tuple[Step, ...]]:
@@ -140,6 +152,8 @@ def _is_requested(
     if not _asks_for_contact(seen.issue, feedback, is_labeled=is_labeled):
         return False
     # The description still says it after the label was taken off.
+    if seen.problem is not None:
+        return is_labeled or known is None or known.is_requested
     return is_labeled or not _is_taken_off(seen.label_events, rules.contact_label)
 
 
@@ -199,6 +213,7 @@ def first_sight(seen: Observation, rules: Rules) -> Request:
         contacted_at=past.contacted_at if was_contacted else None,
         contacted_by=past.contacted_by if was_contacted else None,
         is_suggested=was_suggested(seen.notes, seen.own_username),
+        is_provisional=seen.problem is not None,
     )
     now = _mirror(request, seen, feedback, _is_requested(seen, feedback, rules), rules)
     return _contact_in_gitlab(request, now, seen, rules)[0]
@@ -246,7 +261,9 @@ def _mirror(
     )
     if not is_requested:
         return now  # a withdrawn request keeps its deadline
-    if now.by_label and rules.contact_label not in issue.labels:
+    if seen.problem is not None:
+        asked = known.asked_at if known.is_requested else issue.updated_at
+    elif now.by_label and rules.contact_label not in issue.labels:
         asked = known.asked_at  # its events went with the label's name
     else:
         asked = asked_at(seen, feedback, rules.contact_label)

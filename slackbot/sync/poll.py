@@ -70,7 +70,14 @@ class Poll:
         return self._record.now() + self._every
 
     async def _read_gitlab(self) -> None:
-        await self._read_labels()
+        try:
+            await self._read_labels()
+        except PlatformError:
+            await self._read_project()  # no customer is hidden by labels
+            raise
+        await self._read_project()
+
+    async def _read_project(self) -> None:
         project = await self._gitlab.project()
         async with self._record.transaction() as tx:
             await facts.PROJECT.save(tx, KnownProject(id=project.id, path=project.path))
@@ -194,14 +201,12 @@ class Poll:
                 await facts.LAST_FEEDBACK_IN_TURN.save(tx, rest[-1])
 
     async def _ask_about_lost(self, tx: Transaction, keys: Sequence[IssueKey]) -> None:
-        has_news = await feedbacks.save_sightings(tx, (), keys)
+        """Have them read one by one: a list that lacks them proves nothing yet."""
         for key in sorted(keys):
             known = await requests.load_request(tx, key)
             # Those out of sight keep their turn: they may come back.
-            if known is not None and not known.is_gone:
+            if known is None or not known.is_gone:
                 jobs.enqueue(tx, IssueQueue.SYNC, [key], self._record.now())
-        if has_news:
-            announce_queue(tx, self._record.now())
 
 
 def _missing_labels(rules: Rules, known: Collection[str]) -> str | None:
@@ -215,7 +220,7 @@ def _missing_labels(rules: Rules, known: Collection[str]) -> str | None:
         return None
     return (
         f"the project has no label {' and no label '.join(missing)}: if it has got another "
-        "name, set that; else create it"
+        "name, set that; if it is archived, unarchive it; else create it"
     )
 
 

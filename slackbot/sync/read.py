@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from slackbot.platforms.errors import PlatformError, Rejected, Throttled
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.snapshot import IssueSnapshot, Note
 from slackbot.rules.request import IssueKey, Request
@@ -24,21 +25,23 @@ async def look(
         PlatformError: No answer, or (``Missing``) no such issue.
     """
     issue = await gitlab.read_issue(key)
-    events = await gitlab.label_events(key)
     notes: Sequence[Note] = ()
-    if known is None or _may_be_assigned_anew(issue, known, is_contested=is_contested):
-        notes = await gitlab.notes(key)
+    try:
+        events = await gitlab.label_events(key)
+        if known is None or _may_be_assigned_anew(issue, known, is_contested=is_contested):
+            notes = await gitlab.notes(key)
+        own_username = await gitlab.own_username() if notes else None
+    except Throttled:  # GitLab says when it will answer
+        raise
+    except PlatformError as problem:
+        return Observation(issue=issue, problem=problem, at=at)
     return Observation(
-        issue=issue,
-        label_events=events,
-        notes=notes,
-        own_username=await gitlab.own_username() if notes else None,
-        at=at,
+        issue=issue, label_events=events, notes=notes, own_username=own_username, at=at
     )
 
 
 def _may_be_assigned_anew(issue: IssueSnapshot, known: Request, *, is_contested: bool) -> bool:
-    if issue.usernames != known.assignees:
+    if known.is_provisional or issue.usernames != known.assignees:
         return True
     # Who was taken off and put on again has it from then on. For the holder that is news only if
     # it is about to be taken from them.
@@ -51,8 +54,11 @@ async def check_unchanged(gitlab: GitLabClient, seen: IssueSnapshot) -> None:
     """Check just before a change: GitLab has no conditional update.
 
     Raises:
-        Postponed: Somebody changed the issue; the next try spares that.
+        Postponed: Somebody changed the issue; the next try spares that. Or it is out of sight.
     """
-    now = await gitlab.read_issue(seen.key)
+    try:
+        now = await gitlab.read_issue(seen.key)
+    except Rejected as error:
+        raise Postponed(str(error)) from error
     if (now.usernames, now.labels, now.is_open) != (seen.usernames, seen.labels, seen.is_open):
         raise Postponed("somebody has just changed the issue in GitLab")

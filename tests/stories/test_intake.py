@@ -110,6 +110,33 @@ async def test_a_label_that_comes_later_makes_a_card_whose_time_runs_from_then(
     assert buttons(card) == ["Claim", "Feedback label", "Mark contacted", "Open issue"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/resource_label_events$", "/notes$", "/user$"], ids=["labels", "notes", "own account"]
+)
+async def test_a_customer_waits_for_no_history_and_the_card_is_set_right_later(
+    town: Town, path: str
+) -> None:
+    issue = town.feedback("A prospect is unhappy", description=None, labels=[])
+    await town.settled()
+    fault = town.gitlab.faults.add(method="GET", path=path, status=500, times=None)
+    town.clock.forward(hours=1)
+    town.gitlab.comment(issue, "She called me.", by=town.duty_gitlab)
+    town.gitlab.change_labels(issue, add=[CONTACT], by=town.duty_gitlab)
+    card = await town.card(issue, "🟠 Unclaimed · feedback #1", "Tue 3 Feb, 15:00 UTC")
+    await town.slack.click(town.avery, card, "Claim")
+    await town.card(issue, "Claimed by Avery Example", "⏳ Saved", "error 500")
+    town.clock.forward(hours=3)
+    await town.settled()
+    assert town.choices() == ["pending"]
+
+    town.gitlab.faults.pending.remove(fault)
+    town.clock.forward(minutes=6)
+    await town.card(issue, "Claimed by Avery Example", "Tue 3 Feb, 16:00 UTC", without="⏳")
+    await town.settled()
+    assert issue.assigned_to == ["avery"]
+    assert town.steps(issue) == ["🔵 Avery Example claimed this request"]
+
+
 async def test_a_closed_request_that_is_reopened_becomes_a_card(town: Town) -> None:
     issue = town.feedback()
     town.gitlab.close(issue, by=town.duty_gitlab)

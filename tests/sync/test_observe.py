@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from slackbot.platforms.errors import Platform, Unreachable
 from slackbot.platforms.snapshot import (
     GitLabUser,
     IssueSnapshot,
@@ -757,6 +758,97 @@ def test_an_issue_that_comes_back_stands_where_it_stood() -> None:
 
 
 # --- Whatever happens, and whenever it is looked at --------------------------------------------
+
+
+# --- GitLab does not tell the history ----------------------------------------------------------
+
+
+def untold(seen: Observation) -> Observation:
+    """The same look, while GitLab shows the issue and nothing else."""
+    problem = Unreachable(Platform.GITLAB, "GitLab is failing (500)", 500)
+    return replace(seen, label_events=(), notes=(), own_username=None, problem=problem)
+
+
+def test_without_its_history_a_request_counts_from_birth_until_gitlab_tells_more() -> None:
+    later = look([added(CONTACT, SATURDAY)], description=None)
+    request, steps = observe(None, untold(later), RULES)
+    assert request is not None
+    assert (request.state, request.asked_at, steps) == (State.WAITING, FRIDAY, ())
+    assert observe(request, untold(later), RULES) == (request, ())
+    assert observe(request, later, RULES) == (first(later), ())  # nobody has asked again
+
+
+def test_what_happened_before_gitlab_told_the_history_is_told_then() -> None:
+    request, _ = observe(None, untold(look()), RULES)
+    closed, steps = observe(request, look(is_open=False, closed_by="avery"), RULES)
+    assert closed is not None
+    assert closed.state is State.CLOSED
+    assert [step.kind for step in steps] == [StepKind.CLOSED]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"is_open": False},
+        {"labels": frozenset()},
+        {"labels": frozenset({CONTACT, CONTACTED})},
+        {"assignees": (BLAKE,)},
+        {"title": "Looked at"},
+    ],
+)
+def test_what_is_new_of_a_known_request_waits_for_the_history(changes: dict[str, Any]) -> None:
+    for known in (WAITING, CLAIMED):
+        assert observe(known, untold(look(**changes)), RULES) == (known, ())
+
+
+WITHDRAWN = replace(WAITING, is_requested=False, labels=frozenset(), by_label=False)
+
+
+@pytest.mark.parametrize(
+    ("known", "kind"),
+    [
+        (replace(WAITING, is_open=False), StepKind.REOPENED),
+        (WITHDRAWN, StepKind.ASKED_AGAIN),
+        (replace(WITHDRAWN, contacted_at=SATURDAY), StepKind.ASKED_AGAIN),
+        (replace(WAITING, is_gone=True), None),
+    ],
+)
+def test_a_customer_who_comes_back_waits_for_no_history(
+    known: Request, kind: StepKind | None
+) -> None:
+    seen = look([*BORN, removed(CONTACT, SATURDAY), added(CONTACT, MONDAY + MOMENT)], title="Now")
+    back, steps = observe(known, untold(seen), RULES)
+    assert back is not None
+    assert back.state is State.WAITING
+    assert [step.kind for step in steps] == ([kind] if kind else [])
+    now, steps = observe(back, seen, RULES)
+    assert now is not None
+    assert (now.state, now.asked_at, steps) == (State.WAITING, MONDAY + MOMENT, ())
+
+
+def test_a_withdrawn_request_stays_withdrawn_without_its_history() -> None:
+    says_it = look(description=ASKS, labels=frozenset(), title="Looked at")
+    assert observe(WITHDRAWN, untold(says_it), RULES) == (WITHDRAWN, ())
+
+
+@given(happenings)
+@settings(deadline=None)
+def test_whatever_gitlab_did_not_tell_in_between_the_last_look_says_how_it_stands(
+    happened: list[tuple[str, int, int, int]],
+) -> None:
+    history = History()
+    born = first(history.seen())
+    known, _ = observe(None, untold(history.seen()), RULES)
+    for what, who, hours, looks in happened:
+        history.happen(what, who, hours)
+        for number in range(looks):
+            seen = history.seen()
+            known, _ = observe(known, seen if number else untold(seen), RULES)
+    often, _ = observe(known, history.seen(), RULES)
+    once, _ = observe(born, history.seen(), RULES)
+    assert often is not None
+    assert once is not None
+    assert _without_history(often) == _without_history(once)
 
 
 @given(happenings)

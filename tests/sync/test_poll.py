@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete
@@ -427,12 +428,31 @@ async def test_what_was_triaged_while_nobody_looked_counts_by_gitlabs_time(poll:
     then = town.clock()
     town.clock.forward(hours=1)
     await poll.run()
+    assert deleted.iid in await poll.enqueued()  # which looks whether it is gone
     async with poll.database.transaction() as tx:
-        assert await feedbacks.list_untriaged(tx) == []
+        assert [each.key.iid for each in await feedbacks.list_untriaged(tx)] == [deleted.iid]
         open_ones = [each.key.iid for each in await feedbacks.list_labeled(tx)]
         triaged = await feedbacks.list_triaged_between(tx, then - timedelta(minutes=1), then)
     assert sorted(key.iid for key in triaged) == [labelled.iid, closed.iid]
     assert open_ones == [labelled.iid, triaged_before.iid]
+
+
+@pytest.mark.parametrize("labels", [[], [CONTACT]], ids=["untriaged", "asking for contact"])
+async def test_what_a_list_lacks_is_read_by_itself_before_it_counts_as_gone(
+    poll: Lone, labels: list[str]
+) -> None:
+    issue = poll.town.feedback(description=None, labels=labels)
+    if labels:
+        await poll.note([issue])
+    await poll.run()
+    await poll.enqueued()
+    nothing: dict[str, Any] = {"body": "[]", "headers": {"Content-Type": "application/json"}}
+    poll.town.gitlab.faults.add(path="/issues$", status=200, times=2, **nothing)
+    await poll.run()
+    assert await poll.enqueued() == [issue.iid]
+    async with poll.database.transaction() as tx:
+        untriaged = [each.key.iid for each in await feedbacks.list_untriaged(tx)]
+    assert untriaged == ([] if labels else [issue.iid])
 
 
 # --- The project's labels ----------------------------------------------------------------------
@@ -454,6 +474,18 @@ async def test_a_label_that_is_missing_is_named_and_the_bot_stays_ready(
     assert poll.health.problems[GITLAB] is None
     assert [line["problem"] for line in logged if line["log_level"] == "error"] == [said]
     town.gitlab.rename_label(town.project, "another name", label)
+    await poll.run()
+    assert poll.health.words[GITLAB] == "ok"
+
+
+async def test_labels_that_cannot_be_read_hide_no_customer(poll: Lone) -> None:
+    town = poll.town
+    fault = town.gitlab.faults.add(path="/labels$", status=500, times=None)
+    issue = town.feedback()
+    await poll.run()
+    assert await poll.enqueued() == [issue.iid]
+    assert "500" in poll.health.words[GITLAB]
+    town.gitlab.faults.pending.remove(fault)
     await poll.run()
     assert poll.health.words[GITLAB] == "ok"
 
