@@ -193,11 +193,11 @@ IN_GITLAB: dict[str, Trouble] = {
     ),
     "the contact label is misspelled": (
         setting(ssat_contact_label="SSAT::contact"),
-        "SSAT_CONTACT_LABEL SSAT::contact: the project has no such label, or has archived it; is it SSAT::Contact[?]",
+        "SSAT_CONTACT_LABEL SSAT::contact: the project has no such label.*; is it SSAT::Contact[?]",
     ),
     "there is no such contact label": (
         setting(ssat_contact_label="urgent"),
-        "SSAT_CONTACT_LABEL urgent: the project has no such label, or has archived it; set another, or create it",
+        "SSAT_CONTACT_LABEL urgent: .* or has archived it; set another, or create it",
     ),
     "the contacted label is misspelled": (
         setting(ssat_contacted_label="ssat-manager-contacted"),
