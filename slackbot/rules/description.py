@@ -1,5 +1,6 @@
 """A feedback description. Its layout is not public, so reading is lenient and never fails. Pure."""
 
+import html
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,9 +26,43 @@ _COLONS = ":\uff1a"
 
 _LINE_BREAK = re.compile("\r\n?|\u2028|\u2029")
 _HTML_BREAK = re.compile(r"<br {0,2}/?>", re.IGNORECASE)
+# GitLab renders those that editors and forms write.
+_HTML_TAG = re.compile(
+    r"</?(?:p|div|ul|ol|li|h[1-6]|b|strong|i|em|u|span|input|table|thead|tbody|tr|td|th)"
+    r"\b[^<>]{0,200}>",
+    re.IGNORECASE,
+)
+_BETWEEN_CELLS = re.compile(r"(</t[dh]>|<tr\b[^<>]{0,200}>)\s{1,40}(?=<t[dh]\b)", re.IGNORECASE)
+_MARKDOWN_OF_TAG = {
+    **dict.fromkeys(("p", "/p", "div", "/div", "ul", "/ul", "ol", "/ol", "/li"), "\n"),
+    **dict.fromkeys(("table", "/table", "/tr"), "\n"),
+    **{f"/h{level}": "\n" for level in range(1, 7)},
+    **{f"h{level}": f"\n{'#' * level} " for level in range(1, 7)},
+    **dict.fromkeys(("b", "/b", "strong", "/strong"), "**"),
+    "li": "\n- ",
+    "tr": "\n",
+    **dict.fromkeys(("td", "th"), "| "),
+    **dict.fromkeys(("/td", "/th"), " "),
+}
 # Controls, text direction, and lone surrogates, which no database takes.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_EMPTY_VALUES = {"", "-", "\u2013", "\u2014", "n/a", "none", "null", "no response", "no comment"}
+# They make one emoji of several, and are part of words in some scripts.
+_JOINERS = "\u200c\u200d"
+_INVISIBLE = re.compile(
+    f"[\u00ad\u180e\u200b\u200e\u200f\u2060\ufeff]|(?<!\\S)[{_JOINERS}]|[{_JOINERS}](?!\\S)"
+)
+_BLANK_ENTITY = re.compile(r"&(?:nbsp|zwn?j|ZeroWidthSpace|#160|#xa0|#820[3-5]|#x200[b-d]);", re.I)
+# What forms and programs write where nobody wrote anything.
+_NOTHING_SAID = re.compile(
+    r"(?:n/?a|none|null|nil|nan|undefined|not (?:provided|given|specified|available|applicable)"
+    r"|(?:no|without) (?:comments?|feedback|response|answer|reason|text)"
+    r"(?: (?:was |were )?(?:left|given|provided|entered|supplied))?"
+    r"|(?:the )?(?:end[- ]?user|user|customer|requester|respondent)"
+    r" (?:did not|didn't|has not|hasn't|left no|gave no)"
+    r"(?: (?:leave|left|provide|provided|give|given|write|written|add|added|enter|entered))?"
+    r"(?: (?:a|any))? (?:comments?|feedback|response|answer|reason))?"
+)
+_AROUND_WORDS = " \t\n*_`~.!,;\"'()[]<>\u2013\u2014\u2018\u2019\u201c\u201d-"
 _LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\n]{0,500}\)")
 _FENCES = ("```", "~~~")
 
@@ -43,19 +78,41 @@ def _normalised(description: str) -> str:
             break
         kept.append(text[begin:opened])
         begin = closed + len("-->")
-    return "".join([*kept, text[begin:]])
+    text = _BETWEEN_CELLS.sub(r"\1", "".join([*kept, text[begin:]]))
+    text = _INVISIBLE.sub("", _BLANK_ENTITY.sub(lambda blank: html.unescape(blank[0]), text))
+    return "\n".join(map(_without_html, text.split("\n")))
+
+
+def _without_html(line: str) -> str:
+    text = _HTML_TAG.sub(_markdown_of, line)
+    if line.lstrip().startswith("|"):
+        return text.replace("\n", " ")  # a row stays one line
+    return _HTML_BREAK.sub("\n", text)
+
+
+def _markdown_of(tag: re.Match[str]) -> str:
+    inside = tag[0].strip("<>").lower()
+    name = re.split(r"[^/a-z1-6]", inside, maxsplit=1)[0]
+    if name == "input" and "checkbox" in inside:
+        return "[x] " if "checked" in inside else "[ ] "
+    return _MARKDOWN_OF_TAG.get(name, "")
+
+
+def _says_nothing(text: str) -> bool:
+    words = " ".join(text.replace("\u2019", "'").lower().split())
+    is_of_a_form = _NOTHING_SAID.fullmatch(words.strip(_AROUND_WORDS)) is not None
+    return is_of_a_form or not is_visible(text)
 
 
 def _clean(text: str) -> str:
-    return _HARMFUL.sub("", _HTML_BREAK.sub("\n", text))
+    return _HARMFUL.sub("", html.unescape(_HTML_BREAK.sub("\n", text)))
 
 
 def _clean_value(text: str) -> str | None:
     plain = " ".join(_clean(text[: 4 * MAX_VALUE]).split()).strip("*_` ")
     link = _LINK.fullmatch(plain)
     plain = link[1].strip() if link else plain
-    is_empty = plain.lower() in _EMPTY_VALUES or not is_visible(plain)
-    return None if is_empty else _shortened(plain, MAX_VALUE)
+    return None if _says_nothing(plain) else _shortened(plain, MAX_VALUE)
 
 
 def _clean_comment(lines: Iterable[str]) -> str:
@@ -66,8 +123,9 @@ def _clean_comment(lines: Iterable[str]) -> str:
     if all(row.lstrip().startswith(">") for row in rows if row.strip()):
         rows = [row.lstrip().removeprefix(">").removeprefix(" ") for row in rows]
     text = "\n".join(rows).strip()
-    is_empty = text.lower().strip("*_") in _EMPTY_VALUES or not is_visible(text)
-    return "" if is_empty else text
+    is_short = len(text) <= MAX_VALUE
+    says_nothing = is_short and all(map(_says_nothing, text.split("\n")))
+    return "" if says_nothing or not is_visible(text) else text
 
 
 def _shortened(text: str, limit: int) -> str:
@@ -110,12 +168,15 @@ _KIND_OF_KEY = {key: kind for kind, keys in _KEYS.items() for key in keys.split(
 # "Would you like a manager to contact you?", "Manager contact", "Contact requested", …
 _CONTACT_WORDS = ("manager", "request")
 
-_YES = frozenset(
-    ("yes", "y", "true", "1", "x", "requested", "checked", "✓", "✔", "✅", "☑", "whitecheckmark")
-)
-_NO = frozenset(
-    ("no", "n", "false", "0", "not", "unchecked", "none", "n/a", "-", "✗", "✘", "❌", "☐")
-)
+_YES = {
+    *("yes", "y", "yep", "yeah", "yup", "true", "1", "x", "requested", "checked", "ticked"),
+    *("selected", "✓", "✔", "✅", "☑", "👍", "whitecheckmark", "heavycheckmark"),
+    "ballotboxwithcheck",
+}
+_NO = {
+    *("no", "n", "nope", "false", "0", "not", "unchecked", "none", "n/a", "undefined", "null"),
+    *("-", "✗", "✘", "❌", "☐", "👎"),
+}
 
 _LIST_MARKER = re.compile(r"(?:[-*+•]|[0-9]{1,3}[.)])\s+")
 _CHECKBOX = re.compile(r"\[([ xX✓✔]?)\](?!\()\s*")
@@ -161,11 +222,12 @@ def _without_marker(text: str) -> str:
 
 
 def _bare_key(text: str) -> str:
-    words, _, _ = text.replace("\u2019", "'").partition("(")
+    words, _, _ = html.unescape(text).replace("\u2019", "'").partition("(")
     return " ".join(words.translate(_NO_MARKUP).lower().split()).strip(f" ?.{_COLONS}")
 
 
-_NO_MARKUP = {ord(character): None for character in "*_`~#\ufe0f"}
+_NO_MARKUP = {ord(character): None for character in f"*_`~#\ufe0f{_JOINERS}"}
+_QUOTES = "\"'()\u2018\u2019\u201c\u201d"
 
 
 def _kind_of(text: str) -> Kind | None:
@@ -192,7 +254,7 @@ def _answer(text: str) -> bool | None:
 
 
 def _said(text: str) -> bool | None:
-    plain = text[:_MAX_KEY].translate(_NO_MARKUP).lower().strip(" :")
+    plain = text[:_MAX_KEY].translate(_NO_MARKUP).lower().strip(f" :,{_QUOTES}")
     words = re.split(r"[\s,.;:!(]", plain, maxsplit=1)
     if words[0] in _YES:
         return True

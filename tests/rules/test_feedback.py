@@ -175,6 +175,23 @@ YES = [
     "Score: 1\rContact requested: yes",
     # hidden by nothing: a comment that is never closed
     "Comment: <!-- look\nContact requested: yes",
+    # HTML
+    "<p><strong>Manager contact requested:</strong> Yes</p>",
+    "<b>Score:</b> 1<br><b>Manager contact requested:</b> Yes<br/>",
+    "<ul><li>Score: 1</li><li>Manager contact requested: <b>Yes</b></li></ul>",
+    "<h3>Manager contact requested</h3>\n<p>Yes</p>",
+    "<table><tr><th>Manager contact requested</th>\n<td>Yes</td></tr></table>",
+    '<div class="field"><span>Manager contact requested:</span>&nbsp;Yes</div>',
+    '<input type="checkbox" checked> Manager contact requested',
+    # what nobody sees
+    "Manager contact requested: \u200bYes",
+    "\ufeffManager contact requested:\u00a0\u2060Yes\u200d",
+    # in quotation marks
+    "Manager contact requested: “Yes”",
+    '"manager_contact_requested": "yes",',
+    # other words
+    "Manager contact requested: Yep",
+    "Manager contact requested: :ballot_box_with_check:",
 ]
 NO = [
     # the plain spellings
@@ -203,6 +220,12 @@ NO = [
     "<!--\nContact requested: yes\n-->\nScore: 1",
     # a link is no box
     "Manager contact requested: [x](https://example.com)",
+    # HTML, and what nobody sees
+    "<p><strong>Manager contact requested:</strong> No</p>",
+    "<table><tr><td>Manager contact requested</td><td>No</td></tr></table>",
+    '<input type="checkbox"> Manager contact requested',
+    "Manager contact requested: \u200bNo",
+    "Manager contact requested: Undefined",
     # about something else
     "Contact: yes",
     "Can I contact you? yes",
@@ -313,6 +336,23 @@ class TestFields:
             ("- [x] done\n- [ ] not done", "- [x] done\n- [ ] not done"),
             # mentions are the renderer's business
             ("<!channel> @all /close", "<!channel> @all /close"),
+            # no words, as forms and programs say it
+            ("Comment: User did not leave a comment", None),
+            ("Comment: Undefined\nScore: 1", None),
+            ("**Comment:** _The customer didn\u2019t leave any comment._", None),
+            ("### Comment\n\n> (No comment provided)", None),
+            ("<p><strong>Comment:</strong> <em>undefined</em></p>", None),
+            ("Comment: Undefined\n\nUndefined", None),
+            ("User did not leave a comment\n\nManager contact requested: Yes", None),
+            # some of the same words, but the customer's
+            ("Comment: No comment of yours helped.", "No comment of yours helped."),
+            ("Comment: undefined method `nil'", "undefined method `nil'"),
+            # HTML
+            ("<p>One.</p><p>Two &amp; <b>three</b>.</p>", "One.\n\nTwo & **three**."),
+            ("| Comment | <p>One.</p> |", "One."),
+            ("Comment: a &lt;b&gt; and 1 < 2 <3", "a <b> and 1 < 2 <3"),
+            # several signs that are one emoji
+            ("Comment: \U0001f469\u200d\U0001f4bb", "\U0001f469\u200d\U0001f4bb"),
             # other letters
             ("Comment：とても遅い", "とても遅い"),  # noqa: RUF001
             # nothing
@@ -474,7 +514,44 @@ AWKWARD = [
 ]
 
 
+WRAPPINGS = [
+    *(("", ""), ("**", "**"), ("_", "_"), ("`", "`"), ("<p>", "</p>"), ("<b>", "</b>")),
+    *(
+        ('<span class="x">', "</span>"),
+        ("<div>\n", "\n</div>"),
+        ("\u200b", "\ufeff"),
+        ("&nbsp;", ""),
+    ),
+]
+wrappings = st.lists(st.sampled_from(WRAPPINGS), max_size=3)
+NOTHING_SAID = ["User did not leave a comment", "Undefined", "No comment provided", "n/a", "null"]
+
+
+def wrapped(text: str, around: list[tuple[str, str]]) -> str:
+    for before, after in around:
+        text = f"{before}{text}{after}"
+    return text
+
+
 class TestAnything:
+    @given(st.booleans(), wrappings)
+    def test_an_answer_is_read_however_it_is_wrapped(
+        self, asked: bool, around: list[tuple[str, str]]
+    ) -> None:
+        line = "Manager contact requested: " + ("Yes" if asked else "No")
+        assert described(wrapped(line, around)).says_contact_requested is asked
+
+    @given(st.sampled_from(NOTHING_SAID), wrappings)
+    def test_what_stands_for_no_words_is_no_comment(
+        self, words: str, around: list[tuple[str, str]]
+    ) -> None:
+        assert described(f"Comment: {wrapped(words, around)}").comment is None
+        assert described(wrapped(words, around)).comment is None
+
+    @given(st.sampled_from(NOTHING_SAID), st.sampled_from(["Why?", "Bad.", "So slow"]))
+    def test_of_what_a_customer_wrote_nothing_is_lost(self, words: str, more: str) -> None:
+        assert described(f"Comment: {words}: {more}").comment == f"{words}: {more}"
+
     @settings(deadline=None)
     @given(st.text() | hostile, st.none() | st.text() | hostile, st.lists(st.text()))
     def test_never_fails_and_stays_bounded(
