@@ -23,9 +23,34 @@ from slackbot.rules.decision import (
 from slackbot.rules.request import Person
 
 _MARKER = re.compile(r"(?:\A|\n)<!-- ssat-bot: (\{.*\}) -->\Z")
-# GitLab finds one wherever no ASCII word ends: ".@avery", too. Backslashes before undo ours.
-_MENTION = re.compile(r"(\\+)@|(?<!\w)@", re.ASCII)
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$&@:/-])")
+# What GitLab makes a link of, and tells about: to the mentioned, and on the page linked to. It
+# heeds a backslash before these signs only, and not in a link's address: so no link stays one.
+# https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/banzai/filter/escaped_char_filter.rb
+_SIGN = (
+    r"(?<![A-Za-z0-9])@(?=\S)|@(?=[0-9a-f]{7})|[#!$](?=[0-9])|&(?=[#\w])|\^(?=alert)"
+    r"|%(?=\S)|~(?=[^\s~])|(?<=\])[(:]|(?<=\[)\["
+)
+# The others are inert in code. A backslash in them would vanish before GitLab looks.
+_KINDS = (
+    r"issue|work\\?_item|epic|vulnerability|feature\\?_flag|contact|cadence|wiki\\?_page|iteration"
+)
+_WORD = rf"[\[*](?:{_KINDS})\\?:[^\s`<]*|GL\\?-[0-9]+"
+_PAGES = "-|issues|work_items|epics|merge_requests|snippets|commits?|compare"
+_PAGE = rf"(?:https?\\?:|www\\?\.)[^\s`<]*?(?:[%\\]|/(?:{_PAGES})/)[^\s`<]*"
+# GitLab links these as they are, to elsewhere.
+_ADDRESS = (
+    r"(?<![^\s(])(?-i:https?)://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?"
+    r"(?:/[\w./-]*)?(?:\?[\w=.&-]*)?(?:#[\w-]+)?(?![^\s.,)])"
+)
+_REFERENCE = re.compile(
+    rf"(?P<slashes>(?<!\\)\\*+)(?:(?P<code>(?<!`)`*+(?:{_PAGE}|{_WORD})`*)|(?P<address>{_ADDRESS})"
+    rf"|(?P<sign>{_SIGN}))",
+    re.ASCII | re.IGNORECASE,
+)
+_TICKS = re.compile("`+")
+_MARKDOWN = re.compile(r"([\\`*_{}()#+!|~$@/^%-])")
+# Nothing makes these inert in a name, so it goes without.
+_NOT_IN_NAMES = re.compile(r"[<&\[\]:]|-(?=[0-9])|(?<=www)\.", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u0085\u2028\u2029]")
 _WITHDRAWAL, _SUPPLEMENT = "withdrawal", "supplement"
 
@@ -194,15 +219,31 @@ def _contact(contact: MarkContacted, who: str) -> str:
 
 
 def quote(text: str) -> str:
-    r"""Make people's text inert: GitLab runs quick actions in notes posted by API.
+    r"""Make people's text inert, which is read as it was typed.
 
-    https://docs.gitlab.com/user/project/quick_actions/. ``\r`` goes first: GitLab deletes it
+    GitLab runs quick actions in notes posted by API
+    (https://docs.gitlab.com/user/project/quick_actions/). ``\r`` goes first: GitLab deletes it
     before it looks for them at line starts. HTML is spelled out, our own marker included.
     """
     text = _CONTROLS.sub("\n", text.replace("\r\n", "\n").replace("\r", "\n"))
-    text = text.replace("<", "&lt;")
-    text = _MENTION.sub(r"\1\1\\@", text)
+    text = _without_references(text).replace("<", "&lt;")
     return "\n".join(f"> {line}".rstrip() for line in text.strip("\n").split("\n"))
+
+
+def _without_references(text: str) -> str:
+    # No others pair with so many.
+    fence = "`" * (1 + max(map(len, _TICKS.findall(text)), default=0))
+
+    def inert(found: re.Match[str]) -> str:
+        if address := found["address"]:
+            return f"{found['slashes']}{address}"
+        slashes = 2 * found["slashes"]  # else they would undo ours
+        if sign := found["sign"]:
+            return f"{slashes}\\{sign}"
+        pad = " " if "`" in found["code"] else ""
+        return f"{slashes}{fence}{pad}{found['code']}{pad}{fence}"
+
+    return _REFERENCE.sub(inert, text)
 
 
 def _who(person: Person) -> str:
@@ -213,7 +254,7 @@ def _who(person: Person) -> str:
 
 def _inline(text: str) -> str:
     words = " ".join(_CONTROLS.sub(" ", text).split())[:100]
-    return _MARKDOWN.sub(r"\\\1", words.replace("&", "").replace("<", "")) or "somebody"
+    return _MARKDOWN.sub(r"\\\1", _NOT_IN_NAMES.sub("", words)) or "somebody"
 
 
 def _code(label: str | None) -> str:

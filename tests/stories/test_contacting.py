@@ -221,6 +221,7 @@ async def test_who_was_slower_is_told_that_a_colleague_has_contacted_the_custome
 NASTY = """\
 /close
 Dear @blake.sample, (cc:-@avery and \\@avery),
+see #1, group/proj!5 and ~bug
 /label ~"feedback::soft-skills"
 ```
 /assign @avery
@@ -253,10 +254,12 @@ async def test_nothing_that_people_paste_acts_in_gitlab(town: Town) -> None:
     _, *quoted, _, _ = body.splitlines()[1:]
     assert all(line.startswith(">") for line in quoted)
     # Lines end wherever any reader sees an end, so that none begins without the mark of a quote.
-    assert "> /confidential\n> /label ~x\n> /close\n> /close\n> /close\n" in body
+    assert "> /confidential\n> /label \\~x\n> /close\n> /close\n> /close\n" in body
     # GitLab mentions whom an @ names that follows no letter, digit or underscore, unless a
     # backslash of its own stands before it.
     assert "Dear \\@blake.sample, (cc:-\\@avery and \\\\\\@avery)," in body
+    # Nor does it make a link of what a backslash takes the meaning from: nobody is told elsewhere.
+    assert "> see \\#1, group/proj\\!5 and \\~bug\n" in body
 
 
 async def test_a_name_cannot_break_out_of_the_note(town: Town) -> None:

@@ -1,10 +1,14 @@
 """The bot's notes: what they say, that nothing in them acts, and that they are known again."""
 
+import html
 import json
 import re
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 import pytest
@@ -126,6 +130,10 @@ _PIECES = [
     *("/close", "/assign @avery", '/label ~"SSAT::Contact"', "/unlabel", " /reopen", "/CLOSE"),
     *("```", "~~~", "````", "    ", "\t", "<!--", "-->", "<pre>", "</pre>", "<div>", "<br>"),
     *("@avery", ".@avery", "-@all", "\\@avery", "\\\\@avery", "a@b.example", "é@avery", "@"),
+    *("#1", "group/proj!5", "~bug", '~"two words"', "%v1", "&12", "$7", "^alert#3", "GL-12"),
+    *("[issue:1]", "[vulnerability:g/p/2]", "*iteration:3", "g/p@0123abc", "&#35;1", "](", "]: "),
+    *("https://gitlab.example.com/g/p/-/issues/1", "www.gitlab.example.com/g/p/issues/1", "[["),
+    *("https://docs.example.com/a?b=1&c=2#3", "%69", "**", "_x_"),
     *(">>>", "> ", "- ", "1. ", "* * *", "#", "|", "&lt;", "\\", " ", "word"),
     f'<!-- ssat-bot: {{"decision": "{OTHER_ID}"}} -->',
 ]
@@ -165,9 +173,68 @@ def test_no_html_is_left_in_a_text_not_even_a_comment(text: str) -> None:
     assert "<" not in quote(text)
 
 
-# In Markdown a backslash takes the meaning from the punctuation behind it.
-_ESCAPED = re.compile(r"\\[!-/:-@\[-`{-~]")
-_GITLAB_MENTION = re.compile(r"(?<!\w)@[a-z0-9_.]", re.ASCII | re.IGNORECASE)
+# GitLab's own patterns (app/models, `reference_pattern` and `link_reference_pattern`), read widely.
+_REFERENCES = re.compile(
+    r"(?<!\w)@[a-z0-9_.]|@[0-9a-f]{7}|[#!$&][0-9]|~[\w\"]|%[\w\"]|\^alert|GL-[0-9]|\*iteration:"
+    r"|\[(?:issue|work_item|epic|vulnerability|feature_flag|contact|cadence|wiki_page):",
+    re.ASCII | re.IGNORECASE,
+)
+_PAGES = re.compile(r"/(?:-|issues|merge_requests|epics|work_items|snippets|commit)/", re.I)
+_AUTOLINK = re.compile(r"(?:https?://|www\.)[^\s<]+", re.IGNORECASE)
+_SPLITTING = "$%#&@!~^"
+"""GitLab knows that a backslash stood before these (escaped_char_filter.rb), not before others."""
+_PUNCTUATION = re.compile(r"\\([!-/:-@\[-`{-~])")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z0-9]+);")
+
+
+def pieces(line: str) -> Iterator[tuple[str, bool]]:
+    """Cut a line into what people read; in which of it does GitLab look for references?"""
+    text, at = "", 0
+    while at < len(line):
+        escaped, entity = _PUNCTUATION.match(line, at), _ENTITY.match(line, at)
+        ticks = re.compile("`+").match(line, at)
+        closing = ticks and re.compile(f"(?<!`){ticks[0]}(?!`)").search(line, ticks.end())
+        if escaped:
+            if escaped[1] in _SPLITTING:
+                yield from ((text, True), (escaped[1], False))
+                text = ""
+            else:
+                # A sign that opens no link in Markdown any more.
+                text += f"\0{escaped[1]}" if escaped[1] in "[(:" else escaped[1]
+            at = escaped.end()
+        elif ticks and closing:
+            yield from ((text, True), (line[ticks.end() : closing.start()], False))
+            text, at = "", closing.end()
+        elif ticks:
+            text, at = text + ticks[0], ticks.end()
+        else:
+            text += html.unescape(entity[0]) if entity else line[at]
+            at = entity.end() if entity else at + 1
+    yield text, True
+
+
+def references(markdown: str) -> list[str]:
+    """Find what GitLab would make a reference of."""
+    found = []
+    for line in markdown.split("\n"):
+        for text, is_looked_at in pieces(line.removeprefix(">").removeprefix(" ")):
+            if not is_looked_at:
+                continue
+            found += [link for link in ("](", "]:", "[[") if link in text]
+            # In what is linked to elsewhere, GitLab looks for none.
+            addresses = _AUTOLINK.findall(text)
+            found += [each for each in addresses if _PAGES.search(unquote(each))]
+            found += _REFERENCES.findall(_AUTOLINK.sub(" ", text.replace("\0", "")))
+    return found
+
+
+def as_read(markdown: str) -> str:
+    """What people read in GitLab, as far as only references are Markdown."""
+    lines = []
+    for line in markdown.split("\n"):
+        texts = pieces(line.removeprefix(">").removeprefix(" "))
+        lines.append("".join(text for text, _ in texts))
+    return "\n".join(lines).replace("\0", "")
 
 
 @given(_hostile)
@@ -175,21 +242,71 @@ _GITLAB_MENTION = re.compile(r"(?<!\w)@[a-z0-9_.]", re.ASCII | re.IGNORECASE)
 @example("\\@avery")
 @example("a\\\\@avery")
 @example("é@avery")
-def test_nobody_is_mentioned_by_a_text(text: str) -> None:
-    assert not _GITLAB_MENTION.search(_ESCAPED.sub("\\\\.", quote(text)))
+@example("_x_@avery")
+@example("&#64;avery &commat;avery")
+@example("[x](@avery), [y](#1)")
+@example("[x]\n\n[x]: #1")
+@example("see #1, group/proj!5, ~bug")
+@example(r"GL\-1 [issue\:1] \*iteration:2 \#1 \\#1")
+@example("`https://gitlab.example.com/g/p/-/issues/1` and ` and [issue:1]")
+@example("https://gitlab.example.com/g/p/%69ssues/1")
+@example("HTTPS://docs.example.com/#1")
+def test_a_text_refers_to_nobody_and_to_nothing(text: str) -> None:
+    assert references(quote(text)) == []
 
 
-def test_an_address_in_a_text_stays_as_it_is() -> None:
-    assert quote("Write to first.last@example.com") == "> Write to first.last@example.com"
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("@avery", "#1", "g/p#1", "g/p!5", "~bug", '~"two words"', "%v1", "&1", "g&1", "$1"),
+        *("^alert#1", "g/p@0123abcd", "GL-1", "[issue:g/p/1]", '*iteration:"x"', "&#35;1"),
+        *("[x](#1)", "[x]: @avery", "[[#1]]", "https://gitlab.example.com/g/p/-/work_items/1"),
+        *("http://gitlab.example.com/g/p/issues/1#note_2", r"\\#1", "www.example.com/-/issues/1"),
+    ],
+)
+def test_a_reference_reads_as_it_was_typed(text: str) -> None:
+    assert references(text)  # else this proves nothing
+    for around in (text, f"a {text} b", f"({text})"):
+        quoted = quote(around)
+        assert references(quoted) == []
+        assert as_read(quoted) == around
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write to first.last@example.com",
+        "100% of it, at 5 & 6 o'clock for $ 7 ~ once!",
+        "# Heading\n> - one ~~~ two",
+        "https://docs.example.com/a/b?c=1&d=2#3-e.",
+        "(see https://docs.example.com:8080/1)",
+        "```\n# comment\n```",
+    ],
+)
+def test_what_refers_to_nothing_stays_as_it_is(text: str) -> None:
+    assert quote(text) == "\n".join(f"> {line}" for line in text.split("\n"))
+
+
+@pytest.mark.parametrize(
+    "piece", ["\\", "`", "https:", "www.", "[issue:", "https://a.b/", "@", "("]
+)
+def test_a_long_text_is_bounded_work(piece: str) -> None:
+    before = time.process_time()
+    quote(piece * 3000)  # Slack takes 3,000 characters
+    assert time.process_time() - before < 5
 
 
 def test_the_backslashes_before_a_mention_are_still_to_be_seen() -> None:
     assert quote(r"\@avery") == r"> \\\@avery"  # Markdown shows it as it was typed
 
 
-@given(st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="<@"), min_size=1))
-def test_harmless_text_is_quoted_word_for_word(text: str) -> None:
-    assert quote(text) == f"> {text}"
+_HARMLESS = st.characters(exclude_categories=["C", "Z"], exclude_characters="<\\`[]&")
+
+
+@given(st.text(_HARMLESS, min_size=1))
+@example("50%off, #1, me~you")
+def test_other_text_is_quoted_word_for_word(text: str) -> None:
+    assert as_read(quote(text)) == text
 
 
 _names = st.text(min_size=1) | _hostile
@@ -202,6 +319,8 @@ _names = st.text(min_size=1) | _hostile
 @example("`@all`", "avery")
 @example("[click](https://example.com) <b>", None)
 @example("\\", "avery")
+@example("#1 %v1 GL-12 [issue:1] *iteration:2 ^alert#1 [[x]]", None)
+@example("https://gitlab.example.com/g/p/-/issues/1 WWW.X/ISSUES/", None)
 def test_whatever_a_person_is_called_is_only_a_name(name: str, gitlab: str | None) -> None:
     who = replace(AVERY, name=name, gitlab=gitlab)
     for action in (Claim(), Release(), TakeOver(holder=who), contact(None, Channel.CALL)):
@@ -210,8 +329,8 @@ def test_whatever_a_person_is_called_is_only_a_name(name: str, gitlab: str | Non
         text = note.removesuffix(marker(decided(action, who))).rstrip("\n")
         assert "\n" not in text
         assert "<" not in text
-        bare = _ESCAPED.sub(".", text.replace("`@avery`", ""))
-        assert not _GITLAB_MENTION.search(bare)
+        assert references(text) == []
+        bare = _PUNCTUATION.sub(".", text.replace("`@avery`", ""))
         # What formats is ours: only the bold word, nothing of the name.
         assert re.sub(r"[*]{2}[A-Za-z ]+[*]{2}", "", bare).count("*") == 0
         assert "`" not in bare
