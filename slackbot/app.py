@@ -254,7 +254,7 @@ def slack_receiver(bolt: AsyncApp, settings: Settings) -> SlackReceiver | None:
     return SlackReceiver(bolt, secret.get_secret_value())
 
 
-def hook_receiver(settings: Settings, record: Record) -> HookReceiver | None:
+def hook_receiver(settings: Settings, record: Record, gitlab: GitLabClient) -> HookReceiver | None:
     held = HookSecrets(
         secret=_revealed(settings.gitlab_webhook_secret),
         signing_token=_revealed(settings.gitlab_webhook_signing_token),
@@ -262,7 +262,7 @@ def hook_receiver(settings: Settings, record: Record) -> HookReceiver | None:
     if not held:
         return None
     notes = HookNotes(record, link_issue=settings.ssat_link_issue)
-    return HookReceiver(notes, held, settings.gitlab_project, clock=record.now)
+    return HookReceiver(notes, held, gitlab.is_project, clock=record.now)
 
 
 def _revealed(secret: SecretStr | None) -> str | None:
@@ -351,7 +351,9 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
     is_connected = socket_mode.client.is_connected if socket_mode else None
     readiness = Readiness(record, services.health, is_connected)
     application = web_application(
-        slack_receiver(bolt, settings), hook_receiver(settings, record), readiness
+        slack_receiver(bolt, settings),
+        hook_receiver(settings, record, services.gitlab),
+        readiness,
     )
     watch = Watch(record, services.slack, services.gitlab, services.health, settings.ssat_channel)
     clock_watch = ClockWatch(record, [worker.queue for worker in workers])

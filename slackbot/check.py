@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from slackbot.app import Clients
 from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected, Untrusted
-from slackbot.platforms.gitlab import Project
+from slackbot.platforms.gitlab import Project, renamed
 from slackbot.platforms.slack import (
     MESSAGES_SCOPES,
     REQUIRED_SCOPES,
@@ -238,6 +238,8 @@ async def _examine_project(
     settings: Settings, clients: Clients, project: Project
 ) -> AsyncIterator[Finding]:
     yield Finding(about=f"GitLab project {project.path} ({project.id})")
+    if problem := renamed(settings.gitlab_project, project):
+        yield _warning("GITLAB_PROJECT", problem)
     if 0 < project.access_level < REPORTER:
         yield _fatal("GITLAB_TOKEN", "the role is too low to change issues: Reporter is the least")
     async for finding in _examine_token(clients):

@@ -20,6 +20,7 @@ from slackbot.health import DATABASE, SOCKET, Health
 from slackbot.platforms import hooks
 from slackbot.platforms.hooks import (
     HookSecrets,
+    IsOurs,
     Malformed,
     NotAuthentic,
     delivery_id,
@@ -95,9 +96,9 @@ class HookReceiver:
     """``POST /gitlab/webhook``: commits "look at issue N", and answers at once."""
 
     def __init__(
-        self, notes: HookNotes, secrets: HookSecrets, project: str, *, clock: Clock
+        self, notes: HookNotes, secrets: HookSecrets, is_ours: IsOurs, *, clock: Clock
     ) -> None:
-        self._notes, self._secrets, self._project = notes, secrets, project
+        self._notes, self._secrets, self._is_ours = notes, secrets, is_ours
         self._clock = clock
 
     def is_proven(self, headers: Mapping[str, str]) -> bool:
@@ -114,7 +115,7 @@ class HookReceiver:
     async def receive(self, request: web.Request) -> web.Response:
         """Answer 200 to all that is readable: errors disable GitLab's hook."""
         try:
-            key = issue_to_look_at(await request.read(), self._project)
+            key = issue_to_look_at(await request.read(), self._is_ours)
         except Malformed as problem:
             metrics.HOOKS.labels("malformed").inc()
             log.warning("hook_malformed", problem=str(problem))

@@ -83,6 +83,17 @@ async def test_the_issue_for_codes_is_looked_at(town: Town) -> None:
     assert any(one.startswith(missing) for one in await findings(town, ssat_link_issue=99))
 
 
+async def test_a_renamed_project_is_named(town: Town) -> None:
+    renamed = "warning  GITLAB_PROJECT: the project gitlab-com/support/feedback is now"
+    assert not any(one.startswith(renamed) for one in await findings(town))
+    town.gitlab.rename_project(town.project, "gitlab-com/support/voices")
+    said = await findings(town)
+    assert f"ok       GitLab project gitlab-com/support/voices ({town.project.id})" in said
+    assert any(one.startswith(f"{renamed} gitlab-com/support/voices: set") for one in said)
+    by_number = await findings(town, gitlab_project=str(town.project.id))
+    assert not any("is now" in one for one in by_number)
+
+
 async def test_the_schedule_is_asked_who_is_on_duty(town: Town) -> None:
     account = PagerDuty(clock=town.clock)
     async with serve(account) as url:

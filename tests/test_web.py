@@ -24,7 +24,7 @@ from slackbot.handlers.queue import COMMAND
 from slackbot.local.gitlab import Issue
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Answer, Port
-from tests.town import CONTACT, HOOK_SECRET, Town
+from tests.town import CONTACT, HOOK_SECRET, PROJECT, Town
 from tests.town import town as build_town
 
 JSON = "application/json"
@@ -569,6 +569,12 @@ async def test_readiness_names_what_is_wrong_and_recovers_by_itself(quiet_port: 
         for _ in range(3):
             await quiet_port.ready(200, f"no label {CONTACT} (SSAT_CONTACT_LABEL)")
         town.gitlab.rename_label(town.project, "SSAT::Call me", CONTACT)
+        await quiet_port.ready(200, '"gitlab": "ok"')
+
+        # Nor a project with another path, which GitLab forwards.
+        town.gitlab.rename_project(town.project, "gitlab-com/support/voices")
+        await quiet_port.ready(200, "is now gitlab-com/support/voices: set GITLAB_PROJECT")
+        town.gitlab.rename_project(town.project, PROJECT)
         await quiet_port.ready(200, '"gitlab": "ok"')
 
         town.gitlab.revoke_token(town.token)

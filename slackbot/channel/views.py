@@ -125,8 +125,8 @@ class Viewer:
 
     async def find(self, tx: Transaction, targets: Sequence[Target]) -> Found:
         project = await facts.PROJECT.load(tx)
-        path = project.path if project else self._project
-        own = [target for target in targets if self._is_own(target, path)]
+        places = self._places(project)
+        own = [target for target in targets if target.place is None or target.place in places]
         items: dict[IssueKey, CardView | UntriagedFeedback] = {}
         missing: list[Target] = []
         for target in own:
@@ -138,13 +138,18 @@ class Viewer:
             own=tuple(replace(target, place=None) for target in own),
             missing=tuple(missing),
             foreign=tuple(target for target in targets if target not in own),
-            project=path,
+            project=project.path if project else self._project,
             hours=self.rules.hours,
             now=self._clock(),
         )
 
-    def _is_own(self, target: Target, path: str) -> bool:
-        return target.place in (None, place_of(f"{self._gitlab}/{path}"))
+    def _places(self, project: KnownProject | None) -> set[str]:
+        """Return all that links to the project may call it."""
+        sites, paths = {self._gitlab}, {self._project.strip("/")}
+        if project is not None:
+            paths |= {project.path, *project.earlier}
+            sites.add(project.url.removesuffix(f"/{project.path}"))
+        return {place_of(f"{site}/{path}") for site in sites for path in paths}
 
     async def _about(
         self, tx: Transaction, target: Target, project: KnownProject | None

@@ -58,6 +58,8 @@ class IssueChange:
 class Project:
     id: int
     path: str
+    url: str
+    """As people see it: GITLAB_URL may be an inner address."""
     access_level: int
     """20 is Reporter, the least that may change issues."""
     open_issues: int | None = None
@@ -122,6 +124,8 @@ class GitLabClient(GitLabApi):
     def __init__(self, url: str, token: str, project: str, paces: Allowances = PACES) -> None:
         super().__init__(url, token, paces)
         self.named = project
+        self.known: Project | None = None
+        """As last asked: its path may have changed since it was set."""
         self.users = GitLabUsers(self, project)
         self._own_username: str | None = None
 
@@ -133,11 +137,21 @@ class GitLabClient(GitLabApi):
             return Project(
                 id=found.id,
                 path=found.path_with_namespace,
+                url=found.attributes.get("web_url") or "",
                 access_level=max(role.get("access_level") or 0 for role in roles),
                 open_issues=found.attributes.get("open_issues_count"),
             )
 
-        return await self.ask(read)
+        self.known = await self.ask(read)
+        return self.known
+
+    def is_project(self, number: int, path: str | None) -> bool:
+        """Return whether it is the feedback project: by its number, once GitLab has told it."""
+        if self.known is not None:
+            return number == self.known.id
+        if self.named.isdecimal():
+            return number == int(self.named)
+        return path is not None and is_path(self.named, path)
 
     async def token(self) -> Token:
         def read(client: gitlab.Gitlab) -> Token:
@@ -296,7 +310,15 @@ def _issue(client: gitlab.Gitlab, key: IssueKey) -> Any:
     return _issues(client, key.project).get(key.iid, lazy=True)
 
 
-def project_matches(setting: str, *, project_id: int, path: str | None) -> bool:
-    if setting.isdecimal():
-        return int(setting) == project_id
-    return path is not None and setting.strip("/").casefold() == path.casefold()
+def is_path(setting: str, path: str) -> bool:
+    return setting.strip("/").casefold() == path.casefold()
+
+
+def renamed(setting: str, project: Project) -> str | None:
+    """Say what to do about a project with another path than is set."""
+    if setting.isdecimal() or is_path(setting, project.path):
+        return None
+    return (
+        f"the project {setting} is now {project.path}: set GITLAB_PROJECT to that, or to its "
+        f"number {project.id}, before another project takes the old path"
+    )

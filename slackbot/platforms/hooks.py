@@ -4,12 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from slackbot.platforms.gitlab import project_matches
 from slackbot.platforms.snapshot import WORK_ITEM_TYPE
 from slackbot.rules.request import IssueKey
 
@@ -119,7 +118,11 @@ def delivery_id(headers: Mapping[str, str]) -> str | None:
     return _raw(name).decode(errors="replace")[:255] if name else None
 
 
-def issue_to_look_at(body: bytes, project: str) -> IssueKey | None:
+IsOurs = Callable[[int, str | None], bool]
+"""By the number and path of a project."""
+
+
+def issue_to_look_at(body: bytes, is_ours: IsOurs) -> IssueKey | None:
     """Return ``None`` if it is about no issue of the feedback project.
 
     Raises:
@@ -134,7 +137,7 @@ def issue_to_look_at(body: bytes, project: str) -> IssueKey | None:
             issue = payload.get("issue")
         case _:
             return None
-    return _key(payload.get("project"), issue, project)
+    return _key(payload.get("project"), issue, is_ours)
 
 
 def _load(body: bytes) -> dict[str, Any]:
@@ -147,7 +150,7 @@ def _load(body: bytes) -> dict[str, Any]:
     return payload
 
 
-def _key(project: Any, issue: Any, setting: str) -> IssueKey | None:
+def _key(project: Any, issue: Any, is_ours: IsOurs) -> IssueKey | None:
     if not isinstance(project, dict) or not isinstance(issue, dict):
         raise Malformed("the body names no project or no issue")
     path, number, iid = project.get("path_with_namespace"), project.get("id"), issue.get("iid")
@@ -155,7 +158,7 @@ def _key(project: Any, issue: Any, setting: str) -> IssueKey | None:
         raise Malformed("the body names no project or no issue")
     if path is not None and not isinstance(path, str):
         raise Malformed("the project has no path")
-    if not project_matches(setting, project_id=number, path=path):
+    if not is_ours(number, path):
         return None
     if str(issue.get("type") or WORK_ITEM_TYPE).lower() != WORK_ITEM_TYPE:
         return None

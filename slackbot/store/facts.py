@@ -1,7 +1,7 @@
 """Small things worth keeping, each under its name; and webhook deliveries already seen."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -33,6 +33,15 @@ class Cursor:
 class KnownProject:
     id: int
     path: str
+    url: str = ""
+    """As people see it."""
+    earlier: frozenset[str] = frozenset()
+    """Paths that it had before: GitLab forwards their links."""
+
+    def renamed_from(self, before: "KnownProject | None") -> "KnownProject":
+        if before is None or before.id != self.id:
+            return self
+        return replace(self, earlier=(before.earlier | {before.path}) - {self.path})
 
 
 @dataclass(frozen=True, kw_only=True)

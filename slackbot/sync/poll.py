@@ -8,7 +8,7 @@ import structlog
 from slackbot import metrics
 from slackbot.health import GITLAB, Health
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.gitlab import PAGE, GitLabClient, Project
+from slackbot.platforms.gitlab import PAGE, GitLabClient, Project, renamed
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.request import IssueKey, Rules, in_scope
 from slackbot.store import facts, feedbacks, jobs, requests
@@ -71,30 +71,33 @@ class Poll:
 
     async def _read_gitlab(self) -> None:
         try:
-            await self._read_labels()
+            labels = await self._read_labels()
         except PlatformError:
             await self._read_project()  # no customer is hidden by labels
             raise
-        await self._read_project()
+        await self._read_project(labels)
 
-    async def _read_project(self) -> None:
+    async def _read_project(self, labels: Collection[str] | None = None) -> None:
         project = await self._gitlab.project()
+        if labels is not None:
+            wrong = (_missing_labels(self._rules, labels), renamed(self._gitlab.named, project))
+            self._health.remark(GITLAB, "; ".join(filter(None, wrong)) or None)
         async with self._record.transaction() as tx:
-            await facts.PROJECT.save(tx, KnownProject(id=project.id, path=project.path))
+            known = KnownProject(id=project.id, path=project.path, url=project.url)
+            await facts.PROJECT.save(tx, known.renamed_from(await facts.PROJECT.load(tx)))
             await feedbacks.forget_other_projects(tx, project.id)
         listed = await self._read_issues(project)
         await self._read_in_turn(project, listed)
 
-    async def _read_labels(self) -> None:
+    async def _read_labels(self) -> Collection[str]:
         known = await self._gitlab.labels()
-        self._health.remark(GITLAB, _missing_labels(self._rules, known))
         scope = self._rules.scope
         labels = {name: text for name, text in sorted(known.items()) if in_scope(name, scope)}
         async with self._record.transaction() as tx:
-            if not await facts.FEEDBACK_LABELS.save(tx, labels):
-                return
-            ranks = {each.key: each.due_at for each in await requests.list_unfinished(tx)}
-            await announce_all(tx, ranks, self._record.now())
+            if await facts.FEEDBACK_LABELS.save(tx, labels):
+                ranks = {each.key: each.due_at for each in await requests.list_unfinished(tx)}
+                await announce_all(tx, ranks, self._record.now())
+        return known
 
     async def _read_issues(self, project: Project) -> set[IssueKey]:
         """Read what changed, at first all open issues; return what was listed."""

@@ -20,7 +20,7 @@ from slackbot.platforms.errors import (
     Unreachable,
     Unsettled,
 )
-from slackbot.platforms.gitlab import GitLabClient, IssueChange, project_matches
+from slackbot.platforms.gitlab import GitLabClient, IssueChange
 from slackbot.platforms.pace import Allowance, Paces
 from slackbot.rules.request import IssueKey, Person
 
@@ -137,7 +137,21 @@ async def test_the_project_is_found_by_path_and_by_number(
 def test_a_project_is_known_by_path_or_number(
     setting: str, project_id: int, path: str | None, is_it: bool
 ) -> None:
-    assert project_matches(setting, project_id=project_id, path=path) is is_it
+    client = GitLabClient("http://gitlab.invalid", "token", setting)
+    assert client.is_project(project_id, path) is is_it
+
+
+async def test_a_renamed_project_is_known_by_its_number(
+    gitlab: GitLab, client: GitLabClient, project: Project
+) -> None:
+    assert client.is_project(8, PATH)  # all that is known is the setting
+    gitlab.rename_project(project, "elsewhere/renamed")
+    found = await client.project()  # GitLab forwards
+    assert (found.id, found.path) == (7, "elsewhere/renamed")
+    assert client.is_project(7, "elsewhere/renamed")
+    assert not client.is_project(8, PATH)  # another has taken the path
+    assert "feedback::other" in await client.labels()
+    assert [page async for page in client.issue_pages(only_open=True)] == []
 
 
 async def test_the_token_tells_its_scopes_and_expiry(client: GitLabClient) -> None:

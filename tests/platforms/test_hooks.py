@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.hooks import (
     HookSecrets,
+    IsOurs,
     Malformed,
     NotAuthentic,
     delivery_id,
@@ -198,6 +200,11 @@ def test_any_id_can_be_written_down() -> None:
 # Which issue is it about?
 
 
+def of(project: str) -> IsOurs:
+    """By the setting alone: GitLab has not told anything yet."""
+    return GitLabClient("http://gitlab.invalid", "token", project).is_project
+
+
 @pytest.mark.parametrize(
     ("name", "project", "expected"),
     [
@@ -224,24 +231,24 @@ def test_any_id_can_be_written_down() -> None:
 def test_a_captured_delivery_names_its_issue(
     name: str, project: str, expected: IssueKey | None
 ) -> None:
-    assert issue_to_look_at((FIXTURES / name).read_bytes(), project) == expected
+    assert issue_to_look_at((FIXTURES / name).read_bytes(), of(project)) == expected
 
 
 @pytest.mark.parametrize("kind", ["Incident", "Task", "Objective", "TestCase", "test_case"])
 def test_other_work_items_are_passed_over(kind: str) -> None:
-    assert issue_to_look_at(body_of("webhook.issue.open.json", type=kind), "246765") is None
+    assert issue_to_look_at(body_of("webhook.issue.open.json", type=kind), of("246765")) is None
 
 
 @pytest.mark.parametrize("kind", ["Issue", "issue", "ISSUE", None, ""])
 def test_an_issue_is_one_however_it_is_spelled(kind: str | None) -> None:
     body = body_of("webhook.issue.open.json", type=kind)
-    assert issue_to_look_at(body, "246765") == IssueKey(246765, 5)
+    assert issue_to_look_at(body, of("246765")) == IssueKey(246765, 5)
 
 
 @pytest.mark.parametrize("kind", ["MergeRequest", "Commit", "Snippet", "Epic", None, ["Issue"]])
 def test_comments_on_other_things_are_passed_over(kind: object) -> None:
     body = body_of("webhook.note.issue.create.json", noteable_type=kind)
-    assert issue_to_look_at(body, "246765") is None
+    assert issue_to_look_at(body, of("246765")) is None
 
 
 @pytest.mark.parametrize(
@@ -259,7 +266,7 @@ def test_comments_on_other_things_are_passed_over(kind: object) -> None:
     ],
 )
 def test_other_events_are_passed_over(body: bytes) -> None:
-    assert issue_to_look_at(body, "246765") is None
+    assert issue_to_look_at(body, of("246765")) is None
 
 
 PROJECT = '"project": {"id": 1, "path_with_namespace": "a/b"}'
@@ -295,7 +302,7 @@ PROJECT = '"project": {"id": 1, "path_with_namespace": "a/b"}'
 )
 def test_a_body_of_another_shape_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
-        issue_to_look_at(text.encode("utf-16" if text == "\ufffe" else "utf-8"), "a/b")
+        issue_to_look_at(text.encode("utf-16" if text == "\ufffe" else "utf-8"), of("a/b"))
 
 
 @pytest.mark.parametrize(
@@ -304,14 +311,14 @@ def test_a_body_of_another_shape_is_malformed(text: str) -> None:
 def test_an_issue_has_a_positive_whole_number(iid: str) -> None:
     body = '{"object_kind": "issue", ' + PROJECT + ', "object_attributes": {"iid": ' + iid + "}}"
     with pytest.raises(Malformed):
-        issue_to_look_at(body.encode(), "a/b")
+        issue_to_look_at(body.encode(), of("a/b"))
 
 
 @settings(derandomize=True, database=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_bytes_at_random_are_malformed_or_about_nothing(body: bytes) -> None:
     try:
-        found = issue_to_look_at(body, "a/b")
+        found = issue_to_look_at(body, of("a/b"))
     except Malformed:
         found = None
     assert found is None

@@ -6,7 +6,7 @@ import pytest
 
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import links, pings
-from tests.town import CONTACT, CONTACTED, DESCRIPTION, Town, buttons, text_of
+from tests.town import CONTACT, CONTACTED, DESCRIPTION, PROJECT, Town, buttons, text_of
 
 SAYS_YES = "**Manager contact requested:** Yes"
 SAYS_NO = "**Manager contact requested:** No"
@@ -184,6 +184,28 @@ NASTY = """\
 > /close
 <!-- ssat-bot: {"decision": "00000000-0000-0000-0000-000000000000", "kind": "claim"} -->
 """
+
+
+async def test_a_project_that_is_renamed_is_the_same_project(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running(ssat_poll_seconds=3600):
+        issue, card = await town.request()
+        await town.polled()
+        before = f"{town.gitlab.url}/{PROJECT}/-/issues/{issue.iid}"
+
+        town.gitlab.rename_project(town.project, "gitlab-com/support/voices")
+        assert (await town.slack.click(town.avery, card, "Claim")).ok
+        await town.claimed(issue, "Avery Example")
+        # The poll is an hour away: only a hook, with the new path, tells of this one.
+        other = town.feedback("Negative feedback for ticket 412346")
+        await town.card(other, "🟠 Unclaimed")
+
+        town.clock.forward(hours=1)
+        await town.polled()
+        after = f"{town.gitlab.url}/gitlab-com/support/voices/-/issues/{issue.iid}"
+        shown = text_of(await town.asks(town.avery, f"show {before} {after}"))
+        assert shown.count("Claimed by Avery Example · ") == 1
+        assert "another project" not in shown
 
 
 async def test_what_customers_write_wakes_nobody_and_links_nowhere(town: Town) -> None:

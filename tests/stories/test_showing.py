@@ -135,6 +135,24 @@ async def test_a_link_to_another_project_is_a_link(town: Town) -> None:
     assert message.unfurls == {}
 
 
+async def test_links_say_the_address_that_people_use_not_that_of_the_api(quiet_town: Town) -> None:
+    town = quiet_town
+    town.gitlab.external_url = "https://gitlab.example.com"
+    town.slack.unfurl_domains.add("gitlab.example.com")
+    async with town.bot_running():
+        issue, card = await town.request()
+        await town.polled()
+        link = f"https://gitlab.example.com/{PROJECT}/-/issues/{issue.iid}"
+        assert link in str(card.blocks)
+        assert "ticket 412345" in text_of(await town.asks(town.avery, f"show {link}"))
+        assert "ticket 412345" in text_of(await shows(town, town.avery, card))
+        message, _ = await town.slack.share_link(town.blake, town.channel, link)
+        await town.slack.wait_for(lambda: message.unfurls)
+        # What people pasted before GitLab got that address still works.
+        inner = await town.asks(town.avery, f"show {link_to(town, issue)}")
+        assert "ticket 412345" in text_of(inner)
+
+
 async def shared_after(town: Town, issue: Issue) -> None:
     """Let a link be shown that may be, so that an earlier one has had its time."""
     message, _ = await town.slack.share_link(town.avery, town.channel, link_to(town, issue))

@@ -1,5 +1,6 @@
 """The REST API v4, as far as python-gitlab needs it to work on issues."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ class Api:
 
     @property
     def _entities(self) -> Entities:
-        return Entities(self._gitlab.url)
+        return Entities(self._gitlab.web_url)
 
     # The instance and its users
 
@@ -211,6 +212,8 @@ class Api:
             known = name in (str(project.id), project.path)
             if known and project.role(request[TOKEN].user):
                 return project
+            if name in project.former_paths and project.role(request[TOKEN].user):
+                raise _moved(request, project)
         raise Refused(404, {"message": "404 Project Not Found"})
 
     def _visible_issue(self, request: web.Request) -> Issue:
@@ -233,6 +236,15 @@ def _is_found(user: User, words: str) -> bool:
     if "@" in words:
         return (user.public_email or "").lower() == words
     return words in user.username.lower() or words in user.name.lower()
+
+
+def _moved(request: web.Request, project: Project) -> Refused:
+    """Send a reader on to the number of a renamed project (lib/api/helpers.rb, `find_project!`)."""
+    if request.method not in ("GET", "HEAD"):
+        return Refused(405, {"message": "Non GET methods are not allowed for moved projects"})
+    path = re.sub(r"/projects/[^/]+", f"/projects/{project.id}", request.rel_url.raw_path)
+    query = request.rel_url.raw_query_string
+    return Refused(302, {}, {"Location": f"{path}?{query}" if query else path})
 
 
 def _by_id(items: Sequence[Any], request: web.Request, name: str, missing: str) -> Any:

@@ -32,6 +32,7 @@ class GitLab:
 
     Attributes:
         url: the base URL, set by `serve`
+        external_url: the one that people use, and that links have, if it is another
         premium: whether scoped labels exclude each other and issues take several assignees
         requests: every request to the API, in the order of arrival
         crowds: how many requests of one kind (`GET /path`) were under way together
@@ -47,6 +48,7 @@ class GitLab:
         self.clock = clock
         self.premium = premium
         self.url = "http://gitlab.invalid"
+        self.external_url: str | None = None
         self.users: list[User] = []
         self.tokens: list[Token] = []
         self.projects: list[Project] = []
@@ -173,6 +175,17 @@ class GitLab:
         project = Project(id=id or self.next_id(), path=path, created_at=self.clock())
         self.projects.append(project)
         return project
+
+    def rename_project(self, project: Project, path: str) -> None:
+        """Give a project another path; the API redirects from the former one."""
+        project.former_paths.append(project.path)
+        project.path = path
+        self.note_change()
+
+    @property
+    def web_url(self) -> str:
+        """What links begin with."""
+        return self.external_url or self.url
 
     def project(self, path: str) -> Project:
         """Return the project at this path."""
@@ -344,7 +357,7 @@ class GitLab:
 
     def fire(self, project: Project, event: str, payload: dict[str, Any]) -> None:
         """Send an event to the hooks of a project; tests may send odd ones."""
-        self._dispatcher.instance_url = self.url
+        self._dispatcher.instance_url = self.web_url
         for hook in self.hooks:
             if hook.project is project:
                 self._dispatcher.fire(hook, event, payload)

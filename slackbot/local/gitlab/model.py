@@ -165,6 +165,7 @@ class Project:
     labels: list[Label] = field(default_factory=list, repr=False)
     issues: dict[int, Issue] = field(default_factory=dict, repr=False)
     last_iid: int = 0
+    former_paths: list[str] = field(default_factory=list)
     shows_emails: bool = False
     labels_created_silently: list[str] = field(default_factory=list)
 

@@ -30,10 +30,13 @@ _BORN_WITH = ("author_id", "created_at", "description", "id", "iid", "project_id
 class Host(Protocol):
     """What applying a change needs of the GitLab around it."""
 
-    url: str
     premium: bool
     hook_times: HookTimes
     clock: Callable[[], datetime]
+
+    @property
+    def web_url(self) -> str:
+        """What links begin with."""
 
     def next_id(self) -> int:
         """Return a number that no other thing has."""
@@ -56,7 +59,7 @@ class Updates:
 
     @property
     def _payloads(self) -> Payloads:
-        return Payloads(self._gitlab.url, self._gitlab.hook_times)
+        return Payloads(self._gitlab.web_url, self._gitlab.hook_times)
 
     def open(
         self, project: Project, author: User, wanted: Change, *, issue_type: str = "issue"
