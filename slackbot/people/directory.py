@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -10,7 +10,7 @@ import structlog
 from slackbot.people.cache import CACHE_SECONDS, Cache
 from slackbot.people.identities import Identities, WhoIsWho
 from slackbot.people.members import Members
-from slackbot.platforms.errors import PlatformError, Rejected
+from slackbot.platforms.errors import Missing, PlatformError, Rejected
 from slackbot.platforms.gitlab import GitLabUsers
 from slackbot.platforms.snapshot import GitLabUser
 from slackbot.rules.request import Person
@@ -38,13 +38,26 @@ class Directory:
         try:
             if username:
                 return await self._cache.get(
-                    ("account", username), lambda: self._users.named(username)
+                    ("account", username.casefold()), lambda: self._account(username, who)
                 )
             return await self._match_account(person.slack_user, who) if person.slack_user else None
         except Rejected as error:
             # Some instances hide their users; a claim goes on without.
             log.warning("accounts_cannot_be_looked_up", problem=error.code)
             return None
+
+    async def _account(self, username: str, who: WhoIsWho) -> GitLabUser | None:
+        """Ask by number, if it is known: the name may have changed since."""
+        number, account = who.number_of(username), None
+        if number is not None:
+            with contextlib.suppress(Missing):
+                account = await self._users.numbered(number)
+        account = account or await self._users.named(username)
+        await self.meet([account] if account else [])
+        return account
+
+    async def meet(self, users: Iterable[GitLabUser]) -> None:
+        await self._identities.meet(users)
 
     async def _match_account(self, user: str, who: WhoIsWho) -> GitLabUser | None:
         email = await self._members.email(user)

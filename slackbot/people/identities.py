@@ -1,6 +1,6 @@
 """Who is who by people file and record; asks no platform."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -8,15 +8,23 @@ from functools import cached_property
 from slackbot.people.cache import Cache
 from slackbot.people.file import PeopleFile
 from slackbot.platforms.slack import Member
+from slackbot.platforms.snapshot import GitLabUser
 from slackbot.rules.request import Person
+from slackbot.store import jobs
+from slackbot.store.changes import announce_queue
 from slackbot.store.database import Record
+from slackbot.store.jobs import IssueQueue
 from slackbot.store.people import (
+    Account,
     EmailMatch,
     forget_email_match,
+    list_accounts,
     list_email_matches,
     list_links,
+    save_account,
     save_email_match,
 )
+from slackbot.store.requests import list_open_deadlines
 
 RECENT_SECONDS = 2.0
 """A new link soon counts in every replica."""
@@ -29,17 +37,33 @@ class WhoIsWho:
     in_file: Mapping[str, str]
     links: Mapping[str, str]
     matches: Mapping[str, EmailMatch]
+    accounts: Sequence[Account] = ()
     at: datetime
 
     @cached_property
     def linked(self) -> Mapping[str, str]:
         """By people file and links."""
-        return _with(self.in_file, self.links)
+        in_file = {user: self._called_now(name) for user, name in self.in_file.items()}
+        return _with(in_file, self.links)
 
     @cached_property
     def usernames(self) -> Mapping[str, str]:
         """By any source."""
-        return _with(self.linked, {user: match.gitlab for user, match in self.matches.items()})
+        matches = self.matches.items()
+        return _with(self.linked, {u: self._called_now(match.gitlab) for u, match in matches})
+
+    def number_of(self, username: str) -> int | None:
+        """Return that of the account with this name or, if none has it now, that had it."""
+        own = username.casefold()
+        having = [each.id for each in self.accounts if (each.username or "").casefold() == own]
+        had = [each.id for each in self.accounts if own in each.earlier]
+        return next(iter([*having, *had]), None)
+
+    def _called_now(self, username: str) -> str:
+        number = self.number_of(username)
+        return (
+            next((each.username for each in self.accounts if each.id == number), None) or username
+        )
 
     def linked_to(self, username: str) -> str | None:
         """Ignore what an email says."""
@@ -89,6 +113,7 @@ class Identities:
         self._recent = Cache(RECENT_SECONDS)
         self._links: Mapping[str, str] = {}
         self._matches: Mapping[str, EmailMatch] = {}
+        self._accounts: Sequence[Account] = ()
 
     @property
     def latest(self) -> WhoIsWho:
@@ -97,12 +122,13 @@ class Identities:
             in_file=self._file.usernames(),
             links=self._links,
             matches=self._matches,
+            accounts=self._accounts,
             at=self._record.now(),
         )
 
     async def read(self) -> WhoIsWho:
         """Read the record of at most two seconds ago."""
-        self._links, self._matches = await self._recent.get("record", self._load)
+        self._links, self._matches, self._accounts = await self._recent.get("record", self._load)
         return self.latest
 
     async def read_again(self) -> WhoIsWho:
@@ -110,14 +136,35 @@ class Identities:
         self._recent.forget("record")
         return await self.read()
 
-    async def _load(self) -> tuple[Mapping[str, str], Mapping[str, EmailMatch]]:
+    async def _load(
+        self,
+    ) -> tuple[Mapping[str, str], Mapping[str, EmailMatch], Sequence[Account]]:
         now = self._record.now()
         async with self._record.transaction() as tx:
             links, matches = await list_links(tx), await list_email_matches(tx)
+            accounts = await list_accounts(tx)
+        # Who has proved to have an account does not have another one that took its name.
+        nameless = {each.id for each in accounts if each.username is None}
         return (
-            {link.slack_user: link.gitlab for link in links},
+            {link.slack_user: link.gitlab for link in links if link.account not in nameless},
             {match.slack_user: match for match in matches if match.is_believed(now)},
+            accounts,
         )
+
+    async def meet(self, users: Iterable[GitLabUser]) -> None:
+        """Keep what accounts are called; what shows a renamed one is read again."""
+        called = {each.id: each.username for each in (await self.read()).accounts}
+        news = [user for user in users if called.get(user.id) != user.username]
+        if not news:
+            return
+        now = self._record.now()
+        async with self._record.transaction() as tx:
+            renamed = [await save_account(tx, user.id, user.username) for user in news]
+            if any(renamed):
+                for key, due_at in sorted(await list_open_deadlines(tx)):
+                    jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
+                announce_queue(tx, now)
+        await self.read_again()
 
     async def save_match(self, user: str, username: str | None) -> None:
         """Save what an email tells; ``None``: there is no account."""

@@ -126,7 +126,8 @@ class Linking:
                 raise LinkedAlready(account.username)
             case _:
                 raise AccountTaken(account.username)
-        code = await self._issue_code(user, person.name, account.username)
+        await self._identities.meet([account])
+        code = await self._issue_code(user, person.name, account)
         return Issued(code=code, username=account.username, issue_url=issue.url)
 
     async def _ask_gitlab(
@@ -153,12 +154,13 @@ class Linking:
             self._issue = await self._gitlab.read_issue(IssueKey(project.id, iid))
         return self._issue
 
-    async def _issue_code(self, user: str, name: str, username: str) -> str:
+    async def _issue_code(self, user: str, name: str, account: GitLabUser) -> str:
         code, now = f"ssat-link-{secrets.token_hex(8)}", self._record.now()
         kept = Code(
             slack_user=user,
             name=name,
-            gitlab=username,
+            gitlab=account.username,
+            account=account.id,
             digest=digest_of(code),
             issued_at=now,
             expires_at=now + LIFETIME,

@@ -82,6 +82,9 @@ class GitLabUsers:
             lambda user: user.username.casefold() == username.casefold(), username=username
         )
 
+    async def numbered(self, number: int) -> GitLabUser:
+        return await self._api.ask(lambda client: parse_user(client.users.get(number).attributes))
+
     async def with_email(self, email: str) -> GitLabUser | None:
         """Find by public email: GitLab shows a bot no other."""
 
@@ -127,7 +130,7 @@ class GitLabClient(GitLabApi):
         self.known: Project | None = None
         """As last asked: its path may have changed since it was set."""
         self.users = GitLabUsers(self, project)
-        self._own_username: str | None = None
+        self._own: GitLabUser | None = None
 
     async def project(self) -> Project:
         def read(client: gitlab.Gitlab) -> Project:
@@ -165,15 +168,23 @@ class GitLabClient(GitLabApi):
         return await self.ask(read)
 
     async def own_username(self) -> str:
-        """Ask once: a token keeps its user."""
+        """Ask once: a token keeps its user, whatever the user is called later."""
 
-        def read(client: gitlab.Gitlab) -> str:
+        def read(client: gitlab.Gitlab) -> GitLabUser:
             client.auth()
-            return str(client.user.username) if client.user else ""
+            return parse_user(client.user.attributes if client.user else {})
 
-        if self._own_username is None:
-            self._own_username = await self.ask(read)
-        return self._own_username
+        if self._own is None:
+            self._own = await self.ask(read)
+        return self._own.username
+
+    def _as_own(self, found: Any, role: str) -> dict[str, Any]:
+        """Call the bot's user as it was called when asked for."""
+        data: dict[str, Any] = found.attributes
+        own, who = self._own, data.get(role) or {}
+        if own is None or who.get("id") != own.id:
+            return data
+        return data | {role: who | {"username": own.username}}
 
     async def labels(self) -> dict[str, str]:
         """Map each label, the groups' included, to its description.
@@ -261,7 +272,7 @@ class GitLabClient(GitLabApi):
     async def label_events(self, key: IssueKey) -> list[LabelEvent]:
         def read(client: gitlab.Gitlab) -> list[LabelEvent]:
             events = _issue(client, key).resourcelabelevents.list(iterator=True, per_page=PAGE)
-            parsed = (parse_label_event(event.attributes) for event in events)
+            parsed = (parse_label_event(self._as_own(event, "user")) for event in events)
             return sorted((event for event in parsed if event), key=lambda event: event.at)
 
         return await self._of(key, self.ask(read))
@@ -269,7 +280,7 @@ class GitLabClient(GitLabApi):
     async def state_events(self, key: IssueKey) -> list[StateEvent]:
         def read(client: gitlab.Gitlab) -> list[StateEvent]:
             events = _issue(client, key).resourcestateevents.list(iterator=True, per_page=PAGE)
-            return [parse_state_event(event.attributes) for event in events]
+            return [parse_state_event(self._as_own(event, "user")) for event in events]
 
         return await self._of(key, self.ask(read))
 
@@ -280,7 +291,7 @@ class GitLabClient(GitLabApi):
             listed = _issue(client, key).notes.list(
                 iterator=True, order_by="created_at", sort="desc", per_page=PAGE
             )
-            notes = (parse_note(note.attributes) for note in listed)
+            notes = (parse_note(self._as_own(note, "author")) for note in listed)
             return list(takewhile(lambda note: since is None or note.at >= since, notes))
 
         return await self._of(key, self.ask(read))

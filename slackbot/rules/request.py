@@ -104,6 +104,8 @@ class Request:
     labels: frozenset[str] = frozenset()
     assignees: tuple[str, ...] = ()
     """GitLab usernames."""
+    accounts: dict[str, int] = field(default_factory=dict, compare=False)
+    """The numbers of those usernames, which GitLab's people may change."""
     is_open: bool = True
     is_requested: bool = True
     by_label: bool = False

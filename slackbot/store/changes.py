@@ -29,7 +29,9 @@ async def save_changes(
     steps: Sequence[Step],
     now: datetime,
 ) -> None:
-    if after is None or (after == before and not steps):
+    if after is None:
+        return
+    if before is not None and after == before and after.accounts == before.accounts and not steps:
         return
     await requests.save_request(tx, after)
     for step in steps:

@@ -83,7 +83,13 @@ async def redeem_code(
     holder = await tx.scalar(select(links.c.slack_user).where(links.c.gitlab == own))
     if own in taken or holder not in (None, code.slack_user):
         return Redeemed.TAKEN
-    link = Link(slack_user=code.slack_user, name=code.name, gitlab=code.gitlab, at=now)
+    link = Link(
+        slack_user=code.slack_user,
+        name=code.name,
+        gitlab=code.gitlab,
+        at=now,
+        account=code.account,
+    )
     values = {"gitlab": own, "document": link}
     await tx.execute(
         upsert(tx, links)
@@ -100,6 +106,65 @@ async def forget_code(tx: Transaction, code: Code) -> None:
     current = await tx.scalar(row.with_for_update())
     if current is not None and current.digest == code.digest:
         await tx.execute(delete(link_codes).where(link_codes.c.slack_user == code.slack_user))
+
+
+# --- GitLab accounts, which may change their names ----------------------------------------------
+
+_ACCOUNT_PREFIX = "account:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    id: int
+    username: str | None
+    """``None`` after another account has got the name."""
+    earlier: frozenset[str] = frozenset()
+    """Names that it had before, in lower case."""
+
+    def named(self, username: str | None) -> "Account":
+        before = {self.username.casefold()} if self.username else set()
+        after = {username.casefold()} if username else set()
+        return replace(self, username=username, earlier=(self.earlier | before) - after)
+
+
+async def list_accounts(tx: Transaction) -> list[Account]:
+    account = type_coerce(facts.c.value, Document[Account](Account, lenient=True))
+    is_account = facts.c.name.startswith(_ACCOUNT_PREFIX, autoescape=True)
+    found = await tx.scalars(select(account).where(is_account).order_by(facts.c.name))
+    return [each for each in found if each is not None]
+
+
+async def save_account(tx: Transaction, number: int, username: str) -> bool:
+    """Return whether a known account has another name now; its link follows."""
+    known = {each.id: each for each in await list_accounts(tx)}
+    own = username.casefold()
+    for other in known.values():
+        if other.id != number and (other.username or "").casefold() == own:
+            await _save_account(tx, other.named(None))
+    before = known.get(number)
+    after = (before or Account(id=number, username=None)).named(username)
+    await _save_account(tx, after)
+    if before is None or not after.earlier - before.earlier:
+        return False
+    await _rename_link(tx, after)
+    return True
+
+
+async def _save_account(tx: Transaction, account: Account) -> None:
+    await Fact(f"{_ACCOUNT_PREFIX}{account.id}", Account).save(tx, account)
+
+
+async def _rename_link(tx: Transaction, account: Account) -> None:
+    every = await list_links(tx)
+    own = (account.username or "").casefold()
+    for link in every:
+        is_theirs = link.account == account.id
+        if link.account is None:  # of an earlier release
+            is_theirs = link.gitlab.casefold() in account.earlier
+        if is_theirs and all(other.gitlab.casefold() != own for other in every):
+            after = replace(link, gitlab=account.username or link.gitlab, account=account.id)
+            of_them = links.c.slack_user == link.slack_user
+            await tx.execute(update(links).where(of_them).values(gitlab=own, document=after))
 
 
 # --- Accounts matched by email: no proof, unlike a link ----------------------------------------

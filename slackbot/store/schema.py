@@ -137,6 +137,8 @@ class Link:
     name: str
     gitlab: str
     at: datetime
+    account: int | None = None
+    """GitLab's number: names change. Links of earlier releases lack it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,8 @@ class Code:
     expires_at: datetime
     is_spent: bool = False
     """The link exists, but the person may not have been told."""
+    account: int | None = None
+    """As in ``Link``."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """What GitLab's own notes say of an issue's assignees. Pure."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from slackbot.platforms.snapshot import BIRTH, IssueSnapshot, Note
@@ -29,6 +29,14 @@ class Assignment:
         if self.author != issue.author or self.author in self.added:
             return False
         return self.at - issue.created_at <= BIRTH
+
+    def called(self, names: Mapping[str, str]) -> "Assignment":
+        """Use other ``names`` for those that people had then."""
+        return replace(
+            self,
+            added=tuple(names.get(name, name) for name in self.added),
+            removed=tuple(names.get(name, name) for name in self.removed),
+        )
 
 
 def read_assignment(note: Note) -> Assignment | None:

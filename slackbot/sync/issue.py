@@ -77,6 +77,7 @@ class IssueSync:
             await self._lose(key)
             return
         if known or may_matter(seen.issue, self._rules):
+            await self._directory.meet(seen.issue.assignees)
             for assignee in seen.issue.assignees:  # before they are told or shown
                 await self._directory.look_up(assignee.person)
         if seen.problem is not None:

@@ -117,6 +117,7 @@ def observe(
         if not (is_requested and seen.issue.is_open):
             return None, ()
         return first_sight(seen, rules), ()
+    known = _as_called_now(known, seen.issue)
     if known.is_provisional and seen.problem is None:
         now = first_sight(seen, rules)
         # Nobody has asked again: only now is it known when they asked.
@@ -137,6 +138,23 @@ def gone(known: Request, at: datetime) -> tuple[Request, tuple[Step, ...]]:
     if known.is_gone:
         return known, ()
     return replace(known, is_gone=True), (Step(kind=StepKind.GONE, at=at, in_gitlab=True),)
+
+
+def _as_called_now(known: Request, issue: IssueSnapshot) -> Request:
+    """Call people as GitLab does now: an account that changes its name is still the same."""
+    names = {name: _name_now(name, number, issue) for name, number in known.accounts.items()}
+    holder = known.holder
+    if holder is not None and holder.gitlab in names:
+        holder = replace(holder, gitlab=names[holder.gitlab])
+    assignees = tuple(sorted(names.get(name, name) for name in known.assignees))
+    return replace(known, assignees=assignees, holder=holder)
+
+
+def _name_now(name: str, number: int, issue: IssueSnapshot) -> str:
+    if now := next((user.username for user in issue.assignees if user.id == number), None):
+        return now
+    # Another account may have taken the name.
+    return f"{name}#{number}" if name in issue.usernames else name
 
 
 def _asks_for_contact(issue: IssueSnapshot, feedback: Feedback, *, is_labeled: bool) -> bool:
@@ -252,6 +270,7 @@ def _mirror(
         score=feedback.score,
         labels=issue.labels,
         assignees=issue.usernames,
+        accounts={user.username: user.id for user in issue.assignees},
         is_open=issue.is_open,
         is_requested=is_requested,
         by_label=_is_labeled(known, seen, rules),

@@ -1,6 +1,6 @@
 """What an issue's own history says of its holder and contact, should the record be lost. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,7 +32,9 @@ def recall(
 ) -> Past:
     """Expect all notes, newest first; only markers by ``own_username`` count."""
     past = Past()
-    marks, assignments = _marks(notes, own_username), _assignments(notes, own_username)
+    names = _names_now(notes, issue)
+    marks = _marks(notes, own_username, names)
+    assignments = _assignments(notes, own_username, names)
     events = [(event.at, event) for event in label_events if event.label == contacted_label]
     dated: list[tuple[datetime, _Happening]] = [*marks, *assignments, *events]
     for _, happening in sorted(dated, key=lambda each: each[0]):
@@ -40,18 +42,43 @@ def recall(
     return _still_assigned(past, issue)
 
 
-def _marks(notes: Sequence[Note], own_username: str | None) -> list[tuple[datetime, Marker]]:
+def _names_now(notes: Sequence[Note], issue: IssueSnapshot) -> Mapping[str, str]:
+    """Recognize an account that has changed its name since: GitLab's notes keep the old one.
+
+    It is assigned although no note says so, and the only one that notes say is assigned but isn't.
+    """
+    noted: dict[str, None] = {}
+    for assignment in filter(None, map(read_assignment, reversed(notes))):
+        noted.update(dict.fromkeys(assignment.added))
+        for name in assignment.removed:
+            noted.pop(name, None)
+    lost = [name for name in noted if name not in issue.usernames]
+    unheard_of = [name for name in issue.usernames if name not in noted]
+    return dict(zip(lost, unheard_of, strict=True)) if len(lost) == len(unheard_of) == 1 else {}
+
+
+def _marks(
+    notes: Sequence[Note], own_username: str | None, names: Mapping[str, str]
+) -> list[tuple[datetime, Marker]]:
+    def called_now(mark: Marker) -> Marker:
+        who = mark.person
+        if who is None or who.gitlab is None:
+            return mark
+        return replace(mark, person=replace(who, gitlab=names.get(who.gitlab, who.gitlab)))
+
     # They count from when they reached GitLab: earlier changes have been judged.
-    found = [*own_marks(notes, own_username)]
-    return [(note.at, replace(mark, at=mark.at or note.at)) for note, mark in reversed(found)]
+    return [
+        (note.at, replace(called_now(mark), at=mark.at or note.at))
+        for note, mark in reversed([*own_marks(notes, own_username)])
+    ]
 
 
 def _assignments(
-    notes: Sequence[Note], own_username: str | None
+    notes: Sequence[Note], own_username: str | None, names: Mapping[str, str]
 ) -> list[tuple[datetime, Assignment]]:
     # The bot's own only follow its notes.
     found = [read_assignment(note) for note in reversed(notes) if note.author != own_username]
-    return [(assignment.at, assignment) for assignment in found if assignment]
+    return [(each.at, each.called(names)) for each in found if each]
 
 
 def was_suggested(notes: Sequence[Note], own_username: str | None) -> bool:

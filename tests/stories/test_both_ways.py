@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from slackbot.local.gitlab import Request
-from tests.town import CONTACT, CONTACTED, Town, buttons
+from tests.town import CONTACT, CONTACTED, Town, buttons, text_of
 from tests.turns import take_duty
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"
@@ -50,6 +50,52 @@ async def test_who_is_assigned_in_gitlab_has_the_request(watched_town: Town) -> 
     assert told.pings == {"<@U0BLAKE>"}
     await town.settled()
     assert town.writes(issue) == []
+
+
+async def test_who_changes_their_username_in_gitlab_keeps_the_request(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running(ssat_poll_seconds=60):
+        issue = town.feedback()
+        other, card = await town.request()
+        town.gitlab.assign(issue, town.avery_gitlab, by=town.duty_gitlab)
+        await town.card(issue, "Claimed by Avery Example")
+        await town.settled()
+        told = town.steps(issue)
+
+        town.gitlab.rename_user(town.avery_gitlab, "avery.renamed")
+        town.clock.forward(minutes=2)
+        await town.polled()
+        await town.settled()
+        assert town.steps(issue) == told  # nobody did anything
+
+        # The people file still has the old name, which may be somebody else's by now.
+        town.gitlab.add_user("avery", "Another Avery")
+        mine = await town.asks(town.avery, "mine")
+        assert "Claimed by Avery Example" in text_of(mine)
+        assert (await town.slack.click(town.avery, card, "Claim")).ok
+        await town.claimed(other, "Avery Example")
+        assert other.assigned_to == ["avery.renamed"]
+        card = await town.card(issue, "Claimed by Avery Example")
+        assert (await town.slack.click(town.avery, card, "Release")).ok
+        await town.card(issue, "🟠 Unclaimed", delivered=True)
+        assert issue.assigned_to == []
+
+
+async def test_the_bot_knows_its_notes_again_when_its_own_username_changes(town: Town) -> None:
+    issue, card = await town.request()
+    assert (await town.slack.click(town.avery, card, "Claim")).ok
+    await town.claimed(issue, "Avery Example")
+    town.gitlab.rename_user(town.bot, "ssat-bot.renamed")
+    # GitLab keeps the note and the answer is lost: the bot looks for its own before it repeats.
+    town.gitlab.faults.add(method="POST", path="/notes", when="after", status=502)
+    card = await town.card(issue, "Claimed by Avery Example")
+    assert (await town.slack.click(town.avery, card, "Release")).ok
+    await town.in_gitlab(lambda: issue.assigned_to == [])
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
+    assert [note.body.split(" by ")[0] for note in issue.comments] == [
+        "**Claimed**",
+        "**Released**",
+    ]
 
 
 async def test_labels_and_words_changed_in_gitlab_show_on_the_card(watched_town: Town) -> None:

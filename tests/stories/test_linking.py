@@ -106,6 +106,21 @@ async def test_who_leaves_the_code_is_linked_and_told_and_claims_with_that_accou
     assert "You are already linked to casey.n" in await desk.asks(town.casey, "casey.n")
 
 
+async def test_a_link_follows_an_account_that_changes_its_name(desk: Desk) -> None:
+    town = desk.town
+    desk.leaves(desk.casey_gitlab, await desk.code(town.casey, "casey.n"))
+    await desk.told(town.casey, "You are now linked")
+    town.gitlab.rename_user(desk.casey_gitlab, "casey.renamed")
+    # The old name goes to somebody else, whom the link is not about.
+    stranger = town.gitlab.add_user("casey.n", "Another Casey")
+    town.gitlab.add_member(town.project, stranger, 30)
+    assert await assigned_to_a_claim(town, town.casey) == ["casey.renamed"]
+    other = town.feedback(assignees=[stranger])
+    await town.card(other, "🟠 Unclaimed", "casey.n")
+    assert await assigned_to_a_claim(town, town.casey) == ["casey.renamed"]
+    assert "You are already linked to casey.renamed" in await desk.asks(town.casey, "casey.renamed")
+
+
 async def test_the_home_of_who_links_themselves_follows(desk: Desk) -> None:
     town = desk.town
     await town.card(town.feedback(assignees=[desk.casey_gitlab]), "🟠 Unclaimed")

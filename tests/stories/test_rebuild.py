@@ -283,6 +283,30 @@ async def test_what_was_done_in_gitlab_meanwhile_is_named_by_its_fields(quiet_to
 # What counts
 
 
+async def test_who_has_changed_their_username_since_is_recognized(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running():
+        claimed, assigned = town.feedback(), town.feedback("Negative feedback for ticket 412346")
+        await town.card(claimed, "🟠 Unclaimed")
+        await town.card(assigned, "🟠 Unclaimed")
+        await click(town, claimed, "avery", "Claim", "Claimed by Avery Example")
+        town.gitlab.assign(assigned, town.blake_gitlab, by=town.duty_gitlab)
+        await town.card(assigned, "Claimed by Blake Sample")
+    before = town.on_record()
+    town.gitlab.rename_user(town.avery_gitlab, "avery.renamed")
+    town.gitlab.rename_user(town.blake_gitlab, "blake.renamed")
+    town.lose_record()
+    await rebuilt(town)
+    after = town.on_record()
+    for issue, name in ((claimed, "avery.renamed"), (assigned, "blake.renamed")):
+        had, has = before[key_of(town, issue)].holder, after[key_of(town, issue)].holder
+        assert had
+        assert has
+        assert has.gitlab == name
+        assert has.name == had.name
+        assert after[key_of(town, issue)].held_since == before[key_of(town, issue)].held_since
+
+
 async def test_markers_and_cards_of_others_do_not_count(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running():

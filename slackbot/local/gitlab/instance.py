@@ -137,6 +137,11 @@ class GitLab:
         """Return the account of this username."""
         return next(user for user in self.users if user.username == username)
 
+    def rename_user(self, user: User, username: str) -> None:
+        """Give an account another name; old notes keep the old one, and no hook tells."""
+        user.username = username
+        self.note_change()
+
     def delete_user(self, user: User) -> None:
         """Delete an account: what it wrote and did belongs to the Ghost User from now on."""
         ghost = self._ghost()
