@@ -156,7 +156,7 @@ def _standing(view: CardView) -> str:
         case State.CONTACTED:
             return f"{mark} Customer contacted"
         case State.CLOSED:
-            return f"{mark} Closed without contact"
+            return f"{mark} {'Closed' if request.moved_to is None else 'Moved'} without contact"
         case State.WITHDRAWN:
             return f"{mark} Contact request withdrawn"
         case State.GONE:

@@ -254,7 +254,7 @@ def _still_waiting(step: Step, on_duty: Sequence[Person]) -> str:
     if not told:
         return ""
     people = ", ".join(mention(each) for each in told)
-    if step.kind is StepKind.GONE:
+    if step.kind is StepKind.GONE or step.moved_to is not None:
         return f". {people}: the customer may still be waiting"
     return f". {people}: if the customer is still waiting, please reopen it"
 
@@ -264,6 +264,13 @@ def _contacted(step: Step, _: Rules) -> str:
         return f"✅ {someone(step.who)} marked the customer as contacted"
     how = f" {CHANNELS[Channel(step.detail)].how}" if step.detail else ""
     return f"✅ {someone(step.who)} contacted the customer{how}"
+
+
+def _closed(step: Step, _: Rules) -> str:
+    did = "closed the issue"
+    if step.moved_to is not None:
+        did = f"moved the issue to {link(step.moved_to, 'another project')}"
+    return f"⚫ No contact recorded: {someone(step.who)} {did}"
 
 
 def _assigned(step: Step, _: Rules) -> str:
@@ -306,9 +313,7 @@ _STEPS: dict[StepKind, Callable[[Step, Rules], str]] = {
     StepKind.CONTACTED: _contacted,
     StepKind.ASSIGNED: _assigned,
     StepKind.UNASSIGNED: _unassigned,
-    StepKind.CLOSED: lambda step, _: (
-        f"⚫ No contact recorded: {someone(step.who)} closed the issue"
-    ),
+    StepKind.CLOSED: _closed,
     StepKind.REOPENED: lambda *_: "The issue was reopened",
     StepKind.WITHDRAWN: lambda step, _: f"⚪ {someone(step.who)} withdrew the contact request",
     StepKind.ASKED_AGAIN: lambda *_: "🟠 Contact was requested again",

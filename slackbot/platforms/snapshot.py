@@ -48,6 +48,9 @@ class IssueSnapshot:
     type: str = WORK_ITEM_TYPE
     comments: int = 0
     """Without GitLab's own."""
+    project_path: str = ""
+    moved_to_id: int | None = None
+    """Not its number there; only administrators can look it up."""
 
     @cached_property
     def feedback(self) -> Feedback:
@@ -128,6 +131,8 @@ def parse_issue(data: Mapping[str, Any]) -> IssueSnapshot:
         closed_by=(data.get("closed_by") or {}).get("username"),
         type=(data.get("issue_type") or WORK_ITEM_TYPE).lower(),
         comments=int(data.get("user_notes_count") or 0),
+        project_path=(data.get("references") or {}).get("full", "").rpartition("#")[0],
+        moved_to_id=data.get("moved_to_id"),
     )
 
 

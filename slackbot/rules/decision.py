@@ -275,6 +275,8 @@ class Step:
     until: datetime | None = None
     owner: Person | None = None
     on_duty: tuple[Person, ...] | None = None
+    moved_to: str | None = None
+    """Of a closed issue, as in ``Request``."""
 
     @property
     def leaves_waiting(self) -> bool:

@@ -119,6 +119,8 @@ class Request:
     contacted_by: Person | None = None
     closed_by: str | None = None
     """A GitLab username, while the issue is closed."""
+    moved_to: str | None = None
+    """Its address in another project, empty if GitLab doesn't tell."""
     suggested_to: str | None = None
     """Noted before the bot assigns them."""
     is_suggested: bool = False

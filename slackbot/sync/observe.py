@@ -11,6 +11,7 @@ from slackbot.rules.feedback import Feedback, is_feedback, is_request_for_contac
 from slackbot.rules.request import UNFINISHED, Person, Request, Rules, State, in_scope
 from slackbot.rules.untriaged import Triage, UntriagedFeedback
 from slackbot.sync.assignment import Assignment, latest_assignment
+from slackbot.sync.moving import address_after_move
 from slackbot.sync.restore import Past, recall, was_suggested
 
 COMMENT_LIMIT = 1500
@@ -276,8 +277,11 @@ def _mirror(
         by_label=_is_labeled(known, seen, rules),
         is_gone=False,
         closed_by=None if issue.is_open else issue.closed_by,
+        moved_to=address_after_move(issue, seen.notes),
         gitlab_updated_at=issue.updated_at,
     )
+    if now.moved_to == "":
+        now = replace(now, moved_to=known.moved_to or "")  # its note was read before
     if not is_requested:
         return now  # a withdrawn request keeps its deadline
     if seen.problem is not None:
@@ -367,9 +371,11 @@ def _unassigned(
 
 def _other_steps(known: Request, now: Request, seen: Observation, rules: Rules) -> Iterable[Step]:
     at = seen.issue.updated_at
-    if known.is_open and not now.is_open and now.state is State.CLOSED:
+    # GitLab closes an issue a moment before it says that it was moved.
+    is_moved = known.moved_to is None and now.moved_to is not None
+    if (is_moved or (known.is_open and not now.is_open)) and now.state is State.CLOSED:
         closer = Person(name=now.closed_by, gitlab=now.closed_by) if now.closed_by else None
-        yield Step(kind=StepKind.CLOSED, who=closer, at=at, in_gitlab=True)
+        yield Step(kind=StepKind.CLOSED, who=closer, at=at, in_gitlab=True, moved_to=now.moved_to)
     if not known.is_open and now.is_open:
         yield Step(kind=StepKind.REOPENED, at=at, in_gitlab=True)
     if known.is_requested and not now.is_requested:

@@ -19,7 +19,7 @@ async def look(
     *,
     is_contested: bool = False,
 ) -> Observation:
-    """Read the notes only where they may tell of another assignment.
+    """Read the notes only where they may tell of another assignment, or of a move.
 
     Raises:
         PlatformError: No answer, or (``Missing``) no such issue.
@@ -28,7 +28,11 @@ async def look(
     notes: Sequence[Note] = ()
     try:
         events = await gitlab.label_events(key)
-        if known is None or _may_be_assigned_anew(issue, known, is_contested=is_contested):
+        if (
+            known is None
+            or (issue.moved_to_id is not None and not known.moved_to)
+            or _may_be_assigned_anew(issue, known, is_contested=is_contested)
+        ):
             notes = await gitlab.notes(key)
         own_username = await gitlab.own_username() if notes else None
     except Throttled:  # GitLab says when it will answer

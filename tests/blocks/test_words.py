@@ -179,6 +179,17 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
             [],
         ),
         (
+            step(StepKind.CLOSED, in_gitlab=True, moved_to="https://gitlab.example/a/b/-/issues/3"),
+            "⚫ No contact recorded: Avery Example moved the issue to "
+            "<https://gitlab.example/a/b/-/issues/3|another project> in GitLab",
+            [],
+        ),
+        (
+            step(StepKind.CLOSED, in_gitlab=True, moved_to=""),
+            "⚫ No contact recorded: Avery Example moved the issue to another project in GitLab",
+            [],
+        ),
+        (
             step(StepKind.WITHDRAWN, in_gitlab=True),
             "⚪ Avery Example withdrew the contact request in GitLab",
             [],

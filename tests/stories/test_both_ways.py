@@ -263,6 +263,25 @@ async def test_a_contact_noted_in_gitlab_counts_and_can_be_taken_back(watched_to
     await town.thread(issue, 'Dana Duty removed the "customer contacted" label')
 
 
+@pytest.mark.parametrize("path", ["gitlab-com/support/elsewhere", "another/group/elsewhere"])
+async def test_an_issue_moved_to_another_project_leaves_a_card_that_says_where_it_is(
+    watched_town: Town, path: str
+) -> None:
+    town = watched_town
+    issue, _ = await town.request()
+    elsewhere = town.gitlab.add_project(path)
+    moved = town.gitlab.move_issue(issue, elsewhere, by=town.duty_gitlab)
+    # The hooks came before GitLab said that it was moved; so does the next change.
+    town.gitlab.comment(issue, "It belongs there.", by=town.duty_gitlab)
+    await town.card(issue, "⚫ Moved without contact · Example Ltd · ticket 412345")
+    link = f"<{town.gitlab.url}/{path}/-/issues/{moved.iid}|another project>"
+    await town.thread(issue, f"No contact recorded: duty moved the issue to {link} in GitLab")
+    await town.settled()
+    assert [step for step in town.steps(issue) if "moved" in step] == [
+        f"⚫ No contact recorded: duty moved the issue to {link} in GitLab"
+    ]
+
+
 async def test_an_issue_deleted_in_gitlab_leaves_a_card_that_says_so(quiet_town: Town) -> None:
     town = quiet_town
     async with town.bot_running(**BY_POLL_ALONE):  # GitLab tells no hook of it

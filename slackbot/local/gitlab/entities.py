@@ -181,7 +181,7 @@ class Entities:
             },
             "severity": "UNKNOWN",
             "subscribed": False,
-            "moved_to_id": None,
+            "moved_to_id": issue.moved_to.id if issue.moved_to else None,
             "imported": False,
             "imported_from": "none",
             "service_desk_reply_to": None,

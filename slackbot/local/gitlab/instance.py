@@ -310,6 +310,10 @@ class GitLab:
             self._updates.execute(issue, action, by)
         return note
 
+    def move_issue(self, issue: Issue, project: Project, by: User) -> Issue:
+        """Move an issue to another project: a copy is there, and this one is closed."""
+        return self._updates.move(issue, project, by)
+
     def delete_issue(self, issue: Issue) -> None:
         """Delete an issue for good; GitLab tells no hook of it."""
         del issue.project.issues[issue.iid]

@@ -116,6 +116,7 @@ class Issue:
     edited_by: User | None = None
     label_objects: list[Label] = field(default_factory=list)
     assignees: list[User] = field(default_factory=list)
+    moved_to: "Issue | None" = field(default=None, repr=False)
     notes: list[Note] = field(default_factory=list, repr=False)
     label_events: list[LabelEvent] = field(default_factory=list, repr=False)
     state_events: list[StateEvent] = field(default_factory=list, repr=False)

@@ -95,7 +95,7 @@ class Payloads:
             "last_edited_at": hook_time(issue.edited_at, self._times),
             "last_edited_by_id": issue.edited_by.id if issue.edited_by else None,
             "milestone_id": None,
-            "moved_to_id": None,
+            "moved_to_id": issue.moved_to.id if issue.moved_to else None,
             "duplicated_to_id": None,
             "project_id": issue.project.id,
             "relative_position": None,

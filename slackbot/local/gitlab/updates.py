@@ -112,6 +112,18 @@ class Updates:
             self.execute(issue, action, by)
         self._gitlab.note_change(issue)
 
+    def move(self, issue: Issue, project: Project, by: User) -> Issue:
+        """Open a copy, then close the original, and only then say where it is."""
+        copied = Change(title=issue.title, description=issue.description)
+        copy = self.open(project, issue.author, copied, issue_type=issue.issue_type)
+        self._system_note(copy, by, f"moved from {_reference(issue, project)}")
+        self._system_note(issue, by, f"moved to {_reference(copy, issue.project)}")
+        self.apply(issue, by, Change(state_event="close"))
+        issue.moved_to = copy
+        self._touch(issue, by)
+        self._gitlab.note_change(issue)
+        return copy
+
     def comment(
         self, issue: Issue, body: str, by: User, *, internal: bool = False, by_api: bool = False
     ) -> Note:
@@ -288,6 +300,13 @@ class Updates:
 
 def _parted(text: str | None) -> tuple[str | None, list[quick_actions.QuickAction]]:
     return (text, []) if text is None else quick_actions.extract(text)
+
+
+def _reference(issue: Issue, seen_from: Project) -> str:
+    """Name an issue of another project; within one group GitLab leaves that out."""
+    group, _, name = issue.project.path.rpartition("/")
+    is_near = group == seen_from.path.rpartition("/")[0]
+    return f"{name if is_near else issue.project.path}#{issue.iid}"
 
 
 def _references(argument: str) -> list[str]:
