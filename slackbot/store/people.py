@@ -144,7 +144,7 @@ async def save_account(tx: Transaction, number: int, username: str) -> bool:
     before = known.get(number)
     after = (before or Account(id=number, username=None)).named(username)
     await _save_account(tx, after)
-    if before is None or not after.earlier - before.earlier:
+    if before is None or (before.username or "").casefold() == own:
         return False
     await _rename_link(tx, after)
     return True

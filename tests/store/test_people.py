@@ -9,16 +9,19 @@ from slackbot.rules.request import Person
 from slackbot.store.database import Database
 from slackbot.store.people import (
     TROUBLE,
+    Account,
     Redeemed,
     Trouble,
     digest_of,
     forget_code,
     forget_links,
+    list_accounts,
     list_codes,
     list_latest_turns,
     list_links,
     load_current_turn,
     redeem_code,
+    save_account,
     save_code,
     save_trouble,
     save_turn,
@@ -63,6 +66,38 @@ async def test_one_account_is_never_two_peoples(database: Database) -> None:
         await redeem_code(tx, CASEY, NOW)
         assert await redeem_code(tx, replace(BLAKE, gitlab="CASEY.n"), NOW) is Redeemed.TAKEN
         assert await list_links(tx) == [LINK]
+
+
+# --- Accounts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("account", [5, None], ids=["known by number", "of an earlier release"])
+async def test_a_link_follows_the_account_when_it_changes_its_name(
+    database: Database, account: int | None
+) -> None:
+    async with database.transaction() as tx:
+        await save_code(tx, replace(CASEY, account=account))
+        await redeem_code(tx, replace(CASEY, account=account), NOW)
+        assert not await save_account(tx, 5, "casey.n")
+        assert await save_account(tx, 5, "Casey.Renamed")
+        assert not await save_account(tx, 5, "Casey.Renamed")  # no news
+        assert await list_links(tx) == [replace(LINK, gitlab="Casey.Renamed", account=5)]
+        [known] = await list_accounts(tx)
+        assert known == Account(id=5, username="Casey.Renamed", earlier=frozenset({"casey.n"}))
+
+
+async def test_who_takes_a_name_that_is_free_again_takes_no_link_with_it(
+    database: Database,
+) -> None:
+    async with database.transaction() as tx:
+        await save_account(tx, 5, "casey.n")
+        await save_code(tx, replace(CASEY, account=5))
+        await redeem_code(tx, replace(CASEY, account=5), NOW)
+        await save_account(tx, 9, "CASEY.n")  # the first must have another name by now
+        assert [each.username for each in await list_accounts(tx)] == [None, "CASEY.n"]
+        assert [link.account for link in await list_links(tx)] == [5]
+        assert await save_account(tx, 5, "casey.renamed")
+        assert [link.gitlab for link in await list_links(tx)] == ["casey.renamed"]
 
 
 async def test_an_account_that_is_taken_for_another_reason_is_not_linked(

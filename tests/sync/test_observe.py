@@ -142,6 +142,32 @@ def test_the_issue_is_what_it_is_since_its_latest_change(
     assert look(events, updated_at=MONDAY).changed_at == changed_at
 
 
+# --- Who is who, whatever they are called ------------------------------------------------------
+
+
+def test_an_account_that_changes_its_name_is_still_the_same() -> None:
+    assigned = first(look(**ASSIGNED_TO_AVERY))
+    assigned = replace(assigned, holder=AVERY.person, held_since=FRIDAY)
+    renamed = replace(AVERY, username="avery.renamed")
+    now, steps = observe(assigned, look(assignees=(renamed,)), RULES)
+    assert steps == ()
+    assert now
+    assert now.assignees == ("avery.renamed",)
+    assert now.holder
+    assert now.holder.gitlab == "avery.renamed"
+    assert now.held_since == FRIDAY
+
+
+def test_another_account_that_has_taken_the_name_is_somebody_else() -> None:
+    assigned = first(look(**ASSIGNED_TO_AVERY))
+    assigned = replace(assigned, holder=AVERY.person, held_since=FRIDAY)
+    another = replace(AVERY, id=AVERY.id + 900, name="Another Avery")
+    now, steps = observe(assigned, look(assignees=(another,)), RULES)
+    assert [(step.kind, step.other) for step in steps] == [(StepKind.ASSIGNED, another.person)]
+    assert now
+    assert now.holder == another.person
+
+
 # --- What awaits triage ------------------------------------------------------------------------
 
 
