@@ -11,7 +11,7 @@ from slackbot.store.salvage import Salvage
 LISTED = 20
 """Issues on a line, at most."""
 
-_OUR_OWN = ("key", "gitlab_updated_at", "is_provisional")
+_OUR_OWN = ("accounts", "key", "gitlab_updated_at", "is_provisional")
 
 
 @dataclass(frozen=True, kw_only=True)
