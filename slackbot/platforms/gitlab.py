@@ -178,14 +178,6 @@ class GitLabClient(GitLabApi):
             self._own = await self.ask(read)
         return self._own.username
 
-    def _as_own(self, found: Any, role: str) -> dict[str, Any]:
-        """Call the bot's user as it was called when asked for."""
-        data: dict[str, Any] = found.attributes
-        own, who = self._own, data.get(role) or {}
-        if own is None or who.get("id") != own.id:
-            return data
-        return data | {role: who | {"username": own.username}}
-
     async def labels(self) -> dict[str, str]:
         """Map each label, the groups' included, to its description.
 
@@ -272,7 +264,7 @@ class GitLabClient(GitLabApi):
     async def label_events(self, key: IssueKey) -> list[LabelEvent]:
         def read(client: gitlab.Gitlab) -> list[LabelEvent]:
             events = _issue(client, key).resourcelabelevents.list(iterator=True, per_page=PAGE)
-            parsed = (parse_label_event(self._as_own(event, "user")) for event in events)
+            parsed = (parse_label_event(_as_own(self._own, event, "user")) for event in events)
             return sorted((event for event in parsed if event), key=lambda event: event.at)
 
         return await self._of(key, self.ask(read))
@@ -280,7 +272,7 @@ class GitLabClient(GitLabApi):
     async def state_events(self, key: IssueKey) -> list[StateEvent]:
         def read(client: gitlab.Gitlab) -> list[StateEvent]:
             events = _issue(client, key).resourcestateevents.list(iterator=True, per_page=PAGE)
-            return [parse_state_event(self._as_own(event, "user")) for event in events]
+            return [parse_state_event(_as_own(self._own, event, "user")) for event in events]
 
         return await self._of(key, self.ask(read))
 
@@ -291,7 +283,7 @@ class GitLabClient(GitLabApi):
             listed = _issue(client, key).notes.list(
                 iterator=True, order_by="created_at", sort="desc", per_page=PAGE
             )
-            notes = (parse_note(self._as_own(note, "author")) for note in listed)
+            notes = (parse_note(_as_own(self._own, note, "author")) for note in listed)
             return list(takewhile(lambda note: since is None or note.at >= since, notes))
 
         return await self._of(key, self.ask(read))
@@ -311,6 +303,15 @@ class GitLabClient(GitLabApi):
             lambda client: parse_issue(_issues(client, key.project).update(key.iid, change.body()))
         )
         return await self._of(key, changed)
+
+
+def _as_own(own: GitLabUser | None, found: Any, role: str) -> dict[str, Any]:
+    """Call the bot's user as it was called when asked for."""
+    data: dict[str, Any] = found.attributes
+    who = data.get(role) or {}
+    if own is None or who.get("id") != own.id:
+        return data
+    return data | {role: who | {"username": own.username}}
 
 
 def _issues(client: gitlab.Gitlab, project: int | str) -> Any:
