@@ -15,6 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SETTING = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)`|(required|\u2013)) \|", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+TEST = re.compile(r"`(test_\w+)`")
 CODE = re.compile(r"`((?:tests|bench|slackbot|[a-z]+)/[a-z_/]+\.py)`")
 
 
@@ -73,3 +74,9 @@ def test_every_module_that_is_named_exists(page: Path) -> None:
     named = set(CODE.findall(page.read_text()))
     rooms = (ROOT, ROOT / "slackbot")
     assert {each for each in named if not any((room / each).exists() for room in rooms)} == set()
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = {each for page in PAGES for each in TEST.findall(page.read_text())}
+    written = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert named - set(re.findall(r"def (test_\w+)", written)) == set()
