@@ -13,6 +13,7 @@ from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.slack import MESSAGES_SCOPES, Identity, SlackClient
 from slackbot.store import decisions, facts, jobs, requests
+from slackbot.store.away import RecordAway
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
 
@@ -73,8 +74,10 @@ class ClockWatch:
             # Apart: it holds many jobs, and enqueuing more might deadlock.
             async with self._record.transaction() as tx:
                 await enqueue_all(tx, now, self._queues)
+        except RecordAway:
+            return False  # the next look heals it
         except Exception:
-            log.exception("clock_jump_not_healed")  # the next look heals it
+            log.exception("clock_jump_not_healed")
             return False
         return True
 
@@ -97,8 +100,10 @@ class Watch:
         while True:
             try:
                 await asyncio.gather(self._look_at_slack(), self._look_at_gitlab(), self._measure())
+            except RecordAway:
+                pass  # the next look may see more
             except Exception:
-                log.exception("watch_failed")  # the next look may see more
+                log.exception("watch_failed")
             await asyncio.sleep(interval.total_seconds())
 
     async def _look_at_slack(self) -> None:

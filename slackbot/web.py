@@ -17,6 +17,7 @@ from slackbot import metrics
 from slackbot.clock import Clock
 from slackbot.door import BODY_LIMIT, Doorkeeper
 from slackbot.health import DATABASE, SOCKET, Health
+from slackbot.people.cache import Cache
 from slackbot.platforms import hooks
 from slackbot.platforms.hooks import (
     HookSecrets,
@@ -28,12 +29,15 @@ from slackbot.platforms.hooks import (
 )
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
+from slackbot.store.away import RecordAway
 from slackbot.store.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 
 log = structlog.get_logger()
 
-PING_SECONDS = 3
+PROOF_SECONDS = 3
+BELIEVED_SECONDS = 1.0
+"""Whoever asks often does not make the disk busy."""
 NOTED_TOGETHER = 200
 """A click waits for one such transaction."""
 SIGNED_WITHIN = 300
@@ -57,7 +61,7 @@ class HookNotes:
         self._writing: asyncio.Task[None] | None = None
 
     async def note(self, look: Look) -> None:
-        """Return once committed; raises SQLAlchemy's errors."""
+        """Return once committed; raises the transaction's errors."""
         noted = asyncio.get_running_loop().create_future()
         self._waiting.append((look, noted))
         if self._writing is None or self._writing.done():
@@ -123,7 +127,11 @@ class HookReceiver:
         if key is None:
             metrics.HOOKS.labels("ignored").inc()
             return web.Response()
-        await self._notes.note(Look(key=key, delivery=delivery_id(request.headers)))
+        try:
+            await self._notes.note(Look(key=key, delivery=delivery_id(request.headers)))
+        except RecordAway:
+            metrics.HOOKS.labels("not_recorded").inc()
+            return web.Response(status=503, text="the record is away: the poll will find it\n")
         metrics.HOOKS.labels("accepted").inc()
         return web.Response()
 
@@ -168,19 +176,26 @@ class Readiness:
         is_connected: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._record, self._health, self._is_connected = record, health, is_connected
+        self._lately, self._looking = Cache(BELIEVED_SECONDS), asyncio.Lock()
 
     async def tell(self, _: web.Request) -> web.Response:
-        try:
-            async with asyncio.timeout(PING_SECONDS):
-                await self._record.database.ping()
-        except Exception as error:
-            self._health.report(DATABASE, type(error).__name__)
-        else:
-            self._health.report(DATABASE, None)
+        async with self._looking:  # one for all who ask at once
+            problem = await self._lately.get(DATABASE, self._try_to_write)
+        self._health.report(DATABASE, problem)
         if self._is_connected is not None:
             stands = await self._is_connected()
             self._health.report(SOCKET, None if stands else "the websocket is not connected")
         return web.json_response(self._health.words, status=200 if self._health.is_ready else 503)
+
+    async def _try_to_write(self) -> str | None:
+        try:
+            async with asyncio.timeout(PROOF_SECONDS):
+                await facts.prove_writable(self._record)
+        except RecordAway as away:
+            return str(away)
+        except Exception as error:
+            return type(error).__name__
+        return None
 
 
 def web_application(

@@ -15,8 +15,9 @@ from slackbot.clock import Jumps
 from slackbot.health import Health
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.request import IssueKey
-from slackbot.store import jobs
-from slackbot.store.database import LOOKOUT, LeaseLost, Record, fenced_by
+from slackbot.store import facts, jobs
+from slackbot.store.away import RecordAway, pause
+from slackbot.store.database import LOOKOUT, LeaseLost, Record, Transaction, fenced_by
 from slackbot.store.jobs import LONGEST_WAIT, IssueQueue, Job, PeriodicQueue, Postponed, Queue
 
 log = structlog.get_logger()
@@ -166,8 +167,9 @@ class Worker:
                     tx, self.queue, self._owner, now, self._lease_time, self.longest_wait
                 )
                 ready_at = None if job else await jobs.next_ready(tx, self.queue)
+        except RecordAway:
+            return LONGEST_IDLE_SECONDS  # the lookout tries for all, and wakes
         except Exception:
-            # The database is away; what is enqueued stays.
             log.exception("lease_failed", queue=self.queue)
             return LOOKOUT_SECONDS
         if job is not None:
@@ -187,14 +189,20 @@ class Worker:
             try:
                 async with self._record.transaction() as tx:
                     await jobs.renew(tx, self.queue, keys, self._owner, self._lease_time)
+            except RecordAway:
+                continue  # as soon as it is back, each job's end is recorded
             except Exception:
                 log.exception("renewal_failed", queue=self.queue)
 
     async def _do(self, job: Job) -> None:
         try:
             await self._run_once(job)
+        except RecordAway as away:
+            log.warning(
+                "job_left_to_its_lease", queue=job.queue, issue=job.about, problem=str(away)
+            )
         except Exception:
-            # The database is away: once the lease runs out, the job is taken again.
+            # Once the lease runs out, the job is taken again.
             log.exception("job_left_to_its_lease", queue=job.queue, issue=job.about)
 
     async def _run_once(self, job: Job) -> None:
@@ -207,6 +215,8 @@ class Worker:
             raise
         except LeaseLost:
             await self._look_again(job)
+        except RecordAway as away:
+            await self._put_off(job, f"the record is away: {away}")
         except Postponed as postponed:
             await self._put_off(job, postponed.problem, postponed.after)
         except PlatformError as error:
@@ -225,16 +235,22 @@ class Worker:
     async def _look_again(self, job: Job) -> None:
         """Have the new lease holder repair what we wrote late."""
         log.warning("lease_lost", queue=job.queue, issue=job.about)
-        async with self._record.transaction() as tx:
+
+        async def enqueue_again(tx: Transaction) -> None:
             jobs.enqueue_again(tx, job, self._record.now())
+
+        await self._note(enqueue_again)
 
     async def _finish(self, job: Job, again_at: datetime | None) -> None:
         metrics.ERRANDS.labels(job.queue, "done").inc()
-        async with self._record.transaction() as tx:
+
+        async def finish(tx: Transaction) -> None:
             await jobs.finish(tx, job)
             if again_at is not None:
                 latest = self._record.now() + self.longest_wait
                 jobs.enqueue_again(tx, job, min(again_at, latest))
+
+        await self._note(finish)
 
     async def _put_off(
         self, job: Job, problem: str, after: timedelta | None = None, *, is_unsettled: bool = False
@@ -251,7 +267,8 @@ class Worker:
             seconds=round(wait.total_seconds(), 1),
             problem=problem,
         )
-        async with self._record.transaction() as tx:
+
+        async def put_off(tx: Transaction) -> None:
             await jobs.put_off(
                 tx,
                 job,
@@ -260,31 +277,54 @@ class Worker:
                 rest=after if is_unsettled else None,
             )
 
+        await self._note(put_off)
+
+    async def _note(self, end: Callable[[Transaction], Awaitable[None]]) -> None:
+        """Record how a job ended, when the record is back at the latest: only this worker knows."""
+        while True:
+            try:
+                async with self._record.transaction() as tx:
+                    await end(tx)
+            except RecordAway:
+                await self._record.outage.over()
+            else:
+                return
+
     async def _hand_back(self, job: Job) -> None:
         async with self._record.transaction() as tx:
             await jobs.hand_back(tx, job)
 
 
 class Lookout:
-    """Wakes the workers who have something to do: one look a second for all of them."""
+    """Wakes the workers who have something to do: one look a second for all of them.
+
+    While the record is away, it alone tries whether the record is back.
+    """
 
     def __init__(self, workers: Iterable[Worker], record: Record) -> None:
         self._longest_waits = {worker.queue: worker.longest_wait for worker in workers}
-        self._record = record
+        self._record, self._failures = record, 0
 
     async def run(self) -> None:
         while True:
-            await self._record.wake_ups.wait(LOOKOUT, LOOKOUT_SECONDS)
+            seconds = pause(self._failures) if self._failures else LOOKOUT_SECONDS
+            await self._record.wake_ups.wait(LOOKOUT, seconds)
             await self._look()
 
     async def _look(self) -> None:
         self._record.wake_ups.start_look(LOOKOUT)
         try:
+            if self._record.outage.is_on:
+                await facts.prove_writable(self._record)
             async with self._record.transaction() as tx:
                 ahead = await jobs.look_ahead(tx)
+        except RecordAway:
+            self._failures += 1
+            return
         except Exception:
             log.exception("no_view_of_jobs")
             return
+        self._failures = 0
         now = self._record.now()
         self._record.wake_ups.wake(
             queue

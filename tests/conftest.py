@@ -147,6 +147,15 @@ class Postgres:
         """Delete a database once its test is over, whoever is connected still."""
         self._tell(f"DROP DATABASE {make_url(database_url).database} WITH (FORCE)")
 
+    def disconnect(self, database_url: str) -> None:
+        """End each connection to a database, as an administrator does."""
+        self._tell(_DISCONNECT, make_url(database_url).database)
+
+    def make_read_only(self, database_url: str, *, is_so: bool = True) -> None:
+        """Let new sessions write nothing, as on a server that others replicate to; or write."""
+        name = make_url(database_url).database
+        self._tell(f"ALTER DATABASE {name} SET default_transaction_read_only = {is_so}")
+
     def halt(self, mode: str) -> None:
         """Stop it as an administrator does (``fast``) or as a power cut does (``immediate``)."""
         server = self._running

@@ -285,7 +285,7 @@ async def test_jobs_of_several_issues_run_side_by_side_as_many_as_allowed(
         await office.enqueue(A, B, C)
         await office.reconciler.until(lambda: office.reconciler.under_way.total() == 2)
         for _ in range(20):  # time enough for a third one to be taken
-            await office.database.ping()
+            await office.row(A)
         office.reconciler.let_go(A, B, C)
         for key in (A, B, C):
             await office.gone(key)

@@ -57,10 +57,14 @@ from slackbot.rules.query import (
 from slackbot.rules.refusals import FormNotOpened, Refusal, Unknown
 from slackbot.rules.request import IssueKey, Person
 from slackbot.store import homes, jobs, requests
+from slackbot.store.away import RecordAway
 from slackbot.store.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 
 log = structlog.get_logger()
+
+Listener = Callable[[Body], Awaitable[None]]
+"""Of an event, which nobody waits for."""
 
 REFRESHED = 20
 """Open requests read at once."""
@@ -209,6 +213,20 @@ class Answers:
             await homes.save_opened(tx, user, team, now, asked)
             jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now, urgent=True)
 
+    def once_on_record(self, listen: Listener) -> Listener:
+        """Wait while the record is away: Bolt has acked the event, so it comes only once."""
+
+        async def insist_on(body: Body) -> None:
+            while True:
+                try:
+                    await listen(body)
+                except RecordAway:
+                    await self._record.outage.over()
+                else:
+                    return
+
+        return insist_on
+
 
 class Reply:
     """Answers a click where it was made: card, ephemeral message or App Home."""
@@ -248,6 +266,8 @@ class Reply:
             return
         try:
             await self._answer_again()
+        except RecordAway as away:
+            log.warning("not_shown_again", problem=str(away))
         except Exception:
             # The choice stands; the card shows it.
             log.exception("not_shown_again")
@@ -307,12 +327,15 @@ async def submitting(
 
 
 def explain(error: Exception, what: str) -> str:
-    """Log it; words for a fault have a reference number."""
+    """Log it; words for a fault, or a record that is away, have a reference number."""
     if isinstance(error, Refusal):
         log.info("choice_refused", what=what, refusal=type(error).__name__)
         return refusal_words(error)
     reference = secrets.token_hex(4)
-    log.error("choice_failed", what=what, reference=reference, exc_info=error)
+    if isinstance(error, RecordAway):
+        log.error("choice_failed", what=what, reference=reference, problem=str(error))
+    else:
+        log.error("choice_failed", what=what, reference=reference, exc_info=error)
     return failure_words(reference)
 
 

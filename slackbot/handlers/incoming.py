@@ -15,6 +15,7 @@ from slackbot.platforms.slack_api import Respond
 from slackbot.rules.characters import whole
 from slackbot.rules.refusals import Incomplete, Refusal, Unknown
 from slackbot.rules.request import IssueKey
+from slackbot.store.away import RecordAway
 
 log = structlog.get_logger()
 
@@ -129,10 +130,15 @@ async def answer_for(
     if isinstance(error, Refusal):
         lacks = str(error) if isinstance(error, Incomplete) else None
         log.info("slack_request_refused", what=what, refusal=type(error).__name__, lacks=lacks)
+    elif isinstance(error, RecordAway):
+        log.warning("slack_request_not_recorded", what=what, problem=str(error))
     else:
-        log.error("slack_request_not_understood", what=what, exc_info=error)
+        event = "slack_request_not_understood" if response else "slack_event_failed"
+        log.error(event, what=what, exc_info=error)
     if response is None:
         return None
+    if isinstance(error, RecordAway):
+        return BoltResponse(status=503, body="the record is away\n")
     return BoltResponse(status=400, body="the request could not be read\n")
 
 

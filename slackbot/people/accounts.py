@@ -10,6 +10,7 @@ from slackbot.people.directory import Directory
 from slackbot.people.identities import Identities
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.request import Person
+from slackbot.store.away import RecordAway
 from slackbot.store.changes import announce_queue
 from slackbot.store.database import Record
 
@@ -48,11 +49,11 @@ class AccountSearch:
             person = await self._wanted.get()
             try:
                 await self._search(person)
-            except PlatformError as error:
+            except (PlatformError, RecordAway) as error:
                 log.warning("account_not_looked_up", problem=type(error).__name__)
                 self._try_soon(person)
             except Exception:
-                # A fault of ours, or no database: go on with the others.
+                # A fault of ours: go on with the others.
                 log.exception("account_search_failed")
                 self._try_soon(person)
 

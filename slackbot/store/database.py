@@ -5,14 +5,14 @@ import contextlib
 import fcntl
 import sqlite3
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import psycopg
 import structlog
@@ -39,18 +39,21 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import Table
 
 from slackbot.clock import Clock
+from slackbot.store.away import Outage, RecordAway, Tally, is_dead, pause, why_away
 from slackbot.store.integrity import is_sound
 from slackbot.store.schema import Instant
 from slackbot.store.sqlite import connect_to_sqlite
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class LeaseLost(Exception):
@@ -68,7 +71,6 @@ async def _no_fence(_tx: "Transaction") -> None:
 
 
 WAKE_UP_CHANNEL = "ssat_bot_errands"
-RECONNECT_SECONDS = 2.0
 
 POSTGRES_CONNECTIONS = 5
 POSTGRES_SESSION = {
@@ -94,12 +96,16 @@ PRAGMAS = (
 
 
 class Transaction:
-    """Runs statements; wakes workers after the commit."""
+    """Runs statements, each to its end.
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        self.run_sync = connection.run_sync
-        self.dialect = connection.dialect
+    A caller who is cancelled leaves at once, but cuts nothing off: what was begun ends by itself,
+    and is then rolled back. Cut off in the driver, it would keep its locks.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._connection = engine.connect()
+        self._step: asyncio.Future[Any] | None = None
+        self.dialect = engine.dialect
         self.queues: set[str] = set()
         self.has_written = False
         self._last: list[tuple[tuple[Any, ...], Executable, dict[str, object]]] = []
@@ -108,10 +114,36 @@ class Transaction:
     def is_sqlite(self) -> bool:
         return self.dialect.name == "sqlite"
 
+    async def begin(self) -> None:
+        async def connect_and_begin() -> None:
+            await self._connection.start()
+            await self._connection.begin()
+
+        await self.to_its_end(connect_and_begin())
+
+    async def to_its_end(self, step: Coroutine[Any, Any, T]) -> T:
+        self._step = running = asyncio.ensure_future(step)
+        return await asyncio.shield(running)
+
+    async def commit(self) -> None:
+        await self._connection.commit()
+        await self._connection.close()
+
+    async def leave(self) -> None:
+        """Roll back, once the step under way has ended."""
+        if self._step is not None:
+            await asyncio.gather(self._step, return_exceptions=True)
+        if self._connection.sync_connection is not None:
+            await self._connection.close()
+
+    async def run_sync(self, act: Callable[..., T], *arguments: object) -> T:
+        """``act`` gets SQLAlchemy's connection first."""
+        return await self.to_its_end(self._connection.run_sync(act, *arguments))
+
     async def execute(self, statement: Executable, **values: object) -> CursorResult[Any]:
         """``values`` are those of a statement that was built once, with ``bindparam``."""
         self.has_written = self.has_written or isinstance(statement, UpdateBase)
-        return await self._connection.execute(statement, values)
+        return await self.to_its_end(self._connection.execute(statement, values))
 
     async def scalar(self, statement: Executable, **values: object) -> Any:
         return (await self.execute(statement, **values)).scalar()
@@ -235,6 +267,11 @@ def _postgres_engine(url: URL, pids: set[int]) -> AsyncEngine:
     def forget(_connection: Any, entry: ConnectionPoolEntry) -> None:
         pids.discard(entry.info["pid"])
 
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def drop(context: ExceptionContext) -> None:
+        # After a failover it answers, but not as the server that writes.
+        context.is_disconnect = context.is_disconnect or is_dead(context.original_exception)
+
     return engine
 
 
@@ -274,7 +311,9 @@ class Database:
             else _postgres_engine(self._url, self._own_pids)
         )
         self._lock: IO[bytes] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self.wake_ups = wake_ups or WakeUps()
+        self.outage = Outage()
 
     @property
     def file(self) -> Path | None:
@@ -311,25 +350,49 @@ class Database:
 
         Raises:
             LeaseLost: Another process has the job now.
+            RecordAway: The record cannot be reached, or not be written to.
         """
-        fence = _fence.get() or _no_fence
-        lost: LeaseLost | None = None
-        async with self._engine.begin() as connection:
-            tx = Transaction(connection)
+        tx = Transaction(self._engine)
+        try:
+            await tx.begin()
             yield tx
             await tx.end()
-            try:
-                await fence(tx)
-            except LeaseLost as error:
-                if not in_any_case:
-                    raise
-                lost = error
+            lost = await self._meet_fence(tx, in_any_case=in_any_case)
             if tx.queues and not self.is_sqlite:
                 notices = [func.pg_notify(WAKE_UP_CHANNEL, queue) for queue in sorted(tx.queues)]
                 await tx.execute(select(*notices))
-        self.wake_ups.wake(tx.queues)
+            await tx.to_its_end(self._commit(tx))
+        except Exception as error:
+            await asyncio.shield(self._let_end(tx.leave()))
+            if (problem := why_away(error)) is None:
+                raise
+            self.outage.meet(problem)
+            raise RecordAway(problem, error) from error
+        except BaseException:
+            self._let_end(tx.leave())
+            raise
         if lost is not None:
             raise lost
+
+    async def _meet_fence(self, tx: Transaction, *, in_any_case: bool) -> LeaseLost | None:
+        try:
+            await (_fence.get() or _no_fence)(tx)
+        except LeaseLost as error:
+            if not in_any_case:
+                raise
+            return error
+        return None
+
+    async def _commit(self, tx: Transaction) -> None:
+        await tx.commit()
+        self.wake_ups.wake(tx.queues)
+
+    def _let_end(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Whoever waits for it may be cancelled; ``close`` waits, too."""
+        ending = asyncio.create_task(work)
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        return ending
 
     async def hear_others(self) -> None:
         """Wake workers for what other processes enqueue, until cancelled.
@@ -337,12 +400,13 @@ class Database:
         Workers look now and then all the same: what is said while nobody listens is lost.
         https://www.postgresql.org/docs/current/sql-notify.html
         """
+        silence = Tally("not_listening")
         while not self.is_sqlite:
             try:
                 await self._hear_others()
-            except psycopg.OperationalError as error:
-                log.warning("not_listening", problem=type(error).__name__)
-            await asyncio.sleep(RECONNECT_SECONDS)
+            except psycopg.Error as error:
+                silence.count(type(error).__name__)
+            await asyncio.sleep(pause(1))
 
     async def _hear_others(self) -> None:
         # As the engine connects: a rendered URL would spell some values in another way.
@@ -371,11 +435,6 @@ class Database:
             reason = getattr(error, "orig", None) or error
             raise DatabaseError(f"DATABASE_URL cannot be used: {reason}") from error
 
-    async def ping(self) -> None:
-        """Raise SQLAlchemy's error without an answer."""
-        async with self.transaction() as tx:
-            await tx.execute(text("SELECT 1"))
-
     async def migrate(self) -> None:
         """Safe at every start; what a newer release has made of the schema stays."""
         if self.file is not None:
@@ -389,8 +448,10 @@ class Database:
 
     async def tidy(self) -> None:
         """Empty SQLite's log, which else keeps for weeks what has been forgotten."""
-        if not self.is_sqlite:
-            return
+        if self.is_sqlite:
+            await asyncio.shield(self._let_end(self._tidy()))
+
+    async def _tidy(self) -> None:
         async with self._engine.connect() as connection:
             # Past SQLAlchemy: its transaction would keep the log from being emptied.
             driver = (await connection.get_raw_connection()).driver_connection
@@ -399,7 +460,11 @@ class Database:
 
     async def close(self) -> None:
         # A cancelled caller must not leave the driver's thread running.
-        await asyncio.shield(self._engine.dispose())
+        await asyncio.shield(self._close())
+
+    async def _close(self) -> None:
+        await asyncio.gather(*self._ending, return_exceptions=True)
+        await self._engine.dispose()
         if self._lock is not None:
             self._lock.close()
 
@@ -415,6 +480,10 @@ class Record:
     @property
     def wake_ups(self) -> WakeUps:
         return self.database.wake_ups
+
+    @property
+    def outage(self) -> Outage:
+        return self.database.outage
 
 
 def migrations(connection: Connection) -> Config:

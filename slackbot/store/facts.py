@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from uuid import uuid4
 
 from sqlalchemy import Text, delete, literal, select, type_coerce
 
-from slackbot.store.database import Transaction, upsert
+from slackbot.store.database import Record, Transaction, upsert
 from slackbot.store.schema import Document, deliveries, facts
 
 T = TypeVar("T")
@@ -116,6 +117,20 @@ CATCH_UP = Fact("catch_up", CatchUp)
 CARDS_ADOPTED = Fact("cards_adopted", str)
 """The channel searched for cards unknown to the record."""
 _POLL_ENDED = Fact("poll_ended", str)
+_WRITTEN = Fact("written", str)
+
+
+async def prove_writable(record: Record) -> None:
+    """Write, and end an outage: a full disk and a read-only server answer what is read.
+
+    Raises:
+        RecordAway: The record cannot be written to.
+    """
+    async with record.transaction() as tx:
+        await _WRITTEN.save(tx, uuid4().hex)
+    if record.outage.is_on:
+        record.outage.end()
+        record.wake_ups.look_out()
 
 
 async def load_poll_end(tx: Transaction, about: str) -> datetime | None:

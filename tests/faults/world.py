@@ -48,7 +48,10 @@ GRACE = timedelta(seconds=5)
 
 _DATABASE_RETURNS = timedelta(seconds=3)
 """How long connections of before a restart may still be found broken."""
-_OURS = ("job_failed", "worker_died", "watch_failed", "slack_request_not_understood")
+_OURS = (
+    *("job_failed", "worker_died", "watch_failed"),
+    *("slack_request_not_understood", "slack_event_failed"),
+)
 """Lines of the log that tell of a fault of the bot's own, unless its database is away."""
 
 

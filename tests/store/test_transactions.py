@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -321,3 +323,69 @@ async def test_postgresql_frees_what_a_process_that_stands_still_has_locked(
         limit = await tx.scalar(text("SHOW idle_in_transaction_session_timeout"))
     await database.close()
     assert limit == "10s"
+
+
+# --- Cut off -----------------------------------------------------------------------------------
+
+MOMENTS = 120
+"""More turns of the event loop than a transaction takes."""
+
+
+async def save_this_and_that(database: Database) -> None:
+    async with database.transaction() as tx:
+        await THIS.save(tx, "new")
+        await facts.Fact("that", str).save(tx, "new")
+
+
+async def strike(act: Coroutine[Any, Any, None], moment: int) -> None:
+    """Cancel it after so many turns of the loop, as a time limit does."""
+    acting = asyncio.create_task(act)
+    for turn in range(moment):
+        await asyncio.sleep(0.0002 if turn % 8 == 7 else 0)  # the driver has threads and sockets
+    acting.cancel()
+    await asyncio.gather(acting, return_exceptions=True)
+
+
+async def test_a_time_limit_may_strike_at_any_moment_and_leaves_neither_a_lock_nor_half_of_it(
+    database: Database,
+) -> None:
+    for moment in range(MOMENTS):
+        await strike(save_this_and_that(database), moment)
+        async with database.transaction() as tx:
+            stored = set(await tx.scalars(select(tables.facts.c.name)))
+            assert stored in (set(), {"this", "that"}), moment
+            await tx.execute(delete(tables.facts))
+
+
+async def test_a_time_limit_that_strikes_costs_no_connection(database: Database) -> None:
+    seen = set()
+    for moment in range(MOMENTS):
+        await strike(save_this_and_that(database), moment)
+        seen |= await connections(database)
+    assert await connections(database) == seen
+
+
+async def connections(database: Database) -> set[int | None]:
+    """SQLite's have a thread each, PostgreSQL's a process."""
+    query = text("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    async with database.transaction() as tx:
+        if tx.is_sqlite:
+            return {thread.ident for thread in threading.enumerate()}
+        return set(await tx.scalars(query))
+
+
+async def test_who_is_cancelled_while_it_commits_still_wakes_whom_it_committed_for(
+    database: Database, sleepers: Sleepers
+) -> None:
+    async def enqueue() -> None:
+        async with database.transaction() as tx:
+            jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
+
+    for moment in range(MOMENTS):
+        before = Counter(await sleepers.now())
+        await strike(enqueue(), moment)
+        async with database.transaction() as tx:
+            found = await jobs.count(tx, IssueQueue.SYNC)
+            await tx.execute(delete(tables.errands))
+        woken = Counter(await sleepers.now()) - before
+        assert woken == ({IssueQueue.SYNC: 1} if found else {}), moment

@@ -1,0 +1,130 @@
+"""While the record is away: who waits for it, and a line a minute about it."""
+
+import asyncio
+import math
+import random
+import sqlite3
+import time
+
+import psycopg
+import structlog
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 4.0
+"""A record that is back is found within ten seconds, to connect included."""
+TOLD_EVERY_SECONDS = 60.0
+
+READ_ONLY = "25006"
+"""The server became a replica, or has no room left to write."""
+_AWAY = (READ_ONLY, "08", "25P03", "53", "57P", "58")
+"""How SQLSTATEs begin: connections, resources, a server that stops or starts, its disk."""
+_AWAY_SQLITE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+_PRIMARY_CODE = 0xFF
+"""Of SQLite's extended error codes."""
+
+
+class RecordAway(SQLAlchemyError):
+    """The record cannot be reached, or not be written to, just now; the message says why.
+
+    It is logged already, once a minute. Nobody knows whether a commit under way has succeeded.
+    """
+
+    def __init__(self, problem: str, cause: Exception) -> None:
+        super().__init__(problem)
+        self.orig = getattr(cause, "orig", None)
+
+
+def why_away(error: BaseException) -> str | None:
+    """Return the driver's name for it; ``None`` if the fault is ours."""
+    match error:
+        case PoolExhausted():
+            return "no connection is free"
+        case DBAPIError(orig=psycopg.Error() | sqlite3.Error() as cause):
+            is_lost = error.connection_invalidated
+            return why_away(cause) or (type(cause).__name__ if is_lost else None)
+        case psycopg.Error(sqlstate=None):
+            is_away = isinstance(error, psycopg.OperationalError)
+            return type(error).__name__ if is_away else None
+        case psycopg.Error(sqlstate=str() as state):
+            return type(error).__name__ if state.startswith(_AWAY) else None
+        case sqlite3.Error():
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+            return error.sqlite_errorname if code & _PRIMARY_CODE in _AWAY_SQLITE else None
+        case _:
+            return None
+
+
+def is_dead(error: BaseException | None) -> bool:
+    """Return whether the connection is of no more use, though it answers."""
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    return state is not None and state.startswith((READ_ONLY, "57P"))
+
+
+def pause(failures: int) -> float:
+    """Return seconds until the next try; what failed together is not retried together."""
+    doubled = FIRST_PAUSE_SECONDS * float(2 ** min(failures, 16))
+    return min(doubled, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+
+
+class Tally:
+    """Logs what fails again and again: at once, then once a minute with the count."""
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._told_at, self._untold = -math.inf, 0
+
+    def count(self, problem: str) -> bool:
+        """Return whether it was logged."""
+        self._untold += 1
+        now = time.monotonic()
+        if now - self._told_at < TOLD_EVERY_SECONDS:
+            return False
+        log.error(self._event, problem=problem, times=self._untold)
+        self._told_at, self._untold = now, 0
+        return True
+
+
+class Outage:
+    """Begins with what the record did not do, and ends with a write that it did."""
+
+    def __init__(self) -> None:
+        self._is_over = asyncio.Event()
+        self._is_over.set()
+        self._tally, self._is_told = Tally("record_away"), False
+        self._failures, self._since = 0, 0.0
+
+    @property
+    def is_on(self) -> bool:
+        return not self._is_over.is_set()
+
+    def meet(self, problem: str) -> None:
+        if not self.is_on:
+            self._is_over.clear()
+            self._failures, self._since = 0, time.monotonic()
+        self._failures += 1
+        self._is_told = self._tally.count(problem) or self._is_told
+
+    def end(self) -> None:
+        self._is_over.set()
+        # What comes and goes within a minute is not told each time.
+        if self._is_told:
+            seconds = round(time.monotonic() - self._since, 1)
+            log.info("record_back", seconds=seconds, times=self._failures)
+        self._is_told = False
+
+    async def over(self) -> None:
+        """Wait for the end; return at once where there is no outage."""
+        await self._is_over.wait()
