@@ -11,6 +11,7 @@ from typing import Protocol
 
 from sqlalchemy import select, text, update
 
+from slackbot.store.away import RecordAway
 from slackbot.store.database import Database, Transaction, database_now, upsert
 from slackbot.store.schema import paces
 
@@ -138,12 +139,28 @@ class OwnPace:
 
 
 class SharedPace:
-    """The turns of all replicas, by the database's clock."""
+    """The turns of all replicas, by the database's clock.
+
+    While the record is away, each replica counts for itself: people must be told of it.
+    """
 
     def __init__(self, database: Database, name: str, allowance: Allowance) -> None:
         self._database, self._name, self._allowance = database, name, allowance
+        self._own = OwnPace(allowance)
 
     async def turn(self, patience: float = PATIENCE_SECONDS) -> float:
+        try:
+            return await self._take_turn(patience)
+        except RecordAway:
+            return await self._own.turn(patience)
+
+    async def hold(self, seconds: float) -> None:
+        try:
+            await self._hold_all(seconds)
+        except RecordAway:
+            await self._own.hold(seconds)
+
+    async def _take_turn(self, patience: float) -> float:
         async with self._database.transaction() as tx:
             taken_until, now = await self._lock(tx)
             seconds = self._allowance.wait(taken_until, now)
@@ -152,7 +169,7 @@ class SharedPace:
             await self._save(tx, self._allowance.take(taken_until, now))
         return seconds
 
-    async def hold(self, seconds: float) -> None:
+    async def _hold_all(self, seconds: float) -> None:
         # In any case: the platform said so, whoever has the job.
         async with self._database.transaction(in_any_case=True) as tx:
             taken_until, now = await self._lock(tx)
