@@ -143,7 +143,9 @@ class Transaction:
     async def execute(self, statement: Executable, **values: object) -> CursorResult[Any]:
         """``values`` are those of a statement that was built once, with ``bindparam``."""
         self.has_written = self.has_written or isinstance(statement, UpdateBase)
-        return await self.to_its_end(self._connection.execute(statement, values))
+        execution = self._connection.execute(statement, values)
+        # SQLite's statements run in this loop and wait for nothing: nothing can strike meanwhile.
+        return await (execution if self.is_sqlite else self.to_its_end(execution))
 
     async def scalar(self, statement: Executable, **values: object) -> Any:
         return (await self.execute(statement, **values)).scalar()

@@ -15,6 +15,7 @@ from slackbot.app import connect, rebuild_record
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
 from slackbot.rules.request import IssueKey, State
+from slackbot.store.jobs import IssueQueue
 from slackbot.store.schema import decisions, metadata, requests
 from tests.process import bot_process, launched, present_town
 from tests.town import CONTACT, CONTACTED, FAST, PATIENCE, Town, buttons, text_of
@@ -489,10 +490,14 @@ async def test_a_step_that_an_older_record_has_not_told_is_looked_for(quiet_town
     async with town.bot_running():
         issue, card = await town.request()
         town.clock.stop()  # the ten seconds must not pass by themselves
+        town.gitlab.faults.add(method="POST", path="/notes$", when="before", hang=PATIENCE)
+        assert (await town.slack.click(town.avery, card, "Claim")).ok
+        await town.card(issue, "Claimed by Avery Example", "⏳")
+        await town.idle(IssueQueue.CARD)
         trouble = town.slack.faults.add(
             "chat.postMessage", status=429, headers={"Retry-After": "10"}
         )
-        assert (await town.slack.click(town.avery, card, "Claim")).ok
+        town.gitlab.faults.release()
         await town.claimed(issue, "Avery Example")
         await town.slack.wait_for(lambda: trouble.hits == 1, PATIENCE)
         await town.settled()
