@@ -131,6 +131,7 @@ async def test_while_the_record_is_away_the_log_says_so_once_and_all_goes_on_whe
             posted, _ = await town.slack.share_link(town.avery, town.channel, link)
             late = town.feedback("Negative feedback for ticket 412399")
             await town.gitlab.hooks_settled()
+            assert town.gitlab.deliveries[-1].status == 503
             await port.ready(503)
 
         await port.ready(200)

@@ -208,6 +208,16 @@ def fenced_by(fence: Fence) -> Iterator[None]:
         _fence.reset(token)
 
 
+async def _meet_fence(tx: Transaction, *, in_any_case: bool) -> LeaseLost | None:
+    try:
+        await (_fence.get() or _no_fence)(tx)
+    except LeaseLost as error:
+        if not in_any_case:
+            raise
+        return error
+    return None
+
+
 def async_url(database_url: str) -> URL:
     """Return it for the drivers, with limits for all connections where it sets no others."""
     url = make_url(database_url)
@@ -359,7 +369,7 @@ class Database:
             await tx.begin()
             yield tx
             await tx.end()
-            lost = await self._meet_fence(tx, in_any_case=in_any_case)
+            lost = await _meet_fence(tx, in_any_case=in_any_case)
             if tx.queues and not self.is_sqlite:
                 notices = [func.pg_notify(WAKE_UP_CHANNEL, queue) for queue in sorted(tx.queues)]
                 await tx.execute(select(*notices))
@@ -375,15 +385,6 @@ class Database:
             raise
         if lost is not None:
             raise lost
-
-    async def _meet_fence(self, tx: Transaction, *, in_any_case: bool) -> LeaseLost | None:
-        try:
-            await (_fence.get() or _no_fence)(tx)
-        except LeaseLost as error:
-            if not in_any_case:
-                raise
-            return error
-        return None
 
     async def _commit(self, tx: Transaction) -> None:
         await tx.commit()
