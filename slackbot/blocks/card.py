@@ -299,8 +299,9 @@ def _buttons(view: CardView) -> list[Block]:
         elements += [*owner_buttons(view), *labels, contacted]
     elif request.state is State.CONTACTED:
         elements += labels
-    if is_address(request.url) and request.state is not State.GONE:
-        elements.append(link_button("Open issue", OPEN_ISSUE, request.url))
+    issue = request.moved_to or request.url
+    if is_address(issue) and request.state is not State.GONE:
+        elements.append(link_button("Open issue", OPEN_ISSUE, issue))
     if request.ticket_url:
         elements.append(link_button("Open ticket", OPEN_TICKET, request.ticket_url))
     return [actions(elements, actions_id(request.key, view.label))] if elements else []
@@ -333,7 +334,7 @@ def owner_buttons(view: CardView) -> list[Block]:
         f"{key}:{holder.handle}",
         confirm=confirmation(
             "Take over?",
-            owned_words(_bare(holder)),
+            owned_words(holder, _bare(holder)),
             yes="Take over",
             no="Cancel",
         ),

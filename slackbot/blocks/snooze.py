@@ -14,7 +14,7 @@ from slackbot.blocks.elements import (
     section,
 )
 from slackbot.blocks.text import moment
-from slackbot.blocks.words import subject, whose_words
+from slackbot.blocks.words import someone, subject, whose_words
 from slackbot.rules.refusals import Incomplete
 from slackbot.rules.reminders import SnoozeFor, snoozed_until
 from slackbot.rules.request import Person, Request
@@ -34,7 +34,8 @@ OPTIONS = {
 def snooze_modal(request: Request, who: Person, *, zone: ZoneInfo, now: datetime) -> Block:
     """For a deadline ahead; ``zone`` is that of the person who opens it."""
     due = moment(request.due_at, zone)
-    about = f"*{subject(request).capitalize()}* is due {due}. You'll be reminded then."
+    reminded = _reminded(request.holder, who)
+    about = f"*{subject(request).capitalize()}* is due {due}. {reminded} then."
     options = [
         option(text, choice.value)
         for choice, text in OPTIONS.items()
@@ -58,6 +59,12 @@ def snooze_modal(request: Request, who: Person, *, zone: ZoneInfo, now: datetime
         callback=CALLBACK,
         about=str(request.key),
     )
+
+
+def _reminded(holder: Person | None, who: Person) -> str:
+    if holder is None:
+        return "The manager on duty will be reminded"
+    return "You'll be reminded" if who.is_same(holder) else f"{someone(holder)} will be reminded"
 
 
 def read_snooze(values: Mapping[str, Any]) -> tuple[SnoozeFor, str]:

@@ -53,6 +53,7 @@ from slackbot.rules.refusals import (
     LinkedByFile,
     LinksNotSetUp,
     NameYourAccount,
+    NoIssueForCodes,
     NoLongerRequested,
     NoSuchAccount,
     NotAHuman,
@@ -121,16 +122,17 @@ def mention(person: Person | None) -> str:
 PEOPLE_SHOWN = 5
 
 
-def owned_words(owner: str) -> str:
-    """Before a colleague acts."""
-    return f"{owner} owns this request and will be told."
+def owned_words(owner: Person, called: str) -> str:
+    """Before a colleague acts. Slack may not know the owner."""
+    return f"{called} owns this request{' and will be told' if owner.slack_user else ''}."
 
 
 def whose_words(request: Request, who: Person) -> str:
     """End a form's heading with the owner, if that is a colleague."""
     holder = request.holder
-    is_others = holder is not None and not who.is_same(holder)
-    return f"\n⚠️ {owned_words(someone(holder))}" if is_others else ""
+    if holder is None or who.is_same(holder):
+        return ""
+    return f"\n⚠️ {owned_words(holder, someone(holder))}"
 
 
 def subject(feedback: Request | UntriagedFeedback) -> str:
@@ -248,15 +250,14 @@ def _other_owner(step: Step) -> Person | None:
 
 
 def _still_waiting(step: Step, on_duty: Sequence[Person]) -> str:
-    """Mention the owner even if they did it, and who is on duty where Slack doesn't know one."""
-    has_owner = step.owner is not None and step.owner.slack_user
-    told = [step.owner] if has_owner else on_duty[:PEOPLE_SHOWN]
-    if not told:
-        return ""
-    people = ", ".join(mention(each) for each in told)
+    """Mention the owner, else who is on duty; never who did it."""
+    owner = _other_owner(step)
+    others = [each for each in on_duty if not each.is_same(step.who)][:PEOPLE_SHOWN]
+    told = [owner] if owner and owner.slack_user else others
+    people = f"{', '.join(mention(each) for each in told)}: " if told else ""
     if step.kind is StepKind.GONE or step.moved_to is not None:
-        return f". {people}: the customer may still be waiting"
-    return f". {people}: if the customer is still waiting, please reopen it"
+        return f". {people}{'t' if told else 'T'}he customer may still be waiting"
+    return f". {people}{'i' if told else 'I'}f the customer is still waiting, please reopen it"
 
 
 def _contacted(step: Step, _: Rules) -> str:
@@ -476,6 +477,10 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
     LinksNotSetUp: lambda refusal: (
         "`/ssat link` isn't set up here: it needs SSAT_LINK_ISSUE. "
         f"{FOUND_BY_EMAIL} Otherwise, {_ask_for_a_line(refusal.person)}"
+    ),
+    NoIssueForCodes: lambda refusal: (
+        "The issue where people post their codes can't be found: SSAT_LINK_ISSUE needs a change. "
+        f"Meanwhile, {_ask_for_a_line(refusal.person)}"
     ),
     NoSuchAccount: lambda refusal: (
         f"GitLab has no user {name(refusal.username)}. Your username is the last part of your "

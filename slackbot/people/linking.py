@@ -25,6 +25,7 @@ from slackbot.rules.refusals import (
     LinkedByFile,
     LinksNotSetUp,
     NameYourAccount,
+    NoIssueForCodes,
     NoSuchAccount,
 )
 from slackbot.rules.request import IssueKey, Person
@@ -141,7 +142,7 @@ class Linking:
                 own = await self._gitlab.own_username()
         except Missing as error:
             log.error("no_issue_for_links", iid=iid)
-            raise LinksNotSetUp(person) from error
+            raise NoIssueForCodes(person) from error
         except (PlatformError, TimeoutError) as error:
             raise GitLabSilent from error
         # The bot's notes may quote people, so they prove nothing.

@@ -228,6 +228,16 @@ def apply(request: Request, decision: Decision, rules: Rules) -> Request:
             )
 
 
+def holder_after(holder: Person | None, decisions: Iterable[Decision]) -> Person | None:
+    for decision in decisions:
+        match decision.action:
+            case Claim() | TakeOver():
+                holder = decision.by
+            case Release():
+                holder = None
+    return holder
+
+
 def relabel(labels: frozenset[str], chosen: str, scope: str) -> frozenset[str]:
     return frozenset(name for name in labels if not in_scope(name, scope)) | {chosen}
 
@@ -283,6 +293,7 @@ class Step:
         return self.on_duty is not None
 
 
+REASSIGNS = frozenset({StepKind.ASSIGNED, StepKind.UNASSIGNED})
 ENDS = frozenset({StepKind.CLOSED, StepKind.GONE})
 """With them a request ends that nobody has withdrawn."""
 

@@ -130,6 +130,13 @@ class LinksNotSetUp(NotLinkable):
 
 
 @dataclass(eq=False)
+class NoIssueForCodes(NotLinkable):
+    """The issue that is set for codes is gone."""
+
+    person: Person
+
+
+@dataclass(eq=False)
 class NoSuchAccount(NotLinkable):
     """Nobody has this username, or it is the bot's own."""
 

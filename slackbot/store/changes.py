@@ -7,8 +7,16 @@ from datetime import datetime, timedelta
 import structlog
 
 from slackbot import metrics
-from slackbot.rules.decision import Decision, MarkContacted, Step, StepKind, ends_unheard
-from slackbot.rules.request import IssueKey, Request
+from slackbot.rules.decision import (
+    REASSIGNS,
+    Decision,
+    MarkContacted,
+    Step,
+    StepKind,
+    ends_unheard,
+    holder_after,
+)
+from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store import cards, decisions, facts, jobs, requests
 from slackbot.store.database import Transaction
 from slackbot.store.decisions import Status
@@ -34,21 +42,34 @@ async def save_changes(
     if before is not None and after == before and after.accounts == before.accounts and not steps:
         return
     await requests.save_request(tx, after)
-    for step in steps:
-        await cards.add_message(tx, after.key, await _addressed(tx, step, before or after, after))
+    for step in await _addressed(tx, steps, before or after, after):
+        await cards.add_message(tx, after.key, step)
     if before is None or replace(before, gitlab_updated_at=after.gitlab_updated_at) != after:
         await announce(tx, after.key, now, rank=after.due_at)
     if before is None:
         log.info("request_found", issue=str(after.key), due_at=after.due_at.isoformat())
 
 
-async def _addressed(tx: Transaction, step: Step, before: Request, after: Request) -> Step:
-    """Name who is told of a step that was made in GitLab."""
-    step = replace(step, owner=before.holder)
-    if not ends_unheard(step, before, after):
-        return step
-    found = await requests.load_request_record(tx, after.key)
-    if found and any(isinstance(each.decision.action, MarkContacted) for each in found.pending):
+async def _addressed(
+    tx: Transaction, steps: Sequence[Step], before: Request, after: Request
+) -> list[Step]:
+    """Name who is told of what was done in GitLab."""
+    addressed, owner = [], before.holder
+    for step in steps:
+        if ends_unheard(step, before, after):
+            addressed.append(await _of_end(tx, step, after.key, owner))
+        else:
+            addressed.append(replace(step, owner=owner))
+        if step.kind in REASSIGNS:
+            owner = after.holder
+    return addressed
+
+
+async def _of_end(tx: Transaction, step: Step, key: IssueKey, owner: Person | None) -> Step:
+    found = await requests.load_request_record(tx, key)
+    pending = [each.decision for each in found.pending] if found else []
+    step = replace(step, owner=holder_after(owner, pending))
+    if any(isinstance(each.action, MarkContacted) for each in pending):
         return step  # the contact is on its way to GitLab
     turn = await load_current_turn(tx)
     return replace(step, on_duty=turn.on_duty.people if turn else ())

@@ -70,7 +70,7 @@ def test_the_modal_asks_what_the_handbook_wants_to_know() -> None:
         (BLAKE, "\n⚠️ Blake Sample owns this request and will be told."),
         (
             Person(name="<!here> *x*"),
-            "\n⚠️ &lt;!here&gt; \u2217x\u2217 owns this request and will be told.",
+            "\n⚠️ &lt;!here&gt; \u2217x\u2217 owns this request.",
         ),
     ],
 )

@@ -156,9 +156,12 @@ def test_the_modal_says_whose_request_it_is_if_it_is_a_colleagues() -> None:
         view = snooze_modal(request, AVERY, zone=ZoneInfo("UTC"), now=MONDAY)
         return str(view["blocks"][0]["text"]["text"])
 
-    due = f"*Ticket 412345* is due {AT}. You'll be reminded then."
-    assert heading(AVERY) == due
-    assert heading(BLAKE) == f"{due}\n⚠️ Blake Sample owns this request and will be told."
+    due = f"*Ticket 412345* is due {AT}."
+    assert heading(AVERY) == f"{due} You'll be reminded then."
+    assert heading(BLAKE) == (
+        f"{due} Blake Sample will be reminded then."
+        "\n⚠️ Blake Sample owns this request and will be told."
+    )
 
 
 def test_a_submission_is_read_or_refused() -> None:

@@ -77,6 +77,7 @@ from slackbot.rules.refusals import (
     LinkedByFile,
     LinksNotSetUp,
     NameYourAccount,
+    NoIssueForCodes,
     NoLongerRequested,
     NoSuchAccount,
     NotAHuman,
@@ -303,8 +304,9 @@ def test_who_owns_a_request_is_told_what_a_colleague_does_with_it(
     ("owner", "on_duty", "told"),
     [
         (BLAKE, (AVERY,), "<@U2>: "),
-        (AVERY, (), "<@U1>: "),  # who closed it: maybe the contact is just not recorded
-        (None, (AVERY, BLAKE), "<@U1>, <@U2>: "),
+        (AVERY, (AVERY, BLAKE), "<@U2>: "),  # never who did it
+        (AVERY, (), ""),
+        (None, (AVERY, BLAKE), "<@U2>: "),
         (DANA, (BLAKE,), "<@U2>: "),  # the owner isn't known in Slack
         (DANA, (), ""),
         (None, (), ""),
@@ -314,12 +316,12 @@ def test_somebody_is_told_of_a_customer_who_may_still_be_waiting(
     owner: Person | None, on_duty: tuple[Person, ...], told: str
 ) -> None:
     closed = step(StepKind.CLOSED, in_gitlab=True, owner=owner, on_duty=on_duty)
-    please = f". {told}if the customer is still waiting, please reopen it" if told else ""
-    said = f"⚫ No contact recorded: Avery Example closed the issue in GitLab{please}"
+    please = f"{told}{'i' if told else 'I'}f the customer is still waiting, please reopen it"
+    said = f"⚫ No contact recorded: Avery Example closed the issue in GitLab. {please}"
     assert step_words(closed, RULES) == said + WHEN
-    gone = step(StepKind.GONE, None, in_gitlab=True, owner=owner, on_duty=on_duty)
-    warning = f". {told}the customer may still be waiting" if told else ""
-    said = f"⚫ The issue was deleted or moved in GitLab{warning}"
+    gone = step(StepKind.GONE, in_gitlab=True, owner=owner, on_duty=on_duty)
+    warning = f"{told}{'t' if told else 'T'}he customer may still be waiting"
+    said = f"⚫ The issue was deleted or moved in GitLab. {warning}"
     assert step_words(gone, RULES) == said + WHEN
 
 
@@ -503,6 +505,12 @@ _REFUSALS: list[tuple[Refusal, str]] = [
         "`/ssat link` isn't set up here: it needs SSAT_LINK_ISSUE. If your GitLab profile shows "
         "the email that you use in Slack, I'll find your account in a moment. Otherwise, ask the "
         'bot\'s administrator to add this line to the people file: `U2 = "gitlab-username"`',
+    ),
+    (
+        NoIssueForCodes(BLAKE),
+        "The issue where people post their codes can't be found: SSAT_LINK_ISSUE needs a change. "
+        "Meanwhile, ask the bot's administrator to add this line to the people file: "
+        '`U2 = "gitlab-username"`',
     ),
     (
         NoSuchAccount("<!here>"),

@@ -161,6 +161,39 @@ async def test_a_customer_who_waits_in_an_ended_issue_is_told_of_once(quiet_town
     assert len(town.steps(closed)) == len(town.steps(deleted)) == 1
 
 
+async def test_who_owns_a_request_by_then_is_asked_about_its_customer(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running(**BY_POLL_ALONE):
+        passed_on, let_go = town.feedback("For ticket 101"), town.feedback("For ticket 102")
+        for issue in (passed_on, let_go):
+            await town.card(issue, "🟠 Unclaimed")
+            town.gitlab.assign(issue, town.avery_gitlab, by=town.avery_gitlab)
+            town.clock.forward(minutes=2)
+            await town.card(issue, "Claimed by Avery Example")
+    await take_duty(town, town.casey)
+    town.gitlab.assign(passed_on, town.blake_gitlab, by=town.duty_gitlab)
+    town.gitlab.assign(let_go, by=town.duty_gitlab)
+    for issue in (passed_on, let_go):
+        town.gitlab.close(issue, by=town.duty_gitlab)
+    async with town.bot_running(**BY_POLL_ALONE):
+        told = await town.thread(passed_on, "closed the issue in GitLab", "please reopen it")
+        assert told.pings == {"<@U0BLAKE>"}
+        told = await town.thread(let_go, "closed the issue in GitLab", "please reopen it")
+        assert told.pings == {"<@U0CASEY>"}
+
+
+async def test_who_claimed_a_request_meanwhile_is_asked_about_its_customer(town: Town) -> None:
+    issue, card = await town.request()
+    town.gitlab.down()
+    await town.slack.click(town.blake, card, "Claim")
+    await town.card(issue, "Claimed by Blake Sample")
+    town.gitlab.close(issue, by=town.duty_gitlab)
+    town.gitlab.up()
+    town.clock.forward(minutes=6)
+    told = await town.thread(issue, "closed the issue in GitLab", "please reopen it")
+    assert told.pings == {"<@U0BLAKE>"}
+
+
 async def test_nobody_is_told_of_a_customer_whose_contact_gitlab_does_not_have_yet(
     town: Town,
 ) -> None:
@@ -273,12 +306,15 @@ async def test_an_issue_moved_to_another_project_leaves_a_card_that_says_where_i
     moved = town.gitlab.move_issue(issue, elsewhere, by=town.duty_gitlab)
     # The hooks came before GitLab said that it was moved; so does the next change.
     town.gitlab.comment(issue, "It belongs there.", by=town.duty_gitlab)
-    await town.card(issue, "⚫ Moved without contact · Example Ltd · ticket 412345")
-    link = f"<{town.gitlab.url}/{path}/-/issues/{moved.iid}|another project>"
+    card = await town.card(issue, "⚫ Moved without contact · Example Ltd · ticket 412345")
+    there = f"{town.gitlab.url}/{path}/-/issues/{moved.iid}"
+    assert there in str(card.blocks)  # its button "Open issue"
+    link = f"<{there}|another project>"
     await town.thread(issue, f"No contact recorded: duty moved the issue to {link} in GitLab")
     await town.settled()
     assert [step for step in town.steps(issue) if "moved" in step] == [
-        f"⚫ No contact recorded: duty moved the issue to {link} in GitLab"
+        f"⚫ No contact recorded: duty moved the issue to {link} in GitLab. "
+        "The customer may still be waiting"
     ]
 
 

@@ -315,13 +315,19 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(
     await desk.code(desk.town.casey, "casey.n")
 
 
-@pytest.mark.parametrize("issue", [None, 4711])
+@pytest.mark.parametrize(
+    ("issue", "problem"),
+    [
+        (None, "isn't set up here: it needs SSAT_LINK_ISSUE"),
+        (4711, "can't be found: SSAT_LINK_ISSUE needs a change"),
+    ],
+)
 async def test_without_an_issue_for_codes_it_is_said_what_works_and_what_to_set(
-    desk_before: Desk, issue: int | None
+    desk_before: Desk, issue: int | None, problem: str
 ) -> None:
     async with desk_before.town.bot_running(ssat_link_issue=issue):
         said = await desk_before.asks(desk_before.town.casey, "casey.n")
-        assert "isn't set up here: it needs SSAT_LINK_ISSUE" in said
+        assert problem in said
         assert 'people file: `U0CASEY = "gitlab-username"`' in said
 
 
