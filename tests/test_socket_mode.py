@@ -62,7 +62,7 @@ async def test_a_request_is_claimed_and_contacted_over_a_websocket_that_slack_re
 
     assert (await town.slack.click(town.blake, unclaimed, "Claim")).ok
     await town.told(town.blake, "Avery Example owns this request")
-    empty = await town.mark_contacted(town.avery, card, **{"What you sent": " "})
+    empty = await town.mark_contacted(town.avery, card, **{"What you sent": ""})
     assert "text" in empty.errors  # an answer to a modal goes back over the websocket, too
     sent = await town.slack.submit(town.avery, {"What you sent": "Dear Sam"})
     assert (sent.ok, sent.errors) == (True, {})

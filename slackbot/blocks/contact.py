@@ -31,15 +31,9 @@ FIELD_BLOCKS = {"text": TEXT, "at": AT}
 
 
 def contact_modal(
-    request: Request,
-    who: Person,
-    *,
-    labels: Mapping[str, str],
-    scope: str,
-    now: datetime,
-    channel: Channel = Channel.EMAIL,
+    request: Request, who: Person, *, labels: Mapping[str, str], scope: str, now: datetime
 ) -> Block:
-    """Preselect ``channel``, and ``now`` as the time of contact; ``who`` opens it."""
+    """Preselect ``now`` as the time of contact; ``who`` opens it."""
     about = f"*{subject(request).capitalize()}*"
     if request.organization:
         about += f" · {name(request.organization)}"
@@ -49,8 +43,8 @@ def contact_modal(
         "Mark contacted",
         [
             section(about + whose_words(request, who)),
-            _channel_input(channel),
-            _text_input(channel),
+            _channel_input(),
+            _text_input(),
             input_block(AT, "When", when),
             *([] if is_labeled else _label_input(labels)),
             _close_input(),
@@ -61,20 +55,20 @@ def contact_modal(
     )
 
 
-def _channel_input(chosen: Channel) -> Block:
+def _channel_input() -> Block:
     options = [option(words.title, channel.value) for channel, words in CHANNELS.items()]
-    buttons = radio_buttons(options, chosen)
-    return input_block(CHANNEL, "How did you contact the customer?", buttons, is_told=True)
+    return input_block(CHANNEL, "How did you contact the customer?", radio_buttons(options))
 
 
-def _text_input(channel: Channel) -> Block:
+def _text_input() -> Block:
     element = {"type": "plain_text_input", "multiline": True, "max_length": TEXT_LIMIT}
     hint = (
+        "Required for an email; optional for the ticket and for a call. "
         "It becomes a comment on the feedback issue; the bot does not keep it. "
         f"At most {TEXT_LIMIT} characters. Post a longer text in GitLab yourself."
     )
-    is_optional = not channel.needs_text
-    return input_block(TEXT, "What you sent", element, hint=hint, optional=is_optional)
+    # Slack would insist on a required one for every channel: the submission is judged instead.
+    return input_block(TEXT, "What you sent", element, hint=hint, optional=True)
 
 
 def _label_input(labels: Mapping[str, str]) -> list[Block]:
@@ -101,8 +95,8 @@ def read_contact(values: Mapping[str, Any], now: datetime) -> MarkContacted:
     Raises:
         Incomplete: It is no submission of this modal.
     """
-    channel = read_channel(values)
     try:
+        channel = Channel(values[CHANNEL][CHANNEL]["selected_option"]["value"])
         text = values[TEXT][TEXT].get("value")
         picked = values[AT][AT].get("selected_date_time")
         label = (_element(values, LABEL).get("selected_option") or {}).get("value")
@@ -111,18 +105,6 @@ def read_contact(values: Mapping[str, Any], now: datetime) -> MarkContacted:
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         raise Incomplete from error
     return MarkContacted(channel=channel, text=text or None, at=at, label=label, close=close)
-
-
-def read_channel(values: Mapping[str, Any]) -> Channel:
-    """Read it from a form that is sent or still open.
-
-    Raises:
-        Incomplete: There is none.
-    """
-    try:
-        return Channel(values[CHANNEL][CHANNEL]["selected_option"]["value"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise Incomplete from error
 
 
 def _element(values: Mapping[str, Any], block: str) -> Mapping[str, Any]:

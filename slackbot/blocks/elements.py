@@ -181,18 +181,9 @@ def modal(
 
 
 def input_block(
-    name: str,
-    label: str,
-    element: Block,
-    *,
-    hint: str = "",
-    optional: bool = False,
-    is_told: bool = False,
+    name: str, label: str, element: Block, *, hint: str = "", optional: bool = False
 ) -> Block:
-    """``name`` is the id of both block and element; if ``is_told``, the bot hears of each choice.
-
-    Slack writes "(optional)" behind the label, or does not send without an answer.
-    """
+    """``name`` is the id of both block and element."""
     made: Block = {
         "type": "input",
         "block_id": name,
@@ -200,15 +191,12 @@ def input_block(
         "element": {"action_id": name, **element},
         "optional": optional,
     }
-    if is_told:
-        made["dispatch_action"] = True
     return made | {"hint": plain(hint, 2000)} if hint else made
 
 
-def radio_buttons(options: Sequence[Block], chosen: str | None = None) -> Block:
-    """Preselect an option by its value, else the first."""
-    initial = next((each for each in options if each["value"] == chosen), options[0])
-    return {"type": "radio_buttons", "options": list(options), "initial_option": initial}
+def radio_buttons(options: Sequence[Block]) -> Block:
+    """Preselect the first option."""
+    return {"type": "radio_buttons", "options": list(options), "initial_option": options[0]}
 
 
 def ticked(options: Sequence[Block]) -> Block:

@@ -178,16 +178,6 @@ class Answers:
             raise Unknown
         return view
 
-    async def change_form(self, body: Body, view: Block) -> None:
-        """Change an open form before the ack; what was entered stays.
-
-        Raises:
-            PlatformError: Slack does not change it.
-            TimeoutError: Not in time.
-        """
-        async with asyncio.timeout(MODAL_SECONDS):
-            await self._slack.call("views.update", view_id=body["view"]["id"], view=view)
-
     async def _duty(self) -> SlackMessage:
         async with self._record.transaction() as tx:
             view = await self._viewer.duty(tx)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
@@ -13,17 +12,13 @@ from slackbot.blocks.contact import (
     FIELD_BLOCKS,
     LABEL,
     contact_modal,
-    read_channel,
     read_contact,
 )
 from slackbot.handlers.answers import Answers, submitting
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.incoming import Body, Interaction
-from slackbot.platforms.errors import PlatformError
-from slackbot.rules.refusals import AlreadyContacted, InvalidField, Refusal, UnknownLabel
+from slackbot.rules.refusals import AlreadyContacted, InvalidField, UnknownLabel
 from slackbot.rules.request import State
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,6 @@ class Contacting:
 
     def register(self, app: AsyncApp) -> None:
         app.action(MARK_CONTACTED)(self._open_form)
-        app.action(CHANNEL)(self._choose_channel)
         app.view(CALLBACK)(self._submit)
 
     async def _open_form(self, args: AsyncArgs) -> None:
@@ -47,25 +41,6 @@ class Contacting:
             await reply.open_form(
                 contact_modal(request, who, labels=view.labels, scope=view.scope, now=view.now)
             )
-
-    async def _choose_channel(self, args: AsyncArgs) -> None:
-        """Let the form say whether the text is required; its submission is judged anyway."""
-        try:
-            choice = Interaction.of_form(args.body)
-            who = await self.desk.admit(choice)
-            view = await self.answers.view(choice.key)
-            form = contact_modal(
-                view.request,
-                who,
-                labels=view.labels,
-                scope=view.scope,
-                now=view.now,
-                channel=read_channel(args.body["view"]["state"]["values"]),
-            )
-            await self.answers.change_form(args.body, form)
-        except (Refusal, PlatformError, TimeoutError) as error:
-            log.warning("form_not_changed", problem=type(error).__name__)
-        await args.ack()
 
     async def _submit(self, args: AsyncArgs) -> None:
         async with submitting(args, CALLBACK, input_of):

@@ -80,7 +80,6 @@ PACES: Allowances = {
     "users.lookupByEmail": TIER_3,
     "views.open": TIER_4,
     "views.publish": Allowance(per_second=100 / 60, burst=20),
-    "views.update": TIER_4,
 }
 """By method; without a pace, a 429 holds nothing. Bulk work goes at the full rate.
 
@@ -93,7 +92,6 @@ _PATIENCE: Mapping[str, float] = {
     "users.info": 1.0,
     "users.lookupByEmail": 3.0,
     "views.open": 0.5,
-    "views.update": 0.5,
 }
 """Seconds, where time is short; a call turned away takes no turn."""
 

@@ -39,11 +39,6 @@ class Channel(StrEnum):
     TICKET = "ticket"
     CALL = "call"
 
-    @property
-    def needs_text(self) -> bool:
-        """The handbook wants the text of an email in the issue."""
-        return self is Channel.EMAIL
-
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
@@ -196,7 +191,7 @@ def _judge_contact(
     # A closed or withdrawn request may be marked: the contact happened.
     if request.state is State.CONTACTED:
         return AlreadyContacted(request.contacted_by)
-    if action.channel.needs_text and not is_visible(action.text or ""):
+    if action.channel is Channel.EMAIL and not is_visible(action.text or ""):
         return TextRequired("text")
     if action.at > now + CLOCK_TOLERANCE:
         return InTheFuture("at")

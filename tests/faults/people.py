@@ -180,9 +180,7 @@ class People:
                 inputs = {"channel": act.channel} | ({"text": act.text} if act.text else {})
                 about = slack.open_view(user).private_metadata
                 submit = partial(slack.submit, user, inputs)
-                # Slack's client sends no email without its text.
-                with contextlib.suppress(AssertionError):
-                    await self._send(about, act.who, "Mark contacted", submit)
+                await self._send(about, act.who, "Mark contacted", submit)
             slack.views[user.id].clear()
 
     async def _replay(self, act: acts.Replay) -> None:

@@ -298,7 +298,7 @@ async def test_a_forged_modal_gets_words_and_has_no_effect(town: Town, value: st
     view = town.slack.open_view(town.avery)
     view.body["private_metadata"] = value.format(project=town.project.id, iid=issue.iid)
 
-    outcome = await town.slack.submit(town.avery, {"channel": "Call", "text": "We spoke."})
+    outcome = await town.slack.submit(town.avery, {"channel": "Call"})
 
     assert "I no longer track this request" in outcome.errors["channel"]
     await nothing_happened(town, issue)

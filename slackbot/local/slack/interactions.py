@@ -222,7 +222,6 @@ class Interactions(State):
     async def submit(self, user: User | str, values: Mapping[str, Any] | None = None) -> Outcome:
         """Fill in inputs, found by label, block_id or action_id, and submit the open modal.
 
-        The bot hears of those choices that it wants to hear of, and may change the modal.
         AssertionError where Slack's own client would not send: a required input is empty, or a
         text too long. The outcome and the view carry the errors that the bot answers.
         """
@@ -231,8 +230,6 @@ class Interactions(State):
             block, element = _find(view, label)
             change = await self._entered(user, view, block, element, value)
             self._remember(user, view, block, element, change)
-            if block.get("dispatch_action"):
-                await self._act(user, view, block, element, change, confirm=True)
         if complaints := _complaints(view):
             raise AssertionError(f"Slack's client would not send this: {complaints}")
         outcome = await self.transport.send(payloads.view_submission(self, self.person(user), view))

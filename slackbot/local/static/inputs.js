@@ -4,7 +4,7 @@
 import { combo } from "./combo.js";
 import { h } from "./dom.js";
 import { text } from "./mrkdwn.js";
-import { act, redraw } from "./store.js";
+import { redraw } from "./store.js";
 import { fromLocalInput, toLocalInput } from "./time.js";
 
 const LONGEST_TEXT = 3000;
@@ -45,7 +45,7 @@ function control(block, view, id, aria) {
   const held = view.state.values[block.block_id]?.[element.action_id] ?? {};
   if (element.type in TEXTS) return textInput(element, id, held.value, aria);
   if (element.type === "radio_buttons")
-    return choices("radio", element, id, [held.selected_option?.value], told(block));
+    return choices("radio", element, id, [held.selected_option?.value]);
   if (element.type === "checkboxes")
     return choices(
       "checkbox",
@@ -92,17 +92,7 @@ function textInput(element, id, value, aria) {
   ];
 }
 
-/** Tell the bot of a choice at once, if it wants to know: it may change the modal. */
-function told(block) {
-  if (!block.dispatch_action) return undefined;
-  const { block_id, element } = block;
-  return {
-    change: (event) =>
-      act("choose", { block: block_id, element: element.action_id, option: event.target.value }),
-  };
-}
-
-function choices(kind, element, id, selected, on) {
+function choices(kind, element, id, selected) {
   return element.options.map((option) =>
     h(
       "label",
@@ -111,7 +101,6 @@ function choices(kind, element, id, selected, on) {
         type: kind,
         name: id,
         value: option.value,
-        on,
         hook: (box, isNew) => {
           if (isNew) box.checked = selected.includes(option.value);
         },
