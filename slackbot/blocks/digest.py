@@ -10,9 +10,9 @@ from slackbot.blocks.card import CardView
 from slackbot.blocks.elements import Block, section
 from slackbot.blocks.queue import request_line, request_link, untriaged_line
 from slackbot.blocks.text import count, name
-from slackbot.blocks.words import OVERDUE_MARK, someone
+from slackbot.blocks.words import OVERDUE_MARK, project_link, someone
 from slackbot.platforms.message import SlackMessage
-from slackbot.rules.request import State
+from slackbot.rules.request import Request, State
 from slackbot.rules.untriaged import RESPONSE_DAYS, UntriagedFeedback
 
 DIGEST_EVENT = "ssat_digest"
@@ -116,10 +116,17 @@ def _waiting(digest: Digest, what: str, later: int, *, is_claimed: bool) -> str:
 
 def _ended_line(view: CardView) -> str:
     request = view.request
-    by = f" by {name(request.closed_by)}" if request.closed_by else ""
-    how = f"closed in GitLab{by}" if request.state is State.CLOSED else "deleted or moved in GitLab"
-    owner = someone(request.holder) if request.holder else "unclaimed"
-    return " · ".join([request_link(view), how, owner])
+    owner = f"owner: {someone(request.holder)}" if request.holder else "no owner"
+    return " · ".join([request_link(view), _how_it_ended(request), owner])
+
+
+def _how_it_ended(request: Request) -> str:
+    if request.state is State.GONE:
+        return "deleted or moved in GitLab"
+    how = "closed in GitLab"
+    if request.moved_to is not None:
+        how = f"moved to {project_link(request.moved_to)}"
+    return f"{how} by {name(request.closed_by)}" if request.closed_by else how
 
 
 def contacts_words(contacts: Contacts) -> str:

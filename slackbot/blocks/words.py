@@ -150,6 +150,11 @@ def issue_link(feedback: Request | UntriagedFeedback) -> str | None:
     return link(url, f"#{feedback.key.iid}") if is_address(url) else None
 
 
+def project_link(moved_to: str) -> str:
+    """Lead to where an issue was moved, if GitLab tells."""
+    return link(_short_address(moved_to), "another project")
+
+
 def _short_address(url: str) -> str:
     return url if len(url) <= URL_LIMIT else ""
 
@@ -270,7 +275,7 @@ def _contacted(step: Step, _: Rules) -> str:
 def _closed(step: Step, _: Rules) -> str:
     did = "closed the issue"
     if step.moved_to is not None:
-        did = f"moved the issue to {link(step.moved_to, 'another project')}"
+        did = f"moved the issue to {project_link(step.moved_to)}"
     return f"⚫ No contact recorded: {someone(step.who)} {did}"
 
 

@@ -14,7 +14,7 @@ from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
-from slackbot.rules.request import State
+from slackbot.rules.request import Request, State
 from slackbot.rules.untriaged import UntriagedFeedback
 from slackbot.store import cards, feedbacks, jobs, outbox, requests
 from slackbot.store.database import Record, Transaction
@@ -111,7 +111,7 @@ class DailyDigest:
             board = await self._viewer.board(tx)
             contacted = await contacts(tx, since, begins)
             triaged = await feedbacks.list_triaged_between(tx, since, begins)
-            ended = [view async for view in self._left_waiting(tx, since)]
+            ended = [view async for view in self._left_waiting(tx, since, begins)]
         views = board.waiting
         due = [each for each in board.untriaged if each.is_response_due(now)]
         silent, unread = await self._without_response(due)
@@ -133,11 +133,13 @@ class DailyDigest:
             zone=self._hours.timezone,
         )
 
-    async def _left_waiting(self, tx: Transaction, since: datetime) -> AsyncIterator[CardView]:
-        """Yield what ended without a contact, and still has none."""
-        for key in sorted(await cards.list_left_waiting(tx, since)):
+    async def _left_waiting(
+        self, tx: Transaction, since: datetime, until: datetime
+    ) -> AsyncIterator[CardView]:
+        """Yield what ended without a contact, and whose customer still waits for one."""
+        for key in sorted(await cards.list_left_waiting_between(tx, since, until)):
             view = await self._viewer.view(tx, key)
-            if view is not None and view.request.state in (State.CLOSED, State.GONE):
+            if view is not None and _still_waits(view.request):
                 yield view
 
     def _start_of(self, day: date) -> datetime:
@@ -172,6 +174,10 @@ class DailyDigest:
             note.author not in silent and not note.is_system and not _BOT.fullmatch(note.author)
             for note in notes
         )
+
+
+def _still_waits(request: Request) -> bool:
+    return request.is_requested and request.state in (State.CLOSED, State.GONE)
 
 
 async def contacts(tx: Transaction, since: datetime, until: datetime) -> Contacts:

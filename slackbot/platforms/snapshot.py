@@ -44,7 +44,7 @@ class IssueSnapshot:
     author: str
     created_at: datetime
     updated_at: datetime
-    closed_by: str | None
+    closed_by: Person | None
     type: str = WORK_ITEM_TYPE
     comments: int = 0
     """Without GitLab's own."""
@@ -128,7 +128,7 @@ def parse_issue(data: Mapping[str, Any]) -> IssueSnapshot:
         author=(data.get("author") or {}).get("username") or GHOST,
         created_at=parse_moment(data["created_at"]),
         updated_at=parse_moment(data["updated_at"]),
-        closed_by=(data.get("closed_by") or {}).get("username"),
+        closed_by=parse_person(data.get("closed_by")),
         type=(data.get("issue_type") or WORK_ITEM_TYPE).lower(),
         comments=int(data.get("user_notes_count") or 0),
         project_path=(data.get("references") or {}).get("full", "").rpartition("#")[0],

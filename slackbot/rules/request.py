@@ -118,7 +118,7 @@ class Request:
     contacted_at: datetime | None = None
     contacted_by: Person | None = None
     closed_by: str | None = None
-    """A GitLab username, while the issue is closed."""
+    """A name, while the issue is closed."""
     moved_to: str | None = None
     """Its address in another project, empty if GitLab doesn't tell."""
     suggested_to: str | None = None

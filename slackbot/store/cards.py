@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
-from sqlalchemy import ColumnElement, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.request import IssueKey
@@ -192,27 +192,27 @@ async def list_queued_steps(tx: Transaction, key: IssueKey) -> list[QueuedStep]:
 
 
 async def list_labeled_between(tx: Transaction, since: datetime, until: datetime) -> set[IssueKey]:
+    told_at = messages.c.sent_at
     return {
         key
-        for key, step in await _list_steps(tx, since)
+        for key, step in await _list_steps(tx, or_(told_at.is_(None), told_at >= since))
         if step.kind is StepKind.LABELED and since <= step.at < until
     }
 
 
-async def list_left_waiting(tx: Transaction, since: datetime) -> set[IssueKey]:
-    """List requests of which the channel has been told since then that they ended unheard."""
-    return {key for key, step in await _list_steps(tx, since) if step.leaves_waiting}
+async def list_left_waiting_between(
+    tx: Transaction, since: datetime, until: datetime
+) -> set[IssueKey]:
+    """List requests of which the channel was told in that time that they ended unheard."""
+    told_at = messages.c.sent_at
+    steps = await _list_steps(tx, and_(told_at >= since, told_at < until))
+    return {key for key, step in steps if step.leaves_waiting}
 
 
-async def _list_steps(tx: Transaction, since: datetime) -> list[tuple[IssueKey, Step]]:
-    """List those posted since then, or yet to be posted."""
+async def _list_steps(tx: Transaction, which: ColumnElement[bool]) -> list[tuple[IssueKey, Step]]:
     # This release may be unable to read another's steps.
     step = if_readable(messages)
-    rows = await tx.execute(
-        select(messages.c.project, messages.c.iid, step).where(
-            or_(messages.c.sent_at.is_(None), messages.c.sent_at >= since)
-        )
-    )
+    rows = await tx.execute(select(messages.c.project, messages.c.iid, step).where(which))
     return [(IssueKey(row.project, row.iid), row.document) for row in rows if row.document]
 
 

@@ -276,7 +276,7 @@ def _mirror(
         is_requested=is_requested,
         by_label=_is_labeled(known, seen, rules),
         is_gone=False,
-        closed_by=None if issue.is_open else issue.closed_by,
+        closed_by=issue.closed_by.name if issue.closed_by and not issue.is_open else None,
         moved_to=address_after_move(issue, seen.notes),
         gitlab_updated_at=issue.updated_at,
     )
@@ -374,8 +374,8 @@ def _other_steps(known: Request, now: Request, seen: Observation, rules: Rules) 
     # GitLab closes an issue a moment before it says that it was moved.
     is_moved = known.moved_to is None and now.moved_to is not None
     if (is_moved or (known.is_open and not now.is_open)) and now.state is State.CLOSED:
-        closer = Person(name=now.closed_by, gitlab=now.closed_by) if now.closed_by else None
-        yield Step(kind=StepKind.CLOSED, who=closer, at=at, in_gitlab=True, moved_to=now.moved_to)
+        who, moved_to = seen.issue.closed_by, now.moved_to
+        yield Step(kind=StepKind.CLOSED, who=who, at=at, in_gitlab=True, moved_to=moved_to)
     if not known.is_open and now.is_open:
         yield Step(kind=StepKind.REOPENED, at=at, in_gitlab=True)
     if known.is_requested and not now.is_requested:

@@ -210,14 +210,19 @@ def test_a_digest_does_not_say_that_nobody_waits_while_somebody_does() -> None:
 
 
 def test_a_digest_names_what_ended_without_a_contact() -> None:
-    by_hand = replace(CLAIMED, is_open=False, closed_by="dana")
+    by_hand = replace(CLAIMED, is_open=False, closed_by="Dana Duty")
     gone = replace(WAITING, is_gone=True)
-    digest = replace(EMPTY, ended=(a_view(by_hand), a_view(gone)))
-    said = shown(render_digest(digest))
-    assert "Customer feedback: 2 ended without contact" in said
-    assert "⚫ *Ended without contact* (2)" in said
-    assert "|#12> · closed in GitLab by dana · Avery Example" in said
-    assert "|#12> · deleted or moved in GitLab · unclaimed" in said
+    moved = replace(by_hand, holder=None, moved_to="https://gitlab.example/a/b/-/issues/3")
+    unseen = replace(moved, moved_to="", closed_by=None)
+    ended = tuple(a_view(each) for each in (by_hand, gone, moved, unseen))
+    said = shown(render_digest(replace(EMPTY, ended=ended)))
+    assert "Customer feedback: 4 ended without contact" in said
+    assert "⚫ *Ended without contact* (4)" in said
+    assert "|#12> · closed in GitLab by Dana Duty · owner: Avery Example" in said
+    assert "|#12> · deleted or moved in GitLab · no owner" in said
+    there = "<https://gitlab.example/a/b/-/issues/3|another project>"
+    assert f"|#12> · moved to {there} by Dana Duty · no owner" in said
+    assert "|#12> · moved to another project · no owner" in said
 
 
 def test_a_digest_says_what_it_could_not_read() -> None:

@@ -182,7 +182,7 @@ async def test_an_issue_is_read_with_all_that_the_record_needs(
     assert found.key == KEY
     assert found.title == "Negative feedback for ticket 123456"
     assert found.description == "They never answered."
-    assert (found.is_open, found.closed_by) == (False, "avery")
+    assert (found.is_open, found.closed_by) == (False, Person(name=manager.name, gitlab="avery"))
     assert found.labels == {CONTACT}
     assert found.usernames == ("avery",)
     assert found.author == "avery"

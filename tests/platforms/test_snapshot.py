@@ -83,7 +83,7 @@ def test_a_captured_issue_is_read() -> None:
     # It names an `assignee`, which GitLab keeps for old clients; `assignees` is absent when empty.
     assert issue.usernames == ()
     assert issue.author == "person-2"
-    assert issue.closed_by == "person-2"
+    assert issue.closed_by == Person(name="Person 2", gitlab="person-2")
     assert issue.type == "issue"
     assert issue.created_at == datetime(2016, 1, 4, 15, 31, 46, 176_000, tzinfo=UTC)
 

@@ -310,10 +310,10 @@ async def test_an_issue_moved_to_another_project_leaves_a_card_that_says_where_i
     there = f"{town.gitlab.url}/{path}/-/issues/{moved.iid}"
     assert there in str(card.blocks)  # its button "Open issue"
     link = f"<{there}|another project>"
-    await town.thread(issue, f"No contact recorded: duty moved the issue to {link} in GitLab")
+    await town.thread(issue, f"No contact recorded: Dana Duty moved the issue to {link} in GitLab")
     await town.settled()
     assert [step for step in town.steps(issue) if "moved" in step] == [
-        f"⚫ No contact recorded: duty moved the issue to {link} in GitLab. "
+        f"⚫ No contact recorded: Dana Duty moved the issue to {link} in GitLab. "
         "The customer may still be waiting"
     ]
 

@@ -118,9 +118,10 @@ async def test_a_digest_names_once_the_customers_whose_issues_were_closed_withou
     quiet_town: Town,
 ) -> None:
     town = quiet_town
+    elsewhere = town.gitlab.add_project("gitlab-com/support/elsewhere")
     async with town.bot_running():
-        closed, deleted, reopened, contacted, withdrawn = (
-            town.feedback(f"For ticket {number}") for number in (101, 102, 103, 104, 105)
+        closed, deleted, reopened, contacted, withdrawn, withdrawn_later, moved, closed_later = (
+            town.feedback(f"For ticket {number}") for number in range(101, 109)
         )
         card = await town.card(closed, "🟠 Unclaimed")
         await town.slack.click(town.avery, card, "Claim")
@@ -128,9 +129,12 @@ async def test_a_digest_names_once_the_customers_whose_issues_were_closed_withou
         await town.settled()
         town.gitlab.change_labels(withdrawn, remove=[CONTACT], by=town.duty_gitlab)
         await town.thread(withdrawn, "Dana Duty withdrew the contact request")
-        for issue in (closed, reopened, contacted, withdrawn):
+        for issue in (closed, reopened, contacted, withdrawn, withdrawn_later):
             town.gitlab.close(issue, by=town.blake_gitlab)
             await town.thread(issue, "closed the issue in GitLab")
+        copy = town.gitlab.move_issue(moved, elsewhere, by=town.duty_gitlab)
+        town.gitlab.comment(moved, "It belongs there.", by=town.duty_gitlab)
+        await town.thread(moved, "moved the issue")
         town.gitlab.delete_issue(deleted)
         await town.asks(town.avery, "refresh")
         await town.thread(deleted, "deleted or moved in GitLab")
@@ -138,17 +142,33 @@ async def test_a_digest_names_once_the_customers_whose_issues_were_closed_withou
         await town.card(reopened, "🟠 Unclaimed")
         town.gitlab.change_labels(contacted, add=[CONTACTED], by=town.avery_gitlab)
         await town.card(contacted, "Customer contacted")
+        town.gitlab.change_labels(withdrawn_later, remove=[CONTACT], by=town.duty_gitlab)
+        await town.thread(withdrawn_later, "Dana Duty withdrew the contact request")
+        await town.settled()
+        until(town, 2, 8)
+        town.gitlab.close(closed_later, by=town.blake_gitlab)
+        await town.thread(closed_later, "closed the issue in GitLab")
         await town.settled()
     until(town, 2, 9, 1)
+    place = f"<{town.gitlab.url}/gitlab-com/support/elsewhere/-/issues/{copy.iid}|another project>"
     async with town.bot_running(**ON):
         said = await the_digest(town)
-        assert "2 ended without contact" in said
-        assert "*Ended without contact* (2)" in said
-        assert "|ticket 101> · closed in GitLab by blake.sample · Avery Example" in said
-        assert "|ticket 102> · deleted or moved in GitLab · unclaimed" in said
+        assert "3 ended without contact" in said
+        assert "*Ended without contact* (3)" in said
+        for issue, row in (
+            (closed, "closed in GitLab by Blake Sample · owner: Avery Example"),
+            (deleted, "deleted or moved in GitLab · no owner"),
+            (moved, f"moved to {place} by Dana Duty · no owner"),
+        ):
+            assert f"{town.link_to(town.card_of(issue))} · {row}" in said
         town.clock.forward(hours=24)
         await town.slack.wait_for(lambda: len(digests(town)) == 2, PATIENCE)
-    assert "ended without contact" not in digests(town)[-1].text
+        said = text_of(digests(town)[-1])
+        assert "*Ended without contact* (1)" in said
+        assert "|ticket 108> · " in said
+        town.clock.forward(hours=24)
+        await town.slack.wait_for(lambda: len(digests(town)) == 3, PATIENCE)
+    assert "ended without contact" not in text_of(digests(town)[-1])
 
 
 SHUTDOWN = ",".join(f"2026-02-{day:02}" for day in range(3, 25))

@@ -564,7 +564,9 @@ def test_a_holder_whom_gitlab_does_not_know_is_not_lost_there() -> None:
 
 def test_the_label_put_on_in_gitlab_says_that_the_customer_was_contacted() -> None:
     events = [*BORN, added(CONTACTED, SUNDAY, BLAKE.person)]
-    seen = look(events, labels=frozenset({CONTACT, CONTACTED}), is_open=False, closed_by="blake")
+    seen = look(
+        events, labels=frozenset({CONTACT, CONTACTED}), is_open=False, closed_by=BLAKE.person
+    )
     request, steps = observe(CLAIMED, seen, RULES)
     assert request is not None
     assert request.state is State.CONTACTED
@@ -627,13 +629,11 @@ def test_the_label_taken_back_the_customer_waits_again(put_on_at: datetime) -> N
     assert (step.kind, step.who) == (StepKind.UNCONTACTED, BLAKE.person)
 
 
-@pytest.mark.parametrize(
-    ("closed_by", "who"), [("blake", Person(name="blake", gitlab="blake")), (None, None)]
-)
+@pytest.mark.parametrize(("who", "closed_by"), [(BLAKE.person, "Blake Sample"), (None, None)])
 def test_closed_without_contact_is_told_with_who_did_it(
-    closed_by: str | None, who: Person | None
+    who: Person | None, closed_by: str | None
 ) -> None:
-    request, [step] = observe(WAITING, look(is_open=False, closed_by=closed_by), RULES)
+    request, [step] = observe(WAITING, look(is_open=False, closed_by=who), RULES)
     assert request is not None
     assert (request.state, request.closed_by) == (State.CLOSED, closed_by)
     assert (step.kind, step.who, step.at) == (StepKind.CLOSED, who, MONDAY)
@@ -650,7 +650,7 @@ def test_reopened_it_stands_where_it_stood() -> None:
 
 def test_the_name_of_who_closed_it_is_forgotten_when_it_is_open() -> None:
     # GitLab goes on telling who closed an issue that has been reopened.
-    assert first(look(closed_by="blake")).closed_by is None
+    assert first(look(closed_by=BLAKE.person)).closed_by is None
 
 
 # --- Feedback labels ---------------------------------------------------------------------------
@@ -806,7 +806,7 @@ def test_without_its_history_a_request_counts_from_birth_until_gitlab_tells_more
 
 def test_what_happened_before_gitlab_told_the_history_is_told_then() -> None:
     request, _ = observe(None, untold(look()), RULES)
-    closed, steps = observe(request, look(is_open=False, closed_by="avery"), RULES)
+    closed, steps = observe(request, look(is_open=False, closed_by=AVERY.person), RULES)
     assert closed is not None
     assert closed.state is State.CLOSED
     assert [step.kind for step in steps] == [StepKind.CLOSED]

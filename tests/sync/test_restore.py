@@ -319,10 +319,10 @@ def test_a_contact_whose_label_is_not_there_is_no_contact() -> None:
 
 
 def test_a_closed_issue_that_was_a_request_can_be_restored() -> None:
-    seen = Observation(issue=issue(is_open=False, closed_by="blake"), at=at(600))
+    seen = Observation(issue=issue(is_open=False, closed_by=BLAKE_IN_GITLAB), at=at(600))
     assert observe(None, seen, RULES) == (None, ())
     request = first_sight(seen, RULES)
-    assert (request.state, request.closed_by) == (State.CLOSED, "blake")
+    assert (request.state, request.closed_by) == (State.CLOSED, "Blake")
 
 
 @pytest.mark.parametrize(
