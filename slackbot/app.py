@@ -176,7 +176,7 @@ def make_works(services: Services) -> list[Work]:
     suggestion = Suggestion(record, gitlab, directory, services.rules)
     assigns = settings.ssat_assign_on_duty
     sync = IssueSync(record, gitlab, directory, services.rules, suggestion if assigns else None)
-    cards = CardSync(record, slack, services.identities, viewer, outbox, backlog, services.adoption)
+    cards = CardSync(record, slack, services.directory, viewer, outbox, backlog, services.adoption)
     planner = ReminderPlanner(
         record, directory, services.members, viewer, reminders, settings.ssat_lead
     )

@@ -18,7 +18,7 @@ from slackbot.blocks.card import (
 from slackbot.channel.adoption import CardAdoption
 from slackbot.channel.backlog import Backlog
 from slackbot.channel.views import Viewer
-from slackbot.people.identities import Identities
+from slackbot.people.directory import Directory
 from slackbot.platforms.errors import PlatformError, Rejected, Unreachable, lands_by
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, metadata, send
@@ -45,13 +45,13 @@ class CardSync:
         self,
         record: Record,
         slack: SlackClient,
-        identities: Identities,
+        directory: Directory,
         viewer: Viewer,
         outbox: Outbox,
         backlog: Backlog,
         adoption: CardAdoption,
     ) -> None:
-        self._record, self._slack, self._identities = record, slack, identities
+        self._record, self._slack, self._directory = record, slack, directory
         self._viewer, self._outbox = viewer, outbox
         self._backlog, self._adoption = backlog, adoption
 
@@ -234,18 +234,19 @@ class CardSync:
         )
 
     async def _in_slack(self, step: Step) -> Step:
-        team = (await self._slack.identity()).team
-        who = await self._identities.read()
+        async def known(person: Person | None) -> Person | None:
+            return await self._directory.known_in_slack(person) if person else None
 
-        def known(person: Person | None) -> Person | None:
-            return who.in_slack(person, team) if person else None
-
+        owner, on_duty = await known(step.owner), step.on_duty
+        if on_duty is not None:  # a customer may wait: somebody must read it
+            owner = await self._directory.reachable(owner) if owner else None
+            on_duty = tuple([await self._directory.known_in_slack(each) for each in on_duty])
         return replace(
             step,
-            who=known(step.who),
-            other=known(step.other),
-            owner=known(step.owner),
-            on_duty=step.on_duty and tuple(known(each) or each for each in step.on_duty),
+            who=await known(step.who),
+            other=await known(step.other),
+            owner=owner,
+            on_duty=on_duty,
         )
 
 

@@ -162,14 +162,10 @@ class ReminderPlanner:
         holder = situation.request.holder
         for people in ((holder,) if holder else (), situation.on_duty):
             known = [await self._directory.in_slack(each) for each in people]
-            found = [each for each in known if await self._is_reachable(each)]
+            found = [each for each in known if await self._members.is_reachable(each)]
             if found:
                 return tuple([await self._recipient(each, situation) for each in found])
         return ()
-
-    async def _is_reachable(self, person: Person) -> bool:
-        member = await self._members.find(person.slack_user) if person.slack_user else None
-        return member is not None and not member.is_deactivated
 
     async def _recipient(self, person: Person, situation: Situation) -> Recipient:
         zone = await self._members.zone(person.slack_user, self._zone)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 
 from slackbot.people.cache import CACHE_SECONDS, Cache
-from slackbot.people.identities import Identities, WhoIsWho
+from slackbot.people.identities import Identities, Means
 from slackbot.people.members import Members
 from slackbot.platforms.errors import Missing, PlatformError, Rejected
 from slackbot.platforms.gitlab import GitLabUsers
@@ -33,42 +33,42 @@ class Directory:
         Raises:
             PlatformError: GitLab does not answer; then nobody counts as unknown.
         """
-        who = await self._identities.read()
-        username = who.linked.get(person.slack_user or "") or person.gitlab
+        means = (await self._identities.read()).account_of(person)
         try:
-            if username:
-                return await self._cache.get(
-                    ("account", username.casefold()), lambda: self._account(username, who)
-                )
-            return await self._match_account(person.slack_user, who) if person.slack_user else None
+            if means.username or means.number is not None:
+                return await self._cache.get(means, lambda: self._account(means))
+            return await self._match_account(person.slack_user) if person.slack_user else None
         except Rejected as error:
             # Some instances hide their users; a claim goes on without.
             log.warning("accounts_cannot_be_looked_up", problem=error.code)
             return None
 
-    async def _account(self, username: str, who: WhoIsWho) -> GitLabUser | None:
-        """Ask by number, if it is known: the name may have changed since."""
-        number, account = who.number_of(username), None
-        if number is not None:
+    async def _account(self, means: Means) -> GitLabUser | None:
+        """Ask by number, if it is known: the name may be another account's by now."""
+        account = None
+        if means.number is None:
+            account = await self._users.named(means.username or "")
+        else:
             with contextlib.suppress(Missing):
-                account = await self._users.numbered(number)
-        account = account or await self._users.named(username)
+                account = await self._users.numbered(means.number)
         await self.meet([account] if account else [])
         return account
 
     async def meet(self, users: Iterable[GitLabUser]) -> None:
         await self._identities.meet(users)
 
-    async def _match_account(self, user: str, who: WhoIsWho) -> GitLabUser | None:
+    async def _match_account(self, user: str) -> GitLabUser | None:
         email = await self._members.email(user)
         if email is None:
             return None  # the note names the person
         account = await self._account_by_email(email)
+        await self.meet([account] if account else [])
+        who = await self._identities.read()
         if account is not None and who.linked_to(account.username) is not None:
             # Not two people's.
             log.warning("account_linked_to_another", user=user)
             account = None
-        await self._identities.save_match(user, account.username if account else None)
+        await self._identities.save_match(user, account)
         return account
 
     async def look_up(self, person: Person) -> None:
@@ -85,11 +85,12 @@ class Directory:
             log.warning("cannot_tell_who_it_is_in_slack", problem=type(error).__name__)
 
     async def _match_user(self, username: str) -> None:
-        user = await self._members.find_by_email(await self._email_of(username))
+        account, email = await self._with_email(username)
+        user = await self._members.find_by_email(email)
         member = await self._members.find_full_member(user)
         who = await self._identities.read()
-        if member is not None and member.user not in who.linked:
-            await self._identities.save_match(member.user, username)
+        if member is not None and member.user not in who.proven:
+            await self._identities.save_match(member.user, account)
 
     async def in_slack(self, person: Person) -> Person:
         """Add the Slack account: by what is known, else by email.
@@ -98,8 +99,25 @@ class Directory:
             PlatformError: Slack has never told the bot's workspace.
         """
         await self.look_up(person)
+        return await self.known_in_slack(person)
+
+    async def known_in_slack(self, person: Person) -> Person:
+        """Add the Slack account, if it is known.
+
+        Raises:
+            PlatformError: Slack has never told the bot's workspace.
+        """
         who = await self._identities.read()
         return who.in_slack(person, await self._members.own_team())
+
+    async def reachable(self, person: Person) -> Person:
+        """Leave the Slack account out if nobody reads there any more.
+
+        Raises:
+            PlatformError: Slack does not answer.
+        """
+        is_reachable = await self._members.is_reachable(person)
+        return person if is_reachable else replace(person, slack_user=None)
 
     async def on_call(self, each: OnCall) -> Person:
         """Find in Slack and GitLab; else return only the name.
@@ -128,14 +146,14 @@ class Directory:
         account = await self._cache.get(("email", email), lambda: self._users.with_email(email))
         return account or (await self._members_by_email()).get(email.casefold())
 
-    async def _email_of(self, username: str) -> str | None:
+    async def _with_email(self, username: str) -> tuple[GitLabUser | None, str | None]:
         with contextlib.suppress(Rejected):  # some instances hide their users
-            if email := await self._users.email_of(username):
-                return email
+            account = await self._users.named(username)
+            if account and (email := await self._users.email_of(account)):
+                return account, email
         own, members = username.casefold(), await self._members_by_email()
-        return next(
-            (each for each, user in members.items() if user.username.casefold() == own), None
-        )
+        found = ((user, each) for each, user in members.items() if user.username.casefold() == own)
+        return next(found, (None, None))
 
     async def _members_by_email(self) -> Mapping[str, GitLabUser]:
         async def ask() -> Mapping[str, GitLabUser]:

@@ -1,9 +1,14 @@
-"""Who is who by people file and record; asks no platform."""
+"""Who is who by people file and record; asks no platform.
+
+Names change hands in GitLab, so each source is for the number of an account.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+
+import structlog
 
 from slackbot.people.cache import Cache
 from slackbot.people.file import PeopleFile
@@ -12,7 +17,7 @@ from slackbot.platforms.snapshot import GitLabUser
 from slackbot.rules.request import Person
 from slackbot.store import jobs
 from slackbot.store.changes import announce_queue
-from slackbot.store.database import Record
+from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue
 from slackbot.store.people import (
     Account,
@@ -20,14 +25,73 @@ from slackbot.store.people import (
     forget_email_match,
     list_accounts,
     list_email_matches,
+    list_file_lines,
     list_links,
+    numbers_by_name,
     save_account,
     save_email_match,
 )
 from slackbot.store.requests import list_open_deadlines
+from slackbot.store.schema import Link
+
+log = structlog.get_logger()
 
 RECENT_SECONDS = 2.0
 """A new link soon counts in every replica."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """The account that a source names."""
+
+    username: str | None
+    """``None``: another account has the name now, and the new one is not known."""
+    number: int | None
+
+
+UNKNOWN = Means(username=None, number=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What the record says."""
+
+    links: Mapping[str, Link]
+    matches: Mapping[str, EmailMatch]
+    lines: Mapping[str, Mapping[str, int]]
+    """As ``FileLines``, by Slack user id."""
+    accounts: Sequence[Account]
+
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """By username in lower case."""
+        return numbers_by_name(self.accounts)
+
+    @cached_property
+    def called(self) -> Mapping[int, str | None]:
+        return {each.id: each.username for each in self.accounts}
+
+    def had(self, username: str) -> int | None:
+        """Return who had this name, and has another one now."""
+        own = username.casefold()
+        return next((each.id for each in self.accounts if own in each.earlier), None)
+
+
+async def load_kept(tx: Transaction, now: datetime) -> Kept:
+    accounts, links = await list_accounts(tx), await list_links(tx)
+    matches, lines = await list_email_matches(tx), await list_file_lines(tx)
+    # Who is found by email is looked up again when another account has the name.
+    unknown = {None, *(each.id for each in accounts if each.username is None)}
+    return Kept(
+        links={link.slack_user: link for link in links},
+        matches={
+            match.slack_user: match
+            for match in matches
+            if match.is_believed(now) and match.account not in unknown
+        },
+        lines={each.slack_user: each.accounts for each in lines},
+        accounts=accounts,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,35 +99,58 @@ class WhoIsWho:
     """GitLab usernames by Slack user id; a stronger source goes before a weaker one."""
 
     in_file: Mapping[str, str]
-    links: Mapping[str, str]
-    matches: Mapping[str, EmailMatch]
-    accounts: Sequence[Account] = ()
+    kept: Kept
     at: datetime
+
+    @cached_property
+    def proven(self) -> Mapping[str, Means]:
+        """By people file and links."""
+        in_file = {
+            user: self._means(name, self.kept.lines.get(user, {}).get(name.casefold()))
+            for user, name in self.in_file.items()
+        }
+        links = self.kept.links.items()
+        return _with(
+            in_file, {user: self._means(link.gitlab, link.account) for user, link in links}
+        )
 
     @cached_property
     def linked(self) -> Mapping[str, str]:
         """By people file and links."""
-        in_file = {user: self._called_now(name) for user, name in self.in_file.items()}
-        return _with(in_file, self.links)
+        return _usernames(self.proven)
 
     @cached_property
     def usernames(self) -> Mapping[str, str]:
         """By any source."""
-        matches = self.matches.items()
-        return _with(self.linked, {u: self._called_now(match.gitlab) for u, match in matches})
+        return _usernames(self._meant)
 
-    def number_of(self, username: str) -> int | None:
-        """Return that of the account with this name or, if none has it now, that had it."""
-        own = username.casefold()
-        having = [each.id for each in self.accounts if (each.username or "").casefold() == own]
-        had = [each.id for each in self.accounts if own in each.earlier]
-        return next(iter([*having, *had]), None)
+    @cached_property
+    def _meant(self) -> Mapping[str, Means]:
+        return _with(self.proven, self._matched)
 
-    def _called_now(self, username: str) -> str:
-        number = self.number_of(username)
-        return (
-            next((each.username for each in self.accounts if each.id == number), None) or username
-        )
+    @cached_property
+    def _matched(self) -> Mapping[str, Means]:
+        matches = self.kept.matches.items()
+        return {user: self._means(match.gitlab, match.account) for user, match in matches}
+
+    def account_of(self, person: Person) -> Means:
+        """Find by people file or link, else by the username that they are known by."""
+        user, username = person.slack_user or "", person.gitlab
+        if username is None or user in self.proven:
+            return self.proven.get(user, UNKNOWN)
+        if user in self._meant:
+            return self._meant[user]
+        having, had = self.kept.numbers.get(username.casefold()), self.kept.had(username)
+        if user and having is not None and had is not None:
+            return UNKNOWN  # nobody knows whose name it was when it was told
+        return self._means(username, had if having is None else having)
+
+    def _means(self, username: str, number: int | None) -> Means:
+        having = self.kept.numbers.get(username.casefold())
+        number = having if number is None else number
+        if number is not None and number in self.kept.called:
+            return Means(username=self.kept.called[number], number=number)
+        return Means(username=username if having is None else None, number=number)
 
     def linked_to(self, username: str) -> str | None:
         """Ignore what an email says."""
@@ -84,22 +171,29 @@ class WhoIsWho:
         )
 
     def needs_account(self, user: str) -> bool:
-        match = self.matches.get(user)
+        match = self.kept.matches.get(user)
         return user not in self.linked and (match is None or not match.is_fresh(self.at))
 
     def needs_slack_user(self, username: str) -> bool:
-        own = username.casefold()
-        matches = (match for match in self.matches.values() if match.gitlab.casefold() == own)
-        return self.linked_to(username) is None and not any(
-            match.is_fresh(self.at) for match in matches
-        )
+        user = self.linked_to(username) or _user_of(username, _usernames(self._matched))
+        match = self.kept.matches.get(user or "")
+        return self.linked_to(username) is None and (match is None or not match.is_fresh(self.at))
 
 
-def _with(stronger: Mapping[str, str], weaker: Mapping[str, str]) -> Mapping[str, str]:
+def _with(stronger: Mapping[str, Means], weaker: Mapping[str, Means]) -> Mapping[str, Means]:
     """Give nobody a second account, and no account a second person."""
-    taken = {name.casefold() for name in stronger.values()}
-    free = {user: name for user, name in weaker.items() if name.casefold() not in taken}
+    numbers = {each.number for each in stronger.values()} - {None}
+    names = {name.casefold() for name in _usernames(stronger).values()}
+    free = {
+        user: each
+        for user, each in weaker.items()
+        if each.number not in numbers and (each.username or "").casefold() not in names
+    }
     return free | dict(stronger)
+
+
+def _usernames(means: Mapping[str, Means]) -> Mapping[str, str]:
+    return {user: each.username for user, each in means.items() if each.username is not None}
 
 
 def _user_of(username: str, usernames: Mapping[str, str]) -> str | None:
@@ -111,24 +205,16 @@ class Identities:
     def __init__(self, record: Record, file: PeopleFile) -> None:
         self._record, self._file = record, file
         self._recent = Cache(RECENT_SECONDS)
-        self._links: Mapping[str, str] = {}
-        self._matches: Mapping[str, EmailMatch] = {}
-        self._accounts: Sequence[Account] = ()
+        self._kept = Kept(links={}, matches={}, lines={}, accounts=())
 
     @property
     def latest(self) -> WhoIsWho:
         """By the last reading of the record."""
-        return WhoIsWho(
-            in_file=self._file.usernames(),
-            links=self._links,
-            matches=self._matches,
-            accounts=self._accounts,
-            at=self._record.now(),
-        )
+        return WhoIsWho(in_file=self._file.usernames(), kept=self._kept, at=self._record.now())
 
     async def read(self) -> WhoIsWho:
         """Read the record of at most two seconds ago."""
-        self._links, self._matches, self._accounts = await self._recent.get("record", self._load)
+        self._kept = await self._recent.get("record", self._load)
         return self.latest
 
     async def read_again(self) -> WhoIsWho:
@@ -136,46 +222,43 @@ class Identities:
         self._recent.forget("record")
         return await self.read()
 
-    async def _load(
-        self,
-    ) -> tuple[Mapping[str, str], Mapping[str, EmailMatch], Sequence[Account]]:
-        now = self._record.now()
+    async def _load(self) -> Kept:
         async with self._record.transaction() as tx:
-            links, matches = await list_links(tx), await list_email_matches(tx)
-            accounts = await list_accounts(tx)
-        # Who has proved to have an account does not have another one that took its name.
-        nameless = {each.id for each in accounts if each.username is None}
-        return (
-            {link.slack_user: link.gitlab for link in links if link.account not in nameless},
-            {match.slack_user: match for match in matches if match.is_believed(now)},
-            accounts,
-        )
+            return await load_kept(tx, self._record.now())
 
     async def meet(self, users: Iterable[GitLabUser]) -> None:
         """Keep what accounts are called; what shows a renamed one is read again."""
-        called = {each.id: each.username for each in (await self.read()).accounts}
-        news = [user for user in users if called.get(user.id) != user.username]
+        before = await self.read()
+        news = [user for user in users if before.kept.called.get(user.id) != user.username]
         if not news:
             return
         now = self._record.now()
         async with self._record.transaction() as tx:
-            renamed = [await save_account(tx, user.id, user.username) for user in news]
+            renamed = [
+                await save_account(tx, user.id, user.username, before.in_file) for user in news
+            ]
             if any(renamed):
                 for key, due_at in sorted(await list_open_deadlines(tx)):
                     jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
                 announce_queue(tx, now)
-        await self.read_again()
+        for user, means in (await self.read_again()).proven.items():
+            if means.username is None and before.proven.get(user) != means:
+                log.warning("username_taken_by_another_account", user=user, account=means.number)
 
-    async def save_match(self, user: str, username: str | None) -> None:
+    async def save_match(self, user: str, account: GitLabUser | None) -> None:
         """Save what an email tells; ``None``: there is no account."""
-        now, known = self._record.now(), self._matches.get(user)
-        if known is None and username is None:
+        now, known = self._record.now(), self._kept.matches.get(user)
+        if known is None and account is None:
             return
-        if known is not None and known.gitlab == username and known.is_fresh(now):
+        told = (account.username, account.id) if account else None
+        if known is not None and (known.gitlab, known.account) == told and known.is_fresh(now):
             return
         async with self._record.transaction() as tx:
-            if username is None:
+            if account is None:
                 await forget_email_match(tx, user)
             else:
-                await save_email_match(tx, EmailMatch(slack_user=user, gitlab=username, at=now))
+                match = EmailMatch(
+                    slack_user=user, gitlab=account.username, at=now, account=account.id
+                )
+                await save_email_match(tx, match)
         await self.read_again()

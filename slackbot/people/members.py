@@ -10,6 +10,7 @@ from slackbot.platforms.errors import PlatformError, Rejected
 from slackbot.platforms.slack import Member, SlackClient
 from slackbot.rules.deadline import parse_timezone
 from slackbot.rules.refusals import Guest, NotAHuman, NotAllowed, OtherWorkspace
+from slackbot.rules.request import Person
 
 log = structlog.get_logger()
 
@@ -55,6 +56,10 @@ class Members:
         except Rejected as error:
             log.warning("person_unknown_to_slack", user=user, problem=error.code)
             return None
+
+    async def is_reachable(self, person: Person) -> bool:
+        member = await self.find(person.slack_user) if person.slack_user else None
+        return member is not None and not member.is_deactivated
 
     async def find_by_email(self, email: str | None) -> str | None:
         return await self._slack.users.with_email(email) if email else None

@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from slackbot.people.file import PeopleFile
+from slackbot.people.identities import WhoIsWho, load_kept
 from slackbot.settings import Settings
 from slackbot.store.database import Database, DatabaseError, Transaction
-from slackbot.store.people import forget_links, list_email_matches, list_links
+from slackbot.store.people import forget_file_lines, forget_links, list_email_matches, list_links
 from slackbot.store.schema import Link
 
 
@@ -19,10 +21,15 @@ async def list_people(settings: Settings) -> list[str]:
         DatabaseError: Unusable, or a running bot has the file.
     """
     in_file = PeopleFile(settings.ssat_people_file).usernames()
+    now = datetime.now(UTC)
     async with _record(settings) as tx:
         linked, found = await list_links(tx), await list_email_matches(tx)
-    lines = [_line(user, name, "people file") for user, name in sorted(in_file.items())]
-    lines += [_line(link.slack_user, link.gitlab, _origin(link, in_file)) for link in linked]
+        who = WhoIsWho(in_file=in_file, kept=await load_kept(tx, now), at=now)
+    lines = [
+        _line(user, name, f"people file{_now(user, name, who)}")
+        for user, name in sorted(in_file.items())
+    ]
+    lines += [_line(link.slack_user, link.gitlab, _origin(link, who)) for link in linked]
     settled = {*in_file, *(link.slack_user for link in linked)}
     lines += [
         _line(find.slack_user, find.gitlab, f"email, looked up {find.at:%Y-%m-%d %H:%M} UTC")
@@ -42,9 +49,11 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
     in_file = PeopleFile(settings.ssat_people_file).usernames()
     async with _record(settings) as tx:
         removed, found = await forget_links(tx, who), await list_email_matches(tx)
+        anew = {each.slack_user for each in await forget_file_lines(tx, who)}
     lines = [f"removed: {link.slack_user} is no longer {link.gitlab}" for link in removed]
     lines += [
         f"{user} is {name} by the people file: remove that line there"
+        + (", else it is for the account that has the name now" if user in anew else "")
         for user, name in sorted(in_file.items())
         if who == user or who.casefold() == name.casefold()
     ]
@@ -69,11 +78,18 @@ async def _record(settings: Settings) -> AsyncIterator[Transaction]:
         await database.close()
 
 
-def _origin(link: Link, in_file: dict[str, str]) -> str:
-    names = {name.casefold() for name in in_file.values()}
-    overruled = link.slack_user in in_file or link.gitlab.casefold() in names
+def _origin(link: Link, who: WhoIsWho) -> str:
     said = f"/ssat link of {link.at:%Y-%m-%d %H:%M} UTC, by {link.name}"
-    return f"{said}; not in force, because the people file says otherwise" if overruled else said
+    if link.slack_user in who.in_file or link.slack_user not in who.proven:
+        return f"{said}; not in force, because the people file says otherwise"
+    return f"{said}{_now(link.slack_user, link.gitlab, who)}"
+
+
+def _now(user: str, username: str, who: WhoIsWho) -> str:
+    name = who.linked.get(user)
+    if name is None:
+        return "; not in force, because another account has this name now"
+    return "" if name.casefold() == username.casefold() else f"; the account is {name} now"
 
 
 def _line(user: str, username: str, origin: str) -> str:

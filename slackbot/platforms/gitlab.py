@@ -95,11 +95,8 @@ class GitLabUsers:
 
         return await self._find(has_it, search=email)
 
-    async def email_of(self, username: str) -> str | None:
+    async def email_of(self, account: GitLabUser) -> str | None:
         """Ask for the user itself: the list shows no email (https://docs.gitlab.com/api/users/)."""
-        account = await self.named(username)
-        if account is None:
-            return None
         user = await self._api.ask(lambda client: client.users.get(account.id))
         return user.attributes.get("public_email") or None
 

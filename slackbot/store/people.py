@@ -1,7 +1,7 @@
 """Links that people made, accounts matched by email, and who was on duty when."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -134,9 +134,21 @@ async def list_accounts(tx: Transaction) -> list[Account]:
     return [each for each in found if each is not None]
 
 
-async def save_account(tx: Transaction, number: int, username: str) -> bool:
-    """Return whether a known account has another name now; its link follows."""
+def numbers_by_name(accounts: Iterable[Account]) -> dict[str, int]:
+    """Key by username in lower case."""
+    return {each.username.casefold(): each.id for each in accounts if each.username}
+
+
+async def save_account(
+    tx: Transaction, number: int, username: str, in_file: Mapping[str, str] | None = None
+) -> bool:
+    """Return whether a known account has another name now; its link follows.
+
+    ``in_file``: usernames of the people file by Slack user id.
+    """
     known = {each.id: each for each in await list_accounts(tx)}
+    # Before the name may go to another account.
+    await _keep_numbers(tx, tuple(known.values()), in_file or {})
     own = username.casefold()
     for other in known.values():
         if other.id != number and (other.username or "").casefold() == own:
@@ -151,7 +163,11 @@ async def save_account(tx: Transaction, number: int, username: str) -> bool:
 
 
 async def _save_account(tx: Transaction, account: Account) -> None:
-    await Fact(f"{_ACCOUNT_PREFIX}{account.id}", Account).save(tx, account)
+    await _account(account.id).save(tx, account)
+
+
+def _account(number: int) -> Fact[Account]:
+    return Fact(f"{_ACCOUNT_PREFIX}{number}", Account)
 
 
 async def _rename_link(tx: Transaction, account: Account) -> None:
@@ -159,12 +175,68 @@ async def _rename_link(tx: Transaction, account: Account) -> None:
     own = (account.username or "").casefold()
     for link in every:
         is_theirs = link.account == account.id
-        if link.account is None:  # of an earlier release
-            is_theirs = link.gitlab.casefold() in account.earlier
         if is_theirs and all(other.gitlab.casefold() != own for other in every):
-            after = replace(link, gitlab=account.username or link.gitlab, account=account.id)
-            of_them = links.c.slack_user == link.slack_user
-            await tx.execute(update(links).where(of_them).values(gitlab=own, document=after))
+            await _update_link(tx, replace(link, gitlab=account.username or link.gitlab))
+
+
+async def _update_link(tx: Transaction, link: Link) -> None:
+    values = {"gitlab": link.gitlab.casefold(), "document": link}
+    await tx.execute(update(links).where(links.c.slack_user == link.slack_user).values(values))
+
+
+# --- Which account a name means, also when another one has taken the name -----------------------
+
+_LINES_PREFIX = "people_file:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileLines:
+    """Which accounts a person's lines in the people file mean."""
+
+    slack_user: str
+    accounts: Mapping[str, int]
+    """GitLab's numbers by username in lower case."""
+
+
+async def list_file_lines(tx: Transaction) -> list[FileLines]:
+    lines = type_coerce(facts.c.value, Document[FileLines](FileLines, lenient=True))
+    is_lines = facts.c.name.startswith(_LINES_PREFIX, autoescape=True)
+    found = await tx.scalars(select(lines).where(is_lines).order_by(facts.c.name))
+    return [each for each in found if each is not None]
+
+
+async def forget_file_lines(tx: Transaction, who: str) -> list[FileLines]:
+    """Forget what lines mean, and those accounts, by a Slack user id or GitLab username."""
+    own = who.casefold()
+    found = [
+        each for each in await list_file_lines(tx) if who == each.slack_user or own in each.accounts
+    ]
+    for each in found:
+        await _file_lines(each.slack_user).forget(tx)
+        for number in each.accounts.values():
+            await _account(number).forget(tx)
+    return found
+
+
+def _file_lines(slack_user: str) -> Fact[FileLines]:
+    return Fact(f"{_LINES_PREFIX}{slack_user}", FileLines)
+
+
+async def _keep_numbers(
+    tx: Transaction, accounts: Collection[Account], in_file: Mapping[str, str]
+) -> None:
+    """Note what each line, and each link of an earlier release, means by now, once and for all."""
+    numbers = numbers_by_name(accounts)
+    for link in await list_links(tx):
+        number = numbers.get(link.gitlab.casefold())
+        if link.account is None and number is not None:
+            await _update_link(tx, replace(link, account=number))
+    kept = {each.slack_user: each.accounts for each in await list_file_lines(tx)}
+    for user, username in in_file.items():
+        own, before = username.casefold(), kept.get(user, {})
+        if own in numbers and own not in before:
+            lines = FileLines(slack_user=user, accounts={**before, own: numbers[own]})
+            await _file_lines(user).save(tx, lines)
 
 
 # --- Accounts matched by email: no proof, unlike a link ----------------------------------------
@@ -184,6 +256,8 @@ class EmailMatch:
     """The username."""
     at: datetime
     """Last looked up, UTC."""
+    account: int | None = None
+    """GitLab's number. Matches of earlier releases lack it, and are looked up again."""
 
     def is_fresh(self, now: datetime) -> bool:
         return abs(now - self.at) < FRESH  # one from ahead tells of a wrong clock
@@ -201,9 +275,8 @@ async def list_email_matches(tx: Transaction) -> list[EmailMatch]:
 
 async def save_email_match(tx: Transaction, match: EmailMatch) -> None:
     """Forget those that contradict it or are no longer believed."""
-    own = match.gitlab.casefold()
     for other in await list_email_matches(tx):
-        if other.gitlab.casefold() == own or not other.is_believed(match.at):
+        if other.account == match.account or not other.is_believed(match.at):
             await forget_email_match(tx, other.slack_user)
     await _email_match(match.slack_user).save(tx, match)
 

@@ -232,10 +232,9 @@ class Delivery:
         )
 
     async def _username(self, person: Person) -> str | None:
-        if person.gitlab:
-            return person.gitlab
+        """Look again: the name may have changed since the click."""
         account = await self._directory.account(person)
-        return account.username if account else None
+        return account.username if account else person.gitlab
 
     async def _complete(
         self,

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from slack_sdk.web.async_client import AsyncWebClient
 from structlog.testing import capture_logs
 
-from slackbot.local.gitlab import GitLab
+from slackbot.local.gitlab import GitLab, User
 from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.slack import Workspace as Slack
 from slackbot.local.slack import serve as serve_slack
@@ -487,6 +487,107 @@ async def test_links_are_read_again_when_they_have_just_changed(
     assert (await people.admission.admit(TEAM, "U2")).gitlab == "gale"
 
 
+# Names that change hands in GitLab
+
+
+SOURCES = {
+    "the people file": ("U1", "avery"),
+    "a link of an earlier release": ("U5", "gale"),
+    "an email": ("U2", "blake.sample"),
+}
+
+
+async def found_by(source: str, people: People, slack: Slack, record: Record) -> tuple[str, str]:
+    """Return a Slack user and the username of the account that they were found to have."""
+    user, username = SOURCES[source]
+    slack.add_user("U5", "gale")
+    await link(record, "U5", "gale")
+    await people.identities.read_again()
+    found = await account_of(people, user)
+    assert found is not None
+    assert found.username == username
+    return user, username
+
+
+async def meet(people: People, account: User) -> None:
+    """See somebody assigned to an issue."""
+    seen = GitLabUser(id=account.id, username=account.username, name=account.name)
+    await people.directory.meet([seen])
+
+
+async def slack_user_of(people: People, username: str) -> str | None:
+    who = await people.identities.read_again()
+    return who.in_slack(Person(name="Somebody", gitlab=username), TEAM).slack_user
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_nobody_becomes_a_colleague_by_taking_their_old_username(
+    slack: Slack, gitlab: GitLab, people_of: PeopleOf, record: Record, source: str
+) -> None:
+    people = people_of()
+    user, username = await found_by(source, people, slack, record)
+    then = await people.admission.admit(TEAM, user)
+    assert then.gitlab == username
+    own = gitlab.user(username)
+    gitlab.rename_user(own, "renamed")
+    stranger = gitlab.add_user(username, "A Stranger")
+    await meet(people, stranger)
+    assert await slack_user_of(people, username) is None
+    assert (await people.admission.admit(TEAM, user)).gitlab is None, "not known yet"
+
+    for person in (then, await people.admission.admit(TEAM, user)):
+        found = await people_of().directory.account(person)
+        assert found is not None
+        assert (found.id, found.username) == (own.id, "renamed")
+    await meet(people, stranger)
+    assert await slack_user_of(people, username) is None
+    assert await slack_user_of(people, "renamed") == user
+    assert (await people.admission.admit(TEAM, user)).gitlab == "renamed"
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_whose_account_is_deleted_does_not_get_the_one_that_takes_its_name(
+    slack: Slack, gitlab: GitLab, people_of: PeopleOf, record: Record, source: str
+) -> None:
+    user, username = await found_by(source, people_of(), slack, record)
+    gitlab.delete_user(gitlab.user(username))
+    stranger = gitlab.add_user(username, "A Stranger")
+    assert await account_of(people_of(), user) is None
+    await meet(people_of(), stranger)
+    assert await account_of(people_of(), user) is None
+    assert await slack_user_of(people_of(), username) is None
+
+
+async def test_that_a_line_lost_its_name_to_another_account_is_logged_once(
+    gitlab: GitLab, people: People
+) -> None:
+    own = gitlab.user("avery")
+    await account_of(people, "U1")
+    gitlab.rename_user(own, "renamed")
+    with capture_logs() as logs:
+        await meet(people, gitlab.add_user("avery", "A Stranger"))
+        await meet(people, gitlab.user("blake.sample"))
+    assert [(each["event"], each["user"], each["account"]) for each in logs] == [
+        ("username_taken_by_another_account", "U1", own.id)
+    ]
+
+
+@pytest.mark.parametrize("met", ["avery", "renamed"])
+async def test_a_new_line_of_the_people_file_is_for_the_account_that_has_the_name_now(
+    gitlab: GitLab, people: People, path: Path, met: str
+) -> None:
+    await account_of(people, "U1")
+    gitlab.rename_user(gitlab.user("avery"), "renamed")
+    gitlab.add_user("avery", "Avery Newcomer")
+    await meet(people, gitlab.user(met))
+    write(path, '[people]\nU1 = "renamed"\nU2 = "avery"', 2)
+    for user, username in (("U1", "renamed"), ("U2", "avery")):
+        found = await account_of(people, user)
+        assert found is not None
+        assert found.username == username
+        assert await slack_user_of(people, username) == user
+
+
 # Who is on call
 
 
@@ -590,9 +691,11 @@ async def test_without_gitlabs_answer_nobody_is_taken_for_unknown(
 
 async def test_gitlab_is_asked_once_about_an_account(gitlab: GitLab, people: People) -> None:
     person = await people.admission.admit(TEAM, "U1")
+    await people.directory.account(person)  # since then by its number
+    asked = len(gitlab.requests)
     for _ in range(3):
         await people.directory.account(person)
-    assert len(gitlab.requests) == 1
+    assert len(gitlab.requests) == asked + 1
 
 
 @pytest.mark.parametrize("username", ["avery", "Avery"])  # GitLab does not mind the case

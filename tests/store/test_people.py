@@ -17,6 +17,7 @@ from slackbot.store.people import (
     forget_links,
     list_accounts,
     list_codes,
+    list_file_lines,
     list_latest_turns,
     list_links,
     load_current_turn,
@@ -98,6 +99,38 @@ async def test_who_takes_a_name_that_is_free_again_takes_no_link_with_it(
         assert [link.account for link in await list_links(tx)] == [5]
         assert await save_account(tx, 5, "casey.renamed")
         assert [link.gitlab for link in await list_links(tx)] == ["casey.renamed"]
+
+
+async def test_a_link_of_an_earlier_release_stays_with_the_account_that_had_its_name(
+    database: Database,
+) -> None:
+    async with database.transaction() as tx:
+        await save_code(tx, CASEY)
+        await redeem_code(tx, CASEY, NOW)
+        await save_account(tx, 5, "casey.n")
+        await save_account(tx, 9, "CASEY.n")
+        assert await list_links(tx) == [replace(LINK, account=5)]
+        await save_account(tx, 9, "casey.another")
+        await save_account(tx, 11, "casey.n")
+        assert await list_links(tx) == [replace(LINK, account=5)]
+        assert await save_account(tx, 5, "casey.renamed")
+        assert await list_links(tx) == [replace(LINK, gitlab="casey.renamed", account=5)]
+
+
+async def test_a_line_of_the_people_file_means_once_and_for_all_who_had_the_name_first(
+    database: Database,
+) -> None:
+    lines = {"U0CASEY": "Casey.N"}
+    async with database.transaction() as tx:
+        await save_account(tx, 5, "casey.n", lines)
+        await save_account(tx, 9, "CASEY.n", lines)
+        await save_account(tx, 5, "casey.renamed", lines)
+        lines = {"U0CASEY": "casey.renamed", "U0NEW": "casey.n"}
+        await save_account(tx, 10, "casey.renamed", lines)
+        await save_account(tx, 11, "casey.n", lines)
+        casey, new = await list_file_lines(tx)
+        assert casey.accounts == {"casey.n": 5, "casey.renamed": 5}
+        assert new.accounts == {"casey.n": 9}, "who writes the name now means who has it now"
 
 
 async def test_an_account_that_is_taken_for_another_reason_is_not_linked(

@@ -81,6 +81,24 @@ async def test_who_changes_their_username_in_gitlab_keeps_the_request(quiet_town
         assert issue.assigned_to == []
 
 
+async def test_a_takeover_relieves_a_colleague_who_has_changed_their_username_meanwhile(
+    town: Town,
+) -> None:
+    issue, card = await town.request()
+    assert (await town.slack.click(town.avery, card, "Claim")).ok
+    card = await town.claimed(issue, "Avery Example")
+    town.gitlab.down()
+    # Nobody knows Blake's account, so GitLab gets no other assignee.
+    town.gitlab.delete_user(town.blake_gitlab)
+    assert (await town.slack.click(town.blake, card, "Take over")).ok
+    await town.card(issue, "Claimed by Blake")
+    town.gitlab.rename_user(town.avery_gitlab, "avery.renamed")
+    town.gitlab.up()
+    town.clock.forward(minutes=6)
+    await town.card(issue, "Claimed by Blake", delivered=True)
+    assert issue.assigned_to == []
+
+
 async def test_the_bot_knows_its_notes_again_when_its_own_username_changes(town: Town) -> None:
     issue, card = await town.request()
     # GitLab keeps each note and the answer is lost: the bot looks for its own before it repeats.
@@ -190,6 +208,20 @@ async def test_who_claimed_a_request_meanwhile_is_asked_about_its_customer(town:
     town.gitlab.close(issue, by=town.duty_gitlab)
     town.gitlab.up()
     town.clock.forward(minutes=6)
+    told = await town.thread(issue, "closed the issue in GitLab", "please reopen it")
+    assert told.pings == {"<@U0BLAKE>"}
+
+
+async def test_a_customer_who_waits_is_told_to_who_is_on_duty_when_the_owner_has_left(
+    town: Town,
+) -> None:
+    await take_duty(town, town.blake)
+    issue = town.feedback()
+    await town.card(issue, "🟠 Unclaimed")
+    town.gitlab.assign(issue, town.avery_gitlab, by=town.avery_gitlab)
+    await town.card(issue, "Claimed by Avery Example")
+    town.avery.deleted = True
+    town.gitlab.close(issue, by=town.duty_gitlab)
     told = await town.thread(issue, "closed the issue in GitLab", "please reopen it")
     assert told.pings == {"<@U0BLAKE>"}
 

@@ -404,6 +404,35 @@ async def test_a_link_that_is_taken_away_beside_a_running_bot_counts_no_more(
                 assert issue.assigned_to == []
 
 
+async def test_an_administrator_says_that_a_line_is_for_the_account_that_has_the_name_now(
+    desk_before: Desk,
+) -> None:
+    desk, town = desk_before, desk_before.town
+    settings = town.set_up(**desk.settings)
+    async with town.bot_running(**desk.settings):
+        assert await assigned_to_a_claim(town, town.avery) == ["avery"]
+        # Avery's account is deleted, and somebody takes its name.
+        town.gitlab.delete_user(town.avery_gitlab)
+        anew = town.gitlab.add_user("avery", "Avery Anew")
+        town.gitlab.add_member(town.project, anew, 30)
+        await town.card(town.feedback("For ticket 101", assignees=[anew]), "🟠 Unclaimed")
+        await town.settled()
+    [by_file] = await list_people(settings)
+    assert by_file.endswith("people file; not in force, because another account has this name now")
+    _, said = await unlink(settings, "U0AVERY")
+    assert said == [
+        "U0AVERY is avery by the people file: remove that line there, "
+        "else it is for the account that has the name now"
+    ]
+    [by_file] = await list_people(settings)
+    assert by_file.endswith("people file")
+    async with town.bot_running(**desk.settings):
+        issue, card = await town.request()
+        await town.slack.click(town.avery, card, "Claim")
+        await town.card(issue, "Claimed", delivered=True)
+        assert issue.assigned_to == ["avery"]
+
+
 async def test_a_link_that_the_people_file_overrules_is_listed_as_such(desk_before: Desk) -> None:
     desk, town = desk_before, desk_before.town
     async with town.bot_running(**desk.settings):
