@@ -146,10 +146,9 @@ async def save_account(
 
     ``in_file``: usernames of the people file by Slack user id.
     """
-    known = {each.id: each for each in await list_accounts(tx)}
-    # Before the name may go to another account.
-    await _keep_numbers(tx, tuple(known.values()), in_file or {})
-    own = username.casefold()
+    known, own = {each.id: each for each in await list_accounts(tx)}, username.casefold()
+    # Who takes a name comes after who had it until now.
+    await _keep_numbers(tx, {own: number, **numbers_by_name(known.values())}, in_file or {})
     for other in known.values():
         if other.id != number and (other.username or "").casefold() == own:
             await _save_account(tx, other.named(None))
@@ -223,10 +222,9 @@ def _file_lines(slack_user: str) -> Fact[FileLines]:
 
 
 async def _keep_numbers(
-    tx: Transaction, accounts: Collection[Account], in_file: Mapping[str, str]
+    tx: Transaction, numbers: Mapping[str, int], in_file: Mapping[str, str]
 ) -> None:
     """Note what each line, and each link of an earlier release, means by now, once and for all."""
-    numbers = numbers_by_name(accounts)
     for link in await list_links(tx):
         number = numbers.get(link.gitlab.casefold())
         if link.account is None and number is not None:

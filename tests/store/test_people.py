@@ -107,10 +107,9 @@ async def test_a_link_of_an_earlier_release_stays_with_the_account_that_had_its_
     async with database.transaction() as tx:
         await save_code(tx, CASEY)
         await redeem_code(tx, CASEY, NOW)
-        await save_account(tx, 5, "casey.n")
-        await save_account(tx, 9, "CASEY.n")
-        assert await list_links(tx) == [replace(LINK, account=5)]
-        await save_account(tx, 9, "casey.another")
+        for number, name in ((5, "casey.n"), (9, "CASEY.n"), (9, "casey.another")):
+            await save_account(tx, number, name)
+            assert await list_links(tx) == [replace(LINK, account=5)]
         await save_account(tx, 11, "casey.n")
         assert await list_links(tx) == [replace(LINK, account=5)]
         assert await save_account(tx, 5, "casey.renamed")
