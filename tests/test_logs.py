@@ -139,8 +139,11 @@ async def have_a_choice_refused(town: Town) -> None:
     """GitLab takes the note for what it is not; and a colleague is too late."""
     issue = town.feedback(f"Negative feedback for ticket 7 {TITLE}", description=DESCRIPTION)
     card = await town.card(issue, "🟠 Unclaimed")
-    quoted = f'{{"message": "{REFUSED_TEXT} is not allowed"}}'
-    town.gitlab.faults.add(method="POST", path="/notes$", status=422, body=quoted)
+    quoted = json.dumps({"message": {"note": [f"{REFUSED_TEXT} is not allowed"]}})
+    json_type = {"Content-Type": "application/json"}
+    town.gitlab.faults.add(
+        method="POST", path="/notes$", status=422, headers=json_type, body=quoted
+    )
     sent = await town.mark_contacted(town.avery, card, **{"What you sent": REFUSED_TEXT})
     assert sent.ok
     card = await town.card(issue, "GitLab rejected this:")

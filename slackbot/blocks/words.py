@@ -299,6 +299,16 @@ def _snoozed(step: Step, rules: Rules) -> str:
     return f"💤 {someone(step.who)} snoozed the reminders{until} ({name(step.detail or '', 400)})"
 
 
+def _refused(step: Step, _: Rules) -> str:
+    why = name(step.detail or "", 400)
+    if not step.is_partial:
+        return f"⚠️ {mention(step.who)}, your choice was not carried out: {why}"
+    return (
+        f"⚠️ {mention(step.who)}, GitLab accepted this but left out a part: {why}. "
+        "Please do the rest in GitLab"
+    )
+
+
 def _unlinked(step: Step, rules: Rules) -> str:
     by_code = f"{LINK_YOURSELF}, or " if rules.can_link else ""
     return (
@@ -328,16 +338,10 @@ _STEPS: dict[StepKind, Callable[[Step, Rules], str]] = {
     ),
     StepKind.SNOOZED: _snoozed,
     StepKind.GONE: lambda *_: "⚫ The issue was deleted or moved",
-    StepKind.REFUSED: lambda step, _: (
-        f"⚠️ {mention(step.who)}, your choice was not carried out: {name(step.detail or '', 400)}"
-    ),
+    StepKind.REFUSED: _refused,
     StepKind.NOT_A_MEMBER: lambda step, _: (
         f"GitLab did not assign {someone(step.who)} because they aren't a member of the project. "
         "The note on the issue names them"
-    ),
-    StepKind.UNDONE: lambda step, _: (
-        f"⚠️ {mention(step.who)}, GitLab accepted this but left out a part: "
-        f"{name(step.detail or '', 400)}. Please do the rest in GitLab"
     ),
     StepKind.UNLINKED: _unlinked,
 }
@@ -405,6 +409,26 @@ def _already_contacted(refusal: AlreadyContacted) -> str:
     return f"{who} has already contacted this customer."
 
 
+def _unknown_label(refusal: UnknownLabel) -> str:
+    label = name(refusal.label)
+    if not refusal.is_chosen:
+        return (
+            f"The project has no label {label}. Ask for it to be created in GitLab. Then try again."
+        )
+    return (
+        f"The project has no label {label}, or has archived it. Choose another one, or ask for the "
+        "label to be created in GitLab."
+    )
+
+
+def _label_not_set(refusal: LabelNotSet) -> str:
+    lost = "".join(f" It took off the label {name(each)}." for each in refusal.lost)
+    return (
+        f"GitLab accepted the choice but did not set the label {name(refusal.label)}.{lost} Choose "
+        "another one."
+    )
+
+
 def _label_changed(refusal: LabelChanged) -> str:
     if refusal.label is None:
         return "The feedback label was removed in GitLab in the meantime. Choose again."
@@ -463,14 +487,8 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
     NoLongerRequested: lambda _: "The contact request was withdrawn in GitLab.",
     IssueGone: lambda _: "The issue was deleted or moved in GitLab.",
     SameLabel: lambda _: "The request already has this feedback label.",
-    UnknownLabel: lambda refusal: (
-        f"The project has no label {name(refusal.label)}, or has archived it. Choose another one, "
-        "or ask for the label to be created in GitLab."
-    ),
-    LabelNotSet: lambda refusal: (
-        f"GitLab accepted the choice but did not set the label {name(refusal.label)}. Choose "
-        "another one."
-    ),
+    UnknownLabel: _unknown_label,
+    LabelNotSet: _label_not_set,
     LabelChanged: _label_changed,
     TextRequired: lambda _: "Paste the text of the email. It belongs in the feedback issue.",
     InTheFuture: lambda _: "That time is in the future.",

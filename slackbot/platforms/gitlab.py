@@ -175,10 +175,10 @@ class GitLabClient(GitLabApi):
             self._own = await self.ask(read)
         return self._own.username
 
-    async def labels(self) -> dict[str, str]:
+    async def labels(self, *, with_archived: bool = False) -> dict[str, str]:
         """Map each label, the groups' included, to its description.
 
-        Not those that are archived: GitLab accepts changes with them, and leaves them out.
+        GitLab accepts changes with archived ones, and leaves them out.
         """
 
         def read(client: gitlab.Gitlab) -> dict[str, str]:
@@ -187,7 +187,7 @@ class GitLabClient(GitLabApi):
             return {
                 label.name: label.attributes.get("description") or ""
                 for label in labels
-                if not label.attributes.get("archived")
+                if with_archived or not label.attributes.get("archived")
             }
 
         return await self.ask(read)

@@ -1,6 +1,7 @@
 """GitLab by python-gitlab, which is synchronous, in a pool of threads."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -43,9 +44,13 @@ PACES: Allowances = {
 
 https://docs.gitlab.com/security/rate_limits/
 """
-_BEGINS_WITH_STATUS = frozenset({401, 403, 404, 405})
-_REFUSALS = _BEGINS_WITH_STATUS | {400, 412, 422}
+_ABOUT_THE_CHANGE = frozenset({400, 422})
+_REFUSALS = _ABOUT_THE_CHANGE | {401, 403, 404, 405, 412}
 """All other errors pass: locks, timeouts, what a proxy or a firewall says of itself."""
+_ABOUT_A_PARAMETER = re.compile(
+    r"[a-z_]+(\[\w*\])*(, [a-z_]+(\[\w*\])*)* "
+    r"((is|are) (missing|invalid|empty)|does not have a valid value)\b"
+)
 
 
 class _TimedOut(Unreachable):
@@ -126,7 +131,7 @@ def _judge(response: requests.Response, *_: Any, **__: Any) -> None:
         # python-gitlab would sleep in the thread, and others wait.
         told, date = (response.headers.get(name) for name in ("Retry-After", "Date"))
         raise Throttled(Platform.GITLAB, seconds_asked(told, date, DEFAULT_RETRY_AFTER))
-    if response.ok and (status >= 300 or "json" in response.headers.get("Content-Type", "")):
+    if response.ok and (status >= 300 or _is_json(response)):
         return  # what it redirects to is judged next
     reason = None if response.ok else _refusal(response)
     if reason is None:
@@ -139,12 +144,13 @@ def _refusal(response: requests.Response) -> str | None:
 
     In maintenance mode GitLab answers 403 with JSON in the words of an administrator, and proxies
     and firewalls answer with pages or JSON of their own. But what the API itself refuses to anybody
-    begins with its status or is OAuth's form (GitLab's ``lib/api/helpers.rb``).
+    begins with its status, is OAuth's form, or names what it has against the change (GitLab's
+    ``lib/api/helpers.rb``).
     """
     status = response.status_code
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # whoever says so: it gets no smaller
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE.phrase
-    if status not in _REFUSALS:
+    if status not in _REFUSALS or not _is_json(response):
         return None
     try:
         body = response.json()
@@ -153,7 +159,18 @@ def _refusal(response: requests.Response) -> str | None:
     if not isinstance(body, dict) or not (said := body.get("message") or body.get("error")):
         return None
     is_own = str(said).startswith(f"{status} ") or "error_description" in body
-    return str(said) if is_own or status not in _BEGINS_WITH_STATUS else None
+    return str(said) if is_own or (status in _ABOUT_THE_CHANGE and _names_it(body)) else None
+
+
+def _names_it(body: dict[str, Any]) -> bool:
+    """Return whether GitLab names fields of a record, or parameters of the request."""
+    if isinstance(body.get("message"), dict | list):
+        return True
+    return bool(_ABOUT_A_PARAMETER.match(str(body.get("error"))))
+
+
+def _is_json(response: requests.Response) -> bool:
+    return "json" in response.headers.get("Content-Type", "")
 
 
 def _refused(status: int, reason: str) -> PlatformError:

@@ -238,6 +238,8 @@ def relabel(labels: frozenset[str], chosen: str, scope: str) -> frozenset[str]:
 
 
 class StepKind(StrEnum):
+    """A release cannot read steps of a kind unknown to it."""
+
     CLAIMED = "claimed"
     TAKEN_OVER = "taken_over"
     RELEASED = "released"
@@ -256,8 +258,6 @@ class StepKind(StrEnum):
     """The claimer has no known GitLab account."""
     NOT_A_MEMBER = "not_a_member"
     """GitLab does not assign the claimer: they are no project member."""
-    UNDONE = "undone"
-    """GitLab accepted the change but left out a part of it."""
     SNOOZED = "snoozed"
 
 
@@ -282,6 +282,8 @@ class Step:
     on_duty: tuple[Person, ...] | None = None
     moved_to: str | None = None
     """Of a closed issue, as in ``Request``."""
+    is_partial: bool = False
+    """Refused was only what ``detail`` says: GitLab accepted the change but left it out."""
 
     @property
     def leaves_waiting(self) -> bool:

@@ -79,6 +79,8 @@ class UnknownLabel(Refusal):
     """Slack never creates labels."""
 
     label: str
+    is_chosen: bool = True
+    """By the person, who may choose another one."""
 
 
 @dataclass(eq=False)
@@ -86,6 +88,8 @@ class LabelNotSet(Refusal):
     """GitLab accepted the change without it."""
 
     label: str
+    lost: tuple[str, ...] = ()
+    """The labels that it was to replace, which cannot be put back."""
 
 
 @dataclass(eq=False)

@@ -162,8 +162,8 @@ async def add_message(
 ) -> None:
     """Queue a step for the card's thread.
 
-    With ``of``, its decision, it is queued only once. ``begun_at``: since when a lost record may
-    have had it posted, UTC.
+    With ``of``, its decision or cause, it is queued only once. ``begun_at``: since when a lost
+    record may have had it posted, UTC.
     """
     await tx.execute(
         upsert(tx, messages)

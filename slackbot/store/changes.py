@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import NAMESPACE_OID, uuid5
 
 import structlog
 
@@ -43,7 +44,10 @@ async def save_changes(
         return
     await requests.save_request(tx, after)
     for step in await _addressed(tx, steps, before or after, after):
-        await cards.add_message(tx, after.key, step)
+        # An issue is moved once, but a replica of an older release may forget it.
+        is_move = step.moved_to is not None and before is not None and before.moved_to is None
+        of = uuid5(NAMESPACE_OID, f"moved {after.key}") if is_move else None
+        await cards.add_message(tx, after.key, step, of=of)
     if before is None or replace(before, gitlab_updated_at=after.gitlab_updated_at) != after:
         await announce(tx, after.key, now, rank=after.due_at)
     if before is None:

@@ -40,7 +40,14 @@ from slackbot.store.changes import announce, refuse, save_changes
 from slackbot.store.database import Record
 from slackbot.store.decisions import Status
 from slackbot.sync.conflicts import Conflicts, conflicts_since
-from slackbot.sync.effect import NOTHING, assignees_after, change_of, replaced_label, undone
+from slackbot.sync.effect import (
+    NOTHING,
+    assignees_after,
+    change_of,
+    replaced_label,
+    taken_off,
+    undone,
+)
 from slackbot.sync.notes import (
     decisions_marked,
     note_of,
@@ -90,12 +97,12 @@ class Delivery:
         self._account: GitLabUser | None = None
         self._is_noted = decision.id in traces.decisions
 
-    async def run(self, seen: Observation) -> Observation | None:
-        """Return ``None`` where GitLab rejected a part of it."""
+    async def run(self, seen: Observation) -> tuple[Observation, bool]:
+        """Return the last reading, and whether the record has taken it in."""
         await self._identify()
         if not self._is_noted and (refusal := await self._judge()):
             await self._end_refused(refusal)
-            return seen
+            return seen, True
         return await self._write(seen)
 
     async def _identify(self) -> None:
@@ -135,9 +142,13 @@ class Delivery:
                 wanted = {self._rules.contacted_label, *([label] if label else [])}
             case _:
                 return frozenset()
-        known = frozenset(await self._gitlab.labels())
-        missing = sorted(wanted - known)
-        return UnknownLabel(missing[0]) if missing else known
+        # What is archived keeps no contact from the issue: GitLab leaves it out, and that is told.
+        is_contact = isinstance(self._decision.action, MarkContacted)
+        known = frozenset(await self._gitlab.labels(with_archived=is_contact))
+        if missing := sorted(wanted - known):
+            is_chosen = missing[0] != self._rules.contacted_label
+            return UnknownLabel(missing[0], is_chosen=is_chosen)
+        return known
 
     async def _end_refused(self, refusal: Refusal) -> None:
         now = self._record.now()
@@ -155,7 +166,7 @@ class Delivery:
         async with self._record.transaction() as tx:
             await refuse(tx, self._decision, problem, self._record.now())
 
-    async def _write(self, seen: Observation) -> Observation | None:
+    async def _write(self, seen: Observation) -> tuple[Observation, bool]:
         conflicts = Conflicts()
         if self._is_noted:
             conflicts = await self._conflicts(seen)
@@ -166,13 +177,16 @@ class Delivery:
         except Rejected as error:
             # It won't work later. A reading that is rejected says nothing about the choice.
             await self._end_rejected(error)
-            return None
+            return seen, False
         action, left_out = self._decision.action, undone(asked, issue)
         if _is_no_member(self._decision, asked, issue.usernames):  # has a step of its own
             left_out = replace(left_out, assignee_ids=None)
         if isinstance(action, ChooseLabel) and action.label in left_out.add_labels:
-            await self._end_refused(LabelNotSet(action.label))
-            return None
+            former = taken_off(action, asked, seen.issue, issue)
+            issue = await _put_back(self._gitlab, issue, former)
+            lost = sorted(former - issue.labels)
+            await self._end_refused(LabelNotSet(action.label, tuple(lost)))
+            return replace(seen, issue=issue, at=self._record.now()), False
         if left_out != NOTHING:
             await self._supplement(left_out)
         # The assignees by the bot's doing; any others are somebody else's.
@@ -182,7 +196,7 @@ class Delivery:
             notes = [conflicts.assignment]
         after = replace(seen, issue=issue, notes=notes, at=self._record.now())
         await self._complete(change, left_out, wanted, after)
-        return after
+        return after, True
 
     async def _send(self, asked: IssueChange, seen: Observation) -> IssueSnapshot:
         if not self._is_noted:
@@ -284,7 +298,8 @@ def _steps_of(
     if _is_no_member(decision, change, assignees):
         yield Step(kind=StepKind.NOT_A_MEMBER, who=who, at=at)
     if left_out != NOTHING:
-        yield Step(kind=StepKind.UNDONE, who=who, at=at, detail=undone_words(left_out))
+        what = undone_words(left_out)
+        yield Step(kind=StepKind.REFUSED, who=who, at=at, detail=what, is_partial=True)
 
 
 def _is_no_member(decision: Decision, change: IssueChange, assignees: Sequence[str]) -> bool:
@@ -292,6 +307,21 @@ def _is_no_member(decision: Decision, change: IssueChange, assignees: Sequence[s
     if not isinstance(decision.action, Claim | TakeOver) or decision.by.gitlab is None:
         return False
     return bool(change.assignee_ids) and decision.by.gitlab not in assignees
+
+
+async def _put_back(
+    gitlab: GitLabClient, issue: IssueSnapshot, labels: frozenset[str]
+) -> IssueSnapshot:
+    """Put labels on again as far as GitLab does that; return the issue then."""
+    # It would create the others.
+    if not labels or not (known := labels & set(await gitlab.labels())):
+        return issue
+    await check_unchanged(gitlab, issue)
+    try:
+        return await gitlab.change_issue(issue.key, IssueChange(add_labels=known))
+    except Rejected as error:  # the person is told
+        log.warning("not_put_back", issue=str(issue.key), problem=error.code)
+        return issue
 
 
 async def take_back_notes(kept: Record, gitlab: GitLabClient, key: IssueKey) -> None:

@@ -62,6 +62,14 @@ def replaced_label(action: Action, issue: IssueSnapshot, scope: str) -> str | No
     return next((name for name in others if name != action.label), None)
 
 
+def taken_off(
+    action: ChooseLabel, change: IssueChange, before: IssueSnapshot, after: IssueSnapshot
+) -> frozenset[str]:
+    """Return the labels that the issue lost by a choice, if not to this try, to one before."""
+    had = change.remove_labels & before.labels
+    return (had | ({action.replaces} if action.replaces else set())) - after.labels
+
+
 NOTHING = IssueChange()
 
 

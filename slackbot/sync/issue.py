@@ -106,11 +106,10 @@ class IssueSync:
         delivery = Delivery(
             self._record, self._gitlab, self._directory, self._rules, recorded.decision, traces
         )
-        after = await delivery.run(seen)
-        if after is None:
+        after, is_taken_in = await delivery.run(seen)
+        if not is_taken_in:
             # Only its note is ours; other news is told before the next decision.
-            await self._converge(seen)
-            return seen
+            await self._converge(after)
         return after
 
     async def _lose(self, key: IssueKey) -> None:

@@ -1,13 +1,14 @@
 """The poll: finds what lost webhooks would have said."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
 from slackbot import metrics
 from slackbot.health import GITLAB, Health
-from slackbot.platforms.errors import PlatformError
+from slackbot.platforms.errors import Denied, Missing, PlatformError
 from slackbot.platforms.gitlab import PAGE, GitLabClient, Project, renamed
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.request import IssueKey, Rules, in_scope
@@ -29,6 +30,8 @@ from slackbot.sync.observe import feedback_of, looks_changed, may_matter, triage
 from slackbot.sync.progress import Progress, watching_terminal
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 class Poll:
@@ -70,15 +73,21 @@ class Poll:
         return self._record.now() + self._every
 
     async def _read_gitlab(self) -> None:
-        try:
-            labels = await self._read_labels()
-        except PlatformError:
-            await self._read_project()  # no customer is hidden by labels
-            raise
-        await self._read_project(labels)
+        """No customer is hidden by the labels and the project: tell their trouble at the end."""
+        labels, no_labels = await _tried(self._read_labels())
+        project, no_project = await _tried(self._gitlab.project())
+        if isinstance(no_project, Denied | Missing):
+            raise no_project
+        if project is not None:
+            await self._note_project(project, labels)
+        listed = await self._read_issues(project)
+        number = project.id if project else await self._number_on_record()
+        if number is not None:
+            await self._read_in_turn(number, listed)
+        if problem := no_labels or no_project:
+            raise problem
 
-    async def _read_project(self, labels: Collection[str] | None = None) -> None:
-        project = await self._gitlab.project()
+    async def _note_project(self, project: Project, labels: Collection[str] | None) -> None:
         if labels is not None:
             wrong = (_missing_labels(self._rules, labels), renamed(self._gitlab.named, project))
             self._health.remark(GITLAB, "; ".join(filter(None, wrong)) or None)
@@ -86,8 +95,12 @@ class Poll:
             known = KnownProject(id=project.id, path=project.path, url=project.url)
             await facts.PROJECT.save(tx, known.renamed_from(await facts.PROJECT.load(tx)))
             await feedbacks.forget_other_projects(tx, project.id)
-        listed = await self._read_issues(project)
-        await self._read_in_turn(project, listed)
+
+    async def _number_on_record(self) -> int | None:
+        """Return ``None`` if another project may be set now."""
+        async with self._record.transaction() as tx:
+            known = await facts.PROJECT.load(tx)
+        return known.id if known and self._gitlab.is_project(known.id, known.path) else None
 
     async def _read_labels(self) -> Collection[str]:
         known = await self._gitlab.labels()
@@ -99,7 +112,7 @@ class Poll:
                 await announce_all(tx, ranks, self._record.now())
         return known
 
-    async def _read_issues(self, project: Project) -> set[IssueKey]:
+    async def _read_issues(self, project: Project | None) -> set[IssueKey]:
         """Read what changed, at first all open issues; return what was listed."""
         async with self._record.transaction() as tx:
             place = await self._place(tx)
@@ -125,10 +138,10 @@ class Poll:
         is_complete = await facts.FEEDBACKS_READ.load(tx) == self._about
         return place if is_complete or place.about != self._about else None
 
-    def _progress(self, reading: Reading, project: Project) -> Progress | None:
+    def _progress(self, reading: Reading, project: Project | None) -> Progress | None:
         if not reading.is_after_gap:
             return None
-        total = project.open_issues if reading.is_first else None
+        total = project.open_issues if project and reading.is_first else None
         return Progress(before=reading.place.read, total=total, terminal=watching_terminal())
 
     async def _take_in(self, page: Sequence[IssueSnapshot], reading: Reading) -> None:
@@ -179,14 +192,14 @@ class Poll:
             await facts.FEEDBACKS_READ.save(tx, self._about)
             await enqueue_summary(tx, self._record.now())
 
-    async def _read_in_turn(self, project: Project, listed: set[IssueKey]) -> None:
+    async def _read_in_turn(self, project: int, listed: set[IssueKey]) -> None:
         """Read a page of known open issues: one that lost a label may miss from a listing."""
         async with self._record.transaction() as tx:
-            asking = await requests.list_open_iids(tx, project.id)
-            others = await feedbacks.list_open_iids(tx, project.id)
+            asking = await requests.list_open_iids(tx, project)
+            others = await feedbacks.list_open_iids(tx, project)
             last = await facts.LAST_IN_TURN.load(tx) or 0
             last_other = await facts.LAST_FEEDBACK_IN_TURN.load(tx) or 0
-        seen = {key.iid for key in listed if key.project == project.id}
+        seen = {key.iid for key in listed if key.project == project}
         turn = next_in_turn([iid for iid in asking if iid not in seen], last)
         seen.update(asking)
         rest = next_in_turn([iid for iid in others if iid not in seen], last_other)
@@ -197,7 +210,7 @@ class Poll:
         lost = {*turn, *rest} - {issue.key.iid for issue in issues}
         async with self._record.transaction() as tx:
             await self._ask_about(tx, issues)
-            await self._ask_about_lost(tx, [IssueKey(project.id, iid) for iid in sorted(lost)])
+            await self._ask_about_lost(tx, [IssueKey(project, iid) for iid in sorted(lost)])
             if turn:
                 await facts.LAST_IN_TURN.save(tx, turn[-1])
             if rest:
@@ -210,6 +223,13 @@ class Poll:
             # Those out of sight keep their turn: they may come back.
             if known is None or not known.is_gone:
                 jobs.enqueue(tx, IssueQueue.SYNC, [key], self._record.now())
+
+
+async def _tried(answer: Awaitable[T]) -> tuple[T | None, PlatformError | None]:
+    try:
+        return await answer, None
+    except PlatformError as error:
+        return None, error
 
 
 def _missing_labels(rules: Rules, known: Collection[str]) -> str | None:

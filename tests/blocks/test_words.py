@@ -231,7 +231,7 @@ def step(kind: StepKind, who: Person | None = AVERY, **more: object) -> Step:
             ["<@U1>"],
         ),
         (
-            step(StepKind.UNDONE, detail="the label <!here> isn't set"),
+            step(StepKind.REFUSED, detail="the label <!here> isn't set", is_partial=True),
             "⚠️ <@U1>, GitLab accepted this but left out a part: the label &lt;!here&gt; isn't set. "
             "Please do the rest in GitLab",
             ["<@U1>"],
@@ -366,7 +366,6 @@ _MAY_WAKE: dict[StepKind, tuple[Callable[[Step], Person | None], ...]] = {
     StepKind.ASSIGNED: (_OTHER, _OWNER),
     StepKind.UNASSIGNED: (_OTHER,),
     StepKind.REFUSED: (operator.attrgetter("who"),),
-    StepKind.UNDONE: (operator.attrgetter("who"),),
     **dict.fromkeys(
         (StepKind.UNCONTACTED, StepKind.LABELED, StepKind.SNOOZED, StepKind.WITHDRAWN), (_OWNER,)
     ),
@@ -384,6 +383,7 @@ _MAY_WAKE: dict[StepKind, tuple[Callable[[Step], Person | None], ...]] = {
         detail=st.none() | _hostile,
         in_gitlab=st.booleans(),
         on_duty=st.none() | st.lists(_people.filter(bool), max_size=9).map(tuple),
+        is_partial=st.booleans(),
     )
 )
 @settings(deadline=None)
@@ -452,9 +452,19 @@ _REFUSALS: list[tuple[Refusal, str]] = [
         "or ask for the label to be created in GitLab.",
     ),
     (
+        UnknownLabel("<!here>", is_chosen=False),
+        "The project has no label &lt;!here&gt;. Ask for it to be created in GitLab. Then try "
+        "again.",
+    ),
+    (
         LabelNotSet("feedback::<!here>"),
         "GitLab accepted the choice but did not set the label feedback::&lt;!here&gt;. Choose "
         "another one.",
+    ),
+    (
+        LabelNotSet("feedback::a", ("feedback::<!here>",)),
+        "GitLab accepted the choice but did not set the label feedback::a. It took off the label "
+        "feedback::&lt;!here&gt;. Choose another one.",
     ),
     (
         LabelChanged("feedback::b"),

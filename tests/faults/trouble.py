@@ -43,7 +43,7 @@ _SLACK_AWAY: dict[acts.Kind, dict[str, Any]] = _SLACK | {
 }
 _GITLAB: dict[acts.Kind, dict[str, Any]] = _ON_BOTH | {
     "429": {"status": 429, "body": "Retry later\n", "headers": _TEXT},
-    "422": {"status": 422, "body": '{"message": "not today"}', "headers": _JSON},
+    "422": {"status": 422, "body": '{"message": "422 Not today"}', "headers": _JSON},
 }
 
 

@@ -494,6 +494,27 @@ CALLS: dict[str, Call] = {
 }
 
 
+OF_GITLAB: list[dict[str, Any]] = [
+    {"message": {"title": ["is bad"]}},
+    {"message": ["Title is bad"]},
+    {"error": "title is missing, add_labels[] is invalid"},
+    {"error": "state_event does not have a valid value"},
+    {"error": "add_labels, title are missing, at least one parameter must be provided"},
+]
+"""What it has against a change."""
+OF_OTHERS: list[dict[str, Any]] = [
+    {"error": "blocked by WAF"},
+    {"message": "blocked"},
+    {"message": {}},
+    {"error": "This request is invalid"},
+    {"error": {"code": "blocked"}},
+]
+
+
+def answers(status: int, *bodies: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"status": status, "headers": JSON, "body": json.dumps(body)} for body in bodies]
+
+
 TOO_NARROW = {"error": "insufficient_scope", "error_description": "The request requires more."}
 
 
@@ -508,8 +529,10 @@ async def test_every_call_names_every_trouble_by_its_remedy(
         ({"status": 401}, Denied),
         ({"status": 400}, Rejected),
         ({"status": 403}, Rejected),
-        ({"status": 422, "headers": JSON, "body": '{"message": {"title": ["is bad"]}}'}, Rejected),
         ({"status": 403, "headers": JSON, "body": json.dumps(TOO_NARROW)}, Rejected),
+        *((each, Rejected) for each in answers(400, *OF_GITLAB)),
+        *((each, Rejected) for each in answers(422, *OF_GITLAB)),
+        ({"status": 422, "headers": JSON, "body": '{"message": "422 Unprocessable"}'}, Rejected),
         ({"status": 413, **page}, Rejected),  # a second try would be as large
         # These say nothing about what was asked.
         ({"status": 403, **maintenance}, Unreachable),
@@ -520,6 +543,9 @@ async def test_every_call_names_every_trouble_by_its_remedy(
         ({"status": 404, "headers": JSON, "body": '{"message": "Not Found"}'}, Unreachable),
         ({"status": 403, "headers": JSON, "body": '"403 Forbidden"'}, Unreachable),
         ({"status": 422, "headers": JSON, "body": "5"}, Unreachable),
+        *((each, Unreachable) for each in answers(400, *OF_OTHERS)),
+        *((each, Unreachable) for each in answers(422, *OF_OTHERS)),
+        ({"status": 403, "body": '{"message": "403 Forbidden"}'}, Unreachable),  # as text/html
         ({"status": 407}, Unreachable),
         ({"status": 451}, Unreachable),
         ({"status": 409}, Unreachable),  # a lock that somebody else holds just now

@@ -52,8 +52,14 @@ async def fill_hands(town: Town) -> None:
     """Let people do something about every issue while neither platform lets the bot finish."""
     issues = {iid: feedback(town, iid) for iid in (CLAIMED, CONTACTED, REFUSED, ASSIGNED)}
     cards = {iid: as_seen(await town.card(issue, "🟠 Unclaimed")) for iid, issue in issues.items()}
-    refusal = '{"message": "Note is not allowed"}'
-    town.gitlab.faults.add(method="POST", path="/notes$", status=422, body=refusal)
+    refusal = '{"message": {"note": ["is not allowed"]}}'
+    town.gitlab.faults.add(
+        method="POST",
+        path="/notes$",
+        status=422,
+        headers={"Content-Type": "application/json"},
+        body=refusal,
+    )
     await town.slack.choose(town.avery, cards[REFUSED], "Feedback label", SOFT_SKILLS)
     await town.card(issues[REFUSED], "GitLab rejected this:")
     await town.settled()

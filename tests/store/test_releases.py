@@ -322,6 +322,21 @@ async def test_an_older_release_finds_in_a_request_what_it_has_written_there_its
     assert {name: after[name] for name in before} == before
 
 
+KINDS_BEFORE = frozenset(
+    (
+        *("claimed", "taken_over", "released", "labelled", "contacted", "assigned", "unassigned"),
+        *("closed", "reopened", "withdrawn", "asked_again", "uncontacted", "gone", "refused"),
+        *("unlinked", "not_a_member", "snoozed"),
+    )
+)
+"""The steps that the release before can read: at another one its work on a card stops."""
+
+
+def test_the_release_before_knows_every_kind_of_step() -> None:
+    """What is new is told as a known kind, by a field that it passes over."""
+    assert set(StepKind) <= KINDS_BEFORE
+
+
 async def on_the_way(
     tx: Transaction, key: IssueKey
 ) -> tuple[tuple[DecisionRecord, ...], list[bool]]:

@@ -1,11 +1,14 @@
 """What is done in GitLab's own pages shows on the card: at once by hook, or with the next poll."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection, Text, literal, select, type_coerce, update
 
 from slackbot.local.gitlab import Request
+from slackbot.store.schema import requests
 from tests.town import CONTACT, CONTACTED, Town, buttons, text_of
 from tests.turns import take_duty
 
@@ -348,6 +351,26 @@ async def test_an_issue_moved_to_another_project_leaves_a_card_that_says_where_i
         f"⚫ No contact recorded: Dana Duty moved the issue to {link} in GitLab. "
         "The customer may still be waiting"
     ]
+
+
+async def test_a_move_is_told_once_though_an_older_replica_forgets_it(town: Town) -> None:
+    issue, _ = await town.request()
+    elsewhere = town.gitlab.add_project("gitlab-com/support/elsewhere")
+    town.gitlab.move_issue(issue, elsewhere, by=town.duty_gitlab)
+    for _ in range(3):
+        town.gitlab.comment(issue, "It belongs there.", by=town.duty_gitlab)
+        await town.card(issue, "⚫ Moved without contact")
+        await town.settled()
+        await town.change_record(forget_what_the_release_before_did_not_know)
+    assert len([step for step in town.steps(issue) if "moved" in step]) == 1
+
+
+def forget_what_the_release_before_did_not_know(connection: Connection) -> None:
+    [kept] = connection.scalars(select(type_coerce(requests.c.document, Text)))
+    document = json.loads(kept)
+    for name in ("moved_to", "is_provisional", "accounts"):
+        del document[name]
+    connection.execute(update(requests).values(document=literal(json.dumps(document), Text)))
 
 
 async def test_an_issue_deleted_in_gitlab_leaves_a_card_that_says_so(quiet_town: Town) -> None:

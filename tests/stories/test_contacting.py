@@ -243,6 +243,42 @@ async def test_nothing_that_people_paste_acts_in_gitlab(town: Town) -> None:
     assert "> see \\#1, group/proj\\!5 and \\~bug\n" in body
 
 
+@pytest.mark.parametrize("label", [CONTACTED, OUTSIDE])
+async def test_a_contact_reaches_gitlab_though_a_label_is_archived_and_that_is_told(
+    town: Town, label: str
+) -> None:
+    issue, card = await town.request()
+    town.gitlab.archive_label(town.project, label)
+    inputs = {"What you sent": EMAIL, "Feedback label": OUTSIDE}
+    await town.mark_contacted(town.avery, card, **inputs)
+
+    await town.thread(issue, "<@U0AVERY>", "left out a part", f"the label {label} isn't set")
+    await town.card(issue, "Customer contacted", delivered=True)
+    await town.settled()
+    assert "> sorry for the wait." in issue.comments[0].body
+    assert f"`{label}` isn't set" in issue.comments[1].body
+    assert {CONTACTED, OUTSIDE} - {label} <= set(issue.labels)
+    assert issue.state == "closed"
+
+
+async def test_a_contact_creates_no_label_and_waits_until_there_is_one(town: Town) -> None:
+    issue, card = await town.request()
+    town.gitlab.delete_label(town.project, CONTACTED)
+    await town.mark_contacted(town.avery, card, **{"What you sent": EMAIL})
+
+    told = await town.thread(issue, "<@U0AVERY>", f"The project has no label {CONTACTED}")
+    assert "Choose another one" not in told.text
+    card = await town.card(issue, "GitLab rejected this:", "customer contacted by Avery Example")
+    await town.settled()
+    assert town.project.labels_created_silently == []
+    assert town.writes(issue) == []
+
+    town.gitlab.add_label(town.project, CONTACTED)
+    await town.slack.click(town.avery, card, "Try again")
+    await town.card(issue, "Customer contacted", delivered=True)
+    assert "> sorry for the wait." in issue.comments[0].body
+
+
 async def test_a_name_cannot_break_out_of_the_note(town: Town) -> None:
     town.avery.real_name = "A*v*ery <!-- x -->\n/close"
     issue = town.feedback()

@@ -15,11 +15,12 @@ from slackbot.local.slack import ApiRequest, Message
 from slackbot.platforms import slack_api as workspace
 from slackbot.platforms.errors import PLATFORM_TIMEOUT
 from slackbot.store.jobs import IssueQueue
-from tests.town import CONTACTED, PATIENCE, Town, as_seen, buttons, text_of
+from tests.town import CONTACT, CONTACTED, PATIENCE, Town, as_seen, buttons, text_of
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"
 CLAIMED = "🔵 Avery Example claimed this request"
 
+JSON = {"Content-Type": "application/json"}
 GOES_DOWN = [
     pytest.param({"drop": True, "when": "before"}, id="dropped before the effect"),
     pytest.param({"drop": True, "when": "after"}, id="dropped after the effect"),
@@ -103,8 +104,13 @@ async def test_choices_made_while_gitlab_is_down_arrive_once_and_in_order(town: 
 @pytest.mark.parametrize(
     "trouble",
     [
-        pytest.param({"body": json.dumps({"message": READ_ONLY})}, id="maintenance mode"),
-        pytest.param({"body": '{"message": "Back at noon"}'}, id="in an administrator's words"),
+        pytest.param(
+            {"body": json.dumps({"message": READ_ONLY}), "headers": JSON}, id="maintenance mode"
+        ),
+        pytest.param(
+            {"body": '{"message": "Back at noon"}', "headers": JSON},
+            id="in an administrator's words",
+        ),
         pytest.param({"body": "<html>Request blocked</html>"}, id="a firewall's page"),
     ],
 )
@@ -261,7 +267,7 @@ async def test_a_note_is_written_once_gitlabs_limit_has_passed(town: Town) -> No
     ("method", "status", "reason"),
     [
         pytest.param("POST", 403, "403 Forbidden", id="403"),
-        pytest.param("PUT", 422, "Assignees is invalid", id="422"),
+        pytest.param("PUT", 422, "422 Unprocessable Entity", id="422"),
     ],
 )
 async def test_what_gitlab_refuses_is_shown_and_can_be_tried_again(
@@ -272,7 +278,7 @@ async def test_what_gitlab_refuses_is_shown_and_can_be_tried_again(
         method=method,
         status=status,
         body=json.dumps({"message": reason}),
-        headers={"Content-Type": "application/json"},
+        headers=JSON,
         times=2,
     )
     await town.slack.click(town.avery, card, "Claim")
@@ -310,7 +316,7 @@ def accept_and_do_nothing(town: Town, issue: Issue, **how: Any) -> Fault:
     return town.gitlab.faults.add(
         method="PUT",
         status=200,
-        headers={"Content-Type": "application/json"},
+        headers=JSON,
         body=json.dumps(Entities(town.gitlab.url).issue(issue)),
         **how,
     )
@@ -330,6 +336,50 @@ async def test_a_label_that_gitlab_leaves_out_without_a_word_is_not_chosen(town:
     await town.settled()
     assert len(town.steps(issue)) == 1
     assert [opening(note.body) for note in issue.comments] == ["Feedback label", "Not carried out"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [pytest.param({}, id="paid tier"), pytest.param({"hang": 0}, id="free tier"), *GOES_DOWN],
+)
+async def test_a_label_whose_successor_gitlab_leaves_out_stays(
+    town: Town, trouble: dict[str, Any]
+) -> None:
+    town.gitlab.premium = not trouble
+    issue = town.feedback(labels=[CONTACT, OUTSIDE])
+    card = await town.card(issue, OUTSIDE)
+    late = town.gitlab.faults.add(method="PUT", hang=60)
+    await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
+    await town.in_gitlab(lambda: late.left == 0)
+    putting_back = town.gitlab.faults.add(method="PUT", **(trouble or {"hang": 0}))
+    town.gitlab.archive_label(town.project, SOFT_SKILLS)
+    town.gitlab.faults.release()
+    await town.in_gitlab(lambda: putting_back.left == 0)
+    await town.settled()
+    town.clock.forward(seconds=3)
+
+    await town.thread(
+        issue, "<@U0AVERY>", "not carried out", f"did not set the label {SOFT_SKILLS}"
+    )
+    await town.card(issue, "GitLab rejected this:", OUTSIDE)
+    await town.settled()
+    assert issue.labels == [CONTACT, OUTSIDE]
+    assert len(town.steps(issue)) == 1
+    assert [opening(note.body) for note in issue.comments] == ["Feedback label", "Not carried out"]
+
+
+async def test_a_label_that_cannot_be_put_back_is_told(town: Town) -> None:
+    issue = town.feedback(labels=[CONTACT, OUTSIDE])
+    card = await town.card(issue, OUTSIDE)
+    late = town.gitlab.faults.add(method="PUT", hang=60)
+    await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
+    await town.in_gitlab(lambda: late.left == 0)
+    for label in (SOFT_SKILLS, OUTSIDE):
+        town.gitlab.archive_label(town.project, label)
+    town.gitlab.faults.release()
+    lost = f"did not set the label {SOFT_SKILLS}. It took off the label {OUTSIDE}"
+    await town.thread(issue, "<@U0AVERY>", "not carried out", lost)
+    await town.card(issue, "GitLab rejected this:", "Not chosen yet")
 
 
 @pytest.mark.parametrize("trouble", [{"hang": 0}, *GOES_DOWN])

@@ -490,6 +490,34 @@ async def test_labels_that_cannot_be_read_hide_no_customer(poll: Lone) -> None:
     assert poll.health.words[GITLAB] == "ok"
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_project_that_cannot_be_read_hides_no_customer(poll: Lone, is_known: bool) -> None:
+    town = poll.town
+    [old] = opened(poll, 1)
+    if is_known:
+        await poll.run()
+        await poll.note([old])
+        await poll.enqueued()
+        town.clock.forward(minutes=10)
+        town.gitlab.rename_label(town.project, CONTACT, "SSAT::Call")  # touches no issue
+    path = f"/projects/{town.project.path.replace('/', '%2F')}$"
+    fault = town.gitlab.faults.add(path=path, status=500, times=None)
+    issue = town.feedback(labels=["SSAT::Call" if is_known else CONTACT])
+    await poll.run()
+    assert await poll.enqueued() == [old.iid, issue.iid]
+    assert "500" in poll.health.words[GITLAB]
+    town.gitlab.faults.pending.remove(fault)
+    await poll.run()
+    assert poll.health.problems[GITLAB] is None
+
+
+@pytest.mark.parametrize("status", [401, 404])
+async def test_a_project_that_is_not_there_is_not_read_any_further(poll: Lone, status: int) -> None:
+    path = f"/projects/{poll.town.project.path.replace('/', '%2F')}$"
+    poll.town.gitlab.faults.add(path=path, status=status)
+    assert await poll.listings() == []
+
+
 async def test_labels_are_read_without_a_search_and_only_those_of_the_scope_are_kept(
     poll: Lone,
 ) -> None:
