@@ -2,11 +2,11 @@
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from slackbot.rules.characters import is_visible
+from slackbot.rules.characters import JOINERS, is_visible, without_invisible
 
 MAX_DESCRIPTION = 100_000
 """In characters; bounds the work on hostile input."""
@@ -26,42 +26,54 @@ _COLONS = ":\uff1a"
 
 _LINE_BREAK = re.compile("\r\n?|\u2028|\u2029")
 _HTML_BREAK = re.compile(r"<br {0,2}/?>", re.IGNORECASE)
-# GitLab renders those that editors and forms write.
-_HTML_TAG = re.compile(
-    r"</?(?:p|div|ul|ol|li|h[1-6]|b|strong|i|em|u|span|input|table|thead|tbody|tr|td|th)"
-    r"\b[^<>]{0,200}>",
-    re.IGNORECASE,
-)
+_HTML_TAG = re.compile(r"</?([a-z][a-z0-9:-]*)(?=[\s/>])[^<>]*>", re.IGNORECASE)
+_HTML_END = re.compile(r"</([a-z][a-z0-9:-]*)\s{0,9}>", re.IGNORECASE)
+_NEEDS_NO_END = {
+    *("p", "li", "dt", "dd", "input", "hr", "option"),
+    *("thead", "tbody", "tfoot", "tr", "td", "th"),
+}
+# A link keeps its address; breaks come later, as they may stand in a row.
+_LEFT_ALONE = {"a", "br"}
 _BETWEEN_CELLS = re.compile(r"(</t[dh]>|<tr\b[^<>]{0,200}>)\s{1,40}(?=<t[dh]\b)", re.IGNORECASE)
 _MARKDOWN_OF_TAG = {
-    **dict.fromkeys(("p", "/p", "div", "/div", "ul", "/ul", "ol", "/ol", "/li"), "\n"),
-    **dict.fromkeys(("table", "/table", "/tr"), "\n"),
+    **{
+        f"{end}{name}": "\n"
+        for name in (
+            *("p", "div", "ul", "ol", "dl", "dd", "table", "caption", "pre", "blockquote"),
+            *("section", "article", "aside", "header", "footer", "main", "nav", "figure"),
+            *("details", "summary", "form", "fieldset", "legend", "option", "textarea"),
+            *("center", "address"),
+        )
+        for end in ("", "/")
+    },
+    **dict.fromkeys(("/li", "/tr", "/dt"), "\n"),
     **{f"/h{level}": "\n" for level in range(1, 7)},
     **{f"h{level}": f"\n{'#' * level} " for level in range(1, 7)},
     **dict.fromkeys(("b", "/b", "strong", "/strong"), "**"),
     "li": "\n- ",
     "tr": "\n",
+    "dt": "\n#### ",
+    "hr": "\n---\n",
     **dict.fromkeys(("td", "th"), "| "),
     **dict.fromkeys(("/td", "/th"), " "),
 }
-# Controls, text direction, and lone surrogates, which no database takes.
-_HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-# They make one emoji of several, and are part of words in some scripts.
-_JOINERS = "\u200c\u200d"
-_INVISIBLE = re.compile(
-    f"[\u00ad\u180e\u200b\u200e\u200f\u2060\ufeff]|(?<!\\S)[{_JOINERS}]|[{_JOINERS}](?!\\S)"
-)
-_BLANK_ENTITY = re.compile(r"&(?:nbsp|zwn?j|ZeroWidthSpace|#160|#xa0|#820[3-5]|#x200[b-d]);", re.I)
+_ENTITY = re.compile(r"&(?:#x?[0-9a-f]{1,8}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 # What forms and programs write where nobody wrote anything.
+_WHO = r"(?:the |this )?(?:end[- ]?user|user|customer|requester|respondent)"
+_WHERE = r"(?: (?:in|on|with) (?:the|this) (?:survey|form))?"
+_LEFT = r" (?:was |were )?(?:left|given|provided|entered|supplied)"
 _NOTHING_SAID = re.compile(
     r"(?:n/?a|none|null|nil|nan|undefined|not (?:provided|given|specified|available|applicable)"
-    r"|(?:no|without) (?:comments?|feedback|response|answer|reason|text)"
-    r"(?: (?:was |were )?(?:left|given|provided|entered|supplied))?"
-    r"|(?:the )?(?:end[- ]?user|user|customer|requester|respondent)"
-    r" (?:did not|didn't|has not|hasn't|left no|gave no)"
+    rf"|(?:there (?:is|are|was|were) )?(?:no|without) (?:comments?|feedback|text)(?:{_LEFT})?"
+    rf"(?: (?:by|from) {_WHO})?{_WHERE}"
+    rf"|no (?:response|answer|reason){_LEFT} by {_WHO}{_WHERE}"
+    rf"|{_WHO} (?:did not|didn't|has not|hasn't|left no|gave no)"
     r"(?: (?:leave|left|provide|provided|give|given|write|written|add|added|enter|entered))?"
-    r"(?: (?:a|any))? (?:comments?|feedback|response|answer|reason))?"
+    rf"(?: (?:a|any))? (?:comments?|feedback|response|answer|reason){_WHERE})?"
 )
+# Of a value; as a comment it may be the complaint.
+_NO_ANSWER = re.compile(rf"(?:no|without) (?:response|answer|reason)(?:{_LEFT})?")
+_NO_ANSWER_OF_A_FORM = "_no response_"
 _AROUND_WORDS = " \t\n*_`~.!,;\"'()[]<>\u2013\u2014\u2018\u2019\u201c\u201d-"
 _LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\n]{0,500}\)")
 _FENCES = ("```", "~~~")
@@ -79,12 +91,23 @@ def _normalised(description: str) -> str:
         kept.append(text[begin:opened])
         begin = closed + len("-->")
     text = _BETWEEN_CELLS.sub(r"\1", "".join([*kept, text[begin:]]))
-    text = _INVISIBLE.sub("", _BLANK_ENTITY.sub(lambda blank: html.unescape(blank[0]), text))
-    return "\n".join(map(_without_html, text.split("\n")))
+    text = without_invisible(_ENTITY.sub(_blank_of, text))
+    ended = {name.lower() for name in _HTML_END.findall(text)}
+    tags = (_NEEDS_NO_END | ended) - _LEFT_ALONE
+    return "\n".join(_without_html(line, tags) for line in text.split("\n"))
 
 
-def _without_html(line: str) -> str:
-    text = _HTML_TAG.sub(_markdown_of, line)
+def _blank_of(entity: re.Match[str]) -> str:
+    """Leave what can be seen: a ``&lt;`` begins no tag."""
+    character = html.unescape(entity[0])
+    if is_visible(character):
+        return entity[0]
+    return " " if character.isspace() else character
+
+
+def _without_html(line: str, tags: Collection[str]) -> str:
+    """Keep what only looks like a tag, such as ``<url>``: nothing ends it."""
+    text = _HTML_TAG.sub(lambda tag: _markdown_of(tag) if tag[1].lower() in tags else tag[0], line)
     if line.lstrip().startswith("|"):
         return text.replace("\n", " ")  # a row stays one line
     return _HTML_BREAK.sub("\n", text)
@@ -92,7 +115,7 @@ def _without_html(line: str) -> str:
 
 def _markdown_of(tag: re.Match[str]) -> str:
     inside = tag[0].strip("<>").lower()
-    name = re.split(r"[^/a-z1-6]", inside, maxsplit=1)[0]
+    name = f"/{tag[1].lower()}" if inside.startswith("/") else tag[1].lower()
     if name == "input" and "checkbox" in inside:
         return "[x] " if "checked" in inside else "[ ] "
     return _MARKDOWN_OF_TAG.get(name, "")
@@ -101,18 +124,19 @@ def _markdown_of(tag: re.Match[str]) -> str:
 def _says_nothing(text: str) -> bool:
     words = " ".join(text.replace("\u2019", "'").lower().split())
     is_of_a_form = _NOTHING_SAID.fullmatch(words.strip(_AROUND_WORDS)) is not None
-    return is_of_a_form or not is_visible(text)
+    return is_of_a_form or words.strip("> ") == _NO_ANSWER_OF_A_FORM or not is_visible(text)
 
 
 def _clean(text: str) -> str:
-    return _HARMFUL.sub("", html.unescape(_HTML_BREAK.sub("\n", text)))
+    return without_invisible(html.unescape(_HTML_BREAK.sub("\n", text)))
 
 
 def _clean_value(text: str) -> str | None:
     plain = " ".join(_clean(text[: 4 * MAX_VALUE]).split()).strip("*_` ")
     link = _LINK.fullmatch(plain)
     plain = link[1].strip() if link else plain
-    return None if _says_nothing(plain) else _shortened(plain, MAX_VALUE)
+    is_missing = _says_nothing(plain) or _NO_ANSWER.fullmatch(plain.lower().strip(_AROUND_WORDS))
+    return None if is_missing else _shortened(plain, MAX_VALUE)
 
 
 def _clean_comment(lines: Iterable[str]) -> str:
@@ -226,7 +250,7 @@ def _bare_key(text: str) -> str:
     return " ".join(words.translate(_NO_MARKUP).lower().split()).strip(f" ?.{_COLONS}")
 
 
-_NO_MARKUP = {ord(character): None for character in f"*_`~#\ufe0f{_JOINERS}"}
+_NO_MARKUP = {ord(character): None for character in f"*_`~#\ufe0f{JOINERS}"}
 _QUOTES = "\"'()\u2018\u2019\u201c\u201d"
 
 
@@ -254,7 +278,7 @@ def _answer(text: str) -> bool | None:
 
 
 def _said(text: str) -> bool | None:
-    plain = text[:_MAX_KEY].translate(_NO_MARKUP).lower().strip(f" :,{_QUOTES}")
+    plain = html.unescape(text[:_MAX_KEY]).translate(_NO_MARKUP).lower().strip(f" :,{_QUOTES}")
     words = re.split(r"[\s,.;:!(]", plain, maxsplit=1)
     if words[0] in _YES:
         return True

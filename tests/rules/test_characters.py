@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from slackbot.rules.characters import first_visible, is_visible, whole
+from slackbot.rules.characters import first_visible, is_visible, whole, without_invisible
 
 HALVES = st.characters(categories=["Cs"])
 TEXTS = st.lists(st.text(max_size=5) | HALVES | st.just("\x00") | st.just("😀")).map("".join)
@@ -37,6 +37,20 @@ def test_nothing_else_is_lost(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")))
 def test_a_text_without_halves_stays_as_it_is(text: str) -> None:
     assert whole(text) == text
+
+
+@given(st.text())
+@example("\u2068Yes\u2069")
+@example("\u061c\u3164Yes\ufeff")
+def test_what_is_dropped_because_nobody_sees_it_is_nothing_that_a_reader_sees(text: str) -> None:
+    kept = without_invisible(text)
+    assert is_visible(kept) == is_visible(text)
+    assert not set(kept) & set("\x00\u061c\u115f\u200b\u202e\u2063\u2068\u3164\ufeff")
+
+
+@pytest.mark.parametrize("text", ["a\tb\nc d", "👩\u200d💻", "می\u200cخ", "❤\ufe0f", "\u06dd٣"])
+def test_what_makes_signs_and_words_is_kept(text: str) -> None:
+    assert without_invisible(text) == text
 
 
 @pytest.mark.parametrize("text", ["Avery", "\u3164Avery", "李", "é", "e\u0301", "😀", "محمد", "0"])
