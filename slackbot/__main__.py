@@ -5,14 +5,14 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from io import TextIOWrapper
 
 import structlog
 
 from slackbot.app import Clients, connect, rebuild_record, run_bot
-from slackbot.check import Verdict, examine
+from slackbot.check import Finding, Verdict, examine, examine_database
 from slackbot.logs import configure_logs
 from slackbot.people.file import PeopleFileError, read_people, read_weeks
 from slackbot.people.roster import list_people, unlink
@@ -110,13 +110,19 @@ async def _until_stopped(work: Coroutine[None, None, int], when_stopped: int) ->
 
 async def _check(settings: Settings) -> int:
     verdicts = set()
-    async with connect(settings) as clients:
-        async for finding in examine(settings, clients):
-            print(finding)
-            verdicts.add(finding.verdict)
+    async for finding in _findings(settings):
+        print(finding)
+        verdicts.add(finding.verdict)
     if Verdict.PROBLEM in verdicts:
         return SETUP_IS_WRONG
     return NOT_CHECKED if Verdict.UNKNOWN in verdicts else 0
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    async with connect(settings) as clients:
+        async for finding in examine(settings, clients):
+            yield finding
+    yield await examine_database(settings.database_url)
 
 
 async def _may_start(settings: Settings, clients: Clients) -> bool:

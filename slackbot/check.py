@@ -1,6 +1,6 @@
 """Checks the set-up; changes nothing."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,9 +17,10 @@ from slackbot.platforms.slack import (
     SlackClient,
 )
 from slackbot.platforms.slack_api import slack_client
-from slackbot.rules.request import IssueKey, in_scope
+from slackbot.rules.request import IssueKey, in_scope, scope_of
 from slackbot.rules.rota import NoAnswer
 from slackbot.settings import Settings
+from slackbot.store.database import Database, DatabaseError
 from slackbot.written import nearest
 
 MANAGERS = "SSAT_MANAGERS"
@@ -88,6 +89,20 @@ async def examine(settings: Settings, clients: Clients) -> AsyncIterator[Finding
         yield finding
     if settings.pagerduty_api_token is not None:
         yield await _examine_pagerduty(settings, settings.pagerduty_api_token.get_secret_value())
+
+
+async def examine_database(database_url: str) -> Finding:
+    """Try the database as it is; each start opens it anyway."""
+    database = Database(database_url)
+    about = f"database, SQLite: {database.file}" if database.file else "database, PostgreSQL"
+    try:
+        await database.try_out()
+    except DatabaseError as error:
+        # A driver's words have several lines.
+        return _fatal("database", " ".join(str(error).split()))
+    finally:
+        await database.close()
+    return Finding(about=about)
 
 
 def _examine_settings(settings: Settings) -> Iterator[Finding]:
@@ -281,8 +296,17 @@ async def _examine_labels(settings: Settings, clients: Clients) -> AsyncIterator
             yield _fatal(f"{name} {label}", problem)
     scope = settings.ssat_label_scope
     if not any(in_scope(label, scope) for label in labels):
+        near = _nearest_scope(scope, labels)
         problem = "the project has no label of this scope, so nobody can choose one"
-        yield _warning(f"SSAT_LABEL_SCOPE {scope}", problem)
+        yield _warning(
+            f"SSAT_LABEL_SCOPE {scope}", f"{problem}; is it {near}?" if near else problem
+        )
+
+
+def _nearest_scope(scope: str, labels: Collection[str]) -> str | None:
+    scopes = {scope_of(label) for label in labels} - {""}
+    # A whole label was written, perhaps.
+    return nearest(scope, scopes) or nearest(scope_of(scope), scopes)
 
 
 async def _examine_link_issue(clients: Clients, project: Project, iid: int) -> Finding:

@@ -33,6 +33,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from slackbot.platforms.hooks import signing_key
+from slackbot.rules.characters import BLANK, JOINERS
 from slackbot.rules.deadline import (
     BusinessHours,
     Holidays,
@@ -52,19 +53,26 @@ from slackbot.rules.slack_ids import CHANNELS, GROUPS, USERS, read_id
 from slackbot.written import encoding_of, nearest
 
 ENV_FILE = ".env"
-UNSEEN = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
-"""Control, halves, unassigned, line ends."""
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
+"""Control, format, halves, unassigned, line ends."""
 LISTS = frozenset({"ssat_managers", "ssat_holidays"})
 """They may span lines."""
+LABELS = frozenset({"ssat_contact_label", "ssat_contacted_label", "ssat_label_scope"})
+"""Their words may need joiners."""
 _PARAMETERS = {each.keyword.decode() for each in Conninfo.get_defaults()}
 """Of connections to PostgreSQL."""
 HEADER = re.compile("[!-~]+")
 """A token goes into an HTTP header."""
+HEADER_OF_WORDS = re.compile("[ -~]+")
 CHANNEL_NAME = re.compile(r"[^\s#@<>/:,]+")
 PREFIX = "SSAT_"
 """Of settings; other variables may be another program's."""
 _OF_A_SERVICE = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
 """Kubernetes sets these for a service that is named like the bot."""
+_OF_OTHERS = frozenset({"GITLAB_PROJECT_ID", "GITLAB_URI", "SLACK_API_TOKEN"})
+"""Nearly settings, but well known as other programs' variables."""
+_LIKE_A_SETTING = 0.9
+"""How like one a variable is that may be another program's: one letter is wrong."""
 PLACEHOLDERS = frozenset({"", "xoxb-", "xapp-", "glpat-"})
 """What ``.env.example`` has where a token belongs."""
 
@@ -82,7 +90,17 @@ def _read(made: Callable[[Any], Any], written: Any = str) -> GetPydanticSchema:
 
 def _token(value: SecretStr) -> SecretStr:
     if not HEADER.fullmatch(value.get_secret_value()):
-        raise ValueError("a token has letters, digits and signs only, and no space: copy it again")
+        raise ValueError("only letters, digits and signs may be in it, no space: copy it again")
+    return value
+
+
+def _hook_secret(value: SecretStr) -> SecretStr:
+    """GitLab sends it in a header; people choose it, so it may have several words."""
+    if not HEADER_OF_WORDS.fullmatch(value.get_secret_value()):
+        raise ValueError(
+            "only English letters, digits, signs and spaces may be in it: copy it again, "
+            "or set another one here and in GitLab"
+        )
     return value
 
 
@@ -172,6 +190,13 @@ def _channel(text: str) -> str:
     return f"#{name}"
 
 
+def _scope(text: str) -> str:
+    scope = text.removesuffix("::")
+    if not scope:
+        raise ValueError("give what is before the last :: of the labels, such as feedback")
+    return scope
+
+
 def _times(unit: timedelta) -> Callable[[float], timedelta]:
     return lambda number: number * unit
 
@@ -185,6 +210,7 @@ AppToken = Annotated[
     Token,
     _begins("xapp-", "an app-level token starts with xapp- (Slack app page, Basic Information)"),
 ]
+HookSecret = Annotated[SecretStr, AfterValidator(_hook_secret)]
 SigningToken = Annotated[SecretStr, AfterValidator(_signing_token)]
 SiteUrl = Annotated[str, _read(_address)]
 ApiUrl = Annotated[str, _read(lambda text: f"{_address(text)}/")]
@@ -201,6 +227,7 @@ SlackIds = Annotated[frozenset[str], NoDecode, _read(_slack_ids)]
 SlackId = Annotated[str, _read(_slack_id)]
 SlackGroup = Annotated[str, _read(_slack_group)]
 Channel = Annotated[str, _read(_channel)]
+LabelScope = Annotated[str, _read(_scope)]
 PollTime = Annotated[
     timedelta, _read(_times(timedelta(seconds=1)), Annotated[float, Field(gt=0, le=86400)])
 ]
@@ -229,7 +256,7 @@ class Settings(BaseSettings):
     )
 
     slack_bot_token: BotToken
-    slack_signing_secret: SecretStr | None = None
+    slack_signing_secret: Token | None = None
     slack_app_token: AppToken | None = None
     slack_api_url: ApiUrl = "https://slack.com/api/"
     ssat_channel: Channel = "#support_escalations"
@@ -237,7 +264,7 @@ class Settings(BaseSettings):
     gitlab_url: SiteUrl = "https://gitlab.com"
     gitlab_token: Token
     gitlab_project: str = "gitlab-com/support/feedback"
-    gitlab_webhook_secret: SecretStr | None = None
+    gitlab_webhook_secret: HookSecret | None = None
     gitlab_webhook_signing_token: SigningToken | None = None
 
     database_url: DatabaseUrl = "sqlite:///ssat-bot.db"
@@ -252,7 +279,7 @@ class Settings(BaseSettings):
     ssat_holidays: DaysOff = _written("")
     ssat_contact_label: str = "SSAT::Contact"
     ssat_contacted_label: str = "ssat-manager-contacted-customer"
-    ssat_label_scope: str = "feedback"
+    ssat_label_scope: LabelScope = "feedback"
     ssat_people_file: PeopleFile | None = None
     ssat_retention_days: Retention = _written(90)
     ssat_managers: SlackIds = _written("")
@@ -272,7 +299,7 @@ class Settings(BaseSettings):
 
     @property
     def misnamed(self) -> tuple[str, ...]:
-        """Say which names are nobody's setting, for whoever misspelled them."""
+        """Warnings, each of one name that is no setting but seems meant as one."""
         return self._misnamed
 
     @model_validator(mode="before")
@@ -292,7 +319,8 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         shown = " ".join(value.split()) if info.field_name in LISTS else value
-        if any(_category(each) in UNSEEN for each in shown):
+        joiners = JOINERS if info.field_name in LABELS else ""
+        if any(_is_unseen(each) and each not in joiners for each in shown):
             raise ValueError("there is a character in it that cannot be seen: type it anew")
         return value
 
@@ -359,6 +387,10 @@ def _is_invisible(character: str) -> bool:
     return character.isspace() or _category(character) == "Cf"
 
 
+def _is_unseen(character: str) -> bool:
+    return character in BLANK or _category(character) in UNSEEN
+
+
 def _passwords(url: str) -> list[str]:
     """As written, and unquoted; in front of the host, from the first colon to the last @."""
     written = [url.partition("://")[2].rpartition("@")[0].partition(":")[2]]
@@ -397,22 +429,30 @@ def _encoding() -> str:
 
 
 def _misnamed_in(encoding: str) -> Iterator[str]:
-    """Say which names are no setting, though they have the prefix, or are like one in ``.env``."""
-    in_environment = {name.upper() for name in os.environ}
+    """Say which names are no setting, though they have the prefix, or are like one."""
+    # Without a value it is of no effect.
+    in_environment = {name.upper() for name, value in os.environ.items() if value.strip()}
     in_file: set[str] = set()
     if Path(ENV_FILE).is_file():
         read = DotEnvSettingsSource(Settings, env_file_encoding=encoding).env_vars
         if any("\0" in name for name in read):
             raise UnicodeError("UTF-16 without its mark")
-        # Without a value it is of no effect, and may be a secret whose = is missing.
+        # Without a value it may be a secret whose = is missing.
         in_file = {name.upper() for name, value in read.items() if (value or "").strip("=")}
     known = {name.upper() for name in Settings.model_fields}
     for name in sorted((in_file | in_environment) - known):
         has_prefix = name.startswith(PREFIX) and not _OF_A_SERVICE.fullmatch(name)
+        is_ours = has_prefix or name in in_file - in_environment
+        near = nearest(name, known) if is_ours else _meant_by(name, known)
         # What is like none may be a secret without its name.
-        near = nearest(name, known) if has_prefix or name in in_file - in_environment else None
         if near or has_prefix:
             yield f"{name}: there is no such setting" + (f"; is it {near}?" if near else "")
+
+
+def _meant_by(name: str, known: Iterable[str]) -> str | None:
+    """Return the setting that a variable of the environment was meant for."""
+    is_of_others = name in _OF_OTHERS or _OF_A_SERVICE.fullmatch(name)
+    return None if is_of_others else nearest(name, known, _LIKE_A_SETTING)
 
 
 def _explain(error: ValidationError, misnamed: Iterable[str]) -> str:

@@ -6,10 +6,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], likeness: float = 0.7) -> str | None:
     """Return the known name that is most like this one, whatever the case."""
     folded = {each.casefold(): each for each in known}
-    found = get_close_matches(name.casefold(), folded, n=1, cutoff=0.7)
+    found = get_close_matches(name.casefold(), folded, n=1, cutoff=likeness)
     return folded[found[0]] if found else None
 
 

@@ -1,15 +1,20 @@
-"""What ``ssat-bot check`` says of the people: managers, who is on duty, the issue for codes."""
+"""What ``ssat-bot check`` says of the people, the labels, the issue for codes and the database."""
 
+import os
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
 from slackbot.app import connect
-from slackbot.check import examine
+from slackbot.check import examine, examine_database
 from slackbot.local.pagerduty import PagerDuty, serve
-from tests.conftest import MovableClock
+from tests.conftest import MovableClock, Postgres
 from tests.town import Town
 from tests.town import town as build_town
 
@@ -71,6 +76,91 @@ async def test_who_is_told_as_the_lead_is_looked_up(
     warnings = [line for line in said if line.startswith("warning  SSAT_LEAD")]
     assert warnings == ([f"warning  SSAT_LEAD {lead}: {problem}"] if problem else [])
     assert "ok       SSAT_LEAD: looked up in Slack" in said
+
+
+def record(folder: Path) -> Path:
+    file = folder / "ssat-bot.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE cards (id)")
+    return file
+
+
+async def test_a_sqlite_file_is_looked_at_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    def left() -> list[Path]:
+        return list(tmp_path.iterdir())
+
+    file = tmp_path / "ssat-bot.db"
+    url = f"sqlite:///{file}"
+    assert str(await examine_database(url)) == f"ok       database, SQLite: {file}"
+    assert left() == []
+    record(tmp_path)
+    with closing(sqlite3.connect(file, isolation_level=None)) as busy:
+        busy.execute("BEGIN IMMEDIATE")
+        assert not (await examine_database(url)).is_fatal
+    assert not (await examine_database(url)).is_fatal
+    assert left() == [file]
+    file.write_text("no database, but a text")
+    assert "is no SQLite database" in str(await examine_database(url))
+    file.write_bytes(b"")  # as a start leaves it that was killed early
+    assert not (await examine_database(url)).is_fatal
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_sqlite_file_or_folder_that_may_not_be_written_to_is_named(tmp_path: Path) -> None:
+    file = record(tmp_path)
+    for each, mode in ((file, 0o400), (tmp_path, 0o500)):
+        allowed = each.stat().st_mode
+        each.chmod(mode)
+        finding = await examine_database(f"sqlite:///{file}")
+        each.chmod(allowed)
+        assert f"{each} may not be written to" in str(finding)
+        assert finding.is_fatal
+
+
+async def test_postgresql_is_asked_and_gets_no_table(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    assert str(await examine_database(url)) == "ok       database, PostgreSQL"
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+        assert connection.execute(query).fetchone() == (0,)
+    postgres.make_read_only(url)
+    finding = await examine_database(url)
+    assert finding.is_fatal
+    assert "it is read-only" in str(finding)
+    postgres.drop(url)
+
+
+async def test_a_wrong_password_is_named_in_one_line_without_it(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    wrong = make_url(url).set(username="nobody", password="s3cret")
+    finding = await examine_database(wrong.render_as_string(hide_password=False))
+    assert finding.is_fatal
+    assert '"nobody"' in str(finding)
+    assert "s3cret" not in str(finding)
+    assert "\n" not in str(finding)
+    postgres.drop(url)
+
+
+@pytest.mark.parametrize(
+    ("written", "nearest"),
+    [
+        ("feedbck", "feedback"),
+        ("Feedback", "feedback"),
+        ("feedback::soft-skills", "feedback"),
+        ("ssat", "SSAT"),
+        ("cause", None),
+    ],
+)
+async def test_a_scope_that_no_label_has_is_named_with_the_nearest_one(
+    town: Town, written: str, nearest: str | None
+) -> None:
+    said = await findings(town, ssat_label_scope=written)
+    about = f"warning  SSAT_LABEL_SCOPE {written}: the project has no label of this scope, so "
+    (warning,) = [line for line in said if line.startswith(about)]
+    assert warning.removeprefix(about) == "nobody can choose one" + (
+        f"; is it {nearest}?" if nearest else ""
+    )
 
 
 async def test_the_issue_for_codes_is_looked_at(town: Town) -> None:

@@ -236,6 +236,37 @@ async def test_a_database_that_cannot_be_opened_is_named(town: Town) -> None:
         assert "Traceback" not in process.complained
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://bot:database-password@127.0.0.1:1/ssat", "connection failed: .*127.0.0.1"),
+        ("sqlite:////nowhere/at/all/ssat-bot.db", "there is no folder /nowhere/at/all"),
+        ("sqlite:////dev", "/dev is no file"),
+    ],
+    ids=["nobody answers", "there is no folder", "it is a folder"],
+)
+async def test_the_check_tries_the_database(town: Town, url: str, words: str) -> None:
+    async with launched(town, "check", database_url=url) as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        problems = [line for line in process.said.splitlines() if line.startswith("PROBLEM")]
+        assert len(problems) == 1
+        assert re.match(f"PROBLEM  database: DATABASE_URL cannot be used: {words}", problems[0])
+        assert "database-password" not in process.said + process.complained
+        assert "Traceback" not in process.complained
+
+
+async def test_the_check_may_be_run_next_to_the_bot(town: Town) -> None:
+    async with bot_process(town) as bot:
+        card = await town.card(town.feedback(), "🟠 Unclaimed")
+        files = sorted(town.folder.glob("ssat-bot.db*"))
+        async with launched(town, "check", **MANAGERS) as process:
+            assert await process.ended() == 0
+            assert "ok       database, SQLite: " in process.said
+        assert sorted(town.folder.glob("ssat-bot.db*")) == files
+        assert (await town.slack.click(town.avery, card, "Claim")).ok
+        assert not bot.events("record_away")
+
+
 async def test_the_check_names_every_problem_at_once(town: Town) -> None:
     town.channel.members.discard(town.slack.bot_user_id)
     town.slack.scopes.discard("chat:write")
@@ -270,7 +301,8 @@ async def test_the_check_of_a_good_set_up_says_so_and_changes_nothing(town: Town
         assert await process.ended() == 0
         lines = process.said.splitlines()
         assert all(line.startswith("ok ") for line in lines)
-        for word in ("Slack workspace", "Socket Mode", "#support_escalations", "gitlab-com/"):
+        of_slack = ("Slack workspace", "Socket Mode", "#support_escalations")
+        for word in (*of_slack, "gitlab-com/", "database, SQLite"):
             assert any(word in line for line in lines), word
         assert process.complained == ""
     assert {request.method for request in town.gitlab.requests} == {"GET"}
@@ -295,9 +327,9 @@ async def test_people_are_listed_and_links_removed_while_no_bot_has_the_file(tow
 
 
 async def test_the_check_warns_of_a_scope_without_labels(town: Town) -> None:
-    async with launched(town, "check", ssat_label_scope="feedback::") as process:
+    async with launched(town, "check", ssat_label_scope="feedbck") as process:
         assert await process.ended() == 0
-        said = "warning  SSAT_LABEL_SCOPE feedback::: the project has no label of this scope"
+        said = "warning  SSAT_LABEL_SCOPE feedbck: the project has no label of this scope"
         assert said in process.said
 
 

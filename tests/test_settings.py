@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import os
 import re
 import traceback
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
+from slackbot.check import examine_database
 from slackbot.people.file import PeopleFileError, read_people
 from slackbot.rules.deadline import BusinessHours, Holidays
 from slackbot.rules.reminders import QuietHours
@@ -93,6 +95,10 @@ class Environment:
     def read(self, changes: Mapping[str, str] | None = None) -> Settings:
         self.set(NEEDED | dict(changes or {}))
         return load_settings()
+
+    def unset(self, name: str) -> None:
+        self._monkeypatch.delenv(name)
+        self.set(NEEDED)
 
     def set(self, values: Mapping[str, str]) -> None:
         for name, value in values.items():
@@ -261,12 +267,13 @@ def test_a_setting_of_nothing_that_can_be_seen_is_unset(
 
 
 CONTROL = ["\x01", "\x1b", "\x7f", "\udcff"]
+FORMAT = ["\u200b", "\u202e", "\u2068", "\xad", "\u3164"]
 LINE_ENDS = ["\n", "\r", "\x85", "\u2028"]
 ON_SEVERAL_LINES = {"SSAT_MANAGERS": "S0MANAGERS\n\tU0AVERY\r\n", "SSAT_HOLIDAYS": "NL,\n US"}
 UNSEEN = [
     (name, character)
     for name in EVERY_SETTING
-    for character in CONTROL + ([] if name in ON_SEVERAL_LINES else LINE_ENDS)
+    for character in CONTROL + FORMAT + ([] if name in ON_SEVERAL_LINES else LINE_ENDS)
 ]
 
 
@@ -290,11 +297,34 @@ def test_a_character_that_cannot_be_seen_is_named_without_the_value(
     assert "more" not in said[name]
 
 
+LABELS = ["SSAT_CONTACT_LABEL", "SSAT_CONTACTED_LABEL", "SSAT_LABEL_SCOPE"]
+
+
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
+def test_a_joiner_may_stand_in_a_word_of_a_label_and_nowhere_else(
+    environment: Environment, joiner: str
+) -> None:
+    joined = dict.fromkeys(LABELS, f"\u0645\u06cc{joiner}\u062e")
+    settings = environment.read(joined)
+    assert {name: getattr(settings, name.lower()) for name in LABELS} == joined
+    for name in set(EVERY_SETTING) - set(LABELS):
+        with pytest.raises(SettingsError) as caught:
+            environment.read({name: f"{GIVEN[name]}{joiner}more"})
+        assert "cannot be seen" in problems(caught.value)[name]
+        environment.unset(name)
+
+
 TOKENS = ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GITLAB_TOKEN", "PAGERDUTY_API_TOKEN"]
+SECRETS = ["SLACK_SIGNING_SECRET", "GITLAB_WEBHOOK_SECRET"]
 
 
-@pytest.mark.parametrize("name", TOKENS)
-@pytest.mark.parametrize("character", [" ", "é", "\u2013", "\u200b", "\xa0", "😀"])
+NOT_IN_A_HEADER = [
+    *itertools.product(TOKENS + SECRETS, ["é", "\u2013", "\xa0", "😀"]),
+    *((name, " ") for name in [*TOKENS, "SLACK_SIGNING_SECRET"]),
+]
+
+
+@pytest.mark.parametrize(("name", "character"), NOT_IN_A_HEADER)
 def test_a_token_that_no_header_can_have_is_named_without_its_value(
     environment: Environment, name: str, character: str
 ) -> None:
@@ -304,6 +334,12 @@ def test_a_token_that_no_header_can_have_is_named_without_its_value(
     assert set(said) == {name}
     assert "copy it again" in said[name]
     assert "more" not in str(caught.value)
+
+
+def test_a_webhooks_secret_may_have_spaces_between_its_words(environment: Environment) -> None:
+    secret = environment.read({"GITLAB_WEBHOOK_SECRET": "one two "}).gitlab_webhook_secret
+    assert secret is not None
+    assert secret.get_secret_value() == "one two"
 
 
 def test_what_cannot_be_read_at_all_is_refused_without_its_text(
@@ -368,6 +404,37 @@ def test_a_misspelled_name_is_named_with_the_setting_most_like_it(
         "SSAT_TIMEZONES: there is no such setting; is it SSAT_TIMEZONE?",
     )
     assert settings.ssat_lead == "U0LEAD"
+
+
+@pytest.mark.parametrize(
+    ("misspelled", "name"),
+    [
+        ("DATABSE_URL", "DATABASE_URL"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("GITLAB_PROJEKT", "GITLAB_PROJECT"),
+        ("SLACK_APP_TOKN", "SLACK_APP_TOKEN"),
+        ("PAGERDUTY_SHEDULE", "PAGERDUTY_SCHEDULE"),
+    ],
+)
+def test_a_name_in_the_environment_that_is_nearly_a_setting_is_named(
+    environment: Environment, misspelled: str, name: str
+) -> None:
+    settings = environment.read({misspelled: "given"})
+    assert settings.misnamed == (f"{misspelled}: there is no such setting; is it {name}?",)
+
+
+OF_GITLAB_CI = "GITLAB_CI GITLAB_FEATURES GITLAB_USER_EMAIL GITLAB_USER_ID GITLAB_USER_LOGIN"
+OF_OTHERS = (
+    "GITLAB_API_TOKEN GITLAB_PROJECT_ID GITLAB_PROJECT_URL GITLAB_HOST GITLAB_API_URL GITLAB_URI "
+    "SLACK_API_TOKEN SLACK_TOKEN SLACK_WEBHOOK_URL SLACK_USER_TOKEN PAGERDUTY_TOKEN "
+    "PAGERDUTY_API_KEY HOSTNAME HOSTTYPE PGPORT PGHOST GITLAB_PORT GITLAB_PORT_80_TCP "
+    "DATABASE_HOST DATABASE_NAME DATABASE_PORT DATABASE_PASSWORD GITLAB_SERVICE_HOST"
+)
+
+
+def test_what_other_programs_read_is_not_named(environment: Environment) -> None:
+    names = f"{OF_GITLAB_CI} {OF_OTHERS}".split()
+    assert environment.read(dict.fromkeys(names, "given")).misnamed == ()
 
 
 def test_a_misspelled_name_is_named_with_what_is_not_set(
@@ -437,6 +504,11 @@ def test_people_and_groups_are_understood_as_they_are_pasted(environment: Enviro
     assert (settings.ssat_duty_group, settings.ssat_lead) == ("S0DUTY", "U0LEAD")
 
 
+def test_a_scope_may_be_given_as_gitlab_writes_it_before_a_label(environment: Environment) -> None:
+    assert environment.read({"SSAT_LABEL_SCOPE": "feedback::"}).ssat_label_scope == "feedback"
+    assert environment.read({"SSAT_LABEL_SCOPE": "a::b::"}).ssat_label_scope == "a::b"
+
+
 @pytest.mark.parametrize(
     "written",
     [
@@ -479,19 +551,15 @@ def test_either_mode_of_slack_is_enough(environment: Environment) -> None:
     assert not load_settings().uses_socket_mode
 
 
-ANY_TEXT = {
-    "SLACK_SIGNING_SECRET",
-    "GITLAB_WEBHOOK_SECRET",
-    "HOST",
-    "SSAT_CONTACT_LABEL",
-    "SSAT_CONTACTED_LABEL",
-    "SSAT_LABEL_SCOPE",
-}
+ANY_TEXT = {"HOST", "SSAT_CONTACT_LABEL", "SSAT_CONTACTED_LABEL"}
 """The settings of which only the platforms, or the machine, know whether they are right."""
 
 WRONG = [
     ("GITLAB_TOKEN", "glpat-with a space", "copy it again"),
     ("PAGERDUTY_API_TOKEN", "y_with a space", "copy it again"),
+    ("SLACK_SIGNING_SECRET", "signed with a space", "copy it again"),
+    ("GITLAB_WEBHOOK_SECRET", "hook-sécret", "copy it again"),
+    ("SSAT_LABEL_SCOPE", "::", "feedback"),
     ("SLACK_BOT_TOKEN", "xoxp-of-a-person", "starts with xoxb-"),
     ("SLACK_APP_TOKEN", "xoxb-not-an-app's", "starts with xapp-"),
     ("SLACK_API_URL", "slack.com/api", "starts with https://"),
@@ -612,6 +680,7 @@ def test_no_part_of_the_databases_password_is_told_whatever_is_in_it(
         told = str(error)
     else:
         told = asyncio.run(problem_of(read.database_url))
+        told += str(asyncio.run(examine_database(read.database_url)))
         for each in read.secrets:
             told = told.replace(each, "")
         # It is understood as it was meant.

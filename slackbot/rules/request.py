@@ -193,7 +193,11 @@ class Rules:
         return self.link_issue is not None
 
 
-def in_scope(label: str, scope: str) -> bool:
+def scope_of(label: str) -> str:
     """GitLab cuts the scope at the last ``::``."""
+    return label.rpartition("::")[0]
+
+
+def in_scope(label: str, scope: str) -> bool:
     prefix, separator, _ = label.rpartition("::")
     return bool(separator) and prefix == scope

@@ -47,7 +47,7 @@ from sqlalchemy.schema import Table
 
 from slackbot.clock import Clock
 from slackbot.store.away import Outage, RecordAway, Tally, is_dead, pause, why_away
-from slackbot.store.integrity import is_sound
+from slackbot.store.integrity import is_sound, look_at
 from slackbot.store.schema import Instant
 from slackbot.store.sqlite import connect_to_sqlite
 
@@ -84,9 +84,13 @@ POSTGRES_LIMITS = {
     "tcp_user_timeout": "10000",  # milliseconds
 }
 """A silent server must not keep a click or the readiness waiting for ever."""
-_SET_LIMITS = ", ".join(
-    f"set_config('{name}', '{limit}', false)" for name, limit in POSTGRES_SESSION.items()
-)
+_LIMITS = ", ".join(f"('{name}', '{limit}')" for name, limit in POSTGRES_SESSION.items())
+_SET_LIMITS = f"""
+SELECT set_config(name, ours, false)
+FROM pg_settings JOIN (VALUES {_LIMITS}) AS limits (name, ours) USING (name)
+WHERE source NOT IN ('client', 'user', 'database user')
+"""  # noqa: S608 - of the names above
+"""But for what the URL's options or the database user set, in whatever spelling."""
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -266,7 +270,7 @@ def _postgres_engine(url: URL, pids: set[int]) -> AsyncEngine:
     def limit(connection: Any, _entry: ConnectionPoolEntry) -> None:
         # Not as start-up options: poolers refuse them, and the URL may have its own.
         cursor = connection.cursor()
-        cursor.execute(f"SELECT {_SET_LIMITS}")
+        cursor.execute(_SET_LIMITS)
         cursor.close()
         connection.commit()
 
@@ -309,6 +313,11 @@ def is_damaged(file: Path) -> bool:
         return not is_sound(file)
     except sqlite3.DatabaseError as error:
         raise DatabaseError(f"DATABASE_URL cannot be used: {error}") from error
+
+
+def _unusable(error: Exception) -> DatabaseError:
+    reason = getattr(error, "orig", None) or error
+    return DatabaseError(f"DATABASE_URL cannot be used: {reason}")
 
 
 class Database:
@@ -435,8 +444,24 @@ class Database:
                 raise DamagedError(f"{self.file} is damaged: run `ssat-bot rebuild`")
             await self.migrate()
         except (SQLAlchemyError, OSError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise DatabaseError(f"DATABASE_URL cannot be used: {reason}") from error
+            raise _unusable(error) from error
+
+    async def try_out(self) -> None:
+        """Change nothing, and take nothing from a process that works on it.
+
+        Raises:
+            DatabaseError: It cannot be used.
+        """
+        try:
+            if self.file is not None:
+                look_at(self.file)
+                return
+            async with self._engine.connect() as connection:
+                is_read_only = text("SELECT current_setting('transaction_read_only') = 'on'")
+                if await connection.scalar(is_read_only):
+                    raise OSError("it is read-only")
+        except (SQLAlchemyError, OSError) as error:
+            raise _unusable(error) from error
 
     async def migrate(self) -> None:
         """Safe at every start; what a newer release has made of the schema stays."""

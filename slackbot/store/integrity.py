@@ -1,11 +1,34 @@
 """Check whether a SQLite file is damaged, without changing it."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+_BEGINNING = b"SQLite format 3\0"
+
+
+def look_at(file: Path) -> None:
+    """Check whether a start could open or create it; leave nothing behind, not even its log.
+
+    Raises:
+        OSError: It could not.
+    """
+    if not file.parent.is_dir():
+        raise OSError(f"there is no folder {file.parent}")
+    if file.exists():
+        if not file.is_file():
+            raise OSError(f"{file} is no file")
+        with file.open("rb") as opened:
+            if opened.read(len(_BEGINNING)) not in (_BEGINNING, b""):
+                raise OSError(f"{file} is no SQLite database")
+    for each in (file.parent, file):
+        if each.exists() and not os.access(each, os.W_OK):
+            raise OSError(f"{each} may not be written to")
 
 
 def is_sound(file: Path) -> bool:

@@ -143,6 +143,51 @@ async def test_options_in_the_url_count_for_every_connection(empty: str, spelled
     assert limit == "10s"
 
 
+async def limits(database_url: str) -> dict[str, str]:
+    database = Database(database_url)
+    try:
+        async with database.transaction() as tx:
+            return {name: await tx.scalar(text(f"SHOW {name}")) for name in POSTGRES_SESSION}
+    finally:
+        await database.close()
+
+
+OURS = {
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+
+
+@pytest.mark.parametrize(
+    ("spelled", "own"),
+    [
+        ("-cstatement_timeout%3D60000", {"statement_timeout": "1min"}),
+        ("--statement-timeout%3D0+-c%20jit%3Doff", {"statement_timeout": "0"}),
+        (
+            "-c+lock_timeout%3D1s+-cidle_in_transaction_session_timeout%3D1min",
+            {"lock_timeout": "1s", "idle_in_transaction_session_timeout": "1min"},
+        ),
+    ],
+)
+async def test_a_limit_in_the_url_goes_before_the_bots_own(
+    empty: str, spelled: str, own: dict[str, str]
+) -> None:
+    assert await limits(empty) == OURS
+    assert await limits(f"{empty}&options={spelled}") == OURS | own
+
+
+async def test_a_limit_of_the_databases_user_goes_before_the_bots_own(empty: str) -> None:
+    """Behind a pooler that refuses options it is the only place for one."""
+    with psycopg.connect(empty, autocommit=True) as connection:
+        info = connection.info
+        connection.execute(f"ALTER DATABASE {info.dbname} SET lock_timeout = '1h'")
+        connection.execute(
+            f'ALTER ROLE "{info.user}" IN DATABASE {info.dbname} SET statement_timeout = 60000'
+        )
+    assert await limits(empty) == OURS | {"statement_timeout": "1min"}
+
+
 async def test_the_url_may_set_its_own_patience(empty: str) -> None:
     async with Pooler(empty).serving() as url:
         patient = url.update_query_dict({"connect_timeout": "30"})
