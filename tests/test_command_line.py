@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.process import (
+    MANAGERS,
     PATIENCE_SECONDS,
     ROOT,
     STOP_SECONDS,
@@ -22,8 +23,6 @@ from tests.town import HOOK_SECRET, Town
 NOT_CHECKED = 1
 SETUP_IS_WRONG = 2
 STOPPED = 143
-MANAGERS = {"ssat_managers": "U0AVERY"}
-"""Without it, each check warns that everybody may act."""
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import structlog
 from slackbot.local.gitlab import Issue
 from slackbot.logs import HIDDEN, configure_logs
 from tests.port import FIXTURES, Port
-from tests.process import ROOT, BotProcess, bot_process, present_town
+from tests.process import MANAGERS, ROOT, BotProcess, bot_process, present_town
 from tests.town import HOOK_SECRET, Town
 
 CUSTOMERS_WORDS = "Quokka-Comment"
@@ -57,7 +57,7 @@ async def test_the_log_of_a_story_has_the_issue_and_neither_secrets_nor_anybodys
     town: Town, session: aiohttp.ClientSession
 ) -> None:
     issue = town.feedback(f"Negative feedback for ticket 412345 {TITLE}", description=DESCRIPTION)
-    changes = {"gitlab_webhook_signing_token": SIGNING_TOKEN, "ssat_poll_seconds": 0.2}
+    changes = {"gitlab_webhook_signing_token": SIGNING_TOKEN, "ssat_poll_seconds": 0.2, **MANAGERS}
     async with bot_process(town, **changes) as process:
         await work_through_an_outage(town, process, issue)
         await send_nonsense(Port(town=town, session=session))

@@ -87,9 +87,10 @@ class PagerDuty:
             except HttpError as error:
                 self._explain(getattr(error.response, "status_code", 0))
             except Error as error:
-                problem = distrust(error)
-                words = distrust_words("PagerDuty", problem) if problem else None
-                raise NoAnswer(words or "PagerDuty cannot be reached") from error
+                distrusted = distrust(error)
+                words = distrust_words("PagerDuty", distrusted) if distrusted else None
+                problem = words or "PagerDuty cannot be reached"
+                raise NoAnswer(problem, needs_administrator=words is not None) from error
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise NoAnswer("PagerDuty gave an answer that cannot be read") from error
 
