@@ -28,6 +28,7 @@ from slackbot.channel.views import Viewer
 from slackbot.clock import Clock, system_clock
 from slackbot.door import serving
 from slackbot.handlers import register_all
+from slackbot.handlers.afterwards import Afterwards
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.incoming import see_to
@@ -242,6 +243,7 @@ def make_bolt(slack: SlackClient) -> AsyncApp:
         authorize=authorize,
         request_verification_enabled=False,
         raise_error_for_unhandled_request=True,
+        process_before_response=True,  # else it looks every 10 ms whether a listener has acked
     )
     see_to(bolt)
     return bolt
@@ -345,7 +347,8 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
     bolt = make_bolt(services.slack)
     viewer, slack = services.viewer, services.slack
     desk = Desk(record, services.admission, services.members, viewer)
-    answers = Answers(record, services.admission, viewer, slack, services.linking)
+    afterwards = Afterwards()
+    answers = Answers(record, services.admission, viewer, slack, services.linking, afterwards)
     register_all(bolt, desk, answers, services.accounts, slack, settings.ssat_channel)
     socket_mode = socket_handler(bolt, settings)
     is_connected = socket_mode.client.is_connected if socket_mode else None
@@ -358,6 +361,7 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
     watch = Watch(record, services.slack, services.gitlab, services.health, settings.ssat_channel)
     clock_watch = ClockWatch(record, [worker.queue for worker in workers])
     async with (
+        afterwards.awaited(),
         serving(application, settings.host, settings.port) as port,
         _in_background(record.database.hear_others()),
         _working(workers, services.health),

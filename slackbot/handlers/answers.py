@@ -35,7 +35,8 @@ from slackbot.blocks.words import (
     refusal_words,
 )
 from slackbot.channel.views import Viewer
-from slackbot.handlers.incoming import Body, sender_of
+from slackbot.handlers.afterwards import Afterwards
+from slackbot.handlers.incoming import Body, sender_of, tell_of_event
 from slackbot.people.admission import Admission
 from slackbot.people.linking import LIFETIME, Linking
 from slackbot.platforms.errors import PlatformError, Throttled, Unreachable
@@ -86,9 +87,11 @@ class Answers:
         viewer: Viewer,
         slack: SlackClient,
         linking: Linking,
+        afterwards: Afterwards,
     ) -> None:
         self._record, self._admission, self._viewer = record, admission, viewer
         self._slack, self._linking = slack, linking
+        self.afterwards = afterwards
 
     @contextlib.asynccontextmanager
     async def answering(self, args: AsyncArgs, what: str) -> AsyncIterator["Reply"]:
@@ -101,10 +104,8 @@ class Answers:
             words = explain(error, what)
         await args.ack()
         metrics.ACK_SECONDS.observe(time.monotonic() - started)
-        if words is None:
-            await reply.follow_up()
-        else:
-            await reply.tell(words)
+        # Bolt sends the ack when the listener ends.
+        self.afterwards.start(reply.follow_up() if words is None else reply.tell(words))
 
     async def look(self, team: str, user: str) -> Asker:
         """Return who looks.
@@ -203,19 +204,22 @@ class Answers:
             await homes.save_opened(tx, user, team, now, asked)
             jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now, urgent=True)
 
-    def once_on_record(self, listen: Listener) -> Listener:
-        """Wait while the record is away: Bolt has acked the event, so it comes only once."""
+    def once_acked(self, listen: Listener) -> Listener:
+        """Wait while the record is away: the event is acked at once, so it comes only once."""
 
         async def insist_on(body: Body) -> None:
             while True:
                 try:
-                    await listen(body)
+                    return await listen(body)
                 except RecordAway:
                     await self._record.outage.over()
-                else:
-                    return
+                except Exception as error:
+                    return tell_of_event(error, body)
 
-        return insist_on
+        async def start(body: Body) -> None:
+            self.afterwards.start(insist_on(body))
+
+        return start
 
 
 class Reply:

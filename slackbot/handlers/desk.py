@@ -57,25 +57,20 @@ class Desk:
         return await self._admission.admit(interaction.team, interaction.user)
 
     async def _admit_once(self, interaction: Interaction) -> Person | None:
-        """Return ``None`` for a repetition.
+        """Return ``None`` for a repetition that would be refused.
 
-        The record goes first: Slack may not tell who it is.
+        The first time they were admitted, so the record decides, not Slack.
 
         Raises:
             NotAllowed: They may not act, or Slack does not tell.
         """
-        if await self._is_on_record(interaction):
-            return None
         try:
             return await self.admit(interaction)
         except NotAllowed:
-            if await self._is_on_record(interaction):  # by now: another replica has it, too
-                return None
+            async with self._record.transaction() as tx:
+                if await interactions.is_known(tx, interaction.id):
+                    return None
             raise
-
-    async def _is_on_record(self, interaction: Interaction) -> bool:
-        async with self._record.transaction() as tx:
-            return await interactions.is_known(tx, interaction.id)
 
     async def zone_of(self, who: Person) -> ZoneInfo:
         """Take the team's where Slack does not tell."""

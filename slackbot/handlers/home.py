@@ -19,7 +19,7 @@ class Home:
     answers: Answers
 
     def register(self, app: AsyncApp) -> None:
-        app.event("app_home_opened")(self.answers.once_on_record(self._open))
+        app.event("app_home_opened")(self.answers.once_acked(self._open))
         app.action(re.compile(f"^{FILTER}_"))(self._narrow)
         app.action(REFRESH)(self._refresh)
 

@@ -119,27 +119,33 @@ async def _read(req: AsyncBoltRequest, next: Callable[[], Awaitable[None]]) -> N
 
 
 async def answer_for(
-    error: Exception, body: dict[str, Any], response: BoltResponse | None
-) -> BoltResponse | None:
-    """``response`` is ``None`` where Bolt has acked."""
-    what = _what(body)
+    error: Exception, body: dict[str, Any], response: BoltResponse
+) -> BoltResponse:
+    """Say what became of what was not acked."""
     if isinstance(error, BoltUnhandledRequestError):
-        log.info("slack_request_not_for_us", what=what)
+        log.info("slack_request_not_for_us", what=_what(body))
         # Slack tells people of a 404, but would send an event again.
         return BoltResponse(status=200 if _is_event(body) else 404)
+    _tell(error, body, fault="slack_request_not_understood")
+    if isinstance(error, RecordAway):
+        return BoltResponse(status=503, body="the record is away\n")
+    return BoltResponse(status=400, body="the request could not be read\n")
+
+
+def tell_of_event(error: Exception, body: Body) -> None:
+    """Log what nobody hears of: the event is acked."""
+    _tell(error, body, fault="slack_event_failed")
+
+
+def _tell(error: Exception, body: dict[str, Any], *, fault: str) -> None:
+    what = _what(body)
     if isinstance(error, Refusal):
         lacks = str(error) if isinstance(error, Incomplete) else None
         log.info("slack_request_refused", what=what, refusal=type(error).__name__, lacks=lacks)
     elif isinstance(error, RecordAway):
         log.warning("slack_request_not_recorded", what=what, problem=str(error))
     else:
-        event = "slack_request_not_understood" if response else "slack_event_failed"
-        log.error(event, what=what, exc_info=error)
-    if response is None:
-        return None
-    if isinstance(error, RecordAway):
-        return BoltResponse(status=503, body="the record is away\n")
-    return BoltResponse(status=400, body="the request could not be read\n")
+        log.error(fault, what=what, exc_info=error)
 
 
 def _is_event(body: dict[str, Any]) -> bool:

@@ -34,15 +34,17 @@ class QueueCommand:
         app.action(NEXT)(self._turn)
 
     async def _ask(self, args: AsyncArgs) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            answering = tasks.create_task(self._answer(args.body))
-            await asyncio.wait({answering}, timeout=WITH_ACK_SECONDS)
-            if answering.done():
-                said = answering.result()
-                await args.ack(text=said.text, blocks=list(said.blocks), response_type="ephemeral")
-            else:
-                await args.ack()
-                await present(args.respond, await answering, in_place=False)
+        answering = self.answers.afterwards.start(self._answer(args.body))
+        await asyncio.wait({answering}, timeout=WITH_ACK_SECONDS)
+        if answering.done():
+            said = answering.result()
+            await args.ack(text=said.text, blocks=list(said.blocks), response_type="ephemeral")
+        else:
+            await args.ack()
+            self.answers.afterwards.start(self._present(args, answering))
+
+    async def _present(self, args: AsyncArgs, answering: asyncio.Task[SlackMessage]) -> None:
+        await present(args.respond, await answering, in_place=False)
 
     async def _answer(self, body: Body) -> SlackMessage:
         try:

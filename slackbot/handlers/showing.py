@@ -36,7 +36,7 @@ class Showing:
 
     def register(self, app: AsyncApp) -> None:
         app.shortcut(SHOW_FEEDBACK)(self._show)
-        app.event("link_shared")(self.answers.once_on_record(self._unfurl))
+        app.event("link_shared")(self.answers.once_acked(self._unfurl))
         app.action(OPEN_ISSUE)(self._leave)
         app.action(OPEN_TICKET)(self._leave)
 

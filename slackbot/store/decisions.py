@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 
 from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import IssueKey
@@ -28,6 +28,10 @@ class Status(StrEnum):
 
 IS_UNDELIVERED = decisions.c.status.in_((Status.PENDING, Status.REFUSED))
 IS_GIVEN_UP = decisions.c.status.in_((Status.REFUSED, Status.DROPPED))
+
+# Built once: they are of each click.
+_OF_INTERACTION = select(decisions).where(decisions.c.interaction == bindparam("interaction"))
+_ADD = decisions.insert()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +62,7 @@ async def load_decision(tx: Transaction, key: IssueKey, decision: UUID) -> Decis
 
 async def load_by_interaction(tx: Transaction, interaction: str) -> DecisionRecord | None:
     """Expect Slack to send an interaction twice."""
-    row = (
-        await tx.execute(select(decisions).where(decisions.c.interaction == interaction))
-    ).one_or_none()
+    row = (await tx.execute(_OF_INTERACTION, interaction=interaction)).one_or_none()
     return DecisionRecord.of(row) if row else None
 
 
@@ -134,15 +136,14 @@ async def is_pending(tx: Transaction, decision: UUID) -> bool:
 
 async def add_decision(tx: Transaction, decision: Decision, interaction: str) -> None:
     await tx.execute(
-        decisions.insert().values(
-            id=str(decision.id),
-            project=decision.key.project,
-            iid=decision.key.iid,
-            interaction=interaction,
-            status=Status.PENDING,
-            decided_at=decision.at,
-            document=decision,
-        )
+        _ADD,
+        id=str(decision.id),
+        project=decision.key.project,
+        iid=decision.key.iid,
+        interaction=interaction,
+        status=Status.PENDING,
+        decided_at=decision.at,
+        document=decision,
     )
 
 
