@@ -12,7 +12,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from slackbot.platforms.slack_api import Respond
-from slackbot.rules.characters import whole
+from slackbot.rules.characters import whole_text
 from slackbot.rules.refusals import Incomplete, Refusal, Unknown
 from slackbot.rules.request import IssueKey
 from slackbot.store.away import RecordAway
@@ -32,13 +32,15 @@ class Payload(dict[str, Any]):
 def payload_of(sent: Any) -> Any:
     """Raise ``Incomplete`` to readers of what it lacks."""
     match sent:
+        case str():
+            return whole_text(sent)
         case dict():
             told = {name: payload_of(each) for name, each in sent.items() if each is not None}
             return Payload(told)
         case list():
             return [payload_of(each) for each in sent]
         case _:
-            return whole(sent)
+            return sent
 
 
 @dataclass(frozen=True, kw_only=True)

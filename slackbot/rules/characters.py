@@ -32,13 +32,17 @@ def whole(sent: Any) -> Any:
     """
     match sent:
         case str():
-            return _UNKEPT.sub("", sent)
+            return whole_text(sent)
         case dict():
             return {whole(name): whole(each) for name, each in sent.items()}
         case list():
             return [whole(each) for each in sent]
         case _:
             return sent
+
+
+def whole_text(text: str) -> str:
+    return _UNKEPT.sub("", text)
 
 
 def without_invisible(text: str) -> str:

@@ -49,7 +49,7 @@ from slackbot.clock import Clock
 from slackbot.store.away import Outage, RecordAway, Tally, is_dead, pause, why_away
 from slackbot.store.integrity import is_sound, look_at
 from slackbot.store.schema import Instant
-from slackbot.store.sqlite import connect_to_sqlite
+from slackbot.store.sqlite import SqliteEngine
 
 log = structlog.get_logger()
 
@@ -91,12 +91,6 @@ FROM pg_settings JOIN (VALUES {_LIMITS}) AS limits (name, ours) USING (name)
 WHERE source NOT IN ('client', 'user', 'database user')
 """  # noqa: S608 - of the names above
 """But for what the URL's options or the database user set, in whatever spelling."""
-PRAGMAS = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "busy_timeout=10000",
-    "secure_delete=ON",  # forgotten text is gone from the file, too
-)
 
 
 class Transaction:
@@ -106,7 +100,7 @@ class Transaction:
     and is then rolled back. Cut off in the driver, it would keep its locks.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine | SqliteEngine) -> None:
         self._connection = engine.connect()
         self._step: asyncio.Future[Any] | None = None
         self.dialect = engine.dialect
@@ -226,34 +220,8 @@ def async_url(database_url: str) -> URL:
     """Return it for the drivers, with limits for all connections where it sets no others."""
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
-        return url.set(drivername="sqlite+aiosqlite")
+        return url.set(drivername="sqlite")
     return url.set(drivername="postgresql+psycopg", query={**POSTGRES_LIMITS, **url.query})
-
-
-def _sqlite_engine(url: URL) -> AsyncEngine:
-    # One connection: SQLite has one writer anyway, and several had a third of the throughput.
-    engine = create_async_engine(
-        url,
-        pool_size=1,
-        max_overflow=0,
-        pool_timeout=60,
-        hide_parameters=True,
-        connect_args={"async_creator_fn": connect_to_sqlite},
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def configure(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # begun below, not by the driver
-        cursor = connection.cursor()
-        for pragma in PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
 
 
 def _postgres_engine(url: URL, pids: set[int]) -> AsyncEngine:
@@ -327,7 +295,7 @@ class Database:
         self._own_pids: set[int] = set()
         """Of PostgreSQL's processes that serve this one."""
         self._engine = (
-            _sqlite_engine(self._url)
+            SqliteEngine(self._url)
             if self.is_sqlite
             else _postgres_engine(self._url, self._own_pids)
         )
@@ -456,9 +424,9 @@ class Database:
             if self.file is not None:
                 look_at(self.file)
                 return
-            async with self._engine.connect() as connection:
+            async with self.transaction() as tx:
                 is_read_only = text("SELECT current_setting('transaction_read_only') = 'on'")
-                if await connection.scalar(is_read_only):
+                if await tx.scalar(is_read_only):
                     raise OSError("it is read-only")
         except (SQLAlchemyError, OSError) as error:
             raise _unusable(error) from error
@@ -475,19 +443,12 @@ class Database:
             await tx.run_sync(_upgrade)
 
     async def tidy(self) -> None:
-        """Empty SQLite's log, which else keeps for weeks what has been forgotten."""
-        if self.is_sqlite:
-            await asyncio.shield(self._let_end(self._tidy()))
-
-    async def _tidy(self) -> None:
-        async with self._engine.connect() as connection:
-            # Past SQLAlchemy: its transaction would keep the log from being emptied.
-            driver = (await connection.get_raw_connection()).driver_connection
-            if driver is not None:
-                await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Empty SQLite's log."""
+        if isinstance(self._engine, SqliteEngine):
+            await asyncio.shield(self._let_end(self._engine.tidy()))
 
     async def close(self) -> None:
-        # A cancelled caller must not leave the driver's thread running.
+        # A cancelled caller must not leave a connection open.
         await asyncio.shield(self._close())
 
     async def _close(self) -> None:

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import URL, make_url
 
 from slackbot.store import jobs
@@ -188,15 +189,18 @@ async def test_a_limit_of_the_databases_user_goes_before_the_bots_own(empty: str
     assert await limits(empty) == OURS | {"statement_timeout": "1min"}
 
 
+def parameters(connection: Connection) -> dict[str, str]:
+    driver: Any = connection.connection.driver_connection
+    return dict(driver.info.get_parameters())
+
+
 async def test_the_url_may_set_its_own_patience(empty: str) -> None:
     async with Pooler(empty).serving() as url:
         patient = url.update_query_dict({"connect_timeout": "30"})
         database = Database(patient.render_as_string(hide_password=False))
         try:
             async with database.transaction() as tx:
-                driver = (await tx._connection.get_raw_connection()).driver_connection
-                assert driver is not None
-                told = driver.info.get_parameters()
+                told = await tx.run_sync(parameters)
         finally:
             await database.close()
     assert told["connect_timeout"] == "30"

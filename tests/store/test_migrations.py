@@ -81,7 +81,7 @@ async def test_a_migration_that_fails_leaves_nothing_half_done(new_database_url:
 @pytest.mark.parametrize(
     ("url", "driver"),
     [
-        ("sqlite:///ssat-bot.db", "sqlite+aiosqlite"),
+        ("sqlite:///ssat-bot.db", "sqlite"),
         ("postgresql://user:secret@host/name", "postgresql+psycopg"),
         ("postgres://user:secret@host/name", "postgresql+psycopg"),  # as many platforms write it
     ],
