@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -140,6 +141,11 @@ class Transaction:
 
     async def execute(self, statement: Executable, **values: object) -> CursorResult[Any]:
         """``values`` are those of a statement that was built once, with ``bindparam``."""
+        return await self._execute(statement, values)
+
+    async def _execute(
+        self, statement: Executable, values: dict[str, object] | list[dict[str, object]]
+    ) -> CursorResult[Any]:
         self.has_written = self.has_written or isinstance(statement, UpdateBase)
         execution = self._connection.execute(statement, values)
         # SQLite's statements run in this loop and wait for nothing: nothing can strike meanwhile.
@@ -160,9 +166,10 @@ class Transaction:
         self._last.append((place, statement, values))
 
     async def end(self) -> None:
-        for _, statement, values in sorted(self._last, key=itemgetter(0)):
-            await self.execute(statement, **values)
+        last = sorted(self._last, key=itemgetter(0))
         self._last.clear()
+        for statement, alike in groupby(last, key=itemgetter(1)):
+            await self._execute(statement, [values for *_, values in alike])
 
     def wake(self, queue: str) -> None:
         """Wake its workers after the commit, in every process."""
