@@ -8,11 +8,14 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from pydantic import SecretStr
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -55,7 +58,7 @@ from slackbot.report import Report
 from slackbot.rules.request import Rules
 from slackbot.settings import Settings
 from slackbot.store import facts, jobs
-from slackbot.store.database import Database, DatabaseError, Record, WakeUps
+from slackbot.store.database import Database, DatabaseError, Record, RightOfWay, WakeUps
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.store.salvage import replace_if_damaged
 from slackbot.sync.issue import IssueSync
@@ -225,7 +228,19 @@ def _duty_source(services: Services) -> Source:
     return WeeksSource(services.people_file.weeks, services.viewer.zone)
 
 
-def make_bolt(slack: SlackClient) -> AsyncApp:
+class Bolt(AsyncApp):
+    """Lets what Slack waits for go before what the workers do."""
+
+    def __init__(self, right_of_way: RightOfWay, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._right_of_way = right_of_way
+
+    async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
+        with self._right_of_way.first():
+            return await super().async_dispatch(req)
+
+
+def make_bolt(slack: SlackClient, right_of_way: RightOfWay) -> AsyncApp:
     """Make Bolt's app, without listeners.
 
     It gets no token: Bolt would call ``auth.test`` between a click and its record.
@@ -238,7 +253,8 @@ def make_bolt(slack: SlackClient) -> AsyncApp:
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_user_id=user)
 
     # The receiver verifies requests before Bolt; a websocket is authentic as such.
-    bolt = AsyncApp(
+    bolt = Bolt(
+        right_of_way,
         client=AsyncWebClient(base_url=slack.client.base_url),
         authorize=authorize,
         request_verification_enabled=False,
@@ -344,7 +360,7 @@ async def rebuild_record(
 @contextlib.asynccontextmanager
 async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[str]:
     settings, record = services.settings, services.record
-    bolt = make_bolt(services.slack)
+    bolt = make_bolt(services.slack, record.database.right_of_way)
     viewer, slack = services.viewer, services.slack
     desk = Desk(record, services.admission, services.members, viewer)
     afterwards = Afterwards()

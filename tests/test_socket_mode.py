@@ -15,6 +15,7 @@ from slackbot.handlers.queue import COMMAND
 from slackbot.local.patience import within
 from slackbot.platforms import pace
 from slackbot.platforms import slack_api as workspace
+from slackbot.store.database import RightOfWay
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port
 from tests.town import CONTACTED, Town, as_seen, buttons, text_of
@@ -124,7 +125,7 @@ async def test_a_websocket_that_is_not_opened_is_given_up_and_an_open_one_outliv
     async with build_town(clock, tmp_path, sqlite) as town:
         settings = town.set_up(slack_app_token=town.slack.app_token, slack_signing_secret=None)
         async with connect(settings) as clients:
-            handler = socket_handler(make_bolt(clients.slack), settings)
+            handler = socket_handler(make_bolt(clients.slack, RightOfWay()), settings)
             assert handler is not None
             session = handler.client.aiohttp_client_session
             try:
@@ -155,7 +156,7 @@ async def test_a_slack_that_asks_for_patience_in_odd_words_is_asked_again_for_th
         headers = {"Retry-After": told} if told else {}
         town.slack.faults.add("apps.connections.open", status=429, headers=headers)
         async with connect(settings) as clients:
-            handler = socket_handler(make_bolt(clients.slack), settings)
+            handler = socket_handler(make_bolt(clients.slack, RightOfWay()), settings)
             assert handler is not None
             try:
                 assert await within(8, handler.client.issue_new_wss_url())

@@ -42,7 +42,7 @@ class RecordAway(SQLAlchemyError):
     It is logged already, once a minute. Nobody knows whether a commit under way has succeeded.
     """
 
-    def __init__(self, problem: str, cause: Exception) -> None:
+    def __init__(self, problem: str, cause: Exception | None = None) -> None:
         super().__init__(problem)
         self.orig = getattr(cause, "orig", None)
 

@@ -35,7 +35,6 @@ from sqlalchemy import (
     event,
     func,
     literal,
-    select,
     text,
     type_coerce,
 )
@@ -67,11 +66,19 @@ Fence = Callable[["Transaction"], Awaitable[None]]
 _fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
 
 
+_goes_first: ContextVar[bool] = ContextVar("goes_first", default=False)
+
+GIVE_WAY_SECONDS = 0.02
+
+
 async def _no_fence(_tx: "Transaction") -> None:
     """No job is under way in this task."""
 
 
 WAKE_UP_CHANNEL = "ssat_bot_errands"
+_NOTIFY = text(
+    "SELECT pg_notify(:channel, queue) FROM unnest(CAST(:queues AS text[])) AS queue"
+).bindparams(channel=WAKE_UP_CHANNEL)
 
 POSTGRES_CONNECTIONS = 5
 POSTGRES_SESSION = {
@@ -174,6 +181,40 @@ class Transaction:
     def wake(self, queue: str) -> None:
         """Wake its workers after the commit, in every process."""
         self.queues.add(queue)
+
+
+class RightOfWay:
+    """What a person waits for goes first; the rest goes on, but one at a time and not soon.
+
+    A person's click must not wait until the workers have done what the click before has begun.
+    """
+
+    def __init__(self) -> None:
+        self._ahead, self._is_free = 0, asyncio.Event()
+        self._is_free.set()
+        self._next = asyncio.Lock()
+
+    @contextlib.contextmanager
+    def first(self) -> Iterator[None]:
+        """Go before others; so does what this task begins."""
+        token = _goes_first.set(True)
+        self._ahead += 1
+        self._is_free.clear()
+        try:
+            yield
+        finally:
+            _goes_first.reset(token)
+            self._ahead -= 1
+            if not self._ahead:
+                self._is_free.set()
+
+    async def give_way(self) -> None:
+        if not self._ahead or _goes_first.get():
+            return
+        async with self._next:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GIVE_WAY_SECONDS):
+                    await self._is_free.wait()
 
 
 LOOKOUT = "lookout"
@@ -309,6 +350,7 @@ class Database:
         self._lock: IO[bytes] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self.wake_ups = wake_ups or WakeUps()
+        self.right_of_way = RightOfWay()
         self.outage = Outage()
 
     @property
@@ -348,6 +390,7 @@ class Database:
             LeaseLost: Another process has the job now.
             RecordAway: The record cannot be reached, or not be written to.
         """
+        await self.right_of_way.give_way()
         tx = Transaction(self._engine)
         try:
             await tx.begin()
@@ -355,8 +398,7 @@ class Database:
             await tx.end()
             lost = await _meet_fence(tx, in_any_case=in_any_case)
             if tx.queues and not self.is_sqlite:
-                notices = [func.pg_notify(WAKE_UP_CHANNEL, queue) for queue in sorted(tx.queues)]
-                await tx.execute(select(*notices))
+                await tx.execute(_NOTIFY, queues=sorted(tx.queues))
             await tx.to_its_end(self._commit(tx))
         except Exception as error:
             await asyncio.shield(self._let_end(tx.leave()))

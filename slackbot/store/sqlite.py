@@ -4,13 +4,15 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable, create_engine, event
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+from slackbot.store.away import RecordAway
 
 T = TypeVar("T")
 
@@ -21,6 +23,8 @@ PRAGMAS = (
     "busy_timeout=0",  # the loop waits for nobody
 )
 TURN_SECONDS = 60
+TOGETHER = 16
+"""The first waits until the last has ended."""
 BUSY_SECONDS = 10
 """How long another process may keep the file."""
 
@@ -29,7 +33,8 @@ class SqliteEngine:
     """Has one connection: SQLite has one writer, and several had a third of the throughput.
 
     A statement takes microseconds, and to hand it to a thread ten times as many. So only what
-    waits for the disk or for another process runs in a thread.
+    waits for the disk or for another process runs in a thread. Transactions that wait for their
+    turn share one commit, each behind a savepoint, and each ends once it is on the disk.
     """
 
     def __init__(self, url: URL) -> None:
@@ -42,44 +47,105 @@ class SqliteEngine:
         event.listen(self._engine, "connect", _configure)
         event.listen(self._engine, "begin", _begin_immediately)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
-        self._turn = asyncio.Lock()
+        self._turn, self._waiting = asyncio.Lock(), 0
+        self._ended: list[asyncio.Future[None]] = []
+        """Those that share the next commit."""
+        self._committing: asyncio.Task[None] | None = None
 
     @property
     def dialect(self) -> Dialect:
         return self._engine.dialect
 
+    @cached_property
+    def connection(self) -> Connection:
+        return self._engine.connect()
+
+    @property
+    def driver(self) -> sqlite3.Connection:
+        return _driver_of(self.connection)
+
+    @property
+    def is_shared(self) -> bool:
+        return bool(self._ended)
+
     def connect(self) -> "SqliteConnection":
         return SqliteConnection(self)
 
     async def take_turn(self) -> Connection:
+        self._waiting += 1
         try:
             async with asyncio.timeout(TURN_SECONDS):
                 await self._turn.acquire()
         except TimeoutError as error:
             raise PoolExhausted("the connection is not free") from error
+        finally:
+            self._waiting -= 1
         try:
-            return self._engine.connect()
+            return self.connection  # the first time, this opens the file
         except BaseException:
             self._turn.release()
             raise
 
     def end_turn(self) -> None:
+        if not self.driver.in_transaction:
+            # A full disk rolls back all that is not committed.
+            self._tell(RecordAway("rolled back with another transaction"))
         self._turn.release()
+
+    async def commit(self) -> None:
+        """End the turn, and return when all is on the disk."""
+        own = asyncio.get_running_loop().create_future()
+        self._ended.append(own)
+        if self._waiting and len(self._ended) < TOGETHER:
+            if self._committing is None:
+                self._committing = asyncio.create_task(self._commit_in_turn())
+            self.end_turn()
+        else:
+            await self._commit()
+        await own
+
+    async def _commit_in_turn(self) -> None:
+        """Commit after those that wait already, whatever becomes of them."""
+        await self._turn.acquire()
+        self._committing = None
+        await self._commit()
+
+    async def _commit(self) -> None:
+        problem: Exception | None = RecordAway("the commit was cut off")
+        try:
+            await self.in_thread(self.connection.commit)
+            problem = None
+        except Exception as error:
+            problem = error
+            self.connection.rollback()
+        finally:
+            self._tell(problem)
+            self._turn.release()
+
+    def _tell(self, problem: Exception | None) -> None:
+        """Tell those that share a commit how it went."""
+        for each in self._ended:
+            if problem is None:
+                each.set_result(None)
+            else:
+                each.set_exception(problem)
+        self._ended.clear()
 
     async def in_thread(self, act: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, act)
 
     async def tidy(self) -> None:
         """Empty the log, which else keeps for weeks what has been forgotten."""
-        connection = await self.take_turn()
+        await self.take_turn()
         try:
-            # Past SQLAlchemy: its transaction would keep the log from being emptied.
-            await self.in_thread(partial(_patiently, connection, _empty_log))
+            if not self.is_shared:  # else another time
+                await self.in_thread(partial(_patiently, self.connection, _empty_log))
         finally:
-            connection.close()
             self.end_turn()
 
     async def dispose(self) -> None:
+        if "connection" in self.__dict__:
+            self.connection.close()
         self._engine.dispose()
         self._thread.shutdown(wait=False)
 
@@ -90,6 +156,7 @@ class SqliteConnection:
     def __init__(self, engine: SqliteEngine) -> None:
         self._engine = engine
         self.sync_connection: Connection | None = None
+        self._is_shared, self._changes = False, 0
 
     @property
     def _connection(self) -> Connection:
@@ -101,12 +168,18 @@ class SqliteConnection:
         self.sync_connection = await self._engine.take_turn()
 
     async def begin(self) -> None:
+        self._changes = self._engine.driver.total_changes
+        if self._engine.is_shared:
+            self._engine.driver.execute("SAVEPOINT shared")
+            self._is_shared = True
+            return
         try:
             self._connection.begin()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
-            await self._engine.in_thread(partial(_patiently, self._connection, Connection.begin))
+            act = partial(_patiently, self._connection, Connection.begin)
+            await self._engine.in_thread(act)
 
     async def execute(self, statement: Executable, values: Any) -> CursorResult[Any]:
         return self._connection.execute(statement, values)
@@ -115,14 +188,30 @@ class SqliteConnection:
         return act(self._connection, *arguments)
 
     async def commit(self) -> None:
-        await self._engine.in_thread(self._connection.commit)
+        driver = self._engine.driver
+        if self._connection.in_transaction() and not driver.in_transaction:
+            raise RecordAway("rolled back by SQLite")  # as it does when the disk is full
+        if self._is_shared:
+            driver.execute("RELEASE shared")
+        elif driver.total_changes == self._changes:  # nothing for the disk
+            self._connection.commit()
+            return
+        self.sync_connection = None
+        await self._engine.commit()
 
     async def close(self) -> None:
         """Roll back what was not committed, which waits for nothing."""
+        connection, self.sync_connection = self.sync_connection, None
+        if connection is None:
+            return
+        driver = self._engine.driver
         try:
-            self._connection.close()
+            if self._is_shared and driver.in_transaction:
+                driver.execute("ROLLBACK TO shared")
+                driver.execute("RELEASE shared")
+            else:
+                connection.rollback()
         finally:
-            self.sync_connection = None
             self._engine.end_turn()
 
 

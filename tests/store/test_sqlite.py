@@ -4,10 +4,13 @@ import asyncio
 import sqlite3
 from contextlib import closing
 
+from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 
-from slackbot.store.database import Database
-from slackbot.store.facts import SLACK_TEAM
+from slackbot.store.away import RecordAway
+from slackbot.store.database import Database, Transaction
+from slackbot.store.facts import SLACK_TEAM, Fact
+from slackbot.store.schema import facts
 
 
 async def test_while_another_process_writes_to_the_file_the_loop_goes_on(sqlite: str) -> None:
@@ -26,3 +29,98 @@ async def test_while_another_process_writes_to_the_file_the_loop_goes_on(sqlite:
         other.execute("COMMIT")  # which the loop would never come to
         await saving
     await database.close()
+
+
+# --- Transactions that share a commit ------------------------------------------------------------
+
+
+class Fault(Exception):
+    """Of ours, in the middle of a transaction."""
+
+
+async def keep(database: Database, name: str, fault: Exception | None = None) -> None:
+    async with database.transaction() as tx:
+        await Fact(name, str).save(tx, "kept")
+        if fault is not None:
+            raise fault
+
+
+async def kept(database: Database) -> set[str]:
+    async with database.transaction() as tx:
+        return set(await tx.scalars(select(facts.c.name)))
+
+
+async def test_a_fault_in_one_of_the_transactions_that_share_a_commit_undoes_only_that_one(
+    sqlite: str,
+) -> None:
+    database = Database(sqlite)
+    faults = {"third": Fault(), "fifth": Fault()}
+    names = ["first", "second", "third", "fourth", "fifth", "sixth"]
+    try:
+        ended = await asyncio.gather(
+            *(keep(database, name, faults.get(name)) for name in names), return_exceptions=True
+        )
+        assert [each for each in ended if each] == list(faults.values())
+        assert await kept(database) == set(names) - faults.keys()
+    finally:
+        await database.close()
+
+
+async def test_what_is_said_to_be_committed_is_on_the_disk_for_others_to_read(
+    sqlite: str,
+) -> None:
+    database = Database(sqlite)
+    file = make_url(sqlite).database or ""
+
+    async def keep_and_look(name: str) -> bool:
+        await keep(database, name)
+        with closing(sqlite3.connect(file)) as other:
+            return name in {each for (each,) in other.execute("SELECT name FROM facts")}
+
+    try:
+        names = [f"fact {number}" for number in range(40)]
+        assert all(await asyncio.gather(*map(keep_and_look, names)))
+    finally:
+        await database.close()
+
+
+async def test_a_disk_that_is_full_for_one_is_full_for_all_that_share_its_commit(
+    sqlite: str,
+) -> None:
+    """SQLite then rolls back all of them; nobody is told that it was committed."""
+    database = Database(sqlite)
+
+    async def fill(tx: Transaction) -> None:
+        pages = await tx.scalar(text("PRAGMA page_count"))
+        await tx.scalar(text(f"PRAGMA max_page_count = {pages}"))
+        await Fact("large", str).save(tx, "x" * 10_000_000)
+
+    async def keep_too_much() -> None:
+        async with database.transaction() as tx:
+            await fill(tx)
+
+    try:
+        acts = [keep(database, "first"), keep(database, "second"), keep_too_much()]
+        ended = await asyncio.gather(*acts, return_exceptions=True)
+        told = {name for name, each in zip(("first", "second"), ended, strict=False) if not each}
+        assert isinstance(ended[-1], RecordAway)
+        assert await kept(database) == told
+    finally:
+        await database.close()
+
+
+async def test_who_is_cancelled_while_it_waits_for_its_turn_holds_up_no_commit(
+    sqlite: str,
+) -> None:
+    database = Database(sqlite)
+    try:
+        first = asyncio.create_task(keep(database, "first"))
+        others = [asyncio.create_task(keep(database, f"other {each}")) for each in range(5)]
+        await asyncio.sleep(0)
+        for each in others:
+            each.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await first
+        assert "first" in await kept(database)
+    finally:
+        await database.close()
