@@ -4,11 +4,12 @@ import asyncio
 import sqlite3
 from contextlib import closing
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
 
 from slackbot.store.away import RecordAway
-from slackbot.store.database import Database, Transaction
+from slackbot.store.database import Database
 from slackbot.store.facts import SLACK_TEAM, Fact
 from slackbot.store.schema import facts
 
@@ -84,27 +85,30 @@ async def test_what_is_said_to_be_committed_is_on_the_disk_for_others_to_read(
         await database.close()
 
 
-async def test_a_disk_that_is_full_for_one_is_full_for_all_that_share_its_commit(
+async def test_what_sqlite_rolls_back_of_several_is_said_to_be_committed_to_none(
     sqlite: str,
 ) -> None:
-    """SQLite then rolls back all of them; nobody is told that it was committed."""
+    """It rolls back all that share a commit, for example when the disk is full."""
     database = Database(sqlite)
+    repeated = facts.insert().prefix_with("OR ROLLBACK").values(name="first", value="again")
 
-    async def fill(tx: Transaction) -> None:
-        pages = await tx.scalar(text("PRAGMA page_count"))
-        await tx.scalar(text(f"PRAGMA max_page_count = {pages}"))
-        await Fact("large", str).save(tx, "x" * 10_000_000)
-
-    async def keep_too_much() -> None:
+    async def repeat() -> None:
         async with database.transaction() as tx:
-            await fill(tx)
+            await tx.execute(repeated)
 
     try:
-        acts = [keep(database, "first"), keep(database, "second"), keep_too_much()]
-        ended = await asyncio.gather(*acts, return_exceptions=True)
-        told = {name for name, each in zip(("first", "second"), ended, strict=False) if not each}
-        assert isinstance(ended[-1], RecordAway)
+        acts = [keep(database, name) for name in ("first", "second", "third")]
+        *ended, fault = await asyncio.gather(*acts, repeat(), return_exceptions=True)
+        assert isinstance(fault, IntegrityError)
+        told = {
+            name
+            for name, error in zip(("first", "second", "third"), ended, strict=True)
+            if error is None
+        }
         assert await kept(database) == told
+        assert any(isinstance(error, RecordAway) for error in ended)
+        await keep(database, "fourth")  # it goes on
+        assert "fourth" in await kept(database)
     finally:
         await database.close()
 
