@@ -40,7 +40,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import Table
@@ -109,7 +109,8 @@ class Transaction:
     """
 
     def __init__(self, engine: AsyncEngine | SqliteEngine) -> None:
-        self._connection = engine.connect()
+        self._engine, self._connection = engine, engine.connect()
+        self._is_used = False
         self._step: asyncio.Future[Any] | None = None
         self.dialect = engine.dialect
         self.queues: set[str] = set()
@@ -121,11 +122,16 @@ class Transaction:
         return self.dialect.name == "sqlite"
 
     async def begin(self) -> None:
-        async def connect_and_begin() -> None:
-            await self._connection.start()
-            await self._connection.begin()
+        await self.to_its_end(self._connect_and_begin())
 
-        await self.to_its_end(connect_and_begin())
+    async def _connect_and_begin(self) -> None:
+        await self._connection.start()
+        await self._connection.begin()
+
+    async def _begin_anew(self) -> None:
+        await self._connection.close()
+        self._connection = self._engine.connect()
+        await self._connect_and_begin()
 
     async def to_its_end(self, step: Coroutine[Any, Any, T]) -> T:
         self._step = running = asyncio.ensure_future(step)
@@ -144,6 +150,7 @@ class Transaction:
 
     async def run_sync(self, act: Callable[..., T], *arguments: object) -> T:
         """``act`` gets SQLAlchemy's connection first."""
+        self._is_used = True
         return await self.to_its_end(self._connection.run_sync(act, *arguments))
 
     async def execute(self, statement: Executable, **values: object) -> CursorResult[Any]:
@@ -154,9 +161,18 @@ class Transaction:
         self, statement: Executable, values: dict[str, object] | list[dict[str, object]]
     ) -> CursorResult[Any]:
         self.has_written = self.has_written or isinstance(statement, UpdateBase)
-        execution = self._connection.execute(statement, values)
-        # SQLite's statements run in this loop and wait for nothing: nothing can strike meanwhile.
-        return await (execution if self.is_sqlite else self.to_its_end(execution))
+        if self.is_sqlite:  # in this loop, without a wait: nothing can strike meanwhile
+            return await self._connection.execute(statement, values)
+        try:
+            result = await self.to_its_end(self._connection.execute(statement, values))
+        except DBAPIError as error:
+            if self._is_used or not error.connection_invalidated:
+                raise
+            # It was cut off while it lay in the pool: nothing has been done on it.
+            await self.to_its_end(self._begin_anew())
+            result = await self.to_its_end(self._connection.execute(statement, values))
+        self._is_used = True
+        return result
 
     async def scalar(self, statement: Executable, **values: object) -> Any:
         return (await self.execute(statement, **values)).scalar()
@@ -277,7 +293,6 @@ def _postgres_engine(url: URL, pids: set[int]) -> AsyncEngine:
         url,
         pool_size=POSTGRES_CONNECTIONS,
         max_overflow=0,
-        pool_pre_ping=True,
         pool_timeout=60,
         hide_parameters=True,  # keeps people's text out of the log
     )
