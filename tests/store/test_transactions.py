@@ -311,6 +311,46 @@ async def test_a_fence_holds_for_its_own_task_and_no_longer_than_the_job(
         await change(tx)
 
 
+# --- Who goes first ----------------------------------------------------------------------------
+
+
+async def test_what_a_person_waits_for_is_committed_before_what_workers_wait_to_begin(
+    database: Database,
+) -> None:
+    called, order = asyncio.Event(), []
+
+    async def work() -> None:
+        await called.wait()
+        async with database.transaction():
+            order.append("worker")
+
+    working = asyncio.create_task(work())
+    with database.right_of_way.first():
+        called.set()
+        await asyncio.sleep(0)  # the worker comes first, and steps aside
+        async with database.transaction() as tx:
+            await insert(tx)
+            order.append("person")
+    await working
+    assert order == ["person", "worker"]
+
+
+async def test_workers_go_on_however_long_people_wait(database: Database) -> None:
+    called = asyncio.Event()
+
+    async def work() -> None:
+        await called.wait()
+        for _ in range(3):
+            async with database.transaction() as tx:
+                await insert(tx)
+
+    working = asyncio.create_task(work())
+    with database.right_of_way.first():
+        called.set()
+        await working
+    assert await fact(database) == "new"
+
+
 # --- A process that stands still ---------------------------------------------------------------
 
 
