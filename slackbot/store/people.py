@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, delete, or_, select, type_coerce, update
 
@@ -22,6 +22,16 @@ from slackbot.store.schema import (
     links,
 )
 
+T = TypeVar("T")
+
+
+def _values(prefix: str, kind: type[T]) -> Select[T]:
+    """Select facts by the beginning of their names; built once, as a click needs them."""
+    value = type_coerce(facts.c.value, Document[T](kind, lenient=True))
+    is_one = facts.c.name.startswith(prefix, autoescape=True)
+    return select(value).where(is_one).order_by(facts.c.name)
+
+
 # --- Links made with /ssat link ----------------------------------------------------------------
 
 
@@ -37,8 +47,11 @@ def digest_of(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()
 
 
+_LINKS = select(links.c.document).order_by(links.c.slack_user)
+
+
 async def list_links(tx: Transaction) -> list[Link]:
-    rows = await tx.scalars(select(links.c.document).order_by(links.c.slack_user))
+    rows = await tx.scalars(_LINKS)
     return [link for link in rows if link is not None]
 
 
@@ -127,11 +140,11 @@ class Account:
         return replace(self, username=username, earlier=(self.earlier | before) - after)
 
 
+_ACCOUNTS = _values(_ACCOUNT_PREFIX, Account)
+
+
 async def list_accounts(tx: Transaction) -> list[Account]:
-    account = type_coerce(facts.c.value, Document[Account](Account, lenient=True))
-    is_account = facts.c.name.startswith(_ACCOUNT_PREFIX, autoescape=True)
-    found = await tx.scalars(select(account).where(is_account).order_by(facts.c.name))
-    return [each for each in found if each is not None]
+    return [each for each in await tx.scalars(_ACCOUNTS) if each is not None]
 
 
 def numbers_by_name(accounts: Iterable[Account]) -> dict[str, int]:
@@ -264,11 +277,11 @@ class EmailMatch:
         return self.at > now - BELIEVED
 
 
+_MATCHES = _values(_PREFIX, EmailMatch)
+
+
 async def list_email_matches(tx: Transaction) -> list[EmailMatch]:
-    match = type_coerce(facts.c.value, Document[EmailMatch](EmailMatch, lenient=True))
-    is_match = facts.c.name.startswith(_PREFIX, autoescape=True)
-    found = await tx.scalars(select(match).where(is_match).order_by(facts.c.name))
-    return [each for each in found if each is not None]
+    return [each for each in await tx.scalars(_MATCHES) if each is not None]
 
 
 async def save_email_match(tx: Transaction, match: EmailMatch) -> None:
