@@ -18,15 +18,23 @@ from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
 from slackbot.store.away import RecordAway, pause
 from slackbot.store.database import LOOKOUT, LeaseLost, Record, Transaction, fenced_by
-from slackbot.store.jobs import LONGEST_WAIT, IssueQueue, Job, PeriodicQueue, Postponed, Queue
+from slackbot.store.jobs import (
+    LONGEST_WAIT,
+    LOOKOUT_EVERY,
+    Ahead,
+    IssueQueue,
+    Job,
+    PeriodicQueue,
+    Postponed,
+    Queue,
+)
 
 log = structlog.get_logger()
 
+LOOKOUT_SECONDS = LOOKOUT_EVERY.total_seconds()
 FIRST_RETRY = timedelta(seconds=1)
 LAST_RETRY = timedelta(minutes=5)
 LEASE = timedelta(seconds=20)
-LOOKOUT_SECONDS = 1.0
-"""Jobs may get ready by a clock that was set, or be left by another process."""
 LONGEST_IDLE_SECONDS = 3600.0
 SHORTEST_IDLE_SECONDS = 0.02
 SHUTDOWN_SECONDS = 10.0
@@ -103,7 +111,7 @@ class Worker:
         self.queue, self._work = work.queue, work
         self.longest_wait = work.longest_wait
         self._record, self._health = record, health
-        self._owner, self._free = owner, asyncio.Semaphore(work.concurrency)
+        self._owner = owner
         self._lease_time, self._shutdown_seconds = lease, shutdown_seconds
         self._first_retry = first_retry
         self._under_way: dict[asyncio.Task[None], IssueKey] = {}
@@ -114,8 +122,8 @@ class Worker:
         keeper = asyncio.create_task(self._keep_leases())
         try:
             while not self._stopping:
-                if (seconds := await self._start_next()) is not None:
-                    await self._record.wake_ups.wait(self.queue, seconds)
+                seconds = await self._start_ready()
+                await self._record.wake_ups.wait(self.queue, seconds)
         finally:
             await self._drain()
             keeper.cancel()
@@ -125,7 +133,6 @@ class Worker:
     def stop(self) -> None:
         self._stopping = True
         self._record.wake_ups.wake([self.queue])
-        self._free.release()  # lets a full worker end
 
     async def _drain(self) -> None:
         if not self._under_way:
@@ -135,50 +142,45 @@ class Worker:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    async def _start_next(self) -> float | None:
-        """Return the seconds to wait if there was no job to start."""
-        await self._free.acquire()
-        found: Job | float = LOOKOUT_SECONDS
-        try:
-            found = await self._look()
-        finally:
-            if not isinstance(found, Job):
-                self._free.release()
-        if not isinstance(found, Job):
-            return found
-        task = asyncio.create_task(self._do(found))
-        self._under_way[task] = found.key
-        task.add_done_callback(self._ended)
-        return None
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._under_way[task]
-        self._free.release()
-
-    async def _look(self) -> Job | float:
-        """Lease a job, or return the seconds until there may be one."""
+    async def _start_ready(self) -> float:
+        """Start as many jobs as there is room for; return the seconds to sleep if nobody wakes."""
+        self._record.wake_ups.start_look(self.queue)
         if self._stopping:
             return 0.0
-        self._record.wake_ups.start_look(self.queue)
-        now = self._record.now()
+        if self._room <= 0:
+            return LONGEST_IDLE_SECONDS  # the first to end wakes
         try:
             async with self._record.transaction() as tx:
-                job = await jobs.lease(
-                    tx, self.queue, self._owner, now, self._lease_time, self.longest_wait
+                found = await jobs.lease(
+                    tx,
+                    self.queue,
+                    self._owner,
+                    self._record.now(),
+                    self._lease_time,
+                    self.longest_wait,
+                    most=self._room,
                 )
-                ready_at = None if job else await jobs.next_ready(tx, self.queue)
         except RecordAway:
             return LONGEST_IDLE_SECONDS  # the lookout tries for all, and wakes
         except Exception:
             log.exception("lease_failed", queue=self.queue)
             return LOOKOUT_SECONDS
-        if job is not None:
+        for job in found:
             # The lease may have run out; never run a job twice here.
-            return LOOKOUT_SECONDS if job.key in self._under_way.values() else job
-        if ready_at is None:
-            return LONGEST_IDLE_SECONDS
-        ahead = (ready_at - now).total_seconds()
-        return min(max(ahead, SHORTEST_IDLE_SECONDS), LONGEST_IDLE_SECONDS)
+            if job.key not in self._under_way.values():
+                task = asyncio.create_task(self._do(job))
+                self._under_way[task] = job.key
+                task.add_done_callback(self._ended)
+        return LONGEST_IDLE_SECONDS
+
+    @property
+    def _room(self) -> int:
+        return self._work.concurrency - len(self._under_way)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._room <= 0:
+            self._record.wake_ups.wake([self.queue])
+        del self._under_way[task]
 
     async def _keep_leases(self) -> None:
         while True:
@@ -247,8 +249,8 @@ class Worker:
         async def finish(tx: Transaction) -> None:
             await jobs.finish(tx, job)
             if again_at is not None:
-                latest = self._record.now() + self.longest_wait
-                jobs.enqueue_again(tx, job, min(again_at, latest))
+                now = self._record.now()
+                jobs.enqueue_again(tx, job, now, min(again_at - now, self.longest_wait))
 
         await self._note(finish)
 
@@ -296,9 +298,10 @@ class Worker:
 
 
 class Lookout:
-    """Wakes the workers who have something to do: one look a second for all of them.
+    """Wakes workers when their jobs become ready: one look for all of them, each second at least.
 
-    While the record is away, it alone tries whether the record is back.
+    Jobs may become ready by a clock that was set, too, or be left by another process. While the
+    record is away, the lookout alone tries whether it is back.
     """
 
     def __init__(self, workers: Iterable[Worker], record: Record) -> None:
@@ -306,28 +309,35 @@ class Lookout:
         self._record, self._failures = record, 0
 
     async def run(self) -> None:
+        seconds = LOOKOUT_SECONDS
         while True:
-            seconds = pause(self._failures) if self._failures else LOOKOUT_SECONDS
             await self._record.wake_ups.wait(LOOKOUT, seconds)
-            await self._look()
+            seconds = await self._look()
 
-    async def _look(self) -> None:
+    async def _look(self) -> float:
+        """Return the seconds until the next look."""
         self._record.wake_ups.start_look(LOOKOUT)
+        now = self._record.now()
         try:
             if self._record.outage.is_on:
                 await facts.prove_writable(self._record)
             async with self._record.transaction() as tx:
-                ahead = await jobs.look_ahead(tx)
+                ahead = await jobs.look_ahead(tx, now)
         except RecordAway:
             self._failures += 1
-            return
+            return pause(self._failures)
         except Exception:
             log.exception("no_view_of_jobs")
-            return
+            return LOOKOUT_SECONDS
         self._failures = 0
-        now = self._record.now()
         self._record.wake_ups.wake(
             queue
             for queue, longest_wait in self._longest_waits.items()
             if queue in ahead and ahead[queue].is_ready(now, longest_wait)
         )
+        return _seconds_until_next(ahead.values(), now)
+
+
+def _seconds_until_next(ahead: Iterable[Ahead], now: datetime) -> float:
+    waits = [(each.next - now).total_seconds() for each in ahead if each.next is not None]
+    return max(min([LOOKOUT_SECONDS, *waits]), SHORTEST_IDLE_SECONDS)

@@ -141,7 +141,7 @@ class ReminderSync:
         now = self._record.now()
         async with self._record.transaction() as tx:
             await reminders.note_missed(tx, reminder, about, now)
-            jobs.enqueue_periodic(tx, PeriodicQueue.GAP, now + GATHERING)
+            jobs.enqueue_periodic(tx, PeriodicQueue.GAP, now, after=GATHERING)
 
     async def _tell_lead(self, situation: Situation) -> None:
         if has_reaction(situation.request, situation.decisions):

@@ -168,7 +168,7 @@ class Linking:
         )
         async with self._record.transaction() as tx:
             await save_code(tx, kept)
-            jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, now + EVERY)
+            jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, now, after=EVERY)
         metrics.LINKS.labels("issued").inc()
         return code
 

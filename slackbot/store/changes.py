@@ -122,7 +122,7 @@ async def announce_all(
 
 
 def announce_queue(tx: Transaction, now: datetime) -> None:
-    jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now + HOME_PATIENCE)
+    jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now, after=HOME_PATIENCE)
 
 
 FEW = 10

@@ -22,11 +22,23 @@ from sqlalchemy import (
 )
 
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import LeaseLost, Transaction, database_now, insert_into
+from slackbot.store.database import (
+    LOOKOUT,
+    LeaseLost,
+    Transaction,
+    database_now,
+    insert_into,
+)
 from slackbot.store.schema import errands
 
 _KEY = tuple_(errands.c.project, errands.c.iid)
 _IN_QUEUE = errands.c.lane == bindparam("queue")
+_IS_IT = (
+    _IN_QUEUE,
+    # Called otherwise than the columns: an update would set those.
+    errands.c.project == bindparam("of_project"),
+    errands.c.iid == bindparam("of_iid"),
+)
 
 
 # The words are those of Kubernetes' controller-runtime.
@@ -68,10 +80,13 @@ class Postponed(Exception):
         self.problem, self.after = problem, after
 
 
+AT_ONCE = timedelta(0)
 SETTLING = timedelta(seconds=3)
 """How long a job rests after its process has left: its last call may still be on its way."""
 
 
+LOOKOUT_EVERY = timedelta(seconds=1)
+"""How often each replica looks at least for what has become ready."""
 LONGEST_WAIT = timedelta(hours=1)
 """After this long a job is looked at again, whatever it waits for."""
 CLOCKS_DIFFER = timedelta(minutes=10)
@@ -96,17 +111,21 @@ class Job:
 
 
 def enqueue_periodic(
-    tx: Transaction, queue: PeriodicQueue, ready_at: datetime, *, urgent: bool = False
+    tx: Transaction,
+    queue: PeriodicQueue,
+    now: datetime,
+    *,
+    after: timedelta = AT_ONCE,
+    urgent: bool = False,
 ) -> None:
-    """Run it not before ``ready_at``, UTC."""
-    _enqueue(tx, queue, [_NO_ISSUE], ready_at, urgent=urgent)
+    _enqueue(tx, queue, [_NO_ISSUE], now, after, urgent=urgent)
 
 
 def enqueue(
     tx: Transaction,
     queue: IssueQueue,
     keys: Iterable[IssueKey],
-    ready_at: datetime,
+    now: datetime,
     *,
     urgent: bool = False,
     rank: datetime | None = None,
@@ -114,26 +133,30 @@ def enqueue(
     """Enqueue jobs; twice makes one, while it runs makes it run once more.
 
     The commit wakes the workers. ``urgent`` jobs, for which a person waits, go first, then those of
-    an earlier ``rank``, such as a deadline; none before ``ready_at``, UTC.
+    an earlier ``rank``, such as a deadline.
     """
-    _enqueue(tx, queue, keys, ready_at, urgent=urgent, rank=rank)
+    _enqueue(tx, queue, keys, now, AT_ONCE, urgent=urgent, rank=rank)
 
 
-def enqueue_again(tx: Transaction, job: Job, ready_at: datetime) -> None:
-    _enqueue(tx, job.queue, [job.key], ready_at)
+def enqueue_again(tx: Transaction, job: Job, now: datetime, after: timedelta = AT_ONCE) -> None:
+    _enqueue(tx, job.queue, [job.key], now, after)
 
 
 def _enqueue(
     tx: Transaction,
     queue: Queue,
     keys: Iterable[IssueKey],
-    ready_at: datetime,
+    now: datetime,
+    after: timedelta,
     *,
     urgent: bool = False,
     rank: datetime | None = None,
 ) -> None:
     for key in keys:
-        tx.wake(queue)
+        if after <= AT_ONCE:
+            tx.wake(queue)
+        elif after < LOOKOUT_EVERY:  # else the lookout sees it in time
+            tx.wake(LOOKOUT)
         tx.execute_last(
             (queue, key),
             _enqueue_one(tx.is_sqlite),
@@ -142,7 +165,7 @@ def _enqueue(
             iid=key.iid,
             wanted=1,
             urgent=int(urgent),
-            ready_at=ready_at,
+            ready_at=now + after,
             rank=rank,
             attempts=0,
         )
@@ -172,7 +195,7 @@ def _larger(left: ColumnElement[int], right: ColumnElement[int]) -> ColumnElemen
 
 
 @cache
-def _next_job(is_sqlite: bool) -> Select[Any]:
+def _next_jobs(is_sqlite: bool) -> Select[Any]:
     is_ready = or_(
         errands.c.ready_at <= bindparam("now"), errands.c.ready_at > bindparam("farthest")
     )
@@ -190,8 +213,22 @@ def _next_job(is_sqlite: bool) -> Select[Any]:
             errands.c.ready_at,
             errands.c.iid,
         )
-        .limit(1)
+        .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
+    )
+
+
+@cache
+def _lease(is_sqlite: bool, duration: timedelta) -> Executable:
+    return (
+        update(errands)
+        .where(*_IS_IT)
+        .values(
+            leased_by=bindparam("owner"),
+            leased_until=_held_until(duration, is_sqlite=is_sqlite),
+            settles_at=None,
+            attempts=errands.c.attempts + 1,
+        )
     )
 
 
@@ -202,44 +239,38 @@ async def lease(
     now: datetime,
     duration: timedelta,
     longest_wait: timedelta = LONGEST_WAIT,
-) -> Job | None:
-    """Take the next ready job: urgent ones first, then by rank, then by waiting time.
+    *,
+    most: int = 1,
+) -> list[Job]:
+    """Take the next ready jobs: urgent ones first, then by rank, then by waiting time.
 
     Use a transaction of its own. The database's clock counts ``duration``: those of replicas may
     differ. A job further ahead than ``longest_wait`` is ready: a wrong clock wrote it.
     """
-    row = (
-        await tx.execute(
-            _next_job(tx.is_sqlite),
-            queue=queue,
-            now=now,
-            farthest=now + longest_wait + CLOCKS_DIFFER,
-        )
-    ).one_or_none()
-    if row is None:
-        return None
-    job = Job(
+    rows = await tx.execute(
+        _next_jobs(tx.is_sqlite),
         queue=queue,
-        key=IssueKey(row.project, row.iid),
-        wanted=row.wanted,
-        attempts=row.attempts + 1,
-        owner=owner,
+        now=now,
+        farthest=now + longest_wait + CLOCKS_DIFFER,
+        most=most,
     )
-    await tx.execute(
-        update(errands)
-        .where(*_is(job))
-        .values(
-            leased_by=owner,
-            leased_until=_held_until(tx, duration),
-            settles_at=None,
-            attempts=job.attempts,
+    found = [
+        Job(
+            queue=queue,
+            key=IssueKey(row.project, row.iid),
+            wanted=row.wanted,
+            attempts=row.attempts + 1,
+            owner=owner,
         )
-    )
-    return job
+        for row in rows
+    ]
+    for job in found:
+        await tx.execute(_lease(tx.is_sqlite, duration), **_place(job), owner=owner)
+    return found
 
 
-def _held_until(tx: Transaction, duration: timedelta) -> ColumnElement[datetime]:
-    return database_now(is_sqlite=tx.is_sqlite, ahead=min(duration, LONGEST_HOLD))
+def _held_until(duration: timedelta, *, is_sqlite: bool) -> ColumnElement[datetime]:
+    return database_now(is_sqlite=is_sqlite, ahead=min(duration, LONGEST_HOLD))
 
 
 def _is_over(until: ColumnElement[datetime], *, is_sqlite: bool) -> ColumnElement[bool]:
@@ -249,11 +280,6 @@ def _is_over(until: ColumnElement[datetime], *, is_sqlite: bool) -> ColumnElemen
     return or_(until.is_(None), until <= now, until > farthest)
 
 
-_IS_IT = (
-    _IN_QUEUE,
-    errands.c.project == bindparam("project"),
-    errands.c.iid == bindparam("iid"),
-)
 _HOLDER = select(errands.c.leased_by).where(*_IS_IT)
 _FINISH = delete(errands).where(
     *_IS_IT, errands.c.wanted == bindparam("wanted"), errands.c.leased_by == bindparam("owner")
@@ -261,7 +287,7 @@ _FINISH = delete(errands).where(
 
 
 def _place(job: Job) -> dict[str, object]:
-    return {"queue": job.queue, "project": job.key.project, "iid": job.key.iid}
+    return {"queue": job.queue, "of_project": job.key.project, "of_iid": job.key.iid}
 
 
 async def confirm(tx: Transaction, *, job: Job) -> None:
@@ -309,9 +335,9 @@ async def put_off(
         attempts=job.attempts,
         problem=problem,
         ready_at=still_wanted,
-        settles_at=None if rest is None else _held_until(tx, rest),
+        settles_at=None if rest is None else _held_until(rest, is_sqlite=tx.is_sqlite),
     )
-    tx.wake(job.queue)  # it may be wanted at once, or sooner than a worker would look
+    tx.wake(LOOKOUT)  # it may be wanted at once, or sooner than the lookout would look
 
 
 async def hurry(tx: Transaction, queue: Queue, now: datetime) -> None:
@@ -348,7 +374,7 @@ async def hand_back(tx: Transaction, job: Job) -> None:
         job,
         attempts=job.attempts - 1,
         problem=None,
-        settles_at=_held_until(tx, SETTLING),
+        settles_at=_held_until(SETTLING, is_sqlite=tx.is_sqlite),
     )
 
 
@@ -389,6 +415,8 @@ class Ahead:
     """When a queue's jobs get ready that nobody has: the first and the last of them, UTC."""
 
     first: datetime
+    next: datetime | None
+    """The first that is not ready yet."""
     last: datetime
 
     def is_ready(self, now: datetime, longest_wait: timedelta) -> bool:
@@ -401,6 +429,9 @@ def _all_ahead(is_sqlite: bool) -> Select[Any]:
         select(
             errands.c.lane,
             func.min(errands.c.ready_at).label("first"),
+            func.min(case((errands.c.ready_at > bindparam("now"), errands.c.ready_at))).label(
+                "next"
+            ),
             func.max(errands.c.ready_at).label("last"),
         )
         .where(
@@ -411,10 +442,10 @@ def _all_ahead(is_sqlite: bool) -> Select[Any]:
     )
 
 
-async def look_ahead(tx: Transaction) -> dict[str, Ahead]:
+async def look_ahead(tx: Transaction, now: datetime) -> dict[str, Ahead]:
     """Look at all queues at once."""
-    rows = await tx.execute(_all_ahead(tx.is_sqlite))
-    return {row.lane: Ahead(first=row.first, last=row.last) for row in rows}
+    rows = await tx.execute(_all_ahead(tx.is_sqlite), now=now)
+    return {row.lane: Ahead(first=row.first, next=row.next, last=row.last) for row in rows}
 
 
 async def renew(
@@ -425,7 +456,7 @@ async def renew(
     await tx.execute(
         update(errands)
         .where(errands.c.lane == queue, _KEY.in_(ours))
-        .values(leased_until=_held_until(tx, duration))
+        .values(leased_until=_held_until(duration, is_sqlite=tx.is_sqlite))
     )
 
 
@@ -440,7 +471,11 @@ async def take_over_all(tx: Transaction) -> None:
     await tx.execute(
         update(errands)
         .where(errands.c.leased_by.is_not(None))
-        .values(leased_by=None, leased_until=None, settles_at=_held_until(tx, SETTLING))
+        .values(
+            leased_by=None,
+            leased_until=None,
+            settles_at=_held_until(SETTLING, is_sqlite=tx.is_sqlite),
+        )
     )
 
 

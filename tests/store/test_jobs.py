@@ -24,7 +24,7 @@ from sqlalchemy import Connection, select
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs, schema
 from slackbot.store.database import Database, LeaseLost, Transaction
-from slackbot.store.jobs import IssueQueue, Job, PeriodicQueue, Queue
+from slackbot.store.jobs import Ahead, IssueQueue, Job, PeriodicQueue, Queue
 from tests.elapse import age, elapse
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ async def lease(
     database: Database, owner: str = "A", now: datetime = NOW, queue: Queue = IssueQueue.SYNC
 ) -> Job | None:
     async with database.transaction() as tx:
-        return await jobs.lease(tx, queue, owner, now, LEASE)
+        return next(iter(await jobs.lease(tx, queue, owner, now, LEASE)), None)
 
 
 async def leased(database: Database, owner: str = "A", now: datetime = NOW) -> Job:
@@ -370,10 +370,33 @@ async def test_what_failed_can_be_hurried_but_not_what_a_platform_has_put_off(
     await ask(database, planned, at=NOW + MINUTE)
     async with database.transaction() as tx:
         await jobs.hurry(tx, IssueQueue.CARD, NOW)
-        assert await jobs.lease(tx, IssueQueue.SYNC, "A", NOW, LEASE) is None
+        assert not await jobs.lease(tx, IssueQueue.SYNC, "A", NOW, LEASE)
         await jobs.hurry(tx, IssueQueue.SYNC, NOW)
     assert (await leased(database)).key == failed
     assert await lease(database) is None
+
+
+async def test_one_look_takes_as_many_jobs_as_there_is_room_for_the_first_of_them_first(
+    database: Database,
+) -> None:
+    third = IssueKey(7, 14)
+    await ask(database, KEY, OTHER)
+    await ask(database, third, urgent=True)
+    async with database.transaction() as tx:
+        found = await jobs.lease(tx, IssueQueue.SYNC, "A", NOW, LEASE, most=2)
+    assert [(job.key, job.attempts) for job in found] == [(third, 1), (KEY, 1)]
+    assert (await leased(database, "B")).key == OTHER
+
+
+async def test_the_lookout_sees_when_the_next_job_of_each_queue_becomes_ready(
+    database: Database,
+) -> None:
+    await ask(database, KEY)
+    await ask(database, OTHER, at=NOW + MINUTE)
+    await ask(database, IssueKey(7, 14), at=NOW + 2 * MINUTE)
+    async with database.transaction() as tx:
+        ahead = await jobs.look_ahead(tx, NOW)
+    assert ahead == {IssueQueue.SYNC: Ahead(first=NOW, next=NOW + MINUTE, last=NOW + 2 * MINUTE)}
 
 
 async def test_the_next_moment_is_of_what_nobody_works_on(database: Database) -> None:
@@ -399,7 +422,7 @@ async def test_a_job_may_be_as_far_ahead_as_its_queue_may_wait(database: Databas
     async with database.transaction() as tx:
         jobs.enqueue_periodic(tx, poll, NOW + timedelta(minutes=30))
         await tx.end()
-        assert await jobs.lease(tx, poll, "A", NOW, LEASE, timedelta(hours=1)) is None
+        assert not await jobs.lease(tx, poll, "A", NOW, LEASE, timedelta(hours=1))
         assert await jobs.lease(tx, poll, "A", NOW, LEASE, timedelta(minutes=10))
 
 
@@ -514,7 +537,8 @@ class JobsMachine(RuleBasedStateMachine):
 
     @rule(target=under_way, owner=_owners)
     def lease(self, owner: str) -> Any:
-        found = self.run(jobs.lease(self.tx, IssueQueue.SYNC, owner, self.now, LEASE))
+        leased = self.run(jobs.lease(self.tx, IssueQueue.SYNC, owner, self.now, LEASE))
+        found = next(iter(leased), None)
         ready = [
             (not row.urgent, row.ready_at, key)
             for key, row in self.rows.items()

@@ -85,17 +85,37 @@ async def enqueue_again(tx: Transaction, job: jobs.Job) -> None:
     jobs.enqueue_again(tx, job, NOW)
 
 
-@pytest.mark.parametrize("act", [finish_what_is_wanted_again, put_off, hurry, enqueue_again])
-async def test_who_makes_a_job_ready_again_wakes_its_queue(
+@pytest.mark.parametrize(
+    ("act", "woken"),
+    [
+        (finish_what_is_wanted_again, IssueQueue.SYNC),
+        (put_off, LOOKOUT),
+        (hurry, IssueQueue.SYNC),
+        (enqueue_again, IssueQueue.SYNC),
+    ],
+)
+async def test_who_makes_a_job_ready_again_has_it_seen(
     database: Database,
     sleepers: Sleepers,
     act: Callable[[Transaction, jobs.Job], Awaitable[None]],
+    woken: str,
 ) -> None:
     job = await leased(database)
     before = Counter(await sleepers.now())
     async with database.transaction() as tx:
         await act(tx, job)
-    assert await sleepers.now() - before == {IssueQueue.SYNC: 1}
+    assert await sleepers.now() - before == {woken: 1}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "woken"), [(0, {PeriodicQueue.HOMES: 1}), (0.5, {LOOKOUT: 1}), (3, {})]
+)
+async def test_a_job_for_later_wakes_nobody_but_the_lookout_if_it_would_look_too_late(
+    database: Database, sleepers: Sleepers, seconds: float, woken: dict[str, int]
+) -> None:
+    async with database.transaction() as tx:
+        jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, NOW, after=timedelta(seconds=seconds))
+    assert await sleepers.now() == woken
 
 
 async def test_where_nothing_can_be_hurried_nobody_is_woken(
@@ -166,16 +186,14 @@ async def leased(database: Database) -> jobs.Job:
     async with database.transaction() as tx:
         jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
         await tx.end()
-        job = await jobs.lease(tx, IssueQueue.SYNC, "A", NOW, LEASE)
-    assert job is not None
+        [job] = await jobs.lease(tx, IssueQueue.SYNC, "A", NOW, LEASE)
     return job
 
 
 async def taken_over(database: Database) -> jobs.Job:
     await elapse(database, LEASE)
     async with database.transaction() as tx:
-        job = await jobs.lease(tx, IssueQueue.SYNC, "B", NOW, LEASE)
-    assert job is not None
+        [job] = await jobs.lease(tx, IssueQueue.SYNC, "B", NOW, LEASE)
     return job
 
 

@@ -71,8 +71,8 @@ class Lone:
         found = []
         async with self.database.transaction() as tx:
             far = self.town.clock() + timedelta(days=99)
-            while job := await jobs.lease(tx, queue, "test", far, timedelta(days=999)):
-                found.append(job.key.iid)
+            while leased := await jobs.lease(tx, queue, "test", far, timedelta(days=999)):
+                found += [job.key.iid for job in leased]
             await tx.execute(delete(errands).where(errands.c.lane == queue))
         return found
 
