@@ -90,7 +90,9 @@ class Backlog:
         later = [each for each in found if near_at(each.due_at, now, self._hours)]
         overdue = sum(each.due_at <= now for each in found)
         noted = replace(
-            catch_up, posting_since=now, later=frozenset(str(each.key) for each in later)
+            catch_up,
+            posting_since=catch_up.posting_since or now,
+            later=frozenset(str(each.key) for each in later),
         )
         await facts.CATCH_UP.save(tx, noted)
         summary = Summary(

@@ -69,11 +69,13 @@ class CardSync:
                 later = await self._backlog.card_waits_until(tx, view)
                 if later is not None:
                     return later
+            # Those that come later enqueue this job again.
+            steps = await cards.list_queued_steps(tx, key)
         if card.ts is None:
-            card = await self._post(card)
+            card = await self._post(card, view)
         if self._is_stale(card, view):
             card = await self._render(card)
-        await self._tell(card)
+        await self._tell(card, steps)
         landed_by = lands_by(card.rendering_since, self._record.now())
         return min(filter(None, (card.repaint_at, landed_by)), default=None)
 
@@ -88,21 +90,23 @@ class CardSync:
             raise LookupError(f"the record of {key} is gone")
         return shown
 
-    async def _post(self, card: Card) -> Card:
+    async def _post(self, card: Card, view: CardView) -> Card:
         drawn: tuple[Card, CardView] | None = None
+        posted = card
 
         async def draw(tx: Transaction) -> Sequence[SlackMessage]:
             nonlocal drawn
-            # The release before looks at this before it posts.
-            await cards.begin_posting(tx, card.key, self._record.now())
-            drawn = await self._latest(tx, card.key)
+            now = await cards.begin_posting(tx, card.key, self._record.now())
+            is_same = now.version == card.version
+            drawn = (now, view) if is_same else await self._latest(tx, card.key)
             return _messages(drawn[1])
 
         async def note(tx: Transaction, outcome: Outcome) -> None:
+            nonlocal posted
             if outcome.ts is None:
                 await cards.forget_post(tx, card.key)
             else:
-                await self._note(tx, card.key, channel, outcome.ts, drawn)
+                posted = await self._note(tx, card.key, channel, outcome.ts, drawn)
 
         channel = await self._outbox.channel()
         post = Post(
@@ -118,8 +122,7 @@ class CardSync:
         )
         if await self._outbox.post(post):
             log.info("card_posted", issue=str(card.key), channel=channel)
-        async with self._record.transaction() as tx:
-            return (await self._latest(tx, card.key))[0]
+        return posted
 
     def _is_stale(self, card: Card, view: CardView) -> bool:
         """Return whether the card shows something old, or may."""
@@ -166,9 +169,7 @@ class CardSync:
         # In any case: this may have overwritten something newer.
         async with self._record.transaction(in_any_case=True) as tx:
             shown = replace(card, rendering_since=earlier), view
-            await self._note(tx, card.key, card.channel, card.ts, shown)
-        async with self._record.transaction() as tx:
-            return (await self._latest(tx, card.key))[0]
+            return await self._note(tx, card.key, card.channel, card.ts, shown)
 
     async def _note(
         self,
@@ -177,16 +178,15 @@ class CardSync:
         channel: str,
         ts: str,
         shown: tuple[Card, CardView] | None,
-    ) -> None:
-        if shown is None:
-            await cards.adopt(tx, key, channel, ts, 0)
-        else:
-            card, view = shown
-            await cards.adopt(
-                tx, key, channel, ts, card.version, view.changes_at, card.rendering_since
-            )
+    ) -> Card:
         # Reminders wait for the thread. An older release that posts a card enqueues none.
         jobs.enqueue(tx, IssueQueue.REMINDERS, [key], self._record.now())
+        if shown is None:
+            return await cards.adopt(tx, key, channel, ts, 0)
+        card, view = shown
+        return await cards.adopt(
+            tx, key, channel, ts, card.version, view.changes_at, card.rendering_since
+        )
 
     async def _replace(self, card: Card, view: CardView) -> Card:
         """Post a deleted card anew if a customer still waits."""
@@ -195,11 +195,9 @@ class CardSync:
             await cards.forget_post(tx, card.key)
         card = replace(card, ts=None, channel=None, posting_since=None, rendering_since=None)
         is_wanted = view.request.state in UNFINISHED or view.refused
-        return await self._post(card) if is_wanted else card
+        return await self._post(card, view) if is_wanted else card
 
-    async def _tell(self, card: Card) -> None:
-        async with self._record.transaction() as tx:
-            steps = await cards.list_queued_steps(tx, card.key)
+    async def _tell(self, card: Card, steps: Sequence[QueuedStep]) -> None:
         for step in steps:
             if card.ts is None or card.channel is None:
                 async with self._record.transaction() as tx:
@@ -213,7 +211,6 @@ class CardSync:
         self, key: IssueKey, step: QueuedStep, place: Place, message: SlackMessage
     ) -> Post:
         async def draw(tx: Transaction) -> Sequence[SlackMessage]:
-            # The release before looks at this before it posts.
             await cards.begin_message(tx, step.id, self._record.now())
             return [message]
 

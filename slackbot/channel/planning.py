@@ -25,7 +25,6 @@ from slackbot.rules.reminders import (
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request
 from slackbot.store import cards, decisions, outbox, reminders
 from slackbot.store.database import Record, Transaction
-from slackbot.store.people import load_current_turn
 from slackbot.store.requests import load_snooze
 
 LEAD = "lead"
@@ -140,7 +139,6 @@ class ReminderPlanner:
         if card is None or card.ts is None or card.channel is None:
             return None  # posting it enqueues the reminders
         request, prefix = view.request, round_key(view.request)
-        turn = await load_current_turn(tx)
         told = await outbox.load_entry(
             tx, f"{prefix}{deadline_name(request.due_at, self._rules.hours)}"
         )
@@ -153,7 +151,7 @@ class ReminderPlanner:
             told_at=told.ended_at if told else None,
             planned_at=await reminders.load_plan(tx, prefix),
             snooze=await load_snooze(tx, key),
-            on_duty=turn.on_duty.people if turn else (),
+            on_duty=view.on_duty.people if view.on_duty else (),
             decisions=tuple(await decisions.list_decisions_since(tx, key, since)),
         )
 

@@ -14,6 +14,7 @@ from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey
 from slackbot.store import outbox
 from slackbot.store.database import Record, Transaction
+from slackbot.store.outbox import Entry
 
 log = structlog.get_logger()
 
@@ -78,7 +79,7 @@ class Post:
     note: Callable[[Transaction, Outcome], Awaitable[None]] = _note_nothing
     """Records the outcome, in the outbox's transaction."""
     is_remembered: bool = True
-    """Else ``note`` remembers it."""
+    """Else ``draw`` and ``note`` record how far it has come."""
     must_stand: bool = False
     """Try again if Slack rejects it; else leave it out."""
 
@@ -121,8 +122,7 @@ class Outbox:
             PlatformError: Slack did not take it; try again.
             LeaseLost: Another process has the job now.
         """
-        async with self._record.transaction() as tx:
-            known = await outbox.load_entry(tx, post.key)
+        known = await self._known(post)
         if known is not None and known.ended_at is not None:
             return False
         begun = [moment for moment in (known and known.begun_at, post.look_since) if moment]
@@ -130,12 +130,19 @@ class Outbox:
             return False
         await self._slack.turn("chat.postMessage")
         async with self._record.transaction() as tx:
-            await outbox.begin(tx, post.key, post.about, self._record.now())
+            if post.is_remembered:
+                await outbox.begin(tx, post.key, post.about, self._record.now())
             messages = await post.draw(tx)
         if not messages:
             await self._note(post, NEVER)
             return False
         return await self._send(post, messages)
+
+    async def _known(self, post: Post) -> Entry | None:
+        if not post.is_remembered:
+            return None
+        async with self._record.transaction() as tx:
+            return await outbox.load_entry(tx, post.key)
 
     async def _is_found(self, post: Post, since: datetime) -> bool:
         ts = await self._slack.find_message(
@@ -147,8 +154,9 @@ class Outbox:
         )
         if ts is None:
             return False
-        async with self._record.transaction() as tx:
-            await outbox.begin(tx, post.key, post.about, self._record.now())
+        if post.is_remembered:
+            async with self._record.transaction() as tx:
+                await outbox.begin(tx, post.key, post.about, self._record.now())
         await self._note(post, Outcome(is_over=True, ts=ts))
         return True
 
@@ -178,7 +186,9 @@ class Outbox:
     async def _note(self, post: Post, outcome: Outcome) -> None:
         # In any case: it has happened, whoever has the job.
         async with self._record.transaction(in_any_case=True) as tx:
-            if outcome.is_over and post.is_remembered:
+            if not post.is_remembered:
+                pass
+            elif outcome.is_over:
                 await outbox.end(tx, post.key, self._record.now(), outcome.ts)
             else:
                 await outbox.abandon(tx, post.key)

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Row, and_, bindparam, func, or_, select, update
 
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import Transaction, upsert
-from slackbot.store.schema import cards, if_readable, messages
+from slackbot.store.database import Transaction, insert_into, upsert
+from slackbot.store.schema import Instant, cards, if_readable, messages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,19 @@ class Card:
     rendering_since: datetime | None = None
     """Set while a rendering may still reach Slack unnoticed, over what came after it."""
 
+    @classmethod
+    def of(cls, row: Row[Any]) -> "Card":
+        return cls(
+            key=IssueKey(row.project, row.iid),
+            channel=row.channel,
+            ts=row.ts,
+            posting_since=row.posting_since,
+            version=row.version,
+            painted=row.painted,
+            repaint_at=row.repaint_at,
+            rendering_since=row.rendering_since,
+        )
+
     def is_stale(self, now: datetime) -> bool:
         is_late = self.repaint_at is not None and now >= self.repaint_at
         return self.painted < self.version or is_late
@@ -45,22 +60,26 @@ class QueuedStep:
 
 
 _CARD = select(cards).filter_by(project=bindparam("project"), iid=bindparam("iid"))
+# Called otherwise than the columns: an update would set those.
+_IS_IT = (cards.c.project == bindparam("of_project"), cards.c.iid == bindparam("of_iid"))
+_BEGIN = (
+    update(cards)
+    .where(*_IS_IT)
+    .values(posting_since=func.coalesce(cards.c.posting_since, bindparam("now", type_=Instant)))
+    .returning(cards)
+)
+_ADOPT = update(cards).where(*_IS_IT).values(posting_since=None).returning(cards)
+_QUEUED = (
+    select(messages)
+    .filter_by(project=bindparam("project"), iid=bindparam("iid"))
+    .where(messages.c.sent_at.is_(None))
+    .order_by(messages.c.seq)
+)
 
 
 async def load_card(tx: Transaction, key: IssueKey) -> Card | None:
     row = (await tx.execute(_CARD, project=key.project, iid=key.iid)).one_or_none()
-    if row is None:
-        return None
-    return Card(
-        key=key,
-        channel=row.channel,
-        ts=row.ts,
-        posting_since=row.posting_since,
-        version=row.version,
-        painted=row.painted,
-        repaint_at=row.repaint_at,
-        rendering_since=row.rendering_since,
-    )
+    return Card.of(row) if row else None
 
 
 async def list_posted_before(tx: Transaction, moment: datetime) -> set[IssueKey]:
@@ -71,21 +90,27 @@ async def list_posted_before(tx: Transaction, moment: datetime) -> set[IssueKey]
     return {IssueKey(row.project, row.iid) for row in rows}
 
 
-async def make_stale(tx: Transaction, key: IssueKey) -> None:
-    await tx.execute(
-        upsert(tx, cards)
-        .values(project=key.project, iid=key.iid, version=1, painted=0)
+async def make_stale(tx: Transaction, key: IssueKey) -> bool:
+    """Return whether the card stands."""
+    stale = _make_stale(tx.is_sqlite)
+    ts = await tx.scalar(stale, project=key.project, iid=key.iid, version=1, painted=0)
+    return ts is not None
+
+
+@cache
+def _make_stale(is_sqlite: bool) -> Executable:
+    return (
+        insert_into(cards, is_sqlite=is_sqlite)
         .on_conflict_do_update(
             index_elements=["project", "iid"], set_={"version": cards.c.version + 1}
         )
+        .returning(cards.c.ts)
     )
 
 
-async def begin_posting(tx: Transaction, key: IssueKey, now: datetime) -> None:
+async def begin_posting(tx: Transaction, key: IssueKey, now: datetime) -> Card:
     """Keep the first moment."""
-    await tx.execute(
-        update(cards).where(*_is(key), cards.c.posting_since.is_(None)).values(posting_since=now)
-    )
+    return Card.of((await tx.execute(_BEGIN, **_place(key), now=now)).one())
 
 
 async def adopt(
@@ -96,19 +121,17 @@ async def adopt(
     painted: int,
     repaint_at: datetime | None = None,
     rendering_since: datetime | None = None,
-) -> None:
-    await tx.execute(
-        update(cards)
-        .where(*_is(key))
-        .values(
-            channel=channel,
-            ts=ts,
-            painted=painted,
-            repaint_at=repaint_at,
-            posting_since=None,
-            rendering_since=rendering_since,
-        )
+) -> Card:
+    adopted = await tx.execute(
+        _ADOPT,
+        **_place(key),
+        channel=channel,
+        ts=ts,
+        painted=painted,
+        repaint_at=repaint_at,
+        rendering_since=rendering_since,
     )
+    return Card.of(adopted.one())
 
 
 async def note_rendering(tx: Transaction, key: IssueKey, since: datetime | None) -> None:
@@ -179,15 +202,7 @@ async def add_message(
 
 
 async def list_queued_steps(tx: Transaction, key: IssueKey) -> list[QueuedStep]:
-    rows = await tx.execute(
-        select(messages)
-        .where(
-            messages.c.project == key.project,
-            messages.c.iid == key.iid,
-            messages.c.sent_at.is_(None),
-        )
-        .order_by(messages.c.seq)
-    )
+    rows = await tx.execute(_QUEUED, project=key.project, iid=key.iid)
     return [QueuedStep(id=UUID(row.id), step=row.document, begun_at=row.begun_at) for row in rows]
 
 
@@ -251,6 +266,10 @@ async def abandon_message(tx: Transaction, message: UUID, _now: datetime) -> Non
 async def end_message(tx: Transaction, message: UUID, now: datetime) -> None:
     """Note that it is in Slack, or never will be."""
     await tx.execute(update(messages).where(messages.c.id == str(message)).values(sent_at=now))
+
+
+def _place(key: IssueKey) -> dict[str, object]:
+    return {"of_project": key.project, "of_iid": key.iid}
 
 
 def _is(key: IssueKey) -> tuple[ColumnElement[bool], ...]:

@@ -115,9 +115,10 @@ async def announce_all(
     A click must not fail for what is done beside it.
     """
     for key in sorted(ranks):
-        await cards.make_stale(tx, key)
+        stands = await cards.make_stale(tx, key)
         jobs.enqueue(tx, IssueQueue.CARD, [key], now, urgent=urgent, rank=ranks[key])
-    jobs.enqueue(tx, IssueQueue.REMINDERS, ranks, now)
+        if stands:  # else the one who posts it enqueues the reminders
+            jobs.enqueue(tx, IssueQueue.REMINDERS, [key], now)
     announce_queue(tx, now)
 
 

@@ -4,15 +4,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Row, bindparam, delete, func, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Executable,
+    Row,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 
 from slackbot.rules.decision import apply
 from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules, State
-from slackbot.store.database import Transaction, upsert
+from slackbot.store.database import Transaction, insert_into, upsert
 from slackbot.store.decisions import IS_UNDELIVERED, DecisionRecord, Status
 from slackbot.store.schema import cards, decisions, requests, snoozes
 
@@ -105,18 +114,26 @@ async def load_request(tx: Transaction, key: IssueKey, *, lock: bool = False) ->
 
 
 async def save_request(tx: Transaction, request: Request) -> None:
-    values = {
-        "state": request.state,
-        "due_at": request.due_at,
-        "is_open": request.is_open,
-        "gitlab_updated_at": request.gitlab_updated_at,
-        "ticket": request.ticket,
-        "document": request,
-    }
     await tx.execute(
-        upsert(tx, requests)
-        .values(project=request.key.project, iid=request.key.iid, **values)
-        .on_conflict_do_update(index_elements=["project", "iid"], set_=values)
+        _save_request(tx.is_sqlite),
+        project=request.key.project,
+        iid=request.key.iid,
+        state=request.state,
+        due_at=request.due_at,
+        is_open=request.is_open,
+        gitlab_updated_at=request.gitlab_updated_at,
+        ticket=request.ticket,
+        document=request,
+    )
+
+
+@cache
+def _save_request(is_sqlite: bool) -> Executable:
+    insert = insert_into(requests, is_sqlite=is_sqlite)
+    kept = [column for column in requests.c if not column.primary_key]
+    return insert.on_conflict_do_update(
+        index_elements=["project", "iid"],
+        set_={column.name: insert.excluded[column.name] for column in kept},
     )
 
 

@@ -68,6 +68,7 @@ class IssueSync:
     async def _reconcile(self, key: IssueKey) -> None:
         async with self._record.transaction() as tx:
             found = await requests.load_request_record(tx, key)
+            is_to_withdraw = bool(await decisions.list_to_withdraw(tx, key))
         known, pending = (found.confirmed, found.pending) if found else (None, ())
         try:
             seen = await look(
@@ -76,7 +77,7 @@ class IssueSync:
         except Missing:
             await self._lose(key)
             return
-        if known or may_matter(seen.issue, self._rules):
+        if seen.issue.assignees and (known or may_matter(seen.issue, self._rules)):
             await self._directory.meet(seen.issue.assignees)
             for assignee in seen.issue.assignees:  # before they are told or shown
                 await self._directory.look_up(assignee.person)
@@ -89,7 +90,8 @@ class IssueSync:
             await self._converge(seen)
         for recorded in pending:
             seen = await self._deliver(recorded, seen, traces)
-        await take_back_notes(self._record, self._gitlab, key)
+        if pending or is_to_withdraw:
+            await take_back_notes(self._record, self._gitlab, key)
         if self._suggestion and not pending:  # else it is stale, and somebody is at it
             await self._suggestion.make(seen)
 
