@@ -7,6 +7,8 @@ from itertools import islice, takewhile
 from typing import Any, TypeVar
 
 import gitlab
+from gitlab.exceptions import GitlabParsingError
+from gitlab.utils import EncodedId
 
 from slackbot.platforms.errors import Missing, Platform, Unreachable
 from slackbot.platforms.gitlab_api import NOTES, PACES, GitLabApi
@@ -193,10 +195,10 @@ class GitLabClient(GitLabApi):
         return await self.ask(read)
 
     async def read_issue(self, key: IssueKey) -> IssueSnapshot:
-        asked = self.ask(
-            lambda client: parse_issue(_issues(client, key.project).get(key.iid).attributes)
-        )
-        return await self._of(key, asked)
+        def read(client: gitlab.Gitlab) -> IssueSnapshot:
+            return parse_issue(_as_dict(client.http_get(_issue(key))))
+
+        return await self._of(key, self.ask(read))
 
     async def _of(self, key: IssueKey, answer: Awaitable[T]) -> T:
         """Believe a 404 about an issue only if GitLab's list lacks the issue, too.
@@ -212,8 +214,8 @@ class GitLabClient(GitLabApi):
         except Missing as missing:
             try:
                 found = await self.ask(
-                    lambda client: _issues(client, key.project).list(
-                        iids=[key.iid], scope="all", get_all=False
+                    lambda client: client.http_list(
+                        _issues(key.project), {"iids[]": [key.iid]}, scope="all", get_all=False
                     )
                 )
             except Missing as hidden:
@@ -241,26 +243,28 @@ class GitLabClient(GitLabApi):
         batches = [list(iids[start : start + PAGE]) for start in range(0, len(iids), PAGE)]
 
         def read(client: gitlab.Gitlab) -> list[IssueSnapshot]:
-            queries = ({"state": "all", "iids": batch} for batch in batches)
+            queries = ({"state": "all", "iids[]": batch} for batch in batches)
             return [issue for query in queries for issue in self._list(client, query)]
 
         return await self.ask(read)
 
     def _list(self, client: gitlab.Gitlab, query: dict[str, Any]) -> Iterator[IssueSnapshot]:
-        issues = _issues(client, self.named).list(
+        issues = client.http_list(
+            _issues(self.named),
+            query,
             iterator=True,
             scope="all",
             pagination="keyset",
             order_by="updated_at",
             sort="asc",
             per_page=PAGE,
-            **query,
         )
-        return (parse_issue(issue.attributes) for issue in issues)
+        return (parse_issue(issue) for issue in issues)
 
     async def label_events(self, key: IssueKey) -> list[LabelEvent]:
         def read(client: gitlab.Gitlab) -> list[LabelEvent]:
-            events = _issue(client, key).resourcelabelevents.list(iterator=True, per_page=PAGE)
+            path = f"{_issue(key)}/resource_label_events"
+            events = client.http_list(path, iterator=True, per_page=PAGE)
             parsed = (parse_label_event(_as_own(self._own, event, "user")) for event in events)
             return sorted((event for event in parsed if event), key=lambda event: event.at)
 
@@ -268,7 +272,8 @@ class GitLabClient(GitLabApi):
 
     async def state_events(self, key: IssueKey) -> list[StateEvent]:
         def read(client: gitlab.Gitlab) -> list[StateEvent]:
-            events = _issue(client, key).resourcestateevents.list(iterator=True, per_page=PAGE)
+            path = f"{_issue(key)}/resource_state_events"
+            events = client.http_list(path, iterator=True, per_page=PAGE)
             return [parse_state_event(_as_own(self._own, event, "user")) for event in events]
 
         return await self._of(key, self.ask(read))
@@ -277,8 +282,12 @@ class GitLabClient(GitLabApi):
         """Read newest first; ``since`` is inclusive."""
 
         def read(client: gitlab.Gitlab) -> list[Note]:
-            listed = _issue(client, key).notes.list(
-                iterator=True, order_by="created_at", sort="desc", per_page=PAGE
+            listed = client.http_list(
+                f"{_issue(key)}/notes",
+                iterator=True,
+                order_by="created_at",
+                sort="desc",
+                per_page=PAGE,
             )
             notes = (parse_note(_as_own(self._own, note, "author")) for note in listed)
             return list(takewhile(lambda note: since is None or note.at >= since, notes))
@@ -287,7 +296,8 @@ class GitLabClient(GitLabApi):
 
     async def add_note(self, key: IssueKey, body: str) -> None:
         """Post; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown."""
-        posted = self.change(lambda client: _issue(client, key).notes.create({"body": body}), NOTES)
+        path, note = f"{_issue(key)}/notes", {"body": body}
+        posted = self.change(lambda client: client.http_post(path, post_data=note), NOTES)
         await self._of(key, posted)
 
     async def change_issue(self, key: IssueKey, change: IssueChange) -> IssueSnapshot:
@@ -296,27 +306,34 @@ class GitLabClient(GitLabApi):
         ``Unreachable`` or ``Unsettled`` leaves the outcome unknown: a late change may
         undo later ones.
         """
-        changed = self.change(
-            lambda client: parse_issue(_issues(client, key.project).update(key.iid, change.body()))
-        )
-        return await self._of(key, changed)
+
+        def send(client: gitlab.Gitlab) -> IssueSnapshot:
+            return parse_issue(_as_dict(client.http_put(_issue(key), post_data=change.body())))
+
+        return await self._of(key, self.change(send))
 
 
-def _as_own(own: GitLabUser | None, found: Any, role: str) -> dict[str, Any]:
+def _as_own(own: GitLabUser | None, data: dict[str, Any], role: str) -> dict[str, Any]:
     """Call the bot's user as it was called when asked for."""
-    data: dict[str, Any] = found.attributes
     who = data.get(role) or {}
     if own is None or who.get("id") != own.id:
         return data
     return data | {role: who | {"username": own.username}}
 
 
-def _issues(client: gitlab.Gitlab, project: int | str) -> Any:
-    return client.projects.get(project, lazy=True).issues
+# What is asked most is asked by its path: python-gitlab's objects take as long as the request.
+def _issues(project: int | str) -> str:
+    return f"/projects/{EncodedId(project)}/issues"
 
 
-def _issue(client: gitlab.Gitlab, key: IssueKey) -> Any:
-    return _issues(client, key.project).get(key.iid, lazy=True)
+def _issue(key: IssueKey) -> str:
+    return f"{_issues(key.project)}/{key.iid}"
+
+
+def _as_dict(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise GitlabParsingError("not a JSON object")
+    return answer
 
 
 def is_path(setting: str, path: str) -> bool:

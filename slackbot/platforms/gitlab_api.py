@@ -23,14 +23,15 @@ from slackbot.platforms.errors import (
     Unsettled,
     no_answer,
 )
-from slackbot.platforms.network import Adapter
+from slackbot.platforms.network import Adapter, read_environment
 from slackbot.platforms.pace import Allowance, Allowances, Paces, TooBusy, seconds_asked
 from slackbot.rules.characters import whole
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 10
-THREADS = 6
+THREADS = 8
+"""As many as four issues need whose history is read at the same time."""
 DEFAULT_RETRY_AFTER = 60.0
 REASON_LIMIT = 300
 PATIENCE_SECONDS = 1.0
@@ -63,7 +64,7 @@ class GitLabApi:
     def __init__(self, url: str, token: str, paces: Allowances = PACES) -> None:
         self._url, self._token = url, token
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gitlab")
-        self._local = threading.local()
+        self._local, self._adapter = threading.local(), Adapter(pool_maxsize=THREADS)
         self.paces = Paces(paces)
 
     async def close(self) -> None:
@@ -98,11 +99,13 @@ class GitLabApi:
         session = requests.Session()
         # The token goes nowhere else, whatever a redirect or a next page says.
         session.adapters.clear()
-        session.mount(f"{self._url}/", Adapter())
+        session.mount(f"{self._url}/", self._adapter)
+        trusted = read_environment(session, self._url)
         session.hooks["response"] += [_read_whole, _judge]
         return gitlab.Gitlab(
             self._url,
             private_token=self._token,
+            ssl_verify=trusted,
             timeout=TIMEOUT_SECONDS,
             keep_base_url=True,
             retry_transient_errors=False,  # it would post comments twice

@@ -3,6 +3,7 @@
 import ssl
 from typing import Any
 
+import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
 
@@ -19,6 +20,14 @@ def proxy_towards(url: str) -> str | None:
     if not proxy:
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def read_environment(session: requests.Session, url: str) -> bool | str:
+    """Read it once for all requests to ``url``, not at each; return whom these are to trust."""
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.trust_env = found["proxies"], False
+    trusted: bool | str = found["verify"]
+    return trusted
 
 
 class Adapter(HTTPAdapter):

@@ -1,6 +1,6 @@
 """Read an issue with as much history as the comparison needs."""
 
-from collections.abc import Sequence
+import asyncio
 from datetime import datetime
 
 from slackbot.platforms.errors import PlatformError, Rejected, Throttled
@@ -25,15 +25,16 @@ async def look(
         PlatformError: No answer, or (``Missing``) no such issue.
     """
     issue = await gitlab.read_issue(key)
-    notes: Sequence[Note] = ()
+    needs_notes = (
+        known is None
+        or (issue.moved_to_id is not None and not known.moved_to)
+        or _may_be_assigned_anew(issue, known, is_contested=is_contested)
+    )
     try:
-        events = await gitlab.label_events(key)
-        if (
-            known is None
-            or (issue.moved_to_id is not None and not known.moved_to)
-            or _may_be_assigned_anew(issue, known, is_contested=is_contested)
-        ):
-            notes = await gitlab.notes(key)
+        # At the same time, but after the issue: its history must be no older than itself.
+        events, notes = await asyncio.gather(
+            gitlab.label_events(key), gitlab.notes(key) if needs_notes else _no_notes()
+        )
         own_username = await gitlab.own_username() if notes else None
     except Throttled:  # GitLab says when it will answer
         raise
@@ -42,6 +43,10 @@ async def look(
     return Observation(
         issue=issue, label_events=events, notes=notes, own_username=own_username, at=at
     )
+
+
+async def _no_notes() -> list[Note]:
+    return []
 
 
 def _may_be_assigned_anew(issue: IssueSnapshot, known: Request, *, is_contested: bool) -> bool:
