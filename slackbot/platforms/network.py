@@ -26,8 +26,7 @@ def read_environment(session: requests.Session, url: str) -> bool | str:
     """Read it once for all requests to ``url``, not at each; return whom these are to trust."""
     found = session.merge_environment_settings(url, {}, None, None, None)
     session.proxies, session.trust_env = found["proxies"], False
-    trusted: bool | str = found["verify"]
-    return trusted
+    return True if found["verify"] is None else found["verify"]
 
 
 class Adapter(HTTPAdapter):

@@ -31,6 +31,9 @@ from slackbot.sync.progress import Progress, watching_terminal
 
 log = structlog.get_logger()
 
+PROJECT_FOR = timedelta(minutes=10)
+"""So long what the project is called is believed; ``Watch`` asks, too."""
+
 T = TypeVar("T")
 
 
@@ -54,6 +57,7 @@ class Poll:
         self._health, self._every, self._retention = health, every, retention
         # With another project or label, all open issues are news.
         self._about = f"{gitlab.named} {rules.contact_label}"
+        self._asked_for_project_at: datetime | None = None
 
     async def reconcile(self) -> datetime:
         """Return when to repeat; a failed try goes on where it stopped.
@@ -75,7 +79,7 @@ class Poll:
     async def _read_gitlab(self) -> None:
         """No customer is hidden by the labels and the project: tell their trouble at the end."""
         labels, no_labels = await _tried(self._read_labels())
-        project, no_project = await _tried(self._gitlab.project())
+        project, no_project = await _tried(self._project())
         if isinstance(no_project, Denied | Missing):
             raise no_project
         if project is not None:
@@ -101,6 +105,15 @@ class Poll:
         async with self._record.transaction() as tx:
             known = await facts.PROJECT.load(tx)
         return known.id if known and self._gitlab.is_project(known.id, known.path) else None
+
+    async def _project(self) -> Project:
+        """Ask only now and then: it hardly ever changes."""
+        now, at = self._record.now(), self._asked_for_project_at
+        project = self._gitlab.known
+        if project is None or at is None or not at <= now < at + PROJECT_FOR:
+            project = await self._gitlab.project()
+            self._asked_for_project_at = now
+        return project
 
     async def _read_labels(self) -> Collection[str]:
         known = await self._gitlab.labels()

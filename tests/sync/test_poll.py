@@ -27,7 +27,7 @@ from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed, Queue
 from slackbot.store.schema import errands
 from slackbot.sync.cursor import OVERLAP, Reading
 from slackbot.sync.observe import Observation, observe
-from slackbot.sync.poll import Poll, next_in_turn
+from slackbot.sync.poll import PROJECT_FOR, Poll, next_in_turn
 from tests.conftest import MovableClock
 from tests.town import CONTACT, CONTACTED, DESCRIPTION, PROJECT, Town
 from tests.town import town as build_town
@@ -192,14 +192,27 @@ async def test_the_older_a_request_the_sooner_it_is_looked_at(poll: Lone) -> Non
 # --- An ordinary poll --------------------------------------------------------------------------
 
 
-async def test_a_poll_with_nothing_new_costs_a_handful_of_requests(poll: Lone) -> None:
+async def test_a_poll_with_nothing_new_costs_three_requests(poll: Lone) -> None:
     issues = opened(poll, 500)
     await poll.note(issues)
     await poll.note_place(issues[-1].updated_at)
     poll.town.clock.forward(minutes=10)
+    await poll.run()
     for _ in range(3):
-        assert len(await poll.run()) <= 6
+        assert len(await poll.run()) == 3
         assert await poll.enqueued() == []
+
+
+async def test_that_the_project_was_renamed_is_seen_after_minutes(poll: Lone) -> None:
+    await poll.run()
+    poll.town.gitlab.rename_project(poll.town.project, "gitlab-com/support/voices")
+    poll.town.clock.forward(seconds=PROJECT_FOR.total_seconds())
+    await poll.run()
+    assert "is now gitlab-com/support/voices" in str(poll.health.words)
+    async with poll.database.transaction() as tx:
+        project = await facts.PROJECT.load(tx)
+    assert project is not None
+    assert project.path == "gitlab-com/support/voices"
 
 
 async def test_what_is_known_is_looked_at_in_turn_a_page_at_a_time(poll: Lone) -> None:
