@@ -4,13 +4,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from slackbot.rules.request import IssueKey
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.schema import posts
 
 _NO_ISSUE = IssueKey(0, 0)
+_ENTRY = select(posts).where(posts.c.key == bindparam("key"))
+_ENDED_KEYS = (
+    select(posts.c.key)
+    .filter_by(project=bindparam("project"), iid=bindparam("iid"))
+    .where(posts.c.ended_at.is_not(None))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +32,7 @@ class Entry:
 
 
 async def load_entry(tx: Transaction, key: str) -> Entry | None:
-    row = (await tx.execute(select(posts).where(posts.c.key == key))).one_or_none()
+    row = (await tx.execute(_ENTRY, key=key)).one_or_none()
     if row is None:
         return None
     return Entry(key=row.key, begun_at=row.begun_at, ended_at=row.ended_at, ts=row.ts)
@@ -44,14 +50,8 @@ async def load_latest_key(tx: Transaction, prefix: str, before: str) -> str | No
 
 async def ended_keys(tx: Transaction, about: IssueKey) -> set[str]:
     """List those that stand in Slack, or never will."""
-    rows = await tx.scalars(
-        select(posts.c.key).where(
-            posts.c.project == about.project,
-            posts.c.iid == about.iid,
-            posts.c.ended_at.is_not(None),
-        )
-    )
-    return set(rows)
+    rows = await tx.execute(_ENDED_KEYS, project=about.project, iid=about.iid)
+    return set(rows.scalars())
 
 
 async def begin(tx: Transaction, key: str, about: IssueKey | None, now: datetime) -> None:

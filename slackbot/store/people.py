@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, delete, or_, select, type_coerce, update
+from sqlalchemy import Row, bindparam, delete, or_, select, type_coerce, update
 
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.facts import Fact
@@ -324,16 +324,20 @@ class Trouble:
 TROUBLE = Fact("duty_trouble", Trouble)
 
 
+_TURNS = select(duty_turns).order_by(duty_turns.c.seq.desc())
+_LATEST_TURNS = _TURNS.limit(bindparam("number"))
+
+
 async def list_latest_turns(tx: Transaction, number: int = 2) -> list[DutyTurn]:
-    return await _list_turns(tx, select(duty_turns).limit(number))
+    return _turns(await tx.execute(_LATEST_TURNS, number=number))
 
 
 async def list_turns_since(tx: Transaction, moment: datetime) -> list[DutyTurn]:
     is_later = or_(duty_turns.c.ended_at.is_(None), duty_turns.c.ended_at >= moment)
-    return await _list_turns(tx, select(duty_turns).where(is_later))
+    return _turns(await tx.execute(_TURNS.where(is_later)))
 
 
-async def _list_turns(tx: Transaction, query: Select[Any]) -> list[DutyTurn]:
+def _turns(rows: Iterable[Row[Any]]) -> list[DutyTurn]:
     return [
         DutyTurn(
             seq=row.seq,
@@ -341,7 +345,7 @@ async def _list_turns(tx: Transaction, query: Select[Any]) -> list[DutyTurn]:
             ended_at=row.ended_at,
             on_duty=row.document,
         )
-        for row in await tx.execute(query.order_by(duty_turns.c.seq.desc()))
+        for row in rows
         if row.document is not None
     ]
 

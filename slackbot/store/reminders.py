@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import delete, select
+from sqlalchemy import Executable, bindparam, delete, select
 
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import Transaction, upsert
+from slackbot.store.database import Transaction, insert_into, upsert
 from slackbot.store.schema import missed_reminders, reminder_plans
+
+_PLAN = select(reminder_plans.c.planned_at).where(reminder_plans.c.round == bindparam("round"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,17 +24,25 @@ class Missed:
 
 
 async def load_plan(tx: Transaction, round_key: str) -> datetime | None:
-    planned_at: datetime | None = await tx.scalar(
-        select(reminder_plans.c.planned_at).where(reminder_plans.c.round == round_key)
-    )
+    planned_at: datetime | None = await tx.scalar(_PLAN, round=round_key)
     return planned_at
 
 
 async def save_plan(tx: Transaction, round_key: str, about: IssueKey, at: datetime) -> None:
     await tx.execute(
-        upsert(tx, reminder_plans)
-        .values(round=round_key, project=about.project, iid=about.iid, planned_at=at)
-        .on_conflict_do_update(index_elements=["round"], set_={"planned_at": at})
+        _save_plan(tx.is_sqlite),
+        round=round_key,
+        project=about.project,
+        iid=about.iid,
+        planned_at=at,
+    )
+
+
+@cache
+def _save_plan(is_sqlite: bool) -> Executable:
+    insert = insert_into(reminder_plans, is_sqlite=is_sqlite)
+    return insert.on_conflict_do_update(
+        index_elements=["round"], set_={"planned_at": insert.excluded.planned_at}
     )
 
 

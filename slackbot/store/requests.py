@@ -30,6 +30,7 @@ MOST_ENDED = 500
 # Built once: they are what is asked most.
 _KEY: dict[str, BindParameter[int]] = {name: bindparam(name) for name in ("project", "iid")}
 _REQUEST = select(requests.c.document).filter_by(**_KEY)
+_SNOOZE = select(snoozes.c.document).filter_by(**_KEY)
 _LOCKED_REQUEST = _REQUEST.with_for_update()
 _IS_OF = (cards.c.project == requests.c.project) & (cards.c.iid == requests.c.iid)
 _WITH_CARD = select(requests.c.document, cards.c.channel, cards.c.ts).outerjoin(cards, _IS_OF)
@@ -216,9 +217,7 @@ async def count_snoozes(tx: Transaction) -> int:
 
 async def load_snooze(tx: Transaction, key: IssueKey) -> Snooze | None:
     """Return the latest one, current or past."""
-    snooze: Snooze | None = await tx.scalar(
-        select(snoozes.c.document).where(snoozes.c.project == key.project, snoozes.c.iid == key.iid)
-    )
+    snooze: Snooze | None = await tx.scalar(_SNOOZE, project=key.project, iid=key.iid)
     return snooze
 
 
