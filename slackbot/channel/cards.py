@@ -72,7 +72,7 @@ class CardSync:
             # Those that come later enqueue this job again.
             steps = await cards.list_queued_steps(tx, key)
         if card.ts is None:
-            card = await self._post(card, view)
+            card = await self._post(card)
         if self._is_stale(card, view):
             card = await self._render(card)
         await self._tell(card, steps)
@@ -83,22 +83,21 @@ class CardSync:
         card, view = await cards.load_card(tx, key), await self._viewer.view(tx, key)
         return (card, view) if card and view else None
 
-    async def _latest(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView]:
-        """Load again: the card may have waited for its turn."""
-        shown = await self._load(tx, key)
-        if shown is None:
+    async def _view(self, tx: Transaction, key: IssueKey) -> CardView:
+        """Load it again: the card may have waited for its turn."""
+        view = await self._viewer.view(tx, key)
+        if view is None:
             raise LookupError(f"the record of {key} is gone")
-        return shown
+        return view
 
-    async def _post(self, card: Card, view: CardView) -> Card:
+    async def _post(self, card: Card) -> Card:
         drawn: tuple[Card, CardView] | None = None
         posted = card
 
         async def draw(tx: Transaction) -> Sequence[SlackMessage]:
             nonlocal drawn
-            now = await cards.begin_posting(tx, card.key, self._record.now())
-            is_same = now.version == card.version
-            drawn = (now, view) if is_same else await self._latest(tx, card.key)
+            posting = await cards.begin_posting(tx, card.key, self._record.now())
+            drawn = posting, await self._view(tx, card.key)
             return _messages(drawn[1])
 
         async def note(tx: Transaction, outcome: Outcome) -> None:
@@ -138,7 +137,8 @@ class CardSync:
         await self._slack.turn("chat.update")
         now = self._record.now()
         async with self._record.transaction() as tx:
-            card, view = await self._latest(tx, card.key)
+            card = await cards.load_card(tx, card.key) or card
+            view = await self._view(tx, card.key)
             await cards.note_rendering(tx, card.key, now)
         if card.ts is None or card.channel is None:
             return card
@@ -195,7 +195,7 @@ class CardSync:
             await cards.forget_post(tx, card.key)
         card = replace(card, ts=None, channel=None, posting_since=None, rendering_since=None)
         is_wanted = view.request.state in UNFINISHED or view.refused
-        return await self._post(card, view) if is_wanted else card
+        return await self._post(card) if is_wanted else card
 
     async def _tell(self, card: Card, steps: Sequence[QueuedStep]) -> None:
         for step in steps:
