@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, bindparam, delete, or_, select, type_coerce, update
+from sqlalchemy import Row, Select, bindparam, delete, or_, select, type_coerce, update
 
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.facts import Fact
