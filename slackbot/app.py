@@ -255,6 +255,7 @@ def make_bolt(slack: SlackClient, right_of_way: RightOfWay) -> AsyncApp:
     # The receiver verifies requests before Bolt; a websocket is authentic as such.
     bolt = Bolt(
         right_of_way,
+        name="ssat-bot",  # else Bolt reads the sources of all callers, for the name of a file
         client=AsyncWebClient(base_url=slack.client.base_url),
         authorize=authorize,
         request_verification_enabled=False,

@@ -10,7 +10,6 @@ from unicodedata import category as _category
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from psycopg.pq import Conninfo
 from pydantic import (
     AfterValidator,
     Field,
@@ -59,8 +58,6 @@ LISTS = frozenset({"ssat_managers", "ssat_holidays"})
 """They may span lines."""
 LABELS = frozenset({"ssat_contact_label", "ssat_contacted_label", "ssat_label_scope"})
 """Their words may need joiners."""
-_PARAMETERS = {each.keyword.decode() for each in Conninfo.get_defaults()}
-"""Of connections to PostgreSQL."""
 HEADER = re.compile("[!-~]+")
 """A token goes into an HTTP header."""
 HEADER_OF_WORDS = re.compile("[ -~]+")
@@ -149,7 +146,14 @@ def _names_database(url: str) -> bool:
     except (ValueError, ArgumentError):  # the port is no number
         return False
     # What comes after an @ or & in a password would be a host or a parameter, and be named.
-    return url.count("@") <= 1 and read.port != 0 and read.query.keys() <= _PARAMETERS
+    return url.count("@") <= 1 and read.port != 0 and read.query.keys() <= _parameters()
+
+
+def _parameters() -> set[str]:
+    """Return what PostgreSQL's own library takes."""
+    from psycopg.pq import Conninfo  # SQLite does without this driver
+
+    return {each.keyword.decode() for each in Conninfo.get_defaults()}
 
 
 def _file(path: Path) -> Path:

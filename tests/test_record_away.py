@@ -27,8 +27,9 @@ from slackbot.local.slack import View
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs
 from slackbot.store.away import pause
-from slackbot.store.database import POSTGRES_CONNECTIONS, Database, Record
+from slackbot.store.database import Database, Record
 from slackbot.store.jobs import IssueQueue, Job
+from slackbot.store.postgres import CONNECTIONS
 from slackbot.store.schema import facts
 from slackbot.worker import Lookout, Work, Worker
 from tests.conftest import MovableClock, Postgres
@@ -225,7 +226,7 @@ async def kill_backends(postgres: Postgres, treadmill: Treadmill, times: int) ->
 
 async def exhaust_the_pool(postgres: Postgres, treadmill: Treadmill) -> None:
     async with contextlib.AsyncExitStack() as held:
-        for _ in range(POSTGRES_CONNECTIONS):
+        for _ in range(CONNECTIONS):
             await held.enter_async_context(treadmill.database.transaction())
 
 
@@ -233,7 +234,7 @@ async def fail_over(postgres: Postgres, treadmill: Treadmill) -> None:
     """Leave the sessions that the pool has on a server that became read-only."""
     read_only = text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
     async with contextlib.AsyncExitStack() as held:
-        for _ in range(POSTGRES_CONNECTIONS):
+        for _ in range(CONNECTIONS):
             tx = await held.enter_async_context(treadmill.database.transaction())
             await tx.execute(read_only)
 

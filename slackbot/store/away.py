@@ -6,7 +6,6 @@ import random
 import sqlite3
 import time
 
-import psycopg
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
@@ -52,24 +51,29 @@ def why_away(error: BaseException) -> str | None:
     match error:
         case PoolExhausted():
             return "no connection is free"
-        case DBAPIError(orig=psycopg.Error() | sqlite3.Error() as cause):
+        case DBAPIError(orig=Exception() as cause):
             is_lost = error.connection_invalidated
             return why_away(cause) or (type(cause).__name__ if is_lost else None)
-        case psycopg.Error(sqlstate=None):
-            is_away = isinstance(error, psycopg.OperationalError)
-            return type(error).__name__ if is_away else None
-        case psycopg.Error(sqlstate=str() as state):
-            return type(error).__name__ if state.startswith(_AWAY) else None
         case sqlite3.Error():
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
             return error.sqlite_errorname if code & _PRIMARY_CODE in _AWAY_SQLITE else None
+        # PostgreSQL's: a record on SQLite doesn't import the driver, so its class is not asked for.
+        case Exception() if hasattr(error, "sqlstate"):
+            state = error.sqlstate
+            is_away = _is_operational(error) if state is None else state.startswith(_AWAY)
+            return type(error).__name__ if is_away else None
         case _:
             return None
 
 
+def _is_operational(error: Exception) -> bool:
+    """Each driver has a class of this name (PEP 249): no server, rather than a fault of ours."""
+    return any(each.__name__ == "OperationalError" for each in type(error).__mro__)
+
+
 def is_dead(error: BaseException | None) -> bool:
     """Return whether the connection is of no more use, though it answers."""
-    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    state = getattr(error, "sqlstate", None)
     return state is not None and state.startswith((READ_ONLY, "57P"))
 
 

@@ -13,15 +13,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-import psycopg
-import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from psycopg import sql
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -32,26 +25,26 @@ from sqlalchemy import (
     ScalarResult,
     UpdateBase,
     bindparam,
-    event,
     func,
+    inspect,
     literal,
     text,
     type_coerce,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import Table
 
 from slackbot.clock import Clock
-from slackbot.store.away import Outage, RecordAway, Tally, is_dead, pause, why_away
+from slackbot.store.away import Outage, RecordAway, why_away
 from slackbot.store.integrity import is_sound, look_at
 from slackbot.store.schema import Instant
 from slackbot.store.sqlite import SqliteEngine
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
 
@@ -80,25 +73,12 @@ _NOTIFY = text(
     "SELECT pg_notify(:channel, queue) FROM unnest(CAST(:queues AS text[])) AS queue"
 ).bindparams(channel=WAKE_UP_CHANNEL)
 
-POSTGRES_CONNECTIONS = 5
-POSTGRES_SESSION = {
-    "statement_timeout": 10_000,  # milliseconds, as all of these
-    "lock_timeout": 5_000,
-    "idle_in_transaction_session_timeout": 10_000,
-}
-"""A process that stands still in a transaction must not keep the others from their rows."""
 POSTGRES_LIMITS = {
     "connect_timeout": "5",  # seconds
     "tcp_user_timeout": "10000",  # milliseconds
 }
 """A silent server must not keep a click or the readiness waiting for ever."""
-_LIMITS = ", ".join(f"('{name}', '{limit}')" for name, limit in POSTGRES_SESSION.items())
-_SET_LIMITS = f"""
-SELECT set_config(name, ours, false)
-FROM pg_settings JOIN (VALUES {_LIMITS}) AS limits (name, ours) USING (name)
-WHERE source NOT IN ('client', 'user', 'database user')
-"""  # noqa: S608 - of the names above
-"""But for what the URL's options or the database user set, in whatever spelling."""
+_MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
 
 
 class Transaction:
@@ -108,7 +88,7 @@ class Transaction:
     and is then rolled back. Cut off in the driver, it would keep its locks.
     """
 
-    def __init__(self, engine: AsyncEngine | SqliteEngine) -> None:
+    def __init__(self, engine: "AsyncEngine | SqliteEngine") -> None:
         self._engine, self._connection = engine, engine.connect()
         self._is_used = False
         self._step: asyncio.Future[Any] | None = None
@@ -288,40 +268,6 @@ def async_url(database_url: str) -> URL:
     return url.set(drivername="postgresql+psycopg", query={**POSTGRES_LIMITS, **url.query})
 
 
-def _postgres_engine(url: URL, pids: set[int]) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=POSTGRES_CONNECTIONS,
-        max_overflow=0,
-        pool_timeout=60,
-        hide_parameters=True,  # keeps people's text out of the log
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def limit(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        # Not as start-up options: poolers refuse them, and the URL may have its own.
-        cursor = connection.cursor()
-        cursor.execute(_SET_LIMITS)
-        cursor.close()
-        connection.commit()
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def note(connection: Any, entry: ConnectionPoolEntry) -> None:
-        entry.info["pid"] = connection.driver_connection.info.backend_pid
-        pids.add(entry.info["pid"])
-
-    @event.listens_for(engine.sync_engine, "close")
-    def forget(_connection: Any, entry: ConnectionPoolEntry) -> None:
-        pids.discard(entry.info["pid"])
-
-    @event.listens_for(engine.sync_engine, "handle_error")
-    def drop(context: ExceptionContext) -> None:
-        # After a failover it answers, but not as the server that writes.
-        context.is_disconnect = context.is_disconnect or is_dead(context.original_exception)
-
-    return engine
-
-
 class DatabaseError(Exception):
     """The message says why, without the password."""
 
@@ -357,16 +303,19 @@ class Database:
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self._own_pids: set[int] = set()
         """Of PostgreSQL's processes that serve this one."""
-        self._engine = (
-            SqliteEngine(self._url)
-            if self.is_sqlite
-            else _postgres_engine(self._url, self._own_pids)
-        )
+        self._engine = self._make_engine()
         self._lock: IO[bytes] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self.wake_ups = wake_ups or WakeUps()
         self.right_of_way = RightOfWay()
         self.outage = Outage()
+
+    def _make_engine(self) -> "AsyncEngine | SqliteEngine":
+        if self.is_sqlite:
+            return SqliteEngine(self._url)
+        from slackbot.store.postgres import postgres_engine  # takes 50 ms and 10 MB to import
+
+        return postgres_engine(self._url, self._own_pids)
 
     @property
     def file(self) -> Path | None:
@@ -439,30 +388,11 @@ class Database:
         return ending
 
     async def hear_others(self) -> None:
-        """Wake workers for what other processes enqueue, until cancelled.
+        """Wake workers for what other processes enqueue, until cancelled."""
+        if not isinstance(self._engine, SqliteEngine):
+            from slackbot.store import postgres
 
-        Workers look now and then all the same: what is said while nobody listens is lost.
-        https://www.postgresql.org/docs/current/sql-notify.html
-        """
-        silence = Tally("not_listening")
-        while not self.is_sqlite:
-            try:
-                await self._hear_others()
-            except psycopg.Error as error:
-                silence.count(type(error).__name__)
-            await asyncio.sleep(pause(1))
-
-    async def _hear_others(self) -> None:
-        # As the engine connects: a rendered URL would spell some values in another way.
-        _, arguments = self._engine.dialect.create_connect_args(self._url)
-        async with await psycopg.AsyncConnection.connect(
-            **arguments, autocommit=True
-        ) as connection:
-            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_UP_CHANNEL)))
-            self.wake_ups.look_out()  # for what was said while nobody listened
-            async for notice in connection.notifies():
-                if notice.pid not in self._own_pids:
-                    self.wake_ups.wake([notice.payload])
+            await postgres.hear_others(self._engine, self.wake_ups, self._own_pids)
 
     async def open(self) -> None:
         """Claim the database and migrate it.
@@ -504,7 +434,7 @@ class Database:
                 await tx.execute(text("SET LOCAL statement_timeout = 0"))
                 await tx.execute(text("SET LOCAL lock_timeout = 0"))
                 await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('ssat-bot schema'))"))
-            await tx.run_sync(_upgrade)
+            await tx.run_sync(_bring_up_to_date)
 
     async def tidy(self) -> None:
         """Empty SQLite's log."""
@@ -539,25 +469,24 @@ class Record:
         return self.database.outage
 
 
-def migrations(connection: Connection) -> Config:
-    config = Config()
-    # As a package: in a path, a % would be read as the beginning of a reference.
-    config.set_main_option("script_location", "slackbot.store:migrations")
-    config.attributes["connection"] = connection
-    return config
+def _bring_up_to_date(connection: Connection) -> None:
+    revisions = _revisions(connection)
+    if revisions != {newest_revision()}:
+        from slackbot.store.upgrade import upgrade  # takes 100 ms and 10 MB to import
+
+        upgrade(connection, revisions)
 
 
-def _upgrade(connection: Connection) -> None:
-    config = migrations(connection)
-    scripts = ScriptDirectory.from_config(config)
-    revisions = set(MigrationContext.configure(connection).get_current_heads())
-    if revisions == set(scripts.get_heads()):
-        return
-    if revisions <= {script.revision for script in scripts.walk_revisions()}:
-        command.upgrade(config, "head")
-        return
-    # Migrations only expand, so an older replica that starts again goes on working beside it.
-    log.warning("database_of_a_newer_release", revisions=sorted(revisions))
+def _revisions(connection: Connection) -> set[str]:
+    """Return where Alembic says the schema is; nowhere if it has never been there."""
+    if not inspect(connection).has_table("alembic_version"):
+        return set()
+    return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
+
+
+def newest_revision() -> str:
+    """Return what this release makes of a schema: the files are named for their revisions."""
+    return max(file.name.partition("_")[0] for file in _MIGRATIONS.glob("*.py"))
 
 
 def database_now(*, is_sqlite: bool, ahead: timedelta = timedelta(0)) -> ColumnElement[datetime]:
@@ -576,4 +505,8 @@ def upsert(tx: Transaction, table: Table) -> "sqlite.Insert | postgresql.Insert"
 
 
 def insert_into(table: Table, *, is_sqlite: bool) -> "sqlite.Insert | postgresql.Insert":
-    return (sqlite.insert if is_sqlite else postgresql.insert)(table)
+    if is_sqlite:
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)

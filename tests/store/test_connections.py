@@ -12,8 +12,9 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import URL, make_url
 
 from slackbot.store import jobs
-from slackbot.store.database import LOOKOUT, POSTGRES_SESSION, Database
+from slackbot.store.database import LOOKOUT, Database
 from slackbot.store.jobs import IssueQueue
+from slackbot.store.postgres import SESSION
 from tests.conftest import Postgres
 from tests.sleepers import Sleepers
 from tests.store.test_transactions import KEY, NOW
@@ -114,7 +115,7 @@ async def test_every_connection_has_its_limits_however_often_it_is_used(empty: s
                 async with database.transaction() as tx:
                     raise RuntimeError
             async with database.transaction() as tx:
-                for name, milliseconds in POSTGRES_SESSION.items():
+                for name, milliseconds in SESSION.items():
                     query = text("SELECT setting::int FROM pg_settings WHERE name = :name")
                     assert await tx.scalar(query, name=name) == milliseconds
     finally:
@@ -148,7 +149,7 @@ async def limits(database_url: str) -> dict[str, str]:
     database = Database(database_url)
     try:
         async with database.transaction() as tx:
-            return {name: await tx.scalar(text(f"SHOW {name}")) for name in POSTGRES_SESSION}
+            return {name: await tx.scalar(text(f"SHOW {name}")) for name in SESSION}
     finally:
         await database.close()
 

@@ -27,8 +27,9 @@ from slackbot.rules.decision import StepKind
 from slackbot.rules.reminders import round_key
 from slackbot.rules.request import IssueKey
 from slackbot.store import cards, facts, reminders, requests
-from slackbot.store.database import Database, Transaction, migrations
+from slackbot.store.database import Database, Transaction
 from slackbot.store.decisions import DecisionRecord
+from slackbot.store.upgrade import migrations
 from tests.conftest import MovableClock
 from tests.store.leftovers import (
     ASSIGNED,
