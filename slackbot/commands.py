@@ -1,0 +1,169 @@
+"""What the commands do, and with which exit code they end."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
+
+import structlog
+
+from slackbot.app import Clients, connect, rebuild_record, run_bot
+from slackbot.check import Finding, Verdict, examine, examine_database
+from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG, STOPPED
+from slackbot.logs import configure_logs
+from slackbot.people.file import PeopleFileError, read_people, read_weeks
+from slackbot.people.roster import list_people, unlink
+from slackbot.platforms.errors import PlatformError
+from slackbot.settings import Settings, SettingsError, load_settings
+from slackbot.store.database import DatabaseError
+
+log = structlog.get_logger()
+
+
+def perform(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "run":
+            return _with_settings(_run, when_stopped=0)
+        case "check":
+            return _with_settings(_check)
+        case "rebuild":
+            return _with_settings(_rebuild)
+        case "people list":
+            return _with_settings(_list_people)
+        case "people unlink":
+            return _with_settings(partial(_unlink, who=arguments.who))
+        case "local":
+            from slackbot.local.command import run_local  # the stand-ins are for trying only
+
+            return asyncio.run(run_local(arguments.port))
+        case unknown:
+            raise ValueError(unknown)
+
+
+def _with_settings(
+    command: Callable[[Settings], Coroutine[None, None, int]], when_stopped: int = STOPPED
+) -> int:
+    try:
+        settings = load_settings()
+        configure_logs(settings.secrets)
+        if settings.ssat_people_file:
+            read_people(settings.ssat_people_file)
+            read_weeks(settings.ssat_people_file)
+    except (SettingsError, PeopleFileError) as error:
+        print(error, file=sys.stderr)
+        return SETUP_IS_WRONG
+    return asyncio.run(_until_stopped(command(settings), when_stopped))
+
+
+async def _until_stopped(work: Coroutine[None, None, int], when_stopped: int) -> int:
+    """Cancel the work at the first signal; it ends in order, however many follow."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop_on_signals().wait())
+    stopping.add_done_callback(lambda _: working.cancel())
+    try:
+        return await working
+    except asyncio.CancelledError:
+        return when_stopped
+    finally:
+        stopping.cancel()
+
+
+async def _check(settings: Settings) -> int:
+    verdicts = set()
+    async for finding in _findings(settings):
+        print(finding)
+        verdicts.add(finding.verdict)
+    if Verdict.PROBLEM in verdicts:
+        return SETUP_IS_WRONG
+    return NOT_CHECKED if Verdict.UNKNOWN in verdicts else 0
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    async with connect(settings) as clients:
+        async for finding in examine(settings, clients):
+            yield finding
+    yield await examine_database(settings.database_url)
+
+
+async def _may_start(settings: Settings, clients: Clients) -> bool:
+    findings = [finding async for finding in examine(settings, clients)]
+    for finding in findings:
+        if finding.verdict is not Verdict.OK:
+            print(finding, file=sys.stderr)
+    return not any(finding.is_fatal for finding in findings)
+
+
+async def _run(settings: Settings) -> int:
+    async with connect(settings) as clients:
+        if not await _may_start(settings, clients):
+            return SETUP_IS_WRONG
+        try:
+            await _run_until_stopped(settings, clients)
+        except (DatabaseError, OSError) as error:
+            print(error, file=sys.stderr)
+            return SETUP_IS_WRONG
+    return 0
+
+
+async def _rebuild(settings: Settings) -> int:
+    async with connect(settings) as clients:
+        if not await _may_start(settings, clients):
+            return SETUP_IS_WRONG
+        try:
+            report = await rebuild_record(settings, clients, _show_progress)
+        except (DatabaseError, OSError) as error:
+            print(error, file=sys.stderr)
+            return SETUP_IS_WRONG
+        except PlatformError as error:
+            print(f"{error}\nThe rebuild has stopped; it can be run again.", file=sys.stderr)
+            return SETUP_IS_WRONG
+    for line in report.lines():
+        print(line)
+    return 0
+
+
+async def _list_people(settings: Settings) -> int:
+    try:
+        lines = await list_people(settings)
+    except (DatabaseError, OSError) as error:
+        print(error, file=sys.stderr)
+        return SETUP_IS_WRONG
+    print(*lines, sep="\n")
+    return 0
+
+
+async def _unlink(settings: Settings, who: str) -> int:
+    try:
+        has_removed, lines = await unlink(settings, who)
+    except (DatabaseError, OSError) as error:
+        print(error, file=sys.stderr)
+        return SETUP_IS_WRONG
+    print(*lines, sep="\n", file=sys.stdout if has_removed else sys.stderr)
+    return 0 if has_removed else NOTHING_TO_DO
+
+
+def _show_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{done:,} of {total:,} issues restored", end=end, file=sys.stderr, flush=True)
+    elif done % 100 == 0 or done == total:
+        log.info("restored", issues=done, of=total)
+
+
+async def _run_until_stopped(settings: Settings, clients: Clients) -> None:
+    async with run_bot(settings, clients) as url:
+        log.info("running", url=url, socket_mode=settings.uses_socket_mode)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()  # for ever
+        log.info("stopping")
+
+
+def stop_on_signals() -> asyncio.Event:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    return stopped
