@@ -76,6 +76,8 @@ class Board:
     """Unfinished as decided so far, oldest deadline first."""
     untriaged: tuple[UntriagedFeedback, ...]
     """Oldest first."""
+    more_untriaged: int = 0
+    """How much was counted behind these, and not loaded."""
     done: tuple[CardView, ...]
     """Ended lately."""
     hours: BusinessHours
@@ -232,11 +234,12 @@ def render_queue(
 ) -> SlackMessage:
     rows = board.rows(listing, asker.person)
     is_partial = asker.is_unknown_in_gitlab and asks_for_own(listing)
-    said = NOTHING_OF_YOURS if is_partial and not rows else _summary(rows, listing)
+    more = board.more_untriaged
+    said = NOTHING_OF_YOURS if is_partial and not rows else _summary(rows, listing, more)
     blocks = [section(said)]
     if is_partial:
         blocks.append(unknown_account(asker))
-    page = page_of(rows, turn)
+    page = page_of(rows, turn, more)
     items = [board.item(row.entry) for row in page.rows]
     again = spell_again(listing, turn)
     for item in items:
@@ -247,10 +250,11 @@ def render_queue(
     return SlackMessage(text=text, blocks=tuple(blocks))
 
 
-def _summary(rows: Sequence[Row], listing: Listing) -> str:
+def _summary(rows: Sequence[Row], listing: Listing, more_untriaged: int) -> str:
     if not rows:
         return _nothing(listing)
     counts = {part: sum(row.part is part for row in rows) for part in Part}
+    counts[Part.TRIAGE] += more_untriaged
     said = []
     if counts[Part.WAITING] or (listing.shows_waiting and not counts[Part.DONE]):
         said.append(f"*{_waiting(counts[Part.WAITING])}*")

@@ -28,6 +28,9 @@ class _Common:
     on_duty: DutyView | None
 
 
+_OF_ROWS = _Common(labels={}, on_duty=None)
+
+
 class Viewer:
     """Makes views as requests stand now.
 
@@ -103,25 +106,36 @@ class Viewer:
             url=self._permalink(*found.card) if found.card else None,
         )
 
-    async def board(self, tx: Transaction, *, days: int | None = None) -> Board:
-        """``days`` is how far back what was done counts; ``None``: not at all."""
-        common = await self._common(tx)
-        views = self._views(await requests.list_unfinished_records(tx), common)
+    async def board(
+        self, tx: Transaction, *, days: int | None = None, most_untriaged: int | None = None
+    ) -> Board:
+        """Return what the queue shows.
+
+        Args:
+            tx: Reads all at one moment.
+            days: How far back what was done counts; ``None``: not at all.
+            most_untriaged: How much untriaged feedback is loaded; what is left is counted.
+                ``None``: all is loaded.
+        """
+        views = self._views(await requests.list_unfinished_records(tx))
         # What GitLab lacks yet has ended for people.
         done = [view for view in views if view.request.state not in UNFINISHED]
         if days is not None:
             since = self._clock() - timedelta(days=days)
-            done += self._views(await requests.list_ended_records(tx, since), common)
+            done += self._views(await requests.list_ended_records(tx, since))
+        untriaged, more = await _untriaged(tx, most_untriaged)
         return Board(
             waiting=tuple(view for view in views if view.request.state in UNFINISHED),
-            untriaged=tuple(await feedbacks.list_untriaged(tx)),
+            untriaged=tuple(untriaged),
+            more_untriaged=more,
             done=tuple(done),
             hours=self.rules.hours,
             now=self._clock(),
         )
 
-    def _views(self, found: Sequence[RequestRecord], common: _Common) -> list[CardView]:
-        return [self._view(each, common) for each in found]
+    def _views(self, found: Sequence[RequestRecord]) -> list[CardView]:
+        """For rows, which show neither who is on duty nor a label's description."""
+        return [self._view(each, _OF_ROWS) for each in found]
 
     async def find(self, tx: Transaction, targets: Sequence[Target]) -> Found:
         project = await facts.PROJECT.load(tx)
@@ -165,6 +179,16 @@ class Viewer:
         if target.kind is not Kind.ISSUE:
             found += await requests.list_records_about(tx, target.number)
             others += await feedbacks.list_untriaged_about(tx, target.number)
-        views = self._views(found, await self._common(tx))
+        views = self._views(found)
         known = {view.request.key for view in views}  # a withdrawn request awaits triage, too
         return [*views, *(each for each in others if each.key not in known)]
+
+
+async def _untriaged(tx: Transaction, most: int | None) -> tuple[list[UntriagedFeedback], int]:
+    """Return what is loaded, and how much more there is behind it."""
+    if most == 0:
+        return [], 0
+    found = await feedbacks.list_untriaged(tx, most)
+    if most is None:
+        return found, 0
+    return found, max(await feedbacks.count_untriaged(tx) - most, 0)

@@ -43,6 +43,7 @@ from slackbot.platforms.errors import PlatformError, Throttled, Unreachable
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import QUIETLY
 from slackbot.platforms.slack import SlackClient
+from slackbot.rules.listing import untriaged_needed
 from slackbot.rules.query import (
     Listing,
     Mentioned,
@@ -148,7 +149,8 @@ class Answers:
     async def _queue(self, listing: Listing, asker: Asker, turn: PageTurn | None) -> SlackMessage:
         days = listing.days if listing.shows_done else None
         async with self._record.transaction() as tx:
-            board = await self._viewer.board(tx, days=days)
+            needed = untriaged_needed(listing, turn)
+            board = await self._viewer.board(tx, days=days, most_untriaged=needed)
         return render_queue(board, listing, asker, turn)
 
     async def show(self, show: Show, asker: Asker, nothing: str = NOTHING_NAMED) -> SlackMessage:

@@ -86,6 +86,17 @@ def asks_for_own(listing: Listing) -> bool:
     return Filter.MINE in listing.filters and listing.shows_waiting
 
 
+def untriaged_needed(listing: Listing, turn: PageTurn | None) -> int | None:
+    """Return how much of the untriaged feedback a page needs, oldest first; ``None``: all.
+
+    The first page has no more than a page of it, and who it is assigned to is asked by few.
+    """
+    if not listing.shows_waiting or Filter.OVERDUE in listing.filters:
+        return 0
+    asks_who = {Filter.MINE, Filter.UNCLAIMED} & listing.filters
+    return None if asks_who or turn is not None else PAGE
+
+
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """``start`` counts the rows before it."""
@@ -111,13 +122,14 @@ class Page:
         return PageTurn(position=self.rows[-1].position, is_forward=True)
 
 
-def page_of(rows: Sequence[Row], turn: PageTurn | None = None) -> Page:
+def page_of(rows: Sequence[Row], turn: PageTurn | None = None, more: int = 0) -> Page:
     """Return the first page, or the one after or before a position; past the end, the last.
 
-    A page starts from its neighbor, not a number, so that a changed queue skips nothing.
+    A page starts from its neighbor, not a number, so that a changed queue skips nothing. ``more``
+    counts rows that were not loaded, behind the first page.
     """
     start = _start(rows, turn)
-    return Page(rows=tuple(rows[start : start + PAGE]), start=start, total=len(rows))
+    return Page(rows=tuple(rows[start : start + PAGE]), start=start, total=len(rows) + more)
 
 
 def _start(rows: Sequence[Row], turn: PageTurn | None) -> int:

@@ -2,9 +2,19 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Text, delete, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 
 from slackbot.rules.request import IssueKey
 from slackbot.rules.untriaged import Triage, UntriagedFeedback
@@ -13,6 +23,19 @@ from slackbot.store.schema import feedbacks
 
 _NOTHING = literal("", Text)
 """For closed feedback, of which only the number matters."""
+
+
+def _select(*which: ColumnElement[bool]) -> Select[Any]:
+    oldest_first = feedbacks.c.created_at, feedbacks.c.project, feedbacks.c.iid
+    return select(feedbacks.c.document).where(*which).order_by(*oldest_first)
+
+
+# Built once: each look at the queue asks these.
+_IS_UNTRIAGED = feedbacks.c.triage == Triage.AWAITED
+_UNTRIAGED = _select(_IS_UNTRIAGED)
+_UNTRIAGED_ABOUT = _select(_IS_UNTRIAGED, feedbacks.c.ticket == bindparam("ticket"))
+_OLDEST_UNTRIAGED = _UNTRIAGED.limit(bindparam("most"))
+_HOW_MUCH_UNTRIAGED = select(func.count()).select_from(feedbacks).where(_IS_UNTRIAGED)
 
 
 class Sighting(NamedTuple):
@@ -27,8 +50,16 @@ class _Known(NamedTuple):
     triaged_at: datetime | None
 
 
-async def list_untriaged(tx: Transaction) -> list[UntriagedFeedback]:
-    return await _read(tx, Triage.AWAITED)
+async def list_untriaged(tx: Transaction, most: int | None = None) -> list[UntriagedFeedback]:
+    """List all, or the ``most`` oldest."""
+    statement = _UNTRIAGED if most is None else _OLDEST_UNTRIAGED
+    rows = await tx.execute(statement, **({} if most is None else {"most": most}))
+    return _readable(rows.scalars())
+
+
+async def count_untriaged(tx: Transaction) -> int:
+    """Count what cannot be read, too."""
+    return await tx.scalar(_HOW_MUCH_UNTRIAGED) or 0
 
 
 async def list_labeled(tx: Transaction) -> list[UntriagedFeedback]:
@@ -41,7 +72,7 @@ async def list_untriaged_before(tx: Transaction, moment: datetime) -> list[Untri
 
 
 async def list_untriaged_about(tx: Transaction, ticket: int) -> list[UntriagedFeedback]:
-    return await _read(tx, Triage.AWAITED, feedbacks.c.ticket == ticket)
+    return _readable((await tx.execute(_UNTRIAGED_ABOUT, ticket=ticket)).scalars())
 
 
 async def load_untriaged(tx: Transaction, key: IssueKey) -> UntriagedFeedback | None:
@@ -51,12 +82,11 @@ async def load_untriaged(tx: Transaction, key: IssueKey) -> UntriagedFeedback | 
 async def _read(
     tx: Transaction, triage: Triage, *which: ColumnElement[bool]
 ) -> list[UntriagedFeedback]:
-    rows = await tx.scalars(
-        select(feedbacks.c.document)
-        .where(feedbacks.c.triage == triage, *which)
-        .order_by(feedbacks.c.created_at, feedbacks.c.project, feedbacks.c.iid)
-    )
-    return [each for each in rows if each is not None]
+    return _readable(await tx.scalars(_select(feedbacks.c.triage == triage, *which)))
+
+
+def _readable(documents: Iterable[UntriagedFeedback | None]) -> list[UntriagedFeedback]:
+    return [each for each in documents if each is not None]
 
 
 async def save_sightings(

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Executable,
     Row,
+    Select,
     bindparam,
     delete,
     func,
@@ -37,6 +38,34 @@ _WITH_CARD = select(requests.c.document, cards.c.channel, cards.c.ts).outerjoin(
 _RECORD = _WITH_CARD.where(requests.c.project == _KEY["project"], requests.c.iid == _KEY["iid"])
 _LOCKED_RECORD = _RECORD.with_for_update(of=requests)
 _UNDELIVERED = select(decisions).filter_by(**_KEY).where(IS_UNDELIVERED).order_by(decisions.c.seq)
+
+
+class _Several(NamedTuple):
+    """What is asked for several requests."""
+
+    requests: Select[Any]
+    undelivered: Select[Any]
+    """Their decisions that GitLab does not have."""
+
+
+def _several(which: ColumnElement[bool]) -> _Several:
+    is_about = (decisions.c.project == requests.c.project) & (decisions.c.iid == requests.c.iid)
+    undelivered = select(decisions).join(requests, is_about).where(which, IS_UNDELIVERED)
+    return _Several(
+        requests=_WITH_CARD.where(which).order_by(requests.c.due_at, requests.c.iid),
+        undelivered=undelivered.order_by(decisions.c.seq),
+    )
+
+
+_UNFINISHED = _several(requests.c.state.in_(UNFINISHED))
+_ABOUT = _several(requests.c.ticket == bindparam("ticket"))
+_ENDED = (
+    _WITH_CARD.where(
+        requests.c.gitlab_updated_at >= bindparam("since"), requests.c.state.not_in(UNFINISHED)
+    )
+    .order_by(requests.c.gitlab_updated_at.desc())
+    .limit(MOST_ENDED)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,32 +104,22 @@ async def load_request_record(
 
 
 async def list_unfinished_records(tx: Transaction) -> list[RequestRecord]:
-    return await _list_records(tx, requests.c.state.in_(UNFINISHED))
+    return await _list_records(tx, _UNFINISHED)
 
 
 async def list_records_about(tx: Transaction, ticket: int) -> list[RequestRecord]:
-    return await _list_records(tx, requests.c.ticket == ticket)
+    return await _list_records(tx, _ABOUT, ticket=ticket)
 
 
 async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRecord]:
-    found = await tx.execute(
-        _WITH_CARD.where(requests.c.gitlab_updated_at >= since, requests.c.state.not_in(UNFINISHED))
-        .order_by(requests.c.gitlab_updated_at.desc())
-        .limit(MOST_ENDED)
-    )
+    found = await tx.execute(_ENDED, since=since)
     return [RequestRecord.of(row) for row in found]
 
 
-async def _list_records(tx: Transaction, *which: ColumnElement[bool]) -> list[RequestRecord]:
+async def _list_records(tx: Transaction, which: _Several, **values: object) -> list[RequestRecord]:
     """Run two queries, however many requests there are."""
-    found = await tx.execute(_WITH_CARD.where(*which).order_by(requests.c.due_at, requests.c.iid))
-    is_about = (decisions.c.project == requests.c.project) & (decisions.c.iid == requests.c.iid)
-    rows = await tx.execute(
-        select(decisions)
-        .join(requests, is_about)
-        .where(*which, IS_UNDELIVERED)
-        .order_by(decisions.c.seq)
-    )
+    found = await tx.execute(which.requests, **values)
+    rows = await tx.execute(which.undelivered, **values)
     undelivered: defaultdict[IssueKey, list[DecisionRecord]] = defaultdict(list)
     for row in rows:
         undelivered[IssueKey(row.project, row.iid)].append(DecisionRecord.of(row))

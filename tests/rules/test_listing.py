@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.listing import PAGE, Entry, Part, Row, asks_for_own, page_of, rows_of
+from slackbot.rules.listing import (
+    PAGE,
+    Entry,
+    Part,
+    Row,
+    asks_for_own,
+    page_of,
+    rows_of,
+    untriaged_needed,
+)
 from slackbot.rules.query import Listing, PageTurn, read_query
 from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.rules.untriaged import UntriagedFeedback
@@ -159,3 +168,36 @@ def test_turning_over_shows_every_row_once_and_back_again(count: int) -> None:
         page = page_of(rows, page.previous)
         starts.remove(page.start)
     assert page.start == 0
+
+
+@given(
+    st.sampled_from(["", "all", "mine", "unclaimed", "overdue", "all mine", "done", "all overdue"]),
+    st.lists(st.integers(1, 5), max_size=PAGE + 5),
+    st.integers(0, PAGE + 2),
+    st.integers(0, 3),
+)
+def test_a_first_page_is_the_same_whatever_of_its_feedback_was_left_out(
+    text: str, hours: list[int], waiting_too: int, done: int
+) -> None:
+    listing = a_listing(text)
+    feedback = [
+        untriaged(n, created_at=FRIDAY + timedelta(hours=each), assignees=("avery",) * (n % 2))
+        for n, each in enumerate(sorted(hours))
+    ]
+    others = [waiting(100 + n) for n in range(waiting_too)]
+    others += [contacted(200 + n) for n in range(done)]
+
+    needed = untriaged_needed(listing, None)
+    loaded = feedback if needed is None else feedback[:needed]
+    more = len(feedback) - len(loaded) if needed else 0
+
+    def page(some: Sequence[UntriagedFeedback], more: int = 0) -> tuple[list[Row], int]:
+        shown = page_of(rows_of([*others, *some], listing, AVERY, MONDAY), more=more)
+        return list(shown.rows), shown.total
+
+    assert page(loaded, more) == page(feedback)
+
+
+def test_whoever_turns_the_page_sees_all_that_is_there() -> None:
+    turn = page_of(numbered(range(1, 31))).next
+    assert untriaged_needed(a_listing(""), turn) is None

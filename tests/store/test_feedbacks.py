@@ -45,6 +45,8 @@ async def test_what_is_noted_comes_back_whole_and_the_oldest_first(database: Dat
     async with database.transaction() as tx:
         assert await note(tx, (ONE, AWAITED), (OLDER, AWAITED))
         assert await feedbacks.list_untriaged(tx) == [OLDER, ONE]
+        assert await feedbacks.list_untriaged(tx, most=1) == [OLDER]
+        assert await feedbacks.count_untriaged(tx) == 2
         assert await feedbacks.load_untriaged(tx, ONE.key) == ONE
         assert await feedbacks.list_untriaged_about(tx, 412345) == [ONE]
         assert await feedbacks.list_untriaged_before(tx, FRIDAY) == [OLDER]

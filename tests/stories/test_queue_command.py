@@ -540,6 +540,24 @@ async def test_a_long_queue_is_turned_over_while_it_changes(town: Town) -> None:
     ]
 
 
+async def test_much_untriaged_feedback_is_counted_whole_and_turned_over(town: Town) -> None:
+    await town.card(town.feedback(), "🟠 Unclaimed")
+    for n in range(12):
+        plain_feedback(town, ticket=500000 + n)
+    await town.in_gitlab(lambda: len(town.gitlab.deliveries) >= 13)
+    await town.settled()
+    first = rows(await town.asks(town.casey))
+    assert first[0] == "*1 customer is waiting to hear from a manager* · 12 untriaged feedbacks"
+    assert [row.splitlines()[0][-6:] for row in first[2:-1]] == [str(500000 + n) for n in range(9)]
+    assert first[-1] == "1\u201310 of 13"
+
+    seen = latest(town, town.casey)
+    said = rows(await turned(town, town.casey, lambda: town.slack.click(town.casey, seen, "Next")))
+    assert said[0] == first[0]
+    assert [row.splitlines()[0][-6:] for row in said[1:-1]] == ["500009", "500010", "500011"]
+    assert said[-1] == "11\u201313 of 13"
+
+
 async def test_a_forged_page_shows_no_more_than_is_asked_for(town: Town) -> None:
     for n in range(11):
         await town.card(town.feedback(f"Negative feedback for ticket {500000 + n}"), "🟠 Unclaimed")
