@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from slackbot.store.database import Database, async_url
+from slackbot.store.database import Database, async_url, newest_revision
 from slackbot.store.facts import Fact
 from slackbot.store.schema import metadata
+from slackbot.store.upgrade import migrations
 from tests.conftest import Postgres
 
 KEPT = Fact("kept", str)
@@ -35,6 +37,16 @@ async def test_the_comparison_would_see_a_difference(database: Database) -> None
         await tx.execute(text("DROP INDEX ix_errands_lane_ready_at"))
         assert [kind for kind, *_ in await tx.run_sync(without_index)] == ["add_index"]
         await tx.run_sync(Connection.rollback)
+
+
+async def test_the_files_of_the_migrations_are_named_for_their_revisions(
+    database: Database,
+) -> None:
+    def heads(connection: Connection) -> list[str]:
+        return ScriptDirectory.from_config(migrations(connection)).get_heads()
+
+    async with database.transaction() as tx:
+        assert await tx.run_sync(heads) == [newest_revision()]
 
 
 async def test_migrating_again_changes_nothing(database: Database) -> None:
