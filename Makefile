@@ -24,8 +24,9 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# For example: make bench BENCH="--only clicks hooks"
 bench: .venv/installed-dev
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(BENCH)
 
 # For example: make soak MINUTES=60, or make soak SOAK="--seed 7 --database postgresql"
 soak: .venv/installed-dev

@@ -1,10 +1,9 @@
 """What Slack is asked in an hour while 200 requests are open: the calls by method."""
 
-import contextlib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+from bench.pair import Databases, at_rest
 from tests.conftest import MovableClock
 from tests.town import Town, town
 
@@ -18,17 +17,17 @@ CLAIMED = 2
 """Every so many is claimed."""
 
 
-async def budget(folder: Path) -> None:
+async def budget(databases: Databases) -> None:
     """Print a row for each method: how often it was called in an hour."""
-    async with town(MovableClock(MONDAY), folder, f"sqlite:///{folder / 'budget.db'}") as place:
+    async with town(MovableClock(MONDAY), databases.new_folder(), databases.sqlite()) as place:
         place.slack.rates.enforce(on=False)
         place.gitlab.requests_per_minute = 100_000
         _fill(place)
         async with place.bot_running(ssat_reminders="24,12,4,1", ssat_digest="09:00"):
             await place.polled()
-            await _settled(place)
+            await at_rest(place)
             hours = await _live(place)
-    print(f"{f'calls to Slack an hour, {OPEN} requests open':<42} median   most")
+    print(f"\n{f'calls to Slack an hour, {OPEN} requests open':<42} median   most")
     for method in sorted({name for hour in hours for name in hour}):
         counts = sorted(hour[method] for hour in hours)
         print(f"  {method:<40} {counts[len(counts) // 2]:>6} {counts[-1]:>6}")
@@ -45,20 +44,12 @@ def _fill(place: Town) -> None:
     place.clock.forward(seconds=(morning - place.clock()).total_seconds())
 
 
-async def _settled(place: Town) -> None:
-    """Wait until all is done, however long a hundred messages take."""
-    while True:
-        with contextlib.suppress(AssertionError):
-            await place.quiet()
-            return
-
-
 async def _live(place: Town) -> list[Counter[str]]:
     hours = []
     for _ in range(HOURS):
         place.slack.requests.clear()
         for _ in range(STEPS):
             place.clock.forward(minutes=60 / STEPS)
-            await _settled(place)
+            await at_rest(place)
         hours.append(Counter(each.method for each in place.slack.requests))
     return hours

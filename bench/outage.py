@@ -1,8 +1,8 @@
 """How long it takes until all is well after a day without GitLab, and after one without the bot."""
 
 import time
-from pathlib import Path
 
+from bench.pair import Databases
 from tests.conftest import MovableClock
 from tests.town import Town, town
 
@@ -10,10 +10,11 @@ REQUESTS = 100
 PATIENCE = 300
 
 
-async def outages(folder: Path, databases: dict[str, str]) -> None:
+async def outages(databases: Databases) -> None:
     """Take GitLab away for a day, then the bot; people click on, and customers go on asking."""
-    for kind, url in databases.items():
-        async with town(MovableClock(), folder, url) as place:
+    print()
+    for kind, url in databases.each().items():
+        async with town(MovableClock(), databases.new_folder(), url) as place:
             place.slack.rates.enforce(on=False)
             place.gitlab.notes_per_minute = place.gitlab.requests_per_minute = 100_000
             async with place.bot_running():

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
+from bench.pair import Databases
 from slackbot.local.gitlab.model import Request
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from tests.conftest import MovableClock
@@ -42,15 +42,15 @@ class Cost:
     later_requests: int
 
 
-async def polls(folder: Path) -> None:
-    """Print a row of Markdown for each size, in the form of ``docs/reliability.md``."""
+async def polls(databases: Databases) -> None:
+    """Print a row of Markdown for each size, in the form of ``docs/performance.md``."""
     print(f"\nThe poll; {ASKING} issues ask for contact\n")
     print(
         "| issues in the project | open | requests of the first reading | of them for its lists "
         "| requests of a later poll with nothing new |\n|---|---:|---:|---:|---:|"
     )
-    for number, size in enumerate(SIZES):
-        async with town(MovableClock(), folder, f"sqlite:///{folder / f'{number}.db'}") as place:
+    for size in SIZES:
+        async with town(MovableClock(), databases.new_folder(), databases.sqlite()) as place:
             place.slack.rates.enforce(on=False)
             place.gitlab.requests_per_minute = 100_000
             _fill(place, size)

@@ -1,72 +1,91 @@
-"""``/ssat`` by the number of recorded feedbacks, most of them ended: its time must not grow."""
+"""``/ssat`` beside bare Bolt, and by the number of recorded feedbacks, most of them ended."""
 
-import statistics
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import product
-from pathlib import Path
 
-from bench.latency import MILLISECONDS, timed
+from bench.pair import RUNS, Databases, Pair, fast_town, pair, timed
+from bench.report import MILLISECONDS, Row, in_ms, median
 from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.rules.untriaged import Triage, UntriagedFeedback
 from slackbot.store import feedbacks
 from slackbot.store.database import Database
 from slackbot.store.feedbacks import Sighting
 from slackbot.store.schema import requests
-from tests.conftest import MovableClock
-from tests.town import Town, town
+from tests.town import Town
 
 SIZES = (10, 1_000, 100_000)
 WAITING, UNTRIAGED, DONE_LATELY = 5, 3, 2
 """How many of the feedbacks are open, and how many were done within the week: always so many."""
-RUNS = 40
 TEXTS = ("", "mine overdue", "done 7d", "show 500003", "show 7")
+BARE = "bare"
+
+Medians = dict[str, float]
+"""Of each verb, and of a bare Bolt app."""
 
 
-async def queues(folder: Path, databases: dict[str, tuple[str, ...]]) -> None:
-    """Print a row for each kind of database and each verb, as ratios to the smallest record.
+async def ssat(databases: Databases) -> None:
+    """Print a row for the smallest record and the largest."""
+    smallest, *_, largest = await _measured(databases, [databases.sqlite() for _ in SIZES])
+    for size, found in ((SIZES[0], smallest), (SIZES[-1], largest)):
+        print(
+            Row(
+                what=f"/ssat, {size:,} on record, SQLite - a bare Bolt app",
+                bot=in_ms(found[""]),
+                beside=in_ms(found[BARE]),
+                figure=(found[""] - found[BARE]) * MILLISECONDS,
+                aim=5,
+                unit=" ms",
+            )
+        )
 
-    Args:
-        folder: For files.
-        databases: An empty database for each size, by the kind of database.
-    """
-    print(f"{'/ssat until its answer, by feedbacks on record':<48}" + "".join(_sizes()))
-    for kind, urls in databases.items():
-        found = await _measured(folder, urls)
+
+async def ssat_by_size(databases: Databases) -> None:
+    """Print a row for each kind of database and each verb, as ratios to the smallest record."""
+    urls = {
+        "SQLite": [databases.sqlite() for _ in SIZES],
+        "PostgreSQL": [databases.postgresql() for _ in SIZES],
+    }
+    print("\n| /ssat by feedbacks on record | " + " | ".join(f"{size:,}" for size in SIZES) + " |")
+    print("|---|" + "---:|" * len(SIZES))
+    for kind, each in urls.items():
+        found = await _measured(databases, each)
         for text in TEXTS:
             least = found[0][text]
-            ratios = "".join(f"{each[text] / least:11.1f} x" for each in found)
-            what = f"{kind}, /ssat {text}".strip()
-            print(f"{what:<30} {least * MILLISECONDS:7.1f} ms = {ratios.lstrip():>37}")
+            ratios = " | ".join(f"{medians[text] / least:.1f}" for medians in found)
+            print(f"| {kind}, `/ssat {text}`, {in_ms(least)} = | {ratios} |")
 
 
-def _sizes() -> list[str]:
-    return [f"{size:>13,}" for size in SIZES]
-
-
-async def _measured(folder: Path, urls: Sequence[str]) -> list[dict[str, float]]:
+async def _measured(databases: Databases, urls: Sequence[str]) -> list[Medians]:
     """Return the median time of each verb over each record.
 
     All bots run at once and are asked in turn, so that none has a better moment than another.
     """
     async with AsyncExitStack() as stack:
-        places = []
+        pairs = []
         for url, size in zip(urls, SIZES, strict=True):
-            place = await stack.enter_async_context(town(MovableClock(), folder, url))
-            place.slack.rates.enforce(on=False)
+            place = await stack.enter_async_context(fast_town(databases, url))
             await _fill(place, url, size)
             place.gitlab.down()  # the answer is from the record, which the poll must not change
-            await stack.enter_async_context(place.bot_running())
-            places.append(place)
-        taken: list[dict[str, list[float]]] = [{text: [] for text in TEXTS} for _ in places]
+            pairs.append(await stack.enter_async_context(pair(place)))
+        taken: list[dict[str, list[float]]] = [{text: [] for text in (*TEXTS, BARE)} for _ in pairs]
         for _ in range(RUNS):
-            for text, (number, place) in product(TEXTS, enumerate(places)):
-                act = partial(place.slack.command, place.avery, "/ssat", text, place.channel)
-                taken[number][text].append(await timed(act))
-    return [{text: statistics.median(each[text]) for text in TEXTS} for each in taken]
+            for text, (number, each) in product((*TEXTS, BARE), enumerate(pairs)):
+                taken[number][text].append(await _ask(each, text))
+    return [{text: median(seconds) for text, seconds in each.items()} for each in taken]
+
+
+async def _ask(both: Pair, text: str) -> float:
+    if text == BARE:
+        both.aim_at_bare()
+    else:
+        both.aim_at_bot()
+    place = both.place
+    asked = "" if text == BARE else text
+    return await timed(partial(place.slack.command, place.avery, "/ssat", asked, place.channel))
 
 
 async def _fill(place: Town, url: str, size: int) -> None:

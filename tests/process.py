@@ -137,10 +137,17 @@ def environment(town: Town, **changes: Any) -> dict[str, str]:
 @contextlib.asynccontextmanager
 async def launched(town: Town, command: str, **changes: Any) -> AsyncIterator[BotProcess]:
     """Start ``ssat-bot`` with a command, in the town's folder; it is gone when the block ends."""
+    async with launched_module(town, f"slackbot {command}", **changes) as process:
+        yield process
+
+
+@contextlib.asynccontextmanager
+async def launched_module(town: Town, module: str, **changes: Any) -> AsyncIterator[BotProcess]:
+    """Start a module with its arguments likewise."""
     output = new_output(town)
     with output.with_suffix(".out").open("wb") as out, output.with_suffix(".err").open("wb") as err:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "slackbot", *command.split()),
+            *(sys.executable, "-m", *module.split()),
             env=environment(town, **changes),
             cwd=town.folder,  # where no file .env is
             stdout=out,

@@ -1,0 +1,76 @@
+"""Until ``ssat-bot run`` is ready, and its memory, beside a bare app that imports what it must."""
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+from bench.pair import RUNS, Databases, answering, fast_town, free_port
+from bench.report import Row, median
+from tests.process import environment
+from tests.town import Town
+
+KIBIBYTE = 1024
+LIBRARIES = (
+    "aiosqlite",
+    "gitlab",
+    "prometheus_client",
+    "pydantic_settings",
+    "sqlalchemy.ext.asyncio",
+)
+"""What the bot can't work without on SQLite, beside Bolt and aiohttp."""
+BARE = f"import {', '.join(LIBRARIES)}; import bench.bare; bench.bare.main()"
+
+
+async def start(databases: Databases) -> None:
+    async with fast_town(databases, databases.sqlite()) as place:
+        beside, ready = [], []
+        for _ in range(RUNS):
+            beside.append(await _start(place, "", "-c", BARE))
+            ready.append(await _start(place, "/readyz", "-m", "slackbot", "run"))
+    seconds, bare_seconds = (median([taken for taken, _ in each]) for each in (ready, beside))
+    memory, bare_memory = (median([used for _, used in each]) for each in (ready, beside))
+    print(
+        Row(
+            what="start until ready / a bare app with the same libraries (or 1.0 s)",
+            bot=f"{seconds:.2f} s",
+            beside=f"{bare_seconds:.2f} s",
+            figure=seconds / bare_seconds,
+            aim=max(1.2, 1.0 / bare_seconds),
+        )
+    )
+    print(
+        Row(
+            what="resident memory when ready",
+            bot=f"{memory:.0f} MB",
+            beside=f"{bare_memory:.0f} MB",
+            figure=memory,
+            aim=85,
+            unit=" MB",
+        )
+    )
+
+
+async def _start(place: Town, path: str, *command: str) -> tuple[float, float]:
+    """Return the seconds until it answers, and the megabytes it has then."""
+    port = free_port()
+    begun = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *command),
+        env=environment(place, port=port),
+        cwd=place.folder,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await answering(f"http://127.0.0.1:{port}{path}", 200 if path else None)
+        return time.perf_counter() - begun, _resident(process.pid)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def _resident(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / KIBIBYTE**2
