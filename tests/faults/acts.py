@@ -200,6 +200,13 @@ class KillAtWork(Fault):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CutPower(Fault):
+    """The only replica is gone, and what its SQLite file was not synced with; it starts again."""
+
+    pause: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stop(Fault):
     """A replica gets SIGTERM, and is started again when it has ended."""
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Text, create_engine, func, or_, select, type_coerce
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -38,6 +39,14 @@ def _instead_of(action: dict[str, Any]) -> str | None:
     return replaced
 
 
+def _to_read(url: URL) -> URL:
+    if url.get_backend_name() != "sqlite":
+        return url
+    # Whoever may write and is the last to leave writes the log into the file, and has it synced.
+    file = f"file:{url.database}"
+    return url.set(drivername="sqlite", database=file, query={"mode": "ro", "uri": "true"})
+
+
 _AS_TEXT = type_coerce(decisions.c.document, Text).label("text")
 
 
@@ -45,9 +54,7 @@ class Record:
     """The record at a URL; a connection of its own for every question."""
 
     def __init__(self, database_url: str) -> None:
-        url = async_url(database_url)
-        driver = "sqlite" if url.get_backend_name() == "sqlite" else url.drivername
-        self._engine = create_engine(url.set(drivername=driver), poolclass=NullPool)
+        self._engine = create_engine(_to_read(async_url(database_url)), poolclass=NullPool)
 
     def decisions(self, retried: frozenset[str]) -> list[Decided]:
         """Every decision, in the order in which they were made."""

@@ -1,7 +1,8 @@
 """One replica of the bot, a process of its own.
 
-The production path as ``ssat-bot run`` takes it, but for two things that a run must be able to set:
-how wrong the machine's clock goes, and how much faster than the real one its Slack is.
+The production path as ``ssat-bot run`` takes it, but for three things that a run must be able to
+set: how wrong the machine's clock goes, how much faster than the real one its Slack is, and what a
+power cut leaves of its SQLite file.
 """
 
 import asyncio
@@ -22,11 +23,12 @@ from slackbot.exit_codes import SETUP_IS_WRONG
 from slackbot.logs import configure_logs
 from slackbot.settings import Settings, load_settings
 from slackbot.store.database import DatabaseError
+from tests.faults.disk import Disk
 from tests.faults.history import Interruption
 from tests.faults.pulse import feel
 
 KEPT_WAITING = "kept_waiting"
-SKEW, SPEED = "REPLICA_SKEW_SECONDS", "REPLICA_SPEED"
+SKEW, SPEED, SYNCED = "REPLICA_SKEW_SECONDS", "REPLICA_SPEED", "REPLICA_SYNCED"
 
 log = structlog.get_logger()
 
@@ -91,5 +93,6 @@ def main(environment: Mapping[str, str], output: Path) -> None:
             os.dup2(file.fileno(), stream.fileno())
     settings = load_settings()
     configure_logs(settings.secrets)
+    Disk(Path(os.environ[SYNCED])).install(for_all=True)
     clock = skewed_clock(float(os.environ[SKEW]))
     sys.exit(asyncio.run(run(settings, clock, float(os.environ[SPEED]))))

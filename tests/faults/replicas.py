@@ -13,8 +13,11 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import make_url
+
 from slackbot.local.gitlab import Hook
 from tests.faults import replica
+from tests.faults.disk import Disk
 from tests.faults.history import Interruption
 from tests.process import BotProcess, environment, new_output
 from tests.town import HOOK_SECRET, Town
@@ -77,9 +80,11 @@ class Replica:
 
     def __init__(self, town: Town, number: int, skew: float, speed: float) -> None:
         self._town, self.number = town, number
+        self._disk = Disk(synced := town.folder / "synced")
         self._environment = {
             replica.SKEW.lower(): skew,
             replica.SPEED.lower(): speed,
+            replica.SYNCED.lower(): synced,
             "ssat_poll_seconds": POLL_SECONDS,
         }
         self._busy = asyncio.Lock()
@@ -110,15 +115,24 @@ class Replica:
                 self.processes.append(self._starting)
                 return
 
-    async def kill(self, pause: float) -> None:
-        """Kill the process; start another after some seconds."""
+    async def kill(self, pause: float, *, with_power_cut: bool = False) -> None:
+        """Kill the process; start another after some seconds.
+
+        With a power cut its SQLite file loses what was written to it and not synced.
+        """
         async with self._busy:
             if process := self.process:
                 at = self._town.clock()
                 await process.kill()
+                if with_power_cut:
+                    self._disk.cut_power(self._database_file)
                 self._note(process, at)
                 await asyncio.sleep(pause)
                 await self.start()
+
+    @property
+    def _database_file(self) -> Path:
+        return Path(str(make_url(self._town.settings["database_url"]).database))
 
     async def restart(self) -> None:
         """Stop the process as a deployment does, and start another."""

@@ -61,6 +61,12 @@ SAFEGUARDS = (
         "                await decisions.add_decision(tx, decision, interaction.id)\n",
     ),
     Safeguard(
+        name="what was acked survives a power cut",
+        module="store/database.py",
+        code='"synchronous=FULL"',
+        broken='"synchronous=NORMAL"',
+    ),
+    Safeguard(
         name="no card, step or reminder twice: one begun is looked for",
         module="platforms/outbox.py",
         code="        if begun and await self._is_found(post, looked_from(min(begun), "

@@ -17,6 +17,7 @@ from tests.faults.acts import (
     ChooseLabel,
     Click,
     Close,
+    CutPower,
     DeleteCard,
     Feedback,
     GitLabDown,
@@ -262,6 +263,8 @@ def make_plan(
     acts += _doubtful_reminders(random.Random(f"{seed} of {replicas}: reminders"), seconds)
     acts += _slack_away(acts, random.Random(f"{seed} of {replicas}: Slack away"), seconds)
     acts += _wrong_clocks(random.Random(f"{seed} of {replicas}: clocks"), seconds, replicas)
+    if not shares_database and not is_patient:
+        acts += _power_cuts(random.Random(f"{seed} of {replicas}: power"), seconds)
     skews = tuple(float(draw.chance.randint(-30, 30)) for _ in range(replicas))
     return Plan(seed=seed, skews=skews, acts=tuple(sorted(acts, key=lambda act: act.at)))
 
@@ -335,6 +338,13 @@ def _kinds(draw: _Draw, seconds: float, shares_database: bool, is_patient: bool)
     if shares_database:
         kinds.append((round(seconds / 6), draw.restart, 1, seconds))
     return [*kinds, rejections]
+
+
+def _power_cuts(chance: random.Random, seconds: float) -> Iterator[Act]:
+    """Cut the power twice, not long before the end: the later, the more is to be lost."""
+    for number in range(2):
+        at = round(seconds * (0.4 + (number + chance.random()) * 0.25), 3)
+        yield CutPower(at=at, pause=round(chance.uniform(SHORTEST_PAUSE, 2), 2))
 
 
 def _wrong_clocks(chance: random.Random, seconds: float, replicas: int) -> Iterator[Act]:

@@ -102,6 +102,8 @@ class Trouble:
                 await self._kill(self._replicas.all[number], pause)
             case acts.KillAtWork(pause=pause):
                 await self._kill_at_work(pause)
+            case acts.CutPower(pause=pause):
+                await self._cut_power(pause)
             case acts.Stop(replica=number):
                 self._done["SIGTERM"] += 1
                 await self._replicas.all[number].restart()
@@ -154,6 +156,12 @@ class Trouble:
     async def _kill(self, replica: Replica, pause: float) -> None:
         self._done["SIGKILL"] += 1
         await replica.kill(pause)
+
+    async def _cut_power(self, pause: float) -> None:
+        """Cut it right after something has happened in Slack: somebody has their ack, perhaps."""
+        self._done["power cut"] += 1
+        await self._town.slack.next_change(AT_WORK_SECONDS)
+        await self._replicas.all[0].kill(pause, with_power_cut=True)
 
     async def _kill_at_work(self, pause: float) -> None:
         """Kill whoever writes the next note, when GitLab has taken the request and not more."""
