@@ -13,8 +13,8 @@ from typing import Any
 
 import structlog
 
-from slackbot.__main__ import stop_on_signals
 from slackbot.app import connect, run_bot
+from slackbot.commands import stop_on_signals
 from slackbot.logs import configure_logs
 from slackbot.settings import load_settings
 
