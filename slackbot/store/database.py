@@ -102,16 +102,16 @@ class Transaction:
         return self.dialect.name == "sqlite"
 
     async def begin(self) -> None:
-        await self.to_its_end(self._connect_and_begin())
+        """Begin; again, on another connection."""
 
-    async def _connect_and_begin(self) -> None:
-        await self._connection.start()
-        await self._connection.begin()
+        async def connect_and_begin() -> None:
+            if self._connection.sync_connection is not None:
+                await self._connection.close()
+                self._connection = self._engine.connect()
+            await self._connection.start()
+            await self._connection.begin()
 
-    async def _begin_anew(self) -> None:
-        await self._connection.close()
-        self._connection = self._engine.connect()
-        await self._connect_and_begin()
+        await self.to_its_end(connect_and_begin())
 
     async def to_its_end(self, step: Coroutine[Any, Any, T]) -> T:
         self._step = running = asyncio.ensure_future(step)
@@ -149,7 +149,7 @@ class Transaction:
             if self._is_used or not error.connection_invalidated:
                 raise
             # It was cut off while it lay in the pool: nothing has been done on it.
-            await self.to_its_end(self._begin_anew())
+            await self.begin()
             result = await self.to_its_end(self._connection.execute(statement, values))
         self._is_used = True
         return result
