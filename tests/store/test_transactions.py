@@ -443,7 +443,11 @@ async def test_who_is_cancelled_while_it_commits_still_wakes_whom_it_committed_f
         before = Counter(await sleepers.now())
         await strike(enqueue(), moment)
         async with database.transaction() as tx:
-            found = await jobs.count(tx, IssueQueue.SYNC)
+            # The same job waits for a commit that is still under way.
+            jobs.enqueue(tx, IssueQueue.SYNC, [KEY], NOW)
+            await tx.end()
+            found = await tx.scalar(select(tables.errands.c.wanted)) > 1
             await tx.execute(delete(tables.errands))
+            tx.queues.clear()
         woken = Counter(await sleepers.now()) - before
         assert woken == ({IssueQueue.SYNC: 1} if found else {}), moment
