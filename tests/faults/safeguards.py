@@ -62,7 +62,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="what was acked survives a power cut",
-        module="store/database.py",
+        module="store/sqlite.py",
         code='"synchronous=FULL"',
         broken='"synchronous=NORMAL"',
     ),
