@@ -33,8 +33,6 @@ class Safeguard:
     module: str
     code: str
     broken: str
-    second: "Safeguard | None" = None
-    """What keeps the same promise once more, and is taken out with it."""
     test: str = ""
     """pytest's arguments for what watches it, where a few seeds are not lucky enough to."""
 
@@ -117,8 +115,8 @@ SAFEGUARDS = (
     Safeguard(
         name="the note of what GitLab refused is taken back",
         module="sync/issue.py",
-        code="        await take_back_notes(self._record, self._gitlab, key)\n",
-        broken="",
+        code="            await take_back_notes(self._record, self._gitlab, key)\n",
+        broken="            pass\n",
     ),
     Safeguard(
         name="nothing follows a change without an answer for a minute",
@@ -175,16 +173,10 @@ SAFEGUARDS = (
     Safeguard(
         name="what is on record is known before anything else is asked",
         module="handlers/desk.py",
-        code="        if await self._is_on_record(interaction):\n            return None\n",
-        broken="",
+        code="                if await interactions.is_known(tx, interaction.id):\n"
+        "                    return None\n",
+        broken="                pass\n",
         test="tests/stories/test_incoming.py -k what_is_on_record_already",
-        second=Safeguard(
-            name="what another replica has recorded meanwhile is known, too",
-            module="handlers/desk.py",
-            code="            if await self._is_on_record(interaction):  # by now: "
-            "another replica has it, too\n                return None\n",
-            broken="",
-        ),
     ),
     Safeguard(
         name="a job is one process's at a time",
@@ -263,9 +255,8 @@ def _copy_without(safeguard: Safeguard, folder: Path) -> None:
         shutil.copytree(PROJECT / package, folder / package, ignore=ignored)
     for file in ("manifest.yml", "pyproject.toml"):
         shutil.copy(PROJECT / file, folder)
-    for each in filter(None, (safeguard, safeguard.second)):
-        module = folder / "slackbot" / each.module
-        module.write_text(each.taken_out(module.read_text()))
+    module = folder / "slackbot" / safeguard.module
+    module.write_text(safeguard.taken_out(module.read_text()))
 
 
 def _run(folder: Path, module: str, *arguments: str) -> str | None:
