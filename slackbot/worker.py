@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -166,11 +166,10 @@ class Worker:
             log.exception("lease_failed", queue=self.queue)
             return LOOKOUT_SECONDS
         for job in found:
-            # The lease may have run out; never run a job twice here.
-            if job.key not in self._under_way.values():
-                task = asyncio.create_task(self._do(job))
-                self._under_way[task] = job.key
-                task.add_done_callback(self._ended)
+            former = [task for task, key in self._under_way.items() if key == job.key]
+            task = asyncio.create_task(self._do(job, former))
+            self._under_way[task] = job.key
+            task.add_done_callback(self._ended)
         return LONGEST_IDLE_SECONDS
 
     @property
@@ -196,9 +195,9 @@ class Worker:
             except Exception:
                 log.exception("renewal_failed", queue=self.queue)
 
-    async def _do(self, job: Job) -> None:
+    async def _do(self, job: Job, former: Sequence[asyncio.Task[None]]) -> None:
         try:
-            await self._run_once(job)
+            await self._run_once(job, former)
         except RecordAway as away:
             log.warning(
                 "job_left_to_its_lease", queue=job.queue, issue=job.about, problem=str(away)
@@ -207,9 +206,11 @@ class Worker:
             # Once the lease runs out, the job is taken again.
             log.exception("job_left_to_its_lease", queue=job.queue, issue=job.about)
 
-    async def _run_once(self, job: Job) -> None:
+    async def _run_once(self, job: Job, former: Sequence[asyncio.Task[None]]) -> None:
         jumps = Jumps(self._record.now)
         try:
+            if former:  # its end is on record, but not here yet; or its lease has run out
+                await asyncio.wait(former)
             with fenced_by(partial(jobs.confirm, job=job)):
                 again_at = await self._work.reconcile(job)
         except asyncio.CancelledError:

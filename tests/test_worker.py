@@ -232,6 +232,30 @@ async def test_a_job_is_run_and_then_gone(office: Office) -> None:
     assert office.reconciler.runs == {A: 1}
 
 
+async def test_a_job_that_is_asked_for_at_the_end_of_its_run_waits_for_no_lease(
+    office: Office,
+) -> None:
+    """Its end is on record, and wakes the worker, before the worker has heard of it."""
+    times = 50
+
+    async def ask_again(job: Job) -> None:
+        await office.reconciler.reconcile(job)
+        if office.reconciler.runs[A] < times:
+            await office.enqueue(A)
+
+    async def wake_all_the_time() -> None:
+        while True:
+            office.wake()
+            await asyncio.sleep(0)
+
+    async with office.working(reconcile=ask_again, lease=timedelta(minutes=1)):
+        waking = asyncio.create_task(wake_all_the_time())
+        await office.enqueue(A)
+        await office.reconciler.until(lambda: office.reconciler.runs[A] == times)
+        waking.cancel()
+    assert office.reconciler.most_for_one == 1
+
+
 async def test_what_was_asked_for_before_the_start_is_run(office: Office) -> None:
     await office.enqueue(A, B)
     async with office.working():

@@ -7,8 +7,8 @@ from slackbot.store.people import load_current_turn
 from tests.place import Place
 from tests.sleepers import Sleepers
 
-FOLLOW = (IssueQueue.CARD, IssueQueue.REMINDERS, PeriodicQueue.HOMES, PeriodicQueue.HANDOVER)
-"""The queues that show who is on duty, or tell of the change."""
+FOLLOW = (IssueQueue.CARD, PeriodicQueue.HOMES, PeriodicQueue.HANDOVER)
+"""The queues that show who is on duty, or tell of the change; reminders wait for a card."""
 
 
 async def test_when_nothing_says_any_more_who_is_on_duty_all_that_shows_it_follows_at_once(
