@@ -13,7 +13,6 @@ from tests.town import Town
 
 KIBIBYTE = 1024
 LIBRARIES = (
-    "aiosqlite",
     "gitlab",
     "prometheus_client",
     "pydantic_settings",

@@ -201,17 +201,6 @@ class Interactions(State):
             raise AssertionError(f"{self.person(user).name} has no modal open")
         return stack[-1]
 
-    async def click_in_view(
-        self, user: User | str, text: str, *, within: str = "", confirm: bool = True
-    ) -> Outcome:
-        """Click a button in the open modal."""
-        view = self.open_view(user)
-        return await self.click(user, view, text, within=within, confirm=confirm)
-
-    async def choose_in_view(self, user: User | str, label: str, option: Any) -> Outcome:
-        """Choose or enter something in the open modal without submitting it."""
-        return await self.choose(user, self.open_view(user), label, option)
-
     async def click_in_home(
         self, user: User | str, text: str, *, within: str = "", confirm: bool = True
     ) -> Outcome:
