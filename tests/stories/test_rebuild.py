@@ -130,12 +130,12 @@ class Week:
         town = self.town
         for issue in self.issues.values():
             await town.card(issue, "🟠 Unclaimed")
-        town.clock.forward(hours=1)
+        town.clock.forward(minutes=50)  # no full hour: hours left read alike
         await town.settled()
         await self._in_slack()
         await self._handed_on()
         await self._contacted()
-        town.clock.forward(hours=1)
+        town.clock.forward(minutes=50)
         await town.settled()
         self._in_gitlab()
         await town.settled()
