@@ -110,5 +110,6 @@ def _refusals_logged(
     )
     for group in attempts.values():
         for each, said in zip(group, _words(group, slack), strict=True):
-            logged[each.process, each.key] -= len(said)
+            # Once logged, told again until it gets through.
+            logged[each.process, each.key] -= bool(said)
     return Counter({place: count for place, count in logged.items() if count > 0})

@@ -250,6 +250,7 @@ def test_a_platform_counts_no_more_than_the_burst_and_what_it_earns_though_some_
         now += gap
         arrived.append(now + allowance.wait(taken_until, now) + late * latest)
         taken_until = allowance.take(taken_until, now)
+    arrived.sort()  # one that comes late may come after the next
     for first, begun in enumerate(arrived):
         for last in range(first, len(arrived)):
             earned = burst + (arrived[last] - begun) * per_second
