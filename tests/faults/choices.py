@@ -32,11 +32,11 @@ def choices(sent: Iterable[Sent], slack: Workspace, recorded: Collection[str]) -
     for interaction, group in attempts.items():
         words = _words(group, slack)
         place = (group[0].process, group[0].key)
+        has_effect = interaction in recorded or any(each.has_opened for each in group)
         died_explaining = False
-        if not any(words) and interaction not in recorded and unexplained[place]:
+        if not has_effect and not any(words) and unexplained[place]:
             unexplained[place] -= 1
             died_explaining = True
-        has_effect = interaction in recorded or any(each.has_opened for each in group)
         choice = _choice(group, words, has_effect=has_effect, died_explaining=died_explaining)
         is_denied = interaction in recorded and _is_denied(group, words, refused[group[0].key])
         yield replace(choice, is_denied=is_denied)
