@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -115,6 +115,8 @@ class Worker:
         self._lease_time, self._shutdown_seconds = lease, shutdown_seconds
         self._first_retry = first_retry
         self._under_way: dict[asyncio.Task[None], IssueKey] = {}
+        self._has_passed_over = False
+        """The last look may have left out jobs because of what is under way."""
         self._stopping = False
 
     async def work(self) -> None:
@@ -147,6 +149,7 @@ class Worker:
         self._record.wake_ups.start_look(self.queue)
         if self._stopping:
             return 0.0
+        self._has_passed_over = bool(self._under_way)
         if self._room <= 0:
             return LONGEST_IDLE_SECONDS  # the first to end wakes
         try:
@@ -159,6 +162,7 @@ class Worker:
                     self._lease_time,
                     self.longest_wait,
                     most=self._room,
+                    but=set(self._under_way.values()),
                 )
         except RecordAway:
             return LONGEST_IDLE_SECONDS  # the lookout tries for all, and wakes
@@ -166,8 +170,7 @@ class Worker:
             log.exception("lease_failed", queue=self.queue)
             return LOOKOUT_SECONDS
         for job in found:
-            former = [task for task, key in self._under_way.items() if key == job.key]
-            task = asyncio.create_task(self._do(job, former))
+            task = asyncio.create_task(self._do(job))
             self._under_way[task] = job.key
             task.add_done_callback(self._ended)
         return LONGEST_IDLE_SECONDS
@@ -177,9 +180,9 @@ class Worker:
         return self._work.concurrency - len(self._under_way)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if self._room <= 0:
-            self._record.wake_ups.wake([self.queue])
         del self._under_way[task]
+        if self._has_passed_over:
+            self._record.wake_ups.wake([self.queue])
 
     async def _keep_leases(self) -> None:
         while True:
@@ -195,9 +198,9 @@ class Worker:
             except Exception:
                 log.exception("renewal_failed", queue=self.queue)
 
-    async def _do(self, job: Job, former: Sequence[asyncio.Task[None]]) -> None:
+    async def _do(self, job: Job) -> None:
         try:
-            await self._run_once(job, former)
+            await self._run_once(job)
         except RecordAway as away:
             log.warning(
                 "job_left_to_its_lease", queue=job.queue, issue=job.about, problem=str(away)
@@ -206,11 +209,9 @@ class Worker:
             # Once the lease runs out, the job is taken again.
             log.exception("job_left_to_its_lease", queue=job.queue, issue=job.about)
 
-    async def _run_once(self, job: Job, former: Sequence[asyncio.Task[None]]) -> None:
+    async def _run_once(self, job: Job) -> None:
         jumps = Jumps(self._record.now)
         try:
-            if former:  # its end is on record, but not here yet; or its lease has run out
-                await asyncio.wait(former)
             with fenced_by(partial(jobs.confirm, job=job)):
                 again_at = await self._work.reconcile(job)
         except asyncio.CancelledError:

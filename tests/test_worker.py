@@ -15,7 +15,7 @@ from slackbot.health import SLACK, STARTING, Health
 from slackbot.platforms.errors import PLATFORM_TIMEOUT, Denied, Platform, Throttled, Unsettled
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
-from slackbot.store.database import Database, Record
+from slackbot.store.database import Database, LeaseLost, Record
 from slackbot.store.jobs import LONGEST_WAIT, IssueQueue, Job, Postponed, Queue
 from slackbot.store.schema import errands
 from slackbot.worker import Lookout, Reconcile, Work, Worker, backoff
@@ -230,6 +230,37 @@ async def test_a_job_is_run_and_then_gone(office: Office) -> None:
         await office.enqueue(A)
         await office.gone(A)
     assert office.reconciler.runs == {A: 1}
+
+
+async def test_a_run_that_has_lost_its_job_does_not_take_the_next_lease_for_its_own(
+    office: Office,
+) -> None:
+    """Another process did the job meanwhile, and it was asked for again."""
+    office.reconciler.hold(A)
+    has_written: dict[IssueKey, list[bool]] = {A: [], B: []}
+
+    async def write(job: Job) -> None:
+        await office.reconciler.reconcile(job)
+        try:
+            async with office.database.transaction() as tx:
+                await facts.CARDS_ADOPTED.save(tx, str(has_written))
+        except LeaseLost:
+            has_written[job.key].append(False)
+            raise
+        has_written[job.key].append(True)
+
+    async with office.working(reconcile=write, lease=timedelta(minutes=1)):
+        await office.enqueue(A)
+        await office.reconciler.until(lambda: office.reconciler.runs[A] == 1)
+        await office.execute("DELETE FROM errands")
+        await office.enqueue(A, B)
+        await office.reconciler.until(lambda: office.reconciler.runs[B] == 1)  # it has looked
+        office.reconciler.let_go(A)
+        await office.reconciler.until(lambda: office.reconciler.runs[A] >= 2)
+        await office.gone(A)
+    former, *later = has_written[A]
+    assert not former
+    assert later == [True] * (office.reconciler.runs[A] - 1)
 
 
 async def test_a_job_that_is_asked_for_at_the_end_of_its_run_waits_for_no_lease(

@@ -204,6 +204,7 @@ def _next_jobs(is_sqlite: bool) -> Select[Any]:
         .where(
             _IN_QUEUE,
             is_ready,
+            ~_KEY.in_(bindparam("but", expanding=True)),
             _is_over(errands.c.leased_until, is_sqlite=is_sqlite),
             _is_over(errands.c.settles_at, is_sqlite=is_sqlite),
         )
@@ -241,11 +242,15 @@ async def lease(
     longest_wait: timedelta = LONGEST_WAIT,
     *,
     most: int = 1,
+    but: Iterable[IssueKey] = (),
 ) -> list[Job]:
     """Take the next ready jobs: urgent ones first, then by rank, then by waiting time.
 
     Use a transaction of its own. The database's clock counts ``duration``: those of replicas may
     differ. A job further ahead than ``longest_wait`` is ready: a wrong clock wrote it.
+
+    ``but`` are the keys that the owner has under way: a former run must not take the new lease for
+    its own.
     """
     rows = await tx.execute(
         _next_jobs(tx.is_sqlite),
@@ -253,6 +258,7 @@ async def lease(
         now=now,
         farthest=now + longest_wait + CLOCKS_DIFFER,
         most=most,
+        but=[(key.project, key.iid) for key in but],
     )
     found = [
         Job(
