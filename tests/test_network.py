@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from slackbot.local.pagerduty import serve as serve_pagerduty
 from slackbot.platforms.network import proxy_towards
 from tests.conftest import MovableClock
 from tests.port import FIXTURES
-from tests.process import MANAGERS, bot_process, launched, present_town
+from tests.process import MANAGERS, BotProcess, bot_process, launched, present_town
 from tests.town import Town, as_seen
 from tests.town import town as build_town
 
@@ -162,10 +162,11 @@ NONE = {"ssl_cert_file": None}
 REMEDY = "set SSL_CERT_FILE to a file with the CA certificates to trust"
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_named_with_the_variable_that_helps(
-    present: Town,
-) -> None:
-    account = Account(clock=present.clock)
+@contextlib.asynccontextmanager
+async def checking_behind_own_ca(
+    present: Town, account: Account, trusted: Mapping[str, Path | None]
+) -> AsyncIterator[BotProcess]:
+    """Run the check where every platform has a certificate of one's own CA."""
     async with (
         encrypted(present.gitlab.url, "own") as gitlab,
         encrypted(present.slack.base_url, "own") as slack,
@@ -179,9 +180,17 @@ async def test_a_certificate_that_nobody_vouches_for_is_named_with_the_variable_
             pagerduty_api_url=pagerduty,
             pagerduty_api_token=account.token,
             **MANAGERS,
-            **NONE,
+            **trusted,
         ) as process,
     ):
+        yield process
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_named_with_the_variable_that_helps(
+    present: Town,
+) -> None:
+    account = Account(clock=present.clock)
+    async with checking_behind_own_ca(present, account, NONE) as process:
         assert await process.ended() == SETUP_IS_WRONG, process.complained
         said = [line for line in process.said.splitlines() if not line.startswith("ok ")]
     for line, start in zip(
@@ -200,22 +209,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_named_with_the_variable_
 async def test_one_variable_makes_every_client_trust_a_ca_of_ones_own(present: Town) -> None:
     account = Account(clock=present.clock)
     account.add_schedule("P9UIIDY", account.add_user("Blake Sample", "blake@example.com"))
-    async with (
-        encrypted(present.gitlab.url, "own") as gitlab,
-        encrypted(present.slack.base_url, "own") as slack,
-        serve_pagerduty(account) as plain,
-        encrypted(plain, "own") as pagerduty,
-        launched(
-            present,
-            "check",
-            gitlab_url=gitlab,
-            slack_api_url=f"{slack}/api/",
-            pagerduty_api_url=pagerduty,
-            pagerduty_api_token=account.token,
-            **MANAGERS,
-            **OWN,
-        ) as process,
-    ):
+    async with checking_behind_own_ca(present, account, OWN) as process:
         assert await process.ended() == 0
         assert "Blake Sample" in process.said
         assert all(line.startswith("ok ") for line in process.said.splitlines()), process.said
