@@ -186,11 +186,9 @@ class Outbox:
     async def _note(self, post: Post, outcome: Outcome) -> None:
         # In any case: it has happened, whoever has the job.
         async with self._record.transaction(in_any_case=True) as tx:
-            if not post.is_remembered:
-                pass
-            elif outcome.is_over:
+            if post.is_remembered and outcome.is_over:
                 await outbox.end(tx, post.key, self._record.now(), outcome.ts)
-            else:
+            elif post.is_remembered:
                 await outbox.abandon(tx, post.key)
             await post.note(tx, outcome)
 

@@ -210,11 +210,11 @@ class FileLines:
     """GitLab's numbers by username in lower case."""
 
 
+_LINES = _values(_LINES_PREFIX, FileLines)
+
+
 async def list_file_lines(tx: Transaction) -> list[FileLines]:
-    lines = type_coerce(facts.c.value, Document[FileLines](FileLines, lenient=True))
-    is_lines = facts.c.name.startswith(_LINES_PREFIX, autoescape=True)
-    found = await tx.scalars(select(lines).where(is_lines).order_by(facts.c.name))
-    return [each for each in found if each is not None]
+    return [each for each in await tx.scalars(_LINES) if each is not None]
 
 
 async def forget_file_lines(tx: Transaction, who: str) -> list[FileLines]:
