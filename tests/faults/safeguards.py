@@ -181,9 +181,9 @@ SAFEGUARDS = (
     Safeguard(
         name="a job is one process's at a time",
         module="store/jobs.py",
-        code="            _IN_QUEUE,\n            is_ready,\n"
+        code='            ~_KEY.in_(bindparam("but", expanding=True)),\n'
         "            _is_over(errands.c.leased_until, is_sqlite=is_sqlite),\n",
-        broken="            _IN_QUEUE,\n            is_ready,\n",
+        broken='            ~_KEY.in_(bindparam("but", expanding=True)),\n',
         test="tests/store/test_jobs.py -k what_is_leased_is_nobody_elses",
     ),
     Safeguard(
