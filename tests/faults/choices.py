@@ -31,19 +31,28 @@ def choices(sent: Iterable[Sent], slack: Workspace, recorded: Collection[str]) -
     refused = _refusals(attempts)
     for interaction, group in attempts.items():
         words = _words(group, slack)
-        place = (group[0].process, group[0].key)
         has_effect = interaction in recorded or any(each.has_opened for each in group)
-        died_explaining = False
-        if not has_effect and not any(words) and unexplained[place]:
-            unexplained[place] -= 1
-            died_explaining = True
+        died_explaining = 0 if has_effect else _excused(group, words, unexplained)
         choice = _choice(group, words, has_effect=has_effect, died_explaining=died_explaining)
         is_denied = interaction in recorded and _is_denied(group, words, refused[group[0].key])
         yield replace(choice, is_denied=is_denied)
 
 
+def _excused(
+    group: list[Sent], words: list[list[str]], unexplained: Counter[tuple[BotProcess | None, str]]
+) -> int:
+    """Count the sendings whose process died before it told why it refused them."""
+    count = 0
+    for each, said in zip(group, words, strict=True):
+        place = (each.process, each.key)
+        if each.outcome.ok and not said and unexplained[place]:
+            unexplained[place] -= 1
+            count += 1
+    return count
+
+
 def _choice(
-    group: list[Sent], words: list[list[str]], *, has_effect: bool, died_explaining: bool
+    group: list[Sent], words: list[list[str]], *, has_effect: bool, died_explaining: int
 ) -> Choice:
     first = group[0]
     acked = sum(each.outcome.ok for each in group)
@@ -56,7 +65,7 @@ def _choice(
         interaction=first.interaction,
         has_effect=has_effect,
         is_acked=acked > 0,
-        is_refused=died_explaining or told >= max(acked, 1),
+        is_refused=told + died_explaining >= max(acked, 1),
         problem=None if acked else group[-1].outcome.error,
         process=first.process.pid if first.process else None,
     )
