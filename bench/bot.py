@@ -5,7 +5,7 @@ python -m bench.bot SPEED
 
 import asyncio
 import signal
-import sqlite3
+import sqlite3.dbapi2
 import sys
 import time
 from collections import Counter
@@ -42,9 +42,8 @@ def count() -> None:
         connection.set_trace_callback(trace)
         return connection
 
-    connect_to_file = sqlite3.connect
-    # Whichever library makes the connection.
-    sqlite3.connect = connect_traced  # type: ignore[assignment]
+    connect_to_file = sqlite3.dbapi2.connect
+    sqlite3.dbapi2.connect = connect_traced  # type: ignore[assignment]  # SQLAlchemy's
     signal.signal(
         signal.SIGUSR1, lambda *_: log.info("counted", told=told, cpu=time.process_time())
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,23 +12,25 @@ from bench.report import Row, median
 from tests.process import environment
 from tests.town import Town
 
+PROJECT = Path(__file__).parents[1]
 KIBIBYTE = 1024
 LIBRARIES = (
     "gitlab",
     "prometheus_client",
     "pydantic_settings",
-    "sqlalchemy.ext.asyncio",
+    "sqlalchemy",
 )
 """What the bot can't work without on SQLite, beside Bolt and aiohttp."""
 BARE = f"import {', '.join(LIBRARIES)}; import bench.bare; bench.bare.main()"
 
 
 async def start(databases: Databases) -> None:
+    python = _installed(databases.new_folder() / "venv")
     async with fast_town(databases, databases.sqlite()) as place:
         beside, ready = [], []
         for _ in range(RUNS):
-            beside.append(await _start(place, "", "-c", BARE))
-            ready.append(await _start(place, "/readyz", "-m", "slackbot", "run"))
+            beside.append(await _start(place, "", python, "-c", BARE))
+            ready.append(await _start(place, "/readyz", python, "-m", "slackbot", "run"))
     seconds, bare_seconds = (median([taken for taken, _ in each]) for each in (ready, beside))
     memory, bare_memory = (median([used for _, used in each]) for each in (ready, beside))
     print(
@@ -51,13 +54,26 @@ async def start(databases: Databases) -> None:
     )
 
 
+def _installed(folder: Path) -> str:
+    """Install what users do: libraries import tools of development where these are installed."""
+    python = str(folder / "bin" / "python")
+    install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    for what in (
+        ("--require-hashes", "-r", "requirements.lock"),
+        ("--no-deps", "--no-build-isolation", "--editable", "."),
+    ):
+        subprocess.run([*install, *what], check=True, cwd=PROJECT, capture_output=True)
+    return python
+
+
 async def _start(place: Town, path: str, *command: str) -> tuple[float, float]:
     """Return the seconds until it answers, and the megabytes it has then."""
     port = free_port()
     begun = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *command),
-        env=environment(place, port=port),
+        *command,
+        env={**environment(place, port=port), "PYTHONPATH": str(PROJECT)},
         cwd=place.folder,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

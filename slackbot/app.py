@@ -5,7 +5,7 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,6 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy.exc import SQLAlchemyError
 
 from slackbot.channel.adoption import CardAdoption
 from slackbot.channel.backlog import Backlog
@@ -53,14 +52,11 @@ from slackbot.platforms.slack import SlackClient
 from slackbot.platforms.slack_api import PACES as SLACK_PACES
 from slackbot.platforms.slack_api import slack_client, slack_session
 from slackbot.platforms.socket_mode import SocketHandler
-from slackbot.rebuild import Rebuild
-from slackbot.report import Report
 from slackbot.rules.request import Rules
 from slackbot.settings import Settings
 from slackbot.store import facts, jobs
-from slackbot.store.database import Database, DatabaseError, Record, RightOfWay, WakeUps
+from slackbot.store.database import Database, Record, RightOfWay, WakeUps
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.salvage import replace_if_damaged
 from slackbot.sync.issue import IssueSync
 from slackbot.sync.poll import Poll
 from slackbot.sync.suggestion import Suggestion
@@ -325,35 +321,6 @@ async def run_bot(
             await enqueue_all(tx, clock(), queues)
         async with _at_work(services, workers) as url:
             yield url
-    finally:
-        await database.close()
-
-
-async def rebuild_record(
-    settings: Settings,
-    clients: Clients,
-    progress: Callable[[int, int], None],
-    *,
-    clock: Clock = system_clock,
-) -> Report:
-    """Restore the record over an empty or damaged database.
-
-    Raises:
-        DatabaseError: It is unusable, or another process uses it.
-        OSError: A damaged file cannot be replaced.
-        PlatformError: The channel or GitLab cannot be read.
-    """
-    database = Database(settings.database_url)
-    try:
-        salvage = await replace_if_damaged(database, clock())
-        await database.open()
-        services = Services(settings, clients, Record(database, clock))
-        rebuild = Rebuild(
-            services.record, services.adoption, services.gitlab, services.rules, progress
-        )
-        return await rebuild.run(salvage)
-    except SQLAlchemyError as error:
-        raise DatabaseError(f"the database does not answer: {type(error).__name__}") from error
     finally:
         await database.close()
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from slackbot.app import Clients, connect, rebuild_record, run_bot
+from slackbot.app import Clients, connect, run_bot
 from slackbot.check import Finding, Verdict, examine, examine_database
 from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG, STOPPED
 from slackbot.logs import configure_logs
@@ -109,6 +109,8 @@ async def _run(settings: Settings) -> int:
 
 
 async def _rebuild(settings: Settings) -> int:
+    from slackbot.rebuild import rebuild_record  # a start of the bot needs none of it
+
     async with connect(settings) as clients:
         if not await _may_start(settings, clients):
             return SETUP_IS_WRONG

@@ -8,22 +8,26 @@ from typing import TypeVar
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
+from slackbot.app import Clients, Services
 from slackbot.channel.adoption import CardAdoption
+from slackbot.clock import Clock, system_clock
 from slackbot.platforms.errors import Missing, Throttled
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.snapshot import Note
 from slackbot.report import IssueOutcome, Report, differences
 from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules
+from slackbot.settings import Settings
 from slackbot.store import cards, decisions, jobs, requests
 from slackbot.store.changes import announce
-from slackbot.store.database import Record, Transaction
+from slackbot.store.database import Database, DatabaseError, Record, Transaction
 from slackbot.store.decisions import DecisionRecord, Status
 from slackbot.store.jobs import IssueQueue
 from slackbot.store.people import list_links
 from slackbot.store.requests import count_snoozes
-from slackbot.store.salvage import Salvage
+from slackbot.store.salvage import Salvage, replace_if_damaged
 from slackbot.store.schema import UnreadableError
 from slackbot.sync.notes import own_marks, read_marker
 from slackbot.sync.observe import Observation, first_sight, gone, may_matter, observe, past_of
@@ -35,6 +39,35 @@ log = structlog.get_logger()
 
 READERS = 4
 """Issues read at once."""
+
+
+async def rebuild_record(
+    settings: Settings,
+    clients: Clients,
+    progress: Callable[[int, int], None],
+    *,
+    clock: Clock = system_clock,
+) -> Report:
+    """Restore the record over an empty or damaged database.
+
+    Raises:
+        DatabaseError: It is unusable, or another process uses it.
+        OSError: A damaged file cannot be replaced.
+        PlatformError: The channel or GitLab cannot be read.
+    """
+    database = Database(settings.database_url)
+    try:
+        salvage = await replace_if_damaged(database, clock())
+        await database.open()
+        services = Services(settings, clients, Record(database, clock))
+        rebuild = Rebuild(
+            services.record, services.adoption, services.gitlab, services.rules, progress
+        )
+        return await rebuild.run(salvage)
+    except SQLAlchemyError as error:
+        raise DatabaseError(f"the database does not answer: {type(error).__name__}") from error
+    finally:
+        await database.close()
 
 
 class Rebuild:

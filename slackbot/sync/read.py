@@ -25,6 +25,8 @@ async def look(
         PlatformError: No answer, or (``Missing``) no such issue.
     """
     issue = await gitlab.read_issue(key)
+    if known is None and _is_untouched(issue):
+        return Observation(issue=issue, at=at)
     needs_notes = (
         known is None
         or (issue.moved_to_id is not None and not known.moved_to)
@@ -43,6 +45,14 @@ async def look(
     return Observation(
         issue=issue, label_events=events, notes=notes, own_username=own_username, at=at
     )
+
+
+def _is_untouched(issue: IssueSnapshot) -> bool:
+    """Return whether nothing has happened to it since its birth: each change and note dates it anew.
+
+    Who assigned it at its birth, only a note says.
+    """
+    return issue.updated_at == issue.created_at and not issue.assignees
 
 
 async def _no_notes() -> list[Note]:

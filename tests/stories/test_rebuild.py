@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Table, select
 
-from slackbot.app import connect, rebuild_record
+from slackbot.app import connect
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
+from slackbot.rebuild import rebuild_record
 from slackbot.rules.request import IssueKey, State
 from slackbot.store.jobs import IssueQueue
 from slackbot.store.schema import decisions, metadata, requests

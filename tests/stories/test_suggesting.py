@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from slackbot.app import connect, rebuild_record
+from slackbot.app import connect
 from slackbot.local.gitlab import Issue
+from slackbot.rebuild import rebuild_record
 from slackbot.rules.request import IssueKey, Request, State
 from slackbot.store.jobs import PeriodicQueue
 from tests.town import FAST, Town, text_of
