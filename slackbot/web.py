@@ -83,7 +83,7 @@ class HookNotes:
 
     async def _try_to_write(self, looks: Collection[Look]) -> Exception | None:
         try:
-            async with self._record.transaction() as tx:
+            async with self._record.transaction(may_be_lost=True) as tx:  # the poll finds it, too
                 now = self._record.now()
                 ids = {look.delivery for look in looks if look.delivery is not None}
                 new = await facts.remember_deliveries(tx, ids, now)

@@ -153,7 +153,7 @@ class Worker:
         if self._room <= 0:
             return LONGEST_IDLE_SECONDS  # the first to end wakes
         try:
-            async with self._record.transaction() as tx:
+            async with self._record.transaction(may_be_lost=True) as tx:
                 found = await jobs.lease(
                     tx,
                     self.queue,
@@ -191,7 +191,7 @@ class Worker:
             if not keys:
                 continue
             try:
-                async with self._record.transaction() as tx:
+                async with self._record.transaction(may_be_lost=True) as tx:
                     await jobs.renew(tx, self.queue, keys, self._owner, self._lease_time)
             except RecordAway:
                 continue  # as soon as it is back, each job's end is recorded
@@ -254,7 +254,7 @@ class Worker:
                 now = self._record.now()
                 jobs.enqueue_again(tx, job, now, min(again_at - now, self.longest_wait))
 
-        await self._note(finish)
+        await self._note(finish, may_be_lost=True)  # then it runs once more
 
     async def _put_off(
         self, job: Job, problem: str, after: timedelta | None = None, *, is_unsettled: bool = False
@@ -283,11 +283,13 @@ class Worker:
 
         await self._note(put_off)
 
-    async def _note(self, end: Callable[[Transaction], Awaitable[None]]) -> None:
+    async def _note(
+        self, end: Callable[[Transaction], Awaitable[None]], *, may_be_lost: bool = False
+    ) -> None:
         """Record how a job ended, when the record is back at the latest: only this worker knows."""
         while True:
             try:
-                async with self._record.transaction() as tx:
+                async with self._record.transaction(may_be_lost=may_be_lost) as tx:
                     await end(tx)
             except RecordAway:
                 await self._record.outage.over()

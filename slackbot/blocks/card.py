@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from slackbot.blocks.duty import DutyView, duty_line
 from slackbot.blocks.elements import (
@@ -45,6 +46,7 @@ from slackbot.blocks.words import (
 )
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules import countdown
+from slackbot.rules.countdown import Left, Overdue
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.decision import Decision, MarkContacted, Step
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, Rules, State
@@ -86,6 +88,11 @@ class CardView:
     @property
     def key(self) -> IssueKey:
         return self.request.key
+
+    @cached_property
+    def left(self) -> Left | Overdue:
+        """The time to the deadline."""
+        return countdown.countdown(self.request.due_at, self.now, self.hours)
 
     @property
     def is_overdue(self) -> bool:
@@ -182,7 +189,7 @@ def notification(view: CardView) -> str:
 
 
 def time_left(view: CardView) -> str:
-    return countdown_words(countdown.countdown(view.request.due_at, view.now, view.hours))
+    return countdown_words(view.left)
 
 
 def _fields(view: CardView) -> list[str]:

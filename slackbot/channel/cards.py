@@ -80,11 +80,12 @@ class CardSync:
         return min(filter(None, (card.repaint_at, landed_by)), default=None)
 
     async def _load(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView] | None:
-        card, view = await cards.load_card(tx, key), await self._viewer.view(tx, key)
-        return (card, view) if card and view else None
+        """Load no more than it takes to see what is to be done."""
+        card, row = await cards.load_card(tx, key), await self._viewer.row(tx, key)
+        return (card, row) if card and row else None
 
     async def _view(self, tx: Transaction, key: IssueKey) -> CardView:
-        """Load it again: the card may have waited for its turn."""
+        """Load all, and again: the card may have waited for its turn."""
         view = await self._viewer.view(tx, key)
         if view is None:
             raise LookupError(f"the record of {key} is gone")

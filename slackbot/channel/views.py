@@ -88,6 +88,11 @@ class Viewer:
         found = await requests.load_request_record(tx, key)
         return self._view(found, await self._common(tx)) if found else None
 
+    async def row(self, tx: Transaction, key: IssueKey) -> CardView | None:
+        """Return what rows show: neither who is on duty nor a label's description."""
+        found = await requests.load_request_record(tx, key)
+        return self._view(found, _OF_ROWS) if found else None
+
     async def _common(self, tx: Transaction) -> _Common:
         return _Common(labels=await self.labels(tx), on_duty=await self.duty(tx))
 
@@ -134,7 +139,7 @@ class Viewer:
         )
 
     def _views(self, found: Sequence[RequestRecord]) -> list[CardView]:
-        """For rows, which show neither who is on duty nor a label's description."""
+        """For rows."""
         return [self._view(each, _OF_ROWS) for each in found]
 
     async def find(self, tx: Transaction, targets: Sequence[Target]) -> Found:

@@ -40,11 +40,11 @@ from slackbot.clock import Clock
 from slackbot.store.away import Outage, RecordAway, why_away
 from slackbot.store.integrity import is_sound, look_at
 from slackbot.store.schema import Instant
-from slackbot.store.sqlite import SqliteEngine
+from slackbot.store.sqlite import SqliteConnection, SqliteEngine
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 T = TypeVar("T")
 
@@ -88,8 +88,9 @@ class Transaction:
     and is then rolled back. Cut off in the driver, it would keep its locks.
     """
 
-    def __init__(self, engine: "AsyncEngine | SqliteEngine") -> None:
-        self._engine, self._connection = engine, engine.connect()
+    def __init__(self, engine: "AsyncEngine | SqliteEngine", *, may_be_lost: bool = False) -> None:
+        self._engine, self._may_be_lost = engine, may_be_lost
+        self._connection = self._connect()
         self._is_used = False
         self._step: asyncio.Future[Any] | None = None
         self.dialect = engine.dialect
@@ -101,13 +102,18 @@ class Transaction:
     def is_sqlite(self) -> bool:
         return self.dialect.name == "sqlite"
 
+    def _connect(self) -> "AsyncConnection | SqliteConnection":
+        if isinstance(self._engine, SqliteEngine):
+            return self._engine.connect(may_be_lost=self._may_be_lost)
+        return self._engine.connect()
+
     async def begin(self) -> None:
         """Begin; again, on another connection."""
 
         async def connect_and_begin() -> None:
             if self._connection.sync_connection is not None:
                 await self._connection.close()
-                self._connection = self._engine.connect()
+                self._connection = self._connect()
             await self._connection.start()
             await self._connection.begin()
 
@@ -136,6 +142,12 @@ class Transaction:
     async def execute(self, statement: Executable, **values: object) -> CursorResult[Any]:
         """``values`` are those of a statement that was built once, with ``bindparam``."""
         return await self._execute(statement, values)
+
+    async def execute_many(
+        self, statement: Executable, rows: list[dict[str, object]]
+    ) -> CursorResult[Any]:
+        """Run a statement for many rows at once."""
+        return await self._execute(statement, rows)
 
     async def _execute(
         self, statement: Executable, values: dict[str, object] | list[dict[str, object]]
@@ -172,7 +184,7 @@ class Transaction:
         last = sorted(self._last, key=itemgetter(0))
         self._last.clear()
         for statement, alike in groupby(last, key=itemgetter(1)):
-            await self._execute(statement, [values for *_, values in alike])
+            await self.execute_many(statement, [values for *_, values in alike])
 
     def wake(self, queue: str) -> None:
         """Wake its workers after the commit, in every process."""
@@ -344,18 +356,21 @@ class Database:
         self._lock = lock
 
     @asynccontextmanager
-    async def transaction(self, *, in_any_case: bool = False) -> AsyncIterator[Transaction]:
+    async def transaction(
+        self, *, in_any_case: bool = False, may_be_lost: bool = False
+    ) -> AsyncIterator[Transaction]:
         """Commit at the end, then wake workers for new jobs; roll back on an exception.
 
         Inside a job, commit writes only while its lease holds; ``in_any_case`` commits first, then
-        raises.
+        raises. A power cut may take what ``may_be_lost``: SQLite's commits sync the disk for the
+        rest.
 
         Raises:
             LeaseLost: Another process has the job now.
             RecordAway: The record cannot be reached, or not be written to.
         """
         await self.right_of_way.give_way()
-        tx = Transaction(self._engine)
+        tx = Transaction(self._engine, may_be_lost=may_be_lost)
         try:
             await tx.begin()
             yield tx
@@ -457,8 +472,10 @@ class Record:
     database: Database
     now: Clock
 
-    def transaction(self, *, in_any_case: bool = False) -> AbstractAsyncContextManager[Transaction]:
-        return self.database.transaction(in_any_case=in_any_case)
+    def transaction(
+        self, *, in_any_case: bool = False, may_be_lost: bool = False
+    ) -> AbstractAsyncContextManager[Transaction]:
+        return self.database.transaction(in_any_case=in_any_case, may_be_lost=may_be_lost)
 
     @property
     def wake_ups(self) -> WakeUps:

@@ -29,9 +29,19 @@ class Status(StrEnum):
 IS_UNDELIVERED = decisions.c.status.in_((Status.PENDING, Status.REFUSED))
 IS_GIVEN_UP = decisions.c.status.in_((Status.REFUSED, Status.DROPPED))
 
-# Built once: they are of each click.
+# Built once: they are of each click, or of each look at an issue.
 _OF_INTERACTION = select(decisions).where(decisions.c.interaction == bindparam("interaction"))
 _ADD = decisions.insert()
+_TO_WITHDRAW = (
+    select(if_readable(decisions))
+    .where(
+        decisions.c.project == bindparam("project"),
+        decisions.c.iid == bindparam("iid"),
+        IS_GIVEN_UP,
+        decisions.c.begun_at.is_not(None),
+    )
+    .order_by(decisions.c.seq)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,16 +120,7 @@ async def list_to_withdraw(tx: Transaction, key: IssueKey) -> list[Decision]:
     Not contacts: they have happened, whatever GitLab says. Nor unreadable ones: they may have been
     delivered.
     """
-    found = await tx.scalars(
-        select(if_readable(decisions))
-        .where(
-            decisions.c.project == key.project,
-            decisions.c.iid == key.iid,
-            IS_GIVEN_UP,
-            decisions.c.begun_at.is_not(None),
-        )
-        .order_by(decisions.c.seq)
-    )
+    found = (await tx.execute(_TO_WITHDRAW, project=key.project, iid=key.iid)).scalars()
     return [each for each in found if each and not isinstance(each.action, MarkContacted)]
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import Text, delete, literal, select, type_coerce
+from sqlalchemy import Executable, Text, delete, literal, select, type_coerce
 
-from slackbot.store.database import Record, Transaction, upsert
+from slackbot.store.database import Record, Transaction, insert_into, upsert
 from slackbot.store.schema import Document, deliveries, facts
 
 T = TypeVar("T")
@@ -148,13 +149,14 @@ async def remember_deliveries(tx: Transaction, ids: Iterable[str], now: datetime
     seen = sorted(set(ids))  # in one order, so that no two wait for each other
     if not seen:
         return set()
-    added = await tx.scalars(
-        upsert(tx, deliveries)
-        .values([{"id": one, "received_at": now} for one in seen])
-        .on_conflict_do_nothing(index_elements=["id"])
-        .returning(deliveries.c.id)
-    )
-    return set(added)
+    rows = [{"id": one, "received_at": now} for one in seen]
+    return set((await tx.execute_many(_remember(tx.is_sqlite), rows)).scalars())
+
+
+@cache
+def _remember(is_sqlite: bool) -> Executable:
+    new = insert_into(deliveries, is_sqlite=is_sqlite)
+    return new.on_conflict_do_nothing(index_elements=["id"]).returning(deliveries.c.id)
 
 
 async def was_seen(tx: Transaction, delivery: str) -> bool:

@@ -35,6 +35,9 @@ _IS_UNTRIAGED = feedbacks.c.triage == Triage.AWAITED
 _UNTRIAGED = _select(_IS_UNTRIAGED)
 _UNTRIAGED_ABOUT = _select(_IS_UNTRIAGED, feedbacks.c.ticket == bindparam("ticket"))
 _OLDEST_UNTRIAGED = _UNTRIAGED.limit(bindparam("most"))
+_IS_ONE_OF = tuple_(feedbacks.c.project, feedbacks.c.iid).in_(bindparam("keys", expanding=True))
+_THESE = select(feedbacks).where(_IS_ONE_OF)
+_FORGET_THESE = delete(feedbacks).where(_IS_ONE_OF)
 _HOW_MUCH_UNTRIAGED = select(func.count()).select_from(feedbacks).where(_IS_UNTRIAGED)
 
 
@@ -76,7 +79,8 @@ async def list_untriaged_about(tx: Transaction, ticket: int) -> list[UntriagedFe
 
 
 async def load_untriaged(tx: Transaction, key: IssueKey) -> UntriagedFeedback | None:
-    return next(iter(await _read(tx, Triage.AWAITED, _is_one_of([key]))), None)
+    is_it = feedbacks.c.project == key.project, feedbacks.c.iid == key.iid
+    return next(iter(await _read(tx, Triage.AWAITED, *is_it)), None)
 
 
 async def _read(
@@ -103,14 +107,14 @@ async def save_sightings(
         await _save(tx, each, known.get(each.feedback.key))
     left = sorted(known.keys() & set(others))
     if left:
-        await tx.execute(delete(feedbacks).where(_is_one_of(left)))
+        await tx.execute(_FORGET_THESE, keys=_pairs(left))
     return bool(news or left)
 
 
 async def _known(tx: Transaction, keys: Collection[IssueKey]) -> dict[IssueKey, _Known]:
     if not keys:
         return {}
-    rows = await tx.execute(select(feedbacks).where(_is_one_of(keys)))
+    rows = await tx.execute(_THESE, keys=_pairs(keys))
     return {
         IssueKey(row.project, row.iid): _Known(row.document, Triage(row.triage), row.triaged_at)
         for row in rows
@@ -169,6 +173,5 @@ async def forget_other_projects(tx: Transaction, project: int) -> None:
     await tx.execute(delete(feedbacks).where(feedbacks.c.project != project))
 
 
-def _is_one_of(keys: Iterable[IssueKey]) -> ColumnElement[bool]:
-    pairs = [(key.project, key.iid) for key in sorted(keys)]
-    return tuple_(feedbacks.c.project, feedbacks.c.iid).in_(pairs)
+def _pairs(keys: Iterable[IssueKey]) -> list[tuple[int, int]]:
+    return [(key.project, key.iid) for key in sorted(keys)]

@@ -34,7 +34,8 @@ class SqliteEngine:
 
     A statement takes microseconds, and to hand it to a thread ten times as many. So only what
     waits for the disk or for another process runs in a thread. Transactions that wait for their
-    turn share one commit, each behind a savepoint, and each ends once it is on the disk.
+    turn share one commit, each behind a savepoint, and each ends once it is on the disk, or, if all
+    that share it may be lost, once it is on its way there.
     """
 
     def __init__(self, url: URL) -> None:
@@ -51,6 +52,7 @@ class SqliteEngine:
         self._ended: list[asyncio.Future[None]] = []
         """Those that share the next commit."""
         self._committing: asyncio.Task[None] | None = None
+        self._is_synced = True
 
     @property
     def dialect(self) -> Dialect:
@@ -68,8 +70,17 @@ class SqliteEngine:
     def is_shared(self) -> bool:
         return bool(self._ended)
 
-    def connect(self) -> "SqliteConnection":
-        return SqliteConnection(self)
+    def connect(self, *, may_be_lost: bool = False) -> "SqliteConnection":
+        return SqliteConnection(self, may_be_lost=may_be_lost)
+
+    async def prepare(self, *, is_synced: bool) -> None:
+        """Before a transaction begins; it may share a commit that does more than it needs."""
+        if self.is_shared and is_synced and not self._is_synced:
+            await self._commit_shared()
+        if not self.is_shared and is_synced != self._is_synced:
+            level = "FULL" if is_synced else "NORMAL"
+            self.driver.execute(f"PRAGMA synchronous={level}")
+            self._is_synced = is_synced
 
     async def take_turn(self) -> Connection:
         self._waiting += 1
@@ -111,6 +122,12 @@ class SqliteEngine:
         await self._commit()
 
     async def _commit(self) -> None:
+        try:
+            await self._commit_shared()
+        finally:
+            self._turn.release()
+
+    async def _commit_shared(self) -> None:
         problem: Exception | None = RecordAway("the commit was cut off")
         try:
             await self.in_thread(self.connection.commit)
@@ -120,7 +137,6 @@ class SqliteEngine:
             self.connection.rollback()
         finally:
             self._tell(problem)
-            self._turn.release()
 
     def _tell(self, problem: Exception | None) -> None:
         """Tell those that share a commit how it went."""
@@ -153,8 +169,8 @@ class SqliteEngine:
 class SqliteConnection:
     """What SQLAlchemy's ``AsyncConnection`` is for other databases."""
 
-    def __init__(self, engine: SqliteEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: SqliteEngine, *, may_be_lost: bool) -> None:
+        self._engine, self._may_be_lost = engine, may_be_lost
         self.sync_connection: Connection | None = None
         self._is_shared, self._changes = False, 0
 
@@ -168,6 +184,7 @@ class SqliteConnection:
         self.sync_connection = await self._engine.take_turn()
 
     async def begin(self) -> None:
+        await self._engine.prepare(is_synced=not self._may_be_lost)
         self._changes = self._engine.driver.total_changes
         if self._engine.is_shared:
             self._engine.driver.execute("SAVEPOINT shared")

@@ -48,7 +48,7 @@ async def look(
 
 
 def _is_untouched(issue: IssueSnapshot) -> bool:
-    """Return whether nothing has happened to it since its birth: each change and note dates it anew.
+    """Return whether nothing has happened since its birth: each change and note dates it anew.
 
     Who assigned it at its birth, only a note says.
     """

@@ -61,8 +61,8 @@ SAFEGUARDS = (
     Safeguard(
         name="what was acked survives a power cut",
         module="store/sqlite.py",
-        code='"synchronous=FULL"',
-        broken='"synchronous=NORMAL"',
+        code='level = "FULL" if is_synced else "NORMAL"',
+        broken='level = "NORMAL"',
     ),
     Safeguard(
         name="no card, step or reminder twice: one begun is looked for",

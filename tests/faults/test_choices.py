@@ -1,4 +1,4 @@
-"""How the faults' checker judges what was sent again and again: told, excused by a death, or lost."""
+"""How the checker judges what was sent again and again: told, excused by a death, or lost."""
 
 import json
 from collections.abc import Sequence

@@ -82,6 +82,7 @@ class Updates:
         )
         project.issues[issue.iid] = issue
         self._set_labels(issue, author, wanted)
+        issue.updated_at = now  # they are saved with it
         if wanted.assignees:
             self._set_assignees(issue, author, wanted.assignees)
         issue.updated_by = None  # what an issue is born with is no update
