@@ -100,7 +100,7 @@ async def burst(databases: Databases) -> None:
     assert not are_posted, "the clicks have come too late to be in anybody's way"
     print(
         Row(
-            what=f"{BURST} clicks by {BURST_CLIENTS} people while {BURST} cards are being posted: "
+            what=f"{BURST} clicks, {BURST_CLIENTS} at once, while {BURST} cards are being posted: "
             "the latest ack",
             bot=in_ms(max(taken)),
             figure=max(taken),

@@ -77,7 +77,7 @@ def _fill(place: Town, size: Size) -> None:
 
 
 async def _measure(place: Town) -> Cost:
-    async with place.bot_running():
+    async with place.bot_running(ssat_poll_seconds=60):
         await _read(place)
         first = list(place.gitlab.requests)
         place.gitlab.requests.clear()

@@ -11,6 +11,9 @@ from tests.town import FAST
 
 TIMES = 10
 FIGURES = ("transactions", "statements", "CPU ms", "calls to Slack", "requests to GitLab")
+_ENDS = ("COMMIT", "ROLLBACK", "RELEASE")
+"""Of a transaction, or of one that shares the commit of another."""
+_NO_WORK = ("BEGIN", "SAVEPOINT", "PRAGMA")
 
 
 async def profile(databases: Databases) -> None:
@@ -45,8 +48,9 @@ async def _costs(both: Pair, act: Callable[[], Awaitable[None]]) -> Iterator[flo
         await both.place.settled()
         told_after, cpu_after = await _counted(both)
         told = told_after - told
-        transactions = told.pop("COMMIT", 0) + told.pop("ROLLBACK", 0)
-        told.pop("BEGIN", 0)
+        transactions = sum(told.pop(each, 0) for each in _ENDS)
+        for each in _NO_WORK:
+            told.pop(each, None)
         used = (cpu_after - cpu) * MILLISECONDS
         costs.append((transactions, told.total(), used, len(slack.requests), len(gitlab.requests)))
     return map(median, zip(*costs, strict=True))

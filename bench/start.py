@@ -63,7 +63,7 @@ def _installed(folder: Path) -> str:
         ("--require-hashes", "-r", "requirements.lock"),
         ("--no-deps", "--no-build-isolation", "--editable", "."),
     ):
-        subprocess.run([*install, *what], check=True, cwd=PROJECT, capture_output=True)
+        subprocess.run([*install, *what], check=True, cwd=PROJECT)
     return python
 
 

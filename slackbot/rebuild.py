@@ -166,7 +166,8 @@ class Rebuild:
     async def _restore(self, key: IssueKey, waiting: Sequence[DecisionRecord]) -> IssueOutcome:
         """Decisions ``waiting`` are delivered later, whatever notes say."""
         try:
-            seen = await look(self._gitlab, key, None, self._record.now())
+            now = self._record.now()
+            seen = await look(self._gitlab, self._rules, key, None, now, reads_all=True)
         except Missing:
             return await self._lose(key)
         if seen.problem is not None:

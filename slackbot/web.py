@@ -83,7 +83,8 @@ class HookNotes:
 
     async def _try_to_write(self, looks: Collection[Look]) -> Exception | None:
         try:
-            async with self._record.transaction(may_be_lost=True) as tx:  # the poll finds it, too
+            # The poll finds it, too, and codes are looked for from time to time.
+            async with self._record.transaction(may_be_lost=True) as tx:
                 now = self._record.now()
                 ids = {look.delivery for look in looks if look.delivery is not None}
                 new = await facts.remember_deliveries(tx, ids, now)

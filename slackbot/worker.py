@@ -116,7 +116,7 @@ class Worker:
         self._first_retry = first_retry
         self._under_way: dict[asyncio.Task[None], IssueKey] = {}
         self._has_passed_over = False
-        """The last look may have left out jobs because of what is under way."""
+        """The last look may have left out jobs: for what is under way, or for lack of room."""
         self._stopping = False
 
     async def work(self) -> None:
@@ -150,7 +150,8 @@ class Worker:
         if self._stopping:
             return 0.0
         self._has_passed_over = bool(self._under_way)
-        if self._room <= 0:
+        room = self._room
+        if room <= 0:
             return LONGEST_IDLE_SECONDS  # the first to end wakes
         try:
             async with self._record.transaction(may_be_lost=True) as tx:
@@ -161,7 +162,7 @@ class Worker:
                     self._record.now(),
                     self._lease_time,
                     self.longest_wait,
-                    most=self._room,
+                    most=room,
                     but=set(self._under_way.values()),
                 )
         except RecordAway:
@@ -169,6 +170,7 @@ class Worker:
         except Exception:
             log.exception("lease_failed", queue=self.queue)
             return LOOKOUT_SECONDS
+        self._has_passed_over |= len(found) == room
         for job in found:
             task = asyncio.create_task(self._do(job))
             self._under_way[task] = job.key

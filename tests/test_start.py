@@ -11,6 +11,8 @@ NEEDED_BY_SOME = {
     "pagerduty",
     "psycopg",
     "slackbot.local",
+    "slackbot.rebuild",
+    "slackbot.report",
     "sqlalchemy.dialects.postgresql",
 }
 OPEN = """

@@ -348,6 +348,15 @@ async def test_jobs_of_several_issues_run_side_by_side_as_many_as_allowed(
     assert office.reconciler.most_at_once == 2
 
 
+async def test_what_a_full_house_leaves_waits_for_no_lookout(office: Office) -> None:
+    await office.enqueue(*(IssueKey(7, iid) for iid in range(1, 8)))
+    worker = office.worker(concurrency=2)
+    work = asyncio.create_task(worker.work())
+    await office.reconciler.until(lambda: office.reconciler.runs.total() == 7)
+    worker.stop()
+    await work
+
+
 async def test_a_failing_job_ends_neither_the_worker_nor_itself(office: Office) -> None:
     office.reconciler.outcomes[A].append(ZeroDivisionError("a fault of ours"))
     with capture_logs() as logs:

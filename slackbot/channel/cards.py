@@ -62,18 +62,18 @@ class CardSync:
             shown = await self._load(tx, key)
             if shown is None:
                 return None
-            card, view = shown
-            if card.ts is None and not _deserves_card(card, view):
+            card, outline = shown
+            if card.ts is None and not _deserves_card(card, outline):
                 return None
             if card.ts is None and card.posting_since is None:
-                later = await self._backlog.card_waits_until(tx, view)
+                later = await self._backlog.card_waits_until(tx, outline)
                 if later is not None:
                     return later
             # Those that come later enqueue this job again.
             steps = await cards.list_queued_steps(tx, key)
         if card.ts is None:
             card = await self._post(card)
-        if self._is_stale(card, view):
+        if self._is_stale(card, outline):
             card = await self._render(card)
         await self._tell(card, steps)
         landed_by = lands_by(card.rendering_since, self._record.now())
@@ -81,8 +81,8 @@ class CardSync:
 
     async def _load(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView] | None:
         """Load no more than it takes to see what is to be done."""
-        card, row = await cards.load_card(tx, key), await self._viewer.row(tx, key)
-        return (card, row) if card and row else None
+        card, outline = await cards.load_card(tx, key), await self._viewer.outline(tx, key)
+        return (card, outline) if card and outline else None
 
     async def _view(self, tx: Transaction, key: IssueKey) -> CardView:
         """Load all, and again: the card may have waited for its turn."""

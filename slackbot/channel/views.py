@@ -88,8 +88,8 @@ class Viewer:
         found = await requests.load_request_record(tx, key)
         return self._view(found, await self._common(tx)) if found else None
 
-    async def row(self, tx: Transaction, key: IssueKey) -> CardView | None:
-        """Return what rows show: neither who is on duty nor a label's description."""
+    async def outline(self, tx: Transaction, key: IssueKey) -> CardView | None:
+        """Return what a row shows: neither who is on duty nor a label's description."""
         found = await requests.load_request_record(tx, key)
         return self._view(found, _OF_ROWS) if found else None
 

@@ -68,6 +68,8 @@ _BEGIN = (
     .values(posting_since=func.coalesce(cards.c.posting_since, bindparam("now", type_=Instant)))
     .returning(cards)
 )
+_OF_CARD = update(cards).where(*_IS_IT)
+_TS = select(cards.c.ts).where(*_IS_IT)
 _ADOPT = update(cards).where(*_IS_IT).values(posting_since=None).returning(cards)
 _QUEUED = (
     select(messages)
@@ -75,6 +77,8 @@ _QUEUED = (
     .where(messages.c.sent_at.is_(None))
     .order_by(messages.c.seq)
 )
+_OF_MESSAGE = update(messages).where(messages.c.id == bindparam("message"))
+_BEGIN_MESSAGE = _OF_MESSAGE.where(messages.c.begun_at.is_(None))
 
 
 async def load_card(tx: Transaction, key: IssueKey) -> Card | None:
@@ -136,7 +140,7 @@ async def adopt(
 
 async def note_rendering(tx: Transaction, key: IssueKey, since: datetime | None) -> None:
     """Note ``None`` if certainly none is on its way."""
-    await tx.execute(update(cards).where(*_is(key)).values(rendering_since=since))
+    await tx.execute(_OF_CARD, **_place(key), rendering_since=since)
 
 
 async def save_found(tx: Transaction, key: IssueKey, channel: str, ts: str) -> bool:
@@ -154,7 +158,7 @@ async def save_found(tx: Transaction, key: IssueKey, channel: str, ts: str) -> b
 
 
 async def has_card(tx: Transaction, key: IssueKey) -> bool:
-    return await tx.scalar(select(cards.c.ts).where(*_is(key))) is not None
+    return await tx.scalar(_TS, **_place(key)) is not None
 
 
 async def list_standing(tx: Transaction) -> list[IssueKey]:
@@ -251,21 +255,17 @@ async def doubt_unsent(tx: Transaction) -> None:
 
 async def begin_message(tx: Transaction, message: UUID, now: datetime) -> None:
     """Keep the first moment."""
-    await tx.execute(
-        update(messages)
-        .where(messages.c.id == str(message), messages.c.begun_at.is_(None))
-        .values(begun_at=now)
-    )
+    await tx.execute(_BEGIN_MESSAGE, message=str(message), begun_at=now)
 
 
 async def abandon_message(tx: Transaction, message: UUID, _now: datetime) -> None:
     """Note that Slack has not taken it: the bot need not look for it."""
-    await tx.execute(update(messages).where(messages.c.id == str(message)).values(begun_at=None))
+    await tx.execute(_OF_MESSAGE, message=str(message), begun_at=None)
 
 
 async def end_message(tx: Transaction, message: UUID, now: datetime) -> None:
     """Note that it is in Slack, or never will be."""
-    await tx.execute(update(messages).where(messages.c.id == str(message)).values(sent_at=now))
+    await tx.execute(_OF_MESSAGE, message=str(message), sent_at=now)
 
 
 def _place(key: IssueKey) -> dict[str, object]:

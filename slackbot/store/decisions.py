@@ -42,6 +42,9 @@ _TO_WITHDRAW = (
     )
     .order_by(decisions.c.seq)
 )
+_IS_IT = decisions.c.id == bindparam("decision")
+_BEGIN = update(decisions).where(_IS_IT, decisions.c.begun_at.is_(None))
+_FINISH = update(decisions).where(_IS_IT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,11 +152,7 @@ async def add_decision(tx: Transaction, decision: Decision, interaction: str) ->
 
 
 async def begin_decision(tx: Transaction, decision: UUID, now: datetime) -> None:
-    await tx.execute(
-        update(decisions)
-        .where(decisions.c.id == str(decision), decisions.c.begun_at.is_(None))
-        .values(begun_at=now)
-    )
+    await tx.execute(_BEGIN, decision=str(decision), begun_at=now)
 
 
 async def finish_decision(
@@ -163,7 +162,7 @@ async def finish_decision(
     values: dict[str, object] = {"status": status, "finished_at": now, "problem": problem}
     if status in (Status.DELIVERED, Status.DROPPED):
         values["document"] = _without_text(decision)
-    await tx.execute(update(decisions).where(decisions.c.id == str(decision.id)).values(**values))
+    await tx.execute(_FINISH, decision=str(decision.id), **values)
 
 
 def _without_text(decision: Decision) -> Decision:

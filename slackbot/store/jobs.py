@@ -195,12 +195,13 @@ def _larger(left: ColumnElement[int], right: ColumnElement[int]) -> ColumnElemen
 
 
 @cache
-def _next_jobs(is_sqlite: bool) -> Select[Any]:
+def _lease(is_sqlite: bool, duration: timedelta) -> Executable:
     is_ready = or_(
         errands.c.ready_at <= bindparam("now"), errands.c.ready_at > bindparam("farthest")
     )
-    return (
-        select(errands)
+    # Named, so that PostgreSQL chooses once, and locks no more than these.
+    chosen = (
+        select(errands.c.project, errands.c.iid)
         .where(
             _IN_QUEUE,
             is_ready,
@@ -216,21 +217,25 @@ def _next_jobs(is_sqlite: bool) -> Select[Any]:
         )
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
+        .cte("chosen")
     )
-
-
-@cache
-def _lease(is_sqlite: bool, duration: timedelta) -> Executable:
     return (
         update(errands)
-        .where(*_IS_IT)
+        .where(_IN_QUEUE, _KEY.in_(select(chosen.c.project, chosen.c.iid)))
         .values(
             leased_by=bindparam("owner"),
             leased_until=_held_until(duration, is_sqlite=is_sqlite),
             settles_at=None,
             attempts=errands.c.attempts + 1,
         )
+        .returning(errands)
     )
+
+
+def _turn(row: Any) -> tuple[bool, bool, float, datetime, int]:
+    """Sort as the database has chosen: what it returns has no order."""
+    rank = row.rank.timestamp() if row.rank else 0.0
+    return (not row.urgent, row.rank is None, rank, row.ready_at, row.iid)
 
 
 async def lease(
@@ -253,26 +258,24 @@ async def lease(
     its own.
     """
     rows = await tx.execute(
-        _next_jobs(tx.is_sqlite),
+        _lease(tx.is_sqlite, duration),
         queue=queue,
         now=now,
         farthest=now + longest_wait + CLOCKS_DIFFER,
         most=most,
         but=[(key.project, key.iid) for key in but],
+        owner=owner,
     )
-    found = [
+    return [
         Job(
             queue=queue,
             key=IssueKey(row.project, row.iid),
             wanted=row.wanted,
-            attempts=row.attempts + 1,
+            attempts=row.attempts,
             owner=owner,
         )
-        for row in rows
+        for row in sorted(rows, key=_turn)
     ]
-    for job in found:
-        await tx.execute(_lease(tx.is_sqlite, duration), **_place(job), owner=owner)
-    return found
 
 
 def _held_until(duration: timedelta, *, is_sqlite: bool) -> ColumnElement[datetime]:
@@ -473,10 +476,13 @@ def _unlocked(*which: ColumnElement[bool]) -> Select[tuple[int, int]]:
 
 
 async def take_over_all(tx: Transaction) -> None:
-    """Only for a database that serves one process."""
+    """Only for a database that serves one process.
+
+    What has been tried rests, too: a power cut may have taken the lease of its last try.
+    """
     await tx.execute(
         update(errands)
-        .where(errands.c.leased_by.is_not(None))
+        .where(or_(errands.c.leased_by.is_not(None), errands.c.attempts > 0))
         .values(
             leased_by=None,
             leased_until=None,

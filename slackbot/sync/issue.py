@@ -72,7 +72,12 @@ class IssueSync:
         known, pending = (found.confirmed, found.pending) if found else (None, ())
         try:
             seen = await look(
-                self._gitlab, key, known, self._record.now(), is_contested=_is_contested(pending)
+                self._gitlab,
+                self._rules,
+                key,
+                known,
+                self._record.now(),
+                is_contested=_is_contested(pending),
             )
         except Missing:
             await self._lose(key)

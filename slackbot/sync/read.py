@@ -5,27 +5,31 @@ from datetime import datetime
 
 from slackbot.platforms.errors import PlatformError, Rejected, Throttled
 from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.snapshot import IssueSnapshot, Note
-from slackbot.rules.request import IssueKey, Request
+from slackbot.platforms.snapshot import BIRTH, IssueSnapshot, Note
+from slackbot.rules.request import IssueKey, Request, Rules
 from slackbot.store.jobs import Postponed
 from slackbot.sync.observe import Observation
 
 
 async def look(
     gitlab: GitLabClient,
+    rules: Rules,
     key: IssueKey,
     known: Request | None,
     at: datetime,
     *,
     is_contested: bool = False,
+    reads_all: bool = False,
 ) -> Observation:
     """Read the notes only where they may tell of another assignment, or of a move.
+
+    Unless it ``reads_all``, it reads no history where there can be none.
 
     Raises:
         PlatformError: No answer, or (``Missing``) no such issue.
     """
     issue = await gitlab.read_issue(key)
-    if known is None and _is_untouched(issue):
+    if known is None and not reads_all and _is_newborn(issue, rules, at):
         return Observation(issue=issue, at=at)
     needs_notes = (
         known is None
@@ -47,12 +51,17 @@ async def look(
     )
 
 
-def _is_untouched(issue: IssueSnapshot) -> bool:
-    """Return whether nothing has happened since its birth: each change and note dates it anew.
+def _is_newborn(issue: IssueSnapshot, rules: Rules, at: datetime) -> bool:
+    """Return whether it is as it was created a moment ago.
 
-    Who assigned it at its birth, only a note says.
+    GitLab dates an issue anew at each change, but for notes once a minute at most.
     """
-    return issue.updated_at == issue.created_at and not issue.assignees
+    return (
+        abs(at - issue.created_at) <= BIRTH
+        and issue.updated_at == issue.created_at
+        and not issue.comments
+        and rules.contacted_label not in issue.labels  # by whom, its history says
+    )
 
 
 async def _no_notes() -> list[Note]:

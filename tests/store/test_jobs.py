@@ -286,6 +286,21 @@ async def test_a_process_that_starts_frees_what_its_predecessor_held(database: D
     assert (await leased(database, "new")).key == held.key
 
 
+async def test_what_was_tried_rests_though_a_power_cut_took_the_lease_of_its_last_try(
+    database: Database,
+) -> None:
+    await ask(database, KEY, OTHER)
+    tried = await leased(database, "dead")
+    async with database.transaction() as tx:
+        await jobs.put_off(tx, tried, NOW, "no answer")
+    async with database.transaction() as tx:
+        await jobs.take_over_all(tx)
+    assert (await leased(database, "new")).key == OTHER
+    assert await lease(database, "new") is None
+    await elapse(database, jobs.SETTLING)
+    assert (await leased(database, "new")).key == KEY
+
+
 async def test_what_rests_is_left_alone_by_everybody_whoever_asks(database: Database) -> None:
     await ask(database, KEY)
     job = await leased(database)

@@ -2,16 +2,23 @@
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from slackbot.store.away import RecordAway
-from slackbot.store.database import Database
+from slackbot.store.database import Database, Transaction
 from slackbot.store.facts import SLACK_TEAM, Fact
 from slackbot.store.schema import facts
+from slackbot.store.sqlite import SqliteEngine
+from tests.faults.disk import NAME as POWER_CUT
+from tests.faults.disk import Disk
 
 
 async def test_while_another_process_writes_to_the_file_the_loop_goes_on(sqlite: str) -> None:
@@ -128,3 +135,58 @@ async def test_who_is_cancelled_while_it_waits_for_its_turn_holds_up_no_commit(
         assert "first" in await kept(database)
     finally:
         await database.close()
+
+
+# --- What a power cut may take -------------------------------------------------------------------
+
+
+@dataclass
+class Cellar:
+    """A database whose disk keeps what was synced."""
+
+    disk: Disk
+    file: Path
+    engine: SqliteEngine
+
+    async def write(self, row: str, *, may_be_lost: bool = False) -> None:
+        tx = Transaction(self.engine, may_be_lost=may_be_lost)
+        await tx.begin()
+        await tx.execute(text("INSERT INTO rows VALUES (:row)"), row=row)
+        await tx.commit()
+
+    def left(self) -> list[str]:
+        """Cut the power, and return what the disk has."""
+        self.disk.cut_power(self.file)
+        with closing(sqlite3.connect(self.file)) as survivor:
+            return [row for (row,) in survivor.execute("SELECT text FROM rows ORDER BY rowid")]
+
+
+@pytest.fixture
+async def cellar(tmp_path: Path) -> AsyncIterator[Cellar]:
+    disk, file = Disk(tmp_path / "synced"), tmp_path / "record.db"
+    disk.install(for_all=False)
+    engine = SqliteEngine(make_url(f"sqlite:///file:{file}?vfs={POWER_CUT}&uri=true"))
+    tx = Transaction(engine)
+    await tx.begin()
+    await tx.execute(text("CREATE TABLE rows (text)"))
+    await tx.commit()
+    yield Cellar(disk, file, engine)
+    await engine.dispose()
+
+
+async def test_a_power_cut_takes_only_what_may_be_lost(cellar: Cellar) -> None:
+    await cellar.write("kept")
+    await cellar.write("lost", may_be_lost=True)
+    assert cellar.left() == ["kept"]
+
+
+async def test_what_is_synced_takes_along_what_came_before(cellar: Cellar) -> None:
+    await cellar.write("may be lost", may_be_lost=True)
+    await cellar.write("kept")
+    assert cellar.left() == ["may be lost", "kept"]
+
+
+async def test_what_must_not_be_lost_shares_no_commit_that_syncs_nothing(cellar: Cellar) -> None:
+    rows = [("one", True), ("two", True), ("three", False), ("four", True), ("five", False)]
+    await asyncio.gather(*(cellar.write(row, may_be_lost=lost) for row, lost in rows))
+    assert cellar.left() == [row for row, _ in rows]

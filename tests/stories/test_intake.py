@@ -98,6 +98,16 @@ async def test_exactly_the_requests_for_contact_become_cards(quiet_town: Town, o
         await town.card(indirect, f"feedback #{indirect.iid}")
 
 
+async def test_of_a_request_as_it_was_created_gitlab_is_asked_once(town: Town) -> None:
+    await town.settled()
+    town.gitlab.requests.clear()
+    issue = town.feedback()
+    await town.card(issue, "🟠 Unclaimed")
+    await town.settled()
+    paths = [each.path for each in town.gitlab.requests if "/issues/" in each.path]
+    assert [path.rpartition("/issues/")[2] for path in paths] == [str(issue.iid)]
+
+
 async def test_a_label_that_comes_later_makes_a_card_whose_time_runs_from_then(
     town: Town,
 ) -> None:

@@ -192,6 +192,28 @@ async def week(quiet_town: Town) -> Week:
 # The record is gone
 
 
+@pytest.mark.parametrize("is_lost", [True, False], ids=["a lost record", "a rebuild"])
+async def test_a_claim_made_as_soon_as_the_issue_was_there_survives(
+    quiet_town: Town, is_lost: bool
+) -> None:
+    town = quiet_town
+    async with town.bot_running():
+        issue, _ = await town.request()
+        # GitLab does not know Casey: the claim is a note, for which it dates no issue anew so soon.
+        await click(town, issue, "casey", "Claim", "Claimed by Casey Nolink")
+        await town.settled()
+    assert issue.updated_at == issue.created_at
+    if is_lost:
+        town.lose_record()
+    else:
+        await rebuilt(town)
+    async with town.bot_running():
+        await town.polled()
+        await town.settled()
+        (card,) = town.cards
+        assert "Claimed by Casey Nolink" in text_of(card)
+
+
 async def test_the_bot_starts_on_nothing_and_everything_stands_as_it_stood(week: Week) -> None:
     town = week.town
     record, cards, posted = town.on_record(), shown(town), posts(town)

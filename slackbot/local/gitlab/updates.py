@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from slackbot.local.gitlab import quick_actions
@@ -18,6 +18,7 @@ from slackbot.local.gitlab.model import (
 )
 from slackbot.local.gitlab.payloads import HookTimes, Json, Payloads, changes_between
 
+_TOUCH_INTERVAL = timedelta(minutes=1)
 _REFERENCE = re.compile(r'[~@](?:"([^"]+)"|([^\s,]+))')
 _STATE_WORDS: dict[str, tuple[Literal["opened", "closed"], Literal["reopened", "closed"]]] = {
     "close": ("closed", "closed"),
@@ -140,7 +141,7 @@ class Updates:
             by_api=by_api,
         )
         issue.notes.append(note)
-        issue.updated_at = now
+        _touch_for_note(issue, now)
         hidden = internal or issue.confidential
         event = "Confidential Note Hook" if hidden else "Note Hook"
         self._gitlab.fire(issue.project, event, self._payloads.note_event(issue, note))
@@ -275,7 +276,7 @@ class Updates:
             system=True,
         )
         issue.notes.append(note)
-        issue.updated_at = now  # every note touches its issue
+        _touch_for_note(issue, now)
 
     def _edited(self, issue: Issue, by: User) -> None:
         issue.edited_at = self._touch(issue, by)
@@ -297,6 +298,15 @@ class Updates:
         attributes = self._payloads.issue(issue)
         names = (*_BORN_WITH, "updated_at")
         return {name: {"previous": None, "current": attributes[name]} for name in names}
+
+
+def _touch_for_note(issue: Issue, now: datetime) -> None:
+    """Date an issue anew for a note, but not twice in a minute.
+
+    GitLab's ``app/models/concerns/throttled_touch.rb``.
+    """
+    if now - issue.updated_at > _TOUCH_INTERVAL:
+        issue.updated_at = now
 
 
 def _parted(text: str | None) -> tuple[str | None, list[quick_actions.QuickAction]]:
