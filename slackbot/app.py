@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydantic import SecretStr
@@ -51,7 +51,6 @@ from slackbot.platforms.pace import faster
 from slackbot.platforms.slack import SlackClient
 from slackbot.platforms.slack_api import PACES as SLACK_PACES
 from slackbot.platforms.slack_api import slack_client, slack_session
-from slackbot.platforms.socket_mode import SocketHandler
 from slackbot.rules.request import Rules
 from slackbot.settings import Settings
 from slackbot.store import facts, jobs
@@ -77,6 +76,9 @@ from slackbot.worker import (
     about_issues,
     periodic,
 )
+
+if TYPE_CHECKING:
+    from slackbot.platforms.socket_mode import SocketHandler
 
 log = structlog.get_logger()
 
@@ -284,9 +286,11 @@ def _revealed(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
-def socket_handler(bolt: AsyncApp, settings: Settings) -> SocketHandler | None:
+def socket_handler(bolt: AsyncApp, settings: Settings) -> "SocketHandler | None":
     if settings.slack_app_token is None:
         return None
+    from slackbot.platforms.socket_mode import SocketHandler  # HTTP mode needs none of it
+
     token = settings.slack_app_token.get_secret_value()
     # With another base URL, the client needs the app token itself.
     return SocketHandler(bolt, slack_client(settings.slack_api_url, token))
@@ -390,7 +394,7 @@ def _report_death(task: asyncio.Task[None], health: Health) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _connected(handler: SocketHandler | None) -> AsyncIterator[None]:
+async def _connected(handler: "SocketHandler | None") -> AsyncIterator[None]:
     """In Socket Mode keep a websocket open; it reconnects by itself."""
     if handler is None:
         yield

@@ -10,6 +10,7 @@ NEEDED_BY_SOME = {
     "httpx2",
     "pagerduty",
     "psycopg",
+    "slack_sdk.socket_mode",
     "slackbot.local",
     "slackbot.rebuild",
     "slackbot.report",
