@@ -320,6 +320,7 @@ async def run_bot(
         workers = make_workers(services, first_retry, shutdown_seconds)
         queues = [worker.queue for worker in workers]
         async with database.transaction() as tx:
+            await tx.be_patient()
             if database.is_sqlite:
                 await jobs.take_over_all(tx)
             await enqueue_all(tx, clock(), queues)

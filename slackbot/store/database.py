@@ -134,6 +134,12 @@ class Transaction:
         if self._connection.sync_connection is not None:
             await self._connection.close()
 
+    async def be_patient(self) -> None:
+        """Wait for what others have locked, however long it takes: who is to start tries once."""
+        if not self.is_sqlite:
+            await self.execute(text("SET LOCAL statement_timeout = 0"))
+            await self.execute(text("SET LOCAL lock_timeout = 0"))
+
     async def run_sync(self, act: Callable[..., T], *arguments: object) -> T:
         """``act`` gets SQLAlchemy's connection first."""
         self._is_used = True
@@ -445,9 +451,8 @@ class Database:
         if self.file is not None:
             self.file.touch(mode=0o600)  # it has people's words: for this account only
         async with self.transaction() as tx:
-            if not self.is_sqlite:  # replicas take turns, however long it is
-                await tx.execute(text("SET LOCAL statement_timeout = 0"))
-                await tx.execute(text("SET LOCAL lock_timeout = 0"))
+            await tx.be_patient()
+            if not self.is_sqlite:  # replicas take turns
                 await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('ssat-bot schema'))"))
             await tx.run_sync(_bring_up_to_date)
 

@@ -5,6 +5,7 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import delete, select, text, update
+from sqlalchemy.engine import make_url
 
 from slackbot.rules.request import IssueKey
 from slackbot.store import cards, facts, jobs
@@ -381,6 +383,36 @@ async def test_postgresql_frees_what_a_process_that_stands_still_has_locked(
         limit = await tx.scalar(text("SHOW idle_in_transaction_session_timeout"))
     await database.close()
     assert limit == "10s"
+
+
+WAITS_FOR_LONG = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+AND clock_timestamp() - query_start > interval '100 milliseconds'
+"""
+
+
+async def test_who_is_to_start_waits_for_a_process_that_stands_still(postgresql: str) -> None:
+    hasty = make_url(postgresql).update_query_dict({"options": "-c lock_timeout=1"})
+    database = Database(hasty.render_as_string(hide_password=False))
+
+    async def start() -> None:
+        async with database.transaction() as tx:
+            await tx.be_patient()
+            await THIS.save(tx, "new")
+
+    with (
+        closing(psycopg.connect(postgresql)) as other,
+        closing(psycopg.connect(postgresql, autocommit=True)) as watch,
+    ):
+        other.execute("INSERT INTO facts (name, value) VALUES ('this', 'locked')")
+        starting = asyncio.create_task(start())
+        # No event tells of PostgreSQL's locks.
+        while not (starting.done() or watch.execute(WAITS_FOR_LONG).fetchall()):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        other.rollback()
+        await starting
+    await database.close()
 
 
 # --- Cut off -----------------------------------------------------------------------------------
