@@ -513,8 +513,11 @@ async def test_a_step_that_an_older_record_has_not_told_is_looked_for(quiet_town
     async with town.bot_running():
         issue, card = await town.request()
         town.clock.stop()  # the ten seconds must not pass by themselves
-        town.gitlab.faults.add(method="POST", path="/notes$", when="before", hang=PATIENCE)
+        silence = town.gitlab.faults.add(
+            method="POST", path="/notes$", when="before", hang=PATIENCE
+        )
         assert (await town.slack.click(town.avery, card, "Claim")).ok
+        await town.in_gitlab(lambda: silence.left == 0)
         await town.card(issue, "Claimed by Avery Example", "⏳")
         await town.idle(IssueQueue.CARD)
         trouble = town.slack.faults.add(
