@@ -9,10 +9,9 @@ from pathlib import Path
 
 from bench.pair import RUNS, Databases, answering, fast_town, free_port
 from bench.report import Row, median
-from tests.process import environment
+from tests.process import ROOT, environment
 from tests.town import Town
 
-PROJECT = Path(__file__).parents[1]
 KIBIBYTE = 1024
 LIBRARIES = (
     "gitlab",
@@ -63,7 +62,7 @@ def _installed(folder: Path) -> str:
         ("--require-hashes", "-r", "requirements.lock"),
         ("--no-deps", "--no-build-isolation", "--editable", "."),
     ):
-        subprocess.run([*install, *what], check=True, cwd=PROJECT)
+        subprocess.run([*install, *what], check=True, cwd=ROOT)
     return python
 
 
@@ -73,7 +72,7 @@ async def _start(place: Town, path: str, *command: str) -> tuple[float, float]:
     begun = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         *command,
-        env={**environment(place, port=port), "PYTHONPATH": str(PROJECT)},
+        env=environment(place, port=port),
         cwd=place.folder,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
