@@ -38,6 +38,7 @@ class Acts:
             "submit": self._submit,
             "close_view": self._close_view,
             "say": self._say,
+            "home": self._open_home,
             "hide": self._hide,
             "feedback": self._new_feedback,
             "issue": self._change_issue,
@@ -69,19 +70,22 @@ class Acts:
             raise Problem("Slack is down: nobody can do anything there.")
         return self._me(body).slack
 
-    def _place(self, body: Json) -> Message | Ephemeral | View:
+    async def _place(self, body: Json) -> Message | Ephemeral | View:
+        """In a modal, fill in what was typed on the page so far."""
+        if body.get("home") is True:
+            return self._slack.homes[_text(body, "me")]
         if "ts" not in body:
-            return self._slack.open_view(_text(body, "me"))
+            return await self._slack.enter(_text(body, "me"), dict(body.get("values") or {}))
         return self._slack.message(_text(body, "channel"), _text(body, "ts"))
 
     async def _click(self, body: Json) -> None:
         me = self._in_slack(body)
-        place, block = self._place(body), _text(body, "block")
+        place, block = await self._place(body), _text(body, "block")
         _check(await self._slack.click(me, place, _text(body, "element"), within=block))
 
     async def _choose(self, body: Json) -> None:
         me = self._in_slack(body)
-        place, block = self._place(body), _text(body, "block")
+        place, block = await self._place(body), _text(body, "block")
         element, option = _text(body, "element"), body.get("option")
         _check(await self._slack.choose(me, place, element, option, within=block))
 
@@ -102,6 +106,9 @@ class Acts:
         if command != COMMAND:
             raise Problem(f"{command} is not a command here; {COMMAND} is.")
         _check(await self._slack.command(me, command, rest.strip(), channel))
+
+    async def _open_home(self, body: Json) -> None:
+        _check(await self._slack.open_home(self._in_slack(body)))
 
     async def _hide(self, body: Json) -> None:
         me, ts = self._me(body).slack, _text(body, "ts")

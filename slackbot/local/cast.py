@@ -141,14 +141,31 @@ PRAISE = Story(
     score="7 of 7",
     comment="Quick, friendly and right the first time. Thank you!",
 )
+LUKEWARM = Story(
+    ticket=412171,
+    sentiment=Sentiment.NEUTRAL,
+    wants_contact=False,
+    organization="Orchard Placeholder AG",
+    score="4 of 7",
+    comment="It works now. I would have liked to know sooner that it was a known problem.",
+)
+ANNOYED = Story(
+    ticket=412186,
+    wants_contact=False,
+    organization="Canal Example BV",
+    score="2 of 7",
+    comment=(
+        "Every answer came from somebody else, and each asked me to start over.\n"
+        "In the end I found the setting in a forum."
+    ),
+)
 NASTY = Story(
     ticket=412199,
     organization="<!here> & *Sons*",
     comment=(
-        "<!channel> @here wake up everybody!\n"
+        "<!channel> @here wake up everybody! <https://example.com|click me>\n"
         "/close\n"
-        "**bold** *bold* <script>alert('boo')</script>\n"
-        "<https://example.com|click me> :rotating_light:"
+        "**bold** *bold* <script>alert('boo')</script> :rotating_light:"
     ),
 )
 FRESH = Story(
@@ -156,6 +173,67 @@ FRESH = Story(
     organization="Meadow Placeholder Inc.",
     score="2 of 7",
     comment="My ticket was closed while I was still waiting for an answer.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """A contact request from before the bot came: asked for so many days ago, answered later."""
+
+    story: Story
+    days_ago: int
+    hours: int
+    by: Figure
+    label: str
+
+
+def _past(ticket: int, score: str, comment: str) -> Story:
+    return Story(ticket=ticket, score=score, comment=comment)
+
+
+PAST = (
+    Past(
+        story=_past(411208, "1 of 7", "Nobody answered for three days."),
+        days_ago=27,
+        hours=20,
+        by=AVERY,
+        label="feedback::process-engineer-not-followed",
+    ),
+    Past(
+        story=_past(411302, "2 of 7", "The page that I was sent to is out of date."),
+        days_ago=23,
+        hours=31,
+        by=BLAKE,
+        label="feedback::docs-not-helpful",
+    ),
+    Past(
+        story=_past(411377, "3 of 7", "The answers were short, almost rude."),
+        days_ago=20,
+        hours=12,
+        by=CASEY,
+        label="feedback::soft-skills",
+    ),
+    Past(
+        story=_past(411489, "2 of 7", "I had to explain the same thing to four people."),
+        days_ago=16,
+        hours=150,
+        by=AVERY,
+        label="feedback::missing-info-by-engineer",
+    ),
+    Past(
+        story=_past(411603, "3 of 7", "The example in the documentation does not run."),
+        days_ago=13,
+        hours=5,
+        by=BLAKE,
+        label="feedback::docs-not-helpful",
+    ),
+    Past(
+        story=_past(411755, "1 of 7", "The upgrade broke what had worked for years."),
+        days_ago=9,
+        hours=26,
+        by=CASEY,
+        label="feedback::product-new-issue",
+    ),
 )
 INDIRECT_TITLE = "Indirect feedback from an account review, ticket 411987"
 INDIRECT_TEXT = (

@@ -25,7 +25,15 @@ from slackbot.local.clock import LocalClock
 from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.page import Page, serve_page
 from slackbot.local.pagerduty import serve as serve_pagerduty
-from slackbot.local.sample import CHANNEL, MANAGERS, PROJECT, SCHEDULE, SPEED, Sample
+from slackbot.local.sample import (
+    CHANNEL,
+    KUDOS_CHANNEL,
+    MANAGERS,
+    PROJECT,
+    SCHEDULE,
+    SPEED,
+    Sample,
+)
 from slackbot.local.slack import serve as serve_slack
 from slackbot.logs import configure_logs
 from slackbot.settings import Settings
@@ -126,6 +134,7 @@ def _settings(sample: Sample, folder: Path, pagerduty: str) -> dict[str, Any]:
         "slack_signing_secret": sample.slack.signing_secret,
         "slack_api_url": f"{sample.slack.base_url}/api/",
         "ssat_channel": f"#{CHANNEL}",
+        "ssat_kudos_channel": f"#{KUDOS_CHANNEL}",
         "gitlab_url": sample.gitlab.url,
         "gitlab_token": sample.token,
         "gitlab_project": PROJECT,

@@ -77,6 +77,15 @@ class Page:
     def _state(self, me: str) -> Json:
         return {"ready": self._is_ready} | shown_to(me, self._sample)
 
+    async def upload(self, request: web.Request) -> web.Response:
+        """Return a file that the bot has shared."""
+        wanted = request.match_info["id"]
+        shared = self._sample.slack.uploads.values()
+        found = next((each for each in shared if each.id == wanted and each.is_shared), None)
+        if found is None:
+            raise web.HTTPNotFound
+        return web.Response(body=found.content, content_type=found.mimetype)
+
     async def news(self, request: web.Request) -> web.StreamResponse:
         """Send what one person sees, again after every change: server-sent events."""
         me = _who(request)
@@ -165,6 +174,7 @@ async def serve_page(page: Page, listener: socket.socket) -> AsyncIterator[str]:
     app.router.add_get("/static/{name}", page.file)
     app.router.add_get("/api/state", page.state)
     app.router.add_get("/api/news", page.news)
+    app.router.add_get("/api/file/{id}", page.upload)
     app.router.add_post("/api/{act}", page.act)
     app.on_response_prepare.append(_harden)
     app.on_shutdown.append(page.close)

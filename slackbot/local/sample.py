@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from slackbot.blocks.card import CARD_EVENT, CHOOSE_LABEL, CLAIM, MARK_CONTACTED
 from slackbot.blocks.contact import TEXT
 from slackbot.local.cast import (
+    ANNOYED,
     AVERY,
     BLAKE,
     CASEY,
@@ -19,24 +20,28 @@ from slackbot.local.cast import (
     INDIRECT_TEXT,
     INDIRECT_TITLE,
     LETTER,
+    LUKEWARM,
     NASTY,
     NEARLY_DUE,
     OVERDUE,
+    PAST,
     PEOPLE,
     PRAISE,
     Figure,
+    Past,
     Story,
 )
 from slackbot.local.clock import LocalClock
 from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab import User as GitLabUser
-from slackbot.local.pagerduty import PagerDuty
+from slackbot.local.pagerduty import PagerDuty, Turn
 from slackbot.local.slack import Message, Outcome, Workspace
 from slackbot.rules.deadline import ALWAYS, BusinessHours
-from slackbot.rules.feedback import HANDBOOK_LABELS
+from slackbot.rules.handbook import HANDBOOK_LABELS
 
 PROJECT = "gitlab-com/support/feedback"
-CHANNEL = "support_escalations"
+FOLLOW_UPS = "gitlab-com/support/support-team-meta"
+CHANNEL, KUDOS_CHANNEL = "support_escalations", "kudos"
 MANAGERS = "S0MANAGERS"
 SCHEDULE = "P9UIIDY"
 
@@ -77,18 +82,21 @@ class Sample:
 
     def __init__(self, clock: LocalClock) -> None:
         self.clock = clock
-        self.scenes = self._scenes(clock())
+        today = clock()
+        self.scenes = self._scenes(today)
         # The accounts are older than the first feedback.
-        clock.start_at(self.scenes[0].at - timedelta(hours=1))
+        clock.start_at(today - timedelta(days=PAST[0].days_ago + 1))
         self.slack = Workspace(clock=clock, signing_secret=secrets.token_hex(16))
         self.slack.bot_token = f"xoxb-{secrets.token_hex(16)}"
         self.slack.rates.scale = SPEED
         self.gitlab = GitLab(clock=clock)
         self.pagerduty = PagerDuty(clock=clock)
         self._furnish_slack()
-        self._furnish_pagerduty()
+        self._furnish_pagerduty(today)
         self._furnish_gitlab()
         self._tickets = FRESH.ticket
+        self._answered = [self._live_through(past, today) for past in PAST]
+        clock.move_to(self.scenes[0].at - timedelta(hours=1))
 
     def _furnish_slack(self) -> None:
         for figure in PEOPLE:
@@ -103,11 +111,18 @@ class Sample:
         self.slack.add_usergroup(
             MANAGERS, "support-managers", [each.slack for each in PEOPLE if each.is_manager]
         )
-        self.channel = self.slack.add_channel(CHANNEL, members=[each.slack for each in PEOPLE])
+        everybody = [each.slack for each in PEOPLE]
+        self.channel = self.slack.add_channel(CHANNEL, members=everybody)
+        self.slack.add_channel(KUDOS_CHANNEL, members=everybody)
 
-    def _furnish_pagerduty(self) -> None:
-        on_duty = self.pagerduty.add_user(AVERY.name, AVERY.email)
-        self.pagerduty.add_schedule(SCHEDULE, on_duty)
+    def _furnish_pagerduty(self, today: datetime) -> None:
+        """Let the turn end on Monday; nobody has taken that day yet."""
+        avery, blake = (self.pagerduty.add_user(one.name, one.email) for one in (AVERY, BLAKE))
+        monday = today.replace(hour=9, minute=0, second=0) + timedelta(days=7 - today.weekday())
+        schedule = self.pagerduty.add_schedule(SCHEDULE, avery)
+        schedule.until = monday
+        tuesday = monday + timedelta(days=1)
+        schedule.later = [Turn(user=blake, start=tuesday, end=tuesday + timedelta(days=6))]
 
     def _furnish_gitlab(self) -> None:
         gitlab = self.gitlab
@@ -120,8 +135,19 @@ class Sample:
         bot = gitlab.add_user("ssat-bot", "SSAT bot", bot=True)
         self.token = gitlab.add_token(bot)
         people = [gitlab.add_user(each.gitlab, each.name) for each in PEOPLE if each.gitlab]
+        follow_ups = gitlab.add_project(FOLLOW_UPS)
         for member in (*people, self.automation, bot):
             gitlab.add_member(self.project, member)
+            gitlab.add_member(follow_ups, member)
+
+    def _live_through(self, past: Past, today: datetime) -> Issue:
+        """Let a customer be answered in GitLab alone; the bot comes later."""
+        self.clock.move_to(today - timedelta(days=past.days_ago))
+        issue = self.open_feedback(past.story)
+        self.clock.move(timedelta(hours=past.hours))
+        labels = [CONTACTED_LABEL, past.label]
+        self.gitlab.change_labels(issue, add=labels, by=self.account(past.by))
+        return issue
 
     # What happens
 
@@ -188,12 +214,15 @@ class Sample:
             ago(44, lambda: self._clicks(BLAKE, CONTACTED, CLAIM)),
             ago(43.8, lambda: self._labels(BLAKE, CONTACTED, "feedback::docs-not-helpful")),
             ago(41, self._write_to_customer),
+            ago(40, self._close_what_was_answered),
             ago(31, lambda: self._arrives(CLAIMED)),
             ago(30, lambda: self._clicks(CASEY, CLAIMED, CLAIM)),
             ago(29.5, lambda: self._labels(CASEY, CLAIMED, "feedback::docs-new-issue")),
             ago(26, lambda: self._arrives(PRAISE)),
+            ago(25, lambda: self._arrives(LUKEWARM)),
             ago(21, self._share_indirect_feedback),
             ago(18, self._ask_for_contact_by_hand),
+            ago(12, lambda: self._arrives(ANNOYED)),
             ago(9, lambda: self._arrives(NASTY)),
             Scene(at=now - timedelta(minutes=12), act=lambda: self._arrives(FRESH)),
         ]
@@ -224,6 +253,11 @@ class Sample:
         await self.slack.wait_for(lambda: self.slack.views[BLAKE.slack])
         _answered(await self.slack.submit(BLAKE.slack, {TEXT: LETTER}))
         await self.slack.wait_for(lambda: len(card.thread) > told and issue.state == "closed")
+
+    async def _close_what_was_answered(self) -> None:
+        """Close only now: when the bot comes, it reads what is open."""
+        for issue in self._answered:
+            self.gitlab.close(issue, self.account(AVERY))
 
     async def _share_indirect_feedback(self) -> None:
         self.gitlab.open_issue(

@@ -9,35 +9,70 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
-from slackbot.local.cast import FRESH, NEARLY_DUE, Story
+from slackbot.local.cast import CONTACTED, FRESH, NEARLY_DUE, OVERDUE, Story
 from tests.local.process import Local, running
-from tests.local.test_page import ARGUMENTS, BLAKE, SECONDS, Visit, visiting
+from tests.local.test_page import ARGUMENTS, BLAKE, PHONE, SECONDS, Visit, visiting
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-WIDE, TALL = (1400, 730), (1400, 1300)
+WIDE = (1400, 730)
+TALL, TALLEST = (1587, 1390), (1587, 2200)  # panes of whole pixels: no edge of a neighbor shows
 LETTER = (
     "Hello,\n\n"
     "my name is Avery Example, I am a manager in the support team. I am sorry that we asked you "
     "for the same logs three times.\n\n"
     "Would you have time for a call this week?"
 )
+COMMENT = "Two engineers told me opposite things."
+SUMMARY = (
+    "An upgrade stood still for a day. Three engineers asked for the same logs, and none had read "
+    "what the customer had sent before."
+)
+TO_DO = "Discuss in the team's retrospective how a ticket is handed over."
+LABEL = "feedback::process-engineer-not-followed"
 MISSING = (
     "The pictures need Chromium and a font with emoji "
     "(Debian: apt-get install chromium fonts-noto-color-emoji)."
 )
 
 
-async def picture_the_queue(browser: Browser, local: Local) -> None:
+async def picture_answers(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, BLAKE, TALLEST) as visit:
+        await _take(await visit.asks("/ssat"), "queue")
+        await _take(await visit.asks("/ssat stats"), "stats")
+
+
+async def picture_the_home(browser: Browser, local: Local) -> None:
     async with visiting(browser, local, BLAKE, TALL) as visit:
-        answer = await visit.asks("/ssat")
-        await _take(answer, "queue")
+        await visit.page.get_by_role("button", name="Home", exact=True).click()
+        await expect(visit.page.get_by_role("region", name="Home")).to_contain_text("On duty")
+        await _take(visit.page.get_by_role("region", name="Slack"), "home")
+
+
+async def picture_a_phone(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, size=PHONE) as visit:
+        await visit.page.get_by_role("button", name="Controls").click()
+        await visit.page.get_by_role("button", name="New feedback").click()
+        await visit.modal.get_by_label("Comment").fill(COMMENT)
+        await visit.modal.get_by_role("button", name="Send feedback").click()
+        await visit.page.get_by_role("button", name="Controls").click()
+        second = visit.page.get_by_role("article").filter(has_text=COMMENT)
+        await expect(second).to_be_visible()
+        for card in (visit.card(FRESH), second):
+            await expect(card).to_be_in_viewport(ratio=1)
+        await _take(visit.page, "phone")
 
 
 async def picture_cards(browser: Browser, local: Local) -> None:
     """Take one after the other on one page: each leaves behind what the next one shows."""
     async with visiting(browser, local, size=TALL) as visit:
+        await visit.opens_in_gitlab(OVERDUE)  # so that no card in the pictures is marked
         await _take(visit.card(FRESH), "card")
-        await _picture_the_form(visit, NEARLY_DUE)
+        await _take(visit.card(CONTACTED), "finished")
+        await _picture_contact(visit, NEARLY_DUE)
+        await _picture_review(visit, NEARLY_DUE)
+        for offer, name in (("Draft email…", "draft"), ("More…", "more")):
+            await _choose(visit, NEARLY_DUE, offer)
+            await _take_modal(visit, name)
         await _picture_a_choice_that_waits(visit, NEARLY_DUE)
     async with visiting(browser, local, size=WIDE) as visit:
         await _picture_the_page(visit, FRESH)
@@ -49,13 +84,35 @@ async def picture_cards(browser: Browser, local: Local) -> None:
         await _take(reminder, "reminder")
 
 
-async def _picture_the_form(visit: Visit, story: Story) -> None:
+async def _picture_contact(visit: Visit, story: Story) -> None:
     await visit.button(story, "Mark contacted").click()
     text = visit.modal.get_by_role("textbox").first
     await text.fill(LETTER)
-    await text.press("Control+Home")
-    await _take(visit.modal, "contact")
+    await _take_modal(visit, "contact")
+
+
+async def _picture_review(visit: Visit, story: Story) -> None:
+    await _choose(visit, story, "Review…")
+    await visit.modal.get_by_label("Summary of ticket/feedback").fill(SUMMARY)
+    await visit.modal.get_by_label("Action to be taken").fill(TO_DO)
+    await visit.modal.get_by_role("button", name="Feedback label").click()
+    await visit.modal.get_by_role("option", name=LABEL).click()
+    await _take_modal(visit, "review")
+
+
+async def _choose(visit: Visit, story: Story, offer: str) -> None:
+    await visit.menu(story).click()
+    await visit.page.get_by_role("menuitem", name=offer).click()
+    await expect(visit.modal).to_be_visible()
+
+
+async def _take_modal(visit: Visit, name: str) -> None:
+    text = visit.modal.get_by_role("textbox").first
+    if await text.count():
+        await text.press("Control+Home")
+    await _take(visit.modal, name)
     await visit.page.keyboard.press("Escape")
+    await expect(visit.modal).to_have_count(0)
 
 
 async def _picture_a_choice_that_waits(visit: Visit, story: Story) -> None:
@@ -95,7 +152,9 @@ async def main() -> int:
     with running() as local:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-            await picture_the_queue(browser, local)
+            await picture_answers(browser, local)
+            await picture_the_home(browser, local)
+            await picture_a_phone(browser, local)
             await picture_cards(browser, local)
             await browser.close()
     return 0

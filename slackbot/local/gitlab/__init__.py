@@ -2,12 +2,13 @@
 
 from slackbot.local.gitlab.hooks import Delivery, Hook, signature
 from slackbot.local.gitlab.instance import GitLab
-from slackbot.local.gitlab.model import Issue, Label, Note, Project, Request, User
+from slackbot.local.gitlab.model import Group, Issue, Label, Note, Project, Request, User
 from slackbot.local.gitlab.server import serve
 
 __all__ = [
     "Delivery",
     "GitLab",
+    "Group",
     "Hook",
     "Issue",
     "Label",

@@ -9,7 +9,7 @@ from aiohttp import web
 from slackbot.local.gitlab import listing
 from slackbot.local.gitlab.entities import Entities
 from slackbot.local.gitlab.gate import BODY, TOKEN, Gate, Refused
-from slackbot.local.gitlab.model import Issue, Project, User
+from slackbot.local.gitlab.model import Issue, Note, Project, User
 from slackbot.local.gitlab.writing import Writing
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ class Api:
                 web.get("/users", self._users),
                 web.get(r"/users/{id:\d+}", self._user),
                 web.get("/personal_access_tokens/self", self._own_token),
+                web.get("/groups/{group}", self._group),
                 web.get(project, self._project),
+                web.get(project + "/templates/issues/{name}", self._issue_template),
                 web.get(f"{project}/labels", self._labels),
                 web.post(f"{project}/labels", self._create_label),
                 web.get(f"{project}/members/all", self._members),
@@ -55,6 +57,10 @@ class Api:
                 web.get(f"{issue}/notes", self._notes),
                 web.post(f"{issue}/notes", self._create_note),
                 web.get(issue + r"/notes/{note:\d+}", self._note),
+                web.get(f"{issue}/discussions", self._discussions),
+                web.post(issue + "/discussions/{discussion}/notes", self._create_reply),
+                web.get(f"{issue}/links", self._links),
+                web.post(f"{issue}/links", self._create_link),
                 web.get(f"{issue}/resource_label_events", self._label_events),
                 web.get(issue + r"/resource_label_events/{id:\d+}", self._label_event),
                 web.get(f"{issue}/resource_state_events", self._state_events),
@@ -93,11 +99,28 @@ class Api:
         entity = self._entities.token(token, active=self._gate.is_active(token))
         return web.json_response(entity)
 
+    async def _group(self, request: web.Request) -> web.Response:
+        """https://docs.gitlab.com/api/groups/."""
+        name, user = request.match_info["group"], request[TOKEN].user
+        for group in self._gitlab.groups:
+            if _is_called(name, group.id, group.path) and self._gitlab.is_shown_to(group, user):
+                if request.query.get("with_projects") != "false":
+                    self._gitlab.violations.append("a group with its projects has a small rate")
+                return web.json_response(self._entities.group(group))
+        raise Refused(404, {"message": "404 Group Not Found"})
+
     # A project, its labels and members
 
     async def _project(self, request: web.Request) -> web.Response:
         project = self._visible_project(request)
         return web.json_response(self._entities.project(project, request[TOKEN].user))
+
+    async def _issue_template(self, request: web.Request) -> web.Response:
+        """https://docs.gitlab.com/api/project_templates/."""
+        project, name = self._visible_project(request), request.match_info["name"]
+        if name not in project.issue_templates:
+            raise Refused(404, {"message": "404 Template Not Found"})
+        return web.json_response({"name": name, "content": project.issue_templates[name]})
 
     async def _labels(self, request: web.Request) -> web.Response:
         project = self._visible_project(request)
@@ -154,6 +177,31 @@ class Api:
         self._writing.update_issue(issue, request[TOKEN].user, request[BODY])
         return web.json_response(self._entities.issue(issue))
 
+    # Relations
+
+    async def _links(self, request: web.Request) -> web.Response:
+        """All at once, without pages: https://docs.gitlab.com/api/issue_links/."""
+        issue, user = self._visible_issue(request), request[TOKEN].user
+        shown = [
+            self._entities.related_issue(issue, link)
+            for link in issue.links
+            if link.other(issue).project.may_read(user, link.other(issue))
+        ]
+        return web.json_response(shown)
+
+    async def _create_link(self, request: web.Request) -> web.Response:
+        body = request[BODY]
+        missing = [each for each in ("target_project_id", "target_issue_iid") if each not in body]
+        if missing:
+            reason = ", ".join(f"{each} is missing" for each in missing)
+            raise Refused(400, {"error": reason})
+        issue = self._visible_issue(request)
+        project = self._shown_project(request, str(body["target_project_id"]))
+        target = self._shown_issue(request, project, str(body["target_issue_iid"]))
+        kind = body.get("link_type")
+        link = self._writing.create_link(issue, target, request[TOKEN].user, kind)
+        return web.json_response(self._entities.link(link), status=201)
+
     # Notes and events
 
     async def _notes(self, request: web.Request) -> web.Response:
@@ -173,9 +221,28 @@ class Api:
         note = _by_id(notes, request, "note", "404 Note Not Found")
         return web.json_response(self._entities.note(issue, note))
 
-    async def _create_note(self, request: web.Request) -> web.Response:
+    async def _discussions(self, request: web.Request) -> web.Response:
+        """https://docs.gitlab.com/api/discussions/."""
         issue = self._visible_issue(request)
-        note, commands = self._writing.create_note(issue, request[TOKEN].user, request[BODY])
+        return listing.page_of(
+            request,
+            listing.visible_discussions(issue, request[TOKEN].user),
+            lambda notes: self._entities.discussion(issue, notes),
+        )
+
+    async def _create_note(self, request: web.Request) -> web.Response:
+        return self._add_note(request, None)
+
+    async def _create_reply(self, request: web.Request) -> web.Response:
+        issue, wanted = self._visible_issue(request), request.match_info["discussion"]
+        for notes in listing.visible_discussions(issue, request[TOKEN].user):
+            if notes[0].discussion_id == wanted:
+                return self._add_note(request, notes[0])
+        raise Refused(404, {"message": "404 Discussion Not Found"})
+
+    def _add_note(self, request: web.Request, thread: Note | None) -> web.Response:
+        issue, user, body = self._visible_issue(request), request[TOKEN].user, request[BODY]
+        note, commands = self._writing.create_note(issue, user, body, thread)
         if note is not None:
             return web.json_response(self._entities.note(issue, note), status=201)
         summary = [f"Applied {command}" for command in commands]
@@ -206,19 +273,24 @@ class Api:
     # What a request is about
 
     def _visible_project(self, request: web.Request) -> Project:
-        """Return the project by number or path; hidden from those who are not members."""
-        name = request.match_info["project"]
+        return self._shown_project(request, request.match_info["project"])
+
+    def _shown_project(self, request: web.Request, name: str) -> Project:
+        """Return the project by number or path; a private one is hidden from strangers."""
         for project in self._gitlab.projects:
-            known = name in (str(project.id), project.path)
-            if known and project.role(request[TOKEN].user):
+            if not project.is_shown_to(request[TOKEN].user):
+                continue
+            if _is_called(name, project.id, project.path):
                 return project
-            if name in project.former_paths and project.role(request[TOKEN].user):
+            if name in project.former_paths:
                 raise _moved(request, project)
         raise Refused(404, {"message": "404 Project Not Found"})
 
     def _visible_issue(self, request: web.Request) -> Issue:
-        project = self._visible_project(request)
-        issue = project.issues.get(int(request.match_info["iid"]))
+        return self._shown_issue(request, self._visible_project(request), request.match_info["iid"])
+
+    def _shown_issue(self, request: web.Request, project: Project, iid: str) -> Issue:
+        issue = project.issues.get(int(iid)) if iid.isdecimal() else None
         if issue is None or not project.may_read(request[TOKEN].user, issue):
             raise Refused(404, {"message": "404 Issue Not Found"})
         return issue
@@ -236,6 +308,11 @@ def _is_found(user: User, words: str) -> bool:
     if "@" in words:
         return (user.public_email or "").lower() == words
     return words in user.username.lower() or words in user.name.lower()
+
+
+def _is_called(name: str, number: int, path: str) -> bool:
+    """Whether a thing is meant by its number or its path, whose case does not matter."""
+    return name == str(number) or name.casefold() == path.casefold()
 
 
 def _moved(request: web.Request, project: Project) -> Refused:

@@ -5,7 +5,9 @@ from typing import Any
 
 from slackbot.local.gitlab.model import (
     MAINTAINER,
+    Group,
     Issue,
+    IssueLink,
     Label,
     LabelEvent,
     Note,
@@ -93,9 +95,26 @@ class Entities:
             "expires_at": token.expires_at.isoformat() if token.expires_at else None,
         }
 
+    def group(self, group: Group) -> Json:
+        """Build a group asked for by id or path, without its projects."""
+        return {
+            "id": group.id,
+            "web_url": f"{self._url}/groups/{group.path}",
+            "name": group.name,
+            "path": group.path.rpartition("/")[2],
+            "description": "",
+            "visibility": "public" if group.public else "private",
+            "mentions_disabled": None,
+            "full_name": group.path.replace("/", " / "),
+            "full_path": group.path,
+            "created_at": timestamp(group.created_at),
+            "archived": False,
+        }
+
     def project(self, project: Project, user: User) -> Json:
-        """Build a project as one of its members sees it."""
+        """Build a project as one who sees it does."""
         namespace, _, name = project.path.rpartition("/")
+        role = project.role(user)
         return {
             "id": project.id,
             "description": None,
@@ -105,18 +124,20 @@ class Entities:
             "path_with_namespace": project.path,
             "created_at": timestamp(project.created_at),
             "default_branch": "main",
-            "visibility": "private",
-            "archived": False,
-            "issues_enabled": True,
-            "issues_access_level": "enabled",
+            "visibility": "public" if project.public else "private",
+            "archived": project.archived,
+            "issues_enabled": project.issues_enabled,
+            "issues_access_level": "enabled" if project.issues_enabled else "disabled",
             "open_issues_count": sum(i.state == "opened" for i in project.issues.values()),
             "web_url": f"{self._url}/{project.path}",
             "namespace": {"name": namespace, "path": namespace, "full_path": namespace},
             "permissions": {
                 "project_access": {
-                    "access_level": min(project.role(user), MAINTAINER),
+                    "access_level": min(role, MAINTAINER),
                     "notification_level": 3,
-                },
+                }
+                if role
+                else None,
                 "group_access": None,
             },
         }
@@ -187,11 +208,29 @@ class Entities:
             "service_desk_reply_to": None,
         }
 
+    def link(self, link: IssueLink) -> Json:
+        """Build a relation just made."""
+        return {
+            "id": link.id,
+            "source_issue": self.issue(link.source),
+            "target_issue": self.issue(link.target),
+            "link_type": "relates_to",
+        }
+
+    def related_issue(self, issue: Issue, link: IssueLink) -> Json:
+        """Build what an issue is related to."""
+        return self.issue(link.other(issue)) | {
+            "issue_link_id": link.id,
+            "link_type": "relates_to",
+            "link_created_at": timestamp(link.created_at),
+            "link_updated_at": timestamp(link.created_at),
+        }
+
     def note(self, issue: Issue, note: Note) -> Json:
         """Build a note on an issue."""
         return {
             "id": note.id,
-            "type": None,
+            "type": "DiscussionNote" if note.thread else None,
             "body": note.body,
             "author": self.user(note.author),
             "created_at": timestamp(note.created_at),
@@ -207,6 +246,15 @@ class Entities:
             "imported_from": "none",
             "noteable_iid": issue.iid,
             "commands_changes": {},
+        }
+
+    def discussion(self, issue: Issue, notes: list[Note]) -> Json:
+        """Build a note with its replies."""
+        return {
+            "id": notes[0].discussion_id,
+            "individual_note": notes[0].thread is None,
+            "resolvable": False,
+            "notes": [self.note(issue, note) for note in notes],
         }
 
     def label_event(self, issue: Issue, event: LabelEvent) -> Json:

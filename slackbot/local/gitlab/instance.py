@@ -15,6 +15,7 @@ from slackbot.local.gitlab.hooks import Delivery, Dispatcher, Hook
 from slackbot.local.gitlab.model import (
     DEVELOPER,
     Change,
+    Group,
     Issue,
     Label,
     Note,
@@ -51,6 +52,7 @@ class GitLab:
         self.external_url: str | None = None
         self.users: list[User] = []
         self.tokens: list[Token] = []
+        self.groups: list[Group] = []
         self.projects: list[Project] = []
         self.hooks: list[Hook] = []
         self.requests: list[Request] = []
@@ -175,11 +177,40 @@ class GitLab:
         next(known for known in self.tokens if known.secret == token).revoked = True
         self.note_change()
 
-    def add_project(self, path: str, *, id: int | None = None) -> Project:  # noqa: A002
-        """Add an empty private project at a path such as `group/project`."""
-        project = Project(id=id or self.next_id(), path=path, created_at=self.clock())
+    def add_group(self, path: str, name: str | None = None, *, public: bool = False) -> Group:
+        """Add a group at a path such as `group/subgroup`."""
+        number, now = self.next_id(), self.clock()
+        group = Group(id=number, path=path, name=name or path, created_at=now, public=public)
+        self.groups.append(group)
+        return group
+
+    def is_shown_to(self, group: Group, user: User) -> bool:
+        """Whether the user sees a group: as its member, or as one of a project in it."""
+        inside = (each for each in self.projects if each.path.startswith(f"{group.path}/"))
+        return group.public or user in group.members or any(each.role(user) for each in inside)
+
+    def add_project(
+        self,
+        path: str,
+        *,
+        id: int | None = None,  # noqa: A002
+        public: bool = False,
+    ) -> Project:
+        """Add an empty project at a path such as `group/project`."""
+        number, now = id or self.next_id(), self.clock()
+        project = Project(id=number, path=path, created_at=now, public=public)
         self.projects.append(project)
         return project
+
+    def archive_project(self, project: Project) -> None:
+        """Let nothing in a project be changed any more."""
+        project.archived = True
+        self.note_change()
+
+    def disable_issues(self, project: Project) -> None:
+        """Take the issues of a project out of sight."""
+        project.issues_enabled = False
+        self.note_change()
 
     def rename_project(self, project: Project, path: str) -> None:
         """Give a project another path; the API redirects from the former one."""
@@ -317,6 +348,8 @@ class GitLab:
     def delete_issue(self, issue: Issue) -> None:
         """Delete an issue for good; GitLab tells no hook of it."""
         del issue.project.issues[issue.iid]
+        for link in issue.links:
+            link.other(issue).links.remove(link)
         self.note_change()
 
     def update(self, issue: Issue, by: User, change: Change) -> None:

@@ -53,6 +53,8 @@ _MOMENTS: dict[str, Callable[[Issue, datetime], bool]] = {
 def find_issues(request: web.Request, project: Project, user: User) -> list[Issue]:
     """Return the issues of a project that the user sees and the query asks for, in no order."""
     query = request.query
+    if not project.issues_enabled:
+        return []
     found = _numbered(project, query.getall("iids[]", []))
     # What leaves few out of many comes first: a project may have a hundred thousand.
     state = one_of(request, "state", ("all", "opened", "closed"))
@@ -197,6 +199,13 @@ def visible_notes(issue: Issue, user: User) -> list[Note]:
     """Return the notes that the user sees: the internal ones from Planner up."""
     planner = issue.project.may_plan(user)
     return [note for note in issue.notes if planner or not note.internal]
+
+
+def visible_discussions(issue: Issue, user: User) -> list[list[Note]]:
+    """Return the notes that the user sees, each with its replies."""
+    seen = visible_notes(issue, user)
+    shown = ([note for note in notes if note in seen] for notes in issue.discussions)
+    return [notes for notes in shown if notes]
 
 
 def _encoded(mark: _Mark) -> str:

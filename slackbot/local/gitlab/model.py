@@ -71,6 +71,13 @@ class Note:
     system: bool = False
     internal: bool = False
     by_api: bool = False
+    thread: "Note | None" = None
+    """The note that it replies to; such a note is its own thread."""
+
+    @property
+    def discussion_id(self) -> str:
+        """The number of the thread that it is in, maybe alone."""
+        return f"{(self.thread or self).id:040x}"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -117,6 +124,7 @@ class Issue:
     label_objects: list[Label] = field(default_factory=list)
     assignees: list[User] = field(default_factory=list)
     moved_to: "Issue | None" = field(default=None, repr=False)
+    links: "list[IssueLink]" = field(default_factory=list, repr=False)
     notes: list[Note] = field(default_factory=list, repr=False)
     label_events: list[LabelEvent] = field(default_factory=list, repr=False)
     state_events: list[StateEvent] = field(default_factory=list, repr=False)
@@ -142,6 +150,14 @@ class Issue:
         """Its notes without those of GitLab itself, oldest first."""
         return [note for note in self.notes if not note.system]
 
+    @property
+    def discussions(self) -> list[list[Note]]:
+        """Its notes, each with its replies, oldest first."""
+        found: dict[str, list[Note]] = {}
+        for note in self.notes:
+            found.setdefault(note.discussion_id, []).append(note)
+        return list(found.values())
+
     def hand_over(self, user: User, heir: User) -> None:
         """Put the heir in the place of a user who wrote or did things here; unassign the user."""
         self.assignees = [assignee for assignee in self.assignees if assignee is not user]
@@ -156,12 +172,43 @@ class Issue:
 
 
 @dataclass(eq=False, kw_only=True)
+class IssueLink:
+    """A relation of two issues, which both carry."""
+
+    id: int
+    source: Issue
+    target: Issue
+    created_at: datetime
+
+    def other(self, issue: Issue) -> Issue:
+        """Return the issue at the other end."""
+        return self.target if issue is self.source else self.source
+
+
+@dataclass(eq=False, kw_only=True)
+class Group:
+    """A group; its projects are those whose paths begin with its own."""
+
+    id: int
+    path: str
+    name: str
+    created_at: datetime
+    public: bool = False
+    members: dict[User, int] = field(default_factory=dict, repr=False)
+
+
+@dataclass(eq=False, kw_only=True)
 class Project:
     """A project with its members, labels and issues."""
 
     id: int
     path: str
     created_at: datetime
+    public: bool = False
+    archived: bool = False
+    """Everything is shown, and nothing can be changed."""
+    issues_enabled: bool = True
+    issue_templates: dict[str, str] = field(default_factory=dict, repr=False)
     members: dict[User, int] = field(default_factory=dict, repr=False)
     labels: list[Label] = field(default_factory=list, repr=False)
     issues: dict[int, Issue] = field(default_factory=dict, repr=False)
@@ -178,16 +225,27 @@ class Project:
         """Return the user's access level, 0 for one who is not a member."""
         return self.members.get(user, 0)
 
+    def is_shown_to(self, user: User) -> bool:
+        """Whether the user sees that there is such a project."""
+        return self.public or bool(self.role(user))
+
     def may_read(self, user: User, issue: Issue) -> bool:
         """Whether the user sees the issue: guests see of the confidential ones only their own."""
-        if not self.role(user):
+        if not self.is_shown_to(user) or not self.issues_enabled:
             return False
         own = user is issue.author or user in issue.assignees
         return not issue.confidential or own or self.may_plan(user)
 
     def may_plan(self, user: User) -> bool:
-        """Whether the user may edit issues and labels of the project: Planner and up."""
+        """Whether the user has rights over issues and labels of the project: Planner and up."""
         return self.role(user) >= PLANNER
+
+    def may_write(self) -> bool:
+        """Whether anybody may open, change or comment on issues.
+
+        GitLab's `app/policies/project_policy.rb`, the rules of `archived` and `issues_disabled`.
+        """
+        return self.issues_enabled and not self.archived
 
 
 @dataclass(frozen=True, kw_only=True)

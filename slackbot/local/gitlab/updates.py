@@ -9,6 +9,7 @@ from slackbot.local.gitlab import quick_actions
 from slackbot.local.gitlab.model import (
     Change,
     Issue,
+    IssueLink,
     Label,
     LabelEvent,
     Note,
@@ -126,11 +127,39 @@ class Updates:
         self._gitlab.note_change(issue)
         return copy
 
+    def relate(self, source: Issue, target: Issue, by: User) -> IssueLink:
+        """Relate two issues; each gets a system note, and no hook tells."""
+        link = IssueLink(
+            id=self._gitlab.next_id(),
+            source=source,
+            target=target,
+            created_at=self._gitlab.clock(),
+        )
+        for issue in (source, target):
+            issue.links.append(link)
+            seen = _reference(link.other(issue), issue.project)
+            self._system_note(issue, by, f"marked this issue as related to {seen}")
+            self._gitlab.note_change(issue)
+        return link
+
     def comment(
-        self, issue: Issue, body: str, by: User, *, internal: bool = False, by_api: bool = False
+        self,
+        issue: Issue,
+        body: str,
+        by: User,
+        *,
+        internal: bool = False,
+        by_api: bool = False,
+        thread: Note | None = None,
     ) -> Note:
-        """Add a note whose quick actions have been taken out already."""
+        """Add a note, perhaps a reply, whose quick actions have been taken out already.
+
+        A note that gets a reply becomes a thread
+        (GitLab's `app/models/individual_note_discussion.rb`).
+        """
         now = self._gitlab.clock()
+        if thread is not None:
+            thread.thread = thread
         note = Note(
             id=self._gitlab.next_id(),
             author=by,
@@ -139,6 +168,7 @@ class Updates:
             updated_at=now,
             internal=internal,
             by_api=by_api,
+            thread=thread,
         )
         issue.notes.append(note)
         _touch_for_note(issue, now)

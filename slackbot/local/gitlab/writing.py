@@ -1,11 +1,11 @@
 """What the API lets a client write, with the checks, the silence and the surprises of GitLab."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from slackbot.local.gitlab import quick_actions
 from slackbot.local.gitlab.gate import RateLimit, Refused
-from slackbot.local.gitlab.model import Change, Issue, Label, Note, Project, User
+from slackbot.local.gitlab.model import Change, Issue, IssueLink, Label, Note, Project, User
 from slackbot.local.gitlab.updates import Updates
 
 if TYPE_CHECKING:
@@ -27,6 +27,16 @@ _UPDATABLE = (
     "confidential",
     "state_event",
 )
+_CREATABLE = (
+    "title",
+    "description",
+    "assignee_ids",
+    "assignee_id",
+    "labels",
+    "confidential",
+    "issue_type",
+)
+_NO_LINK = "Couldn't link issues. You must have at least the Guest role in both issue's projects."
 _DEFAULT_LABEL_COLOR = "#6699cc"
 
 
@@ -41,6 +51,8 @@ class Writing:
     def create_label(self, project: Project, user: User, body: dict[str, Any]) -> Label:
         """Make a label; 409 when there is one of that name."""
         _require_planner(project, user)
+        if project.archived:
+            _forbid()
         for name in ("name", "color"):
             if not body.get(name):
                 raise Refused(400, {"error": f"{name} is missing"})
@@ -53,9 +65,16 @@ class Writing:
         return self._gitlab.add_label(project, name, description, str(body["color"]))
 
     def create_issue(self, project: Project, user: User, body: dict[str, Any]) -> Issue:
-        """Open an issue; a guest's labels and assignees are dropped without a word."""
+        """Open an issue; a guest's labels and assignees are dropped without a word.
+
+        Whoever sees a public project may open one there, too
+        (https://docs.gitlab.com/user/permissions/).
+        """
         if body.get("title") is None:
             raise Refused(400, {"error": "title is missing"})
+        if not project.may_write():
+            _forbid()
+        self._watch_creation(project, user, body)
         planner = project.may_plan(user)
         change = Change(
             title=_title(body),
@@ -71,6 +90,8 @@ class Writing:
     def update_issue(self, issue: Issue, user: User, body: dict[str, Any]) -> None:
         """Apply one PUT to an issue."""
         _require_planner(issue.project, user)
+        if not issue.project.may_write():
+            _forbid()
         if not any(name in body for name in _UPDATABLE):
             missing = (
                 f"{', '.join(_UPDATABLE)} are missing, at least one parameter must be provided"
@@ -98,16 +119,24 @@ class Writing:
         self._updates.apply(issue, user, change)
 
     def create_note(
-        self, issue: Issue, user: User, body: dict[str, Any]
+        self, issue: Issue, user: User, body: dict[str, Any], thread: Note | None = None
     ) -> tuple[Note | None, list[quick_actions.QuickAction]]:
-        """Post a note, executing its quick actions; one of those alone makes no note."""
+        """Post a note, executing its quick actions; one of those alone makes no note.
+
+        A reply is internal if the note at the beginning of its `thread` is.
+        """
+        if thread is not None and thread.system:
+            raise Refused(400, {"message": "400 Bad request - Discussion can not be replied to."})
         self._notes.count(user, self._gitlab.notes_per_minute)
+        if not issue.project.may_write():
+            _forbid()
         text = body.get("body")
         if text is None:
             raise Refused(400, {"error": "body is missing"})
         internal = _boolean(body, "internal") or _boolean(body, "confidential") or False
+        internal = thread.internal if thread else internal
         if internal and not issue.project.may_plan(user):
-            raise Refused(403, {"message": "403 Forbidden"})
+            _forbid()
         rest, actions = quick_actions.extract(str(text))
         _check_note(rest, commands=bool(actions))
         if actions and not rest and not issue.project.may_plan(user):
@@ -115,11 +144,30 @@ class Writing:
         note = None
         if rest:
             self._watch_markers(issue, user, rest)
-            note = self._updates.comment(issue, rest, user, internal=internal, by_api=True)
+            note = self._updates.comment(
+                issue, rest, user, internal=internal, by_api=True, thread=thread
+            )
         for action in actions:
             self._watch_action(action)
             self._updates.execute(issue, action, user)
         return note, actions
+
+    def create_link(self, source: Issue, target: Issue, user: User, link_type: object) -> IssueLink:
+        """Relate two issues; other types of links are a paid feature.
+
+        GitLab's `app/services/issuable_links/create_service.rb`: it looks for an earlier link, from
+        whichever side, before it looks whether this user may make one.
+        """
+        if link_type not in (None, "relates_to"):
+            raise Refused(400, {"error": "link_type does not have a valid value"})
+        if any(link.other(source) is target for link in source.links):
+            raise Refused(409, {"message": "Issue(s) already assigned"})
+        if not all(_may_link(issue.project, user) for issue in (source, target)):
+            raise Refused(403, {"message": _NO_LINK})
+        if source is target:
+            reason = f"#{target.iid} cannot be added: cannot be related to itself"
+            raise Refused(422, {"message": reason})
+        return self._updates.relate(source, target, user)
 
     def _labels(self, project: Project, body: dict[str, Any], name: str) -> tuple[Label, ...]:
         """Return the labels of these names; GitLab makes those that it does not know."""
@@ -148,6 +196,16 @@ class Writing:
         known = {str(user.id): user for user in project.members}
         found = tuple(known[number] for number in ids if number in known)
         return found or None
+
+    def _watch_creation(self, project: Project, user: User, body: dict[str, Any]) -> None:
+        for name in body:
+            if name not in _CREATABLE:
+                self._violated(f"POST of an issue ignores {name} silently")
+        own = (issue for issue in project.issues.values() if issue.author is user)
+        known = {mark for issue in own for mark in _HIDDEN_MARKER.findall(issue.description or "")}
+        for marker in _HIDDEN_MARKER.findall(str(body.get("description") or "")):
+            if marker in known:
+                self._violated(f"a second issue in {project.path} carries {marker}")
 
     def _watch_update(self, body: dict[str, Any]) -> None:
         if "labels" in body:
@@ -187,7 +245,15 @@ def _about(marker: str) -> str:
 
 def _require_planner(project: Project, user: User) -> None:
     if not project.may_plan(user):
-        raise Refused(403, {"message": "403 Forbidden"})
+        _forbid()
+
+
+def _may_link(project: Project, user: User) -> bool:
+    return bool(project.role(user)) and project.may_write()
+
+
+def _forbid() -> NoReturn:
+    raise Refused(403, {"message": "403 Forbidden"})
 
 
 def _check_note(rest: str, *, commands: bool) -> None:

@@ -2,9 +2,9 @@
 
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 
 @dataclass(eq=False, kw_only=True)
@@ -17,13 +17,36 @@ class User:
 
 
 @dataclass(eq=False, kw_only=True)
+class Turn:
+    """A time for which the schedule names a person."""
+
+    user: User
+    start: datetime
+    end: datetime
+
+
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(eq=False, kw_only=True)
 class Schedule:
-    """A rotation, and whom it names now; on-calls are told only of those that policies use."""
+    """A rotation, and whom it names: now, until its end if it has one, and later."""
 
     id: str
+    name: str
     on_call: list[User] = field(default_factory=list)
     until: datetime | None = None
-    policies: int = 1
+    later: list[Turn] = field(default_factory=list)
+    status: int | None = None
+    """Answer this when asked for the schedule, until set to None again."""
+
+    def turns(self, since: datetime, until: datetime) -> Iterator[Turn]:
+        """Tell who is on call in a period, cut off at its bounds."""
+        now = [Turn(user=user, start=EARLIEST, end=self.until or LATEST) for user in self.on_call]
+        for turn in sorted([*now, *self.later], key=lambda each: each.start):
+            start, end = max(turn.start, since), min(turn.end, until)
+            if start < end:
+                yield Turn(user=turn.user, start=start, end=end)
 
 
 class PagerDuty:
@@ -56,8 +79,13 @@ class PagerDuty:
         self.users.append(user)
         return user
 
-    def add_schedule(self, id: str, *on_call: User, policies: int = 1) -> Schedule:  # noqa: A002
+    def add_schedule(
+        self,
+        id: str,  # noqa: A002 - PagerDuty's own word
+        *on_call: User,
+        name: str = "SSAT Reviewing Manager",
+    ) -> Schedule:
         """Add a schedule with these people on call."""
-        schedule = Schedule(id=id, on_call=list(on_call), policies=policies)
+        schedule = Schedule(id=id, name=name, on_call=list(on_call))
         self.schedules[id] = schedule
         return schedule

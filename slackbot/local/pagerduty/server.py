@@ -1,4 +1,4 @@
-"""Serves an account over HTTP, as far as the official client needs it to tell who is on call.
+"""Serves an account over HTTP, as far as the bot needs it to tell who is on call when.
 
 https://developer.pagerduty.com/api-reference/
 """
@@ -6,19 +6,22 @@ https://developer.pagerduty.com/api-reference/
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
-from slackbot.local.pagerduty.account import PagerDuty, Schedule, User
+from slackbot.local.pagerduty.account import PagerDuty, Schedule, Turn, User
 
 Json = dict[str, Any]
 VERSION = "application/vnd.pagerduty+json;version=2"
+SITE = "https://example.pagerduty.com"
 _KNOWN = {
-    "/oncalls": {"schedule_ids[]", "include[]", "earliest", "limit", "offset", "total"},
-    "/users": {"since", "until"},
+    "schedule": {"since", "until", "time_zone", "overflow"},
+    "users": {"since", "until"},
 }
+"""The parameters of each route; PagerDuty ignores others without a word."""
+_LONGEST = timedelta(days=90)
 
 
 class Api:
@@ -37,8 +40,8 @@ class Api:
         app = web.Application(middlewares=[guard])
         app.add_routes(
             [
-                web.get("/oncalls", self._on_calls),
-                web.get("/schedules/{id}/users", self._schedule_users),
+                web.get("/schedules/{id}", self._schedule, name="schedule"),
+                web.get("/schedules/{id}/users", self._schedule_users, name="users"),
             ]
         )
         return app
@@ -54,52 +57,70 @@ class Api:
             return _error(401, "Unauthorized")
         if request.headers.get("Accept") != VERSION:
             account.violations.append(f"{request.path}: without the API's version in Accept")
-        known = next(names for end, names in _KNOWN.items() if request.path.endswith(end))
+        known = _KNOWN.get(request.match_info.route.name or "", set())
         if strange := sorted(set(request.query) - known):
             account.violations.append(f"{request.path}: unknown parameters {strange}")
         return None
 
-    async def _on_calls(self, request: web.Request) -> web.Response:
-        wanted = request.query.getall("schedule_ids[]", [])
-        full = "users" in request.query.getall("include[]", [])
-        schedules = [
-            self._account.schedules[one] for one in wanted if one in self._account.schedules
-        ]
-        entries = [entry for schedule in schedules for entry in _entries(schedule, full=full)]
-        offset, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 25))
-        return web.json_response(
-            {
-                "oncalls": entries[offset : offset + limit],
-                "limit": limit,
-                "offset": offset,
-                "more": offset + limit < len(entries),
-                "total": None,
-            }
-        )
+    async def _schedule(self, request: web.Request) -> web.Response:
+        schedule = self._account.schedules.get(request.match_info["id"])
+        if schedule is None:
+            return _error(404, "Not Found")
+        if schedule.status is not None:
+            return _error(schedule.status, "ordered by the story")
+        if "since" not in request.query:  # then no entries are rendered
+            return web.json_response({"schedule": _schedule(schedule, [])})
+        period = _period(request)
+        if period is None:
+            return _error(400, "Invalid Input Provided")
+        return web.json_response({"schedule": _schedule(schedule, schedule.turns(*period))})
 
     async def _schedule_users(self, request: web.Request) -> web.Response:
         schedule = self._account.schedules.get(request.match_info["id"])
         if schedule is None:
             return _error(404, "Not Found")
-        for name in ("since", "until"):
-            datetime.fromisoformat(request.query[name])
-        return web.json_response({"users": [_user(one, full=True) for one in schedule.on_call]})
+        if (period := _period(request)) is None:
+            return _error(400, "Invalid Input Provided")
+        named = dict.fromkeys(turn.user for turn in schedule.turns(*period))
+        return web.json_response({"users": [_user(one, full=True) for one in named]})
 
 
-def _entries(schedule: Schedule, *, full: bool) -> Iterable[Json]:
-    for policy in range(schedule.policies):
-        for user in schedule.on_call:
-            yield {
-                "user": _user(user, full=full),
-                "schedule": {"id": schedule.id, "type": "schedule_reference"},
-                "escalation_policy": {
-                    "id": f"PPOLICY{policy}",
-                    "type": "escalation_policy_reference",
-                },
-                "escalation_level": 1,
-                "start": "2026-01-01T00:00:00Z",
-                "end": f"{schedule.until:%Y-%m-%dT%H:%M:%SZ}" if schedule.until else None,
-            }
+def _period(request: web.Request) -> tuple[datetime, datetime] | None:
+    """Read it as PagerDuty does, which takes no longer one than three months."""
+    try:
+        since, until = (datetime.fromisoformat(request.query[name]) for name in ("since", "until"))
+    except (KeyError, ValueError):
+        return None
+    if since.tzinfo is None or until.tzinfo is None or not since < until <= since + _LONGEST:
+        return None
+    return since, until
+
+
+def _schedule(schedule: Schedule, turns: Iterable[Turn]) -> Json:
+    return {
+        "id": schedule.id,
+        "type": "schedule",
+        "summary": schedule.name,
+        "self": f"https://api.pagerduty.com/schedules/{schedule.id}",
+        "html_url": f"{SITE}/schedules/{schedule.id}",
+        "name": schedule.name,
+        "time_zone": "Etc/UTC",
+        "final_schedule": {
+            "name": "Final Schedule",
+            "rendered_schedule_entries": [
+                {
+                    "start": _written(turn.start),
+                    "end": _written(turn.end),
+                    "user": _user(turn.user, full=False),
+                }
+                for turn in turns
+            ],
+        },
+    }
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _user(user: User, *, full: bool) -> Json:

@@ -9,14 +9,14 @@ from typing import Any
 from aiohttp import web
 
 # The modules of methods register theirs when they are imported.
-from slackbot.local.slack import chat, conversations, directory, views
+from slackbot.local.slack import chat, conversations, directory, files, views
 from slackbot.local.slack.calls import METHODS, Method, structured
 from slackbot.local.slack.conversations import missing_scope
 from slackbot.local.slack.faults import Fault
 from slackbot.local.slack.models import ApiRequest, Json, SlackError
 from slackbot.local.slack.state import State
 
-METHOD_MODULES = (chat, conversations, directory, views)
+METHOD_MODULES = (chat, conversations, directory, files, views)
 
 
 @dataclass

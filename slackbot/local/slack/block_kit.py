@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from slackbot.local.slack import elements
+from slackbot.local.slack.data_blocks import check_together, data_blocks
 from slackbot.local.slack.elements import LIMITS, identifier, plain, text, url
 from slackbot.local.slack.models import Json
 from slackbot.local.slack.schema import (
@@ -133,9 +134,11 @@ _BLOCKS: dict[str, Check] = {
 _MARKDOWN = Spec(
     required={"text": string(LIMITS["markdown"]["text"]["max_length"], 1)}, optional=_ID
 )
-# Newer kinds (card, container, alert, data_table, …) are refused: nothing here has need of them.
+# Other new kinds (card, container, alert, …) are refused: nothing here has need of them.
 _ON_SURFACE: dict[Surface, Check] = {
-    "message": by_type({**_BLOCKS, "markdown": _MARKDOWN}, "block"),
+    "message": by_type(
+        {**_BLOCKS, **data_blocks(_BLOCKS["rich_text"]), "markdown": _MARKDOWN}, "block"
+    ),
     "modal": by_type(_BLOCKS, "block"),
     "home": by_type(_BLOCKS, "block"),
 }
@@ -165,7 +168,9 @@ def validate_blocks(blocks: Any, surface: Surface, path: str = "/blocks") -> lis
     problems = Problems()
     listing(_ON_SURFACE[surface], MAX_BLOCKS[surface])(problems, path, blocks)
     if isinstance(blocks, list):
-        _unique_ids(problems, path, [one for one in blocks if isinstance(one, dict)])
+        objects = [one for one in blocks if isinstance(one, dict)]
+        _unique_ids(problems, path, objects)
+        check_together(problems, path, objects)
     return problems.found
 
 

@@ -18,6 +18,7 @@ _STRUCTURED = {
     "metadata": "invalid_metadata_format",
     "view": "invalid_arguments",
     "unfurls": "invalid_unfurls_format",
+    "files": "invalid_arguments",
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from slackbot.local.slack.block_kit import MAX_CHARACTERS, characters, validate_blocks
 from slackbot.local.slack.calls import flag, method, needed
 from slackbot.local.slack.conversations import by_id, readable
+from slackbot.local.slack.data_blocks import DATA_BLOCKS
 from slackbot.local.slack.models import Channel, Json, Message, SlackError
 from slackbot.local.slack.shapes import message_json
 from slackbot.local.slack.state import State
@@ -19,7 +20,9 @@ MAX_UPDATED_TEXT = 4_000
 MAX_METADATA_BYTES = 16_000
 
 
-def check_content(args: Json, *, max_text: int = MAX_POSTED_TEXT) -> tuple[str, list[Json]]:
+def check_content(
+    state: State, args: Json, *, max_text: int = MAX_POSTED_TEXT
+) -> tuple[str, list[Json]]:
     """Return the text and blocks of a message, or refuse them as Slack does."""
     text, blocks = args.get("text") or "", args.get("blocks") or []
     if not isinstance(text, str):
@@ -27,6 +30,9 @@ def check_content(args: Json, *, max_text: int = MAX_POSTED_TEXT) -> tuple[str, 
         raise SlackError("invalid_arguments", problem, mistake=True)
     if problems := validate_blocks(blocks, "message"):
         raise SlackError("invalid_blocks", *problems, mistake=True)
+    new = DATA_BLOCKS.intersection(one["type"] for one in blocks)
+    if new and not state.takes_data_blocks:
+        raise SlackError("invalid_blocks", f"[ERROR] unsupported type of block: {min(new)}")
     if len(text) > max_text:
         raise SlackError("msg_too_long", mistake=True)
     if characters(blocks) > MAX_CHARACTERS:
@@ -89,7 +95,7 @@ def _message(channel: Channel, ts: str) -> Message:
 def post_message(state: State, args: Json) -> Json:
     """Post to a channel, a thread or a person."""
     channel = _writable(state, needed(args, "channel"))
-    text, blocks = check_content(args)
+    text, blocks = check_content(state, args)
     metadata = _check_metadata(args)
     _want_fallback(state, "chat.postMessage", text, blocks)
     message = state.post(
@@ -113,11 +119,13 @@ def post_message(state: State, args: Json) -> Json:
 def update(state: State, args: Json) -> Json:
     """Change a message of the bot's own; `text` without `blocks` deletes the blocks."""
     channel = by_id(state, needed(args, "channel"))
+    if channel.archived:
+        raise SlackError("is_inactive")
     message = _message(channel, needed(args, "ts"))
     _may_change(state, message, "cant_update_message")
     if "text" not in args and "blocks" not in args:
         raise SlackError("no_text", mistake=True)
-    text, blocks = check_content(args, max_text=MAX_UPDATED_TEXT)
+    text, blocks = check_content(state, args, max_text=MAX_UPDATED_TEXT)
     metadata = _check_metadata(args)
     _want_fallback(state, "chat.update", text, blocks)
     if "metadata" in args:
@@ -158,7 +166,7 @@ def post_ephemeral(state: State, args: Json) -> Json:
     user = needed(args, "user")
     if user not in channel.members:
         raise SlackError("user_not_in_channel")
-    text, blocks = check_content(args)
+    text, blocks = check_content(state, args)
     _want_fallback(state, "chat.postEphemeral", text, blocks)
     thread_ts: Any = args.get("thread_ts")
     return {"message_ts": state.whisper(channel, user, text, blocks, thread_ts).ts}

@@ -76,8 +76,7 @@ class Interactions(State):
 
         `within` picks among several: a block_id, or words or a value in the button's block.
         """
-        if isinstance(message, Ephemeral) and message.user != self.person(user).id:
-            raise AssertionError(f"only {message.user} sees this message")
+        self._check_seen_by(user, message)
         block, button = _find(message, text, within, buttons=True)
         return await self._act(user, message, block, button, {}, confirm)
 
@@ -93,8 +92,11 @@ class Interactions(State):
     ) -> Outcome:
         """Choose an option, a date, a person … in the element of this placeholder or action_id.
 
-        Options are found by their text or value; those of an external select are asked for.
+        Options are found by their text or value; those of an external select are asked for. An
+        overflow menu shows no words: it is found by its action_id. With `confirm=False`, its dialog
+        is canceled, if it has one.
         """
+        self._check_seen_by(user, message)
         block, element = _find(message, label, within)
         if element["type"] == "overflow":
             change: Json = {"selected_option": pick(element, option)}
@@ -106,6 +108,10 @@ class Interactions(State):
         if block["type"] == "input" and not block.get("dispatch_action"):
             return Outcome(kind="block_actions", payload={}, sent=False)
         return await self._act(user, message, block, element, change, confirm)
+
+    def _check_seen_by(self, user: User | str, message: Place) -> None:
+        if isinstance(message, Ephemeral) and message.user != self.person(user).id:
+            raise AssertionError(f"only {message.user} sees this message")
 
     async def suggestions(
         self, user: User | str, message: Place, label: str, query: str
@@ -214,11 +220,7 @@ class Interactions(State):
         AssertionError where Slack's own client would not send: a required input is empty, or a
         text too long. The outcome and the view carry the errors that the bot answers.
         """
-        view = self.open_view(user)
-        for label, value in (values or {}).items():
-            block, element = _find(view, label)
-            change = await self._entered(user, view, block, element, value)
-            self._remember(user, view, block, element, change)
+        view = await self.enter(user, values or {})
         if complaints := _complaints(view):
             raise AssertionError(f"Slack's client would not send this: {complaints}")
         outcome = await self.transport.send(payloads.view_submission(self, self.person(user), view))
@@ -228,6 +230,18 @@ class Interactions(State):
             except SlackError as error:
                 self.refuse(f"view_submission: {error.code} {' '.join(error.messages)}")
         return outcome
+
+    async def enter(self, user: User | str, values: Mapping[str, Any]) -> View:
+        """Fill in inputs of the open modal; the bot hears of them with the next click or choice.
+
+        https://docs.slack.dev/reference/interaction-payloads/block_actions-payload: `view.state`
+        """
+        view = self.open_view(user)
+        for label, value in values.items():
+            block, element = _find(view, label)
+            change = await self._entered(user, view, block, element, value)
+            self._remember(user, view, block, element, change)
+        return view
 
     async def close_view(self, user: User | str) -> Outcome | None:
         """Close the open modal; the bot hears of it only where it asked to."""

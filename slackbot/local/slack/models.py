@@ -25,6 +25,8 @@ class SlackError(Exception):
 class User:
     """A person or a bot; `team_id` of another workspace makes a Slack Connect person.
 
+    A status ends at `status_expiration`, in Unix seconds; 0 is no end.
+
     In Enterprise Grid, `teams` are the workspaces of the organization that they are a member of.
     """
 
@@ -40,6 +42,23 @@ class User:
     deleted: bool = False
     teams: tuple[str, ...] = ()
     is_stranger: bool = False
+    status_text: str = ""
+    status_emoji: str = ""
+    status_expiration: int = 0
+
+
+@dataclass(kw_only=True)
+class Upload:
+    """A file on its way, and once it is shared."""
+
+    id: str
+    name: str
+    mimetype: str
+    length: int
+    alt: str = ""
+    title: str = ""
+    content: bytes | None = None
+    is_shared: bool = False
 
 
 @dataclass(kw_only=True)
@@ -60,6 +79,7 @@ class Message:
     broadcast: bool = False
     tombstone: bool = False
     pings: set[str] = field(default_factory=set)
+    files: list[Upload] = field(default_factory=list)
     unfurls: dict[str, list[Json]] = field(default_factory=dict)
     """The blocks that the bot has attached to links, by their address."""
 

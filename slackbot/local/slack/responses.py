@@ -44,7 +44,7 @@ def respond(state: State, lease: ResponseUrl, args: Json) -> None:
     if flag(args, "delete_original"):
         _delete(state, lease, original)
         return
-    text, blocks = check_content(args)
+    text, blocks = check_content(state, args)
     lease.said.append(text)
     if blocks and not text:
         state.refuse("response_url: blocks without a text for notifications")

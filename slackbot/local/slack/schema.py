@@ -1,5 +1,6 @@
 """A small language for saying what a JSON object must look like, and the path of what does not."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -92,6 +93,19 @@ def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
             problems.add(path, f"must be at least {minimum}")
         elif maximum is not None and value > maximum:
             problems.add(path, f"must be at most {maximum}")
+
+    return check
+
+
+def number(above: float | None = None) -> Check:
+    """Check a number, whole or not."""
+
+    def check(problems: Problems, path: str, value: Any) -> None:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not math.isfinite(value):
+            problems.add(path, "must be a number")
+        elif above is not None and value <= above:
+            problems.add(path, f"must be greater than {above}")
 
     return check
 

@@ -7,6 +7,7 @@ import aiohttp
 from aiohttp import web
 
 from slackbot.local.slack.api import Api
+from slackbot.local.slack.files import Uploads
 from slackbot.local.slack.responses import Responses
 from slackbot.local.slack.workspace import Workspace
 
@@ -18,6 +19,7 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         web.get("/api/{method}", api.handle, allow_head=False),
         web.post("/api/{method}", api.handle),
         web.post("/response/{token}", Responses(workspace).handle),
+        web.post("/upload/v1/{token}", Uploads(workspace).handle),
         web.get("/socket", workspace.sockets.handle, allow_head=False),
     ]
 

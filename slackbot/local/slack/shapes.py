@@ -3,7 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from slackbot.local.slack.models import Channel, Json, Message, User, View
+from slackbot.local.slack.models import Channel, Json, Message, Upload, User, View
 from slackbot.local.slack.state import State
 
 ORGANIZATION = "E0EXAMPLE"
@@ -17,6 +17,7 @@ def user_json(state: State, user: User) -> Json:
         "display_name": user.name,
         "display_name_normalized": user.name,
         "team": user.team_id,
+        **_status(state, user),
     }
     if user.email and "users:read.email" in state.scopes:
         profile["email"] = user.email
@@ -55,6 +56,18 @@ def user_json(state: State, user: User) -> Json:
     return shape
 
 
+def _status(state: State, user: User) -> Json:
+    """Return the status as people see it: Slack clears one that has ended."""
+    has_ended = 0 < user.status_expiration <= state.clock().timestamp()
+    if has_ended or not (user.status_text or user.status_emoji):
+        return {"status_text": "", "status_emoji": "", "status_expiration": 0}
+    return {
+        "status_text": user.status_text,
+        "status_emoji": user.status_emoji or ":speech_balloon:",
+        "status_expiration": user.status_expiration,
+    }
+
+
 def channel_json(state: State, channel: Channel) -> Json:
     """Return a channel or a direct message."""
     if channel.is_im:
@@ -91,6 +104,8 @@ def message_json(state: State, message: Message, *, metadata: bool = False) -> J
         shape |= {"bot_id": message.bot_id, "app_id": state.app_id}
     if message.blocks:
         shape["blocks"] = message.blocks
+    if message.files:
+        shape["files"] = [file_json(state, one) for one in message.files]
     if message.broadcast:
         shape["subtype"] = "thread_broadcast"
     if message.edited:
@@ -103,6 +118,19 @@ def message_json(state: State, message: Message, *, metadata: bool = False) -> J
             for name, users in message.reactions.items()
         ]
     return shape | _thread_json(message)
+
+
+def file_json(state: State, upload: Upload) -> Json:
+    """Return a file; its address needs the token."""
+    return {
+        "id": upload.id,
+        "name": upload.name,
+        "title": upload.title,
+        "mimetype": upload.mimetype,
+        "size": upload.length,
+        "alt_txt": upload.alt,
+        "url_private": f"{state.base_url}/files-pri/{upload.id}/{upload.name}",
+    }
 
 
 def _thread_json(message: Message) -> Json:

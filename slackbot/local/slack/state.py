@@ -21,6 +21,7 @@ from slackbot.local.slack.models import (
     Json,
     Message,
     SlackError,
+    Upload,
     User,
     Usergroup,
     View,
@@ -35,6 +36,7 @@ ALL_SCOPES = frozenset(
         "channels:read",
         "chat:write",
         "commands",
+        "files:write",
         "groups:history",
         "groups:read",
         "im:history",
@@ -73,6 +75,10 @@ class State:
         self.behind_proxy = False
         """A proxy takes the headers that Slack alone sends."""
         self.has_home = True
+        self.takes_data_blocks = True
+        """Whether messages may have charts and tables of data; not each workspace has them yet."""
+        self.uploads: dict[str, Upload] = {}
+        """By the end of their URL."""
         self.unfurl_domains: set[str] = set()
         self.revoked: set[str] = set()
         self.edit_window: timedelta | None = None

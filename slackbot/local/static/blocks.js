@@ -2,8 +2,10 @@
 
 import { combo } from "./combo.js";
 import { h } from "./dom.js";
-import { input } from "./inputs.js";
-import { lines, link, mention, person, text } from "./mrkdwn.js";
+import { figures, table } from "./figures.js";
+import { entered, input } from "./inputs.js";
+import { menu } from "./menu.js";
+import { isSafe, lines, link, mention, person, text } from "./mrkdwn.js";
 import { act, set, store } from "./store.js";
 import { exact, slackDate } from "./time.js";
 
@@ -20,6 +22,8 @@ const BLOCKS = {
       { class: "context" },
       block.elements.filter((each) => each.text).map((each) => h("span", null, text(each))),
     ),
+  data_table: table,
+  data_visualization: figures,
   divider: () => h("hr"),
   header: (block) => h("h3", { class: "block-header" }, text(block.text)),
   image: () => null,
@@ -29,7 +33,7 @@ const BLOCKS = {
   section,
 };
 
-/** Draw blocks; `place` says where they stand: a message's channel and ts, or a view. */
+/** Draw blocks; `place` says where they stand: a message's channel and ts, a modal's view, or the Home's. */
 export function blocks(all, place) {
   return all.map((block) => {
     const draw = BLOCKS[block.type] ?? unknown;
@@ -46,7 +50,7 @@ function unknown({ type }) {
 }
 
 function section(block, place) {
-  return [
+  const words = [
     block.text && h("div", { class: "section" }, text(block.text)),
     block.fields &&
       h(
@@ -54,10 +58,14 @@ function section(block, place) {
         { class: "fields" },
         block.fields.map((each) => h("div", { class: "field" }, text(each))),
       ),
-    block.accessory &&
-      block.accessory.type !== "image" &&
-      h("div", { class: "actions" }, element(block.accessory, block, place)),
   ];
+  if (!block.accessory || block.accessory.type === "image") return words;
+  return h(
+    "div",
+    { class: "with-accessory" },
+    h("div", { class: "accessory-text" }, words),
+    element(block.accessory, block, place),
+  );
 }
 
 // Elements that act
@@ -65,15 +73,19 @@ function section(block, place) {
 function element(one, block, place) {
   if (one.type === "button") return button(one, block, place);
   if (one.type === "static_select") return select(one, block, place);
+  if (one.type === "overflow") return overflow(one, block, place);
   return unknown(one);
 }
 
+const idOf = (one, block, place) => `${place.id}/${block.block_id}/${one.action_id}`;
+
 function target(place) {
-  return place.view ? {} : { channel: place.channel, ts: place.ts };
+  if (place.isHome) return { home: true };
+  return place.view ? { values: entered(place.view) } : { channel: place.channel, ts: place.ts };
 }
 
 function button(one, block, place) {
-  const id = `${place.id}/${block.block_id}/${one.action_id}`;
+  const id = idOf(one, block, place);
   const go = () =>
     act("click", { ...target(place), block: block.block_id, element: one.action_id }, id);
   const isBusy = store.ui.busy.has(id);
@@ -93,18 +105,17 @@ function button(one, block, place) {
       h("span", { "aria-hidden": "true" }, "↗"),
     );
   }
-  const click = () => (one.confirm ? set({ confirm: { ...one.confirm, go } }) : go());
-  return h(
-    "button",
-    { ...props, type: "button", disabled: isBusy, "aria-busy": isBusy && "true", on: { click } },
-    one.text.text,
-  );
+  const click = () => isBusy || confirmed(one, go);
+  // A browser would take the focus from a button that is disabled.
+  const busy = isBusy && { "aria-disabled": "true", "aria-busy": "true" };
+  return h("button", { ...props, type: "button", ...busy, on: { click } }, one.text.text);
 }
 
 function select(one, block, place) {
-  const id = `${place.id}/${block.block_id}/${one.action_id}`;
+  const id = idOf(one, block, place);
   const options = one.options ?? one.option_groups.flatMap((group) => group.options);
-  const remembered = store.state.slack.selections[place.ts]?.[block.block_id]?.[one.action_id];
+  const held = place.view ? place.view.state.values : store.state.slack.selections[place.ts];
+  const remembered = held?.[block.block_id]?.[one.action_id];
   const chosen = (remembered ? remembered.selected_option : one.initial_option)?.value ?? null;
   return combo({
     id,
@@ -113,17 +124,33 @@ function select(one, block, place) {
     options,
     chosen,
     busy: store.ui.busy.has(id),
+    choose: (option) => choose(one, block, place, option),
+  });
+}
+
+function overflow(one, block, place) {
+  const id = idOf(one, block, place);
+  return menu({
+    id,
+    options: one.options,
+    busy: store.ui.busy.has(id),
     choose: (option) => {
-      const go = () =>
-        act(
-          "choose",
-          { ...target(place), block: block.block_id, element: one.action_id, option },
-          id,
-        );
-      if (one.confirm) set({ confirm: { ...one.confirm, go } });
-      else go();
+      // Slack opens the page and tells the bot all the same.
+      if (isSafe(option.url)) window.open(option.url, "_blank", "noopener,noreferrer");
+      choose(one, block, place, option.value);
     },
   });
+}
+
+function choose(one, block, place, option) {
+  const chosen = { ...target(place), block: block.block_id, element: one.action_id, option };
+  confirmed(one, () => act("choose", chosen, idOf(one, block, place)));
+}
+
+/** Do something at once, or once the person has said yes in the element's dialog. */
+function confirmed(one, go) {
+  if (one.confirm) set({ confirm: { ...one.confirm, go } });
+  else go();
 }
 
 // Rich text

@@ -1,19 +1,22 @@
-// The left side: the channel as Slack would show it to one person, and their direct messages.
+// The left side, as Slack would show it to one person: the channel, their direct messages, the Home.
 
 import { blocks } from "./blocks.js";
 import { h } from "./dom.js";
+import { files } from "./figures.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { act, redraw, set, store } from "./store.js";
 import { exact, longDay, time, within } from "./time.js";
 
+const HOME = "home"; // in the place of a channel
 const NEAR_THE_END = 80; // pixels: whoever is this near follows what is new
 
-/** Draw the channel that is open, with tabs for the others. */
+/** Draw the channel or the Home that is open, with tabs for the others. */
 export function channelPane() {
   const { slack } = store.state;
   const channels = slack.channels.filter(
     (each) => !each.is_im || (each.members.includes(store.ui.me) && each.messages.length),
   );
+  const isHome = store.ui.channel === HOME;
   const channel = channels.find((each) => each.id === store.ui.channel) ?? channels[0];
   return h(
     "section",
@@ -26,8 +29,13 @@ export function channelPane() {
     h(
       "header",
       { class: "pane-header" },
-      channels.map((each) => tab(each, each === channel)),
-      h("span", { class: "members" }, `${channel.members.length} members`),
+      tab(HOME, "Home", isHome, async () => (await act("home")) && set({ channel: HOME })),
+      channels.map((each) =>
+        tab(each.id, channelWords(each), !isHome && each === channel, () =>
+          set({ channel: each.id }),
+        ),
+      ),
+      !isHome && h("span", { class: "members" }, `${channel.members.length} members`),
     ),
     store.state.down.slack &&
       h(
@@ -35,25 +43,46 @@ export function channelPane() {
         { class: "outage" },
         "Slack is down. Nobody can click; what the bot has to say waits until Slack is back.",
       ),
-    timeline(channel),
-    composer(channel),
+    isHome ? home() : [timeline(channel), composer(channel)],
   );
 }
 
 const nameOf = (channel) => (channel.is_im ? "SSAT bot" : channel.name);
 
-function tab(channel, isOpen) {
-  const words = channel.is_im ? nameOf(channel) : ["# ", nameOf(channel)];
+const channelWords = (channel) => (channel.is_im ? nameOf(channel) : ["# ", nameOf(channel)]);
+
+function tab(key, words, isOpen, click) {
   return h(
     "button",
     {
-      key: channel.id,
+      key,
       type: "button",
       class: "tab",
       "aria-pressed": String(isOpen),
-      on: { click: () => set({ channel: channel.id }) },
+      on: { click },
     },
     words,
+  );
+}
+
+function home() {
+  const { home: view } = store.state.slack;
+  return h(
+    "div",
+    {
+      key: HOME,
+      class: "home",
+      tabindex: "0",
+      role: "region",
+      "aria-label": "Home",
+      "data-ts": HOME,
+      hook: () => {
+        shown = { channel: HOME, count: 0, isAtEnd: true };
+      },
+    },
+    view
+      ? blocks(view.blocks, { id: view.id, view, isHome: true })
+      : h("p", { class: "hint" }, "The bot has not shown anything here yet."),
   );
 }
 
@@ -153,7 +182,8 @@ function article(message, channel) {
       ),
       message.blocks?.length
         ? blocks(message.blocks, place)
-        : h("div", { class: "section" }, mrkdwn(message.text)),
+        : message.text && h("div", { class: "section" }, mrkdwn(message.text)),
+      files(message.files),
       message.thread?.length > 0 && thread(message),
       message.isWhisper &&
         h(
@@ -259,6 +289,7 @@ function reply(message) {
       { class: "message-body" },
       h("p", { class: "byline" }, byline(message), h("time", { title: exact(at) }, time(at))),
       words,
+      files(message.files),
     ),
   );
 }

@@ -9,6 +9,7 @@ let typed = "";
 let typedAt = 0;
 const TYPING_MILLISECONDS = 800;
 const MARGIN = 8; // pixels
+const LISTBOX = { list: "listbox", option: "option" };
 
 /**
  * Draw a select.
@@ -31,18 +32,6 @@ export function combo({
 }) {
   const isOpen = store.ui.open === id;
   const current = options.find((each) => each.value === chosen);
-  const close = () => {
-    set({ open: null });
-    document.getElementById(id)?.focus();
-  };
-  const pick = (option) => {
-    close();
-    choose(option.value);
-  };
-  const open = () => {
-    active = Math.max(0, options.indexOf(current));
-    set({ open: isOpen ? null : id });
-  };
   const button = h(
     "button",
     {
@@ -55,14 +44,7 @@ export function combo({
       "aria-expanded": String(isOpen),
       "aria-label": current ? `${label}: ${current.text.text}` : label,
       "aria-describedby": describedBy,
-      on: {
-        click: open,
-        keydown: (event) => {
-          if (event.key !== "ArrowDown" || isOpen) return;
-          event.preventDefault();
-          open();
-        },
-      },
+      on: opening(id, Math.max(0, options.indexOf(current))),
     },
     h("span", { class: "combo-text" }, current?.text.text ?? placeholder),
     h("span", { class: "chevron", "aria-hidden": "true" }, "▾"),
@@ -71,11 +53,34 @@ export function combo({
     "span",
     { key: `combo-${id}`, class: "combo" },
     button,
-    isOpen && list({ id, label, options, current, pick, close }),
+    isOpen && list({ id, label, options, current, choose: (option) => choose(option.value) }),
   );
 }
 
-function list({ id, label, options, current, pick, close }) {
+/** Return what opens and closes a list with a button; `first` is the option that is active then. */
+export function opening(id, first = 0) {
+  const toggle = () => {
+    [active, typed] = [first, ""];
+    set({ open: store.ui.open === id ? null : id });
+  };
+  const keydown = (event) => {
+    if (event.key !== "ArrowDown" || store.ui.open === id) return;
+    event.preventDefault();
+    toggle();
+  };
+  return { click: toggle, keydown };
+}
+
+/** Draw the list that a button has opened; `roles` are those of the list and its options. */
+export function list({ id, label, options, current, choose, roles = LISTBOX }) {
+  const close = () => {
+    set({ open: null });
+    document.getElementById(id)?.focus();
+  };
+  const pick = (option) => {
+    close();
+    choose(option);
+  };
   const idOf = (index) => `${id}-option-${index}`;
   const keydown = (event) => {
     const moved = move(event, options);
@@ -92,7 +97,7 @@ function list({ id, label, options, current, pick, close }) {
     {
       key: "list",
       class: "combo-list",
-      role: "listbox",
+      role: roles.list,
       tabindex: "-1",
       "aria-label": label,
       "aria-activedescendant": idOf(active),
@@ -111,9 +116,9 @@ function list({ id, label, options, current, pick, close }) {
         {
           key: option.value,
           id: idOf(index),
-          role: "option",
+          role: roles.option,
           class: index === active ? "option is-active" : "option",
-          "aria-selected": String(option === current),
+          "aria-selected": roles === LISTBOX && String(option === current),
           hook: (element, isNew) => {
             if (index === active && !isNew) element.scrollIntoView({ block: "nearest" });
           },
@@ -128,7 +133,7 @@ function list({ id, label, options, current, pick, close }) {
 
 /** Move a list that would reach out of what it stands in. */
 function keepInside(element) {
-  const edge = element.closest(".timeline, dialog")?.getBoundingClientRect().right ?? innerWidth;
+  const edge = element.closest(".timeline, .home, dialog")?.getBoundingClientRect().right ?? innerWidth;
   const room = Math.min(edge, innerWidth) - MARGIN - element.getBoundingClientRect().right;
   if (room < 0) element.style.left = `${room}px`;
 }

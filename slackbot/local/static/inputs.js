@@ -4,7 +4,7 @@
 import { combo } from "./combo.js";
 import { h } from "./dom.js";
 import { text } from "./mrkdwn.js";
-import { redraw } from "./store.js";
+import { redraw, store } from "./store.js";
 import { fromLocalInput, toLocalInput } from "./time.js";
 
 const LONGEST_TEXT = 3000;
@@ -15,6 +15,7 @@ const TEXTS = {
   url_text_input: "url",
   number_input: "text",
 };
+const GROUPS = ["radio_buttons", "checkboxes", "multi_users_select"];
 const TIMES = { datepicker: ["date", "selected_date"], timepicker: ["time", "selected_time"] };
 
 const idOf = (view, block) => `${view.id}-${block.block_id}`;
@@ -23,7 +24,7 @@ const idOf = (view, block) => `${view.id}-${block.block_id}`;
 export function input(block, { view }) {
   const id = idOf(view, block);
   const error = view.errors[block.block_id];
-  const isGroup = ["radio_buttons", "checkboxes"].includes(block.element.type);
+  const isGroup = GROUPS.includes(block.element.type);
   const label = [
     block.label.text,
     block.optional && h("span", { class: "optional" }, " (optional)"),
@@ -53,6 +54,8 @@ function control(block, view, id, aria) {
       id,
       (held.selected_options ?? []).map((each) => each.value),
     );
+  if (element.type === "multi_users_select")
+    return choices("checkbox", { options: people() }, id, held.selected_users ?? []);
   if (element.type === "datetimepicker")
     return moment(
       "datetime-local",
@@ -65,6 +68,13 @@ function control(block, view, id, aria) {
   if (element.type === "static_select")
     return select(block, id, held.selected_option?.value ?? null, aria);
   return h("p", { class: "unknown" }, `A ${element.type}, which this page cannot show.`);
+}
+
+function people() {
+  return store.state.people.map(({ id, name }) => ({
+    value: id,
+    text: { type: "plain_text", text: name },
+  }));
 }
 
 /** Write what an input holds at first, and leave it to the person from then on. */
@@ -146,11 +156,11 @@ export function entered(view) {
 
 function valueOf({ element }, id) {
   if (element.type === "static_select") return chosen.get(id) ?? null;
-  if (["radio_buttons", "checkboxes"].includes(element.type)) {
+  if (GROUPS.includes(element.type)) {
     const checked = [...document.getElementsByName(id)]
       .filter((box) => box.checked)
       .map((box) => box.value);
-    return element.type === "checkboxes" ? checked : (checked[0] ?? null);
+    return element.type === "radio_buttons" ? (checked[0] ?? null) : checked;
   }
   const value = document.getElementById(id)?.value || null;
   return value && element.type === "datetimepicker" ? fromLocalInput(value) : value;

@@ -152,8 +152,13 @@ export function mention(words, loud = false) {
   return h("span", { class: loud ? "mention me" : "mention" }, words);
 }
 
+/** Tell whether opening an address cannot run anything. */
+export function isSafe(target) {
+  return SAFE_LINK.test(target ?? "");
+}
+
 /** Draw a link that cannot run anything. */
 export function link(target, words) {
-  if (!SAFE_LINK.test(target)) return words;
+  if (!isSafe(target)) return words;
   return h("a", { href: target, target: "_blank", rel: "noopener noreferrer" }, words);
 }

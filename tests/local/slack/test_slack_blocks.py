@@ -11,7 +11,43 @@ def select(**more: Any) -> dict[str, Any]:
     return {"type": "static_select", "action_id": "s", **more}
 
 
+def chart(kind: str, title: str = "A chart", **more: Any) -> dict[str, Any]:
+    return {"type": "data_visualization", "title": title, "chart": {"type": kind, **more}}
+
+
+def bars(
+    series: list[tuple[str, list[float]]], categories: tuple[str, ...] = ("Mon", "Tue")
+) -> dict[str, Any]:
+    plotted = [
+        {
+            "name": name,
+            "data": [
+                {"label": label, "value": value}
+                for label, value in zip(categories, values, strict=True)
+            ],
+        }
+        for name, values in series
+    ]
+    return chart("bar", series=plotted, axis_config={"categories": list(categories)})
+
+
+def table(rows: list[list[Any]], **more: Any) -> dict[str, Any]:
+    cells = [[cell(each) for each in row] for row in rows]
+    return {"type": "data_table", "caption": "A table", "rows": cells, **more}
+
+
+def cell(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str):
+        return {"type": "raw_text", "text": value}
+    return {"type": "raw_number", "value": value, "text": str(value)}
+
+
 ONE = option("One", "1")
+UNLIKE = bars([("This", [1, 2])])
+UNLIKE["chart"]["axis_config"]["categories"] = ["Mon", "Wed"]
+RICH = {"type": "rich_text", "elements": []}
 
 GOOD = [
     section("text"),
@@ -31,6 +67,9 @@ GOOD = [
     text_input("In a message", "i"),
     {"type": "image", "image_url": "https://example.com/a.png", "alt_text": "a"},
     {"type": "markdown", "text": "# hello"},
+    chart("pie", segments=[{"label": "Good", "value": 3}, {"label": "Bad", "value": 0.5}]),
+    bars([("This", [3, 0]), ("Before", [1.5, -2])]),
+    table([["Label", "Feedback"], ["docs", 2]], page_size=5, row_header_column_index=0),
     {
         "type": "rich_text",
         "elements": [
@@ -56,6 +95,26 @@ GOOD = [
 BAD = [
     ({"type": "sparkle"}, "/blocks/0/type"),  # no such block
     ("text", "/blocks/0"),  # no object
+    (chart("pie", "x" * 51, segments=[{"label": "a", "value": 1}]), "/blocks/0/title"),
+    (chart("radar"), "/blocks/0/chart/type"),
+    (chart("pie", segments=[]), "/blocks/0/chart/segments"),
+    (chart("pie", segments=[{"label": "a", "value": 1}] * 13), "/blocks/0/chart/segments"),
+    (chart("pie", segments=[{"label": "a", "value": 0}]), "/blocks/0/chart/segments/0/value"),
+    (chart("pie", segments=[{"label": "a" * 21, "value": 1}]), "/blocks/0/chart/segments/0/label"),
+    (bars([("x" * 21, [1, 2])]), "/blocks/0/chart/series/0/name"),
+    (bars([(f"s{n}", [1, 2]) for n in range(13)]), "/blocks/0/chart/series"),
+    (bars([("This", [1, 2]), ("This", [3, 4])]), "/blocks/0/chart/series"),  # a name twice
+    (bars([("This", [1, float("nan")])]), "/blocks/0/chart/series/0/data/1/value"),
+    (UNLIKE, "/blocks/0/chart/series/0/data"),  # no such category
+    (table([["Label"]]), "/blocks/0/rows"),  # only a header
+    (table([["Label"]] * 202), "/blocks/0/rows"),
+    (table([["Label", "Feedback"], ["docs"]]), "/blocks/0/rows"),  # a cell is missing
+    (table([["x"] * 21] * 2), "/blocks/0/rows/0"),
+    (table([[RICH], ["docs"]]), "/blocks/0/rows/0/0/type"),  # not in a header
+    (table([["Label"], [""]]), "/blocks/0/rows/1/0/text"),
+    (table([["Label"], ["docs"]], page_size=101), "/blocks/0/page_size"),
+    (table([["Label"], ["docs"]], row_header_column_index=1), "/blocks/0/row_header_column_index"),
+    (table([["Label"], ["x" * 20_001]]), "/blocks"),
     (section("x" * 3001), "/blocks/0/text/text"),
     (section(""), "/blocks/0/text/text"),
     ({"type": "section"}, "/blocks/0"),  # nothing to show
@@ -118,6 +177,18 @@ def test_fifty_blocks_are_a_message_and_fifty_one_are_not() -> None:
     assert validate_blocks([{"type": "divider"}] * 50, "message") == []
     assert validate_blocks([{"type": "divider"}] * 51, "message")
     assert validate_blocks([{"type": "divider"}] * 100, "modal") == []
+
+
+def test_two_charts_are_a_message_and_three_are_not() -> None:
+    drawn = bars([("This", [1, 2])])
+    assert validate_blocks([drawn] * 2, "message") == []
+    assert validate_blocks([drawn] * 3, "message")
+
+
+@pytest.mark.parametrize("surface", ["modal", "home"])
+def test_charts_and_tables_of_data_are_for_messages_only(surface: Any) -> None:
+    assert validate_blocks([bars([("This", [1, 2])])], surface)
+    assert validate_blocks([table([["Label"], ["docs"]])], surface)
 
 
 def test_a_block_id_is_used_once() -> None:

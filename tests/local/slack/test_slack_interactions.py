@@ -204,13 +204,61 @@ async def test_an_external_select_asks_the_bot_for_its_options(
     assert bot[0]["actions"][0]["selected_option"]["text"]["text"] == "Person Person blake"
 
 
+LEAVE = option("Open ticket", "t") | {"url": "https://example.com/tickets/1"}
+MENU = {"type": "overflow", "action_id": "label", "options": [option("Withdraw", "w"), LEAVE]}
+CONFIRM = {
+    "title": plain("Sure?"),
+    "text": plain("It is written down."),
+    "confirm": plain("Yes"),
+    "deny": plain("No"),
+}
+
+
 async def test_an_overflow_is_chosen_from(
     bot: list[Any], workspace: Workspace, client: AsyncWebClient, channel: Channel
 ) -> None:
-    menu = {"type": "overflow", "action_id": "label", "options": [option("Withdraw", "w")]}
-    await card(client, menu)
+    await card(client, MENU)
     await workspace.choose("U1", channel.messages[0], "label", "Withdraw")
-    assert bot[0]["actions"][0]["selected_option"]["value"] == "w"
+    # Whoever follows a link of a menu tells the bot, too.
+    await workspace.choose("U1", channel.messages[0], "label", "Open ticket")
+    chosen = [body["actions"][0] for body in bot]
+    assert [each["selected_option"]["value"] for each in chosen] == ["w", "t"]
+    assert all(each.keys().isdisjoint({"value", "options", "confirm"}) for each in chosen)
+    assert bot[-1]["state"]["values"] == {}  # a menu keeps nothing
+    with pytest.raises(AssertionError, match="there are \\['Withdraw', 'Open ticket'\\]"):
+        await workspace.choose("U1", channel.messages[0], "label", "Delete")
+
+
+async def test_nobody_chooses_from_what_only_another_person_sees(
+    bot: list[Any], workspace: Workspace, channel: Channel
+) -> None:
+    seen = workspace.whisper(channel, "U1", "only for you", [actions(MENU)])
+    with pytest.raises(AssertionError, match="only U1 sees"):
+        await workspace.choose("U2", seen, "label", "Withdraw")
+    assert (await workspace.choose("U1", seen, "label", "Withdraw")).ok
+    assert len(bot) == 1
+
+
+async def test_what_is_canceled_in_a_dialog_is_neither_sent_nor_chosen(
+    bot: list[Any], workspace: Workspace, client: AsyncWebClient, channel: Channel
+) -> None:
+    select = {
+        "type": "static_select",
+        "action_id": "people",
+        "placeholder": plain("Feedback label"),
+        "options": [option("Slow", "slow")],
+        "confirm": CONFIRM,
+    }
+    await card(client, select, MENU | {"confirm": CONFIRM})
+    for element, choice in (("Feedback label", "Slow"), ("label", "Withdraw")):
+        message = channel.messages[0]
+        outcome = await workspace.choose("U1", message, element, choice, confirm=False)
+        assert (outcome.sent, outcome.error) == (False, "cancelled")
+    assert bot == []
+    await workspace.choose("U1", channel.messages[0], "label", "Withdraw")
+    assert bot[0]["state"]["values"]["actions"]["people"]["selected_option"] is None
+    assert (await workspace.choose("U1", channel.messages[0], "Feedback label", "Slow")).ok
+    assert bot[1]["actions"][0]["selected_option"]["value"] == "slow"
 
 
 @pytest.fixture
