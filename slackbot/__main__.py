@@ -1,4 +1,4 @@
-"""The command line: ``ssat-bot run``, ``check``, ``rebuild``, ``people`` and ``local``."""
+"""The command line: ``ssat-bot run``, ``check``, ``rebuild``, ``stats``, ``people``, ``local``."""
 
 import argparse
 import contextlib
@@ -55,16 +55,37 @@ def _parser() -> argparse.ArgumentParser:
         "rebuild", help="restore the record from GitLab and Slack; stop the bot first"
     )
     rebuild.set_defaults(command="rebuild")
-    _add_people(commands.add_parser("people", help="list or remove links from Slack to GitLab"))
+    _add_stats(commands.add_parser("stats", help="show trends: figures of a period"))
+    _add_people(
+        commands.add_parser(
+            "people", help="list or remove links from Slack to GitLab; list profiles"
+        )
+    )
     local = commands.add_parser("local", help="try the bot with a Slack and a GitLab of its own")
     local.add_argument("--port", type=int, default=8080, help="the page's port (default: 8080)")
     local.set_defaults(command="local")
     return parser
 
 
+def _add_stats(stats: argparse.ArgumentParser) -> None:
+    stats.add_argument(
+        "period",
+        nargs="*",
+        help="7d, 30d, quarter, last quarter, or 2026-10-01..2026-11-01 (default: 30d)",
+    )
+    stats.add_argument("--by", metavar="GROUP", help="label, region, manager or score")
+    stats.add_argument("--csv", action="store_true", help="print a CSV file")
+    stats.add_argument(
+        "--from-gitlab",
+        action="store_true",
+        help="read GitLab instead of the record: by default the project's whole past",
+    )
+    stats.set_defaults(command="stats")
+
+
 def _add_people(people: argparse.ArgumentParser) -> None:
     commands = people.add_subparsers(required=True, metavar="COMMAND")
-    listing = commands.add_parser("list", help="list the links")
+    listing = commands.add_parser("list", help="list the links and the profiles")
     listing.set_defaults(command="people list")
     unlinking = commands.add_parser("unlink", help="remove a link made with /ssat link")
     unlinking.add_argument("who", help="a Slack user id or a GitLab username")

@@ -18,6 +18,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from slackbot.blocks.kudos import Venue
 from slackbot.channel.adoption import CardAdoption
 from slackbot.channel.backlog import Backlog
 from slackbot.channel.cards import CardSync
@@ -26,16 +27,31 @@ from slackbot.channel.handover import Handover
 from slackbot.channel.homes import HomeSync
 from slackbot.channel.planning import ReminderPlanner
 from slackbot.channel.reminders import GapNotice, ReminderSync
+from slackbot.channel.responses import EVERY as RESPONSES_EVERY
+from slackbot.channel.responses import ResponseReminders
+from slackbot.channel.trends import Trends, WeeklyStats
 from slackbot.channel.views import Viewer
 from slackbot.clock import Clock, system_clock
 from slackbot.door import serving
-from slackbot.handlers import register_all
+from slackbot.handlers.acting import Acting
 from slackbot.handlers.afterwards import Afterwards
 from slackbot.handlers.answers import Answers
+from slackbot.handlers.clicking import Clicking
 from slackbot.handlers.desk import Desk
+from slackbot.handlers.dialog import Dialog
+from slackbot.handlers.drafting import Drafting
+from slackbot.handlers.following_up import FollowingUp
+from slackbot.handlers.home import Home
 from slackbot.handlers.incoming import see_to
+from slackbot.handlers.profile import ProfileForm
+from slackbot.handlers.queue import QueueCommand
+from slackbot.handlers.showing import Showing
+from slackbot.handlers.snoozing import Snoozing
+from slackbot.handlers.stats import StatsAnswer
+from slackbot.handlers.thanking import Thanking
 from slackbot.health import WORKER, Health
 from slackbot.people.accounts import AccountSearch
+from slackbot.people.addressees import Addressees
 from slackbot.people.admission import Admission
 from slackbot.people.directory import Directory
 from slackbot.people.duty import DutySync, GroupSource, Source, WeeksSource
@@ -43,6 +59,7 @@ from slackbot.people.file import PeopleFile
 from slackbot.people.identities import Identities
 from slackbot.people.linking import Linking
 from slackbot.people.members import Members
+from slackbot.people.profiles import Profiles
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.gitlab_api import PACES as GITLAB_PACES
 from slackbot.platforms.hooks import HookSecrets
@@ -51,14 +68,18 @@ from slackbot.platforms.pace import faster
 from slackbot.platforms.slack import SlackClient
 from slackbot.platforms.slack_api import PACES as SLACK_PACES
 from slackbot.platforms.slack_api import slack_client, slack_session
+from slackbot.rules.offers import Offer
 from slackbot.rules.request import Rules
 from slackbot.settings import Settings
 from slackbot.store import facts, jobs
 from slackbot.store.database import Database, Record, RightOfWay, WakeUps
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.sync.idling import IdleClosing
 from slackbot.sync.issue import IssueSync
 from slackbot.sync.poll import Poll
 from slackbot.sync.suggestion import Suggestion
+from slackbot.sync.thanking import KudosSync
+from slackbot.templates.email import EmailTemplates
 from slackbot.watch import ClockWatch, Watch, enqueue_all
 from slackbot.web import (
     HookNotes,
@@ -84,6 +105,8 @@ log = structlog.get_logger()
 
 LONGEST_PERIOD = timedelta(minutes=10)
 """For queues that come back every few minutes or more often."""
+STATS_MINUTE = 9 * 60
+"""Of Monday, where no digest has a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +144,8 @@ class Services:
         self.identities = Identities(record, self.people_file)
         self.directory = Directory(self.identities, self.members, self.gitlab.users)
         self.admission = Admission(self.members, self.identities, settings.ssat_managers)
+        self.profiles = Profiles(record, self.people_file)
+        self.templates = EmailTemplates(settings.ssat_email_templates)
         self.viewer = Viewer(
             self.rules,
             record.now,
@@ -129,8 +154,14 @@ class Services:
             permalink=self.slack.permalink,
         )
         self.outbox = Outbox(record, self.slack, self.health, settings.ssat_channel)
-        self.adoption = CardAdoption(record, self.slack, self.outbox)
+        self.adoption = CardAdoption(record, self.slack, self.outbox, settings.ssat_bad_channel)
         self.accounts = AccountSearch(record, self.identities, self.directory)
+        self.trends = Trends(
+            record,
+            self.rules,
+            region_scope=settings.ssat_region_scope,
+            retention=settings.ssat_retention_days,
+        )
         self.linking = Linking(
             record,
             self.slack,
@@ -149,7 +180,16 @@ def rules_of(settings: Settings) -> Rules:
         hours=settings.business_hours,
         deadline=settings.ssat_deadline_hours,
         link_issue=settings.ssat_link_issue,
+        posts_bad=settings.ssat_bad_channel is not None,
+        exempt=settings.ssat_exempt,
+        asks_csm=settings.ssat_review_csm,
+        follow_up_project=settings.ssat_follow_up_project,
     )
+
+
+def venue_of(settings: Settings) -> Venue:
+    has_week = settings.review_week is not None
+    return Venue(channel=settings.ssat_kudos_channel, has_week=has_week)
 
 
 def make_workers(
@@ -178,7 +218,16 @@ def make_works(services: Services) -> list[Work]:
     suggestion = Suggestion(record, gitlab, directory, services.rules)
     assigns = settings.ssat_assign_on_duty
     sync = IssueSync(record, gitlab, directory, services.rules, suggestion if assigns else None)
-    cards = CardSync(record, slack, services.directory, viewer, outbox, backlog, services.adoption)
+    cards = CardSync(
+        record,
+        slack,
+        services.directory,
+        viewer,
+        outbox,
+        backlog,
+        services.adoption,
+        settings.ssat_bad_channel,
+    )
     planner = ReminderPlanner(
         record, directory, services.members, viewer, reminders, settings.ssat_lead
     )
@@ -191,9 +240,16 @@ def make_works(services: Services) -> list[Work]:
         every=settings.ssat_poll_seconds,
         retention=settings.ssat_retention_days,
     )
-    duty = DutySync(record, directory, _duty_source(services), assigns, health)
+    source = _duty_source(services)
+    duty = DutySync(record, directory, services.members, source, assigns, health)
     handover = Handover(record, slack, services.members, viewer, outbox, reminders)
+    responses = ResponseReminders(
+        record, slack, gitlab, directory, services.members, viewer, outbox, reminders
+    )
     homes = HomeSync(record, slack, services.admission, viewer, seek=services.accounts.seek)
+    thanking = KudosSync(
+        record, slack, gitlab, outbox, settings.ssat_kudos_channel, settings.review_week
+    )
     every = settings.ssat_poll_seconds
     works = [
         about_issues(IssueQueue.SYNC, sync, concurrency=4),
@@ -205,11 +261,19 @@ def make_works(services: Services) -> list[Work]:
         periodic(PeriodicQueue.SUMMARY, backlog),
         periodic(PeriodicQueue.GAP, GapNotice(record, outbox)),
         periodic(PeriodicQueue.HANDOVER, handover),
+        periodic(PeriodicQueue.RESPONSES, responses, longest_wait=2 * RESPONSES_EVERY),
         periodic(PeriodicQueue.HOMES, homes),
+        periodic(PeriodicQueue.KUDOS, thanking),
     ]
+    if settings.ssat_close_good:
+        works.append(periodic(PeriodicQueue.IDLE, IdleClosing(record, gitlab)))
     if (minute := settings.ssat_digest) is not None:
         digest = DailyDigest(record, gitlab, viewer, outbox, hours, minute)
         works.append(periodic(PeriodicQueue.DIGEST, digest))
+    if (channel := settings.ssat_stats_channel) is not None:
+        at = STATS_MINUTE if settings.ssat_digest is None else settings.ssat_digest
+        weekly = WeeklyStats(record, slack, services.trends, outbox, viewer.zone, channel, at)
+        works.append(periodic(PeriodicQueue.STATS, weekly))
     return works
 
 
@@ -330,6 +394,35 @@ async def run_bot(
         await database.close()
 
 
+def _listen(bolt: AsyncApp, services: Services, desk: Desk, answers: Answers) -> None:
+    settings, slack, gitlab = services.settings, services.slack, services.gitlab
+    project, template = settings.ssat_follow_up_project, settings.ssat_follow_up_template
+    profiles, templates = services.profiles, services.templates
+    clicking = Clicking(desk, answers)
+    drafting = Drafting(desk, answers, profiles, templates, settings.ssat_webmail)
+    thanking = Thanking(desk, answers, services.directory, venue_of(settings))
+    dialogs: dict[Offer, Dialog] = {
+        Offer.SNOOZE: Snoozing(desk, answers),
+        Offer.DRAFT_EMAIL: drafting,
+        Offer.FOLLOW_UP: FollowingUp(desk, answers, gitlab, project, template),
+        Offer.KUDOS: thanking,
+    }
+    addressees = Addressees(gitlab, services.directory)
+    profile_form = ProfileForm(answers, profiles, templates)
+    stats = StatsAnswer(answers, services.trends, slack)
+    for module in (
+        clicking,
+        thanking,
+        drafting,
+        Acting(desk, answers, clicking.of_menu, dialogs, addressees),
+        QueueCommand(answers, services.accounts, profile_form, stats),
+        profile_form,
+        Home(answers),
+        Showing(answers, slack, settings.ssat_channel),
+    ):
+        module.register(bolt)
+
+
 @contextlib.asynccontextmanager
 async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[str]:
     settings, record = services.settings, services.record
@@ -338,7 +431,9 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
     desk = Desk(record, services.admission, services.members, viewer)
     afterwards = Afterwards()
     answers = Answers(record, services.admission, viewer, slack, services.linking, afterwards)
-    register_all(bolt, desk, answers, services.accounts, slack, settings.ssat_channel)
+    _listen(bolt, services, desk, answers)
+    for problem in services.templates.problems():
+        log.warning("email_template_not_used", problem=problem)
     socket_mode = socket_handler(bolt, settings)
     is_connected = socket_mode.client.is_connected if socket_mode else None
     readiness = Readiness(record, services.health, is_connected)

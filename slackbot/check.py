@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from slackbot.app import Clients
+from slackbot.blocks.follow_up import TEMPLATE_LIMIT
+from slackbot.blocks.words import OBSTACLES
 from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected, Untrusted
-from slackbot.platforms.gitlab import Project, renamed
+from slackbot.platforms.gitlab import Project, obstacle_in, renamed
 from slackbot.platforms.slack import (
     MESSAGES_SCOPES,
     REQUIRED_SCOPES,
@@ -17,10 +19,14 @@ from slackbot.platforms.slack import (
     SlackClient,
 )
 from slackbot.platforms.slack_api import slack_client
+from slackbot.platforms.slack_files import FILE_SCOPES
+from slackbot.rules.refusals import Obstacle
 from slackbot.rules.request import IssueKey, in_scope, scope_of
-from slackbot.rules.rota import NoAnswer
+from slackbot.rules.rota import NoAnswer, Rota
+from slackbot.rules.week import ReviewWeek
 from slackbot.settings import Settings
 from slackbot.store.database import Database, DatabaseError
+from slackbot.templates.email import EmailTemplates
 from slackbot.written import nearest
 
 MANAGERS = "SSAT_MANAGERS"
@@ -31,6 +37,7 @@ REPORTER = 20
 _OPTIONAL_SCOPES = {
     MESSAGES_SCOPES: "nobody gets a direct message: no hand-over, no word of a link to GitLab",
     UNFURL_SCOPES: "a pasted link to a feedback does not show its state",
+    FILE_SCOPES: "`/ssat stats` sends no CSV files, and no picture where Slack shows no charts",
 }
 """Asked for by a later release; apps of earlier ones work without."""
 
@@ -88,7 +95,9 @@ async def examine(settings: Settings, clients: Clients) -> AsyncIterator[Finding
     async for finding in _examine_gitlab(settings, clients):
         yield finding
     if settings.pagerduty_api_token is not None:
-        yield await _examine_pagerduty(settings, settings.pagerduty_api_token.get_secret_value())
+        token = settings.pagerduty_api_token.get_secret_value()
+        async for finding in _examine_pagerduty(settings, token):
+            yield finding
 
 
 async def examine_database(database_url: str) -> Finding:
@@ -108,22 +117,42 @@ async def examine_database(database_url: str) -> Finding:
 def _examine_settings(settings: Settings) -> Iterator[Finding]:
     for misnamed in settings.misnamed:
         yield _warning("settings", misnamed)
+    for problem in EmailTemplates(settings.ssat_email_templates).problems():
+        yield _warning("SSAT_EMAIL_TEMPLATES", f"{problem}; the bot's own text is used instead")
+    if bool(settings.ssat_week_project) != bool(settings.ssat_week_label):
+        yield _warning(
+            "SSAT_WEEK_PROJECT, SSAT_WEEK_LABEL",
+            "only one of them is set, so kudos do not go to the week's review issue: set both",
+        )
     if not settings.ssat_managers:
         yield _warning(MANAGERS, "not set, so every full member of the workspace may take action")
 
 
-async def _examine_pagerduty(settings: Settings, token: str) -> Finding:
+async def _examine_pagerduty(settings: Settings, token: str) -> AsyncIterator[Finding]:
     from slackbot.platforms.pagerduty import PagerDuty  # takes 0.3 s to import
 
-    about = f"PAGERDUTY_SCHEDULE {settings.pagerduty_schedule}"
-    schedule = PagerDuty(token, settings.pagerduty_schedule, settings.pagerduty_api_url)
-    try:
-        rota = await schedule.read(datetime.now(UTC))
-    except NoAnswer as error:
-        return _not_answered("PagerDuty", error)
-    if not rota.people:
-        return _warning(about, "it names nobody now")
-    return Finding(about=f"{about}, on duty: {', '.join(each.name for each in rota.people)}")
+    now, rotas = datetime.now(UTC), dict[str, Rota | NoAnswer]()
+    for each in settings.pagerduty_schedule:
+        try:
+            rotas[each] = await PagerDuty(token, [each], settings.pagerduty_api_url).read(now)
+        except NoAnswer as error:
+            rotas[each] = error
+    is_covered = any(isinstance(rota, Rota) and rota.people for rota in rotas.values())
+    for schedule, rota in rotas.items():
+        yield _of_schedule(f"PAGERDUTY_SCHEDULE {schedule}", rota, is_covered=is_covered)
+
+
+def _of_schedule(about: str, rota: Rota | NoAnswer, *, is_covered: bool) -> Finding:
+    """``is_covered``: some schedule names somebody now."""
+    if isinstance(rota, NoAnswer):
+        return _not_answered(about, rota)
+    if rota.people:
+        return Finding(about=f"{about}, on duty: {', '.join(each.name for each in rota.people)}")
+    return (
+        Finding(about=f"{about}, on duty: nobody")
+        if is_covered
+        else _warning(about, "it names nobody now")
+    )
 
 
 async def _examine_slack(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
@@ -145,6 +174,13 @@ async def _examine_slack(settings: Settings, clients: Clients) -> AsyncIterator[
     for finding in _examine_scopes(identity, needed):
         yield finding
     yield await _examine_channel(settings.ssat_channel, workspace)
+    for setting, other in (
+        ("SSAT_BAD_CHANNEL", settings.ssat_bad_channel),
+        ("SSAT_STATS_CHANNEL", settings.ssat_stats_channel),
+        ("SSAT_KUDOS_CHANNEL", settings.ssat_kudos_channel),
+    ):
+        if other is not None:
+            yield await _examine_other_channel(f"{setting} {other}", other, workspace)
     if not identity.lacks(needed):
         async for finding in _examine_people(settings, workspace):
             yield finding
@@ -173,6 +209,18 @@ async def _examine_channel(channel: str, workspace: SlackClient) -> Finding:
     except PlatformError as error:
         return _not_answered(f"SSAT_CHANNEL {channel}", error)
     return Finding(about=f"Slack channel {channel}")
+
+
+async def _examine_other_channel(about: str, channel: str, workspace: SlackClient) -> Finding:
+    """Only warn: no customer waits there."""
+    try:
+        await workspace.check_channel(channel)
+    except Denied as error:
+        is_archived = error.code == "is_archived"
+        return _warning(about, "the channel is archived: set another" if is_archived else error)
+    except PlatformError as error:
+        return _not_answered(about, error)
+    return Finding(about=about)
 
 
 async def _examine_people(settings: Settings, workspace: SlackClient) -> AsyncIterator[Finding]:
@@ -259,8 +307,11 @@ async def _examine_project(
         yield _fatal("GITLAB_TOKEN", "the role is too low to change issues: Reporter is the least")
     async for finding in _examine_token(clients):
         yield finding
+    yield await _examine_follow_ups(settings, clients)
     if settings.ssat_link_issue is not None:
         yield await _examine_link_issue(clients, project, settings.ssat_link_issue)
+    if settings.review_week is not None:
+        yield await _examine_week(clients, settings.review_week)
     async for finding in _examine_labels(settings, clients):
         yield finding
 
@@ -303,10 +354,54 @@ async def _examine_labels(settings: Settings, clients: Clients) -> AsyncIterator
         )
 
 
+async def _examine_week(clients: Clients, week: ReviewWeek) -> Finding:
+    about = f"SSAT_WEEK_PROJECT {week.project}"
+    try:
+        issue = await clients.gitlab.find_open_issue(week.project, week.label)
+    except Missing:
+        return _warning(about, "not found: is the path right, and may the token's user see it?")
+    except PlatformError as error:
+        return _not_answered(about, error)
+    if issue is None:
+        problem = f"it has no open issue with the label {week.label}: kudos wait for one"
+        return _warning(about, problem)
+    return Finding(about=f"{about}, where the week's review issue is #{issue.iid}")
+
+
 def _nearest_scope(scope: str, labels: Collection[str]) -> str | None:
     scopes = {scope_of(label) for label in labels} - {""}
     # A whole label was written, perhaps.
     return nearest(scope, scopes) or nearest(scope_of(scope), scopes)
+
+
+async def _examine_follow_ups(settings: Settings, clients: Clients) -> Finding:
+    """Nothing else depends on it."""
+    about = f"SSAT_FOLLOW_UP_PROJECT {settings.ssat_follow_up_project}"
+    try:
+        project = await clients.gitlab.project_at(settings.ssat_follow_up_project)
+        obstacle = obstacle_in(project)
+    except Missing:
+        obstacle = Obstacle.MISSING
+    except PlatformError as error:
+        return _not_answered(about, error)
+    if obstacle is not None:
+        return _warning(about, f"no follow-up issue can be created: {OBSTACLES[obstacle]}")
+    if (name := settings.ssat_follow_up_template) is not None:
+        return await _examine_template(clients, project, name)
+    return Finding(about=f"{about}, for follow-up issues")
+
+
+async def _examine_template(clients: Clients, project: Project, name: str) -> Finding:
+    about = f"SSAT_FOLLOW_UP_TEMPLATE {name}"
+    try:
+        template = await clients.gitlab.issue_template(project.id, name)
+    except PlatformError as error:
+        return _not_answered(about, error)
+    if template is None:
+        return _warning(about, f"{project.path} has no such issue template: the bot's own serves")
+    if len(template) > TEMPLATE_LIMIT:
+        return _warning(about, "it is too long for a form in Slack: the bot's own may serve")
+    return Finding(about=f"{about} in {project.path}, for follow-up issues")
 
 
 async def _examine_link_issue(clients: Clients, project: Project, iid: int) -> Finding:

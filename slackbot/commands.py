@@ -11,10 +11,12 @@ from functools import partial
 import structlog
 
 from slackbot.app import Clients, connect, run_bot
+from slackbot.blocks.csv_file import csv_of
+from slackbot.blocks.stats import lines
 from slackbot.check import Finding, Verdict, examine, examine_database
 from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG, STOPPED
 from slackbot.logs import configure_logs
-from slackbot.people.file import PeopleFileError, read_people, read_weeks
+from slackbot.people.file import PeopleFileError, read_people, read_profiles, read_weeks
 from slackbot.people.roster import list_people, unlink
 from slackbot.platforms.errors import PlatformError
 from slackbot.settings import Settings, SettingsError, load_settings
@@ -31,6 +33,8 @@ def perform(arguments: argparse.Namespace) -> int:
             return _with_settings(_check)
         case "rebuild":
             return _with_settings(_rebuild)
+        case "stats":
+            return _with_settings(partial(_stats, arguments=arguments))
         case "people list":
             return _with_settings(_list_people)
         case "people unlink":
@@ -51,6 +55,7 @@ def _with_settings(
         configure_logs(settings.secrets)
         if settings.ssat_people_file:
             read_people(settings.ssat_people_file)
+            read_profiles(settings.ssat_people_file)
             read_weeks(settings.ssat_people_file)
     except (SettingsError, PeopleFileError) as error:
         print(error, file=sys.stderr)
@@ -127,6 +132,24 @@ async def _rebuild(settings: Settings) -> int:
     return 0
 
 
+async def _stats(settings: Settings, arguments: argparse.Namespace) -> int:
+    from slackbot.past import BadQuestion, stats_for  # a start of the bot needs none of it
+
+    words = [*arguments.period, *(["by", arguments.by] if arguments.by else [])]
+    try:
+        stats = await stats_for(
+            settings, " ".join(words), _show_reading, from_gitlab=arguments.from_gitlab
+        )
+    except (BadQuestion, DatabaseError, OSError, PlatformError) as error:
+        print(error, file=sys.stderr)
+        return SETUP_IS_WRONG
+    if arguments.csv:
+        print(csv_of(stats), end="")
+    else:
+        print(*lines(stats), sep="\n")
+    return NOTHING_TO_DO if stats.now.is_empty else 0
+
+
 async def _list_people(settings: Settings) -> int:
     try:
         lines = await list_people(settings)
@@ -145,6 +168,14 @@ async def _unlink(settings: Settings, who: str) -> int:
         return SETUP_IS_WRONG
     print(*lines, sep="\n", file=sys.stdout if has_removed else sys.stderr)
     return 0 if has_removed else NOTHING_TO_DO
+
+
+def _show_reading(feedbacks: int, requests: int) -> None:
+    if sys.stderr.isatty():
+        said = f"\r{feedbacks:,} feedbacks read, {requests:,} of them contact requests"
+        print(said, end="", file=sys.stderr, flush=True)
+    else:
+        log.info("read", feedbacks=feedbacks, contact_requests=requests)
 
 
 def _show_progress(done: int, total: int) -> None:

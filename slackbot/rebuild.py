@@ -1,40 +1,46 @@
 """Restore the record from GitLab and Slack, whatever it says now."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from slackbot.app import Clients, Services
 from slackbot.channel.adoption import CardAdoption
 from slackbot.clock import Clock, system_clock
-from slackbot.platforms.errors import Missing, Throttled
+from slackbot.platforms.errors import Missing
 from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.snapshot import Note
+from slackbot.platforms.patience import patiently
+from slackbot.platforms.snapshot import IssueSnapshot, Note
 from slackbot.report import IssueOutcome, Report, differences
 from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules
 from slackbot.settings import Settings
 from slackbot.store import cards, decisions, jobs, requests
-from slackbot.store.changes import announce
-from slackbot.store.database import Database, DatabaseError, Record, Transaction
+from slackbot.store.changes import announce, note_delivered
+from slackbot.store.database import Record, Transaction, at_hand
 from slackbot.store.decisions import DecisionRecord, Status
 from slackbot.store.jobs import IssueQueue
-from slackbot.store.people import list_links
+from slackbot.store.people import list_links, list_on_duty_at
 from slackbot.store.requests import count_snoozes
 from slackbot.store.salvage import Salvage, replace_if_damaged
 from slackbot.store.schema import UnreadableError
 from slackbot.sync.notes import own_marks, read_marker
-from slackbot.sync.observe import Observation, first_sight, gone, may_matter, observe, past_of
+from slackbot.sync.observe import (
+    Observation,
+    first_sight,
+    gone,
+    is_plain_feedback,
+    may_matter,
+    observe,
+    past_of,
+)
 from slackbot.sync.read import look
 from slackbot.sync.restore import was_suggested
 
-T = TypeVar("T")
 log = structlog.get_logger()
 
 READERS = 4
@@ -55,8 +61,7 @@ async def rebuild_record(
         OSError: A damaged file cannot be replaced.
         PlatformError: The channel or GitLab cannot be read.
     """
-    database = Database(settings.database_url)
-    try:
+    async with at_hand(settings.database_url) as database:
         salvage = await replace_if_damaged(database, clock())
         await database.open()
         services = Services(settings, clients, Record(database, clock))
@@ -64,10 +69,6 @@ async def rebuild_record(
             services.record, services.adoption, services.gitlab, services.rules, progress
         )
         return await rebuild.run(salvage)
-    except SQLAlchemyError as error:
-        raise DatabaseError(f"the database does not answer: {type(error).__name__}") from error
-    finally:
-        await database.close()
 
 
 class Rebuild:
@@ -91,8 +92,8 @@ class Rebuild:
         Raises:
             PlatformError: The channel or GitLab cannot be read.
         """
-        adoption = await _patiently(self._adoption.adopt)
-        issues, keys = await _patiently(self._list_open)
+        adoption = await patiently(self._adoption.adopt)
+        issues, keys = await patiently(self._list_open)
         kept, lost = await self._keep_choices()
         waiting: dict[IssueKey, list[DecisionRecord]] = {}
         for each in kept:
@@ -118,8 +119,13 @@ class Rebuild:
         count, keys = 0, set[IssueKey]()
         async for page in self._gitlab.issue_pages(None, only_open=True):
             count += len(page)
-            keys |= {issue.key for issue in page if may_matter(issue, self._rules)}
+            keys |= {issue.key for issue in page if self._has_something(issue)}
         return count, keys
+
+    def _has_something(self, issue: IssueSnapshot) -> bool:
+        """Return whether its history may say more than a list does."""
+        is_noted = issue.comments > 0 and is_plain_feedback(issue, self._rules)
+        return is_noted or may_matter(issue, self._rules)
 
     async def _keep_choices(self) -> tuple[list[DecisionRecord], list[IssueKey]]:
         """Drop only what cannot be read."""
@@ -151,7 +157,7 @@ class Rebuild:
         for start in range(0, len(keys), READERS):
             done = await asyncio.gather(
                 *(
-                    _patiently(partial(self._restore, key, waiting.get(key, ())))
+                    patiently(partial(self._restore, key, waiting.get(key, ())))
                     for key in keys[start : start + READERS]
                 ),
                 return_exceptions=True,  # so that none works on when another fails
@@ -178,7 +184,7 @@ class Rebuild:
         seen = replace(seen, notes=[note for note in seen.notes if not _is_of(note, later)])
         async with self._record.transaction() as tx:
             for decision in done:
-                await decisions.finish_decision(tx, decision, Status.DELIVERED, self._record.now())
+                await note_delivered(tx, decision, self._record.now())
             known, was_unreadable = await _load(tx, key)
             request, _ = observe(None, seen, self._rules)
             was_request = known or was_unreadable or waiting or await cards.has_card(tx, key)
@@ -188,6 +194,8 @@ class Rebuild:
                 return IssueOutcome(key=key, request=known)
             # The assignee of a choice left out is no suggestion.
             request = replace(request, is_suggested=is_suggested)
+            on_duty = known.responsible if known else await list_on_duty_at(tx, request)
+            request = replace(request, responsible=on_duty)
             outcome = await self._save(tx, known, request)
         past = past_of(seen, self._rules)
         has_label = self._rules.contacted_label in seen.issue.labels
@@ -254,13 +262,3 @@ def _is_newer(known: Request | None, request: Request) -> bool:
     if known is None or known.gitlab_updated_at is None or request.gitlab_updated_at is None:
         return False
     return known.gitlab_updated_at > request.gitlab_updated_at
-
-
-async def _patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Retry while a platform only asks for patience."""
-    while True:
-        try:
-            return await attempt()
-        except Throttled as error:
-            log.info("waiting", problem=str(error), seconds=round(error.retry_after))
-            await asyncio.sleep(error.retry_after)

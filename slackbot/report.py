@@ -11,7 +11,7 @@ from slackbot.store.salvage import Salvage
 LISTED = 20
 """Issues on a line, at most."""
 
-_OUR_OWN = ("accounts", "key", "gitlab_updated_at", "is_provisional")
+_OUR_OWN = ("accounts", "comments", "key", "gitlab_updated_at", "is_provisional")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,8 @@ class Report:
         yield from self._unknown()
 
     def _found(self) -> Iterator[str]:
-        requests = [each.request for each in self.outcomes if each.request]
+        found = [each.request for each in self.outcomes if each.request]
+        requests = [request for request in found if request.was_requested]
         unfinished = sum(request.state in UNFINISHED for request in requests)
         yield (
             f"Read {_count(self.issues, 'open issue')} in GitLab: the record has "
@@ -101,7 +102,10 @@ class Report:
                 "GitLab may have had some."
             )
         if self.salvage and self.salvage.is_partial:
-            yield "Some links or snoozes could not be read; ssat-bot people list shows who is left."
+            yield (
+                "Some links, snoozes, profiles or kudos could not be read; ssat-bot people list "
+                "shows who is left."
+            )
         told = (
             (self.lost, "A choice could not be read, and has to be made again"),
             (self.adoption.doubled, "More than one card; the newest is kept up"),

@@ -41,6 +41,8 @@ from slackbot.rules.deadline import (
     parse_window,
     parse_workdays,
 )
+from slackbot.rules.exempt import parse_exempt
+from slackbot.rules.outreach import Webmail
 from slackbot.rules.reminders import (
     QuietHours,
     ReminderRules,
@@ -49,6 +51,7 @@ from slackbot.rules.reminders import (
     parse_reminders,
 )
 from slackbot.rules.slack_ids import CHANNELS, GROUPS, USERS, read_id
+from slackbot.rules.week import ReviewWeek, parse_weekday
 from slackbot.written import encoding_of, nearest
 
 ENV_FILE = ".env"
@@ -56,12 +59,21 @@ UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 """Control, format, halves, unassigned, line ends."""
 LISTS = frozenset({"ssat_managers", "ssat_holidays"})
 """They may span lines."""
-LABELS = frozenset({"ssat_contact_label", "ssat_contacted_label", "ssat_label_scope"})
+LABELS = frozenset(
+    {
+        "ssat_contact_label",
+        "ssat_contacted_label",
+        "ssat_label_scope",
+        "ssat_region_scope",
+        "ssat_week_label",
+    }
+)
 """Their words may need joiners."""
 HEADER = re.compile("[!-~]+")
 """A token goes into an HTTP header."""
 HEADER_OF_WORDS = re.compile("[ -~]+")
 CHANNEL_NAME = re.compile(r"[^\s#@<>/:,]+")
+SCHEDULE_ID = re.compile("[A-Za-z0-9]+")
 PREFIX = "SSAT_"
 """Of settings; other variables may be another program's."""
 _OF_A_SERVICE = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
@@ -162,6 +174,12 @@ def _file(path: Path) -> Path:
     return path
 
 
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError("there is no such folder")
+    return path
+
+
 def _slack_ids(text: str) -> frozenset[str]:
     written = text.replace(",", " ").split()
     ids = [found for each in written if (found := read_id(each, GROUPS + USERS))]
@@ -182,6 +200,19 @@ def _slack_group(text: str) -> str:
     if (found := read_id(text, GROUPS)) is None:
         raise ValueError("give the id of a Slack user group (S…)")
     return found
+
+
+def _schedules(text: str) -> tuple[str, ...]:
+    """Keep the order."""
+    ids = [part.strip() for part in text.split(",") if part.strip()]
+    if not ids or not all(SCHEDULE_ID.fullmatch(each) for each in ids):
+        raise ValueError(
+            "give the id of a schedule, from its address in PagerDuty, or several with commas, "
+            "the one that goes first in front"
+        )
+    if len(set(ids)) < len(ids):
+        raise ValueError("a schedule is in it twice: leave one out, or give the other's id")
+    return tuple(ids)
 
 
 def _channel(text: str) -> str:
@@ -221,15 +252,19 @@ ApiUrl = Annotated[str, _read(lambda text: f"{_address(text)}/")]
 DatabaseUrl = Annotated[str, _read(_database)]
 Zone = Annotated[ZoneInfo, _read(parse_timezone)]
 Workdays = Annotated[frozenset[int], NoDecode, _read(parse_workdays)]
+Weekday = Annotated[int, NoDecode, _read(parse_weekday)]
 Window = Annotated[tuple[int, int], NoDecode, _read(parse_window)]
 DaysOff = Annotated[Holidays, NoDecode, _read(parse_holidays)]
 ReminderMarks = Annotated[tuple[float, ...], NoDecode, _read(parse_reminders)]
 QuietTimes = Annotated[QuietHours, NoDecode, _read(parse_quiet_hours)]
+Exempt = Annotated[tuple[str, ...], NoDecode, _read(parse_exempt)]
 DigestTime = Annotated[int | None, NoDecode, _read(parse_digest)]
 PeopleFile = Annotated[Path, AfterValidator(_file)]
+Folder = Annotated[Path, AfterValidator(_folder)]
 SlackIds = Annotated[frozenset[str], NoDecode, _read(_slack_ids)]
 SlackId = Annotated[str, _read(_slack_id)]
 SlackGroup = Annotated[str, _read(_slack_group)]
+ScheduleIds = Annotated[tuple[str, ...], NoDecode, _read(_schedules)]
 Channel = Annotated[str, _read(_channel)]
 LabelScope = Annotated[str, _read(_scope)]
 PollTime = Annotated[
@@ -264,6 +299,7 @@ class Settings(BaseSettings):
     slack_app_token: AppToken | None = None
     slack_api_url: ApiUrl = "https://slack.com/api/"
     ssat_channel: Channel = "#support_escalations"
+    ssat_bad_channel: Channel | None = None
 
     gitlab_url: SiteUrl = "https://gitlab.com"
     gitlab_token: Token
@@ -288,9 +324,18 @@ class Settings(BaseSettings):
     ssat_retention_days: Retention = _written(90)
     ssat_managers: SlackIds = _written("")
     ssat_link_issue: int | None = Field(None, ge=1, lt=2**31)
+    ssat_review_csm: bool = False
+    ssat_exempt: Exempt = _written("")
+    ssat_follow_up_project: str = "gitlab-com/support/support-team-meta"
+    ssat_follow_up_template: str | None = None
+    ssat_kudos_channel: Channel | None = None
+    ssat_week_project: str | None = None
+    ssat_week_label: str | None = None
+    ssat_week_cutoff: Weekday = _written("Thu")
+    ssat_close_good: bool = False
 
     pagerduty_api_token: Token | None = None
-    pagerduty_schedule: str = Field("P9UIIDY", pattern="^[A-Za-z0-9]+$")
+    pagerduty_schedule: ScheduleIds = _written("P9UIIDY")
     pagerduty_api_url: SiteUrl = "https://api.pagerduty.com"
     ssat_duty_group: SlackGroup | None = None
     ssat_assign_on_duty: bool = False
@@ -298,6 +343,11 @@ class Settings(BaseSettings):
     ssat_quiet_hours: QuietTimes = _written("20:00-08:00")
     ssat_lead: SlackId | None = None
     ssat_digest: DigestTime = _written("09:00")
+
+    ssat_email_templates: Folder | None = None
+    ssat_webmail: Webmail = Webmail.OFF
+    ssat_stats_channel: Channel | None = None
+    ssat_region_scope: LabelScope = "OrganizationRegion"
 
     _misnamed: tuple[str, ...] = PrivateAttr(())
 
@@ -328,10 +378,12 @@ class Settings(BaseSettings):
             raise ValueError("there is a character in it that cannot be seen: type it anew")
         return value
 
-    @field_validator("gitlab_project")
+    @field_validator("gitlab_project", "ssat_follow_up_project", "ssat_week_project")
     @classmethod
-    def _is_at_gitlab(cls, value: str, info: ValidationInfo) -> str:
+    def _is_at_gitlab(cls, value: str | None, info: ValidationInfo) -> str | None:
         """Take its address, too."""
+        if value is None:
+            return None
         path = value.removeprefix(info.data.get("gitlab_url", "")).partition("/-/")[0].strip("/")
         if not path or "://" in path:
             raise ValueError("give the project's path or number, or its address at GITLAB_URL")
@@ -359,6 +411,17 @@ class Settings(BaseSettings):
             opens=opens,
             closes=closes,
             holidays=self.ssat_holidays,
+        )
+
+    @property
+    def review_week(self) -> ReviewWeek | None:
+        if self.ssat_week_project is None or self.ssat_week_label is None:
+            return None
+        return ReviewWeek(
+            project=self.ssat_week_project,
+            label=self.ssat_week_label,
+            cutoff=self.ssat_week_cutoff,
+            zone=self.ssat_timezone,
         )
 
     @property

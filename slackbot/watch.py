@@ -25,7 +25,9 @@ POSTING: tuple[Queue, ...] = (
     PeriodicQueue.SUMMARY,
     PeriodicQueue.GAP,
     PeriodicQueue.DIGEST,
+    PeriodicQueue.STATS,
     PeriodicQueue.HANDOVER,
+    PeriodicQueue.RESPONSES,
 )
 """Their jobs wait for Slack."""
 STUCK_ATTEMPTS = 8

@@ -1,59 +1,58 @@
-"""The card of a contact request, and the messages in its thread. Pure."""
+"""The card of a feedback, and the messages in its thread. Pure.
+
+Compact: on a phone two open cards fit the screen, and five finished ones.
+"""
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 
-from slackbot.blocks.duty import DutyView, duty_line
+from slackbot.blocks.duty import duty_line
 from slackbot.blocks.elements import (
     Block,
     actions,
     button,
     confirmation,
     context,
-    fields,
-    header,
-    is_address,
     label_options,
-    link_button,
+    link,
     message,
     quote,
+    quoted,
     section,
     select,
+    with_side,
 )
-from slackbot.blocks.text import (
-    escape,
-    first_lines,
-    inert,
-    moment,
-    name,
-    plain_moment,
-    shorten,
-)
+from slackbot.blocks.menu import menu
+from slackbot.blocks.text import escape, inert, moment, name, plain_moment, shorten
+from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
+    CLOSINGS,
+    HOW,
+    INDIRECT,
+    MISSES,
     OVERDUE_MARK,
+    SENTIMENT_MARKS,
+    SENTIMENT_WORDS,
     STATE_MARKS,
     action_words,
     countdown_words,
+    exempt_words,
+    history_words,
+    issue_link,
     owned_words,
     promise_words,
     someone,
     step_words,
     subject,
+    wait_words,
     waiting_words,
 )
 from slackbot.platforms.message import SlackMessage
-from slackbot.rules import countdown
-from slackbot.rules.countdown import Left, Overdue
-from slackbot.rules.deadline import BusinessHours
-from slackbot.rules.decision import Decision, MarkContacted, Step
+from slackbot.rules.decision import Decision, MarkContacted, Step, typed_in
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, Rules, State
 
 CLAIM, TAKE_OVER, RELEASE = "claim", "take_over", "release"
 CHOOSE_LABEL, MARK_CONTACTED = "choose_label", "mark_contacted"
-OPEN_ISSUE, OPEN_TICKET = "open_issue", "open_ticket"
 TRY_AGAIN, DISMISS = "try_again", "dismiss"
 
 CARD_EVENT = "ssat_card"
@@ -61,80 +60,43 @@ CARD_EVENT = "ssat_card"
 STEP_EVENT = "ssat_step"
 """Metadata of a message in a card's thread."""
 
-COMMENT_LINES = 4
-COMMENT_CHARACTERS = 400
-DESCRIPTION_CHARACTERS = 300
+COMMENT_LINES = 3
+COMMENT_CHARACTERS = 240
 PROBLEM_CHARACTERS = 400
 NAME_CHARACTERS = 40
 """The headline's room for a name."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CardView:
-    """The request as decided, and how much of that has reached GitLab."""
-
-    request: Request
-    pending: tuple[Decision, ...] = ()
-    waits_because: str | None = None
-    refused: tuple[tuple[Decision, str], ...] = ()
-    labels: Mapping[str, str]
-    scope: str
-    hours: BusinessHours
-    now: datetime
-    on_duty: DutyView | None = None
-    url: str | None = None
-    """Of the card."""
-
-    @property
-    def key(self) -> IssueKey:
-        return self.request.key
-
-    @cached_property
-    def left(self) -> Left | Overdue:
-        """The time to the deadline."""
-        return countdown.countdown(self.request.due_at, self.now, self.hours)
-
-    @property
-    def is_overdue(self) -> bool:
-        return self.request.is_overdue(self.now)
-
-    @property
-    def changes_at(self) -> datetime | None:
-        """When the time left reads differently, ``None`` once none runs."""
-        if self.request.state not in UNFINISHED:
-            return None
-        return countdown.next_change(self.request.due_at, self.now, self.hours)
-
-    @property
-    def is_contact_pending(self) -> bool:
-        """Whether GitLab does not know of the contact yet."""
-        return any(isinstance(decision.action, MarkContacted) for decision in self.pending)
-
-    @property
-    def label(self) -> str | None:
-        return self.request.label_of(self.scope)
-
-
 def render_card(view: CardView) -> SlackMessage:
-    blocks: list[Block] = [
-        header(headline(view)),
-        fields(_fields(view)),
-        *_duty(view),
-        *_comment(view.request),
+    parts = _open_card(view) if _needs_work(view) else _finished_card(view)
+    return SlackMessage(text=escape(notification(view)), blocks=tuple(parts))
+
+
+def _needs_work(view: CardView) -> bool:
+    return view.request.state in (*UNFINISHED, State.OPEN)
+
+
+def _open_card(view: CardView) -> list[Block]:
+    """Show first what matters to the customer, last what is administrative."""
+    return [
+        section(f"*{_title(view)}*\n{_facts(view)}"),
+        *quoted(view.request.comment, COMMENT_LINES, COMMENT_CHARACTERS),
+        *_small_print(view),
         *_pending(view),
         *_refused(view),
         *_buttons(view),
     ]
-    return SlackMessage(text=escape(notification(view)), blocks=tuple(blocks))
+
+
+def _finished_card(view: CardView) -> list[Block]:
+    """Two lines: what it was, and how it ended."""
+    said = section(f"*{_title(view)}*\n{_ending(view)}")
+    return [with_side(said, menu(view, without=())), *_pending(view), *_refused(view)]
 
 
 def render_bare_card(view: CardView) -> SlackMessage:
     """Leave out the customer's words: Slack may refuse the full card."""
-    blocks = [
-        header(headline(view)),
-        section(f"*Deadline*\n{_deadline(view)}"),
-        *_bare_buttons(view),
-    ]
+    blocks = [section(f"*{escape(headline(view))}*\n{_deadline(view)}"), *_bare_buttons(view)]
     return SlackMessage(text=escape(notification(view)), blocks=tuple(blocks))
 
 
@@ -143,10 +105,22 @@ def headline(view: CardView) -> str:
 
     Inert in mrkdwn, but not escaped.
     """
+    return " · ".join([*_headline(view), subject(view.request)])
+
+
+def _headline(view: CardView) -> list[str]:
     said = [_standing(view)]
     if view.request.organization:
         said.append(_short(view.request.organization))
-    return " · ".join(filter(None, [*said, subject(view.request)]))
+    return said
+
+
+def _title(view: CardView) -> str:
+    """Lead to the ticket."""
+    said = escape(" · ".join(_headline(view)))
+    ticket = view.request.ticket_url
+    about = link(ticket, subject(view.request)) if ticket else subject(view.request)
+    return f"{said} · {about}"
 
 
 def _standing(view: CardView) -> str:
@@ -156,6 +130,8 @@ def _standing(view: CardView) -> str:
         return f"{OVERDUE_MARK} Overdue, {owner}"
     mark = STATE_MARKS[request.state]
     match request.state:
+        case State.OPEN:
+            return _open_words(request, owner)
         case State.WAITING | State.CLAIMED:
             return f"{mark} {owner[:1].upper()}{owner[1:]}"
         case State.CONTACTED if view.is_contact_pending:
@@ -163,11 +139,23 @@ def _standing(view: CardView) -> str:
         case State.CONTACTED:
             return f"{mark} Customer contacted"
         case State.CLOSED:
-            return f"{mark} {'Closed' if request.moved_to is None else 'Moved'} without contact"
+            return f"{mark} {_closed_words(request)}"
         case State.WITHDRAWN:
             return f"{mark} Contact request withdrawn"
         case State.GONE:
             return f"{mark} No longer in GitLab"
+
+
+def _open_words(request: Request, owner: str) -> str:
+    what = f"{SENTIMENT_MARKS[request.sentiment]} {SENTIMENT_WORDS[request.sentiment]}"
+    reviewed = f", reviewed by {_bare(request.reviewed_by)}" if request.reviewed_at else ""
+    return f"{what}{reviewed or (f', {owner}' if request.holder else '')}"
+
+
+def _closed_words(request: Request) -> str:
+    if request.moved_to is not None:
+        return "Moved without contact"
+    return "Closed without contact" if request.was_requested else "Closed"
 
 
 def _short(text: str) -> str:
@@ -192,58 +180,37 @@ def time_left(view: CardView) -> str:
     return countdown_words(view.left)
 
 
-def _fields(view: CardView) -> list[str]:
+def _facts(view: CardView) -> str:
+    """Say deadline, owner and score in one line."""
     request = view.request
-    found = [
-        f"*Deadline*\n{_deadline(view)}",
-        f"*Owner*\n{_owner(view)}",
-        f"*Feedback label*\n{_label(view)}",
-    ]
-    if request.organization:
-        found.append(f"*Organization*\n{name(request.organization)}")
+    found = [_deadline(view)] if request.state in UNFINISHED else [_since(view)]
+    found += _owner(view)
     if request.score:
-        found.append(f"*Score*\n{name(request.score)}")
-    return found
+        found.append(f"score {name(request.score, 20)}")
+    if request.is_indirect:
+        found.append(INDIRECT)
+    return " · ".join(found)
 
 
-def _duty(view: CardView) -> list[Block]:
-    """Only a new card pings who is on duty."""
-    if view.on_duty is None or view.request.state is not State.WAITING:
-        return []
-    return [context(duty_line(view.on_duty))]
+def _since(view: CardView) -> str:
+    at = view.request.created_at or view.request.asked_at
+    return f"since {moment(at, view.hours.timezone)}"
 
 
 def _deadline(view: CardView) -> str:
+    due = moment(view.request.due_at, view.hours.timezone)
+    return f"*{time_left(view)}*, due {due}" if view.request.state in UNFINISHED else f"due {due}"
+
+
+def _owner(view: CardView) -> list[str]:
+    """Leave out that nobody owns it: the headline says so."""
     request = view.request
-    due = moment(request.due_at, view.hours.timezone)
-    if request.contacted_at is not None:
-        return f"{_promise(view, request.contacted_at)}\n(due {due})"
-    if request.state in UNFINISHED:
-        return f"{due}\n*{time_left(view)}*"
-    return due
-
-
-def _promise(view: CardView, contacted_at: datetime) -> str:
-    request, between = view.request, view.hours.between
-    none = timedelta(0)
-    return promise_words(
-        late=max(contacted_at - request.due_at, none),
-        took=max(between(request.asked_at, contacted_at), none),
-        limit=between(request.asked_at, request.due_at),
-    )
-
-
-def _owner(view: CardView) -> str:
-    request = view.request
-    if request.contacted_at is not None and request.contacted_by:
-        return f"{someone(request.contacted_by)} contacted the customer"
     if request.holder and request.held_since:
-        since = moment(request.held_since, view.hours.timezone)
-        return f"{someone(request.holder)}\nsince {since}"
+        return [f"claimed {moment(request.held_since, view.hours.timezone)}"]
     if request.assignees:
         assigned = ", ".join(_assignee(view, username) for username in request.assignees)
-        return f"Unclaimed\n(assigned to {assigned} in GitLab)"
-    return "Unclaimed"
+        return [f"assigned to {assigned} in GitLab"]
+    return []
 
 
 def _assignee(view: CardView, username: str) -> str:
@@ -253,17 +220,55 @@ def _assignee(view: CardView, username: str) -> str:
     return someone(next((each for each in people if assignee.is_same(each)), assignee))
 
 
-def _label(view: CardView) -> str:
-    if view.label is None:
-        return "Not chosen yet"
-    description = view.labels.get(view.label)
-    said = [name(view.label)] + ([name(description, DESCRIPTION_CHARACTERS)] if description else [])
-    return "\n".join(said)
+def _ending(view: CardView) -> str:
+    request = view.request
+    found = []
+    if request.state is State.CONTACTED and request.contacted_at is not None:
+        how = HOW.get(request.contacted_how or "", "")
+        who = someone(request.contacted_by) if request.contacted_by else ""
+        by = " ".join(filter(None, (who, how)))
+        found.append(f"{by}: {_promise(view, request.contacted_at)}".removeprefix(": "))
+    elif request.closed_by is not None:
+        why = CLOSINGS.get(request.closed_because or "", "")
+        found.append(f"by {name(request.closed_by)}" + (f": {why}" if why else ""))
+    if request.missed_because is not None:
+        found.append(f"missed because {MISSES.get(request.missed_because, '')}")
+    found.append(f"label {name(view.label)}" if view.label else "no feedback label")
+    return " · ".join(found)
 
 
-def _comment(request: Request) -> list[Block]:
-    words = first_lines(request.comment or "", COMMENT_LINES, COMMENT_CHARACTERS)
-    return [quote(words)] if words else []
+def _promise(view: CardView, contacted_at: datetime) -> str:
+    request, between = view.request, view.hours.between
+    none = timedelta(0)
+    if not request.was_requested:
+        return f"contacted {moment(contacted_at, view.hours.timezone)}"
+    return promise_words(
+        late=max(contacted_at - request.due_at, none),
+        took=max(between(request.asked_at, contacted_at), none),
+        limit=between(request.asked_at, request.due_at),
+    )
+
+
+def _small_print(view: CardView) -> list[Block]:
+    said = [exempt_words(view.request)] if view.request.exempt else []
+    said += _duty(view)
+    if view.earlier:
+        said.append(history_words(view.earlier, view.hours.timezone))
+    if view.waits_on is not None:
+        said.append(wait_words(view.waits_on))
+    return [context(" · ".join(said))] if said else []
+
+
+def _duty(view: CardView) -> list[str]:
+    """Only a new card pings who is on duty."""
+    now = view.on_duty.people if view.on_duty else ()
+    then = [
+        each for each in view.request.responsible if not any(each.is_same(other) for other in now)
+    ]
+    said = [f"on duty when it was created: {', '.join(map(someone, then))}"] if then else []
+    if view.on_duty is None or view.request.state is not State.WAITING:
+        return said
+    return [duty_line(view.on_duty), *said]
 
 
 def _pending(view: CardView) -> list[Block]:
@@ -282,43 +287,42 @@ def _refused(view: CardView) -> list[Block]:
         what = f"{action_words(decision.action)} by {someone(decision.by)}"
         said = f"⚠️ *GitLab rejected this:* {what}\n{name(problem, PROBLEM_CHARACTERS)}"
         value = f"{view.request.key}:{decision.id}"
-        confirm = confirmation(
-            "Dismiss this choice?",
-            "It won't be sent to GitLab, and the text you entered will be deleted.",
-            yes="Dismiss",
-            no="Keep",
-        )
-        buttons = [
-            button("Try again", TRY_AGAIN, value),
-            button("Dismiss", DISMISS, value, confirm=confirm),
-        ]
+        buttons = refused_buttons(value, subject(view.request))
         blocks += [section(said), actions(buttons, f"refused-{decision.id}")]
     return blocks
 
 
+def refused_buttons(value: str, about: str) -> list[Block]:
+    """``value`` names issue and decision; ``about`` is for screen readers."""
+    confirm = confirmation(
+        "Dismiss this choice?",
+        "It won't be sent to GitLab, and the text you entered will be deleted.",
+        yes="Dismiss",
+        no="Keep",
+    )
+    return [
+        button("Try again", TRY_AGAIN, value, label=f"Try again, {about}"),
+        button("Dismiss", DISMISS, value, confirm=confirm, label=f"Dismiss, {about}"),
+    ]
+
+
 def _buttons(view: CardView) -> list[Block]:
-    request = view.request
-    labels = _label_select(view)
-    elements: list[Block] = []
-    if request.state in UNFINISHED:
-        style = "primary" if request.state is State.CLAIMED else None
-        contacted = button("Mark contacted", MARK_CONTACTED, str(request.key), style=style)
-        elements += [*owner_buttons(view), *labels, contacted]
-    elif request.state is State.CONTACTED:
-        elements += labels
-    issue = request.moved_to or request.url
-    if is_address(issue) and request.state is not State.GONE:
-        elements.append(link_button("Open issue", OPEN_ISSUE, issue))
-    if request.ticket_url:
-        elements.append(link_button("Open ticket", OPEN_TICKET, request.ticket_url))
-    return [actions(elements, actions_id(request.key, view.label))] if elements else []
+    more = menu(view)
+    elements = [*owner_buttons(view), contact_button(view), *_label_select(view)]
+    return [actions([*elements, *([more] if more else [])], actions_id(view.key, view.label))]
 
 
 def _bare_buttons(view: CardView) -> list[Block]:
     if view.request.state not in UNFINISHED:
         return []
-    contacted = button("Mark contacted", MARK_CONTACTED, str(view.request.key))
-    return [actions([*owner_buttons(view), contacted])]
+    return [actions([*owner_buttons(view), contact_button(view)])]
+
+
+def contact_button(view: CardView) -> Block:
+    style = "primary" if view.request.state is State.CLAIMED else None
+    words = "Mark contacted"
+    about = f"{words}, {subject(view.request)}"
+    return button(words, MARK_CONTACTED, str(view.key), style=style, label=about)
 
 
 def actions_id(key: IssueKey, label: str | None) -> str:
@@ -331,14 +335,15 @@ def actions_id(key: IssueKey, label: str | None) -> str:
 
 
 def owner_buttons(view: CardView) -> list[Block]:
-    key, holder = str(view.request.key), view.request.holder
+    key, holder, about = str(view.key), view.request.holder, subject(view.request)
     if holder is None:
-        return [button("Claim", CLAIM, key, style="primary")]
+        return [button("Claim", CLAIM, key, style="primary", label=f"Claim, {about}")]
     # The owner whom they see: if it is someone else by then, they are asked again.
     take_over = button(
         "Take over",
         TAKE_OVER,
         f"{key}:{holder.handle}",
+        label=f"Take over, {about}",
         confirm=confirmation(
             "Take over?",
             owned_words(holder, _bare(holder)),
@@ -346,18 +351,45 @@ def owner_buttons(view: CardView) -> list[Block]:
             no="Cancel",
         ),
     )
-    return [take_over, button("Release", RELEASE, key)]
+    return [take_over, button("Release", RELEASE, key, label=f"Release, {about}")]
 
 
 def _label_select(view: CardView) -> list[Block]:
     options = label_options(view.labels, view.label)
     if not options:
         return []
-    return [select("Feedback label", options, view.label) | {"action_id": CHOOSE_LABEL}]
+    confirm = confirmation(
+        "Set this feedback label?",
+        "GitLab gets the label and a note with your name. It replaces another feedback label.",
+        yes="Set label",
+        no="Cancel",
+    )
+    chosen = select("Feedback label", options, view.label)
+    return [chosen | {"action_id": CHOOSE_LABEL, "confirm": confirm}]
 
 
 # --- The thread --------------------------------------------------------------------------------
 
 
-def render_step(step: Step, rules: Rules) -> SlackMessage:
-    return message(step_words(step, rules))
+def render_step(step: Step, rules: Rules, refused: Decision | None = None) -> SlackMessage:
+    """Give back what was typed for colleagues; what was sent to a customer is not for a channel."""
+    told = message(step_words(step, rules))
+    if refused is None or isinstance(refused.action, MarkContacted):
+        return told
+    return SlackMessage(text=told.text, blocks=(*told.blocks, *_typed(refused)))
+
+
+def _typed(decision: Decision) -> list[Block]:
+    return [quote(text) for text in typed_in(decision.action).values()]
+
+
+def render_refusal(step: Step, view: CardView, decision: Decision | None) -> SlackMessage:
+    """For the direct messages of who made a choice that has no card: with what they typed."""
+    about = " · ".join(filter(None, [_title(view), issue_link(view.request)]))
+    said = f"⚠️ *Your choice was not carried out:* {name(step.detail or '', PROBLEM_CHARACTERS)}"
+    blocks = [section(f"{said}\n{about}")]
+    if decision is not None:
+        blocks += _typed(decision)
+        buttons = refused_buttons(f"{view.key}:{decision.id}", subject(view.request))
+        blocks.append(actions(buttons))
+    return SlackMessage(text=said, blocks=tuple(blocks))

@@ -1,27 +1,29 @@
 """The channel's morning digest, and lists shared with the hand-over. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.card import CardView
+from slackbot.blocks.duty import uncovered_line
 from slackbot.blocks.elements import Block, section
-from slackbot.blocks.queue import request_line, request_link, untriaged_line
+from slackbot.blocks.queue import request_line, request_link, untriaged_line, wait_line
 from slackbot.blocks.text import count, name
+from slackbot.blocks.view import CardView
 from slackbot.blocks.words import OVERDUE_MARK, project_link, someone
 from slackbot.platforms.message import SlackMessage
-from slackbot.rules.request import Request, State
-from slackbot.rules.untriaged import RESPONSE_DAYS, UntriagedFeedback
+from slackbot.rules.request import IDLE_DAYS, RESPONSE_DAYS, Request, State
+from slackbot.rules.shifts import Uncovered
 
 DIGEST_EVENT = "ssat_digest"
 """Metadata of a digest: only which day."""
 
 ROWS = 10
 """How many rows of a list show; the rest is a number."""
-LIST_LIMIT = 1_900
-"""In characters: five lists must fit into a message's 10,000."""
+PROBLEMS = 3
+LIST_LIMIT = 1_600
+"""In characters: six lists must fit into a message's 10,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,10 @@ class Digest:
     """The other unclaimed ones."""
     ended: tuple[CardView, ...] = ()
     """Ended in GitLab without a contact."""
-    unanswered: tuple[UntriagedFeedback, ...] = ()
+    unanswered: tuple[CardView, ...] = ()
     """Feedback whose initial response is overdue."""
+    waited: tuple[CardView, ...] = ()
+    """What waited on others until today, or longer."""
     since: datetime
     """The start of the last working day."""
     claimed_later: int
@@ -56,12 +60,28 @@ class Digest:
     """By the team, since then."""
     triaged: int
     """Feedbacks without a contact request that the team has triaged since."""
+    closed_idle: int = 0
+    """Good reviews that the bot has closed since."""
+    kudos: int = 0
+    """Which wait for the week's issue."""
+    stuck_kudos: tuple[str, ...] = ()
+    """What keeps others from their places."""
     zone: ZoneInfo
+    uncovered: tuple[Uncovered, ...] = ()
+    """Until the end of the next working day."""
 
     @property
     def is_empty(self) -> bool:
-        lists = (self.overdue, self.due_today, self.unclaimed, self.ended, self.unanswered)
-        return not any(lists) and not self.contacted.total and not self.triaged
+        lists = (
+            self.overdue,
+            self.due_today,
+            self.unclaimed,
+            self.ended,
+            self.unanswered,
+            self.waited,
+        )
+        told = (self.uncovered, self.triaged, self.closed_idle, self.kudos, self.stuck_kudos)
+        return not any(lists) and not self.contacted.total and not any(told)
 
 
 def render_digest(digest: Digest) -> SlackMessage:
@@ -72,17 +92,22 @@ def render_digest(digest: Digest) -> SlackMessage:
         ("⚫ *Ended without contact*", [_ended_line(each) for each in digest.ended]),
         (
             f"💬 *No initial response within {RESPONSE_DAYS} days*",
-            [untriaged_line(each, digest.zone) for each in digest.unanswered],
+            [untriaged_line(each) for each in digest.unanswered],
         ),
+        ("⏸️ *Waited until today*", [wait_line(each) for each in digest.waited]),
     ]
     said = _summary(digest)
     blocks = [section(f"☀️ *{said}*")]
     blocks += [list_section(title, rows) for title, rows in lists if rows]
+    if digest.uncovered:
+        blocks.append(section(_uncovered(digest)))
     if digest.unread:
         about = count(digest.unread, "older feedback")
         blocks.append(section(f"I couldn't check whether {about} had a response."))
+    blocks += map(section, _kudos_lines(digest))
     done = [contacts_words(digest.contacted)] if digest.contacted.total else []
     done += [triaged_words(digest.triaged)] if digest.triaged else []
+    done += [idle_words(digest.closed_idle)] if digest.closed_idle else []
     if done:
         since = digest.since.astimezone(digest.zone)
         when = f"{since:%A} {since.day} {since:%b}"
@@ -97,10 +122,18 @@ def _summary(digest: Digest) -> str:
     ]
     if digest.ended:
         groups.append(f"{len(digest.ended)} ended without contact")
+    if digest.waited:
+        groups.append(f"{len(digest.waited)} waited until today")
     if digest.unanswered:
         groups.append(f"{len(digest.unanswered)} without an initial response")
     said = "; ".join(filter(None, groups))
     return f"Good morning. Customer feedback: {said or 'nobody is waiting'}"
+
+
+def _uncovered(digest: Digest) -> str:
+    first, *others = digest.uncovered
+    more = f" {count(len(others), 'more gap')}: type `/ssat duty`." if others else ""
+    return f"🗓️ *Not covered:* {uncovered_line(first, digest.zone)}.{more}"
 
 
 def _waiting(digest: Digest, what: str, later: int, *, is_claimed: bool) -> str:
@@ -147,6 +180,17 @@ def _shares(total: int, parts: Mapping[str, int]) -> str:
 
 def triaged_words(number: int) -> str:
     return f"{count(number, 'other feedback')} triaged"
+
+
+def idle_words(number: int) -> str:
+    return f"{count(number, 'good review')} closed after {IDLE_DAYS} idle days"
+
+
+def _kudos_lines(digest: Digest) -> Iterator[str]:
+    if digest.kudos:
+        yield f"🎉 {digest.kudos} kudos waiting for the week's review issue."
+    for problem in digest.stuck_kudos[:PROBLEMS]:
+        yield f"🎉 Kudos not posted yet. {problem}"
 
 
 def list_section(title: str, rows: Sequence[str], *, all_in: str = "`/ssat`") -> Block:

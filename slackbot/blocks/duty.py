@@ -1,14 +1,22 @@
 """Who is on duty, on cards and homes and for ``/ssat duty``. Pure."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.text import moment, name
-from slackbot.blocks.words import PEOPLE_SHOWN, mention
+from slackbot.blocks.elements import is_address, link, section
+from slackbot.blocks.text import escape, moment, name, shorten
+from slackbot.blocks.words import PEOPLE_SHOWN, mention, someone, unread_schedule
+from slackbot.platforms.message import SlackMessage
+from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.request import Person
+from slackbot.rules.shifts import AHEAD, COMING, Plan, Shift, Uncovered
 
-PROBLEM_CHARACTERS = 300
+PROBLEM_CHARACTERS, UNREAD_CHARACTERS = 300, 180
+MANAGERS_CHARACTERS = 2_000
+"""In the line to copy."""
+UNCOVERED_SHOWN, SCHEDULES_SHOWN = 4, 5
 
 NOT_SET_UP = (
     "I don't know who is on duty. The bot's administrator can set up where to look: a schedule in "
@@ -42,9 +50,7 @@ def duty_line(view: DutyView) -> str:
 
 def duty_people(view: DutyView) -> str:
     """Ping those whom Slack knows, and name the others."""
-    named = [_named(person) for person in view.people[:PEOPLE_SHOWN]]
-    more = len(view.people) - len(named)
-    return ", ".join([*named, f"{more} more"] if more else named)
+    return _people(view.people, _named)
 
 
 def _named(person: Person) -> str:
@@ -68,3 +74,105 @@ def duty_words(view: DutyView | None, zone: ZoneInfo) -> str:
             "isn't a full member of this workspace."
         )
     return "\n".join(said)
+
+
+# --- The time to come --------------------------------------------------------------------------
+
+
+def render_duty(
+    view: DutyView | None, plan: Plan | None, hours: BusinessHours, now: datetime
+) -> SlackMessage:
+    """Answer ``/ssat duty``."""
+    said = duty_words(view, hours.timezone)
+    texts = [said]
+    if plan is not None and now < plan.known_until:
+        # What was to come when it was read last may have begun.
+        since = plan.read_at if view and view.problem else now
+        texts += _plan_texts(plan, hours, now, since)
+        texts.append(_to_copy(_manager_of_week(plan, hours.timezone, now), plan))
+    elif view is not None and view.people:
+        texts.append(_to_copy(_names(view.people), plan))
+    return SlackMessage(text=said, blocks=tuple(section(each) for each in texts))
+
+
+def _plan_texts(plan: Plan, hours: BusinessHours, now: datetime, since: datetime) -> Iterator[str]:
+    if schedules := _schedules(plan):
+        yield schedules
+    last_known = "" if since == now else f" (last read {moment(plan.read_at, hours.timezone)})"
+    following = plan.next_shift(since)
+    if following is None:
+        yield f"*Next:* nobody else within {AHEAD.days} days{last_known}"
+    else:
+        begins = moment(following.begins, hours.timezone)
+        yield f"*Next:* {_people(following.people, mention)}, from {begins}{last_known}"
+    uncovered = plan.uncovered(now, now + COMING, hours)
+    if not uncovered:
+        yield f"The coming {COMING.days} days are covered{last_known}."
+        return
+    rows = [uncovered_line(each, hours.timezone, mention) for each in uncovered[:UNCOVERED_SHOWN]]
+    if len(uncovered) > len(rows):
+        rows.append(f"and {len(uncovered) - len(rows)} more: see the schedule")
+    title = f"⚠️ *Not covered in the coming {COMING.days} days*{last_known}"
+    yield "\n".join([title, *(f"• {row}" for row in rows)])
+
+
+def _schedules(plan: Plan) -> str:
+    shown = plan.schedules[:SCHEDULES_SHOWN]
+    links = [link(each.url, name(each.name)) for each in shown if not each.problem or each.url]
+    lines = [f"Schedule: {', then '.join(links)}"] if links else []
+    unread = (unread_schedule(each) for each in shown if each.problem)
+    lines += [f"⚠️ {name(each, UNREAD_CHARACTERS)}" for each in unread]
+    return "\n".join(lines)
+
+
+def uncovered_line(
+    uncovered: Uncovered, zone: ZoneInfo, named: Callable[[Person], str] = someone
+) -> str:
+    period = f"{moment(uncovered.begins, zone)}, to {moment(uncovered.ends, zone)}"
+    if not uncovered.away:
+        return f"{period}: nobody is on duty"
+    people = _people(uncovered.away, named)
+    end = ", and the status has no end" if uncovered.is_open_ended else ""
+    return f"{period}: {people} on duty, but away by their Slack status{end}"
+
+
+def _people(people: Sequence[Person], named: Callable[[Person], str]) -> str:
+    shown = [named(each) for each in people[:PEOPLE_SHOWN]]
+    more = len(people) - len(shown)
+    return ", ".join([*shown, f"{more} more"] if more else shown)
+
+
+# --- The line for the Week in Review -----------------------------------------------------------
+
+
+def _to_copy(manager: str, plan: Plan | None) -> str:
+    """Handbook, "Who is responsible for reviewing Support Satisfaction feedback".
+
+    The document names the reviewing manager, with a link to the rotation.
+    """
+    urls = [each.url for each in plan.schedules if is_address(each.url)] if plan else []
+    rotation = f" (rotation: {escape(urls[0].replace('`', '%60'))})" if urls else ""
+    line = f"SSAT Reviewing Manager: {shorten(manager, MANAGERS_CHARACTERS)}{rotation}"
+    return f"For the Week in Review:\n```{line}```"
+
+
+def _manager_of_week(plan: Plan, zone: ZoneInfo, now: datetime) -> str:
+    """Say "Avery Example, from Wednesday 4 Feb Blake Sample"."""
+    today = now.astimezone(zone).date()
+    ends = datetime.combine(today + timedelta(days=7 - today.weekday()), time(), zone)
+    week = [each for each in plan.shifts if now < each.ends and each.begins < ends]
+    return ", ".join(_in_week(each, zone, now) for each in week[:7]) or "nobody"
+
+
+def _in_week(shift: Shift[Person], zone: ZoneInfo, now: datetime) -> str:
+    people = _names(shift.people)
+    return people if shift.begins <= now else f"from {_day(shift.begins, zone)} {people}"
+
+
+def _names(people: Sequence[Person]) -> str:
+    return _people(people, someone)
+
+
+def _day(at: datetime, zone: ZoneInfo) -> str:
+    local = at.astimezone(zone)
+    return f"{local:%A} {local.day} {local:%b}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from slackbot.blocks.text import escape, one_line, shorten
+from slackbot.blocks.text import escape, first_lines, one_line, shorten
 from slackbot.platforms.message import SlackMessage
 
 Block = dict[str, Any]
@@ -44,6 +44,11 @@ def section(text: str) -> Block:
     return {"type": "section", "text": mrkdwn(text)}
 
 
+def with_side(block: Block, element: Block | None) -> Block:
+    """Put an element beside a section's text."""
+    return block if element is None else block | {"accessory": element}
+
+
 def fields(texts: Iterable[str]) -> Block:
     """Make two columns."""
     return {"type": "section", "fields": [mrkdwn(text) for text in texts]}
@@ -62,6 +67,18 @@ def header(text: str) -> Block:
 def quote(text: str) -> Block:
     """Use rich text, in which nothing pings, links or formats."""
     words = {"type": "rich_text_quote", "elements": [{"type": "text", "text": text}]}
+    return {"type": "rich_text", "elements": [words]}
+
+
+def quoted(text: str | None, lines: int, limit: int) -> list[Block]:
+    """Quote the first lines, if there are any."""
+    words = first_lines(text or "", lines, limit)
+    return [quote(words)] if words else []
+
+
+def inert_text(text: str) -> Block:
+    """Show a person's text, in which nothing pings, links or formats."""
+    words = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
     return {"type": "rich_text", "elements": [words]}
 
 
@@ -84,13 +101,16 @@ def button(
     *,
     style: str | None = None,
     confirm: Block | None = None,
+    label: str | None = None,
 ) -> Block:
-    """Carry only which issue, and nothing trusted."""
+    """Carry only which issue, and nothing trusted. ``label`` is for screen readers."""
     made: Block = {"type": "button", "action_id": action, "text": plain(text), "value": value}
     if style:
         made["style"] = style
     if confirm:
         made["confirm"] = confirm
+    if label:
+        made["accessibility_label"] = shorten(label, 75)
     return made
 
 
@@ -111,10 +131,17 @@ def confirmation(title: str, text: str, *, yes: str, no: str) -> Block:
 # --- Options -----------------------------------------------------------------------------------
 
 
-def option(text: str, value: str, description: str = "") -> Block:
+def option(text: str, value: str, description: str = "", *, url: str | None = None) -> Block:
+    """``url`` is for menus: it opens in the browser."""
     made: Block = {"text": plain(text, OPTION_LIMIT), "value": value}
     flat = one_line(description)
-    return made | {"description": plain(flat, OPTION_LIMIT)} if flat else made
+    if flat:
+        made["description"] = plain(flat, OPTION_LIMIT)
+    return made | {"url": url[:URL_LIMIT]} if url else made
+
+
+def overflow(action: str, options: Sequence[Block]) -> Block:
+    return {"type": "overflow", "action_id": action, "options": list(options)}
 
 
 def select(placeholder: str, options: Sequence[Block], chosen: str | None = None) -> Block:
@@ -194,9 +221,20 @@ def input_block(
     return made | {"hint": plain(hint, 2000)} if hint else made
 
 
-def radio_buttons(options: Sequence[Block]) -> Block:
-    """Preselect the first option."""
-    return {"type": "radio_buttons", "options": list(options), "initial_option": options[0]}
+def radio_buttons(options: Sequence[Block], chosen: str | None = None) -> Block:
+    """Preselect the option of this value, else the first."""
+    initial = next((each for each in options if each["value"] == chosen), options[0])
+    return {"type": "radio_buttons", "options": list(options), "initial_option": initial}
+
+
+def text_input(initial: str = "", *, limit: int, is_multiline: bool = False) -> Block:
+    """Slack wants no empty initial value."""
+    made: Block = {"type": "plain_text_input", "multiline": is_multiline, "max_length": limit}
+    return made | {"initial_value": initial} if initial else made
+
+
+def people_select() -> Block:
+    return {"type": "multi_users_select"}
 
 
 def ticked(options: Sequence[Block]) -> Block:

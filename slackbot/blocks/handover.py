@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.card import CardView
 from slackbot.blocks.digest import Contacts, contacts_words, list_section, triaged_words
 from slackbot.blocks.elements import section
-from slackbot.blocks.queue import feedback_link, request_line, request_link, untriaged_line
+from slackbot.blocks.queue import request_line, request_link, untriaged_line, wait_line
 from slackbot.blocks.text import count, moment
+from slackbot.blocks.view import CardView
 from slackbot.blocks.words import someone
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.request import Person, State
-from slackbot.rules.untriaged import UntriagedFeedback
 
 HANDOVER_EVENT = "ssat_handover"
 """Metadata of a hand-over: which turn, and to whom."""
@@ -38,11 +37,11 @@ class HandOver:
     """Feedbacks without a contact request, now labeled or closed."""
     left_open: tuple[CardView, ...]
     """A customer still waits."""
-    untriaged: tuple[UntriagedFeedback, ...]
+    untriaged: tuple[CardView, ...]
+    dependent: tuple[CardView, ...]
+    """Open, and waiting on others."""
     to_close: tuple[CardView, ...]
     """Open issues with nothing outstanding, as far as the bot sees."""
-    others_to_close: tuple[UntriagedFeedback, ...]
-    """Open and labeled, without a contact request."""
     zone: ZoneInfo
 
 
@@ -50,16 +49,18 @@ def render_handover(hand_over: HandOver, *, is_outgoing: bool) -> SlackMessage:
     said = _opening(hand_over, is_outgoing=is_outgoing)
     blocks = [section(f"🤝 *{said}*"), section(_done(hand_over))]
     to_close = [_close_row(each) for each in hand_over.to_close]
-    to_close += [_other_row(each) for each in hand_over.others_to_close]
     if hand_over.left_open:
         rows = [request_line(each) for each in hand_over.left_open]
         blocks.append(list_section("*Open: the customer has not been contacted*", rows))
     if hand_over.untriaged:
-        rows = [untriaged_line(each, hand_over.zone) for each in hand_over.untriaged]
+        rows = [untriaged_line(each) for each in hand_over.untriaged]
         blocks.append(list_section("*Open: untriaged feedback*", rows))
+    if hand_over.dependent:
+        rows = [wait_line(each) for each in hand_over.dependent]
+        blocks.append(list_section("*Open: waiting on others*", rows, all_in="`/ssat all`"))
     if to_close:
         blocks.append(list_section("*Ready to close*", to_close, all_in="GitLab"))
-    if not (hand_over.left_open or hand_over.untriaged or to_close):
+    if not (hand_over.left_open or hand_over.untriaged or hand_over.dependent or to_close):
         blocks.append(section("Nothing is left open. ✅"))
     return SlackMessage(text=said, blocks=tuple(blocks))
 
@@ -84,10 +85,8 @@ def _done(hand_over: HandOver) -> str:
 
 
 def _close_row(view: CardView) -> str:
-    why = "contacted" if view.request.state is State.CONTACTED else "contact no longer requested"
-    label = "labeled" if view.label else "without a feedback label"
-    return f"{request_link(view)} · {why}, {label}"
-
-
-def _other_row(one: UntriagedFeedback) -> str:
-    return f"{feedback_link(one)} · no contact requested, labeled"
+    request = view.request
+    why = "contact no longer requested" if request.was_requested else "no contact requested"
+    why = "contacted" if request.state is State.CONTACTED else why
+    done = "labeled" if view.label else "without a feedback label"
+    return f"{request_link(view)} · {why}, {done}"

@@ -1,11 +1,11 @@
 """The App Home: the queue as one's own page. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from slackbot.blocks.duty import DutyView, duty_words
 from slackbot.blocks.elements import Block, actions, button, context, header, modal, section
-from slackbot.blocks.queue import Asker, Board, draw_item, request_row, unknown_account
+from slackbot.blocks.queue import Asker, Board, reads_words, request_row, unknown_account
 from slackbot.blocks.text import count
 from slackbot.rules.listing import Part, Row, asks_for_own
 from slackbot.rules.query import DAYS, Filter, Listing
@@ -21,6 +21,7 @@ FILTERS = {
     "Mine": Listing(filters=frozenset({Filter.MINE})),
     "Unclaimed": Listing(filters=frozenset({Filter.UNCLAIMED})),
     "Overdue": Listing(filters=frozenset({Filter.OVERDUE})),
+    "Good": Listing(filters=frozenset({Filter.GOOD})),
 }
 
 
@@ -98,8 +99,8 @@ def _part(title: str, rows: Sequence[Row], most: int, view: HomeView) -> list[Bl
     board = view.board
     blocks = [header(f"{title} ({len(rows)})")]
     for row in rows[:most]:
-        item = board.item(row.entry)
-        blocks += draw_item(item, view.asker, None, hours=board.hours, now=board.now)
+        reads = reads_words(view.listing)
+        blocks += request_row(board.view(row), view.asker, reads_words=reads)
     return [*blocks, *_more(len(rows) - most, view.listing)]
 
 
@@ -110,14 +111,13 @@ def _more(number: int, listing: Listing) -> list[Block]:
 
 
 def _done(view: HomeView) -> list[Block]:
-    looker = replace(view.asker, may_act=False)
     done = Listing(filters=view.listing.filters & {Filter.MINE} | {Filter.DONE})
-    rows = view.board.rows(done, looker.person)
+    rows = view.board.rows(done, view.asker.person)
     if not rows:
         return []
     blocks = [header(f"Done in the last {count(DAYS, 'day')} ({len(rows)})")]
     for row in rows[:DONE_ROWS]:
-        blocks += request_row(view.board.views[row.entry.key], looker)
+        blocks += request_row(view.board.view(row), view.asker)
     return [*blocks, *_more(len(rows) - DONE_ROWS, done)]
 
 

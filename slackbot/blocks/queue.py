@@ -4,34 +4,45 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 from slackbot.blocks.card import (
-    MARK_CONTACTED,
     TAKE_OVER,
-    CardView,
+    contact_button,
     headline,
     notification,
     owner_buttons,
     time_left,
 )
-from slackbot.blocks.elements import Block, actions, button, context, link, section
-from slackbot.blocks.text import count, escape, moment, name
+from slackbot.blocks.elements import Block, actions, button, context, link, section, with_side
+from slackbot.blocks.menu import ON_CARD, menu
+from slackbot.blocks.text import count, escape, first_lines, moment, name
+from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
     COMBINED,
     HELP,
+    INDIRECT,
     MENTIONED,
     NOTHING_NAMED,
     OVERDUE_MARK,
-    SENTIMENT_WORDS,
+    exempt_words,
     issue_link,
     someone,
     subject_link,
     unknown_in_gitlab,
+    wait_words,
 )
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.deadline import BusinessHours
-from slackbot.rules.listing import Entry, Page, Part, Row, asks_for_own, page_of, rows_of
+from slackbot.rules.listing import (
+    Page,
+    Part,
+    Row,
+    asks_for_own,
+    is_in_triage,
+    page_of,
+    rows_of,
+)
+from slackbot.rules.offers import Offer
 from slackbot.rules.query import (
     Filter,
     Listing,
@@ -44,11 +55,10 @@ from slackbot.rules.query import (
     spell_again,
 )
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, State
-from slackbot.rules.untriaged import UntriagedFeedback
 
 PREVIOUS, NEXT = "queue_previous", "queue_next"
-AGAIN = "again"
-"""Begins a block's id; the issue and the question follow."""
+AGAIN, ROW = "again", "row"
+"""One of them begins a block's id; the issue and the question follow."""
 MOST_SHOWN = 10
 """Feedbacks in one message: a ticket may have several."""
 WORD_LIMIT = 40
@@ -74,8 +84,8 @@ class Board:
 
     waiting: tuple[CardView, ...]
     """Unfinished as decided so far, oldest deadline first."""
-    untriaged: tuple[UntriagedFeedback, ...]
-    """Oldest first."""
+    triage: tuple[CardView, ...]
+    """Open feedback without a customer who waits, oldest first."""
     more_untriaged: int = 0
     """How much was counted behind these, and not loaded."""
     done: tuple[CardView, ...]
@@ -85,27 +95,60 @@ class Board:
 
     @cached_property
     def views(self) -> dict[IssueKey, CardView]:
-        return {view.key: view for view in (*self.waiting, *self.done)}
+        return {view.key: view for view in (*self.waiting, *self.triage, *self.done)}
 
     def rows(self, listing: Listing, person: Person) -> list[Row]:
         requests = (view.request for view in self.views.values())
-        return rows_of([*requests, *self.untriaged], listing, person, self.now)
+        return rows_of(requests, listing, person, self.now)
 
-    def item(self, entry: Entry) -> CardView | UntriagedFeedback:
-        return self.views[entry.key] if isinstance(entry, Request) else entry
+    def view(self, row: Row) -> CardView:
+        return self.views[row.entry.key]
 
 
 # --- Rows --------------------------------------------------------------------------------------
 
 
-def request_row(view: CardView, asker: Asker, again: str | None = None) -> list[Block]:
-    """``again`` is what they asked for, to show it again after a click."""
-    blocks = [section(f"{escape(headline(view))}\n{' · '.join(_facts(view))}")]
-    elements = _buttons(view, asker) if asker.may_act else []
-    if elements:
+def request_row(
+    view: CardView, asker: Asker, again: str | None = None, *, reads_words: bool = False
+) -> list[Block]:
+    """``again`` is what they asked for, to show it again after a click.
+
+    ``reads_words``: they want to read what customers wrote.
+    """
+    words = _words(view.request, *((READ_LINES, READ_SHOWN) if reads_words else (1, WORDS_SHOWN)))
+    said = [escape(headline(view)), *words, " · ".join(_facts(view))]
+    row = section("\n".join(said))
+    if not asker.may_act:
+        return [row]
+    blocks = [with_side(row, menu(view, without=_in_row(view)))]
+    if again is not None:
+        blocks = [blocks[0] | {"block_id": again_id(view.key, again, mark=ROW)}]
+    if elements := _buttons(view, asker):
         block_id = None if again is None else again_id(view.key, again)
         blocks.append(actions(elements, block_id))
     return blocks
+
+
+def _in_row(view: CardView) -> frozenset[Offer]:
+    return ON_CARD if view.request.state in UNFINISHED else frozenset()
+
+
+WORDS_SHOWN = 120
+"""Characters of what a customer wrote: a row is no card."""
+READ_LINES, READ_SHOWN = 8, 400
+"""Where the words are what people come for."""
+ESCAPES = 100
+"""Room for what Slack wants escaped: ten rows must fit into a message."""
+
+
+def _words(request: Request, lines: int, shown: int) -> list[str]:
+    words = first_lines(request.comment or "", lines, shown)
+    return [f"\u201c{name(words, shown + ESCAPES)}\u201d"] if words else []
+
+
+def reads_words(listing: Listing) -> bool:
+    """Return whether good reviews are asked for, which are there to be read."""
+    return Filter.GOOD in listing.filters
 
 
 def request_line(view: CardView) -> str:
@@ -132,11 +175,18 @@ def _facts(view: CardView) -> list[str]:
     facts = []
     if request.state in UNFINISHED:
         facts += [time_left(view), f"due {moment(request.due_at, zone)}"]
+    elif is_in_triage(request):
+        facts += [_since(view), *_assigned(request), *_closes_by_itself(view)]
     elif request.contacted_at is not None and request.state is State.CONTACTED:
         late = OVERDUE_MARK if request.is_late else ""
         facts.append(f"{late} contacted {moment(request.contacted_at, zone)}".strip())
         if request.contacted_by:
             facts.append(f"by {someone(request.contacted_by)}")
+    facts += [f"kudos by {someone(request.thanked_by)}"] if request.thanked_by else []
+    facts += [f"score {name(request.score, 20)}"] if request.score else []
+    facts += [wait_words(view.waits_on)] if view.waits_on else []
+    facts += [exempt_words(request)] if request.exempt else []
+    facts += [INDIRECT] if request.is_indirect else []
     card = _card_link(view)
     facts += [*_links(request), *([card] if card else [])]
     return [*facts, *_trouble(view)]
@@ -147,11 +197,12 @@ def _trouble(view: CardView) -> list[str]:
     if view.pending and view.request.state is not State.CONTACTED:
         said.append("⏳ saved, not in GitLab yet")
     if view.refused:
-        said.append("⚠️ GitLab rejected a choice: see the card")
+        where = "see the card" if view.url else "see your direct messages"
+        said.append(f"⚠️ GitLab rejected a choice: {where}")
     return said
 
 
-def _links(entry: Entry) -> list[str]:
+def _links(entry: Request) -> list[str]:
     ticket = subject_link(entry) if entry.ticket else None
     return [each for each in (issue_link(entry), ticket) if each]
 
@@ -166,60 +217,52 @@ def _buttons(view: CardView, asker: Asker) -> list[Block]:
         is_own = asker.person.is_same(request.holder)
         owning = [each for each in owning if (each["action_id"] != TAKE_OVER) is is_own]
     # In a list, no button stands out.
-    owning = [{part: each[part] for part in each if part != "style"} for each in owning]
-    return [*owning, button("Mark contacted", MARK_CONTACTED, str(request.key))]
+    found = [*owning, contact_button(view)]
+    return [{part: each[part] for part in each if part != "style"} for each in found]
 
 
-def again_id(key: IssueKey, again: str) -> str:
+def again_id(key: IssueKey, again: str, *, mark: str = AGAIN) -> str:
     """Both parts are short enough for an id."""
-    return f"{AGAIN}:{key}:{again}"
+    return f"{mark}:{key}:{again}"
 
 
 def asked_again(block_id: str) -> str | None:
     """Do not trust the answer."""
     mark, _, rest = block_id.partition(":")
     key, separator, again = rest.partition(":")
-    return again if mark == AGAIN and key and separator else None
+    return again if mark in (AGAIN, ROW) and key and separator else None
 
 
-def untriaged_text(one: UntriagedFeedback, zone: ZoneInfo, now: datetime) -> str:
-    title = name(one.title) if one.title.strip() else f"issue #{one.key.iid}"
-    about = f"ticket {one.ticket}" if one.ticket else title
-    late = f"{OVERDUE_MARK} " if one.awaits_response(now) else ""
-    facts = [f"{late}{_since(one, zone)}", *_assigned(one), *_links(one)]
-    return f"{SENTIMENT_WORDS[one.sentiment]} · {about}\n{' · '.join(facts)}"
+def untriaged_line(view: CardView) -> str:
+    return f"{request_link(view)} · {_since(view)}"
 
 
-def untriaged_line(one: UntriagedFeedback, zone: ZoneInfo) -> str:
-    return f"{feedback_link(one)} · {_since(one, zone)}"
+def wait_line(view: CardView) -> str:
+    waits_on = view.request.waits_on
+    return " · ".join([request_link(view), *([wait_words(waits_on)] if waits_on else [])])
 
 
-def feedback_link(one: UntriagedFeedback) -> str:
-    """Lead to the ticket, and beside it to the issue: such feedback has no card."""
-    beside = issue_link(one) if one.ticket else None
-    return " · ".join(filter(None, [subject_link(one), beside]))
+def _since(view: CardView) -> str:
+    request = view.request
+    late = f"{OVERDUE_MARK} " if request.awaits_response(view.now) else ""
+    return f"{late}since {moment(request.created_at or request.asked_at, view.hours.timezone)}"
 
 
-def _since(one: UntriagedFeedback, zone: ZoneInfo) -> str:
-    return f"since {moment(one.created_at, zone)}"
+def _closes_by_itself(view: CardView) -> list[str]:
+    closes_at = view.request.closes_at
+    if closes_at is None or view.pending:
+        return []
+    if closes_at <= view.now:
+        return ["closes by itself soon unless someone acts"]
+    day = closes_at.astimezone(view.hours.timezone)
+    return [f"closes by itself on {day:%a} {day.day} {day:%b} unless someone acts"]
 
 
-def _assigned(one: UntriagedFeedback) -> list[str]:
-    who = ", ".join(name(each, 40) for each in one.assignees[:3])
+def _assigned(request: Request) -> list[str]:
+    if request.holder is not None:
+        return [f"claimed by {someone(request.holder)}"]
+    who = ", ".join(name(each, 40) for each in request.assignees[:3])
     return [f"assigned to {who}" if who else "unassigned"]
-
-
-def draw_item(
-    item: CardView | UntriagedFeedback,
-    asker: Asker,
-    again: str | None,
-    *,
-    hours: BusinessHours,
-    now: datetime,
-) -> list[Block]:
-    if isinstance(item, CardView):
-        return request_row(item, asker, again)
-    return [section(untriaged_text(item, hours.timezone, now))]
 
 
 def unknown_account(asker: Asker) -> Block:
@@ -240,13 +283,13 @@ def render_queue(
     if is_partial:
         blocks.append(unknown_account(asker))
     page = page_of(rows, turn, more)
-    items = [board.item(row.entry) for row in page.rows]
+    views = [board.view(row) for row in page.rows]
     again = spell_again(listing, turn)
-    for item in items:
-        blocks += draw_item(item, asker, again, hours=board.hours, now=board.now)
+    for view in views:
+        blocks += request_row(view, asker, again, reads_words=reads_words(listing))
     blocks += _footer(page, listing)
-    first = next(iter(items), None)
-    text = escape(notification(first)) if isinstance(first, CardView) else said
+    is_urgent = bool(views) and views[0].request.state in UNFINISHED
+    text = escape(notification(views[0])) if is_urgent else said
     return SlackMessage(text=text, blocks=tuple(blocks))
 
 
@@ -259,7 +302,8 @@ def _summary(rows: Sequence[Row], listing: Listing, more_untriaged: int) -> str:
     if counts[Part.WAITING] or (listing.shows_waiting and not counts[Part.DONE]):
         said.append(f"*{_waiting(counts[Part.WAITING])}*")
     if counts[Part.TRIAGE]:
-        said.append(count(counts[Part.TRIAGE], "untriaged feedback"))
+        what = "open feedback" if listing.shows_labeled else "untriaged feedback"
+        said.append(count(counts[Part.TRIAGE], what))
     if counts[Part.DONE]:
         said.append(f"{counts[Part.DONE]} done in the last {count(listing.days, 'day')}")
     narrowing = _narrowing(listing)
@@ -313,7 +357,7 @@ def _footer(page: Page, listing: Listing) -> list[Block]:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    items: tuple[CardView | UntriagedFeedback, ...]
+    items: tuple[CardView, ...]
     own: tuple[Target, ...]
     """All of this project's."""
     missing: tuple[Target, ...]
@@ -329,12 +373,12 @@ class Found:
 def render_found(found: Found, asker: Asker) -> SlackMessage:
     blocks: list[Block] = []
     again = spell_again(Show(targets=found.own))
-    for item in found.items[:MOST_SHOWN]:
-        blocks += draw_item(item, asker, again, hours=found.hours, now=found.now)
+    for view in found.items[:MOST_SHOWN]:
+        blocks += request_row(view, asker, again)
     said = _unknown(found)
     blocks += map(section, said)
     first = next(iter(found.items), None)
-    text = escape(headline(first)) if isinstance(first, CardView) else "".join(said[:1])
+    text = escape(headline(first)) if first else "".join(said[:1])
     return SlackMessage(text=text or "Feedback", blocks=tuple(blocks))
 
 
@@ -343,8 +387,8 @@ def _unknown(found: Found) -> list[str]:
     if found.missing:
         names = name(", ".join(each.short for each in found.missing), 100)
         said.append(
-            f"I don't know {names}. I track contact requests and untriaged feedback. `/ssat "
-            "refresh` checks GitLab now."
+            f"I don't know {names}. I track open feedback, and for a while what was done. "
+            "`/ssat refresh` checks GitLab now."
         )
     for each in found.foreign:
         where = f"{name(each.place or '', 120)} #{each.number}"
@@ -352,17 +396,11 @@ def _unknown(found: Found) -> list[str]:
     return said if said or found.items else [NOTHING_NAMED]
 
 
-def render_preview(
-    item: CardView | UntriagedFeedback, hours: BusinessHours, now: datetime
-) -> list[Block]:
+def render_preview(view: CardView) -> list[Block]:
     """All can see it, so it has no buttons."""
-    if isinstance(item, CardView):
-        said = escape(headline(item))
-    else:
-        said = untriaged_text(item, hours.timezone, now)
-    at = moment(now, hours.timezone)
+    at = moment(view.now, view.hours.timezone)
     note = f"Status at {at}. The card stays up to date; this preview doesn't."
-    return [section(said), context(note)]
+    return [section(escape(headline(view))), context(note)]
 
 
 # --- Help --------------------------------------------------------------------------------------

@@ -4,19 +4,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from slackbot.blocks.card import CardView, time_left
-from slackbot.blocks.elements import Block, actions, button, message, section
+from slackbot.blocks.card import contact_button, owner_buttons, time_left
+from slackbot.blocks.elements import Block, actions, button, link, message, quoted, section
+from slackbot.blocks.menu import ON_CARD, menu, offer_button
+from slackbot.blocks.queue import request_link
 from slackbot.blocks.text import count, duration, moment
-from slackbot.blocks.words import OVERDUE_MARK, PEOPLE_SHOWN, mention, someone, subject_link
+from slackbot.blocks.view import CardView
+from slackbot.blocks.words import (
+    OVERDUE_MARK,
+    PEOPLE_SHOWN,
+    issue_link,
+    mention,
+    someone,
+    subject,
+    subject_link,
+)
 from slackbot.platforms.message import SlackMessage
-from slackbot.rules.request import Person
+from slackbot.rules.offers import Offer, offers
+from slackbot.rules.request import RESPONSE_DAYS, Person
+from slackbot.rules.responses import respond_by
 
 REMINDER_EVENT = "ssat_reminder"
 """Metadata of a reminder: only which one."""
 GAP_EVENT = "ssat_gap"
 """Metadata of the line that stands for many late reminders."""
 SUMMARY_EVENT = "ssat_summary"
-SNOOZE = "snooze"
+RESPONSE_EVENT = "ssat_response"
+"""Metadata of a reminder of an initial response: only which one."""
 
 REMINDER_MARK, LEAD_MARK = "⏰", "🚨"
 
@@ -25,6 +39,7 @@ def render_reminder(view: CardView, to: Sequence[Person], *, is_missed: bool) ->
     """``to`` is empty where nobody is known, or it is only for the channel."""
     mark = OVERDUE_MARK if view.is_overdue else REMINDER_MARK
     said = " ".join([mark, _addressed(_what(view), to), *_why(view, to)])
+    said += f" {_links(view)}"
     if is_missed:
         said += " (This reminder is late: ssat-bot was offline.)"
     return SlackMessage(text=said, blocks=(section(said), *_buttons(view)))
@@ -35,10 +50,31 @@ def render_lead(view: CardView, lead: str) -> SlackMessage:
     whom = f"<!subteam^{lead}>" if lead.startswith("S") else f"<@{lead}>"
     about = subject_link(view.request)
     due = moment(view.request.due_at, view.hours.timezone)
-    return message(
+    said = (
         f"{LEAD_MARK} {whom}: the deadline to contact the customer on {about} was {due}, and "
-        f"nobody has reacted. {_owner(view)}."
+        f"nobody has reacted. {_owner(view)}. {_links(view)}"
     )
+    return SlackMessage(text=said, blocks=(section(said), *_buttons(view)))
+
+
+def render_response_reminder(view: CardView) -> SlackMessage:
+    """For the direct messages of who is to respond: handbook, "How fast do I need to respond?"."""
+    by = moment(respond_by(view.request), view.hours.timezone)
+    said = (
+        f"{REMINDER_MARK} Please send an initial response to {request_link(view)} by {by}, "
+        f"{RESPONSE_DAYS} days after it was created. Nobody has responded so far."
+    )
+    offered = offers(view.request, view.now)
+    buttons = [offer_button(view, each) for each in ANSWERS if each in offered]
+    more = menu(view, without=ANSWERS)
+    answers = actions([*buttons, *([more] if more else [])])
+    return SlackMessage(
+        text=said, blocks=(section(said), *quoted(view.request.comment, 2, 240), answers)
+    )
+
+
+ANSWERS = (Offer.REVIEW, Offer.NOTE, Offer.CLOSE)
+"""What counts as a response, or makes it needless."""
 
 
 def render_gap(requests: int) -> SlackMessage:
@@ -85,10 +121,21 @@ def _owner(view: CardView) -> str:
     return f"{someone(holder)} has claimed it" if holder else "Nobody has claimed it"
 
 
+def _links(view: CardView) -> str:
+    """Lead to the card and the issue: the ticket is in the sentence."""
+    card = link(view.url, "card") if view.url else None
+    return " · ".join(filter(None, [card, issue_link(view.request)]))
+
+
 def _buttons(view: CardView) -> list[Block]:
-    if view.is_overdue:
-        return []  # reminders after the deadline cannot be snoozed
-    return [actions([button("Snooze", SNOOZE, str(view.request.key))])]
+    """Offer what answers the reminder. They stay, so the rules judge them anew."""
+    about = subject(view.request)
+    claim = [] if view.request.holder else owner_buttons(view)
+    snooze = button("Snooze", Offer.SNOOZE, str(view.key), label=f"Snooze, {about}")
+    # Reminders after the deadline cannot be snoozed.
+    found = [*claim, contact_button(view), *([] if view.is_overdue else [snooze])]
+    more = menu(view, without={*ON_CARD, Offer.SNOOZE})
+    return [actions([*found, *([more] if more else [])])]
 
 
 # --- Many requests at once ---------------------------------------------------------------------

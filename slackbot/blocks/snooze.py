@@ -1,8 +1,6 @@
 """The modal "Snooze". Pure."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.elements import (
@@ -12,14 +10,15 @@ from slackbot.blocks.elements import (
     option,
     radio_buttons,
     section,
+    text_input,
 )
+from slackbot.blocks.entered import Entered
 from slackbot.blocks.text import moment
 from slackbot.blocks.words import someone, subject, whose_words
-from slackbot.rules.refusals import Incomplete
+from slackbot.rules.offers import Offer
 from slackbot.rules.reminders import SnoozeFor, snoozed_until
 from slackbot.rules.request import Person, Request
 
-CALLBACK = "snooze"
 UNTIL, REASON = "until", "reason"
 REASON_LIMIT = 300
 
@@ -42,7 +41,6 @@ def snooze_modal(request: Request, who: Person, *, zone: ZoneInfo, now: datetime
         if choice is SnoozeFor.DEADLINE
         or snoozed_until(choice, now, zone, request.due_at) < request.due_at
     ]
-    reason = {"type": "plain_text_input", "max_length": REASON_LIMIT}
     return modal(
         "Snooze reminders",
         [
@@ -51,12 +49,12 @@ def snooze_modal(request: Request, who: Person, *, zone: ZoneInfo, now: datetime
             input_block(
                 REASON,
                 "Why?",
-                reason,
+                text_input(limit=REASON_LIMIT),
                 hint="Everyone in the channel can read this in the thread.",
             ),
         ],
         submit="Snooze",
-        callback=CALLBACK,
+        callback=Offer.SNOOZE,
         about=str(request.key),
     )
 
@@ -67,15 +65,5 @@ def _reminded(holder: Person | None, who: Person) -> str:
     return "You'll be reminded" if who.is_same(holder) else f"{someone(holder)} will be reminded"
 
 
-def read_snooze(values: Mapping[str, Any]) -> tuple[SnoozeFor, str]:
-    """Return for how long, and the reason.
-
-    Raises:
-        Incomplete: It is no submission of this modal.
-    """
-    try:
-        choice = SnoozeFor(values[UNTIL][UNTIL]["selected_option"]["value"])
-        reason = values[REASON][REASON].get("value") or ""
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Incomplete from error
-    return choice, str(reason)
+def read_snooze(entered: Entered) -> tuple[SnoozeFor, str]:
+    return entered.one_of(SnoozeFor, UNTIL), entered.text(REASON) or ""

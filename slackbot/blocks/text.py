@@ -81,6 +81,13 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
+def ordinal(number: int) -> str:
+    """Say "1st", "2nd", "11th"."""
+    is_teen = number % 100 in (11, 12, 13)
+    ending = "th" if is_teen else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
 def duration(length: timedelta) -> str:
     """Count in minutes, in hours, from two days on in days."""
     minutes = max(int(length.total_seconds() // 60), 1)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from slackbot.blocks.elements import is_address, link
-from slackbot.blocks.text import SOMEONE, count, duration, moment, name
+from slackbot.blocks.text import SOMEONE, count, duration, moment, name, ordinal
 from slackbot.platforms.errors import (
     Denied,
     PlatformError,
@@ -21,21 +22,27 @@ from slackbot.rules.decision import (
     Channel,
     ChooseLabel,
     Claim,
+    Closing,
     MarkContacted,
+    Miss,
     Release,
     Step,
     StepKind,
     TakeOver,
 )
 from slackbot.rules.feedback import Sentiment
+from slackbot.rules.outreach import TEXT_LIMIT
 from slackbot.rules.query import DAYS
 from slackbot.rules.refusals import (
     AccountTaken,
     AlreadyClaimed,
     AlreadyClosed,
     AlreadyContacted,
+    AlreadyOpen,
     AlreadySettled,
+    AlreadyThanked,
     AlreadyYours,
+    AskedForContact,
     AssignedAgain,
     BeforeTheRequest,
     CannotTell,
@@ -46,6 +53,7 @@ from slackbot.rules.refusals import (
     HeldAgain,
     Incomplete,
     InTheFuture,
+    InThePast,
     IssueGone,
     LabelChanged,
     LabelNotSet,
@@ -53,27 +61,41 @@ from slackbot.rules.refusals import (
     LinkedByFile,
     LinksNotSetUp,
     NameYourAccount,
+    NobodyNamed,
+    NobodyThere,
+    NoFollowUp,
     NoIssueForCodes,
+    NoKnownAccount,
     NoLongerRequested,
     NoSuchAccount,
+    NotABookingLink,
     NotAHuman,
     NotAManager,
+    NotContacted,
+    NotIdle,
+    NotInGitLab,
+    NotMissed,
     NotYours,
+    Obstacle,
     OtherWorkspace,
     ReasonRequired,
     Refusal,
     SameLabel,
     TakesLonger,
     TextRequired,
+    TextTooLong,
+    TheBotItself,
+    TooManyNamed,
     Unknown,
     UnknownLabel,
 )
-from slackbot.rules.request import Person, Request, Rules, State
-from slackbot.rules.untriaged import UntriagedFeedback
+from slackbot.rules.request import IDLE, IDLE_DAYS, Person, Request, Rules, State, Wait
+from slackbot.rules.shifts import Schedule
 
 # --- States and kinds --------------------------------------------------------------------------
 
 STATE_MARKS = {
+    State.OPEN: "💬",
     State.WAITING: "🟠",
     State.CLAIMED: "🔵",
     State.CONTACTED: "✅",
@@ -83,11 +105,35 @@ STATE_MARKS = {
 }
 OVERDUE_MARK = "🔴"
 
+SENTIMENT_MARKS: dict[Sentiment | None, str] = {
+    Sentiment.POSITIVE: "🙂",
+    Sentiment.NEUTRAL: "😐",
+    Sentiment.NEGATIVE: "🙁",
+    None: "💬",
+}
 SENTIMENT_WORDS: dict[Sentiment | None, str] = {
-    Sentiment.POSITIVE: "🙂 Positive feedback",
-    Sentiment.NEUTRAL: "😐 Neutral feedback",
-    Sentiment.NEGATIVE: "🙁 Negative feedback",
+    Sentiment.POSITIVE: "Positive feedback",
+    Sentiment.NEUTRAL: "Neutral feedback",
+    Sentiment.NEGATIVE: "Negative feedback",
     None: "Feedback",
+}
+INDIRECT = "indirect: told by an account team"
+
+CLOSINGS: dict[str, str] = {
+    Closing.NOTHING_TO_DO: "no action is needed",
+    Closing.READ: "the feedback has been read",
+    Closing.NO_SURVEY: "this ticket should not have received a survey",
+    Closing.DUPLICATE: "another feedback says the same",
+    Closing.UNREACHABLE: "the customer can't be reached",
+    Closing.OTHER: "for another reason",
+}
+MISSES: dict[str, str] = {
+    Miss.TOO_MANY: "too much to do at the same time",
+    Miss.NO_HANDOVER: "it was lost between two managers on duty",
+    Miss.WRONG_PERSON: "it was assigned to the wrong person",
+    Miss.WAITING_ON_OTHERS: "the answer depended on another team",
+    Miss.NOT_SEEN: "nobody saw the request",
+    Miss.OTHER: "for another reason",
 }
 
 
@@ -105,6 +151,9 @@ CHANNELS = {
     Channel.CALL: ChannelWords("Call", "by call"),
 }
 
+
+HOW: dict[str, str] = {channel.value: words.how for channel, words in CHANNELS.items()}
+"""By what a record has, which another release may have written."""
 
 # --- People and requests -----------------------------------------------------------------------
 
@@ -128,24 +177,45 @@ def owned_words(owner: Person, called: str) -> str:
 
 
 def whose_words(request: Request, who: Person) -> str:
-    """End a form's heading with the owner, if that is a colleague."""
+    """End a form's heading with what the person has to know first."""
+    warned = f"\n{exempt_words(request)}" if request.exempt else ""
     holder = request.holder
     if holder is None or who.is_same(holder):
-        return ""
-    return f"\n⚠️ {owned_words(holder, someone(holder))}"
+        return warned
+    return f"{warned}\n⚠️ {owned_words(holder, someone(holder))}"
 
 
-def subject(feedback: Request | UntriagedFeedback) -> str:
+def exempt_words(request: Request) -> str:
+    """Warn before anybody writes to the customer."""
+    return (
+        f"🚫 Tickets of the kind {name(request.exempt or '')} should not receive surveys: check "
+        "before you write to the customer"
+    )
+
+
+def history_words(earlier: Sequence[Request], zone: ZoneInfo) -> str:
+    """``earlier`` is the feedback on the same ticket that came before, latest last."""
+    said, last = f"{ordinal(len(earlier) + 1)} feedback on this ticket", earlier[-1]
+    if last.contacted_at is not None:
+        at = moment(last.contacted_at, zone)
+        return f"{said}; the last was contacted by {someone(last.contacted_by)} on {at}"
+    if last.is_gone or not last.is_open:
+        how = " without contact" if last.was_requested else ""
+        return f"{said}; the last was closed{how}"
+    return f"{said}; {issue_link(last) or 'the last'} is still open"
+
+
+def subject(feedback: Request) -> str:
     """For the middle of a sentence."""
     return f"ticket {feedback.ticket}" if feedback.ticket else f"feedback #{feedback.key.iid}"
 
 
-def subject_link(feedback: Request | UntriagedFeedback) -> str:
+def subject_link(feedback: Request) -> str:
     """Lead where the words say: to the ticket, else to the issue."""
     return link(feedback.ticket_url or _short_address(feedback.url), subject(feedback))
 
 
-def issue_link(feedback: Request | UntriagedFeedback) -> str | None:
+def issue_link(feedback: Request) -> str | None:
     url = _short_address(feedback.url)
     return link(url, f"#{feedback.key.iid}") if is_address(url) else None
 
@@ -176,6 +246,29 @@ def action_words(action: Action) -> str:
             return f"label {name(label)}"
         case MarkContacted():
             return "customer contacted"
+        case _:
+            return _ACTIONS[action.kind]
+
+
+_ACTIONS = {
+    "clear_label": "label removed",
+    "undo_contacted": "contact undone",
+    "review": "review",
+    "close": "closing",
+    "close_idle": "closing",
+    "kudos": "kudos",
+    "reopen": "reopening",
+    "note": "note",
+    "wait": "wait",
+    "explain": "explanation of the missed deadline",
+    "follow_up": "follow-up issue",
+    "tell": "mention",
+}
+
+
+def wait_words(wait: Wait) -> str:
+    day = f"{wait.until:%a} {wait.until.day} {wait.until:%b}"
+    return f"⏸️ waiting until {day} on: {name(wait.what, 120)}"
 
 
 FOUND_BY_EMAIL = (
@@ -238,6 +331,12 @@ _TELLS_OWNER = frozenset(
         StepKind.LABELED,
         StepKind.SNOOZED,
         StepKind.WITHDRAWN,
+        StepKind.LABEL_CLEARED,
+        StepKind.REVIEWED,
+        StepKind.NOTED,
+        StepKind.WAITS,
+        StepKind.FOLLOWED_UP,
+        StepKind.TOLD,
     }
 )
 
@@ -272,7 +371,18 @@ def _contacted(step: Step, _: Rules) -> str:
     return f"✅ {someone(step.who)} contacted the customer{how}"
 
 
+def whom_words(names: Sequence[str]) -> str:
+    """Name who gets kudos, without a ping."""
+    return ", ".join(map(name, names)) or "the whole team"
+
+
 def _closed(step: Step, _: Rules) -> str:
+    if step.detail == IDLE:
+        return f"⚫ Closed: nobody acted on this good review for {IDLE_DAYS} days"
+    if not step.in_gitlab:
+        how = " without contact" if step.is_partial else ""
+        why = CLOSINGS.get(step.detail or "", "")
+        return f"⚫ {someone(step.who)} closed this{how}: {why}"
     did = "closed the issue"
     if step.moved_to is not None:
         did = f"moved the issue to {project_link(step.moved_to)}"
@@ -317,6 +427,11 @@ def _unlinked(step: Step, rules: Rules) -> str:
     )
 
 
+def _followed_up(step: Step, _: Rules) -> str:
+    issue = link(_short_address(step.detail or ""), "follow-up issue")
+    return f"🔗 {someone(step.who)} created a {issue}"
+
+
 _STEPS: dict[StepKind, Callable[[Step, Rules], str]] = {
     StepKind.CLAIMED: lambda step, _: f"🔵 {someone(step.who)} claimed this request",
     StepKind.TAKEN_OVER: lambda step, _: (
@@ -330,11 +445,34 @@ _STEPS: dict[StepKind, Callable[[Step, Rules], str]] = {
     StepKind.ASSIGNED: _assigned,
     StepKind.UNASSIGNED: _unassigned,
     StepKind.CLOSED: _closed,
-    StepKind.REOPENED: lambda *_: "The issue was reopened",
+    StepKind.REOPENED: lambda step, _: (
+        f"{someone(step.who)} reopened this" if step.who else "The issue was reopened"
+    ),
     StepKind.WITHDRAWN: lambda step, _: f"⚪ {someone(step.who)} withdrew the contact request",
     StepKind.ASKED_AGAIN: lambda *_: "🟠 Contact was requested again",
     StepKind.UNCONTACTED: lambda step, _: (
         f'🟠 {someone(step.who)} removed the "customer contacted" label'
+    ),
+    StepKind.LABEL_CLEARED: lambda step, _: (
+        f"🏷️ {someone(step.who)} removed the feedback label *{name(step.detail or '')}*"
+    ),
+    StepKind.REVIEWED: lambda step, _: (
+        f"📝 {someone(step.who)} reviewed this"
+        + (": the customer should be contacted" if step.detail else "")
+    ),
+    StepKind.NOTED: lambda step, _: f"📝 {someone(step.who)} added a note to the feedback issue",
+    StepKind.THANKED: lambda step, _: (
+        f"🎉 {someone(step.who)} gave kudos to {name(step.detail or 'the whole team', 200)}"
+    ),
+    StepKind.WAITS: lambda step, _: (
+        f"⏸️ {someone(step.who)} is waiting on: {name(step.detail or '', 200)}"
+    ),
+    StepKind.EXPLAINED: lambda step, _: (
+        f"📝 {someone(step.who)} explained the missed deadline: {MISSES.get(step.detail or '', '')}"
+    ),
+    StepKind.FOLLOWED_UP: _followed_up,
+    StepKind.TOLD: lambda step, _: (
+        f"📣 {someone(step.who)} told {name(step.detail or '', 300)} in the feedback issue"
     ),
     StepKind.SNOOZED: _snoozed,
     StepKind.GONE: lambda *_: "⚫ The issue was deleted or moved",
@@ -389,6 +527,10 @@ STRANGER_ON_DUTY = (
     "someone on duty isn't known in Slack: they need the same email there as in the schedule"
 )
 FROM_GROUP, FROM_PEOPLE_FILE = "a user group", "the people file"
+
+
+def unread_schedule(schedule: Schedule) -> str:
+    return f"The schedule {schedule.name} can't be read ({schedule.problem})"
 
 
 # --- Refusals ----------------------------------------------------------------------------------
@@ -458,6 +600,41 @@ def _disabled(refusal: NotAManager) -> str:
     )
 
 
+OBSTACLES = {
+    Obstacle.MISSING: (
+        "GitLab has no such project, or hides it from the bot. Correct its path, or add the bot's "
+        "user to the project"
+    ),
+    Obstacle.MOVED: "the project was moved. Set its new path, or its number",
+    Obstacle.ARCHIVED: "the project is archived. Set another one",
+    Obstacle.NO_ISSUES: "issues are disabled in the project. Enable them, or set another project",
+    Obstacle.NO_MEMBER: (
+        "the bot's user is not a member of the project. Add it with at least the Guest role"
+    ),
+}
+
+
+def _no_follow_up(refusal: NoFollowUp) -> str:
+    if refusal.obstacle is None:
+        return f"GitLab did not create the follow-up issue: {name(refusal.reason, 200)}."
+    return (
+        f"No issue can be created in {name(refusal.project)}: {OBSTACLES[refusal.obstacle]} "
+        "(SSAT_FOLLOW_UP_PROJECT). Ask the bot's administrator, then try again."
+    )
+
+
+def _not_in_gitlab(refusal: NotInGitLab) -> str:
+    if refusal.is_group:
+        return (
+            f"GitLab has no group {name(refusal.name)}, or hides it from the bot. Type its path, "
+            "such as gitlab-org/manage."
+        )
+    return (
+        f"GitLab has no user {name(refusal.name)}. Type the username, which is the last part of "
+        "their GitLab profile's address."
+    )
+
+
 _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
     Unknown: lambda _: "I no longer track this request. `/ssat` shows the open ones.",
     AlreadySettled: lambda _: "Someone has already tried this again or dismissed it.",
@@ -483,14 +660,48 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
         "you two have agreed on it, use *Take over* again."
     ),
     AlreadyContacted: _already_contacted,
-    AlreadyClosed: lambda _: "The issue is closed in GitLab. To continue, reopen it there.",
+    AlreadyOpen: lambda _: "The issue is open in GitLab already.",
+    NotContacted: lambda _: "No contact with this customer is on record.",
+    NotIdle: lambda _: "Somebody has acted on this feedback in the meantime.",
+    AlreadyThanked: lambda refusal: (
+        f"{someone(refusal.by)} has already given kudos for this feedback."
+    ),
+    NobodyThere: lambda _: (
+        "Somebody you chose has left Slack, or is an app. Remove them, or leave this empty to "
+        "thank the whole team."
+    ),
+    NotMissed: lambda _: "The deadline was not missed, so there is nothing to explain.",
+    InThePast: lambda _: "That day has passed. Choose today or a later day.",
+    AlreadyClosed: lambda _: "The issue is closed. To continue, use *Reopen…* in the menu.",
+    AskedForContact: lambda _: (
+        "This customer has asked for contact, so the feedback was not closed. Contact them, or "
+        "use *Close without contact…* in the menu."
+    ),
     NoLongerRequested: lambda _: "The contact request was withdrawn in GitLab.",
     IssueGone: lambda _: "The issue was deleted or moved in GitLab.",
     SameLabel: lambda _: "The request already has this feedback label.",
     UnknownLabel: _unknown_label,
     LabelNotSet: _label_not_set,
     LabelChanged: _label_changed,
-    TextRequired: lambda _: "Paste the text of the email. It belongs in the feedback issue.",
+    TextRequired: lambda refusal: TEXT_REQUIRED[refusal.kind],
+    TextTooLong: lambda _: (
+        f"The text has more than {TEXT_LIMIT:,} characters. Shorten it here, or post it in GitLab "
+        "yourself."
+    ),
+    NotABookingLink: lambda _: (
+        "This isn't a web address. Paste the whole link, such as https://calendar.example.com/you."
+    ),
+    NobodyNamed: lambda refusal: (
+        "Name at least one group." if refusal.is_group else "Name or choose at least one person."
+    ),
+    TooManyNamed: lambda refusal: f"Name at most {refusal.most}.",
+    NotInGitLab: _not_in_gitlab,
+    NoKnownAccount: lambda refusal: (
+        f"I don't know the GitLab account of {name(refusal.name)}. Type their GitLab username "
+        "instead."
+    ),
+    TheBotItself: lambda _: "That is the bot itself, which can't be told. Name somebody else.",
+    NoFollowUp: _no_follow_up,
     InTheFuture: lambda _: "That time is in the future.",
     BeforeTheRequest: lambda _: "That time is before the customer asked for contact.",
     NameYourAccount: lambda _: (
@@ -539,6 +750,19 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
 }
 
 
+TEXT_REQUIRED: dict[str, str] = {
+    "mark_contacted": "Paste the text of the email. It belongs in the feedback issue.",
+    "review": "Say in a sentence what the ticket and the feedback are about.",
+    "note": "Write the note.",
+    "wait": "Say what this feedback still depends on.",
+    "undo_contacted": "Say why, so that colleagues understand the issue.",
+    "close": "Say why in your own words.",
+    "explain": "Say why in your own words.",
+    "follow_up": "Give the issue a title.",
+    "tell": "Write what they should know.",
+}
+
+
 def failure_words(reference: str) -> str:
     """Name the log's reference.
 
@@ -557,11 +781,18 @@ HELP: tuple[tuple[str, str], ...] = (
     ("mine", "What you own, and what GitLab assigned to you while nobody owns it"),
     ("unclaimed", "What nobody owns"),
     ("overdue", "Customers who should have been contacted by now"),
+    ("good", "Good reviews: their comments, kudos, and what closes by itself"),
+    ("bad", "Bad reviews, with and without a contact request; `neutral` shows the neutral ones"),
     ("all", f"The queue, and what was done in the last {DAYS} days"),
     (f"done [{DAYS}d]", "What was done recently, newest first"),
     ("show <issue, ticket or link>", "One feedback, or up to five"),
-    ("duty", "The manager on duty"),
+    ("duty", "The manager on duty, who is next, and what is not covered"),
+    (
+        "stats [30d] [by region] [csv]",
+        "Trends: contact requests on time, feedback labels, and what has changed",
+    ),
     ("link <gitlab username>", "Tell the bot your GitLab account"),
+    ("profile", "Your role, booking link and signature for emails to customers"),
     ("refresh", "Check GitLab now instead of within a minute"),
     ("help", "Show this help"),
 )

@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 
 from slackbot.blocks.card import CARD_EVENT
+from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.outbox import Outbox
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey
@@ -32,8 +33,11 @@ class Adoption:
 
 
 class CardAdoption:
-    def __init__(self, record: Record, slack: SlackClient, outbox: Outbox) -> None:
+    def __init__(
+        self, record: Record, slack: SlackClient, outbox: Outbox, bad_channel: str | None
+    ) -> None:
         self._record, self._slack, self._outbox = record, slack, outbox
+        self._bad_channel = bad_channel
         self._is_done, self._searching = False, asyncio.Lock()
 
     async def ensure(self) -> None:
@@ -57,7 +61,24 @@ class CardAdoption:
         Raises:
             PlatformError: The channel cannot be read; nothing is noted.
         """
-        channel = await self._outbox.channel()
+        main = await self._search(await self._outbox.channel())
+        bad = await self._search_bad()
+        found = {**(bad.standing if bad else {}), **main.standing}
+        doubled = {*main.doubled, *(bad.doubled if bad else ())}
+        news = [*main.news, *(key for key in (bad.news if bad else ()) if key not in main.news)]
+        return Adoption(standing=found, news=news, doubled=sorted(doubled))
+
+    async def _search_bad(self) -> Adoption | None:
+        """No customer waits there, so its trouble holds nothing up."""
+        if self._bad_channel is None:
+            return None
+        try:
+            return await self._search(await self._outbox.channel(self._bad_channel))
+        except PlatformError as error:
+            log.warning("bad_channel_not_searched", problem=str(error))
+            return None
+
+    async def _search(self, channel: str) -> Adoption:
         since = (self._record.now() - CARD_MEMORY).timestamp()
         newest: dict[IssueKey, str] = {}
         doubled = []
@@ -68,7 +89,7 @@ class CardAdoption:
                 doubled.append(key)
         news = await self._note(channel, newest)
         log.info("cards_found", cards=len(newest), news=len(news))
-        return Adoption(standing=newest, news=news, doubled=sorted(set(doubled)))
+        return Adoption(standing=newest, news=news, doubled=doubled)
 
     async def _note(self, channel: str, found: Mapping[IssueKey, str]) -> list[IssueKey]:
         async with self._record.transaction() as tx:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from slackbot.blocks.card import CardView
 from slackbot.blocks.reminder import SUMMARY_EVENT, Summary, render_summary
+from slackbot.blocks.view import CardView
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post
 from slackbot.rules.deadline import BusinessHours

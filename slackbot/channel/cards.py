@@ -1,5 +1,6 @@
 """Bring one request and its card together: post, render, tell the steps."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,25 +11,27 @@ from slackbot import metrics
 from slackbot.blocks.card import (
     CARD_EVENT,
     STEP_EVENT,
-    CardView,
     render_bare_card,
     render_card,
+    render_refusal,
     render_step,
 )
+from slackbot.blocks.view import CardView
 from slackbot.channel.adoption import CardAdoption
 from slackbot.channel.backlog import Backlog
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import Directory
-from slackbot.platforms.errors import PlatformError, Rejected, Unreachable, lands_by
+from slackbot.platforms.errors import Denied, PlatformError, Rejected, Unreachable, lands_by
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, metadata, send
 from slackbot.platforms.slack import SlackClient
-from slackbot.rules.decision import Step
-from slackbot.rules.request import UNFINISHED, IssueKey, Person
+from slackbot.rules.decision import Decision, Step, StepKind
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, State, deserves_card
 from slackbot.store import cards, jobs
 from slackbot.store.cards import Card, QueuedStep
 from slackbot.store.database import Record, Transaction
-from slackbot.store.jobs import CLOCKS_DIFFER, IssueQueue
+from slackbot.store.decisions import load_decision
+from slackbot.store.jobs import CLOCKS_DIFFER, IssueQueue, Postponed
 
 log = structlog.get_logger()
 
@@ -50,34 +53,65 @@ class CardSync:
         outbox: Outbox,
         backlog: Backlog,
         adoption: CardAdoption,
+        bad_channel: str | None,
     ) -> None:
+        self._bad_channel = bad_channel
         self._record, self._slack, self._directory = record, slack, directory
         self._viewer, self._outbox = viewer, outbox
         self._backlog, self._adoption = backlog, adoption
 
     async def reconcile(self, key: IssueKey) -> datetime | None:
-        """Return when the card reads differently, or a rendering without an answer has landed."""
+        """Return when the card reads differently, or a rendering without an answer has landed.
+
+        Raises:
+            Postponed: The second channel takes nothing; no customer waits there.
+        """
         await self._adoption.ensure()
+        try:
+            return await self._bring_together(key)
+        except Denied as error:
+            if not await self._is_elsewhere(key):
+                raise
+            raise Postponed(f"SSAT_BAD_CHANNEL {self._bad_channel}: {error}") from error
+
+    async def _bring_together(self, key: IssueKey) -> datetime | None:
         async with self._record.transaction() as tx:
             shown = await self._load(tx, key)
             if shown is None:
                 return None
             card, outline = shown
-            if card.ts is None and not _deserves_card(card, outline):
-                return None
-            if card.ts is None and card.posting_since is None:
+            # Those that come later enqueue this job again.
+            steps = await cards.list_queued_steps(tx, key)
+            is_without = card.ts is None and not self._deserves_card(card, outline)
+            if not is_without and card.ts is None and card.posting_since is None:
                 later = await self._backlog.card_waits_until(tx, outline)
                 if later is not None:
                     return later
-            # Those that come later enqueue this job again.
-            steps = await cards.list_queued_steps(tx, key)
+        if is_without:
+            await self._tell(card, steps)
+            return None
         if card.ts is None:
-            card = await self._post(card)
+            card = await self._post(card, outline)
+        elif await self._is_misplaced(card, outline):
+            card = await self._move(card, outline)
         if self._is_stale(card, outline):
             card = await self._render(card)
         await self._tell(card, steps)
         landed_by = lands_by(card.rendering_since, self._record.now())
         return min(filter(None, (card.repaint_at, landed_by)), default=None)
+
+    async def _is_elsewhere(self, key: IssueKey) -> bool:
+        """Return whether the card stands in the second channel, or is to."""
+        if self._bad_channel is None:
+            return False
+        async with self._record.transaction() as tx:
+            shown = await self._load(tx, key)
+        if shown is None:
+            return False
+        card, outline = shown
+        if card.ts is None:
+            return outline.request.state is State.OPEN
+        return card.channel != await self._outbox.channel()
 
     async def _load(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView] | None:
         """Load no more than it takes to see what is to be done."""
@@ -91,7 +125,7 @@ class CardSync:
             raise LookupError(f"the record of {key} is gone")
         return view
 
-    async def _post(self, card: Card) -> Card:
+    async def _post(self, card: Card, outline: CardView) -> Card:
         drawn: tuple[Card, CardView] | None = None
         posted = card
 
@@ -108,7 +142,8 @@ class CardSync:
             else:
                 posted = await self._note(tx, card.key, channel, outcome.ts, drawn)
 
-        channel = await self._outbox.channel()
+        is_bad = outline.request.state is State.OPEN
+        channel = await self._outbox.channel(self._bad_channel if is_bad else None)
         post = Post(
             key=str(card.key),
             event=CARD_EVENT,
@@ -196,17 +231,63 @@ class CardSync:
             await cards.forget_post(tx, card.key)
         card = replace(card, ts=None, channel=None, posting_since=None, rendering_since=None)
         is_wanted = view.request.state in UNFINISHED or view.refused
-        return await self._post(card) if is_wanted else card
+        return await self._post(card, view) if is_wanted else card
+
+    async def _is_misplaced(self, card: Card, view: CardView) -> bool:
+        """Return whether a customer waits, and the card stands where all bad feedback does."""
+        if self._bad_channel is None or card.ts is None or view.request.state not in UNFINISHED:
+            return False
+        return card.channel != await self._outbox.channel()
+
+    async def _move(self, card: Card, view: CardView) -> Card:
+        """Take the card to where managers look for customers who wait."""
+        log.info("card_moved", issue=str(card.key))
+        with contextlib.suppress(Rejected, Denied):  # it is gone, or the channel is
+            await self._slack.call("chat.delete", channel=card.channel, ts=card.ts)
+        async with self._record.transaction() as tx:
+            await cards.forget_post(tx, card.key)
+        gone = replace(card, ts=None, channel=None, posting_since=None, rendering_since=None)
+        return await self._post(gone, view)
+
+    def _deserves_card(self, card: Card, view: CardView) -> bool:
+        # One that ended unseen needs no card, unless one may stand, or somebody is to be told of a
+        # refusal.
+        request, rules = view.request, self._viewer.rules
+        is_refused = bool(view.refused) and request.was_requested
+        is_wanted = deserves_card(request, rules, self._record.now())
+        return is_wanted or card.posting_since is not None or is_refused
 
     async def _tell(self, card: Card, steps: Sequence[QueuedStep]) -> None:
+        """Tell the thread; where there is none, only who has to know."""
         for step in steps:
-            if card.ts is None or card.channel is None:
+            place, message = await self._told(card, step.step)
+            if place is None:
                 async with self._record.transaction() as tx:
                     await cards.end_message(tx, step.id, self._record.now())
             else:
-                place = Place(channel=card.channel, thread=card.ts)
-                message = render_step(await self._in_slack(step.step), self._viewer.rules)
                 await self._outbox.post(self._post_of(card.key, step, place, message))
+
+    async def _told(self, card: Card, step: Step) -> tuple[Place | None, SlackMessage]:
+        step = await self._in_slack(step)
+        refused = await self._refused(card.key, step)
+        message = render_step(step, self._viewer.rules, refused)
+        if card.ts is not None and card.channel is not None:
+            return Place(channel=card.channel, thread=card.ts), message
+        user = step.who.slack_user if step.who else None
+        if step.kind is not StepKind.REFUSED or user is None:
+            return None, message
+        channel = await self._slack.direct_messages(user)
+        async with self._record.transaction() as tx:
+            view = await self._view(tx, card.key)
+        message = render_refusal(step, view, refused)
+        return (Place(channel=channel) if channel else None), message
+
+    async def _refused(self, key: IssueKey, step: Step) -> Decision | None:
+        if step.decision is None:
+            return None
+        async with self._record.transaction() as tx:
+            found = await load_decision(tx, key, step.decision)
+        return found.decision if found else None
 
     def _post_of(
         self, key: IssueKey, step: QueuedStep, place: Place, message: SlackMessage
@@ -246,13 +327,6 @@ class CardSync:
             owner=owner,
             on_duty=on_duty,
         )
-
-
-def _deserves_card(card: Card, view: CardView) -> bool:
-    # A request that ended unseen needs no card, unless one may stand, or somebody is to be told of
-    # a refusal.
-    is_unfinished = view.request.state in UNFINISHED
-    return is_unfinished or card.posting_since is not None or bool(view.refused)
 
 
 def _messages(view: CardView) -> list[SlackMessage]:

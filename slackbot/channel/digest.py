@@ -1,24 +1,26 @@
 """The digest in the channel, each workday morning."""
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import structlog
 
-from slackbot.blocks.card import CardView
 from slackbot.blocks.digest import DIGEST_EVENT, Contacts, Digest, render_digest
+from slackbot.blocks.view import CardView
+from slackbot.channel.catching_up import CatchingUp
+from slackbot.channel.responses import has_response
 from slackbot.channel.views import Viewer
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
 from slackbot.rules.request import Request, State
-from slackbot.rules.untriaged import UntriagedFeedback
-from slackbot.store import cards, feedbacks, jobs, outbox, requests
+from slackbot.rules.shifts import Plan, Uncovered
+from slackbot.store import cards, decisions, outbox, requests
 from slackbot.store.database import Record, Transaction
-from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed
+from slackbot.store.kudos import list_kudos
+from slackbot.store.people import PLAN
 
 log = structlog.get_logger()
 
@@ -26,16 +28,8 @@ KEY = "digest:"
 """Its key in the outbox ends with the day."""
 WINDOW_MINUTES = 3 * 60
 """Later, the day has begun without a digest."""
-PATIENCE = timedelta(minutes=5)
-"""For the record to catch up with GitLab."""
-SOON = timedelta(seconds=2)
 NOTES_READ = 200
 """The limit of feedbacks whose comments are read."""
-_BOT = re.compile(r"(?:project|group)_\d+_bot\w*")
-"""Bots of access tokens:
-
-https://docs.gitlab.com/user/project/settings/project_access_tokens/#bot-users-for-projects
-"""
 
 
 class DailyDigest:
@@ -55,7 +49,7 @@ class DailyDigest:
         self._window = replace(
             hours, opens=minute, closes=min(minute + WINDOW_MINUTES, MINUTES_IN_DAY)
         )
-        self._waits_since: datetime | None = None
+        self._catching_up = CatchingUp(record)
 
     async def reconcile(self) -> datetime:
         """Return when the next is due.
@@ -76,7 +70,7 @@ class DailyDigest:
         key = f"{KEY}{today}"
         if await self._outbox.is_posted(key):
             return
-        await self._wait_for_record(now)
+        await self._catching_up.wait(now)
         digest = await self._digest(now, today)
         if digest.is_empty:
             async with self._record.transaction() as tx:
@@ -92,28 +86,25 @@ class DailyDigest:
         if await self._outbox.post(post):
             log.info("digest_posted", day=str(today))
 
-    async def _wait_for_record(self, now: datetime) -> None:
-        """Wait for GitLab's issues, but not for ever."""
-        async with self._record.transaction() as tx:
-            left = await jobs.count(tx, IssueQueue.SYNC)
-            polls_at = await jobs.next_ready(tx, PeriodicQueue.POLL)
-        # At a start the poll is due, or under way.
-        is_behind = left > 0 or polls_at is None or polls_at <= now
-        self._waits_since = min(self._waits_since or now, now) if is_behind else None
-        if self._waits_since is not None and now < self._waits_since + PATIENCE:
-            raise Postponed(f"GitLab and {left} issues are to be looked at first", SOON)
-        self._waits_since = None
-
     async def _digest(self, now: datetime, today: date) -> Digest:
         begins, ends = self._start_of(today), self._start_of(today + timedelta(days=1))
         async with self._record.transaction() as tx:
-            since = self._start_of(await self._last_day(tx, today))
+            last_day = await self._last_day(tx, today)
+            since = self._start_of(last_day)
             board = await self._viewer.board(tx)
             contacted = await contacts(tx, since, begins)
-            triaged = await feedbacks.list_triaged_between(tx, since, begins)
+            triaged = await requests.list_triaged_between(tx, since, begins)
+            dependent = await self._viewer.dependent(tx)
+            plan = await PLAN.load(tx)
+            closed_idle = await decisions.count_closed_idle(tx, since, begins)
+            kudos = await list_kudos(tx)
             ended = [view async for view in self._left_waiting(tx, since, begins)]
         views = board.waiting
-        due = [each for each in board.untriaged if each.is_response_due(now)]
+        due = [
+            view
+            for view in board.triage
+            if view.request.awaits_triage and view.request.is_response_due(now)
+        ]
         silent, unread = await self._without_response(due)
         overdue = [view for view in views if view.is_overdue]
         due_today = [view for view in views if now < view.request.due_at <= ends]
@@ -126,12 +117,23 @@ class DailyDigest:
             claimed_later=len(later) - len(unclaimed),
             ended=tuple(ended),
             unanswered=tuple(silent),
+            waited=tuple(view for view in dependent if _is_back(view.request, last_day, today)),
             unread=unread,
             since=since,
             contacted=contacted,
             triaged=len(triaged),
+            closed_idle=closed_idle,
+            kudos=sum(each.problem is None for each in kudos),
+            stuck_kudos=tuple(dict.fromkeys(each.problem for each in kudos if each.problem)),
             zone=self._hours.timezone,
+            uncovered=self._uncovered(plan, now) if plan else (),
         )
+
+    def _uncovered(self, plan: Plan, now: datetime) -> tuple[Uncovered, ...]:
+        """Look as far as the next working day, in whose morning it would be too late."""
+        next_day = next(self._hours.later_workdays(now)).astimezone(self._hours.timezone).date()
+        until = self._start_of(next_day + timedelta(days=1))
+        return plan.uncovered(now, until, self._hours)
 
     async def _left_waiting(
         self, tx: Transaction, since: datetime, until: datetime
@@ -152,28 +154,24 @@ class DailyDigest:
             return self._hours.workday_before(today)
         return date.fromisoformat(last.removeprefix(KEY))
 
-    async def _without_response(
-        self, due: Sequence[UntriagedFeedback]
-    ) -> tuple[list[UntriagedFeedback], int]:
+    async def _without_response(self, due: Sequence[CardView]) -> tuple[list[CardView], int]:
         """Return also of how many the comments could not be read."""
-        silent = [each for each in due if not each.comments]
-        commented = [each for each in due if each.comments]
+        silent = [each for each in due if not each.request.comments]
+        commented = [each for each in due if each.request.comments]
         read = 0
         try:
             for each in commented[:NOTES_READ]:
-                silent += [] if await self._has_response(each) else [each]
+                silent += [] if await has_response(self._gitlab, each.request) else [each]
                 read += 1
         except PlatformError as error:
             log.warning("responses_not_read", problem=type(error).__name__)
-        return sorted(silent, key=lambda each: each.created_at), len(commented) - read
+        silent.sort(key=lambda each: each.request.created_at or each.request.asked_at)
+        return silent, len(commented) - read
 
-    async def _has_response(self, feedback: UntriagedFeedback) -> bool:
-        silent = {feedback.author, await self._gitlab.own_username()}
-        notes = await self._gitlab.notes(feedback.key)
-        return any(
-            note.author not in silent and not note.is_system and not _BOT.fullmatch(note.author)
-            for note in notes
-        )
+
+def _is_back(request: Request, last_day: date, today: date) -> bool:
+    """Bring it back once: on its day, or in the first digest after it."""
+    return request.waits_on is not None and last_day < request.waits_on.until <= today
 
 
 def _still_waits(request: Request) -> bool:

@@ -1,11 +1,10 @@
 """The hand-over at the change of duty, by direct message."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
 
 import structlog
 
-from slackbot.blocks.card import CardView
 from slackbot.blocks.handover import HANDOVER_EVENT, HandOver, render_handover
 from slackbot.channel.digest import contacts
 from slackbot.channel.views import Viewer
@@ -16,8 +15,8 @@ from slackbot.platforms.outbox import Outbox, Place, Post
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.decision import Action, ChooseLabel, MarkContacted
 from slackbot.rules.reminders import ReminderRules
-from slackbot.rules.request import Person, State
-from slackbot.store import cards, decisions, feedbacks, outbox, requests
+from slackbot.rules.request import Person, Request
+from slackbot.store import cards, decisions, outbox, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.people import DutyTurn, list_turns_since
 
@@ -119,35 +118,30 @@ class Handover:
             for decision in await decisions.list_decisions_between(tx, began_at, ended_at)
             if _names_cause(decision.action)
         }
-        to_close = tuple([view async for view in self._to_close(tx)])
-        requested = {view.request.key for view in to_close}
-        others = await feedbacks.list_labeled(tx)
+        triaged = await requests.list_triaged_between(tx, began_at, ended_at)
+        board = await self._viewer.board(tx)
         return HandOver(
             before=ended.on_duty.people,
             after=follows,
             began_at=began_at,
             ended_at=ended_at,
             contacted=await contacts(tx, began_at, ended_at),
-            labeled=len(labeled),
-            triaged=len(await feedbacks.list_triaged_between(tx, began_at, ended_at) - labeled),
-            left_open=(await self._viewer.board(tx)).waiting,
-            untriaged=tuple(await feedbacks.list_untriaged_before(tx, ended_at)),
-            to_close=to_close,
-            others_to_close=tuple(each for each in others if each.key not in requested),
+            labeled=len(labeled - triaged),
+            triaged=len(triaged),
+            left_open=board.waiting,
+            untriaged=tuple(
+                view
+                for view in board.triage
+                if view.request.awaits_triage and _is_before(view.request, ended_at)
+            ),
+            dependent=tuple(view for view in await self._viewer.dependent(tx) if view.waits_on),
+            to_close=tuple(await self._viewer.to_close(tx)),
             zone=self._viewer.zone,
         )
 
-    async def _to_close(self, tx: Transaction) -> AsyncIterator[CardView]:
-        """Yield open issues in which nobody waits, not even for triage."""
-        untriaged = {each.key for each in await feedbacks.list_untriaged(tx)}
-        for request in await requests.list_open(tx):
-            if request.state not in (State.CONTACTED, State.WITHDRAWN):
-                continue
-            if request.key in untriaged:
-                continue
-            view = await self._viewer.view(tx, request.key)
-            if view is not None and view.request.is_open:
-                yield view
+
+def _is_before(request: Request, moment: datetime) -> bool:
+    return (request.created_at or request.asked_at) < moment
 
 
 def _names_cause(action: Action) -> bool:

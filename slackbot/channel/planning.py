@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.card import CardView
+from slackbot.blocks.view import CardView
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import Directory
 from slackbot.people.members import Members

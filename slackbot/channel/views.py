@@ -2,22 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.card import CardView
 from slackbot.blocks.duty import DutyView
 from slackbot.blocks.queue import Board, Found
+from slackbot.blocks.view import CardView
 from slackbot.clock import Clock
-from slackbot.rules.feedback import HANDBOOK_LABELS
+from slackbot.rules.handbook import HANDBOOK_LABELS
 from slackbot.rules.query import Kind, Target, place_of
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules
-from slackbot.rules.untriaged import UntriagedFeedback
-from slackbot.store import facts, feedbacks, requests
+from slackbot.rules.responses import FIRST_REMINDER, TOO_LATE
+from slackbot.store import facts, requests
 from slackbot.store.database import Transaction
 from slackbot.store.facts import KnownProject
 from slackbot.store.people import TROUBLE, load_current_turn
 from slackbot.store.requests import RequestRecord
+
+
+def _born(request: Request) -> tuple[datetime, IssueKey]:
+    return request.created_at or request.asked_at, request.key
+
 
 LARGEST_IID = 2**31
 
@@ -86,7 +91,20 @@ class Viewer:
 
     async def view(self, tx: Transaction, key: IssueKey) -> CardView | None:
         found = await requests.load_request_record(tx, key)
-        return self._view(found, await self._common(tx)) if found else None
+        if found is None:
+            return None
+        view = self._view(found, await self._common(tx))
+        return replace(view, earlier=await self._earlier(tx, view.request))
+
+    async def _earlier(self, tx: Transaction, request: Request) -> tuple[Request, ...]:
+        if request.ticket is None:
+            return ()
+        found = [
+            each.decided(self.rules)
+            for each in await requests.list_records_about(tx, request.ticket)
+        ]
+        before = [each for each in found if _born(each) < _born(request)]
+        return tuple(sorted(before, key=_born))
 
     async def outline(self, tx: Transaction, key: IssueKey) -> CardView | None:
         """Return what a row shows: neither who is on duty nor a label's description."""
@@ -105,6 +123,7 @@ class Viewer:
             refused=tuple((each.decision, each.problem or "") for each in found.refused),
             labels=common.labels,
             scope=self.rules.scope,
+            asks_csm=self.rules.asks_csm,
             hours=self.rules.hours,
             now=self._clock(),
             on_duty=common.on_duty,
@@ -128,15 +147,39 @@ class Viewer:
         if days is not None:
             since = self._clock() - timedelta(days=days)
             done += self._views(await requests.list_ended_records(tx, since))
-        untriaged, more = await _untriaged(tx, most_untriaged)
+        untriaged, more = await self._untriaged(tx, most_untriaged)
         return Board(
             waiting=tuple(view for view in views if view.request.state in UNFINISHED),
-            untriaged=tuple(untriaged),
+            triage=tuple(untriaged),
             more_untriaged=more,
-            done=tuple(done),
+            done=tuple(view for view in done if view.request.was_handled),
             hours=self.rules.hours,
             now=self._clock(),
         )
+
+    async def to_close(self, tx: Transaction) -> list[CardView]:
+        """Return open issues in which nobody waits, neither for contact nor on others."""
+        found = self._views(await requests.list_answered(tx))
+        return [view for view in found if view.request.is_open and view.waits_on is None]
+
+    async def awaiting_response(self, tx: Transaction) -> list[CardView]:
+        """Return what is so old that somebody is reminded of the initial response."""
+        now = self._clock()
+        found = await requests.list_untriaged_between(tx, now - TOO_LATE, now - FIRST_REMINDER)
+        return self._views(found)
+
+    async def dependent(self, tx: Transaction) -> list[CardView]:
+        """Return what waits on others, the earliest day first."""
+        return self._views(await requests.list_dependent_records(tx))
+
+    async def _untriaged(self, tx: Transaction, most: int | None) -> tuple[list[CardView], int]:
+        """Return what is loaded, and how much more there is behind it."""
+        if most == 0:
+            return [], 0
+        found = self._views(await requests.list_untriaged_records(tx, most))
+        if most is not None:
+            return found, max(await requests.count_untriaged(tx) - most, 0)
+        return [*found, *self._views(await requests.list_labeled_records(tx))], 0
 
     def _views(self, found: Sequence[RequestRecord]) -> list[CardView]:
         """For rows."""
@@ -146,7 +189,7 @@ class Viewer:
         project = await facts.PROJECT.load(tx)
         places = self._places(project)
         own = [target for target in targets if target.place is None or target.place in places]
-        items: dict[IssueKey, CardView | UntriagedFeedback] = {}
+        items: dict[IssueKey, CardView] = {}
         missing: list[Target] = []
         for target in own:
             found = await self._about(tx, target, project)
@@ -172,28 +215,11 @@ class Viewer:
 
     async def _about(
         self, tx: Transaction, target: Target, project: KnownProject | None
-    ) -> list[CardView | UntriagedFeedback]:
+    ) -> list[CardView]:
         found: list[RequestRecord] = []
-        others: list[UntriagedFeedback] = []
         if target.kind is not Kind.TICKET and project and target.number < LARGEST_IID:
-            key = IssueKey(project.id, target.number)
-            request = await requests.load_request_record(tx, key)
+            request = await requests.load_request_record(tx, IssueKey(project.id, target.number))
             found += [request] if request else []
-            issue = None if request else await feedbacks.load_untriaged(tx, key)
-            others += [issue] if issue else []
         if target.kind is not Kind.ISSUE:
             found += await requests.list_records_about(tx, target.number)
-            others += await feedbacks.list_untriaged_about(tx, target.number)
-        views = self._views(found)
-        known = {view.request.key for view in views}  # a withdrawn request awaits triage, too
-        return [*views, *(each for each in others if each.key not in known)]
-
-
-async def _untriaged(tx: Transaction, most: int | None) -> tuple[list[UntriagedFeedback], int]:
-    """Return what is loaded, and how much more there is behind it."""
-    if most == 0:
-        return [], 0
-    found = await feedbacks.list_untriaged(tx, most)
-    if most is None:
-        return found, 0
-    return found, max(await feedbacks.count_untriaged(tx) - most, 0)
+        return self._views(found)

@@ -13,9 +13,9 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot import metrics
-from slackbot.blocks.card import CardView
-from slackbot.blocks.duty import duty_words
+from slackbot.blocks.duty import render_duty
 from slackbot.blocks.elements import Block, message, section
+from slackbot.blocks.forms import LABEL, REASON, render_more
 from slackbot.blocks.home import notice_modal
 from slackbot.blocks.linking import offer
 from slackbot.blocks.queue import (
@@ -27,6 +27,7 @@ from slackbot.blocks.queue import (
     render_queue,
 )
 from slackbot.blocks.text import without_markup
+from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
     NOTHING_NAMED,
     REFRESHING,
@@ -56,12 +57,22 @@ from slackbot.rules.query import (
     issue_of_link,
     read_again,
 )
-from slackbot.rules.refusals import FormNotOpened, Refusal, Unknown
+from slackbot.rules.refusals import (
+    FormNotOpened,
+    InvalidField,
+    LabelChanged,
+    ReasonRequired,
+    Refusal,
+    SameLabel,
+    Unknown,
+    UnknownLabel,
+)
 from slackbot.rules.request import IssueKey, Person
 from slackbot.store import homes, jobs, requests
 from slackbot.store.away import RecordAway
 from slackbot.store.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.people import PLAN
 
 log = structlog.get_logger()
 
@@ -167,7 +178,7 @@ class Answers:
             return None
         async with self._record.transaction() as tx:
             found = await self._viewer.find(tx, [target])
-        return render_preview(found.items[0], found.hours, found.now) if found.items else None
+        return render_preview(found.items[0]) if found.items else None
 
     async def view(self, key: IssueKey) -> CardView:
         """Return how a request looks now.
@@ -183,8 +194,8 @@ class Answers:
 
     async def _duty(self) -> SlackMessage:
         async with self._record.transaction() as tx:
-            view = await self._viewer.duty(tx)
-        return message(duty_words(view, self._viewer.zone))
+            view, plan = await self._viewer.duty(tx), await PLAN.load(tx)
+        return render_duty(view, plan, self._viewer.rules.hours, self._record.now())
 
     async def _code(self, person: Person, username: str) -> SlackMessage:
         issued = await self._linking.begin(person, username)
@@ -205,6 +216,15 @@ class Answers:
         async with self._record.transaction() as tx:
             await homes.save_opened(tx, user, team, now, asked)
             jobs.enqueue_periodic(tx, PeriodicQueue.HOMES, now, urgent=True)
+
+    async def open_form(self, body: Body, view: Block) -> None:
+        """Open it over the form that was clicked in, if any, which keeps what was typed.
+
+        Raises:
+            FormNotOpened: Slack does not answer, or not in time.
+            PlatformError: Slack will not open it.
+        """
+        await _in_time(self._slack, _opening(body), trigger_id=body["trigger_id"], view=view)
 
     def once_acked(self, listen: Listener) -> Listener:
         """Wait while the record is away: the event is acked at once, so it comes only once."""
@@ -240,12 +260,15 @@ class Reply:
             FormNotOpened: Slack does not answer, or not in time.
             PlatformError: Slack will not open it.
         """
-        try:
-            async with asyncio.timeout(MODAL_SECONDS):
-                await self._slack.call("views.open", trigger_id=self._body["trigger_id"], view=view)
-        except (Unreachable, Throttled, TimeoutError) as error:
-            log.warning("form_not_opened", problem=str(error) or "no answer in time")
-            raise FormNotOpened from error
+        await self._answers.open_form(self._body, view)
+
+    async def change_form(self, view: Block) -> None:
+        """Change the form that was clicked in; Slack keeps what was typed into inputs that stay.
+
+        Raises:
+            FormNotOpened, PlatformError: As above.
+        """
+        await _in_time(self._slack, "views.update", view_id=self._body["view"]["id"], view=view)
 
     def show(self, message: SlackMessage, *, in_place: bool) -> None:
         """After the ack; ``in_place`` replaces the message clicked on."""
@@ -269,8 +292,13 @@ class Reply:
             log.exception("not_shown_again")
 
     async def _answer_again(self) -> None:
-        if (self._body.get("view") or {}).get("type") == "home":
+        place = self._body.get("view") or {}
+        if place.get("type") == "home":
             await self._answers.open_home(*sender_of(self._body))
+            return
+        if place.get("type") == "modal":
+            key = IssueKey.parse(str(self._body["actions"][0]["value"]).partition(":")[0])
+            await self.change_form(render_more(await self._answers.view(key)))
             return
         asked = asked_again(str(self._body["actions"][0].get("block_id") or ""))
         if asked is not None:
@@ -282,10 +310,10 @@ class Reply:
         if self._body.get("response_url"):
             await insist(partial(self._say, words))
             return
-        # A home has no message to answer: a modal, else a direct message.
+        # A home or a form has no message to answer: a modal, else a direct message.
         try:
             await self._slack.call(
-                "views.open", trigger_id=self._body["trigger_id"], view=notice_modal(words)
+                _opening(self._body), trigger_id=self._body["trigger_id"], view=notice_modal(words)
             )
         except PlatformError as error:
             log.info("notice_not_opened", problem=str(error))
@@ -308,18 +336,53 @@ class Reply:
         )
 
 
-@contextlib.asynccontextmanager
-async def submitting(
-    args: AsyncArgs, what: str, input_of: Callable[[Exception, Body], str]
-) -> AsyncIterator[None]:
-    """Ack once recorded, or put the error at an input."""
+def _opening(body: Body) -> str:
+    return "views.push" if (body.get("view") or {}).get("type") == "modal" else "views.open"
+
+
+async def _in_time(slack: SlackClient, method: str, **arguments: Any) -> None:
     try:
-        yield
+        async with asyncio.timeout(MODAL_SECONDS):
+            await slack.call(method, **arguments)
+    except (Unreachable, Throttled, TimeoutError) as error:
+        log.warning("form_not_opened", problem=str(error) or "no answer in time")
+        raise FormNotOpened from error
+
+
+@contextlib.asynccontextmanager
+async def submitting(args: AsyncArgs, what: str) -> AsyncIterator[dict[str, Any]]:
+    """Ack once recorded, or put the error at an input.
+
+    The body may say what Slack does then; without a word it closes the form.
+    """
+    answer: dict[str, Any] = {}
+    try:
+        yield answer
     except Exception as error:
         words = without_markup(explain(error, what))
-        await args.ack(response_action="errors", errors={input_of(error, args.body): words})
+        await args.ack(response_action="errors", errors={_input_of(error, args.body): words})
     else:
-        await args.ack()
+        await args.ack(**answer)
+
+
+def _input_of(error: Exception, body: Body) -> str:
+    """Name the input that an error is about, else the first: Slack shows words at no other."""
+    inputs = [
+        str(block["block_id"])
+        for block in body["view"].get("blocks", ())
+        if block.get("type") == "input"
+    ]
+    wanted: str = ""
+    match error:
+        case InvalidField():
+            wanted = error.field
+        case ReasonRequired():
+            wanted = REASON
+        case UnknownLabel() | LabelChanged() | SameLabel():
+            wanted = LABEL
+        case _:
+            pass
+    return wanted if wanted in inputs else next(iter(inputs), "")
 
 
 def explain(error: Exception, what: str) -> str:

@@ -15,11 +15,11 @@ from slackbot.platforms.errors import PlatformError
 from slackbot.rules.decision import (
     Action,
     Decision,
-    MarkContacted,
     Step,
     StepKind,
     confirmed,
     decide,
+    has_happened,
 )
 from slackbot.rules.refusals import AlreadySettled, NotAllowed, Unknown
 from slackbot.rules.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
@@ -28,7 +28,7 @@ from slackbot.store import cards, decisions, interactions, jobs
 from slackbot.store.changes import announce
 from slackbot.store.database import Record, Transaction
 from slackbot.store.decisions import Status
-from slackbot.store.jobs import IssueQueue
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.store.requests import save_snooze
 
 
@@ -177,7 +177,7 @@ class Desk:
             refused = await self._refused(tx, interaction)
             request = await self._request(tx, interaction.key)
             again = replace(refused, action=confirmed(refused.action, request))
-            if not isinstance(again.action, MarkContacted):  # a contact has happened anyway
+            if not has_happened(again.action):
                 await self._judge(tx, request, again.action, again.by)
             await decisions.revive_decision(tx, again)
             await self._set_going(tx, interaction.key)
@@ -196,6 +196,16 @@ class Desk:
             refused = await self._refused(tx, interaction)
             await decisions.finish_decision(tx, refused, Status.DROPPED, self._record.now())
             await self._set_going(tx, interaction.key)
+
+    async def bring_kudos(self, interaction: Interaction) -> None:
+        """Try again now what keeps kudos from one of their places.
+
+        Raises:
+            NotAllowed: The person may not act.
+        """
+        await self.admit(interaction)
+        async with self._record.transaction() as tx:
+            jobs.enqueue_periodic(tx, PeriodicQueue.KUDOS, self._record.now(), urgent=True)
 
     async def _refused(self, tx: Transaction, interaction: Interaction) -> Decision:
         await self._request(tx, interaction.key, lock=True)

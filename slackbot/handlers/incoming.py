@@ -1,7 +1,9 @@
 """What Slack sends, read as if all were there: what lacks raises ``Incomplete``."""
 
+import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -53,7 +55,7 @@ class Interaction:
     user: str
     key: IssueKey
     detail: str = ""
-    """After the key in a button's value, or a select's option."""
+    """After the key in a button's value or in a form, or a select's option."""
 
     @classmethod
     def of_click(cls, body: Body) -> "Interaction":
@@ -63,6 +65,9 @@ class Interaction:
             Unknown: It names no issue: forged, or of another release.
         """
         action = body["actions"][0]
+        if action.get("type") == "overflow":  # its options have room for the key
+            key_text, _, detail = str(action["selected_option"]["value"]).partition(":")
+            return cls._about(key_text, body, detail)
         # A select's option has no room for the key: its block names it.
         key_text, _, detail = str(action.get("value") or action.get("block_id")).partition(":")
         option = action.get("selected_option")
@@ -70,12 +75,14 @@ class Interaction:
 
     @classmethod
     def of_form(cls, body: Body) -> "Interaction":
-        """Read ``view_submission``.
+        """Read ``view_submission``, or a click in the form.
 
         Raises:
             Unknown: It names no issue.
         """
-        return cls._about(body["view"]["private_metadata"], body)
+        key_text, _, detail = str(body["view"]["private_metadata"]).partition(":")
+        form = cls._about(key_text, body, detail)
+        return replace(form, id=_id_of_form(body["view"]) or form.id)
 
     @classmethod
     def _about(cls, key_text: str, body: Body, detail: str = "") -> "Interaction":
@@ -100,6 +107,14 @@ class Interaction:
             return UUID(self.detail)
         except ValueError as error:
             raise Unknown from error
+
+
+def _id_of_form(view: Body) -> str | None:
+    """Name what was sent: the same form with the same content counts once, however often."""
+    if not view.get("id"):
+        return None
+    content = json.dumps((view.get("state") or {}).get("values"), sort_keys=True)
+    return f"{view['id']}:{view.get('callback_id')}:{sha256(content.encode()).hexdigest()[:32]}"
 
 
 def sender_of(body: Body) -> tuple[str, str]:

@@ -10,9 +10,11 @@ from slackbot.blocks.elements import message
 from slackbot.blocks.queue import NEXT, PREVIOUS
 from slackbot.handlers.answers import Answers, explain, present
 from slackbot.handlers.incoming import Body
+from slackbot.handlers.profile import ProfileForm
+from slackbot.handlers.stats import StatsAnswer
 from slackbot.people.accounts import AccountSearch
 from slackbot.platforms.message import SlackMessage
-from slackbot.rules.query import read_query
+from slackbot.rules.query import Order, Query, Verb, read_query
 from slackbot.rules.refusals import TakesLonger
 
 COMMAND = "/ssat"
@@ -27,6 +29,8 @@ LATEST_SECONDS = 20.0
 class QueueCommand:
     answers: Answers
     accounts: AccountSearch
+    profile_form: ProfileForm
+    stats: StatsAnswer
 
     def register(self, app: AsyncApp) -> None:
         app.command(COMMAND)(self._ask)
@@ -34,24 +38,34 @@ class QueueCommand:
         app.action(NEXT)(self._turn)
 
     async def _ask(self, args: AsyncArgs) -> None:
-        answering = self.answers.afterwards.start(self._answer(args.body))
+        query = read_query(str(args.body.get("text") or ""))
+        if isinstance(query, Order) and query.verb is Verb.STATS:
+            await args.ack()
+            self.answers.afterwards.start(self.stats.tell(args, query.rest))
+            return
+        answering = self.answers.afterwards.start(self._answer(args.body, query))
         await asyncio.wait({answering}, timeout=WITH_ACK_SECONDS)
-        if answering.done():
-            said = answering.result()
+        if not answering.done():
+            await args.ack()
+            self.answers.afterwards.start(self._present(args, answering))
+        elif said := answering.result():
             await args.ack(text=said.text, blocks=list(said.blocks), response_type="ephemeral")
         else:
             await args.ack()
-            self.answers.afterwards.start(self._present(args, answering))
 
-    async def _present(self, args: AsyncArgs, answering: asyncio.Task[SlackMessage]) -> None:
-        await present(args.respond, await answering, in_place=False)
+    async def _present(self, args: AsyncArgs, answering: asyncio.Task[SlackMessage | None]) -> None:
+        if said := await answering:
+            await present(args.respond, said, in_place=False)
 
-    async def _answer(self, body: Body) -> SlackMessage:
+    async def _answer(self, body: Body, query: Query) -> SlackMessage | None:
+        """Return ``None`` where a form is the answer."""
         try:
             async with asyncio.timeout(LATEST_SECONDS):
                 asker = await self.answers.look(str(body["team_id"]), str(body["user_id"]))
                 try:
-                    query = read_query(str(body.get("text") or ""))
+                    if isinstance(query, Order) and query.verb is Verb.PROFILE:
+                        await self.profile_form.open(asker.person, body)
+                        return None
                     return await self.answers.answer(query, asker)
                 finally:
                     # Only now, in the background: no answer waits for their GitLab account.

@@ -10,7 +10,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot import metrics
-from slackbot.blocks.card import OPEN_ISSUE, OPEN_TICKET
+from slackbot.blocks.menu import OPEN_ISSUE, OPEN_TICKET
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.incoming import Body, sender_of
 from slackbot.platforms.errors import PlatformError

@@ -119,6 +119,22 @@ class Directory:
         is_reachable = await self._members.is_reachable(person)
         return person if is_reachable else replace(person, slack_user=None)
 
+    async def name_in_slack(self, person: Person) -> str:
+        """Return the known name if Slack does not tell."""
+        member = await self._members.find(person.slack_user) if person.slack_user else None
+        return member.name if member else person.name
+
+    async def colleague(self, user: str) -> Person | None:
+        """Return who it is in Slack, ``None`` if it is an app, or nobody any more.
+
+        Raises:
+            PlatformError: Slack does not answer.
+        """
+        member = await self._members.find(user)
+        if member is None or member.is_deactivated or member.is_bot:
+            return None
+        return (await self._identities.read()).person(member, await self._members.own_team())
+
     async def on_call(self, each: OnCall) -> Person:
         """Find in Slack and GitLab; else return only the name.
 

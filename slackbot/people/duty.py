@@ -1,6 +1,6 @@
 """Keep the record of who is on duty in step with the schedule."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -13,24 +13,30 @@ from slackbot.blocks.words import (
     FROM_PEOPLE_FILE,
     NOBODY_SCHEDULED,
     STRANGER_ON_DUTY,
+    unread_schedule,
 )
 from slackbot.health import DUTY, Health
+from slackbot.people.cache import Cache
 from slackbot.people.directory import Directory
+from slackbot.people.members import Members
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.slack import SlackUsers
-from slackbot.rules.request import Request, State
-from slackbot.rules.rota import NoAnswer, OnCall, Rota, Weeks, in_week
+from slackbot.rules.request import Person, Request, State
+from slackbot.rules.rota import NoAnswer, OnCall, Rota, Weeks, rota_at, week_shifts
+from slackbot.rules.shifts import AHEAD, COMING, Plan, Shift
 from slackbot.store import jobs, requests
 from slackbot.store.changes import announce_all
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.people import save_trouble, save_turn
+from slackbot.store.people import PLAN, save_trouble, save_turn
 from slackbot.store.schema import OnDuty
 
 log = structlog.get_logger()
 
 EVERY = timedelta(minutes=5)
 SOONEST = timedelta(seconds=1)
+FOUND_SECONDS = 3600
+"""How long a person who will be on duty is not looked up again."""
 
 
 class Source(Protocol):
@@ -71,7 +77,7 @@ class WeeksSource:
 
     async def read(self, now: datetime) -> Rota | None:
         weeks = self._weeks()
-        return in_week(weeks, now, self._zone) if weeks else None
+        return rota_at(week_shifts(weeks, self._zone), now) if weeks else None
 
 
 class DutySync:
@@ -81,12 +87,15 @@ class DutySync:
         self,
         record: Record,
         directory: Directory,
+        members: Members,
         source: Source,
         assigns: bool,
         health: Health,
     ) -> None:
-        self._record, self._directory, self._source = record, directory, source
+        self._record, self._source = record, source
+        self._directory, self._members = directory, members
         self._assigns, self._health = assigns, health
+        self._found = Cache(FOUND_SECONDS)
         health.report(DUTY, None)
 
     async def reconcile(self) -> datetime:
@@ -104,10 +113,11 @@ class DutySync:
         except PlatformError as error:
             await self._go_on("no_answer", str(error))
             return now + EVERY
+        await self._save_plan(rota, now)
         if not on_duty.people:
             await self._go_on("nobody", f"{NOBODY_SCHEDULED} ({self._source.source})")
             return now + EVERY
-        await self._note(on_duty)
+        await self._note(on_duty, rota)
         ends = rota.until or now + EVERY
         return min(max(ends, now + SOONEST), now + EVERY)
 
@@ -115,10 +125,52 @@ class DutySync:
         people = [await self._directory.on_call(each) for each in rota.people]
         return OnDuty(people=tuple(people), source=self._source.source, until=rota.until)
 
+    async def _save_plan(self, rota: Rota, now: datetime) -> None:
+        plan = None if rota.shifts is None else await self._plan(rota, rota.shifts, now)
+        async with self._record.transaction() as tx:
+            if plan is None:
+                await PLAN.forget(tx)
+            else:
+                await PLAN.save(tx, plan)
+
+    async def _plan(self, rota: Rota, shifts: Sequence[Shift[OnCall]], now: datetime) -> Plan:
+        ahead = [each for each in shifts if now < each.ends and each.begins < now + AHEAD]
+        named = dict.fromkeys(who for shift in ahead for who in shift.people)
+        people = {who: await self._find(who) for who in named}
+        soon = {who for shift in ahead if shift.begins < now + COMING for who in shift.people}
+        return Plan(
+            read_at=now,
+            shifts=tuple(
+                Shift(
+                    people=tuple(people[who] for who in each.people),
+                    begins=each.begins,
+                    ends=each.ends,
+                )
+                for each in ahead
+            ),
+            schedules=rota.schedules,
+            absences=await self._absences([people[who] for who in named if who in soon], now),
+        )
+
+    async def _find(self, who: OnCall) -> Person:
+        """Who is on duty later is only named while Slack does not answer."""
+        try:
+            return await self._found.get(who, lambda: self._directory.on_call(who))
+        except PlatformError:
+            return Person(name=who.name)
+
+    async def _absences(
+        self, people: Iterable[Person], now: datetime
+    ) -> dict[str, datetime | None]:
+        users = [each.slack_user for each in people if each.slack_user]
+        found = [(user, await self._members.status(user)) for user in users]
+        return {user: status.ends_at for user, status in found if status and status.is_away(now)}
+
     async def _end(self) -> None:
         """Record that no schedule is set up."""
         self._health.remark(DUTY, None)
         async with self._record.transaction() as tx:
+            await PLAN.forget(tx)
             await save_trouble(tx, None, self._record.now())
             if await save_turn(tx, None, self._record.now()):
                 await self._announce(tx, self._record.now())
@@ -131,10 +183,12 @@ class DutySync:
             if await save_trouble(tx, problem, self._record.now()):
                 await self._show(tx, await _waiting(tx), self._record.now())
 
-    async def _note(self, on_duty: OnDuty) -> None:
+    async def _note(self, on_duty: OnDuty, rota: Rota) -> None:
         is_complete = all(person.slack_user for person in on_duty.people)
         metrics.DUTY.labels("known" if is_complete else "stranger").inc()
-        self._health.remark(DUTY, None if is_complete else STRANGER_ON_DUTY)
+        remarks = [] if is_complete else [STRANGER_ON_DUTY]
+        remarks += [unread_schedule(each) for each in rota.schedules if each.problem]
+        self._health.remark(DUTY, "; ".join(remarks) or None)
         now = self._record.now()
         async with self._record.transaction() as tx:
             is_known_again = await save_trouble(tx, None, now)

@@ -8,6 +8,7 @@ from slackbot import metrics
 from slackbot.people.cache import CACHE_SECONDS, Cache
 from slackbot.platforms.errors import PlatformError, Rejected
 from slackbot.platforms.slack import Member, SlackClient
+from slackbot.rules.away import Status
 from slackbot.rules.deadline import parse_timezone
 from slackbot.rules.refusals import Guest, NotAHuman, NotAllowed, OtherWorkspace
 from slackbot.rules.request import Person
@@ -68,6 +69,13 @@ class Members:
         """Return ``None`` if Slack does not tell; raise nothing."""
         try:
             return (await self._profile(user)).email
+        except PlatformError:
+            return None
+
+    async def status(self, user: str) -> Status | None:
+        """Return ``None`` if Slack does not tell; raise nothing."""
+        try:
+            return (await self._profile(user)).status
         except PlatformError:
             return None
 

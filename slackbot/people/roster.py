@@ -1,29 +1,30 @@
 """``ssat-bot people``: who is linked to whom; on SQLite, stop the bot before."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from slackbot.people.file import PeopleFile
 from slackbot.people.identities import WhoIsWho, load_kept
+from slackbot.rules.profile import FIELDS, Profile
 from slackbot.settings import Settings
-from slackbot.store.database import Database, DatabaseError, Transaction
+from slackbot.store.database import Transaction, at_hand
 from slackbot.store.people import forget_file_lines, forget_links, list_email_matches, list_links
+from slackbot.store.profiles import list_profiles
 from slackbot.store.schema import Link
 
 
 async def list_people(settings: Settings) -> list[str]:
-    """Return a line for each person.
+    """Return a line for each account and each profile.
 
     Raises:
         DatabaseError: Unusable, or a running bot has the file.
     """
-    in_file = PeopleFile(settings.ssat_people_file).usernames()
-    now = datetime.now(UTC)
+    file = PeopleFile(settings.ssat_people_file)
+    in_file, now = file.usernames(), datetime.now(UTC)
     async with _record(settings) as tx:
         linked, found = await list_links(tx), await list_email_matches(tx)
+        profiles = await list_profiles(tx)
         who = WhoIsWho(in_file=in_file, kept=await load_kept(tx, now), at=now)
     lines = [
         _line(user, name, f"people file{_now(user, name, who)}")
@@ -36,6 +37,8 @@ async def list_people(settings: Settings) -> list[str]:
         for find in found
         if find.slack_user not in settled
     ]
+    lines += _profile_lines(profiles, "/ssat profile")
+    lines += _profile_lines(file.profiles(), "people file")
     return lines or ["Nobody is linked by the people file or by /ssat link, or found by email."]
 
 
@@ -67,15 +70,10 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
 
 @asynccontextmanager
 async def _record(settings: Settings) -> AsyncIterator[Transaction]:
-    database = Database(settings.database_url)
-    try:
+    async with at_hand(settings.database_url) as database:
         await database.open()
         async with database.transaction() as tx:
             yield tx
-    except SQLAlchemyError as error:
-        raise DatabaseError(f"the database does not answer: {type(error).__name__}") from error
-    finally:
-        await database.close()
 
 
 def _origin(link: Link, who: WhoIsWho) -> str:
@@ -90,6 +88,15 @@ def _now(user: str, username: str, who: WhoIsWho) -> str:
     if name is None:
         return "; not in force, because another account has this name now"
     return "" if name.casefold() == username.casefold() else f"; the account is {name} now"
+
+
+def _profile_lines(profiles: Mapping[str, Profile], origin: str) -> list[str]:
+    """Name what each says, and not how: a signature may have a telephone number."""
+    said = {
+        user: ", ".join(name for name in FIELDS if getattr(profile, name))
+        for user, profile in sorted(profiles.items())
+    }
+    return [f"{user:<12} profile by {origin}: {names}" for user, names in said.items() if names]
 
 
 def _line(user: str, username: str, origin: str) -> str:

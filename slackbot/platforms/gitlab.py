@@ -3,17 +3,25 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import islice, takewhile
+from http import HTTPStatus
+from itertools import islice
 from typing import Any, TypeVar
 
 import gitlab
-from gitlab.exceptions import GitlabParsingError
-from gitlab.utils import EncodedId
 
 from slackbot.platforms.errors import Missing, Platform, Unreachable
 from slackbot.platforms.gitlab_api import NOTES, PACES, GitLabApi
+from slackbot.platforms.gitlab_issues import PAGE as PAGE
+from slackbot.platforms.gitlab_issues import (
+    GitLabIssues,
+    as_dict,
+    issue_path,
+    issues_path,
+    listed_only,
+)
 from slackbot.platforms.pace import Allowances
 from slackbot.platforms.snapshot import (
+    Discussion,
     GitLabUser,
     IssueSnapshot,
     LabelEvent,
@@ -25,12 +33,10 @@ from slackbot.platforms.snapshot import (
     parse_state_event,
     parse_user,
 )
+from slackbot.rules.refusals import Obstacle
 from slackbot.rules.request import IssueKey
 
 T = TypeVar("T")
-
-PAGE = 100
-"""GitLab's largest page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,9 @@ class IssueChange:
     assignee_ids: tuple[int, ...] | None = None
     """Empty: nobody."""
     close: bool = False
+    reopen: bool = False
+    relate: IssueKey | None = None
+    """To another issue: no part of the PUT, but a call of its own (``link_issue``)."""
 
     def body(self) -> dict[str, Any]:
         body: dict[str, Any] = {}
@@ -51,8 +60,8 @@ class IssueChange:
             body["remove_labels"] = ",".join(sorted(self.remove_labels))
         if self.assignee_ids is not None:
             body["assignee_ids"] = list(self.assignee_ids) or [0]  # 0: nobody
-        if self.close:
-            body["state_event"] = "close"
+        if self.close or self.reopen:
+            body["state_event"] = "close" if self.close else "reopen"
         return body
 
 
@@ -65,6 +74,21 @@ class Project:
     access_level: int
     """20 is Reporter, the least that may change issues."""
     open_issues: int | None = None
+    is_archived: bool = False
+    has_issues: bool = True
+
+
+GUEST = 10
+"""The least that may create issues and relate them: https://docs.gitlab.com/user/permissions/."""
+
+
+def obstacle_in(project: Project) -> Obstacle | None:
+    """Return why the bot cannot create an issue and relate it to a feedback."""
+    if project.is_archived:
+        return Obstacle.ARCHIVED
+    if not project.has_issues:
+        return Obstacle.NO_ISSUES
+    return Obstacle.NO_MEMBER if project.access_level < GUEST else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +144,7 @@ class GitLabUsers:
         return parse_user(fitting[0].attributes) if len(fitting) == 1 else None
 
 
-class GitLabClient(GitLabApi):
+class GitLabClient(GitLabIssues):
     """The feedback project; ``project`` is its path or number."""
 
     def __init__(self, url: str, token: str, project: str, paces: Allowances = PACES) -> None:
@@ -129,11 +153,14 @@ class GitLabClient(GitLabApi):
         self.known: Project | None = None
         """As last asked: its path may have changed since it was set."""
         self.users = GitLabUsers(self, project)
-        self._own: GitLabUser | None = None
 
     async def project(self) -> Project:
+        self.known = await self.project_at(self.named)
+        return self.known
+
+    async def project_at(self, project: str) -> Project:
         def read(client: gitlab.Gitlab) -> Project:
-            found = client.projects.get(self.named)
+            found = client.projects.get(project)
             permissions = found.attributes.get("permissions") or {}
             roles = [permissions.get(kind) or {} for kind in ("project_access", "group_access")]
             return Project(
@@ -142,10 +169,11 @@ class GitLabClient(GitLabApi):
                 url=found.attributes.get("web_url") or "",
                 access_level=max(role.get("access_level") or 0 for role in roles),
                 open_issues=found.attributes.get("open_issues_count"),
+                is_archived=bool(found.attributes.get("archived")),
+                has_issues=found.attributes.get("issues_enabled", True) is not False,
             )
 
-        self.known = await self.ask(read)
-        return self.known
+        return await self.ask(read)
 
     def is_project(self, number: int, path: str | None) -> bool:
         """Return whether it is the feedback project: by its number, once GitLab has told it."""
@@ -166,17 +194,6 @@ class GitLabClient(GitLabApi):
 
         return await self.ask(read)
 
-    async def own_username(self) -> str:
-        """Ask once: a token keeps its user, whatever the user is called later."""
-
-        def read(client: gitlab.Gitlab) -> GitLabUser:
-            client.auth()
-            return parse_user(client.user.attributes if client.user else {})
-
-        if self._own is None:
-            self._own = await self.ask(read)
-        return self._own.username
-
     async def labels(self, *, with_archived: bool = False) -> dict[str, str]:
         """Map each label, the groups' included, to its description.
 
@@ -196,7 +213,7 @@ class GitLabClient(GitLabApi):
 
     async def read_issue(self, key: IssueKey) -> IssueSnapshot:
         def read(client: gitlab.Gitlab) -> IssueSnapshot:
-            return parse_issue(_as_dict(client.http_get(_issue(key))))
+            return parse_issue(as_dict(client.http_get(_issue(key))))
 
         return await self._of(key, self.ask(read))
 
@@ -213,18 +230,13 @@ class GitLabClient(GitLabApi):
             return await answer
         except Missing as missing:
             try:
-                found = await self.ask(
-                    lambda client: client.http_list(
-                        _issues(key.project), {"iids[]": [key.iid]}, scope="all", get_all=False
-                    )
-                )
+                is_listed = await self._is_listed(key.project, key.iid)
             except Missing as hidden:
                 problem = "GitLab does not show the project (404)"
                 raise Unreachable(Platform.GITLAB, problem, 404) from hidden
-            if not found:
+            if not is_listed:
                 raise
-            problem = "GitLab lists the issue but does not find it (404)"
-            raise Unreachable(Platform.GITLAB, problem, 404) from missing
+            raise listed_only() from missing
 
     async def issue_pages(
         self, since: datetime | None = None, *, only_open: bool
@@ -250,7 +262,7 @@ class GitLabClient(GitLabApi):
 
     def _list(self, client: gitlab.Gitlab, query: dict[str, Any]) -> Iterator[IssueSnapshot]:
         issues = client.http_list(
-            _issues(self.named),
+            issues_path(self.named),
             query,
             iterator=True,
             scope="all",
@@ -265,7 +277,7 @@ class GitLabClient(GitLabApi):
         def read(client: gitlab.Gitlab) -> list[LabelEvent]:
             path = f"{_issue(key)}/resource_label_events"
             events = client.http_list(path, iterator=True, per_page=PAGE)
-            parsed = (parse_label_event(_as_own(self._own, event, "user")) for event in events)
+            parsed = (parse_label_event(self._as_own(event, "user")) for event in events)
             return sorted((event for event in parsed if event), key=lambda event: event.at)
 
         return await self._of(key, self.ask(read))
@@ -274,31 +286,40 @@ class GitLabClient(GitLabApi):
         def read(client: gitlab.Gitlab) -> list[StateEvent]:
             path = f"{_issue(key)}/resource_state_events"
             events = client.http_list(path, iterator=True, per_page=PAGE)
-            return [parse_state_event(_as_own(self._own, event, "user")) for event in events]
+            return [parse_state_event(self._as_own(event, "user")) for event in events]
 
         return await self._of(key, self.ask(read))
 
     async def notes(self, key: IssueKey, since: datetime | None = None) -> list[Note]:
         """Read newest first; ``since`` is inclusive."""
-
-        def read(client: gitlab.Gitlab) -> list[Note]:
-            listed = client.http_list(
-                f"{_issue(key)}/notes",
-                iterator=True,
-                order_by="created_at",
-                sort="desc",
-                per_page=PAGE,
-            )
-            notes = (parse_note(_as_own(self._own, note, "author")) for note in listed)
-            return list(takewhile(lambda note: since is None or note.at >= since, notes))
-
-        return await self._of(key, self.ask(read))
+        return await self._of(key, self._read_notes(key.project, key.iid, since))
 
     async def add_note(self, key: IssueKey, body: str) -> None:
         """Post; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown."""
-        path, note = f"{_issue(key)}/notes", {"body": body}
-        posted = self.change(lambda client: client.http_post(path, post_data=note), NOTES)
-        await self._of(key, posted)
+        await self._of(key, self._post_note(key.project, key.iid, body))
+
+    async def discussions(self, key: IssueKey) -> list[Discussion]:
+        """Read oldest first."""
+
+        def read(client: gitlab.Gitlab) -> list[Discussion]:
+            listed = client.http_list(f"{_issue(key)}/discussions", iterator=True, per_page=PAGE)
+            return [self._discussion(each) for each in listed]
+
+        return await self._of(key, self.ask(read))
+
+    def _discussion(self, data: dict[str, Any]) -> Discussion:
+        notes = (parse_note(self._as_own(note, "author")) for note in data.get("notes") or ())
+        return Discussion(id=str(data["id"]), notes=tuple(notes))
+
+    async def reply(self, key: IssueKey, discussion: str, body: str) -> None:
+        """Post below a note, which becomes a thread by that; otherwise as ``add_note``.
+
+        The replies are among the notes, too
+        (https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/api/notes.rb).
+        """
+        path = f"{_issue(key)}/discussions/{discussion}/notes"
+        post = self.change(lambda client: client.http_post(path, post_data={"body": body}), NOTES)
+        await self._of(key, post)
 
     async def change_issue(self, key: IssueKey, change: IssueChange) -> IssueSnapshot:
         """Send one PUT, safe to repeat.
@@ -308,32 +329,41 @@ class GitLabClient(GitLabApi):
         """
 
         def send(client: gitlab.Gitlab) -> IssueSnapshot:
-            return parse_issue(_as_dict(client.http_put(_issue(key), post_data=change.body())))
+            return parse_issue(as_dict(client.http_put(_issue(key), post_data=change.body())))
 
         return await self._of(key, self.change(send))
 
+    async def link_issue(self, key: IssueKey, other: IssueKey) -> None:
+        """Relate two issues; safe to repeat.
 
-def _as_own(own: GitLabUser | None, data: dict[str, Any], role: str) -> dict[str, Any]:
-    """Call the bot's user as it was called when asked for."""
-    who = data.get(role) or {}
-    if own is None or who.get("id") != own.id:
-        return data
-    return data | {role: who | {"username": own.username}}
+        GitLab wants at least the Guest role in both projects
+        (https://docs.gitlab.com/api/issue_links/).
+        """
+        path = f"{_issue(key)}/links"
+        target = {"target_project_id": other.project, "target_issue_iid": other.iid}
+        link = target | {"link_type": "relates_to"}
+        try:
+            await self.change(lambda client: client.http_post(path, post_data=link))
+        except Missing as missing:
+            await self.read_issue(key)
+            if not await self._is_listed(other.project, other.iid):
+                raise
+            raise listed_only() from missing
+        except Unreachable as error:
+            # A lock is a conflict, too.
+            if error.status != HTTPStatus.CONFLICT or other not in await self._related(key):
+                raise
 
+    async def _related(self, key: IssueKey) -> list[IssueKey]:
+        def read(client: gitlab.Gitlab) -> list[IssueKey]:
+            related = client.http_list(f"{_issue(key)}/links", iterator=True)
+            return [IssueKey(each["project_id"], each["iid"]) for each in related]
 
-# What is asked most is asked by its path: python-gitlab's objects take as long as the request.
-def _issues(project: int | str) -> str:
-    return f"/projects/{EncodedId(project)}/issues"
+        return await self.ask(read)
 
 
 def _issue(key: IssueKey) -> str:
-    return f"{_issues(key.project)}/{key.iid}"
-
-
-def _as_dict(answer: Any) -> dict[str, Any]:
-    if not isinstance(answer, dict):
-        raise GitlabParsingError("not a JSON object")
-    return answer
+    return issue_path(key.project, key.iid)
 
 
 def is_path(setting: str, path: str) -> bool:

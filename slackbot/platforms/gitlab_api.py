@@ -48,6 +48,15 @@ https://docs.gitlab.com/security/rate_limits/
 _ABOUT_THE_CHANGE = frozenset({400, 422})
 _REFUSALS = _ABOUT_THE_CHANGE | {401, 403, 404, 405, 412}
 """All other errors pass: locks, timeouts, what a proxy or a firewall says of itself."""
+_IN_WORDS = re.compile(
+    r"Couldn't link \w|No matching [\w ]+ found\b|\S+ cannot be added: "
+    r"|Non GET methods are not allowed for moved projects"
+)
+"""What GitLab refuses without a number.
+
+https://gitlab.com/gitlab-org/gitlab/-/blob/master/app/services/issuable_links/create_service.rb
+https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/api/helpers.rb
+"""
 _ABOUT_A_PARAMETER = re.compile(
     r"[a-z_]+(\[\w*\])*(, [a-z_]+(\[\w*\])*)* "
     r"((is|are) (missing|invalid|empty)|does not have a valid value)\b"
@@ -147,8 +156,8 @@ def _refusal(response: requests.Response) -> str | None:
 
     In maintenance mode GitLab answers 403 with JSON in the words of an administrator, and proxies
     and firewalls answer with pages or JSON of their own. But what the API itself refuses to anybody
-    begins with its status, is OAuth's form, or names what it has against the change (GitLab's
-    ``lib/api/helpers.rb``).
+    begins with its status, is OAuth's form, has words of its own, or names what it has against the
+    change (GitLab's ``lib/api/helpers.rb``).
     """
     status = response.status_code
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # whoever says so: it gets no smaller
@@ -162,6 +171,7 @@ def _refusal(response: requests.Response) -> str | None:
     if not isinstance(body, dict) or not (said := body.get("message") or body.get("error")):
         return None
     is_own = str(said).startswith(f"{status} ") or "error_description" in body
+    is_own = is_own or bool(_IN_WORDS.match(str(said)))
     return str(said) if is_own or (status in _ABOUT_THE_CHANGE and _names_it(body)) else None
 
 

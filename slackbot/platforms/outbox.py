@@ -56,6 +56,8 @@ class Outcome:
     is_over: bool
     """Posted, or never will be; else it is tried again."""
     ts: str | None = None
+    shown: tuple[str, ...] = ()
+    """The types of the blocks that Slack took, of several messages that were tried."""
 
 
 NOT_TAKEN, NEVER = Outcome(is_over=False), Outcome(is_over=True)
@@ -84,9 +86,9 @@ class Post:
     """Try again if Slack rejects it; else leave it out."""
 
 
-def drawn(message: Message) -> Draw:
+def drawn(*messages: Message) -> Draw:
     async def draw(_tx: Transaction) -> Sequence[Message]:
-        return [message]
+        return messages
 
     return draw
 
@@ -101,13 +103,13 @@ class Outbox:
         self._record, self._slack = record, slack
         self._health, self._channel = health, channel
 
-    async def channel(self) -> str:
-        """Return the id.
+    async def channel(self, named: str | None = None) -> str:
+        """Return the id of the cards' channel, or of another one.
 
         Raises:
             PlatformError: Slack does not tell, or the bot sees no such channel.
         """
-        return await self._slack.channel_id(self._channel)
+        return await self._slack.channel_id(named or self._channel)
 
     async def is_posted(self, key: str) -> bool:
         """Return whether it is posted, or never will be."""
@@ -178,7 +180,9 @@ class Outbox:
         except PlatformError:
             await self._note(post, NOT_TAKEN)
             raise
-        await self._note(post, Outcome(is_over=True, ts=str(answer["ts"])))
+        taken = (answer.get("message") or {}).get("blocks") or ()
+        shown = tuple(str(each.get("type")) for each in taken)
+        await self._note(post, Outcome(is_over=True, ts=str(answer["ts"]), shown=shown))
         self._health.report(SLACK, None)
         metrics.POSTS.labels(post.event.removeprefix("ssat_")).inc()
         return True

@@ -2,23 +2,30 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NoReturn
 
 import httpx2
 from pagerduty import Error, HttpError, RestApiV2Client
 
 from slackbot.platforms.network import distrust, distrust_words
 from slackbot.platforms.pace import seconds_asked
-from slackbot.rules.rota import NoAnswer, Rota, read_entries, read_user
-
-T = TypeVar("T")
+from slackbot.rules.rota import (
+    NoAnswer,
+    OnCall,
+    Rota,
+    read_schedule,
+    read_shifts,
+    rota_at,
+)
+from slackbot.rules.shifts import AHEAD, Schedule, Shift, in_order
 
 TIMEOUT_SECONDS = 10
 DEFAULT_RETRY_AFTER = 60.0
-GLANCE = timedelta(minutes=1)
-"""The period to ask about for who is on duty now."""
+
+_Reading = tuple[Schedule, tuple[Shift[OnCall], ...]]
 
 
 class _Client(RestApiV2Client):
@@ -47,54 +54,69 @@ def _raise_when_throttled(response: httpx2.Response) -> None:
 
 
 class PagerDuty:
+    """Of several schedules, the first one serves that names somebody."""
+
     source = "PagerDuty"
 
-    def __init__(self, token: str, schedule: str, url: str) -> None:
-        self._token, self._schedule, self._url = token, schedule, url
+    def __init__(self, token: str, schedules: Sequence[str], url: str) -> None:
+        self._token, self._schedules, self._url = token, schedules, url
         self._asking = threading.Lock()
+        self._last: dict[str, _Reading] = {}
 
     async def read(self, now: datetime) -> Rota:
-        """Return who is on call.
+        """Return who is on call, and who will be; name the schedules that cannot be read.
 
         Raises:
-            NoAnswer: PagerDuty does not say; the message never has the token.
+            NoAnswer: No schedule can be read; the message never has the token.
         """
-        return await asyncio.to_thread(self._ask, lambda client: self._read(client, now))
+        return await asyncio.to_thread(self._read, now.replace(microsecond=0))
 
-    def _read(self, client: RestApiV2Client, now: datetime) -> Rota:
-        found = client.list_all(
-            "/oncalls",
-            params={
-                "schedule_ids[]": [self._schedule],
-                "include[]": ["users"],
-                "earliest": "true",
-            },
-        )
-        return read_entries(found) if found else self._without_policy(client, now)
-
-    def _without_policy(self, client: RestApiV2Client, now: datetime) -> Rota:
-        """Ask the schedule: on-calls are listed only if a policy uses it."""
-        users = client.rget(
-            f"/schedules/{self._schedule}/users",
-            params={"since": now.isoformat(), "until": (now + GLANCE).isoformat()},
-        )
-        return Rota(people=tuple(read_user(user) for user in users))
-
-    def _ask(self, use: Callable[[RestApiV2Client], T]) -> T:
+    def _read(self, now: datetime) -> Rota:
         with self._asking, self._new_client() as client:
-            try:
-                return use(client)
-            except HttpError as error:
-                self._explain(getattr(error.response, "status_code", 0))
-            except Error as error:
-                distrusted = distrust(error)
-                words = distrust_words("PagerDuty", distrusted) if distrusted else None
-                problem = words or "PagerDuty cannot be reached"
-                raise NoAnswer(problem, needs_administrator=words is not None) from error
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise NoAnswer("PagerDuty gave an answer that cannot be read") from error
+            found = [self._read_or_explain(client, each, now) for each in self._schedules]
+        problems = [problem for _, problem in found if problem]
+        if len(problems) == len(found):
+            raise _summary(problems)
+        return rota_at(
+            in_order([shifts for (_, shifts), _ in found]),
+            now,
+            known_until=now + AHEAD,
+            schedules=tuple(schedule for (schedule, _), _ in found),
+        )
 
-    def _explain(self, status: int) -> NoReturn:
+    def _read_or_explain(
+        self, client: RestApiV2Client, schedule: str, now: datetime
+    ) -> tuple[_Reading, NoAnswer | None]:
+        """Return what was last read of a schedule that fails for a moment: duty goes on by it."""
+        try:
+            self._last[schedule] = self._ask(client, schedule, now)
+        except NoAnswer as error:
+            if error.retry_after is not None:
+                raise
+            if error.needs_administrator:
+                self._last.pop(schedule, None)
+            known, shifts = self._last.get(schedule, (Schedule(name=schedule), ()))
+            return (replace(known, problem=str(error)), shifts), error
+        return self._last[schedule], None
+
+    def _ask(self, client: RestApiV2Client, schedule: str, now: datetime) -> _Reading:
+        path = f"/schedules/{schedule}"
+        period = {"since": now.isoformat(), "until": (now + AHEAD).isoformat()}
+        try:
+            found = client.rget(path, params=period)
+            users = client.rget(f"{path}/users", params=period)
+            return read_schedule(found), read_shifts(found, users)
+        except HttpError as error:
+            self._explain(getattr(error.response, "status_code", 0), schedule)
+        except Error as error:
+            distrusted = distrust(error)
+            words = distrust_words("PagerDuty", distrusted) if distrusted else None
+            problem = words or "PagerDuty cannot be reached"
+            raise NoAnswer(problem, needs_administrator=words is not None) from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise NoAnswer("PagerDuty gave an answer that cannot be read") from error
+
+    def _explain(self, status: int, schedule: str) -> NoReturn:
         # Not in the client's own words: they contain the end of the token.
         match status:
             case 401 | 403:
@@ -104,7 +126,7 @@ class PagerDuty:
                 )
             case 404:
                 problem = (
-                    f"PagerDuty has no schedule {self._schedule}: set PAGERDUTY_SCHEDULE to the "
+                    f"PagerDuty has no schedule {schedule}: set PAGERDUTY_SCHEDULE to the "
                     "id in the schedule's address"
                 )
             case _:
@@ -114,3 +136,9 @@ class PagerDuty:
     def _new_client(self) -> Any:
         hooks = {"response": [_raise_when_throttled]}
         return _Client(self._token, base_url=self._url, event_hooks=hooks)
+
+
+def _summary(problems: Sequence[NoAnswer]) -> NoAnswer:
+    said = "; ".join(dict.fromkeys(map(str, problems)))
+    is_for_administrator = all(each.needs_administrator for each in problems)
+    return NoAnswer(said, needs_administrator=is_for_administrator)

@@ -1,8 +1,9 @@
 """What this bot asks of Slack."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -11,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slackbot.platforms.errors import Denied, Rejected
 from slackbot.platforms.pace import Allowances
 from slackbot.platforms.slack_api import PACES, PAGE, SlackApi, denied
+from slackbot.rules.away import Status
 from slackbot.rules.characters import first_visible
 from slackbot.written import nearest
 
@@ -81,6 +83,7 @@ class Member:
     is_deactivated: bool
     zone: str | None = None
     """IANA name."""
+    status: Status = field(default_factory=Status)
 
 
 class SlackUsers:
@@ -106,6 +109,7 @@ class SlackUsers:
             is_bot=bool(found.get("is_bot")),
             is_deactivated=bool(found.get("deleted")),
             zone=found.get("tz"),
+            status=_status(profile),
         )
 
     async def with_email(self, email: str) -> str | None:
@@ -285,6 +289,19 @@ class SlackClient(SlackApi):
 
 def _listed(scopes: str) -> frozenset[str]:
     return frozenset(scope.strip() for scope in scopes.split(",") if scope.strip())
+
+
+def _status(profile: Mapping[str, Any]) -> Status:
+    """Read what comes without a scope of its own; 0 is no end.
+
+    https://docs.slack.dev/reference/methods/users.profile.set (setting a status)
+    """
+    seconds = profile.get("status_expiration") or 0
+    return Status(
+        text=profile.get("status_text") or "",
+        emoji=profile.get("status_emoji") or "",
+        ends_at=datetime.fromtimestamp(seconds, UTC) if seconds else None,
+    )
 
 
 def _of_event(messages: Iterable[Any], user: str, event: str) -> Iterator[OwnMessage]:

@@ -66,6 +66,7 @@ def _tier(per_minute: int) -> Allowance:
 TIER_2, TIER_3, TIER_4 = _tier(20), _tier(50), _tier(100)
 PACES: Allowances = {
     "auth.test": TIER_4,  # of no tier: "hundreds of requests per minute"
+    "chat.delete": TIER_3,
     "chat.postMessage": Allowance(per_second=1, burst=1),
     "chat.unfurl": TIER_3,
     "chat.update": Allowance(per_second=50 / 60, burst=10),
@@ -73,6 +74,8 @@ PACES: Allowances = {
     "conversations.info": TIER_3,
     "conversations.open": TIER_3,
     "conversations.replies": Allowance(per_second=50 / 60, burst=10),
+    "files.completeUploadExternal": TIER_4,
+    "files.getUploadURLExternal": TIER_4,
     "usergroups.list": TIER_2,
     "usergroups.users.list": TIER_2,
     "users.conversations": TIER_3,
@@ -80,6 +83,8 @@ PACES: Allowances = {
     "users.lookupByEmail": TIER_3,
     "views.open": TIER_4,
     "views.publish": Allowance(per_second=100 / 60, burst=20),
+    "views.push": TIER_4,
+    "views.update": TIER_4,
 }
 """By method; without a pace, a 429 holds nothing. Bulk work goes at the full rate.
 
@@ -92,6 +97,8 @@ _PATIENCE: Mapping[str, float] = {
     "users.info": 1.0,
     "users.lookupByEmail": 3.0,
     "views.open": 0.5,
+    "views.push": 0.5,
+    "views.update": 0.5,
 }
 """Seconds, where time is short; a call turned away takes no turn."""
 

@@ -90,6 +90,14 @@ class Note:
     id: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Discussion:
+    """A note with its replies, oldest first: https://docs.gitlab.com/api/discussions/."""
+
+    id: str
+    notes: tuple[Note, ...]
+
+
 def parse_moment(text: str) -> datetime:
     """Read any of GitLab's three formats; return UTC.
 

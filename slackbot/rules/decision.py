@@ -1,8 +1,8 @@
-"""What people may do with a contact request, and its effect. Pure; moments are UTC."""
+"""What people may do with a feedback, and its effect. Pure; moments are UTC."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -12,22 +12,44 @@ from slackbot.rules.refusals import (
     AlreadyClaimed,
     AlreadyClosed,
     AlreadyContacted,
+    AlreadyOpen,
+    AlreadyThanked,
     AlreadyYours,
+    AskedForContact,
     AssignedAgain,
     BeforeTheRequest,
     HeldAgain,
     InTheFuture,
+    InThePast,
     IssueGone,
     LabelChanged,
+    NobodyNamed,
     NoLongerRequested,
+    NotContacted,
+    NotIdle,
+    NotMissed,
     NotYours,
     Refusal,
     SameLabel,
     TextRequired,
     UnknownLabel,
 )
-from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, Rules, State, in_scope
+from slackbot.rules.request import (
+    IDLE,
+    THANKED,
+    UNFINISHED,
+    IssueKey,
+    Person,
+    Request,
+    Rules,
+    State,
+    Wait,
+    in_scope,
+    triaged,
+)
 
+DAY_EVERYWHERE = timedelta(hours=12)
+"""Somewhere it is still yesterday."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """By how much two clocks may differ."""
 
@@ -86,7 +108,187 @@ class MarkContacted:
     close: bool = True
 
 
-Action = Claim | TakeOver | Release | ChooseLabel | MarkContacted
+@dataclass(frozen=True, kw_only=True)
+class ClearLabel:
+    """``label`` is the one that the person saw."""
+
+    kind: Literal["clear_label"] = "clear_label"
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoContacted:
+    """``text`` says why."""
+
+    kind: Literal["undo_contacted"] = "undo_contacted"
+    text: str | None
+    reopen: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """Handbook, "Handling 'Bad' Reviews": the template's answers."""
+
+    kind: Literal["review"] = "review"
+    summary: str | None
+    to_do: str | None
+    """Empty: nothing."""
+    contact: bool
+    tell_csm: bool | None = None
+    """``None`` where the team does not ask this."""
+    label: str | None = None
+    replaces: str | None = None
+    """The label of the scope when it was reviewed."""
+
+
+class Closing(StrEnum):
+    """Why a feedback is closed without a contact."""
+
+    NOTHING_TO_DO = "nothing_to_do"
+    READ = "read"
+    NO_SURVEY = "no_survey"
+    DUPLICATE = "duplicate"
+    UNREACHABLE = "unreachable"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Close:
+    kind: Literal["close"] = "close"
+    reason: Closing
+    text: str | None = None
+    leaves_waiting: bool = False
+    """The person saw that the customer asked for contact, and has not been contacted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloseIdle:
+    """The bot's own: handbook, "After 7 days of inactivity"."""
+
+    kind: Literal["close_idle"] = "close_idle"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kudos:
+    """Handbook, "Handling 'Good' Reviews"."""
+
+    kind: Literal["kudos"] = "kudos"
+    thanks: tuple[Person, ...] = ()
+    """Empty: the whole team."""
+    text: str | None = None
+    close: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reopen:
+    kind: Literal["reopen"] = "reopen"
+    text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddNote:
+    kind: Literal["note"] = "note"
+    text: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitFor:
+    """Handbook: what is left open has an "outstanding dependency"."""
+
+    kind: Literal["wait"] = "wait"
+    text: str | None
+    until: date
+
+
+class Miss(StrEnum):
+    """Why a deadline was missed."""
+
+    TOO_MANY = "too_many"
+    NO_HANDOVER = "no_handover"
+    WRONG_PERSON = "wrong_person"
+    WAITING_ON_OTHERS = "waiting_on_others"
+    NOT_SEEN = "not_seen"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explain:
+    kind: Literal["explain"] = "explain"
+    reason: Miss
+    text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewIssue:
+    """An issue that the bot has created in another project."""
+
+    key: IssueKey
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowUp:
+    """Handbook: "Create a new Issue to discuss the feedback"."""
+
+    kind: Literal["follow_up"] = "follow_up"
+    title: str | None
+    text: str | None
+    is_confidential: bool = True
+    created: NewIssue | None = None
+    """Noted as soon as GitLab has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tell:
+    """Handbook: "Tag the manager" of those who took part, or "a product group for awareness"."""
+
+    kind: Literal["tell"] = "tell"
+    names: tuple[str, ...]
+    """Usernames, or paths of groups."""
+    people: tuple[Person, ...] = ()
+    """Chosen in Slack: their usernames are not known yet."""
+    is_group: bool = False
+    text: str | None
+
+    @property
+    def told(self) -> str:
+        return ", ".join([*self.names, *(each.name for each in self.people)])
+
+
+Action = (
+    Claim
+    | TakeOver
+    | Release
+    | ChooseLabel
+    | ClearLabel
+    | MarkContacted
+    | UndoContacted
+    | Review
+    | Close
+    | CloseIdle
+    | Kudos
+    | Reopen
+    | AddNote
+    | WaitFor
+    | Explain
+    | FollowUp
+    | Tell
+)
+
+
+def has_happened(action: Action) -> bool:
+    """Return whether it holds whatever GitLab says by then: its text belongs in the issue."""
+    return isinstance(action, MarkContacted)
+
+
+TEXTS = ("title", "text", "summary", "to_do")
+"""What people typed: forgotten once GitLab has it."""
+
+
+def typed_in(action: Action) -> dict[str, str]:
+    """Return what the person typed."""
+    typed = {name: getattr(action, name, None) for name in TEXTS}
+    return {name: text for name, text in typed.items() if text}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,8 +324,88 @@ def decide(
             return _judge_release(request, action, who, now)
         case ChooseLabel():
             return _judge_label(request, action, labels, scope)
+        case ClearLabel():
+            return _judge_clearing(request, action, scope)
         case MarkContacted():
             return _judge_contact(request, action, now, labels)
+        case Review():
+            return _judge_review(action, labels)
+        case FollowUp() | Tell():
+            return _judge_telling(action)
+        case CloseIdle() | Kudos():
+            return _judge_good(request, action, now)
+        case _:
+            return _judge_course(request, action, now)
+
+
+def _judge_course(
+    request: Request,
+    action: UndoContacted | Close | Reopen | AddNote | WaitFor | Explain,
+    now: datetime,
+) -> Refusal | None:
+    """Judge what changes neither owner nor label."""
+    match action:
+        case UndoContacted() if request.contacted_at is None:
+            return NotContacted()
+        case Close() | WaitFor() if not request.is_open:
+            return AlreadyClosed()
+        case Close(leaves_waiting=False) if request.state in UNFINISHED:
+            return AskedForContact()
+        case Close(reason=Closing.OTHER, text=text) if not is_visible(text or ""):
+            return TextRequired("text", action.kind)
+        case Reopen() if request.is_open:
+            return AlreadyOpen()
+        case UndoContacted(text=text) | AddNote(text=text) | WaitFor(text=text) if not is_visible(
+            text or ""
+        ):
+            return TextRequired("text", action.kind)
+        case WaitFor(until=until) if until < (now - DAY_EVERYWHERE).date():
+            return InThePast("until")
+        case Explain() if not request.is_missed(now):
+            return NotMissed()
+        case Explain(reason=Miss.OTHER, text=text) if not is_visible(text or ""):
+            return TextRequired("text", action.kind)
+        case _:
+            return None
+
+
+def _judge_telling(action: FollowUp | Tell) -> Refusal | None:
+    match action:
+        case FollowUp(title=title) if not is_visible(title or ""):
+            return TextRequired("title", action.kind)
+        case Tell(names=(), people=()):
+            return NobodyNamed("names", is_group=action.is_group)
+        case Tell(text=text) if not is_visible(text or ""):
+            return TextRequired("text", action.kind)
+        case _:
+            return None
+
+
+def _judge_good(request: Request, action: CloseIdle | Kudos, now: datetime) -> Refusal | None:
+    match action:
+        case CloseIdle() if not request.is_open:
+            return AlreadyClosed()
+        case CloseIdle() if not request.is_idle(now):
+            return NotIdle()
+        case Kudos() if request.thanked_by is not None:
+            return AlreadyThanked(request.thanked_by)
+        case Kudos(close=True) if request.state in UNFINISHED:
+            return AskedForContact()
+        case _:
+            return None
+
+
+def _judge_review(action: Review, labels: Iterable[str]) -> Refusal | None:
+    if not is_visible(action.summary or ""):
+        return TextRequired("summary", action.kind)
+    if action.label is not None and action.label not in labels:
+        return UnknownLabel(action.label)
+    return None
+
+
+def _judge_clearing(request: Request, action: ClearLabel, scope: str) -> Refusal | None:
+    current = request.label_of(scope)
+    return None if current == action.label else LabelChanged(current)
 
 
 def _judge_claim(
@@ -185,12 +467,18 @@ def _judge_label(
     return None
 
 
+def refuse_contact(request: Request) -> Refusal | None:
+    if request.is_gone:
+        return IssueGone()
+    return AlreadyContacted(request.contacted_by) if request.state is State.CONTACTED else None
+
+
 def _judge_contact(
     request: Request, action: MarkContacted, now: datetime, labels: Iterable[str]
 ) -> Refusal | None:
     # A closed or withdrawn request may be marked: the contact happened.
-    if request.state is State.CONTACTED:
-        return AlreadyContacted(request.contacted_by)
+    if refusal := refuse_contact(request):
+        return refusal
     if action.channel is Channel.EMAIL and not is_visible(action.text or ""):
         return TextRequired("text")
     if action.at > now + CLOCK_TOLERANCE:
@@ -203,13 +491,22 @@ def _judge_contact(
 
 
 def apply(request: Request, decision: Decision, rules: Rules) -> Request:
+    return triaged(request, _apply(request, decision, rules), rules.scope, decision.at)
+
+
+def _apply(request: Request, decision: Decision, rules: Rules) -> Request:
     match decision.action:
         case Claim() | TakeOver():
-            return replace(request, holder=decision.by, held_since=decision.at)
+            claimed_at = request.claimed_at or decision.at
+            return replace(
+                request, holder=decision.by, held_since=decision.at, claimed_at=claimed_at
+            )
         case Release():
             return replace(request, holder=None, held_since=None)
         case ChooseLabel(label=label):
             return replace(request, labels=relabel(request.labels, label, rules.scope))
+        case ClearLabel(label=label):
+            return replace(request, labels=request.labels - {label})
         case MarkContacted() as contact:
             labels = request.labels | {rules.contacted_label}
             if contact.label and request.label_of(rules.scope) is None:
@@ -219,8 +516,54 @@ def apply(request: Request, decision: Decision, rules: Rules) -> Request:
                 labels=labels,
                 contacted_at=contact.at,
                 contacted_by=decision.by,
+                contacted_how=contact.channel,
                 is_open=request.is_open and not contact.close,
             )
+        case UndoContacted(reopen=reopen):
+            return replace(
+                request,
+                labels=request.labels - {rules.contacted_label},
+                contacted_at=None,
+                contacted_by=None,
+                contacted_how=None,
+                is_open=request.is_open or reopen,
+                closed_because=None if reopen else request.closed_because,
+            )
+        case _:
+            return _reviewed(request, decision, rules)
+
+
+def _reviewed(request: Request, decision: Decision, rules: Rules) -> Request:
+    match decision.action:
+        case Review(label=label):
+            labels = relabel(request.labels, label, rules.scope) if label else request.labels
+            return replace(request, labels=labels, reviewed_at=decision.at, reviewed_by=decision.by)
+        case Close(reason=reason):
+            return _closed(request, decision.by, reason)
+        case CloseIdle():
+            return _closed(request, decision.by, IDLE)
+        case Kudos(close=close):
+            thanked = replace(request, thanked_by=decision.by)
+            is_closed = close and request.is_open
+            return _closed(thanked, decision.by, THANKED) if is_closed else thanked
+        case Reopen():
+            return replace(request, is_open=True, closed_because=None)
+        case WaitFor(text=text, until=until):
+            what = (text or "")[:WAITS_LIMIT]
+            wait = Wait(what=what, until=until, by=decision.by, at=decision.at)
+            return replace(request, waits_on=wait)
+        case Explain(reason=reason):
+            return replace(request, missed_because=reason)
+        case _:
+            return request
+
+
+def _closed(request: Request, by: Person, reason: str) -> Request:
+    return replace(request, is_open=False, closed_by=by.name, closed_because=reason)
+
+
+WAITS_LIMIT = 200
+"""Characters: what a row may show."""
 
 
 def holder_after(holder: Person | None, decisions: Iterable[Decision]) -> Person | None:
@@ -238,7 +581,7 @@ def relabel(labels: frozenset[str], chosen: str, scope: str) -> frozenset[str]:
 
 
 class StepKind(StrEnum):
-    """A release cannot read steps of a kind unknown to it."""
+    """A release leaves steps of a kind unknown to it to those that know it."""
 
     CLAIMED = "claimed"
     TAKEN_OVER = "taken_over"
@@ -259,6 +602,14 @@ class StepKind(StrEnum):
     NOT_A_MEMBER = "not_a_member"
     """GitLab does not assign the claimer: they are no project member."""
     SNOOZED = "snoozed"
+    LABEL_CLEARED = "label_cleared"
+    REVIEWED = "reviewed"
+    NOTED = "noted"
+    THANKED = "thanked"
+    WAITS = "waits"
+    EXPLAINED = "explained"
+    FOLLOWED_UP = "followed_up"
+    TOLD = "told"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +617,8 @@ class Step:
     """What happened.
 
     ``who`` is nobody where GitLab does not say. ``other`` is the colleague in a take-over or
-    assignment; ``detail`` a label, what is undone, or the reason of a refusal or snooze.
+    assignment; ``detail`` a label, what is undone, the reason of a refusal or snooze, the new
+    issue's address, or who was told.
     ``in_gitlab`` is for GitLab's own pages; ``until`` ends a snooze. ``owner`` is whose request it
     was before; ``on_duty`` is set where a customer may still be waiting, though the request ended.
     """
@@ -283,7 +635,12 @@ class Step:
     moved_to: str | None = None
     """Of a closed issue, as in ``Request``."""
     is_partial: bool = False
-    """Refused was only what ``detail`` says: GitLab accepted the change but left it out."""
+    """Of a refusal: GitLab accepted the change, but left out what ``detail`` says.
+
+    Of a closing by a person: the customer has not been contacted.
+    """
+    decision: UUID | None = None
+    """Which was refused."""
 
     @property
     def leaves_waiting(self) -> bool:
@@ -321,3 +678,47 @@ def _step_of(decision: Decision, before: Request) -> Step:
             return Step(kind=StepKind.LABELED, who=by, at=at, detail=label)
         case MarkContacted(channel=channel, at=contacted_at):
             return Step(kind=StepKind.CONTACTED, who=by, at=contacted_at, detail=channel.value)
+        case FollowUp() | Tell() | CloseIdle() | Kudos():
+            return _step_of_telling(decision, decision.action)
+        case _:
+            return _step_of_course(decision)
+
+
+def _step_of_telling(decision: Decision, action: FollowUp | Tell | CloseIdle | Kudos) -> Step:
+    by, at = decision.by, decision.at
+    match action:
+        case FollowUp(created=created):
+            url = created.url if created else None
+            return Step(kind=StepKind.FOLLOWED_UP, who=by, at=at, detail=url)
+        case Tell(told=told):
+            return Step(kind=StepKind.TOLD, who=by, at=at, detail=told)
+        case CloseIdle():
+            return Step(kind=StepKind.CLOSED, who=by, at=at, detail=IDLE)
+        case Kudos(thanks=thanks):
+            whom = ", ".join(each.name for each in thanks)
+            return Step(kind=StepKind.THANKED, who=by, at=at, detail=whom)
+
+
+def _step_of_course(decision: Decision) -> Step:
+    by, at = decision.by, decision.at
+    match decision.action:
+        case ClearLabel(label=label):
+            return Step(kind=StepKind.LABEL_CLEARED, who=by, at=at, detail=label)
+        case UndoContacted():
+            return Step(kind=StepKind.UNCONTACTED, who=by, at=at)
+        case Review(contact=contact):
+            detail = "contact" if contact else None
+            return Step(kind=StepKind.REVIEWED, who=by, at=at, detail=detail)
+        case Close(reason=reason, leaves_waiting=leaves_waiting):
+            kind = StepKind.CLOSED
+            return Step(kind=kind, who=by, at=at, detail=reason, is_partial=leaves_waiting)
+        case Reopen():
+            return Step(kind=StepKind.REOPENED, who=by, at=at)
+        case AddNote():
+            return Step(kind=StepKind.NOTED, who=by, at=at)
+        case WaitFor(text=text):
+            return Step(kind=StepKind.WAITS, who=by, at=at, detail=(text or "")[:WAITS_LIMIT])
+        case Explain(reason=reason):
+            return Step(kind=StepKind.EXPLAINED, who=by, at=at, detail=reason)
+        case _:
+            raise TypeError(f"no step for {decision.action.kind}")

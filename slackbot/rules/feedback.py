@@ -1,10 +1,9 @@
 """What a feedback issue says."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
 from slackbot.rules.description import DASHES, Description, Kind
 
@@ -20,51 +19,6 @@ class Sentiment(StrEnum):
 
 _NOT_NEGATIVE = frozenset((Sentiment.POSITIVE, Sentiment.NEUTRAL))
 
-HANDBOOK_LABELS: Mapping[str, str] = MappingProxyType(
-    {
-        "feedback::customer-resolved": "The customer resolved the ticket",
-        "feedback::docs-new-issue": (
-            "Encountered Documentation problem; new Issue and/or MR filed"
-        ),
-        "feedback::docs-not-helpful": (
-            "Documentation unhelpful to customer and/or Support Engineer"
-        ),
-        "feedback::known-issue": "Known issue with Issue already created",
-        "feedback::product-new-issue": "Encountered Product problem; new Issue and/or MR filed",
-        "feedback::missing-info-from-customer": (
-            "Customer did not supply enough information for investigation"
-        ),
-        "feedback::missing-info-by-engineer": (
-            "Support Engineer did not provide adequate information to customer"
-        ),
-        "feedback::outside-support": ("Problem internal to GitLab but not directly by Support"),
-        "feedback::process-confusing-customer": (
-            "Customer found support process confusing or unclear"
-        ),
-        "feedback::process-engineer-not-followed": (
-            "Support Engineer did not follow documented support process"
-        ),
-        "feedback::process-does-not-exist": ("Problem does not have an existing Support process"),
-        "feedback::process-sfdc": (
-            "Problem caused by Zendesk-Salesforce integration (includes delays due to needs-org, "
-            "incorrect contact info/matching in SFDC, unable to validate subscription)"
-        ),
-        "feedback::soft-skills": (
-            "Support Engineer responses unhelpful or customer expectations mishandled"
-        ),
-        "feedback::technical-skills-engineer": (
-            "Support Engineer lacks skills or permissions to troubleshoot or resolve problem"
-        ),
-        "feedback::technical-skills-customer": (
-            "Customer lacks skills or permissions to troubleshoot or resolve problem"
-        ),
-    }
-)
-"""For projects without own descriptions. Handbook, "Understanding the customer's reason":
-
-https://about.gitlab.com/handbook/support/workflows/how-to-respond-to-feedback.html
-"""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Feedback:
@@ -77,10 +31,12 @@ class Feedback:
     organization: str | None = None
     score: str | None = None
     says_contact_requested: bool = False
+    is_indirect: bool = False
+    """Told by an account team."""
 
     @property
     def sentiment(self) -> Sentiment | None:
-        return self.title_sentiment or self.label_sentiment
+        return self.title_sentiment or self.label_sentiment or score_sentiment(self.score)
 
 
 def read_feedback(*, title: str, description: str | None, labels: Collection[str]) -> Feedback:
@@ -95,6 +51,8 @@ def read_feedback(*, title: str, description: str | None, labels: Collection[str
         organization=said.value(Kind.ORGANIZATION) or said.value(Kind.CUSTOMER),
         score=said.value(Kind.SCORE),
         says_contact_requested=said.says_contact_requested(),
+        is_indirect=_INDIRECT.search(title) is not None
+        or any(_INDIRECT.search(label) for label in labels),
     )
 
 
@@ -120,6 +78,19 @@ def is_feedback(feedback: Feedback, title: str) -> bool:
         return True
     has_words = feedback.title_sentiment or _FEEDBACK_FOR_TICKET.search(title[:MAX_TITLE])
     return has_words is not None and feedback.ticket is not None
+
+
+def score_sentiment(score: str | None) -> Sentiment | None:
+    """Read a score of 1 to 7, as in ``5``, ``5/7`` or ``5 of 7``: from 5 on it is good."""
+    number = score_of(score)
+    if number is None:
+        return None
+    return Sentiment.POSITIVE if number >= GOOD_SCORE else Sentiment.NEGATIVE
+
+
+def score_of(score: str | None) -> int | None:
+    found = _SCORE.match(score or "")
+    return int(found[1]) if found else None
 
 
 def ticket_url(ticket: int) -> str:
@@ -166,6 +137,15 @@ def _label_sentiment(labels: Collection[str]) -> Sentiment | None:
     """Return the worst of several, so that no request is missed."""
     carried = {label.lower() for label in labels}
     return next((says for label, says in _LABEL_SENTIMENTS.items() if label in carried), None)
+
+
+GOOD_SCORE = 5
+_SCORE = re.compile(
+    r"\s{0,9}([1-7])(?:\.0)?(?:\s{0,3}(?:/|of|out of)\s{0,3}7)?(?![\d./])"
+    r"(?:\s{0,3}\([^)]{0,40}\))?\s{0,9}$"
+)
+# Handbook, "If there is action to be taken".
+_INDIRECT = re.compile(r"\bindirect\b", re.IGNORECASE)
 
 
 # --- Ticket ------------------------------------------------------------------------------------

@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from slackbot.rules.feedback import Sentiment
 from slackbot.rules.query import Filter, Listing, PageTurn, Position
-from slackbot.rules.request import UNFINISHED, Person, Request
-from slackbot.rules.untriaged import UntriagedFeedback
+from slackbot.rules.request import UNFINISHED, Person, Request, Triage
 
 PAGE = 10
 """Rows; each takes up to two of a message's 50 blocks."""
 
-Entry = Request | UntriagedFeedback
+
+SENTIMENTS = {
+    Filter.GOOD: Sentiment.POSITIVE,
+    Filter.NEUTRAL: Sentiment.NEUTRAL,
+    Filter.BAD: Sentiment.NEGATIVE,
+}
 
 
 class Part(IntEnum):
@@ -29,20 +34,22 @@ class Part(IntEnum):
 @dataclass(frozen=True, kw_only=True)
 class Row:
     position: Position
-    entry: Entry
+    entry: Request
 
     @property
     def part(self) -> Part:
         return Part(self.position[0])
 
 
-def rows_of(entries: Iterable[Entry], listing: Listing, person: Person, now: datetime) -> list[Row]:
+def rows_of(
+    entries: Iterable[Request], listing: Listing, person: Person, now: datetime
+) -> list[Row]:
     """``person`` is who asks."""
     return sorted(_rows(entries, listing, person, now), key=lambda row: row.position)
 
 
 def _rows(
-    entries: Iterable[Entry], listing: Listing, person: Person, now: datetime
+    entries: Iterable[Request], listing: Listing, person: Person, now: datetime
 ) -> Iterator[Row]:
     for entry in entries:
         position = _position(entry)
@@ -50,32 +57,43 @@ def _rows(
             yield Row(position=position, entry=entry)
 
 
-def _position(entry: Entry) -> Position:
-    if isinstance(entry, UntriagedFeedback):
-        return Part.TRIAGE, int(entry.created_at.timestamp()), entry.key.iid
+def _position(entry: Request) -> Position:
     if entry.state in UNFINISHED:
         return Part.WAITING, int(entry.due_at.timestamp()), entry.key.iid
+    if is_in_triage(entry):
+        created_at = entry.created_at or entry.asked_at
+        return Part.TRIAGE, int(created_at.timestamp()), entry.key.iid
     return Part.DONE, -int(entry.ended_at.timestamp()), entry.key.iid
 
 
-def _is_shown(entry: Entry, listing: Listing, now: datetime) -> bool:
-    if isinstance(entry, UntriagedFeedback) or entry.state in UNFINISHED:
+def is_in_triage(request: Request) -> bool:
+    """Return whether it is open without a customer who waits: to be triaged, or to be closed."""
+    return request.triage in (Triage.AWAITED, Triage.LABELED)
+
+
+def _is_shown(entry: Request, listing: Listing, now: datetime) -> bool:
+    if entry.state in UNFINISHED:
         return listing.shows_waiting
+    if is_in_triage(entry):
+        return listing.shows_waiting and (entry.awaits_triage or listing.shows_labeled)
     return listing.shows_done and entry.ended_at >= now - timedelta(days=listing.days)
 
 
-def _fits(entry: Entry, wanted: frozenset[Filter], person: Person, now: datetime) -> bool:
-    if isinstance(entry, UntriagedFeedback):
-        is_own, is_unclaimed, is_overdue = entry.is_of(person), not entry.assignees, False
+def _fits(entry: Request, wanted: frozenset[Filter], person: Person, now: datetime) -> bool:
+    if is_in_triage(entry):
+        is_unclaimed = entry.holder is None and not entry.assignees
+        is_own, is_overdue = entry.is_of(person), False
     elif entry.state in UNFINISHED:
         is_own, is_unclaimed = entry.is_of(person), entry.holder is None
         is_overdue = entry.is_overdue(now)
     else:
         who = entry.contacted_by or entry.holder
         is_own, is_unclaimed = person.is_same(who), who is None
-        is_overdue = entry.ended_at > entry.due_at
+        is_overdue = entry.was_requested and entry.ended_at > entry.due_at
+    sentiment = {SENTIMENTS[each] for each in wanted if each in SENTIMENTS}
     return (
-        (is_own or Filter.MINE not in wanted)
+        (not sentiment or entry.sentiment in sentiment)
+        and (is_own or Filter.MINE not in wanted)
         and (is_unclaimed or Filter.UNCLAIMED not in wanted)
         and (is_overdue or Filter.OVERDUE not in wanted)
     )
@@ -93,8 +111,8 @@ def untriaged_needed(listing: Listing, turn: PageTurn | None) -> int | None:
     """
     if not listing.shows_waiting or Filter.OVERDUE in listing.filters:
         return 0
-    asks_who = {Filter.MINE, Filter.UNCLAIMED} & listing.filters
-    return None if asks_who or turn is not None else PAGE
+    is_narrowed = {Filter.MINE, Filter.UNCLAIMED, *SENTIMENTS} & listing.filters
+    return None if is_narrowed or turn is not None else PAGE
 
 
 @dataclass(frozen=True, kw_only=True)

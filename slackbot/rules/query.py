@@ -21,6 +21,9 @@ class Filter(StrEnum):
     MINE = "mine"
     UNCLAIMED = "unclaimed"
     OVERDUE = "overdue"
+    GOOD = "good"
+    NEUTRAL = "neutral"
+    BAD = "bad"
     ALL = "all"
     """With what was done lately."""
     DONE = "done"
@@ -30,7 +33,9 @@ class Filter(StrEnum):
 class Verb(StrEnum):
     SHOW = "show"
     DUTY = "duty"
+    STATS = "stats"
     LINK = "link"
+    PROFILE = "profile"
     REFRESH = "refresh"
     HELP = "help"
 
@@ -47,6 +52,11 @@ class Listing:
     @property
     def shows_done(self) -> bool:
         return bool({Filter.ALL, Filter.DONE} & self.filters)
+
+    @property
+    def shows_labeled(self) -> bool:
+        """Whether what is labeled, but still open, shows, too."""
+        return bool({Filter.ALL, Filter.GOOD, Filter.NEUTRAL, Filter.BAD} & self.filters)
 
     @property
     def shows_waiting(self) -> bool:

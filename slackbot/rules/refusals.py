@@ -1,7 +1,7 @@
 """Choices that the rules do not accept; ``blocks.words`` has the words."""
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 from slackbot.rules.request import Person
 
@@ -62,6 +62,33 @@ class AlreadyClosed(Refusal):
     """The issue is closed in GitLab."""
 
 
+class AlreadyOpen(Refusal):
+    """The issue is open in GitLab."""
+
+
+class AskedForContact(Refusal):
+    """The customer waits, which the person may not have seen."""
+
+
+class NotContacted(Refusal):
+    """No contact is on record."""
+
+
+class NotIdle(Refusal):
+    """Somebody has acted on it."""
+
+
+@dataclass(eq=False)
+class AlreadyThanked(Refusal):
+    """One review gets kudos once."""
+
+    by: Person
+
+
+class NotMissed(Refusal):
+    """The deadline was kept, or is to come."""
+
+
 class NoLongerRequested(Refusal):
     """The contact label is gone in GitLab."""
 
@@ -103,19 +130,85 @@ class LabelChanged(Refusal):
 class InvalidField(Refusal):
     """``field`` names the field of the form."""
 
-    field: Literal["text", "at"]
+    field: str
 
 
+@dataclass(eq=False)
 class TextRequired(InvalidField):
-    """An email's text belongs in the issue."""
+    """What was done, or why, belongs in the issue. ``kind`` is the action's."""
+
+    kind: str = "mark_contacted"
+
+
+class TextTooLong(InvalidField):
+    """Slack takes no longer one."""
+
+
+@dataclass(eq=False)
+class NobodyNamed(InvalidField):
+    """A comment that mentions somebody needs a name."""
+
+    is_group: bool = False
+
+
+@dataclass(eq=False)
+class TooManyNamed(InvalidField):
+    most: int = 0
+
+
+@dataclass(eq=False)
+class NotInGitLab(InvalidField):
+    """GitLab has no such user or group, or hides it from the bot."""
+
+    name: str = ""
+    is_group: bool = False
+
+
+@dataclass(eq=False)
+class NoKnownAccount(InvalidField):
+    """Nothing says who somebody in Slack is in GitLab."""
+
+    name: str = ""
+
+
+class TheBotItself(InvalidField):
+    """It reads nothing."""
+
+
+class NobodyThere(InvalidField):
+    """Who is to be thanked has left Slack, or is a bot."""
 
 
 class InTheFuture(InvalidField):
     """A contact cannot lie ahead."""
 
 
+class InThePast(InvalidField):
+    """Nobody waits for a day that has passed."""
+
+
 class BeforeTheRequest(InvalidField):
     """A contact follows the request."""
+
+
+class Obstacle(StrEnum):
+    """Why no issue can be created in a project."""
+
+    MISSING = "missing"
+    MOVED = "moved"
+    ARCHIVED = "archived"
+    NO_ISSUES = "no_issues"
+    NO_MEMBER = "no_member"
+
+
+@dataclass(eq=False)
+class NoFollowUp(Refusal):
+    """GitLab creates no follow-up issue in this project."""
+
+    project: str
+    obstacle: Obstacle | None
+    """``None``: it is about this very issue."""
+    reason: str = ""
 
 
 class NotLinkable(Refusal):
@@ -180,6 +273,10 @@ class DeadlinePassed(Refusal):
 
 class ReasonRequired(Refusal):
     """A snooze needs one."""
+
+
+class NotABookingLink(InvalidField):
+    """It is no web address."""
 
 
 class NotAllowed(Refusal):

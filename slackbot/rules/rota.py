@@ -1,4 +1,4 @@
-"""Who is on duty, by weeks of the people file or PagerDuty's entries. Pure."""
+"""Who is on duty, by weeks of the people file or PagerDuty's schedules. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,11 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from slackbot.rules.characters import first_visible, whole
+from slackbot.rules.shifts import Schedule, Shift, joined, shift_at
 from slackbot.rules.slack_ids import USERS, is_id
 
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
 _WEEK_LENGTH = timedelta(days=7)
-NAME_LIMIT = 80
+NAME_LIMIT, URL_LIMIT = 80, 300
+"""An answer in Slack must have room for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,9 @@ class Rota:
 
     people: tuple[OnCall, ...]
     until: datetime | None = None
+    shifts: tuple[Shift[OnCall], ...] | None = None
+    """``None`` if only the present is known."""
+    schedules: tuple[Schedule, ...] = ()
 
 
 class NoAnswer(Exception):
@@ -79,30 +84,66 @@ def _users(week: str, value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(users))
 
 
-def in_week(weeks: Weeks, now: datetime, zone: ZoneInfo) -> Rota:
-    """Weeks in a row are one turn; they begin on Monday at midnight in ``zone``."""
-    today = now.astimezone(zone).date()
-    monday = today - timedelta(days=today.weekday())
-    users = weeks.get(monday, ())
-    while users and weeks.get(monday) == users:
-        monday += _WEEK_LENGTH
-    until = datetime.combine(monday, time.min, zone).astimezone(UTC) if users else None
-    return Rota(people=tuple(OnCall(name=user, slack_user=user) for user in users), until=until)
+def week_shifts(weeks: Weeks, zone: ZoneInfo) -> tuple[Shift[OnCall], ...]:
+    """Weeks begin on Monday at midnight in ``zone``; those in a row are one shift."""
+    return joined(
+        Shift(
+            people=tuple(OnCall(name=user, slack_user=user) for user in users),
+            begins=_midnight(monday, zone),
+            ends=_midnight(monday + _WEEK_LENGTH, zone),
+        )
+        for monday, users in sorted(weeks.items())
+    )
 
 
-def read_entries(entries: Iterable[Mapping[str, Any]]) -> Rota:
-    """Read PagerDuty's on-calls, where a person stands once for each policy.
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
 
-    https://developer.pagerduty.com/api-reference/ (List all of the on-calls)
+
+def rota_at(
+    shifts: tuple[Shift[OnCall], ...],
+    now: datetime,
+    *,
+    known_until: datetime | None = None,
+    schedules: tuple[Schedule, ...] = (),
+) -> Rota:
+    """Give no end to a shift that goes on for as long as anything is known."""
+    current = shift_at(shifts, now)
+    until = current.ends if current else None
+    if until is not None and known_until is not None and until >= known_until:
+        until = None
+    people = current.people if current else ()
+    return Rota(people=people, until=until, shifts=shifts, schedules=schedules)
+
+
+def read_shifts(
+    schedule: Mapping[str, Any], users: Iterable[Mapping[str, Any]]
+) -> tuple[Shift[OnCall], ...]:
+    """Read what PagerDuty makes of a schedule's layers; its users have the emails.
+
+    https://developer.pagerduty.com/api-reference/ (Get a schedule)
     """
-    people: dict[str, OnCall] = {}
-    ends: list[datetime] = []
-    for entry in entries:
-        user = entry.get("user") or {}
-        people.setdefault(str(user.get("id")), read_user(user))
-        if end := entry.get("end"):  # without one, it never ends
-            ends.append(datetime.fromisoformat(str(end)).astimezone(UTC))
-    return Rota(people=tuple(people.values()), until=min(ends, default=None))
+    known = {str(user["id"]): read_user(user) for user in users}
+    return tuple(
+        Shift(
+            people=(known.get(str(entry["user"].get("id"))) or read_user(entry["user"]),),
+            begins=_moment(entry["start"]),
+            ends=_moment(entry["end"]),
+        )
+        for entry in schedule["final_schedule"]["rendered_schedule_entries"]
+    )
+
+
+def _moment(written: str) -> datetime:
+    return datetime.fromisoformat(written).astimezone(UTC)
+
+
+def read_schedule(schedule: Mapping[str, Any]) -> Schedule:
+    schedule = whole(dict(schedule))
+    names = (str(schedule.get(each) or "") for each in ("name", "summary", "id"))
+    url = str(schedule.get("html_url") or "")
+    name = first_visible(names, "schedule")[:NAME_LIMIT]
+    return Schedule(name=name, url=url if len(url) <= URL_LIMIT else "")
 
 
 def read_user(user: Mapping[str, Any]) -> OnCall:

@@ -11,18 +11,20 @@ from slackbot import metrics
 from slackbot.rules.decision import (
     REASSIGNS,
     Decision,
+    Kudos,
     MarkContacted,
     Step,
     StepKind,
     ends_unheard,
     holder_after,
 )
-from slackbot.rules.request import IssueKey, Person, Request
+from slackbot.rules.request import IssueKey, Person, Request, Rules, deserves_card
 from slackbot.store import cards, decisions, facts, jobs, requests
 from slackbot.store.database import Transaction
 from slackbot.store.decisions import Status
 from slackbot.store.facts import CatchUp
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.kudos import add_kudos
 from slackbot.store.people import load_current_turn
 
 log = structlog.get_logger()
@@ -48,10 +50,29 @@ async def save_changes(
         is_move = step.moved_to is not None and before is not None and before.moved_to is None
         of = uuid5(NAMESPACE_OID, f"moved {after.key}") if is_move else None
         await cards.add_message(tx, after.key, step, of=of)
-    if before is None or replace(before, gitlab_updated_at=after.gitlab_updated_at) != after:
+    if before is None or _differs(before, after):
         await announce(tx, after.key, now, rank=after.due_at)
+    if before is not None and before.state is not after.state and after.ticket is not None:
+        # Their cards tell how it has ended.
+        about = await requests.list_keys_about(tx, after.ticket)
+        await announce_all(tx, {key: None for key in about if key != after.key}, now)
     if before is None:
         log.info("request_found", issue=str(after.key), due_at=after.due_at.isoformat())
+
+
+def _differs(before: Request, after: Request) -> bool:
+    """Return whether people see that it has changed."""
+    unseen = replace(before, gitlab_updated_at=after.gitlab_updated_at)
+    if after.triage is None:  # else a comment is the response that is waited for
+        unseen = replace(unseen, comments=after.comments)
+    return unseen != after
+
+
+async def save_listed(tx: Transaction, request: Request, rules: Rules, now: datetime) -> None:
+    """Save what asks for no contact, as first seen. It has a card only where all bad ones do."""
+    await requests.save_request(tx, request)
+    if deserves_card(request, rules, now):
+        await announce(tx, request.key, now)
 
 
 async def _addressed(
@@ -79,10 +100,20 @@ async def _of_end(tx: Transaction, step: Step, key: IssueKey, owner: Person | No
     return replace(step, on_duty=turn.on_duty.people if turn else ())
 
 
+async def note_delivered(tx: Transaction, decision: Decision, now: datetime) -> None:
+    """Note that GitLab has it. Kudos go on from there."""
+    if isinstance(decision.action, Kudos):
+        await add_kudos(tx, decision)
+        jobs.enqueue_periodic(tx, PeriodicQueue.KUDOS, now, urgent=True)
+    await decisions.finish_decision(tx, decision, Status.DELIVERED, now)
+
+
 async def refuse(tx: Transaction, decision: Decision, problem: str, now: datetime) -> None:
     """Tell the person why a decision does not reach GitLab."""
     await decisions.finish_decision(tx, decision, Status.REFUSED, now, problem)
-    step = Step(kind=StepKind.REFUSED, who=decision.by, at=now, detail=problem)
+    step = Step(
+        kind=StepKind.REFUSED, who=decision.by, at=now, detail=problem, decision=decision.id
+    )
     await cards.add_message(tx, decision.key, step)
     await announce(tx, decision.key, now, urgent=True)
     metrics.DECISIONS.labels("refused").inc()

@@ -39,7 +39,7 @@ from sqlalchemy.schema import Table
 from slackbot.clock import Clock
 from slackbot.store.away import Outage, RecordAway, why_away
 from slackbot.store.integrity import is_sound, look_at
-from slackbot.store.schema import Instant
+from slackbot.store.schema import Instant, UnreadableError
 from slackbot.store.sqlite import SqliteConnection, SqliteEngine
 
 if TYPE_CHECKING:
@@ -288,6 +288,24 @@ def async_url(database_url: str) -> URL:
 
 class DatabaseError(Exception):
     """The message says why, without the password."""
+
+
+@asynccontextmanager
+async def at_hand(url: str) -> AsyncIterator["Database"]:
+    """Yield it for a command, which opens it; close it in the end.
+
+    Raises:
+        DatabaseError: It does not answer, or has a row that cannot be read.
+    """
+    database = Database(url)
+    try:
+        yield database
+    except SQLAlchemyError as error:
+        raise DatabaseError(f"the database does not answer: {type(error).__name__}") from error
+    except UnreadableError as error:
+        raise DatabaseError(str(error)) from error
+    finally:
+        await database.close()
 
 
 class InUseError(DatabaseError):

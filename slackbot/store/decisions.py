@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 
-from slackbot.rules.decision import Decision, MarkContacted
+from slackbot.rules.decision import CloseIdle, Decision, MarkContacted, typed_in
 from slackbot.rules.request import IssueKey
 from slackbot.store.database import Transaction
 from slackbot.store.schema import decisions, if_readable
@@ -44,7 +44,7 @@ _TO_WITHDRAW = (
 )
 _IS_IT = decisions.c.id == bindparam("decision")
 _BEGIN = update(decisions).where(_IS_IT, decisions.c.begun_at.is_(None))
-_FINISH = update(decisions).where(_IS_IT)
+_CHANGE = update(decisions).where(_IS_IT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +108,17 @@ async def list_decisions_between(
     return [decision for decision in rows if decision is not None]
 
 
+async def count_closed_idle(tx: Transaction, since: datetime, until: datetime) -> int:
+    rows = await tx.scalars(
+        select(if_readable(decisions)).where(
+            decisions.c.decided_at >= since,
+            decisions.c.decided_at < until,
+            decisions.c.status == Status.DELIVERED,
+        )
+    )
+    return sum(each is not None and isinstance(each.action, CloseIdle) for each in rows)
+
+
 async def list_pending_moments(tx: Transaction) -> Sequence[datetime]:
     rows = await tx.scalars(
         select(decisions.c.decided_at)
@@ -155,6 +166,11 @@ async def begin_decision(tx: Transaction, decision: UUID, now: datetime) -> None
     await tx.execute(_BEGIN, decision=str(decision), begun_at=now)
 
 
+async def save_decision(tx: Transaction, decision: Decision) -> None:
+    """Note how far it has come."""
+    await tx.execute(_CHANGE, decision=str(decision.id), document=decision)
+
+
 async def finish_decision(
     tx: Transaction, decision: Decision, status: Status, now: datetime, problem: str | None = None
 ) -> None:
@@ -162,13 +178,12 @@ async def finish_decision(
     values: dict[str, object] = {"status": status, "finished_at": now, "problem": problem}
     if status in (Status.DELIVERED, Status.DROPPED):
         values["document"] = _without_text(decision)
-    await tx.execute(_FINISH, decision=str(decision.id), **values)
+    await tx.execute(_CHANGE, decision=str(decision.id), **values)
 
 
 def _without_text(decision: Decision) -> Decision:
-    if not isinstance(decision.action, MarkContacted) or decision.action.text is None:
-        return decision
-    return replace(decision, action=replace(decision.action, text=FORGOTTEN_TEXT))
+    forgotten: dict[str, Any] = dict.fromkeys(typed_in(decision.action), FORGOTTEN_TEXT)
+    return replace(decision, action=replace(decision.action, **forgotten))
 
 
 async def revive_decision(tx: Transaction, decision: Decision) -> bool:

@@ -106,8 +106,8 @@ PLACE = Fact("polled_until", Cursor)
 LAST_IN_TURN = Fact("last_in_turn", int)
 """The issue that the poll looked at last in turn."""
 LAST_FEEDBACK_IN_TURN = Fact("last_feedback_in_turn", int)
-FEEDBACKS_READ = Fact("feedbacks_read", str)
-"""What was polled when all open issues were last read."""
+ALL_READ = Fact("all_feedback_read", str)
+"""What was polled when all open issues were last read: a release before left most of them out."""
 PROJECT = Fact("project", KnownProject)
 SLACK_TEAM = Fact("slack_team", str)
 """A click must not have to wait until Slack tells it again."""

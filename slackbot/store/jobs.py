@@ -57,11 +57,18 @@ class PeriodicQueue(StrEnum):
     GAP = "gap"
     """One line about many reminders that came late."""
     DIGEST = "digest"
+    STATS = "stats"
+    """The figures of a week."""
     HANDOVER = "handover"
+    RESPONSES = "responses"
+    """Reminders of initial responses."""
     HOMES = "home"
     DUTY = "duty"
     LINKS = "link"
     """Look in GitLab for the codes that people post."""
+    KUDOS = "kudos"
+    IDLE = "idle"
+    """Close good reviews on which nobody acts."""
 
 
 Queue = IssueQueue | PeriodicQueue

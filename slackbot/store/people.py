@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Row, Select, bindparam, delete, or_, select, type_coerce, update
 
+from slackbot.rules.request import Person, Request
+from slackbot.rules.shifts import Plan
 from slackbot.store.database import Transaction, upsert
 from slackbot.store.facts import Fact
 from slackbot.store.schema import (
@@ -322,6 +324,8 @@ class Trouble:
 
 
 TROUBLE = Fact("duty_trouble", Trouble)
+PLAN = Fact("duty_plan", Plan)
+"""The last known, while no schedule can be read."""
 
 
 _TURNS = select(duty_turns).order_by(duty_turns.c.seq.desc())
@@ -335,6 +339,18 @@ async def list_latest_turns(tx: Transaction, number: int = 2) -> list[DutyTurn]:
 async def list_turns_since(tx: Transaction, moment: datetime) -> list[DutyTurn]:
     is_later = or_(duty_turns.c.ended_at.is_(None), duty_turns.c.ended_at >= moment)
     return _turns(await tx.execute(_TURNS.where(is_later)))
+
+
+_TURN_AT = _TURNS.where(
+    duty_turns.c.began_at <= bindparam("at"),
+    or_(duty_turns.c.ended_at.is_(None), duty_turns.c.ended_at > bindparam("at")),
+).limit(1)
+
+
+async def list_on_duty_at(tx: Transaction, request: Request) -> tuple[Person, ...]:
+    """Return who was on duty when a feedback was created, as far as is known."""
+    turns = _turns(await tx.execute(_TURN_AT, at=request.created_at))
+    return turns[0].on_duty.people if turns else ()
 
 
 def _turns(rows: Iterable[Row[Any]]) -> list[DutyTurn]:

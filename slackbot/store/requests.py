@@ -1,4 +1,4 @@
-"""Contact requests as GitLab has them, and their snoozes."""
+"""Feedback as GitLab has it, and the snoozes of contact requests."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,12 +16,14 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    or_,
     select,
 )
 
 from slackbot.rules.decision import apply
+from slackbot.rules.feedback import Sentiment
 from slackbot.rules.reminders import Snooze
-from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules, State
+from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules, State, Triage
 from slackbot.store.database import Transaction, insert_into, upsert
 from slackbot.store.decisions import IS_UNDELIVERED, DecisionRecord, Status
 from slackbot.store.schema import cards, decisions, requests, snoozes
@@ -40,6 +42,9 @@ _LOCKED_RECORD = _RECORD.with_for_update(of=requests)
 _UNDELIVERED = select(decisions).filter_by(**_KEY).where(IS_UNDELIVERED).order_by(decisions.c.seq)
 
 
+_BY_DEADLINE = requests.c.due_at, requests.c.iid
+
+
 class _Several(NamedTuple):
     """What is asked for several requests."""
 
@@ -48,20 +53,47 @@ class _Several(NamedTuple):
     """Their decisions that GitLab does not have."""
 
 
-def _several(which: ColumnElement[bool]) -> _Several:
+def _several(which: ColumnElement[bool], *order: ColumnElement[Any]) -> _Several:
     is_about = (decisions.c.project == requests.c.project) & (decisions.c.iid == requests.c.iid)
     undelivered = select(decisions).join(requests, is_about).where(which, IS_UNDELIVERED)
     return _Several(
-        requests=_WITH_CARD.where(which).order_by(requests.c.due_at, requests.c.iid),
+        requests=_WITH_CARD.where(which).order_by(*(order or _BY_DEADLINE)),
         undelivered=undelivered.order_by(decisions.c.seq),
     )
 
 
+_OLDEST_FIRST = requests.c.created_at, requests.c.project, requests.c.iid
+_IS_UNTRIAGED = requests.c.triage == Triage.AWAITED
 _UNFINISHED = _several(requests.c.state.in_(UNFINISHED))
 _ABOUT = _several(requests.c.ticket == bindparam("ticket"))
+_UNTRIAGED = _several(_IS_UNTRIAGED, *_OLDEST_FIRST)
+_OLDEST_UNTRIAGED = _UNTRIAGED._replace(requests=_UNTRIAGED.requests.limit(bindparam("most")))
+_UNTRIAGED_BETWEEN = _several(
+    _IS_UNTRIAGED
+    & (requests.c.created_at > bindparam("since"))
+    & (requests.c.created_at <= bindparam("until")),
+    *_OLDEST_FIRST,
+)
+_LABELED = _several(requests.c.triage == Triage.LABELED, *_OLDEST_FIRST)
+_ANSWERED = _several(
+    requests.c.is_open
+    & or_(requests.c.state == State.CONTACTED, requests.c.triage == Triage.LABELED)
+)
+_DEPENDENT = _several(
+    requests.c.is_open & requests.c.waits_until.is_not(None), requests.c.waits_until, *_OLDEST_FIRST
+)
+_UNTOUCHED = _several(
+    (requests.c.state == State.OPEN)
+    & (requests.c.sentiment == Sentiment.POSITIVE)
+    & (requests.c.gitlab_updated_at <= bindparam("until")),
+    requests.c.gitlab_updated_at,
+    requests.c.iid,
+)
+_HOW_MUCH_UNTRIAGED = select(func.count()).select_from(requests).where(_IS_UNTRIAGED)
+_IN_PROGRESS = (*UNFINISHED, State.OPEN)
 _ENDED = (
     _WITH_CARD.where(
-        requests.c.gitlab_updated_at >= bindparam("since"), requests.c.state.not_in(UNFINISHED)
+        requests.c.gitlab_updated_at >= bindparam("since"), requests.c.state.not_in(_IN_PROGRESS)
     )
     .order_by(requests.c.gitlab_updated_at.desc())
     .limit(MOST_ENDED)
@@ -111,6 +143,46 @@ async def list_records_about(tx: Transaction, ticket: int) -> list[RequestRecord
     return await _list_records(tx, _ABOUT, ticket=ticket)
 
 
+async def list_untriaged_records(tx: Transaction, most: int | None = None) -> list[RequestRecord]:
+    """List all, or the ``most`` oldest."""
+    if most is None:
+        return await _list_records(tx, _UNTRIAGED)
+    return await _list_records(tx, _OLDEST_UNTRIAGED, most=most)
+
+
+async def list_untriaged_between(
+    tx: Transaction, since: datetime, until: datetime
+) -> list[RequestRecord]:
+    """List by the moment of creation."""
+    return await _list_records(tx, _UNTRIAGED_BETWEEN, since=since, until=until)
+
+
+async def count_untriaged(tx: Transaction) -> int:
+    return await tx.scalar(_HOW_MUCH_UNTRIAGED) or 0
+
+
+async def list_labeled_records(tx: Transaction) -> list[RequestRecord]:
+    """List open feedback that asks for no contact, and is labeled or reviewed."""
+    return await _list_records(tx, _LABELED)
+
+
+async def list_dependent_records(tx: Transaction) -> list[RequestRecord]:
+    """List what is open and waits on others, the earliest day first."""
+    return await _list_records(tx, _DEPENDENT)
+
+
+async def list_untouched_records(tx: Transaction, until: datetime) -> list[RequestRecord]:
+    """List open good feedback that asks for no contact, unchanged since then; oldest first."""
+    return await _list_records(tx, _UNTOUCHED, until=until)
+
+
+async def list_triaged_between(tx: Transaction, since: datetime, until: datetime) -> set[IssueKey]:
+    at = requests.c.triaged_at
+    key = requests.c.project, requests.c.iid
+    rows = await tx.execute(select(*key).where(at >= since, at < until))
+    return {IssueKey(row.project, row.iid) for row in rows}
+
+
 async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRecord]:
     found = await tx.execute(_ENDED, since=since)
     return [RequestRecord.of(row) for row in found]
@@ -119,7 +191,7 @@ async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRe
 async def _list_records(tx: Transaction, which: _Several, **values: object) -> list[RequestRecord]:
     """Run two queries, however many requests there are."""
     found = await tx.execute(which.requests, **values)
-    rows = await tx.execute(which.undelivered, **values)
+    rows = await tx.execute(which.undelivered, **{k: v for k, v in values.items() if k != "most"})
     undelivered: defaultdict[IssueKey, list[DecisionRecord]] = defaultdict(list)
     for row in rows:
         undelivered[IssueKey(row.project, row.iid)].append(DecisionRecord.of(row))
@@ -143,6 +215,11 @@ async def save_request(tx: Transaction, request: Request) -> None:
         is_open=request.is_open,
         gitlab_updated_at=request.gitlab_updated_at,
         ticket=request.ticket,
+        created_at=request.created_at,
+        triage=request.triage,
+        triaged_at=request.triaged_at,
+        sentiment=request.sentiment,
+        waits_until=request.waits_on.until if request.waits_on else None,
         document=request,
     )
 
@@ -158,39 +235,56 @@ def _save_request(is_sqlite: bool) -> Executable:
 
 
 async def forget_request(tx: Transaction, key: IssueKey) -> None:
-    """Only for one that cannot be read and whose issue is gone from GitLab."""
+    """Only for one that is no feedback, or cannot be read and is gone from GitLab."""
     await tx.execute(
         delete(requests).where(requests.c.project == key.project, requests.c.iid == key.iid)
     )
 
 
 async def list_keys(tx: Transaction) -> list[IssueKey]:
-    query = select(requests.c.project, requests.c.iid).order_by(requests.c.project, requests.c.iid)
+    """List where contact was asked for."""
+    query = (
+        select(requests.c.project, requests.c.iid)
+        .where(requests.c.state != State.OPEN)
+        .order_by(requests.c.project, requests.c.iid)
+    )
     return [IssueKey(row.project, row.iid) for row in await tx.execute(query)]
 
 
-async def list_open(tx: Transaction) -> list[Request]:
-    query = select(requests.c.document).where(requests.c.is_open).order_by(requests.c.due_at)
-    return list(await tx.scalars(query))
+async def list_answered(tx: Transaction) -> list[RequestRecord]:
+    """List what is open although its customer was contacted, or its triage is done."""
+    return await _list_records(tx, _ANSWERED)
 
 
 async def list_open_deadlines(tx: Transaction) -> list[tuple[IssueKey, datetime]]:
-    """Read no document: the bot has to start even if one is damaged."""
+    """List where contact was asked for.
+
+    Read no document: the bot has to start even if one is damaged.
+    """
     rows = await tx.execute(
         select(requests.c.project, requests.c.iid, requests.c.due_at)
-        .where(requests.c.is_open)
+        .where(requests.c.is_open, requests.c.state != State.OPEN)
         .order_by(requests.c.due_at)
     )
     return [(IssueKey(row.project, row.iid), row.due_at) for row in rows]
 
 
-async def list_open_iids(tx: Transaction, project: int) -> list[int]:
+async def list_open_iids(tx: Transaction, project: int, *, asks: bool) -> list[int]:
+    """List where contact was asked for, or the others."""
+    is_other = requests.c.state == State.OPEN
     rows = await tx.scalars(
         select(requests.c.iid)
-        .where(requests.c.is_open, requests.c.project == project)
+        .where(requests.c.is_open, requests.c.project == project, ~is_other if asks else is_other)
         .order_by(requests.c.iid)
     )
     return list(rows)
+
+
+async def forget_open_of_other_projects(tx: Transaction, project: int) -> None:
+    """Forget what asks for no contact: nobody looks after it there."""
+    await tx.execute(
+        delete(requests).where(requests.c.state == State.OPEN, requests.c.project != project)
+    )
 
 
 async def list_unfinished(tx: Transaction) -> list[Request]:
@@ -200,6 +294,11 @@ async def list_unfinished(tx: Transaction) -> list[Request]:
         .order_by(requests.c.due_at, requests.c.iid)
     )
     return list(rows)
+
+
+async def list_keys_about(tx: Transaction, ticket: int) -> list[IssueKey]:
+    query = select(requests.c.project, requests.c.iid).where(requests.c.ticket == ticket)
+    return [IssueKey(row.project, row.iid) for row in await tx.execute(query)]
 
 
 async def list_unfinished_keys(tx: Transaction) -> list[IssueKey]:

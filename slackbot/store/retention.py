@@ -5,14 +5,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, select, tuple_
 
-from slackbot.rules.request import UNFINISHED, IssueKey
-from slackbot.rules.untriaged import Triage
+from slackbot.rules.request import UNFINISHED, IssueKey, State
 from slackbot.store.database import Transaction
 from slackbot.store.decisions import Status, finish_decision, load_decision
 from slackbot.store.schema import (
     cards,
     decisions,
     feedbacks,
+    kudos,
     messages,
     posts,
     reminder_plans,
@@ -29,7 +29,10 @@ async def forget_requests(tx: Transaction, before: datetime) -> int:
     key = (requests.c.project, requests.c.iid)
     ended = await tx.execute(
         select(*key)
-        .where(requests.c.state.not_in(UNFINISHED), requests.c.gitlab_updated_at < before)
+        .where(
+            requests.c.state.not_in((*UNFINISHED, State.OPEN)),
+            requests.c.gitlab_updated_at < before,
+        )
         .order_by(requests.c.gitlab_updated_at)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
@@ -44,7 +47,7 @@ async def forget_requests(tx: Transaction, before: datetime) -> int:
         delete(requests).where(tuple_(*key).in_(ended.all()), ~is_pending).returning(*key)
     )
     keys = forgotten.all()
-    for table in (cards, messages, decisions, posts, reminder_plans, snoozes):
+    for table in (cards, messages, decisions, kudos, posts, reminder_plans, snoozes):
         await tx.execute(delete(table).where(tuple_(table.c.project, table.c.iid).in_(keys)))
     return len(keys)
 
@@ -63,9 +66,9 @@ async def forget_posts(tx: Transaction, before: datetime) -> None:
     await tx.execute(delete(posts).where(is_old))
 
 
-async def forget_closed_feedbacks(tx: Transaction, before: datetime) -> None:
-    is_closed = feedbacks.c.triage == Triage.CLOSED
-    await tx.execute(delete(feedbacks).where(is_closed, feedbacks.c.triaged_at < before))
+async def forget_feedbacks(tx: Transaction, before: datetime) -> None:
+    """Forget what the release before has left in its table."""
+    await tx.execute(delete(feedbacks).where(feedbacks.c.created_at < before))
 
 
 async def _forget(tx: Transaction, table: Table, is_old: ColumnElement[bool]) -> int:

@@ -1,4 +1,4 @@
-"""Save from a damaged SQLite file what is nowhere else: undelivered decisions, links, snoozes."""
+"""Save from a damaged SQLite file what is nowhere else, such as undelivered decisions and links."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,9 +11,18 @@ from typing import Any
 from sqlalchemy import Table, Text, literal
 from sqlalchemy.engine import URL
 
+from slackbot.rules.request import IssueKey
 from slackbot.store.database import Database, is_damaged, upsert
 from slackbot.store.integrity import open_to_read
-from slackbot.store.schema import UnreadableError, decisions, document_of, links, snoozes
+from slackbot.store.schema import (
+    UnreadableError,
+    decisions,
+    document_of,
+    kudos,
+    links,
+    profiles,
+    snoozes,
+)
 
 Row = dict[str, Any]
 
@@ -32,7 +41,7 @@ class Salvage:
     unreadable: int
     """At most so many decisions are lost; GitLab may have some."""
     is_partial: bool = False
-    """Some links or snoozes may be lost."""
+    """Some links, snoozes, profiles or kudos may be lost."""
 
 
 async def replace_if_damaged(database: Database, now: datetime) -> Salvage | None:
@@ -92,7 +101,13 @@ def _read(file: Path) -> tuple[dict[Table, list[Row]], int, bool]:
                 rows[decisions] += _choice(connection, number)
             except _UNREADABLE:
                 unreadable += 1
-        for table, check in ((links, _checked_link), (snoozes, _checked_snooze)):
+        checks = {
+            links: _checked_link,
+            snoozes: _checked_snooze,
+            profiles: _checked_profile,
+            kudos: _checked_kudos,
+        }
+        for table, check in checks.items():
             rows[table], has_read_all = _read_table(connection, table, check)
             is_partial = is_partial or not has_read_all
     return rows, unreadable, is_partial
@@ -129,6 +144,22 @@ def _checked_snooze(row: Row) -> Row:
     if document_of(snoozes).loads(row["document"]).until != until:
         raise ValueError(_CONTRADICTION)
     return row | {"until": until}
+
+
+def _checked_profile(row: Row) -> Row:
+    document_of(profiles).loads(row["document"])
+    return row
+
+
+def _checked_kudos(row: Row) -> Row:
+    decision = document_of(kudos).loads(row["document"])
+    if (str(decision.id), decision.key) != (row["id"], IssueKey(row["project"], row["iid"])):
+        raise ValueError(_CONTRADICTION)
+    return row | {name: _moment(row[name]) for name in ("given_at", "week_at")}
+
+
+def _moment(written: str | None) -> datetime | None:
+    return datetime.fromisoformat(written).replace(tzinfo=UTC) if written else None
 
 
 def _last_number(connection: sqlite3.Connection) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Date,
     DateTime,
     Index,
     Integer,
@@ -25,9 +26,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from slackbot.rules.decision import Decision, Step
+from slackbot.rules.profile import Profile
 from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import Person, Request
-from slackbot.rules.untriaged import UntriagedFeedback
 
 T = TypeVar("T")
 
@@ -194,7 +195,18 @@ requests = Table(
     Column("document", Document(Request), nullable=False),
     Column("gitlab_updated_at", Instant),
     Column("ticket", BigInteger),
+    Column("created_at", Instant),
+    # Of feedback that asks for no contact.
+    Column("triage", String(16)),
+    Column("triaged_at", Instant),
+    Column("waits_until", Date),
+    Column("sentiment", String(16)),
     Index(None, "state", "due_at"),
+    Index(None, "due_at"),
+    Index(None, "created_at"),
+    Index(None, "triage", "created_at"),
+    Index(None, "triaged_at"),
+    Index(None, "waits_until"),
     Index(None, "gitlab_updated_at"),
     Index(None, "ticket"),
 )
@@ -206,14 +218,13 @@ feedbacks = Table(
     Column("ticket", BigInteger),
     Column("created_at", Instant, nullable=False),
     Column("triage", String(16), nullable=False),
-    # Set only if it was seen to await triage.
     Column("triaged_at", Instant),
-    Column("document", Document(UntriagedFeedback, lenient=True), nullable=False),
+    Column("document", Text, nullable=False),
     Index(None, "triage", "created_at"),
     Index(None, "triaged_at"),
     Index(None, "ticket"),
 )
-"""Without a contact request: open, and for a while closed."""
+"""The release before keeps here what asks for no contact. This one has it in ``requests``."""
 
 decisions = Table(
     "decisions",
@@ -304,6 +315,13 @@ links = Table(
     UniqueConstraint("gitlab"),
 )
 
+profiles = Table(
+    "profiles",
+    metadata,
+    Column("slack_user", String(32), primary_key=True),
+    Column("document", Document(Profile, lenient=True), nullable=False),
+)
+
 link_codes = Table(
     "link_codes",
     metadata,
@@ -336,6 +354,23 @@ posts = Table(
     Index(None, "ended_at"),
 )
 """The outbox. A release before also kept plans here."""
+
+kudos = Table(
+    "kudos",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("project", BigInteger, nullable=False),
+    Column("iid", BigInteger, nullable=False),
+    Column("given_at", Instant, nullable=False),
+    # Where the comment may be, and whether it is there.
+    Column("week_project", BigInteger),
+    Column("week_iid", BigInteger),
+    Column("week_at", Instant),
+    Column("problem", Text),
+    Column("document", Document(Decision, lenient=True), nullable=False),
+    Index(None, "project", "iid"),
+)
+"""On their way to the channel and the week's issue; forgotten once they are there."""
 
 reminder_plans = Table(
     "reminder_plans",

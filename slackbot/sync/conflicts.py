@@ -35,6 +35,7 @@ class Conflicts:
             add_labels=change.add_labels - touched,
             remove_labels=change.remove_labels - touched,
             close=change.close and not self.state,
+            reopen=change.reopen and not self.state,
         )
 
 

@@ -10,35 +10,47 @@ import structlog
 from slackbot import metrics
 from slackbot.blocks.text import without_markup
 from slackbot.blocks.words import problem_words, refusal_words
+from slackbot.people.addressees import Addressees
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Missing, Rejected
 from slackbot.platforms.gitlab import GitLabClient, IssueChange
-from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
+from slackbot.platforms.snapshot import Discussion, GitLabUser, IssueSnapshot, Note
 from slackbot.rules.decision import (
     ChooseLabel,
     Claim,
+    Close,
+    CloseIdle,
     Decision,
+    FollowUp,
+    Kudos,
     MarkContacted,
+    Review,
     Step,
     StepKind,
     TakeOver,
+    Tell,
     apply,
     decide,
+    has_happened,
     step_of,
 )
+from slackbot.rules.handbook import is_empty_template
 from slackbot.rules.refusals import (
+    AlreadyClosed,
     AlreadyYours,
     IssueGone,
     LabelNotSet,
+    NoFollowUp,
     Refusal,
     SameLabel,
     UnknownLabel,
 )
 from slackbot.rules.request import IssueKey, Person, Request, Rules
 from slackbot.store import cards, decisions, facts, requests
-from slackbot.store.changes import announce, refuse, save_changes
+from slackbot.store.changes import announce, note_delivered, refuse, save_changes
 from slackbot.store.database import Record
 from slackbot.store.decisions import Status
+from slackbot.store.jobs import Postponed
 from slackbot.sync.conflicts import Conflicts, conflicts_since
 from slackbot.sync.effect import (
     NOTHING,
@@ -47,7 +59,9 @@ from slackbot.sync.effect import (
     replaced_label,
     taken_off,
     undone,
+    yielding,
 )
+from slackbot.sync.follow_up import FollowUps
 from slackbot.sync.notes import (
     decisions_marked,
     note_of,
@@ -100,7 +114,9 @@ class Delivery:
     async def run(self, seen: Observation) -> tuple[Observation, bool]:
         """Return the last reading, and whether the record has taken it in."""
         await self._identify()
-        if not self._is_noted and (refusal := await self._judge()):
+        action = yielding(self._decision.action, seen.issue, self._rules.scope)
+        self._decision = replace(self._decision, action=action)
+        if refusal := await self._judge() or await self._prepare(seen):
             await self._end_refused(refusal)
             return seen, True
         return await self._write(seen)
@@ -110,21 +126,29 @@ class Delivery:
         self._account = await self._directory.account(self._decision.by)
         username = self._account.username if self._account else None
         self._decision = replace(self._decision, by=replace(self._decision.by, gitlab=username))
+        if isinstance(kudos := self._decision.action, Kudos):
+            thanks = [replace(each, gitlab=await self._username(each)) for each in kudos.thanks]
+            self._decision = replace(self._decision, action=replace(kudos, thanks=tuple(thanks)))
 
     async def _judge(self) -> Refusal | None:
-        """Judge by what GitLab says now: somebody may have been faster."""
+        """Judge by what GitLab says now: somebody may have been faster. A note stands."""
         decision = self._decision
+        if self._is_noted:
+            return None
         labels = await self._labels()
         if isinstance(labels, Refusal):
             return labels
-        # A contact happened in any case: its text belongs in the issue.
-        if isinstance(decision.action, MarkContacted):
+        if has_happened(decision.action):
             return None
         async with self._record.transaction() as tx:
             request = await requests.load_request(tx, decision.key)
         if request is None:
             return None
-        return decide(
+        # An earlier try has closed it, but for its note.
+        is_begun = bool(self._traces.own)
+        if isinstance(decision.action, CloseIdle) and is_begun and not request.is_open:
+            return None
+        refusal = decide(
             request,
             decision.action,
             decision.by,
@@ -132,11 +156,39 @@ class Delivery:
             labels=labels,
             scope=self._rules.scope,
         )
+        # Who else has closed it doesn't matter: the reason belongs in the issue.
+        is_done = isinstance(decision.action, Close) and isinstance(refusal, AlreadyClosed)
+        return None if is_done else refusal
+
+    async def _prepare(self, seen: Observation) -> Refusal | None:
+        """Find out, or make, what the note names."""
+        match self._decision.action:
+            case FollowUp(created=None):
+                follow_ups = FollowUps(self._record, self._gitlab, self._rules.follow_up_project)
+                if self._is_noted:
+                    self._decision = await follow_ups.find(self._decision, seen.issue)
+                    return None
+                await self._begin()
+                try:
+                    self._decision = await follow_ups.create(self._decision, seen.issue)
+                except NoFollowUp as refusal:
+                    return refusal
+            case Tell() as tell if not self._is_noted:
+                try:
+                    names = await Addressees(self._gitlab, self._directory).look_up(tell)
+                except Refusal as refusal:
+                    return refusal
+                self._decision = replace(
+                    self._decision, action=replace(tell, names=names, people=())
+                )
+            case _:
+                pass
+        return None
 
     async def _labels(self) -> frozenset[str] | Refusal:
         """GitLab would create unknown labels."""
         match self._decision.action:
-            case ChooseLabel(label=label):
+            case ChooseLabel(label=label) | Review(label=str() as label):
                 wanted = {label}
             case MarkContacted(label=label):
                 wanted = {self._rules.contacted_label, *([label] if label else [])}
@@ -153,7 +205,7 @@ class Delivery:
     async def _end_refused(self, refusal: Refusal) -> None:
         now = self._record.now()
         async with self._record.transaction() as tx:
-            if isinstance(refusal, AlreadyYours | SameLabel):  # nothing to tell
+            if isinstance(refusal, AlreadyYours | SameLabel) or self._is_own:  # nothing to tell
                 await decisions.finish_decision(tx, self._decision, Status.DROPPED, now)
                 await announce(tx, self._decision.key, now, urgent=True)
             else:
@@ -161,6 +213,9 @@ class Delivery:
 
     async def _end_rejected(self, error: Rejected) -> None:
         log.error("decision_rejected", issue=str(self._decision.key), problem=error.code)
+        if self._is_own:
+            await self._end_refused(IssueGone())
+            return
         is_gone = isinstance(error, Missing)
         problem = refusal_words(IssueGone()) if is_gone else problem_words(error)
         async with self._record.transaction() as tx:
@@ -187,6 +242,8 @@ class Delivery:
             lost = sorted(former - issue.labels)
             await self._end_refused(LabelNotSet(action.label, tuple(lost)))
             return replace(seen, issue=issue, at=self._record.now()), False
+        if change.relate and not await self._relate(change.relate):
+            left_out = replace(left_out, relate=change.relate)
         if left_out != NOTHING:
             await self._supplement(left_out)
         # The assignees by the bot's doing; any others are somebody else's.
@@ -198,13 +255,42 @@ class Delivery:
         await self._complete(change, left_out, wanted, after)
         return after, True
 
+    @property
+    def _is_own(self) -> bool:
+        """Whether nobody waits to hear of it: the bot's own doing."""
+        return isinstance(self._decision.action, CloseIdle)
+
     async def _send(self, asked: IssueChange, seen: Observation) -> IssueSnapshot:
+        if self._is_own:
+            return await self._close_idle(asked, seen)
         if not self._is_noted:
             await self._note(seen)
         if undone(asked, seen.issue) == NOTHING:
             return seen.issue
         await check_unchanged(self._gitlab, seen.issue)
         return await self._gitlab.change_issue(self._decision.key, asked)
+
+    async def _relate(self, other: IssueKey) -> bool:
+        """Link two issues; return whether GitLab does."""
+        try:
+            await self._gitlab.link_issue(self._decision.key, other)
+        except Rejected as error:
+            log.warning("not_related", issue=str(self._decision.key), problem=error.code)
+            return False
+        return True
+
+    async def _close_idle(self, asked: IssueChange, seen: Observation) -> IssueSnapshot:
+        """Write the note last: it would hide whether somebody has acted in the meantime."""
+        key, issue = self._decision.key, seen.issue
+        if undone(asked, issue) != NOTHING:
+            async with self._record.transaction() as tx:
+                await decisions.begin_decision(tx, self._decision.id, self._record.now())
+            if (await self._gitlab.read_issue(key)).updated_at != issue.updated_at:
+                raise Postponed("somebody has just acted on the issue in GitLab")
+            issue = await self._gitlab.change_issue(key, asked)
+        if not self._is_noted:
+            await self._note(seen)
+        return issue
 
     async def _supplement(self, left_out: IssueChange) -> None:
         """Say below the note what it promised too much, once."""
@@ -215,13 +301,35 @@ class Delivery:
         except Rejected as error:  # the thread tells it in any case
             log.warning("not_supplemented", issue=str(self._decision.key), problem=error.code)
 
-    async def _note(self, seen: Observation) -> None:
-        # From here on the note may exist unknown to us.
+    async def _begin(self) -> None:
+        """From here on, what is written may exist unknown to us."""
         async with self._record.transaction() as tx:
             await decisions.begin_decision(tx, self._decision.id, self._record.now())
+
+    async def _note(self, seen: Observation) -> None:
+        thread = await self._thread()
+        await self._begin()
         replaced = replaced_label(self._decision.action, seen.issue, self._rules.scope)
         body = note_of(self._decision, replaced, seen.changed_at)
-        await self._gitlab.add_note(self._decision.key, body)
+        if thread is None or not await self._reply(thread, body):
+            await self._gitlab.add_note(self._decision.key, body)
+
+    async def _thread(self) -> str | None:
+        """Find the empty template of another bot, which a review answers."""
+        if not isinstance(self._decision.action, Review):
+            return None
+        own = await self._gitlab.own_username()
+        found = await self._gitlab.discussions(self._decision.key)
+        return next((each.id for each in found if _is_unanswered(each, own)), None)
+
+    async def _reply(self, thread: str, body: str) -> bool:
+        """Return whether GitLab takes a reply there."""
+        try:
+            await self._gitlab.reply(self._decision.key, thread, body)
+        except Rejected as error:
+            log.warning("not_a_reply", issue=str(self._decision.key), problem=error.code)
+            return False
+        return True
 
     async def _conflicts(self, seen: Observation) -> Conflicts:
         states = await self._gitlab.state_events(self._decision.key)
@@ -233,7 +341,7 @@ class Delivery:
         action = self._decision.action
         colleague = await self._username(action.holder) if isinstance(action, TakeOver) else None
         known_labels: Iterable[str] = ()
-        if isinstance(action, ChooseLabel | MarkContacted):
+        if isinstance(action, ChooseLabel | MarkContacted | Review):
             async with self._record.transaction() as tx:
                 known_labels = await facts.FEEDBACK_LABELS.load(tx) or ()
         return change_of(
@@ -269,7 +377,7 @@ class Delivery:
                 labels = (after.labels | change.add_labels) - change.remove_labels
                 labels = (labels - left_out.add_labels) | left_out.remove_labels
                 after = replace(after, labels=labels)
-            if left_out.close:
+            if left_out.close or left_out.reopen:
                 after = replace(after, is_open=before.is_open)
             request, steps = observe(after, seen, self._rules)
             # A lost record may have told of it before.
@@ -277,7 +385,7 @@ class Delivery:
             for step in _steps_of(decision, before, change, wanted, left_out):
                 await cards.add_message(tx, decision.key, step, of=decision.id, begun_at=begun_at)
             await save_changes(tx, before, request, steps, now)
-            await decisions.finish_decision(tx, decision, Status.DELIVERED, now)
+            await note_delivered(tx, decision, now)
             await announce(tx, decision.key, now, urgent=True)
         metrics.DECISIONS.labels("delivered").inc()
         log.info("decision_delivered", issue=str(decision.key), kind=decision.action.kind)
@@ -300,6 +408,13 @@ def _steps_of(
     if left_out != NOTHING:
         what = undone_words(left_out)
         yield Step(kind=StepKind.REFUSED, who=who, at=at, detail=what, is_partial=True)
+
+
+def _is_unanswered(discussion: Discussion, own: str) -> bool:
+    first = next(iter(discussion.notes), None)
+    if first is None or first.is_system or first.author == own:
+        return False
+    return is_empty_template(first.body)
 
 
 def _is_no_member(decision: Decision, change: IssueChange, assignees: Sequence[str]) -> bool:

@@ -1,11 +1,30 @@
 """What a decision changes in its issue. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from slackbot.platforms.gitlab import IssueChange
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot
-from slackbot.rules.decision import Action, ChooseLabel, Claim, MarkContacted, Release, TakeOver
+from slackbot.rules.decision import (
+    Action,
+    ChooseLabel,
+    Claim,
+    ClearLabel,
+    Close,
+    CloseIdle,
+    FollowUp,
+    Kudos,
+    MarkContacted,
+    NewIssue,
+    Release,
+    Reopen,
+    Review,
+    TakeOver,
+    UndoContacted,
+)
 from slackbot.rules.request import Rules, in_scope
+
+NOTHING = IssueChange()
 
 
 def change_of(
@@ -37,6 +56,31 @@ def change_of(
             if label is None or any(in_scope(name, rules.scope) for name in issue.labels):
                 return IssueChange(add_labels=added, close=close)
             return _relabeling(label, issue, known_labels, rules, added=added, close=close)
+        case Review(label=str() as label):
+            return _relabeling(label, issue, known_labels, rules, added=frozenset())
+        case _:
+            return _change_of_course(action, issue, rules)
+
+
+def _change_of_course(action: Action, issue: IssueSnapshot, rules: Rules) -> IssueChange:
+    match action:
+        case ClearLabel(label=label):
+            return IssueChange(remove_labels=frozenset({label}))
+        case UndoContacted(reopen=reopen):
+            return IssueChange(
+                remove_labels=frozenset({rules.contacted_label}),
+                reopen=reopen and not issue.is_open,
+            )
+        case Close() | CloseIdle():
+            return IssueChange(close=True)
+        case Kudos(close=close):
+            return IssueChange(close=close)
+        case Reopen():
+            return IssueChange(reopen=True)
+        case FollowUp(created=NewIssue(key=key)):
+            return IssueChange(relate=key)
+        case _:
+            return NOTHING
 
 
 def _relabeling(
@@ -55,11 +99,25 @@ def _relabeling(
     )
 
 
+def yielding(action: Action, issue: IssueSnapshot, scope: str) -> Action:
+    """Return an action as its person wants it now: a review leaves a label chosen meanwhile."""
+    if not isinstance(action, Review):
+        return action
+    chosen = {name for name in issue.labels if in_scope(name, scope)}
+    return action if chosen <= {action.label, action.replaces} else replace(action, label=None)
+
+
+def chosen_label(action: Action) -> str | None:
+    """Return the label that an action is to set, come what may."""
+    return action.label if isinstance(action, ChooseLabel | Review) else None
+
+
 def replaced_label(action: Action, issue: IssueSnapshot, scope: str) -> str | None:
-    if not isinstance(action, ChooseLabel):
+    chosen = chosen_label(action)
+    if chosen is None:
         return None
     others = sorted(name for name in issue.labels if in_scope(name, scope))
-    return next((name for name in others if name != action.label), None)
+    return next((name for name in others if name != chosen), None)
 
 
 def taken_off(
@@ -70,11 +128,11 @@ def taken_off(
     return (had | ({action.replaces} if action.replaces else set())) - after.labels
 
 
-NOTHING = IssueChange()
-
-
 def undone(change: IssueChange, issue: IssueSnapshot) -> IssueChange:
-    """Return what of a change the issue lacks: GitLab leaves out what it does not like."""
+    """Return what of a change the issue lacks: GitLab leaves out what it does not like.
+
+    An issue does not show what it is related to.
+    """
     assigned = {user.id for user in issue.assignees}
     is_assigned = change.assignee_ids is None or set(change.assignee_ids) == assigned
     return IssueChange(
@@ -82,6 +140,7 @@ def undone(change: IssueChange, issue: IssueSnapshot) -> IssueChange:
         remove_labels=change.remove_labels & issue.labels,
         assignee_ids=None if is_assigned else change.assignee_ids,
         close=change.close and issue.is_open,
+        reopen=change.reopen and not issue.is_open,
     )
 
 

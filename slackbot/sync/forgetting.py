@@ -26,7 +26,7 @@ async def forget_ended(record: Record, kept: timedelta) -> None:
         await retention.forget_decisions(tx, before)
         await retention.forget_messages(tx, before)
         await retention.forget_posts(tx, before)
-        await retention.forget_closed_feedbacks(tx, before)
+        await retention.forget_feedbacks(tx, before)
         await forget_turns(tx, before)
         forgotten = await retention.forget_requests(tx, before)
         if forgotten:

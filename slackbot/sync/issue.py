@@ -1,6 +1,7 @@
 """Bring one issue and its record together."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import structlog
 
@@ -8,25 +9,22 @@ from slackbot.blocks.words import FAULT, problem_words, refusal_words
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Missing, PlatformError
 from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.decision import Release, TakeOver
 from slackbot.rules.refusals import IssueGone
-from slackbot.rules.request import IssueKey, Request, Rules, State
-from slackbot.store import cards, decisions, feedbacks, requests
+from slackbot.rules.request import IssueKey, Rules
+from slackbot.store import cards, decisions, requests
 from slackbot.store.changes import announce, announce_queue, refuse, save_changes
-from slackbot.store.database import LeaseLost, Record, Transaction
+from slackbot.store.database import LeaseLost, Record
 from slackbot.store.decisions import DecisionRecord
-from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import Postponed
+from slackbot.store.people import list_on_duty_at
 from slackbot.sync.delivery import Delivery, Traces, take_back_notes
 from slackbot.sync.observe import (
     Observation,
-    feedback_of,
     first_sight,
     gone,
     may_matter,
     observe,
-    triage_of,
 )
 from slackbot.sync.read import look
 from slackbot.sync.suggestion import Suggestion
@@ -123,14 +121,11 @@ class IssueSync:
         now = self._record.now()
         async with self._record.transaction() as tx:
             known = await requests.load_request_record(tx, key, lock=True)
-            has_news = await feedbacks.save_sightings(tx, (), [key])
             if known is not None:
                 request, steps = gone(known.confirmed, now)
                 await save_changes(tx, known.confirmed, request, steps, now)
                 for recorded in known.pending:
                     await refuse(tx, recorded.decision, refusal_words(IssueGone()), now)
-            if has_news:
-                announce_queue(tx, now)
 
     async def _converge(self, seen: Observation) -> None:
         now = self._record.now()
@@ -139,19 +134,12 @@ class IssueSync:
             request, steps = observe(known, seen, self._rules)
             if request is None and await cards.has_card(tx, seen.issue.key):
                 request = first_sight(seen, self._rules)  # it was one: the record was lost
-            has_news = await self._note_feedback(tx, seen.issue, request)
-            await save_changes(tx, known, request, steps, now)
-            if has_news:
+            if request is None and known is not None:
+                await requests.forget_request(tx, seen.issue.key)  # it is no feedback any longer
                 announce_queue(tx, now)
-
-    async def _note_feedback(
-        self, tx: Transaction, issue: IssueSnapshot, request: Request | None
-    ) -> bool:
-        """Return whether that is news for the queue."""
-        asks = request is not None and request.state is not State.WITHDRAWN
-        triage = triage_of(issue, self._rules, asks=asks)
-        seen = [] if triage is None else [Sighting(feedback_of(issue), triage)]
-        return await feedbacks.save_sightings(tx, seen, [] if seen else [issue.key])
+            if request is not None and known is None:
+                request = replace(request, responsible=await list_on_duty_at(tx, request))
+            await save_changes(tx, known, request, steps, now)
 
 
 def _is_contested(pending: Iterable[DecisionRecord]) -> bool:

@@ -4,23 +4,38 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from textwrap import indent
 from typing import Any
 from uuid import UUID
 
-from slackbot.blocks.words import CHANNELS
+from slackbot.blocks.words import CHANNELS, CLOSINGS, MISSES
 from slackbot.platforms.gitlab import IssueChange
 from slackbot.platforms.snapshot import Note, parse_moment
+from slackbot.rules import handbook
 from slackbot.rules.characters import is_visible, whole
 from slackbot.rules.decision import (
+    WAITS_LIMIT,
+    AddNote,
     ChooseLabel,
     Claim,
+    ClearLabel,
+    Close,
+    CloseIdle,
     Decision,
+    Explain,
+    FollowUp,
+    Kudos,
     MarkContacted,
     Release,
+    Reopen,
+    Review,
     TakeOver,
+    Tell,
+    UndoContacted,
+    WaitFor,
 )
-from slackbot.rules.request import Person
+from slackbot.rules.request import IDLE, IDLE_DAYS, THANKED, Person, Request
 
 _MARKER = re.compile(r"(?:\A|\n)<!-- ssat-bot: (\{.*\}) -->\Z")
 # What GitLab makes a link of, and tells about: to the mentioned, and on the page linked to. It
@@ -64,7 +79,11 @@ class Marker:
     at: datetime | None = None
     person: Person | None = None
     contacted_at: datetime | None = None
+    how: str | None = None
     judged_by: datetime | None = None
+    reason: str | None = None
+    what: str | None = None
+    until: date | None = None
 
 
 def marker(decision: Decision, judged_by: datetime | None = None) -> str:
@@ -80,8 +99,16 @@ def marker(decision: Decision, judged_by: datetime | None = None) -> str:
         "gitlab": person.gitlab,
     }
     match decision.action:
-        case MarkContacted(at=contacted_at):
-            content["contacted_at"] = contacted_at.isoformat()
+        case MarkContacted(at=contacted_at, channel=channel):
+            content |= {"contacted_at": contacted_at.isoformat(), "how": channel}
+        case Close(reason=reason) | Explain(reason=reason):
+            content["reason"] = reason
+        case CloseIdle():
+            content["reason"] = IDLE
+        case Kudos(close=True):
+            content["reason"] = THANKED
+        case WaitFor(text=text, until=until):
+            content |= {"what": (text or "")[:WAITS_LIMIT], "until": until.isoformat()}
         case _:
             pass
     if judged_by is not None:
@@ -136,7 +163,11 @@ def read_marker(body: str) -> Marker | None:
         at=_moment_in(content, "at"),
         person=_person_in(content),
         contacted_at=_moment_in(content, "contacted_at"),
+        how=_text(content, "how"),
         judged_by=_moment_in(content, "judged_by"),
+        reason=_text(content, "reason"),
+        what=_text(content, "what"),
+        until=_day_in(content, "until"),
     )
 
 
@@ -148,6 +179,13 @@ def _text(content: Mapping[str, Any], name: str) -> str | None:
 def _moment_in(content: Mapping[str, Any], name: str) -> datetime | None:
     try:
         return parse_moment(_text(content, name) or "")
+    except ValueError:
+        return None
+
+
+def _day_in(content: Mapping[str, Any], name: str) -> date | None:
+    try:
+        return date.fromisoformat(_text(content, name) or "")
     except ValueError:
         return None
 
@@ -164,36 +202,169 @@ def note_of(
     decision: Decision, replaced: str | None = None, judged_by: datetime | None = None
 ) -> str:
     """Name the ``replaced`` label, if any; ``judged_by`` is UTC."""
+    return f"{_said(decision, replaced)}\n\n{marker(decision, judged_by)}"
+
+
+def _said(decision: Decision, replaced: str | None) -> str:
     who = _who(decision.by)
     match decision.action:
         case Claim():
-            said = f"**Claimed** by {who}."
+            return f"**Claimed** by {who}."
         case TakeOver(holder=holder):
-            said = f"**Taken over** by {who} from {_who(holder)}."
+            return f"**Taken over** by {who} from {_who(holder)}."
         case Release():
-            said = f"**Released** by {who}: it is unclaimed now."
+            return f"**Released** by {who}: it is unclaimed now."
         case ChooseLabel(label=label):
-            instead = f" (before: {_code(replaced)})" if replaced else ""
-            said = f"**Feedback label** {_code(label)} chosen by {who}{instead}."
+            return f"**Feedback label** {_code(label)} chosen by {who}{_instead(replaced)}."
+        case ClearLabel(label=label):
+            return f"**Feedback label** {_code(label)} removed by {who}."
         case MarkContacted() as contact:
-            said = _contact(contact, who)
-    return f"{said}\n\n{marker(decision, judged_by)}"
+            return _contact(contact, who)
+        case Review() as review:
+            return _review(review, who, replaced)
+        case FollowUp() as follow_up:
+            return _follow_up(follow_up, who)
+        case Tell() as tell:
+            return _tell(tell, who)
+        case _:
+            return _course(decision.action, who)
+
+
+def _course(
+    action: UndoContacted | Close | CloseIdle | Kudos | Reopen | AddNote | WaitFor | Explain,
+    who: str,
+) -> str:
+    match action:
+        case UndoContacted():
+            said = f"**The customer was not contacted** after all, says {who}."
+        case Close(reason=reason):
+            how = " without contact" if action.leaves_waiting else ""
+            said = f"**Closed{how}** by {who}: {CLOSINGS[reason]}."
+        case CloseIdle():
+            return f"**Closed**: nobody has acted on this good review for {IDLE_DAYS} days."
+        case Kudos(thanks=thanks):
+            said = f"**Kudos** to {_whom(thanks)}, from {who}."
+        case Reopen():
+            said = f"**Reopened** by {who}."
+        case AddNote():
+            said = f"**Note** by {who}:"
+        case WaitFor(until=until):
+            said = f"**Waiting** until {until.isoformat()}, says {who}, on:"
+        case Explain(reason=reason):
+            said = f"**Why the deadline was missed**, by {who}: {MISSES[reason]}."
+    return f"{said}\n\n{quote(action.text)}" if is_visible(action.text or "") else said
+
+
+def _follow_up(follow_up: FollowUp, who: str) -> str:
+    """Name the address, which GitLab makes a link of."""
+    url = follow_up.created.url if follow_up.created else ""
+    return f"**Follow-up issue** by {who}: {url}\n\n{quote(follow_up.title)}"
+
+
+def _tell(tell: Tell, who: str) -> str:
+    """Mention these and nobody else: GitLab has such users or groups, as has been checked."""
+    told = ", ".join(f"@{name}" for name in tell.names)
+    return f"**For your attention**, {told}, from {who}:\n\n{quote(tell.text)}"
+
+
+def description_of(decision: Decision, follow_up: FollowUp, feedback: str) -> str:
+    """Describe a new issue; the marker tells the bot that it exists. ``feedback`` is an address."""
+    said = f"**Follow-up** to {feedback} by {_who(decision.by)}."
+    text = f"\n\n{quote(follow_up.text)}" if is_visible(follow_up.text or "") else ""
+    mark = _hidden({"decision": str(decision.id), "kind": follow_up.kind})
+    return f"{said}{text}\n\n{mark}"
+
+
+def _instead(replaced: str | None) -> str:
+    return f" (before: {_code(replaced)})" if replaced else ""
+
+
+def _review(review: Review, who: str, replaced: str | None) -> str:
+    """Fill in the handbook's template."""
+    said = [f"**Reviewed** by {who}.", ""]
+    for line, answer in zip(handbook.TEMPLATE, _answers(review), strict=False):
+        said.append(f"* **{line}**{answer}")
+    if review.label:
+        said += ["", f"**Feedback label** {_code(review.label)}{_instead(replaced)}."]
+    return "\n".join(said)
+
+
+def _answers(review: Review) -> list[str]:
+    told = [] if review.tell_csm is None else [_yes(review.tell_csm)]
+    texts = [quote(review.summary), quote(review.to_do or "None")]
+    return [*("\n" + indent(each, "  ") for each in texts), _yes(review.contact), *told]
+
+
+def _yes(answer: bool) -> str:
+    return " Y" if answer else " N"
+
+
+_POINTS = re.compile(
+    "".join(rf"\* \*\*{re.escape(line)}\*\*\n((?:  >.*\n)+)" for line in handbook.TEMPLATE[:2])
+)
+_MADE_INERT = re.compile(rf"\\({_SIGN})")
+
+
+def reviewed(notes: Iterable[Note], own_username: str) -> tuple[str, str] | None:
+    """Return summary and action of the latest review, as they were typed; ``None`` if unknown."""
+    for note, mark in own_marks(notes, own_username):
+        if mark.kind == "review" and (found := _POINTS.search(note.body)):
+            return _unquoted(found[1]), _unquoted(found[2])
+    return None
+
+
+def _unquoted(text: str) -> str:
+    lines = (line.removeprefix("  >").removeprefix(" ") for line in text.splitlines())
+    return _MADE_INERT.sub(r"\1", "\n".join(lines).replace("&lt;", "<"))
+
+
+def _whom(thanks: Iterable[Person]) -> str:
+    return ", ".join(map(_who, thanks)) or "the whole team"
+
+
+def comment_of_kudos(decision: Decision, kudos: Kudos, request: Request) -> str:
+    """For the week's review issue: the customer's words, and whom they thank."""
+    about = f"[feedback #{request.key.iid}]({request.url})"
+    if request.ticket_url:
+        about = f"[ticket {request.ticket}]({request.ticket_url}), {about}"
+    said = [f"**Kudos** to {_whom(kudos.thanks)}, from {_who(decision.by)}: {about}"]
+    if is_visible(request.comment or ""):
+        said.append(quote(request.comment))
+    if is_visible(kudos.text or ""):
+        said += [f"{_inline(decision.by.name)}:", quote(kudos.text)]
+    return "\n\n".join([*said, marker(decision)])
 
 
 def withdrawal_of(decision: Decision) -> str:
     match decision.action:
-        case Claim():
-            what = "the claim"
         case TakeOver(holder=holder):
             what = f"the takeover from {_who(holder)}"
-        case Release():
-            what = "the release"
         case ChooseLabel(label=label):
             what = f"the choice of the feedback label {_code(label)}"
-        case MarkContacted():
-            what = "the change of labels after the contact"
+        case ClearLabel(label=label):
+            what = f"the removal of the feedback label {_code(label)}"
+        case action:
+            what = _WITHDRAWN[action.kind]
     said = f"**Not carried out**: {what} by {_who(decision.by)}. GitLab rejected the change."
     return f"{said}\n\n{_hidden({'decision': str(decision.id), 'kind': _WITHDRAWAL})}"
+
+
+_WITHDRAWN = {
+    "claim": "the claim",
+    "release": "the release",
+    "mark_contacted": "the change of labels after the contact",
+    "undo_contacted": "the change of labels",
+    "review": "the change of labels after the review",
+    "close": "the closing",
+    "close_idle": "the closing",
+    "kudos": "the kudos",
+    "reopen": "the reopening",
+    "note": "the note",
+    "wait": "the wait",
+    "explain": "the explanation",
+    "follow_up": "the link to a follow-up issue",
+    "tell": "the mention",
+}
 
 
 def supplement_of(decision: Decision, undone: IssueChange) -> str:
@@ -207,6 +378,8 @@ def undone_words(undone: IssueChange, *, label: Callable[[str], str] = str) -> s
     said += [f"the label {label(each)} is still set" for each in sorted(undone.remove_labels)]
     said += ["the assignees aren't as chosen"] if undone.assignee_ids is not None else []
     said += ["the issue is still open"] if undone.close else []
+    said += ["the issue is still closed"] if undone.reopen else []
+    said += ["the follow-up issue isn't linked as related"] if undone.relate else []
     return ", ".join(said)
 
 
@@ -215,17 +388,17 @@ def _contact(contact: MarkContacted, who: str) -> str:
     said = f"**Customer contacted** {how} by {who} at {_moment(contact.at)}."
     if not is_visible(contact.text or ""):
         return said
-    return f"{said}\n\n{quote(contact.text or '')}"
+    return f"{said}\n\n{quote(contact.text)}"
 
 
-def quote(text: str) -> str:
+def quote(text: str | None) -> str:
     r"""Make people's text inert, which is read as it was typed.
 
     GitLab runs quick actions in notes posted by API
     (https://docs.gitlab.com/user/project/quick_actions/). ``\r`` goes first: GitLab deletes it
     before it looks for them at line starts. HTML is spelled out, our own marker included.
     """
-    text = _CONTROLS.sub("\n", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = _CONTROLS.sub("\n", (text or "").replace("\r\n", "\n").replace("\r", "\n"))
     text = _without_references(text).replace("<", "&lt;")
     return "\n".join(f"> {line}".rstrip() for line in text.strip("\n").split("\n"))
 

@@ -7,18 +7,15 @@ from datetime import datetime
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.snapshot import BIRTH, WORK_ITEM_TYPE, IssueSnapshot, LabelEvent, Note
 from slackbot.rules.decision import Step, StepKind
+from slackbot.rules.exempt import exempt_kind
 from slackbot.rules.feedback import Feedback, is_feedback, is_request_for_contact
-from slackbot.rules.request import UNFINISHED, Person, Request, Rules, State, in_scope
-from slackbot.rules.untriaged import Triage, UntriagedFeedback
+from slackbot.rules.request import UNFINISHED, Person, Request, Rules, State, triaged
 from slackbot.sync.assignment import Assignment, latest_assignment
 from slackbot.sync.moving import address_after_move
 from slackbot.sync.restore import Past, recall, was_suggested
 
 COMMENT_LIMIT = 1500
 """Characters: what a card may show."""
-
-TITLE_LIMIT = 200
-"""Characters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,38 +57,26 @@ def may_matter(issue: IssueSnapshot, rules: Rules) -> bool:
     return issue.is_open and _asks_for_contact(issue, issue.feedback, is_labeled=is_labeled)
 
 
-def triage_of(issue: IssueSnapshot, rules: Rules, *, asks: bool | None = None) -> Triage | None:
-    """Return ``None`` for all but feedbacks without a request for contact.
+def is_plain_feedback(issue: IssueSnapshot, rules: Rules) -> bool:
+    """Return whether it is a feedback, though perhaps nobody asks for contact.
 
-    All members of the workspace may see the title, so no other issue counts.
+    All members of the workspace may see what it says, so no other issue counts.
     """
     if issue.type != WORK_ITEM_TYPE or issue.key.iid == rules.link_issue:
-        return None
-    if not is_feedback(issue.feedback, issue.title):
-        return None
-    if asks if asks is not None else may_matter(issue, rules):
-        return None
-    if not issue.is_open:
-        return Triage.CLOSED
-    is_labeled = any(in_scope(label, rules.scope) for label in issue.labels)
-    return Triage.LABELED if is_labeled else Triage.AWAITED
+        return False
+    return is_feedback(issue.feedback, issue.title)
 
 
-def feedback_of(issue: IssueSnapshot) -> UntriagedFeedback:
-    """Keep no customer's words; the title is the handbook's."""
-    feedback = issue.feedback
-    return UntriagedFeedback(
-        key=issue.key,
-        url=issue.url,
-        title=issue.title[:TITLE_LIMIT],
-        ticket=feedback.ticket,
-        sentiment=feedback.sentiment,
-        author=issue.author,
-        assignees=issue.usernames,
-        comments=issue.comments,
-        created_at=issue.created_at,
-        updated_at=issue.updated_at,
-    )
+def listed(issue: IssueSnapshot, rules: Rules, at: datetime) -> Request | None:
+    """See for the first time what asks for no contact, as a list shows it.
+
+    Its history is read once somebody acts on it, or once it changes.
+    """
+    if not issue.is_open or not is_plain_feedback(issue, rules):
+        return None
+    request = first_sight(Observation(issue=issue, at=at), rules)
+    has_history = issue.comments > 0 or issue.updated_at != issue.created_at
+    return replace(request, is_provisional=has_history)
 
 
 def looks_changed(request: Request, issue: IssueSnapshot) -> bool:
@@ -102,30 +87,34 @@ def looks_changed(request: Request, issue: IssueSnapshot) -> bool:
         or request.assignees != issue.usernames
         or request.title != issue.title
         or request.gitlab_updated_at != issue.updated_at
+        or (request.state is State.OPEN and request.comments != issue.comments)
     )
 
 
 def observe(
     known: Request | None, seen: Observation, rules: Rules
 ) -> tuple[Request | None, tuple[Step, ...]]:
-    """Return the request now, and the steps made in GitLab.
+    """Return the request now, and the steps made in GitLab; ``None`` if it is no feedback.
 
     ``known`` includes the bot's own delivered decisions. However webhooks come, all end here alike.
     """
     feedback = seen.issue.feedback
     is_requested = _is_requested(seen, feedback, rules, known)
+    is_tracked = is_requested or is_plain_feedback(seen.issue, rules)
     if known is None:
-        if not (is_requested and seen.issue.is_open):
-            return None, ()
-        return first_sight(seen, rules), ()
+        is_new = is_tracked and seen.issue.is_open
+        return (first_sight(seen, rules) if is_new else None), ()
+    if not is_tracked and not known.was_requested:
+        return None, ()
     known = _as_called_now(known, seen.issue)
     if known.is_provisional and seen.problem is None:
-        now = first_sight(seen, rules)
+        now = replace(first_sight(seen, rules), responsible=known.responsible)
         # Nobody has asked again: only now is it known when they asked.
         return now, tuple(_other_steps(replace(known, asked_at=now.asked_at), now, seen, rules))
     now = _mirror(known, seen, feedback, is_requested, rules)
     now, contacted = _contact_in_gitlab(known, now, seen, rules)
     now, assigned = _assignment_in_gitlab(known, now, seen)
+    now = triaged(known, _since_asked(known, now), rules.scope)
     steps = (*contacted, *assigned, *_other_steps(known, now, seen, rules))
     if seen.problem is None:
         return now, steps
@@ -138,7 +127,8 @@ def observe(
 def gone(known: Request, at: datetime) -> tuple[Request, tuple[Step, ...]]:
     if known.is_gone:
         return known, ()
-    return replace(known, is_gone=True), (Step(kind=StepKind.GONE, at=at, in_gitlab=True),)
+    now = replace(known, is_gone=True, triage=None)
+    return now, (Step(kind=StepKind.GONE, at=at, in_gitlab=True),)
 
 
 def _as_called_now(known: Request, issue: IssueSnapshot) -> Request:
@@ -218,33 +208,68 @@ def asked_at(seen: Observation, feedback: Feedback, contact_label: str) -> datet
 def first_sight(seen: Observation, rules: Rules) -> Request:
     """Use nothing of the record, so that this also restores a lost one."""
     issue, feedback = seen.issue, seen.issue.feedback
-    asked = asked_at(_while_requested(seen, rules), feedback, rules.contact_label)
-    past = past_of(seen, rules)
+    is_requested = _is_requested(seen, feedback, rules)
+    was_requested = is_requested or _was_asked(seen, rules)
+    asked = issue.created_at
+    if was_requested:
+        asked = asked_at(_while_requested(seen, rules), feedback, rules.contact_label)
+    past = past_of(seen, rules, asked)
     was_contacted = rules.contacted_label in issue.labels
     request = Request(
         key=issue.key,
         url=issue.url,
         title=issue.title,
+        author=issue.author,
+        created_at=issue.created_at,
+        was_requested=was_requested,
         asked_at=asked,
         due_at=rules.hours.add(asked, rules.deadline),
         holder=past.holder,
         held_since=past.held_since,
+        claimed_at=past.claimed_at,
+        reviewed_at=past.reviewed_at,
+        reviewed_by=past.reviewed_by,
+        waits_on=past.waits_on,
+        missed_because=past.missed_because,
+        closed_because=past.closed_because,
+        closed_by=past.closed_by,
+        thanked_by=past.thanked_by,
         contacted_at=past.contacted_at if was_contacted else None,
         contacted_by=past.contacted_by if was_contacted else None,
+        contacted_how=past.contacted_how if was_contacted else None,
         is_suggested=was_suggested(seen.notes, seen.own_username),
         is_provisional=seen.problem is not None,
     )
-    now = _mirror(request, seen, feedback, _is_requested(seen, feedback, rules), rules)
-    return _contact_in_gitlab(request, now, seen, rules)[0]
+    now = _mirror(request, seen, feedback, is_requested, rules)
+    now = _contact_in_gitlab(request, now, seen, rules)[0]
+    return triaged(None, _since_asked(now, now), rules.scope)
 
 
-def past_of(seen: Observation, rules: Rules) -> Past:
+def _was_asked(seen: Observation, rules: Rules) -> bool:
+    """Whether contact was asked for at some time, though no longer."""
+    is_of_contact = any(event.label == rules.contact_label for event in seen.label_events)
+    return is_of_contact or _asks_for_contact(seen.issue, seen.issue.feedback, is_labeled=False)
+
+
+def _since_asked(known: Request, now: Request) -> Request:
+    """Keep what was said since the customer asked; a customer who asks again begins anew."""
+    if now.claimed_at is None and now.holder is not None and now.held_since is not None:
+        now = replace(now, claimed_at=now.held_since)
+    now = replace(now, closed_because=None) if now.is_open else replace(now, waits_on=None)
+    if now.asked_at <= known.asked_at:
+        return now
+    # Who owned it then still does.
+    return replace(now, claimed_at=now.held_since, missed_because=None)
+
+
+def past_of(seen: Observation, rules: Rules, asked: datetime | None = None) -> Past:
     return recall(
         seen.issue,
         seen.notes,
         seen.label_events,
         own_username=seen.own_username,
         contacted_label=rules.contacted_label,
+        asked_at=asked,
     )
 
 
@@ -269,14 +294,27 @@ def _mirror(
         comment=(feedback.comment or "")[:COMMENT_LIMIT] or None,
         organization=feedback.organization,
         score=feedback.score,
+        sentiment=feedback.sentiment,
+        is_indirect=feedback.is_indirect,
+        exempt=exempt_kind(
+            rules.exempt,
+            organization=feedback.organization,
+            labels=issue.labels,
+            description=issue.description or "",
+        ),
+        author=issue.author,
+        comments=issue.comments,
+        created_at=issue.created_at,
         labels=issue.labels,
         assignees=issue.usernames,
         accounts={user.username: user.id for user in issue.assignees},
         is_open=issue.is_open,
         is_requested=is_requested,
+        was_requested=known.was_requested or is_requested,
         by_label=_is_labeled(known, seen, rules),
+        says_contact=feedback.says_contact_requested or rules.contact_label in issue.labels,
         is_gone=False,
-        closed_by=issue.closed_by.name if issue.closed_by and not issue.is_open else None,
+        closed_by=_closed_by(known, issue),
         moved_to=address_after_move(issue, seen.notes),
         gitlab_updated_at=issue.updated_at,
     )
@@ -293,6 +331,15 @@ def _mirror(
     return replace(now, asked_at=asked, due_at=rules.hours.add(asked, rules.deadline))
 
 
+def _closed_by(known: Request, issue: IssueSnapshot) -> str | None:
+    if issue.is_open:
+        return None
+    # The bot closed it for a person.
+    if known.closed_because is not None:
+        return known.closed_by
+    return issue.closed_by.name if issue.closed_by else None
+
+
 def _contact_in_gitlab(
     known: Request, now: Request, seen: Observation, rules: Rules
 ) -> tuple[Request, tuple[Step, ...]]:
@@ -305,7 +352,7 @@ def _contact_in_gitlab(
     at, who = (event.at, event.by) if event else (seen.issue.updated_at, None)
     if not has_label:
         step = Step(kind=StepKind.UNCONTACTED, who=who, at=at, in_gitlab=True)
-        return replace(now, contacted_at=None, contacted_by=None), (step,)
+        return replace(now, contacted_at=None, contacted_by=None, contacted_how=None), (step,)
     step = Step(kind=StepKind.CONTACTED, who=who, at=at, in_gitlab=True)
     return replace(now, contacted_at=at, contacted_by=who), (step,)
 

@@ -1,6 +1,7 @@
 """The poll: finds what lost webhooks would have said."""
 
 from collections.abc import Awaitable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -12,27 +13,30 @@ from slackbot.platforms.errors import Denied, Missing, PlatformError
 from slackbot.platforms.gitlab import PAGE, GitLabClient, Project, renamed
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.request import IssueKey, Rules, in_scope
-from slackbot.store import facts, feedbacks, jobs, requests
+from slackbot.store import facts, jobs, requests
 from slackbot.store.changes import (
     FEW,
     announce_all,
     announce_queue,
     begin_catch_up,
     enqueue_summary,
+    save_listed,
 )
 from slackbot.store.database import Record, Transaction
 from slackbot.store.facts import Cursor, KnownProject
-from slackbot.store.feedbacks import Sighting
 from slackbot.store.jobs import IssueQueue, Postponed
+from slackbot.store.people import list_on_duty_at
 from slackbot.sync.cursor import Reading
 from slackbot.sync.forgetting import forget_ended
-from slackbot.sync.observe import feedback_of, looks_changed, may_matter, triage_of
+from slackbot.sync.observe import listed, looks_changed, may_matter
 from slackbot.sync.progress import Progress, watching_terminal
 
 log = structlog.get_logger()
 
 PROJECT_FOR = timedelta(minutes=10)
 """So long what the project is called is believed; ``Watch`` asks, too."""
+
+NOTED_LATELY = timedelta(days=30)
 
 T = TypeVar("T")
 
@@ -98,7 +102,7 @@ class Poll:
         async with self._record.transaction() as tx:
             known = KnownProject(id=project.id, path=project.path, url=project.url)
             await facts.PROJECT.save(tx, known.renamed_from(await facts.PROJECT.load(tx)))
-            await feedbacks.forget_other_projects(tx, project.id)
+            await requests.forget_open_of_other_projects(tx, project.id)
 
     async def _number_on_record(self) -> int | None:
         """Return ``None`` if another project may be set now."""
@@ -144,11 +148,11 @@ class Poll:
         return listed
 
     async def _place(self, tx: Transaction) -> Cursor | None:
-        """Start anew after an older release, which skipped issues that ask for no contact."""
+        """Start anew after an older release, which left out issues that ask for no contact."""
         place = await facts.PLACE.load(tx)
         if place is None or place.is_first:
             return place
-        is_complete = await facts.FEEDBACKS_READ.load(tx) == self._about
+        is_complete = await facts.ALL_READ.load(tx) == self._about
         return place if is_complete or place.about != self._about else None
 
     def _progress(self, reading: Reading, project: Project | None) -> Progress | None:
@@ -166,35 +170,37 @@ class Poll:
                 await begin_catch_up(tx, reading.begun_at, reading.last_end)
 
     async def _ask_about(self, tx: Transaction, issues: Iterable[IssueSnapshot]) -> int:
-        """Enqueue what differs; return how many the record does not know."""
+        """Enqueue what differs; return how many contact requests the record does not know."""
         asked = new = 0
-        plain: list[IssueSnapshot] = []
+        listed_now: list[IssueSnapshot] = []
         for issue in sorted(issues, key=lambda each: each.key):
             known = await requests.load_request(tx, issue.key)
-            differs = looks_changed(known, issue) if known else may_matter(issue, self._rules)
-            if not differs:
-                plain += [issue] if known is None else []
+            if known is None and not may_matter(issue, self._rules):
+                listed_now.append(issue)
+                continue
+            if known is not None and not looks_changed(known, issue):
                 continue
             now, rank = self._record.now(), issue.created_at
             jobs.enqueue(tx, IssueQueue.SYNC, [issue.key], now, rank=rank)
             asked += 1
             new += known is None
-        await self._note_feedbacks(tx, plain)
+        await self._note_listed(tx, listed_now)
         if asked:
             log.info("poll_found", issues=asked)
         return new
 
-    async def _note_feedbacks(self, tx: Transaction, issues: Sequence[IssueSnapshot]) -> None:
-        """Record the triage here: reading the issue itself would add nothing."""
-        triages = {issue.key: triage_of(issue, self._rules) for issue in issues}
-        seen = [
-            Sighting(feedback_of(issue), triage)
-            for issue in issues
-            if (triage := triages[issue.key]) is not None
-        ]
-        others = [key for key, triage in triages.items() if triage is None]
-        if await feedbacks.save_sightings(tx, seen, others):
-            announce_queue(tx, self._record.now())
+    async def _note_listed(self, tx: Transaction, issues: Sequence[IssueSnapshot]) -> None:
+        """Record what asks for no contact: reading the issue itself would add little."""
+        now = self._record.now()
+        found = [each for issue in issues if (each := listed(issue, self._rules, now))]
+        for each in found:
+            responsible = await list_on_duty_at(tx, each)
+            await save_listed(tx, replace(each, responsible=responsible), self._rules, now)
+            # A lost record may have known more: what the bot has noted is read, too.
+            if each.comments and each.ended_at > now - NOTED_LATELY:
+                jobs.enqueue(tx, IssueQueue.SYNC, [each.key], now, rank=now)
+        if found:
+            announce_queue(tx, now)
 
     async def _end(self, reading: Reading) -> None:
         place = reading.end()
@@ -202,14 +208,14 @@ class Poll:
             if place is not None:
                 await facts.PLACE.save(tx, place)
             await facts.save_poll_end(tx, self._about, self._record.now())
-            await facts.FEEDBACKS_READ.save(tx, self._about)
+            await facts.ALL_READ.save(tx, self._about)
             await enqueue_summary(tx, self._record.now())
 
     async def _read_in_turn(self, project: int, listed: set[IssueKey]) -> None:
         """Read a page of known open issues: one that lost a label may miss from a listing."""
         async with self._record.transaction() as tx:
-            asking = await requests.list_open_iids(tx, project)
-            others = await feedbacks.list_open_iids(tx, project)
+            asking = await requests.list_open_iids(tx, project, asks=True)
+            others = await requests.list_open_iids(tx, project, asks=False)
             last = await facts.LAST_IN_TURN.load(tx) or 0
             last_other = await facts.LAST_FEEDBACK_IN_TURN.load(tx) or 0
         seen = {key.iid for key in listed if key.project == project}

@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from slackbot.platforms.snapshot import IssueSnapshot, LabelEvent, Note
-from slackbot.rules.request import Person
+from slackbot.rules.request import Person, Wait
 from slackbot.sync.assignment import Assignment, read_assignment
 from slackbot.sync.notes import Marker, own_marks
 
-_Happening = Marker | Assignment | LabelEvent
+
+@dataclass(frozen=True)
+class _Asked:
+    """The customer asks for contact."""
+
+
+_Happening = Marker | Assignment | LabelEvent | _Asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +26,15 @@ class Past:
     held_since: datetime | None = None
     contacted_at: datetime | None = None
     contacted_by: Person | None = None
+    contacted_how: str | None = None
+    claimed_at: datetime | None = None
+    reviewed_at: datetime | None = None
+    reviewed_by: Person | None = None
+    waits_on: Wait | None = None
+    missed_because: str | None = None
+    closed_because: str | None = None
+    closed_by: str | None = None
+    thanked_by: Person | None = None
 
 
 def recall(
@@ -29,6 +44,7 @@ def recall(
     *,
     own_username: str | None,
     contacted_label: str,
+    asked_at: datetime | None = None,
 ) -> Past:
     """Expect all notes, newest first; only markers by ``own_username`` count."""
     past = Past()
@@ -36,7 +52,8 @@ def recall(
     marks = _marks(notes, own_username, names)
     assignments = _assignments(notes, own_username, names)
     events = [(event.at, event) for event in label_events if event.label == contacted_label]
-    dated: list[tuple[datetime, _Happening]] = [*marks, *assignments, *events]
+    asked = [(asked_at, _Asked())] if asked_at else []
+    dated: list[tuple[datetime, _Happening]] = [*asked, *marks, *assignments, *events]
     for _, happening in sorted(dated, key=lambda each: each[0]):
         past = _after(past, happening, issue)
     return _still_assigned(past, issue)
@@ -98,19 +115,53 @@ def was_suggested(notes: Sequence[Note], own_username: str | None) -> bool:
 def _after(past: Past, happening: _Happening, issue: IssueSnapshot) -> Past:
     match happening:
         case Marker(kind="claim" | "take_over", person=Person() as who, at=at):
-            return replace(past, holder=who, held_since=at)
+            return replace(past, holder=who, held_since=at, claimed_at=past.claimed_at or at)
         case Marker(kind="release"):
             return replace(past, holder=None, held_since=None)
         case Marker(kind="mark_contacted", person=who, at=at, contacted_at=contacted_at):
-            return replace(past, contacted_at=contacted_at or at, contacted_by=who)
+            at = contacted_at or at
+            return replace(past, contacted_at=at, contacted_by=who, contacted_how=happening.how)
         case LabelEvent(is_added=False):
-            return replace(past, contacted_at=None, contacted_by=None)
+            return replace(past, contacted_at=None, contacted_by=None, contacted_how=None)
         case LabelEvent(at=at, by=who) if past.contacted_at is None:
             return replace(past, contacted_at=at, contacted_by=who)
         case Assignment():
             return _assigned(past, happening, issue)
+        case _Asked():
+            return replace(past, claimed_at=past.held_since, missed_because=None)
+        case Marker():
+            return _reviewed(past, happening)
         case _:
             return past
+
+
+def _reviewed(past: Past, mark: Marker) -> Past:
+    match mark:
+        case Marker(kind="reopen" | "undo_contacted"):
+            return replace(past, closed_because=None, closed_by=None)
+        case Marker(kind="review", person=who, at=at):
+            return replace(past, reviewed_at=at, reviewed_by=who)
+        case Marker(kind="close" | "close_idle", reason=reason, person=who):
+            return _closed(past, reason, who)
+        case Marker(kind="kudos", reason=reason, person=who):
+            thanked = replace(past, thanked_by=who)
+            return _closed(thanked, reason, who) if reason else thanked
+        case Marker(kind="explain", reason=reason):
+            return replace(past, missed_because=reason)
+        case Marker(
+            kind="wait",
+            person=Person() as who,
+            at=datetime() as at,
+            what=str() as what,
+            until=date() as until,
+        ):
+            return replace(past, waits_on=Wait(what=what, until=until, by=who, at=at))
+        case _:
+            return past
+
+
+def _closed(past: Past, reason: str | None, who: Person | None) -> Past:
+    return replace(past, closed_because=reason, closed_by=who.name if who else None)
 
 
 def _assigned(past: Past, change: Assignment, issue: IssueSnapshot) -> Past:
@@ -119,7 +170,8 @@ def _assigned(past: Past, change: Assignment, issue: IssueSnapshot) -> Past:
     if change.added:
         newcomer = _newcomer(change, issue)
         holder = past.holder if newcomer.is_same(past.holder) else newcomer
-        return replace(past, holder=holder, held_since=change.at)
+        claimed_at = past.claimed_at or change.at
+        return replace(past, holder=holder, held_since=change.at, claimed_at=claimed_at)
     if past.holder and past.holder.gitlab in change.removed:
         return replace(past, holder=None, held_since=None)
     return past

@@ -1,0 +1,145 @@
+"""``ssat-bot stats``: figures from the record, or from all that GitLab has."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from slackbot.app import connect, rules_of
+from slackbot.blocks.stats import not_asked_words
+from slackbot.blocks.text import without_markup
+from slackbot.channel.trends import Trends, measure_of
+from slackbot.clock import Clock, system_clock
+from slackbot.platforms.errors import Missing
+from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.patience import patiently
+from slackbot.platforms.snapshot import WORK_ITEM_TYPE, IssueSnapshot
+from slackbot.rules.feedback import is_feedback, is_request_for_contact
+from slackbot.rules.period import NotAsked, Period, Question, read_question
+from slackbot.rules.request import IssueKey, Request, Rules
+from slackbot.rules.stats import Stats, given_at, stats_of
+from slackbot.settings import Settings
+from slackbot.store.database import Record, at_hand
+from slackbot.sync.observe import Observation, first_sight
+from slackbot.sync.read import look
+
+READERS = 8
+"""Histories read at the same time."""
+
+Progress = Callable[[int, int], None]
+"""Hears how many feedbacks were read, and how many of them asked for contact."""
+
+
+class BadQuestion(Exception):
+    """The message says what to write instead."""
+
+
+async def stats_for(
+    settings: Settings,
+    text: str,
+    progress: Progress,
+    *,
+    from_gitlab: bool,
+    clock: Clock = system_clock,
+) -> Stats:
+    """Make the figures that ``text`` asks for.
+
+    Raises:
+        BadQuestion: It isn't understood.
+        DatabaseError: Unusable, or a running bot has the file.
+        PlatformError: GitLab does not answer.
+    """
+    rules = rules_of(settings)
+    today = clock().astimezone(rules.hours.timezone).date()
+    question = read_question(text, today)
+    if isinstance(question, NotAsked):
+        raise BadQuestion(without_markup(not_asked_words(question)))
+    if not from_gitlab:
+        return await _of_record(settings, question, rules, clock)
+    async with connect(settings) as clients:
+        reading = _Reading(clients.gitlab, rules, clock(), progress)
+        found = await reading.read(None if question.is_default else question.period)
+    period = _whole(found, question, rules) if question.is_default else question.period
+    measure = measure_of(rules, settings.ssat_region_scope, clock())
+    return stats_of(found, period, measure, by=question.by)
+
+
+async def _of_record(settings: Settings, question: Question, rules: Rules, clock: Clock) -> Stats:
+    async with at_hand(settings.database_url) as database:
+        await database.open()
+        trends = Trends(
+            Record(database, clock),
+            rules,
+            region_scope=settings.ssat_region_scope,
+            retention=settings.ssat_retention_days,
+        )
+        return await trends.stats(question)
+
+
+def _whole(found: Sequence[Request], question: Question, rules: Rules) -> Period:
+    """Begin with the first feedback."""
+    zone = rules.hours.timezone
+    first = min((given_at(each).astimezone(zone).date() for each in found), default=None)
+    asked = question.period
+    return asked if first is None else Period(start=min(first, asked.last), end=asked.end)
+
+
+class _Reading:
+    """Reads the pages of all issues, and the history of those that asked for contact only."""
+
+    def __init__(
+        self, gitlab: GitLabClient, rules: Rules, now: datetime, progress: Progress
+    ) -> None:
+        self._gitlab, self._rules, self._now = gitlab, rules, now
+        self._progress = progress
+        self._since: datetime | None = None
+        self._found: dict[IssueKey, Request] = {}
+
+    async def read(self, period: Period | None) -> list[Request]:
+        """Leave out what nobody has changed since; ``None`` leaves out nothing."""
+        self._since = period.before.bounds(self._rules.hours.timezone)[0] if period else None
+        await patiently(self._read_pages)
+        return list(self._found.values())
+
+    async def _read_pages(self) -> None:
+        """Go on where it stopped."""
+        async for page in self._gitlab.issue_pages(self._since, only_open=False):
+            feedback = [issue for issue in page if _is_feedback(issue, self._rules)]
+            for start in range(0, len(feedback), READERS):
+                batch = feedback[start : start + READERS]
+                attempts = (patiently(partial(self._restore, issue)) for issue in batch)
+                read = await asyncio.gather(*attempts)
+                self._found |= {each.key: each for each in read if each is not None}
+            contacts = sum(each.was_requested for each in self._found.values())
+            self._progress(len(self._found), contacts)
+            self._since = page[-1].updated_at
+
+    async def _restore(self, issue: IssueSnapshot) -> Request | None:
+        if not _asks(issue, self._rules):
+            plain = first_sight(Observation(issue=issue, at=self._now), self._rules)
+            return _counted(replace(plain, was_requested=False, is_requested=False), issue)
+        try:
+            seen = await look(self._gitlab, self._rules, issue.key, None, self._now, reads_all=True)
+        except Missing:
+            return None  # deleted meanwhile
+        if seen.problem is not None:
+            raise seen.problem
+        return _counted(first_sight(seen, self._rules), seen.issue)
+
+
+def _is_feedback(issue: IssueSnapshot, rules: Rules) -> bool:
+    if issue.type != WORK_ITEM_TYPE or issue.key.iid == rules.link_issue:
+        return False
+    return is_feedback(issue.feedback, issue.title) or _asks(issue, rules)
+
+
+def _asks(issue: IssueSnapshot, rules: Rules) -> bool:
+    has_label = rules.contact_label in issue.labels
+    return is_request_for_contact(issue.feedback, has_contact_label=has_label)
+
+
+def _counted(request: Request, issue: IssueSnapshot) -> Request:
+    """Keep no customer's words."""
+    sentiment = request.sentiment or issue.feedback.sentiment
+    return replace(request, created_at=issue.created_at, sentiment=sentiment, comment=None)

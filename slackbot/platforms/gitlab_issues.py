@@ -1,0 +1,265 @@
+"""Issues of any project, and what a comment on them may mention."""
+
+import re
+from collections.abc import Awaitable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import takewhile
+from typing import Any, TypeVar
+from uuid import UUID
+
+import gitlab
+from gitlab.exceptions import GitlabParsingError
+from gitlab.utils import EncodedId
+
+from slackbot.platforms.errors import Missing, Platform, Unreachable
+from slackbot.platforms.gitlab_api import NOTES, PACES, GitLabApi
+from slackbot.platforms.pace import Allowances
+from slackbot.platforms.snapshot import (
+    GitLabUser,
+    Note,
+    parse_moment,
+    parse_note,
+    parse_user,
+)
+from slackbot.rules.request import IssueKey
+
+T = TypeVar("T")
+
+PAGE = 100
+"""GitLab's largest page."""
+_MARKERS = re.compile(r"<!-- ssat-bot: \{.*\} -->")
+_GROUP = re.compile(r"\.?\w[\w.-]*(/\.?\w[\w.-]*)*", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssueRef:
+    """An issue of any project."""
+
+    project_id: int
+    iid: int
+    url: str
+    title: str
+    created_at: datetime
+
+    @property
+    def key(self) -> IssueKey:
+        return IssueKey(self.project_id, self.iid)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRef:
+    id: int
+    path: str
+    """What mentions it, behind an ``@``."""
+    name: str
+    url: str
+
+
+class GitLabIssues(GitLabApi):
+    """A project is its path or its number.
+
+    Calls that need a project which GitLab doesn't show raise ``Missing``. GitLab answers 403, thus
+    ``Rejected``, to writing where issues are disabled or the project is archived.
+    """
+
+    def __init__(self, url: str, token: str, paces: Allowances = PACES) -> None:
+        super().__init__(url, token, paces)
+        self._own: GitLabUser | None = None
+
+    async def own_username(self) -> str:
+        """Ask once: a token keeps its user, whatever the user is called later."""
+
+        def read(client: gitlab.Gitlab) -> GitLabUser:
+            client.auth()
+            return parse_user(client.user.attributes if client.user else {})
+
+        if self._own is None:
+            self._own = await self.ask(read)
+        return self._own.username
+
+    async def create_issue(
+        self,
+        project: int | str,
+        title: str,
+        description: str,
+        *,
+        labels: Sequence[str] = (),
+        confidential: bool | None = None,
+    ) -> IssueRef:
+        """Create; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown: see ``find_issue``.
+
+        GitLab runs quick actions in the description, and creates labels that the project lacks.
+        https://docs.gitlab.com/api/issues/#create-an-issue
+        """
+        issue: dict[str, Any] = {"title": title, "description": description}
+        if labels:
+            issue["labels"] = ",".join(labels)
+        if confidential is not None:
+            issue["confidential"] = confidential
+
+        def send(client: gitlab.Gitlab) -> IssueRef:
+            return _parse_ref(as_dict(client.http_post(issues_path(project), post_data=issue)))
+
+        return await self.change(send)
+
+    async def find_issue(
+        self, project: int | str, mark: UUID, since: datetime | None = None
+    ) -> IssueRef | None:
+        """Find the bot's own issue with the marker of ``mark`` in its description, open or closed.
+
+        ``since`` is inclusive and by GitLab's clock: when it created the feedback issue is early
+        enough. ``None`` is firm once ``PLATFORM_TIMEOUT`` has passed since an unanswered creation.
+        """
+        query = {"scope": "created_by_me", "state": "all"}
+        if since is not None:
+            query["created_after"] = since.astimezone(UTC).isoformat()
+
+        def read(client: gitlab.Gitlab) -> IssueRef | None:
+            found = (each for each in _newest(client, project, query) if _is_marked(each, mark))
+            return next(map(_parse_ref, found), None)
+
+        return await self.ask(read)
+
+    async def find_open_issue(self, project: int | str, label: str) -> IssueRef | None:
+        """Find the newest with the label."""
+        query = {"scope": "all", "state": "opened", "labels": label, "issue_type": "issue"}
+        return await self.ask(
+            lambda client: next(map(_parse_ref, _newest(client, project, query, per_page=1)), None)
+        )
+
+    async def note_on(self, project: int | str, iid: int, body: str) -> None:
+        """Post; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown."""
+        await self._elsewhere(project, iid, self._post_note(project, iid, body))
+
+    async def notes_of(
+        self, project: int | str, iid: int, since: datetime | None = None
+    ) -> list[Note]:
+        """Read newest first; ``since`` is inclusive."""
+        return await self._elsewhere(project, iid, self._read_notes(project, iid, since))
+
+    async def issue_template(self, project: int | str, name: str) -> str | None:
+        """Read it by its file's name without ``.md``; the groups' templates count, too.
+
+        https://docs.gitlab.com/api/project_templates/
+        """
+        path = f"/projects/{EncodedId(project)}/templates/issues/{EncodedId(name)}"
+        try:
+            found = await self.ask(lambda client: as_dict(client.http_get(path)))
+        except Missing:
+            return None
+        return found.get("content")
+
+    async def group(self, path: str) -> GroupRef | None:
+        """Find what ``@path`` mentions, if the bot may see it."""
+        if not _GROUP.fullmatch(path):
+            return None
+
+        def read(client: gitlab.Gitlab) -> dict[str, Any]:
+            # Without its projects: they are slow (https://docs.gitlab.com/api/groups/).
+            return as_dict(client.http_get(f"/groups/{EncodedId(path)}", with_projects="false"))
+
+        try:
+            found = await self.ask(read)
+        except Missing:
+            return None
+        if found["full_path"].casefold() != path.casefold():  # a number finds one, too
+            return None
+        return GroupRef(
+            id=int(found["id"]),
+            path=found["full_path"],
+            name=found.get("name") or found["full_path"],
+            url=found.get("web_url") or "",
+        )
+
+    async def _elsewhere(self, project: int | str, iid: int, answer: Awaitable[T]) -> T:
+        """Believe a 404 only if GitLab's list lacks the issue, too, or shows no such project."""
+        try:
+            return await answer
+        except Missing as missing:
+            if not await self._is_listed(project, iid):
+                raise
+            raise listed_only() from missing
+
+    async def _is_listed(self, project: int | str, iid: int) -> bool:
+        found = await self.ask(
+            lambda client: client.http_list(
+                issues_path(project), {"iids[]": [iid]}, scope="all", get_all=False
+            )
+        )
+        return bool(found)
+
+    async def _read_notes(self, project: int | str, iid: int, since: datetime | None) -> list[Note]:
+        def read(client: gitlab.Gitlab) -> list[Note]:
+            listed = client.http_list(
+                f"{issue_path(project, iid)}/notes",
+                iterator=True,
+                order_by="created_at",
+                sort="desc",
+                per_page=PAGE,
+            )
+            notes = (parse_note(self._as_own(note, "author")) for note in listed)
+            return list(takewhile(lambda note: since is None or note.at >= since, notes))
+
+        return await self.ask(read)
+
+    async def _post_note(self, project: int | str, iid: int, body: str) -> None:
+        path, note = f"{issue_path(project, iid)}/notes", {"body": body}
+        await self.change(lambda client: client.http_post(path, post_data=note), NOTES)
+
+    def _as_own(self, data: dict[str, Any], role: str) -> dict[str, Any]:
+        """Call the bot's user as it was called when asked for."""
+        own, who = self._own, data.get(role) or {}
+        if own is None or who.get("id") != own.id:
+            return data
+        return data | {role: who | {"username": own.username}}
+
+
+# What is asked most is asked by its path: python-gitlab's objects take as long as the request.
+def issues_path(project: int | str) -> str:
+    return f"/projects/{EncodedId(project)}/issues"
+
+
+def issue_path(project: int | str, iid: int) -> str:
+    return f"{issues_path(project)}/{iid}"
+
+
+def as_dict(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise GitlabParsingError("not a JSON object")
+    return answer
+
+
+def listed_only() -> Unreachable:
+    problem = "GitLab lists the issue but does not find it (404)"
+    return Unreachable(Platform.GITLAB, problem, 404)
+
+
+def _newest(
+    client: gitlab.Gitlab, project: int | str, query: dict[str, str], per_page: int = PAGE
+) -> Iterator[dict[str, Any]]:
+    return iter(
+        client.http_list(
+            issues_path(project),
+            query,
+            iterator=True,
+            pagination="keyset",
+            order_by="created_at",
+            sort="desc",
+            per_page=per_page,
+        )
+    )
+
+
+def _is_marked(issue: dict[str, Any], mark: UUID) -> bool:
+    return any(str(mark) in each for each in _MARKERS.findall(issue.get("description") or ""))
+
+
+def _parse_ref(data: dict[str, Any]) -> IssueRef:
+    return IssueRef(
+        project_id=int(data["project_id"]),
+        iid=int(data["iid"]),
+        url=data.get("web_url") or "",
+        title=data.get("title") or "",
+        created_at=parse_moment(data["created_at"]),
+    )

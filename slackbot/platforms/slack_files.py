@@ -1,0 +1,67 @@
+"""Files for Slack, in three steps: https://docs.slack.dev/messaging/working-with-files/#upload."""
+
+from dataclasses import dataclass
+
+import aiohttp
+
+from slackbot.platforms.errors import Platform, Rejected, Unreachable, no_answer
+from slackbot.platforms.slack import SlackClient
+
+FILE_SCOPES = frozenset({"files:write"})
+"""Optional: for pictures and CSV files."""
+UPLOAD_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    name: str
+    title: str
+    content: bytes
+    alt: str = ""
+    """What a picture shows, in 1,000 characters."""
+
+
+async def may_upload(slack: SlackClient) -> bool:
+    return not (await slack.identity()).lacks(FILE_SCOPES)
+
+
+async def upload(
+    slack: SlackClient, file: File, channel: str, *, thread: str | None = None, said: str = ""
+) -> None:
+    """Share it in a channel, once: there is no way to find out whether a lost answer was a yes.
+
+    Raises:
+        PlatformError: Slack did not take it.
+    """
+    place = await slack.read(
+        "files.getUploadURLExternal",
+        filename=file.name,
+        length=str(len(file.content)),
+        alt_txt=file.alt,
+    )
+    await _send(slack, str(place["upload_url"]), file.content)
+    where = {"channel_id": channel} | ({"thread_ts": thread} if thread else {})
+    await slack.call(
+        "files.completeUploadExternal",
+        files=[{"id": place["file_id"], "title": file.title}],
+        **where,
+        **({"initial_comment": said} if said else {}),
+    )
+
+
+async def _send(slack: SlackClient, url: str, content: bytes) -> None:
+    session = slack.client.session
+    if session is None:
+        raise RuntimeError("files are sent in the session of the client")
+    limit = aiohttp.ClientTimeout(total=UPLOAD_SECONDS)
+    try:
+        async with session.post(
+            url, data=content, proxy=slack.client.proxy, timeout=limit
+        ) as answer:
+            status = answer.status
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise no_answer(Platform.SLACK, error) from error
+    if status >= 500:
+        raise Unreachable(Platform.SLACK, f"Slack is failing ({status})", status)
+    if status != 200:
+        raise Rejected(Platform.SLACK, str(status), "the upload was not accepted")

@@ -1,0 +1,246 @@
+"""The figures of a period, as ``docs/stats.md`` defines them. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from slackbot.rules.deadline import BusinessHours
+from slackbot.rules.feedback import Sentiment, score_of
+from slackbot.rules.period import Grouping, Period
+from slackbot.rules.request import UNFINISHED, Person, Request, State
+
+HIGH = 0.9
+"""The percentile beside the median."""
+MOST_BARS = 12
+"""Stretches of a period in a chart."""
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """Business hours; both are ``None`` where nothing is measured."""
+
+    median: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, measured: Sequence[float]) -> "Times":
+        return cls(median=percentile(measured, 0.5), high=percentile(measured, HIGH))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Of the contact requests that were asked for in a period."""
+
+    requests: int = 0
+    on_time: int = 0
+    settled: int = 0
+    """Of so many it is known whether they were contacted on time."""
+    open: int = 0
+    overdue: int = 0
+    """Of the open ones."""
+    to_claim: Times = Times()
+    to_contact: Times = Times()
+
+    @property
+    def missed(self) -> int:
+        return self.settled - self.on_time
+
+    @property
+    def pending(self) -> int:
+        """Not settled: open with time left, withdrawn, or gone."""
+        return self.requests - self.settled
+
+    @property
+    def share(self) -> float | None:
+        """Contacted on time, of 1."""
+        return self.on_time / self.settled if self.settled else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """All that is counted of one period."""
+
+    figures: Figures = Figures()
+    feedback: int = 0
+    """All that was given, with and without a contact request."""
+    sentiments: Mapping[Sentiment | None, int] = field(default_factory=dict)
+    labels: Mapping[str | None, int] = field(default_factory=dict)
+    reasons: Mapping[str | None, int] = field(default_factory=dict)
+    """Why deadlines were missed: values of ``Miss``, or not explained."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.feedback and not self.figures.requests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stats:
+    period: Period
+    now: Summary
+    before: Summary | None
+    """Of the period before; ``None`` where the record does not reach so far back."""
+    by: Grouping | None = None
+    groups: Mapping[str | None, Figures] = field(default_factory=dict)
+    """By name; what has none is under ``None``."""
+    bars: Mapping[Period, Figures] = field(default_factory=dict)
+    """Of each stretch of the period."""
+    kept_days: int | None = None
+    """Said where the period reaches further back than the record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """By what the figures are made."""
+
+    hours: BusinessHours
+    scope: str
+    """Of the feedback labels."""
+    region_scope: str
+    now: datetime
+
+
+def stats_of(
+    found: Iterable[Request],
+    period: Period,
+    measure: Measure,
+    *,
+    by: Grouping | None = None,
+    kept_days: int | None = None,
+) -> Stats:
+    """Count the period and the one before; ``kept_days`` is how far back the record reaches."""
+    feedback, zone = list(found), measure.hours.timezone
+    asked = asked_in(feedback, period, measure)
+    before = period.before
+    since = None
+    if kept_days is not None:
+        since = (measure.now - timedelta(days=kept_days)).astimezone(zone).date()
+    reaches = [each for each in (before, period) if since is not None and each.start < since]
+    return Stats(
+        period=period,
+        now=_summary(feedback, period, measure),
+        before=None if reaches else _summary(feedback, before, measure),
+        by=by,
+        groups=_groups(asked, by, measure) if by else {},
+        bars={
+            each: figures_of(asked_in(asked, each, measure), measure)
+            for each in period.stretches(MOST_BARS)
+        },
+        kept_days=kept_days if reaches else None,
+    )
+
+
+def asked_in(found: Iterable[Request], period: Period, measure: Measure) -> list[Request]:
+    start, end = period.bounds(measure.hours.timezone)
+    return [each for each in found if each.was_requested and start <= each.asked_at < end]
+
+
+def _summary(found: Iterable[Request], period: Period, measure: Measure) -> Summary:
+    start, end = period.bounds(measure.hours.timezone)
+    given = [each for each in found if start <= given_at(each) < end]
+    asked = asked_in(found, period, measure)
+    missed = [each for each in asked if is_on_time(each, measure.now) is False]
+    return Summary(
+        figures=figures_of(asked, measure),
+        feedback=len(given),
+        sentiments=Counter(each.sentiment for each in given),
+        labels=Counter(each.label_of(measure.scope) for each in given),
+        reasons=Counter(each.missed_because for each in missed),
+    )
+
+
+def figures_of(asked: Sequence[Request], measure: Measure) -> Figures:
+    verdicts = [is_on_time(each, measure.now) for each in asked]
+    contacted = [each for each in asked if each.state is State.CONTACTED]
+    return Figures(
+        requests=len(asked),
+        on_time=verdicts.count(True),
+        settled=len(verdicts) - verdicts.count(None),
+        open=sum(each.state in UNFINISHED for each in asked),
+        overdue=sum(each.is_overdue(measure.now) for each in asked),
+        to_claim=_times(asked, lambda each: each.claimed_at or each.held_since, measure),
+        to_contact=_times(contacted, lambda each: each.contacted_at, measure),
+    )
+
+
+def given_at(request: Request) -> datetime:
+    """Rows of earlier releases, all contact requests, lack when they were created."""
+    return request.created_at or request.asked_at
+
+
+def is_on_time(request: Request, now: datetime) -> bool | None:
+    """Return ``None`` while nobody knows, and for what was withdrawn or is gone."""
+    match request.state:
+        case State.CONTACTED:
+            return not request.is_late
+        case State.CLOSED:
+            return False
+        case State.WAITING | State.CLAIMED:
+            return False if request.is_overdue(now) else None
+        case _:
+            return None
+
+
+def percentile(values: Iterable[float], share: float) -> float | None:
+    """Interpolate between the two nearest values, as spreadsheets do (``PERCENTILE.INC``)."""
+    ordered = sorted(values)
+    if not ordered:
+        return None
+    place = (len(ordered) - 1) * share
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def _times(
+    asked: Iterable[Request], ended_at: Callable[[Request], datetime | None], measure: Measure
+) -> Times:
+    spans = ((each.asked_at, ended_at(each)) for each in asked)
+    return Times.of(
+        # People pick minutes, so a contact may seem to be seconds before the wish for it.
+        [max(measure.hours.between(start, end) / _HOUR, 0.0) for start, end in spans if end]
+    )
+
+
+# --- Groups ------------------------------------------------------------------------------------
+
+
+def _groups(asked: Iterable[Request], by: Grouping, measure: Measure) -> dict[str | None, Figures]:
+    """Put what has no name last, and scores in their order, all else by how much it is."""
+    named: defaultdict[str | None, list[Request]] = defaultdict(list)
+    managers: list[Person] = []
+    for each in asked:
+        named[_group_of(each, by, measure, managers)].append(each)
+
+    def order(name: str | None) -> tuple[bool, int, str]:
+        size = 0 if by is Grouping.SCORE else len(named[name])
+        return name is None, -size, name or ""
+
+    return {name: figures_of(named[name], measure) for name in sorted(named, key=order)}
+
+
+def _group_of(
+    request: Request, by: Grouping, measure: Measure, managers: list[Person]
+) -> str | None:
+    match by:
+        case Grouping.LABEL:
+            return request.label_of(measure.scope)
+        case Grouping.REGION:
+            label = request.label_of(measure.region_scope)
+            return label.removeprefix(f"{measure.region_scope}::") if label else None
+        case Grouping.SCORE:
+            return None if (score := score_of(request.score)) is None else str(score)
+        case Grouping.MANAGER:
+            return _manager(request, managers)
+
+
+def _manager(request: Request, known: list[Person]) -> str | None:
+    """Name who contacted; a person may be known in Slack once, and in GitLab another time."""
+    who = request.contacted_by
+    if request.state is not State.CONTACTED or who is None:
+        return None
+    same = next((each for each in known if each.is_same(who)), None)
+    if same is None:
+        known.append(who)
+    return (same or who).name
