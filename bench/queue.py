@@ -9,11 +9,9 @@ from itertools import product
 
 from bench.pair import RUNS, Databases, Pair, fast_town, pair, timed
 from bench.report import MILLISECONDS, Row, in_ms, median
-from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.rules.untriaged import Triage, UntriagedFeedback
-from slackbot.store import feedbacks
+from slackbot.rules.request import IssueKey, Person, Request, Triage
 from slackbot.store.database import Database
-from slackbot.store.feedbacks import Sighting
+from slackbot.store.requests import save_request
 from slackbot.store.schema import requests
 from tests.town import Town
 
@@ -98,9 +96,8 @@ async def _fill(place: Town, url: str, size: int) -> None:
             async with database.transaction() as tx:
                 await tx.execute(requests.insert().values(rows))
         async with database.transaction() as tx:
-            await feedbacks.save_sightings(
-                tx, [Sighting(_untriaged(place, n), Triage.AWAITED) for n in range(UNTRIAGED)]
-            )
+            for number in range(UNTRIAGED):
+                await save_request(tx, _untriaged(place, number))
     finally:
         await database.close()
 
@@ -115,6 +112,10 @@ def _row(request: Request) -> dict[str, object]:
         "is_open": request.is_open,
         "gitlab_updated_at": request.gitlab_updated_at,
         "ticket": request.ticket,
+        "created_at": request.created_at,
+        "triage": request.triage,
+        "triaged_at": request.triaged_at,
+        "waits_until": None,
         "document": request,
     }
 
@@ -145,13 +146,19 @@ def _request(place: Town, number: int) -> Request:
     )
 
 
-def _untriaged(place: Town, number: int) -> UntriagedFeedback:
-    return UntriagedFeedback(
+def _untriaged(place: Town, number: int) -> Request:
+    created_at = place.clock() - timedelta(days=1)
+    return Request(
         key=IssueKey(place.project.id, 900_000 + number),
         url=f"https://gitlab.example.com/-/issues/{900_000 + number}",
         title=f"Positive feedback for ticket {900_000 + number}",
         ticket=900_000 + number,
         author="support-automation",
-        created_at=place.clock() - timedelta(days=1),
-        updated_at=place.clock() - timedelta(days=1),
+        created_at=created_at,
+        asked_at=created_at,
+        due_at=created_at + timedelta(days=2),
+        gitlab_updated_at=created_at,
+        is_requested=False,
+        was_requested=False,
+        triage=Triage.AWAITED,
     )

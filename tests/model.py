@@ -4,7 +4,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
-from slackbot.rules.decision import ChooseLabel, Claim, Decision, MarkContacted, Release, TakeOver
+from slackbot.rules.decision import (
+    ChooseLabel,
+    Claim,
+    ClearLabel,
+    Close,
+    Decision,
+    MarkContacted,
+    Release,
+    Reopen,
+    Review,
+    TakeOver,
+    UndoContacted,
+)
 from slackbot.rules.request import IssueKey, Person
 from slackbot.sync.observe import Observation
 
@@ -65,6 +77,22 @@ def may(now: Belief, decision: Decision) -> bool:
             return now.label != chosen and now.label == seen
         case MarkContacted():
             return not now.is_contacted
+        case _:
+            return _may_continue(now, decision)
+
+
+def _may_continue(now: Belief, decision: Decision) -> bool:
+    match decision.action:
+        case ClearLabel(label=seen):
+            return now.label == seen
+        case UndoContacted():
+            return now.contacted is not None
+        case Close(leaves_waiting=knows):
+            return now.is_open and (knows or now.is_over)
+        case Reopen():
+            return not now.is_open
+        case _:
+            return True
 
 
 def then(now: Belief, decision: Decision) -> Belief:
@@ -83,6 +111,24 @@ def then(now: Belief, decision: Decision) -> Belief:
                 label=now.label or contact.label,
                 is_open=now.is_open and not contact.close,
             )
+        case _:
+            return _then_it_continues(now, decision)
+
+
+def _then_it_continues(now: Belief, decision: Decision) -> Belief:
+    match decision.action:
+        case ClearLabel():
+            return replace(now, label=None)
+        case Review(label=str() as chosen):
+            return replace(now, label=chosen)
+        case UndoContacted(reopen=reopen):
+            return replace(now, contacted=None, is_open=now.is_open or reopen)
+        case Close():
+            return replace(now, is_open=False)
+        case Reopen():
+            return replace(now, is_open=True)
+        case _:
+            return now
 
 
 # --- GitLab ------------------------------------------------------------------------------------
@@ -146,8 +192,15 @@ class Page:
                 self.assign(by or left, at, BOT)
             case Release():
                 self.assign(None if self.assignee == by else self.assignee, at, BOT)
-            case ChooseLabel(label=chosen):
+            case ChooseLabel(label=chosen) | Review(label=str() as chosen):
                 self.put(chosen, at)
+            case ClearLabel(label=seen_label):
+                self.take(seen_label, at)
+            case UndoContacted(reopen=reopen):
+                self.take(CONTACTED, at)
+                self.is_open = self.is_open or reopen
+            case Close() | Reopen():
+                self.is_open = isinstance(decision.action, Reopen)
             case MarkContacted() as contact:
                 self.put(CONTACTED, at)
                 if contact.label and not self.label:

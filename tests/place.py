@@ -19,7 +19,14 @@ from tests.conftest import MovableClock
 from tests.town import Town
 from tests.town import town as build_town
 
-ALL_ON = {"ssat_reminders": "24,12,4,1", "ssat_quiet_hours": "off", "ssat_digest": "09:00"}
+ALL_ON = {
+    "ssat_reminders": "24,12,4,1",
+    "ssat_quiet_hours": "off",
+    "ssat_digest": "09:00",
+    "ssat_stats_channel": "#support_escalations",
+    "ssat_kudos_channel": "#support_escalations",
+    "ssat_close_good": True,
+}
 NO_ISSUE = IssueKey(0, 0)
 POSTS = ("chat.postMessage", "views.publish")
 

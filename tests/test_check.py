@@ -15,7 +15,7 @@ from slackbot.app import connect
 from slackbot.check import examine, examine_database
 from slackbot.local.pagerduty import PagerDuty, serve
 from tests.conftest import MovableClock, Postgres
-from tests.town import Town
+from tests.town import FOLLOW_UPS, Town
 from tests.town import town as build_town
 
 
@@ -76,6 +76,64 @@ async def test_who_is_told_as_the_lead_is_looked_up(
     warnings = [line for line in said if line.startswith("warning  SSAT_LEAD")]
     assert warnings == ([f"warning  SSAT_LEAD {lead}: {problem}"] if problem else [])
     assert "ok       SSAT_LEAD: looked up in Slack" in said
+
+
+async def week_of(town: Town, *labels: str) -> None:
+    project = town.gitlab.add_project("support/week")
+    town.gitlab.add_member(project, town.bot, 10)
+    town.gitlab.add_label(project, "week-in-review")
+    town.gitlab.open_issue(project, author=town.avery_gitlab, title="This week", labels=labels)
+
+
+async def test_where_kudos_go_is_looked_at(town: Town) -> None:
+    channel = town.slack.add_channel("kudos", members=[town.avery])
+    await week_of(town, "week-in-review")
+    goes = {
+        "ssat_kudos_channel": "#kudos",
+        "ssat_week_project": "support/week",
+        "ssat_week_label": "week-in-review",
+    }
+    said = await findings(town, **goes)
+    assert "ok       SSAT_KUDOS_CHANNEL #kudos" in said
+    assert "ok       SSAT_WEEK_PROJECT support/week, where the week's review issue is #1" in said
+
+    channel.archived = True
+    said = await findings(town, **goes | {"ssat_kudos_channel": channel.id})
+    assert (
+        f"warning  SSAT_KUDOS_CHANNEL {channel.id}: the channel is archived: set another"
+    ) in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        (
+            {"ssat_kudos_channel": "#thanks"},
+            "SSAT_KUDOS_CHANNEL #thanks: Slack answered channel_not_found: there is no such "
+            "channel, or the bot is not in it: /invite it there",
+        ),
+        (
+            {"ssat_week_project": "support/nowhere", "ssat_week_label": "week-in-review"},
+            "SSAT_WEEK_PROJECT support/nowhere: not found: is the path right, and may the token's "
+            "user see it?",
+        ),
+        (
+            {"ssat_week_project": "support/week", "ssat_week_label": "week-in-review"},
+            "SSAT_WEEK_PROJECT support/week: it has no open issue with the label week-in-review: "
+            "kudos wait for one",
+        ),
+        (
+            {"ssat_week_project": "support/week"},
+            "SSAT_WEEK_PROJECT, SSAT_WEEK_LABEL: only one of them is set, so kudos do not go to "
+            "the week's review issue: set both",
+        ),
+    ],
+)
+async def test_where_kudos_cannot_go_is_a_warning(
+    town: Town, changes: dict[str, str], warning: str
+) -> None:
+    await week_of(town)
+    assert f"warning  {warning}" in await findings(town, **changes)
 
 
 def record(folder: Path) -> Path:
@@ -165,6 +223,39 @@ async def test_a_scope_that_no_label_has_is_named_with_the_nearest_one(
     )
 
 
+async def test_the_project_of_follow_up_issues_is_looked_at(town: Town) -> None:
+    about = f"SSAT_FOLLOW_UP_PROJECT {FOLLOW_UPS}"
+
+    async def said(**changes: Any) -> str:
+        settings = {"ssat_follow_up_project": FOLLOW_UPS} | changes
+        [line] = [each for each in await findings(town, **settings) if "SSAT_FOLLOW_UP" in each]
+        return line
+
+    assert await said() == f"ok       {about}, for follow-up issues"
+    number = str(town.follow_ups.id)
+    good = f"ok       SSAT_FOLLOW_UP_PROJECT {number}, for follow-up issues"
+    assert await said(ssat_follow_up_project=number) == good
+
+    template = "SSAT_FOLLOW_UP_TEMPLATE Feedback"
+    missing = await said(ssat_follow_up_template="Feedback")
+    assert missing.startswith(f"warning  {template}: {FOLLOW_UPS} has no such issue template")
+    town.follow_ups.issue_templates["Feedback"] = "What we learn"
+    good = f"ok       {template} in {FOLLOW_UPS}, for follow-up issues"
+    assert await said(ssat_follow_up_template="Feedback") == good
+    town.follow_ups.issue_templates["Feedback"] = "x" * 1_001
+    assert "too long for a form" in await said(ssat_follow_up_template="Feedback")
+
+    town.follow_ups.issues_enabled = False
+    problem = "issues are disabled in the project. Enable them, or set another project"
+    assert await said() == f"warning  {about}: no follow-up issue can be created: {problem}"
+    town.follow_ups.archived = True
+    assert "the project is archived" in await said()
+    town.gitlab.add_member(town.follow_ups, town.bot, 0)
+    assert "GitLab has no such project, or hides it from the bot" in await said()
+    town.gitlab.faults.add(path="team-meta$", status=502, times=None)
+    assert (await said()).startswith(f"unknown  {about}: could not be checked")
+
+
 async def test_the_issue_for_codes_is_looked_at(town: Town) -> None:
     issue = town.gitlab.open_issue(town.project, author=town.duty_gitlab, title="Who is who")
     good = f"ok       SSAT_LINK_ISSUE {issue.iid}, where people post their codes"
@@ -197,12 +288,35 @@ async def test_the_schedule_is_asked_who_is_on_duty(town: Town) -> None:
         good = await findings(town, **settings)
         wrong = await findings(town, **settings | {"pagerduty_api_token": "y_wrong_token"})
         away = await findings(town, **settings | {"pagerduty_api_url": "http://127.0.0.1:1"})
-    assert unknown[-1].startswith("warning  PagerDuty: PagerDuty has no schedule P9UIIDY: set")
+    about = "PAGERDUTY_SCHEDULE P9UIIDY: "
+    assert unknown[-1].startswith(f"warning  {about}PagerDuty has no schedule P9UIIDY: set")
     assert empty[-1] == "warning  PAGERDUTY_SCHEDULE P9UIIDY: it names nobody now"
     assert good[-1] == "ok       PAGERDUTY_SCHEDULE P9UIIDY, on duty: Avery Example"
     assert "does not accept PAGERDUTY_API_TOKEN (401)" in wrong[-1]
     assert "wrong_token" not in wrong[-1]
-    assert away[-1].startswith("unknown  PagerDuty: could not be checked: ")
+    assert away[-1].startswith(f"unknown  {about}could not be checked: ")
+
+
+async def test_of_several_schedules_each_is_judged(town: Town) -> None:
+    account = PagerDuty(clock=town.clock)
+    avery = account.add_user("Avery Example", "avery@example.com")
+    async with serve(account) as url:
+        settings = {
+            "pagerduty_api_token": account.token,
+            "pagerduty_api_url": url,
+            "pagerduty_schedule": "PFIRST,PGONE,PSPARE",
+        }
+        account.add_schedule("PFIRST")
+        spare = account.add_schedule("PSPARE", avery)
+        covered = await findings(town, **settings)
+        spare.on_call.clear()
+        empty = await findings(town, **settings)
+    assert covered[-3] == "ok       PAGERDUTY_SCHEDULE PFIRST, on duty: nobody"
+    assert covered[-2].startswith("warning  PAGERDUTY_SCHEDULE PGONE: PagerDuty has no schedule")
+    assert covered[-1] == "ok       PAGERDUTY_SCHEDULE PSPARE, on duty: Avery Example"
+    nobody = "it names nobody now"
+    assert empty[-3] == f"warning  PAGERDUTY_SCHEDULE PFIRST: {nobody}"
+    assert empty[-1] == f"warning  PAGERDUTY_SCHEDULE PSPARE: {nobody}"
 
 
 async def test_a_token_of_which_gitlab_tells_nothing_keeps_no_label_from_being_looked_up(
@@ -212,3 +326,35 @@ async def test_a_token_of_which_gitlab_tells_nothing_keeps_no_label_from_being_l
     said = await findings(town, ssat_contact_label="SSAT::contact")
     assert any(line.startswith("warning  GITLAB_TOKEN: ") for line in said)
     assert any(line.startswith("PROBLEM  SSAT_CONTACT_LABEL SSAT::contact: ") for line in said)
+
+
+async def test_a_template_that_cannot_be_used_is_named(town: Town, tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "de.j2").write_text("{% for each in range(10 ** 9) %}{% endfor %}")
+    (folder / "en.j2").write_text("Hello {{ name }}")
+    said = await findings(town, ssat_email_templates=folder)
+    [named] = [line for line in said if "SSAT_EMAIL_TEMPLATES" in line]
+    assert named.startswith("warning  SSAT_EMAIL_TEMPLATES: de.j2: line 1: for can't be used")
+    assert named.endswith("the bot's own text is used instead")
+
+
+async def test_a_channel_for_figures_that_the_bot_is_not_in_is_a_warning(town: Town) -> None:
+    town.slack.add_channel("support_trends", bot_is_member=False)
+    said = await findings(town, ssat_stats_channel="#support_trends")
+    [line] = [each for each in said if "SSAT_STATS_CHANNEL" in each]
+    assert line.startswith("warning  SSAT_STATS_CHANNEL #support_trends: ")
+    assert "/invite it there" in line
+
+
+async def test_a_channel_for_figures_is_checked(town: Town) -> None:
+    town.slack.add_channel("support_trends")
+    assert "ok       SSAT_STATS_CHANNEL #support_trends" in await findings(
+        town, ssat_stats_channel="#support_trends"
+    )
+
+
+async def test_without_the_scope_for_files_the_check_says_what_does_not_work(town: Town) -> None:
+    town.slack.scopes.discard("files:write")
+    [line] = [each for each in await findings(town) if "files:write" in each]
+    assert "no CSV files, and no picture" in line

@@ -279,6 +279,20 @@ async def test_the_check_names_every_problem_at_once(town: Town) -> None:
         assert "role is too low" in problems[2]
 
 
+async def test_a_second_channel_that_is_not_there_keeps_nobody_from_starting(town: Town) -> None:
+    async with launched(town, "check", ssat_bad_channel="#nowhere") as process:
+        assert await process.ended() == 0
+        [line] = [each for each in process.said.splitlines() if "SSAT_BAD_CHANNEL" in each]
+        assert line.startswith("warning")
+        assert "#nowhere: Slack answered channel_not_found" in line
+        assert "/invite it there" in line
+    town.slack.add_channel("bad_reviews")
+    async with launched(town, "check", ssat_bad_channel="#bad_reviews") as process:
+        assert await process.ended() == 0
+        [line] = [each for each in process.said.splitlines() if "SSAT_BAD_CHANNEL" in each]
+        assert line.startswith("ok")
+
+
 async def test_scopes_of_a_later_release_are_named_with_what_they_are_for_and_not_required(
     town: Town,
 ) -> None:

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from slackbot.rules.decision import Claim, Decision, Step, StepKind
+from slackbot.rules.decision import Claim, Decision, Kudos, Step, StepKind
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards, decisions, homes, jobs, reminders
+from slackbot.store import cards, decisions, homes, jobs, kudos, reminders
 from slackbot.store.changes import FEW, announce
 from slackbot.store.database import LeaseLost, Transaction, fenced_by
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
@@ -114,6 +114,31 @@ async def a_change_of_duty(place: Place) -> IssueKey:
     return NO_ISSUE
 
 
+async def a_feedback_that_nobody_has_answered(place: Place) -> IssueKey:
+    await place.on_duty(place.town.avery)
+    issue = place.town.feedback(description="Too slow.", labels=["satisfaction::bad"])
+    await place.do(IssueQueue.SYNC, place.key(issue))
+    place.town.clock.forward(days=5, hours=1)
+    return NO_ISSUE
+
+
+async def kudos_for_the_channel(place: Place) -> IssueKey:
+    key = await place.requested()
+    async with place.database.transaction() as tx:
+        by, now = person(place.town.avery), place.town.clock()
+        thanks = Decision(id=uuid4(), key=key, by=by, at=now, action=Kudos())
+        await kudos.add_kudos(tx, thanks)
+    return NO_ISSUE
+
+
+async def a_good_review_on_which_nobody_acts(place: Place) -> IssueKey:
+    title = "Positive feedback for ticket 412345"
+    issue = place.town.feedback(title, description="Great.", labels=["satisfaction::good"])
+    await place.do(IssueQueue.SYNC, place.key(issue))
+    place.town.clock.forward(days=8)
+    return NO_ISSUE
+
+
 async def an_open_home(place: Place) -> IssueKey:
     await place.requested()
     async with place.database.transaction() as tx:
@@ -150,7 +175,11 @@ WORK: tuple[tuple[Queue, Callable[[Place], Awaitable[IssueKey]]], ...] = (
     (PeriodicQueue.SUMMARY, many_requests_at_once),
     (PeriodicQueue.GAP, many_late_reminders),
     (PeriodicQueue.DIGEST, a_workday_morning),
+    (PeriodicQueue.STATS, a_workday_morning),
     (PeriodicQueue.HANDOVER, a_change_of_duty),
+    (PeriodicQueue.RESPONSES, a_feedback_that_nobody_has_answered),
+    (PeriodicQueue.KUDOS, kudos_for_the_channel),
+    (PeriodicQueue.IDLE, a_good_review_on_which_nobody_acts),
     (PeriodicQueue.HOMES, an_open_home),
     (PeriodicQueue.DUTY, a_turn_that_begins),
     (PeriodicQueue.DUTY, a_schedule_that_is_gone),

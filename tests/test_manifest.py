@@ -8,6 +8,7 @@ import yaml
 from slackbot.handlers.queue import COMMAND
 from slackbot.handlers.showing import SHOW_FEEDBACK
 from slackbot.platforms.slack import MESSAGES_SCOPES, REQUIRED_SCOPES, UNFURL_SCOPES
+from slackbot.platforms.slack_files import FILE_SCOPES
 
 ROOT = Path(__file__).parent.parent
 
@@ -15,6 +16,7 @@ ONLY_FOR_SOME = {
     "groups:history",  # the channel may be private
     "groups:read",
     "usergroups:read",  # SSAT_MANAGERS may name groups
+    *FILE_SCOPES,  # without them there are no CSV files, and no pictures of charts
     *MESSAGES_SCOPES,  # without them nobody gets a direct message
     *UNFURL_SCOPES,  # without them a pasted link is a link
 }

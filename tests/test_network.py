@@ -198,7 +198,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_named_with_the_variable_
         (
             "PROBLEM  SLACK_API_URL: Slack's certificate is not trusted (",
             "PROBLEM  GITLAB_URL: GitLab's certificate is not trusted (",
-            "warning  PagerDuty: PagerDuty's certificate is not trusted (",
+            "warning  PAGERDUTY_SCHEDULE P9UIIDY: PagerDuty's certificate is not trusted (",
         ),
         strict=True,
     ):

@@ -18,9 +18,10 @@ from aiohttp import web
 from structlog.testing import capture_logs
 from yarl import URL
 
-from slackbot.blocks.contact import AT, CALLBACK, CHANNEL, TEXT
+from slackbot.blocks.contact import AT, CHANNEL, TEXT
 from slackbot.door import BODY_LIMIT
 from slackbot.local.slack.transport import encode
+from slackbot.rules.offers import Offer
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port, serving
 from tests.town import DESCRIPTION, PROJECT, Town, as_seen, text_of
@@ -152,7 +153,7 @@ async def test_the_form_of_another_workspaces_person_is_not_accepted(port: Port,
     payload = json.loads((FIXTURES / "slack" / name).read_text())
     payload["user"]["team_id"] = payload["team"]["id"] = team
     payload["view"] |= {
-        "callback_id": CALLBACK,
+        "callback_id": Offer.MARK_CONTACTED,
         "private_metadata": f"{town.project.id}/{issue.iid}",
         "state": {"values": filled_in("call")},
     }
@@ -160,7 +161,8 @@ async def test_the_form_of_another_workspaces_person_is_not_accepted(port: Port,
     answer = await port.signed(urlencode({"payload": json.dumps(payload)}), FORM)
 
     assert answer.status == 200
-    assert "Only members of this workspace" in json.loads(answer.body)["errors"][CHANNEL]
+    [said] = json.loads(answer.body)["errors"].values()
+    assert "Only members of this workspace" in said
     await town.settled()
     assert town.choices() == []
     assert town.writes(issue) == []

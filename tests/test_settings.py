@@ -20,8 +20,10 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from slackbot.check import examine_database
-from slackbot.people.file import PeopleFileError, read_people
+from slackbot.people.file import PeopleFileError, read_people, read_profiles
 from slackbot.rules.deadline import BusinessHours, Holidays
+from slackbot.rules.exempt import EXEMPT
+from slackbot.rules.profile import Profile
 from slackbot.rules.reminders import QuietHours
 from slackbot.settings import Settings, SettingsError, load_settings
 from slackbot.store.database import Database, DatabaseError
@@ -40,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "slack_app_token": None,
     "slack_api_url": "https://slack.com/api/",
     "ssat_channel": "#support_escalations",
+    "ssat_bad_channel": None,
     "gitlab_url": "https://gitlab.com",
     "gitlab_project": "gitlab-com/support/feedback",
     "gitlab_webhook_secret": None,
@@ -60,8 +63,17 @@ DEFAULTS: dict[str, Any] = {
     "ssat_retention_days": timedelta(days=90),
     "ssat_managers": frozenset(),
     "ssat_link_issue": None,
+    "ssat_review_csm": False,
+    "ssat_exempt": EXEMPT,
+    "ssat_follow_up_project": "gitlab-com/support/support-team-meta",
+    "ssat_follow_up_template": None,
+    "ssat_kudos_channel": None,
+    "ssat_week_project": None,
+    "ssat_week_label": None,
+    "ssat_week_cutoff": 3,
+    "ssat_close_good": False,
     "pagerduty_api_token": None,
-    "pagerduty_schedule": "P9UIIDY",
+    "pagerduty_schedule": ("P9UIIDY",),
     "pagerduty_api_url": "https://api.pagerduty.com",
     "ssat_duty_group": None,
     "ssat_assign_on_duty": False,
@@ -69,6 +81,10 @@ DEFAULTS: dict[str, Any] = {
     "ssat_quiet_hours": QuietHours(awake=((8 * 60, 20 * 60),)),
     "ssat_lead": None,
     "ssat_digest": 9 * 60,
+    "ssat_email_templates": None,
+    "ssat_webmail": "off",
+    "ssat_stats_channel": None,
+    "ssat_region_scope": "OrganizationRegion",
 }
 
 
@@ -143,6 +159,7 @@ GIVEN = {
     "SLACK_APP_TOKEN": "xapp-given",
     "SLACK_API_URL": "http://127.0.0.1:9/api",
     "SSAT_CHANNEL": "C0123456789",
+    "SSAT_BAD_CHANNEL": "#support_feedback",
     "GITLAB_URL": "https://gitlab.example.com/",
     "GITLAB_TOKEN": "glpat-given",
     "GITLAB_PROJECT": "4711",
@@ -164,8 +181,17 @@ GIVEN = {
     "SSAT_RETENTION_DAYS": "30",
     "SSAT_MANAGERS": "S0MANAGERS, U0AVERY W0BLAKE",
     "SSAT_LINK_ISSUE": "12",
+    "SSAT_REVIEW_CSM": "true",
+    "SSAT_EXEMPT": "Example Partner",
+    "SSAT_FOLLOW_UP_PROJECT": "team/meta",
+    "SSAT_FOLLOW_UP_TEMPLATE": "Feedback",
+    "SSAT_KUDOS_CHANNEL": "#kudos",
+    "SSAT_WEEK_PROJECT": "support/week",
+    "SSAT_WEEK_LABEL": "week-in-review",
+    "SSAT_WEEK_CUTOFF": "Friday",
+    "SSAT_CLOSE_GOOD": "true",
     "PAGERDUTY_API_TOKEN": "y_duty",
-    "PAGERDUTY_SCHEDULE": "PTEAM",
+    "PAGERDUTY_SCHEDULE": "PTEAM, PSPARE,",
     "PAGERDUTY_API_URL": "https://user:proxy-password@api.eu.pagerduty.com/",
     "SSAT_DUTY_GROUP": "S0DUTY",
     "SSAT_ASSIGN_ON_DUTY": "true",
@@ -173,6 +199,10 @@ GIVEN = {
     "SSAT_QUIET_HOURS": "22:00-06:00",
     "SSAT_LEAD": "U0LEAD",
     "SSAT_DIGEST": "10:30",
+    "SSAT_EMAIL_TEMPLATES": "templates",
+    "SSAT_WEBMAIL": "gmail",
+    "SSAT_STATS_CHANNEL": "#support_trends",
+    "SSAT_REGION_SCOPE": "Region",
 }
 """For every setting a value that is not its default."""
 
@@ -182,6 +212,7 @@ EVERY_SETTING = [name.upper() for name in Settings.model_fields]
 @pytest.fixture
 def people_file(tmp_path: Path) -> None:
     (tmp_path / "people.toml").touch()
+    (tmp_path / "templates").mkdir()
 
 
 @pytest.mark.usefixtures("people_file")
@@ -194,6 +225,7 @@ def test_every_setting_can_be_given_and_differs_from_its_default(environment: En
     assert read == {
         "slack_api_url": "http://127.0.0.1:9/api/",
         "ssat_channel": "C0123456789",
+        "ssat_bad_channel": "#support_feedback",
         "gitlab_url": "https://gitlab.example.com",
         "gitlab_project": "4711",
         "database_url": "postgresql://bot:database%40password@db/ssat",
@@ -212,7 +244,16 @@ def test_every_setting_can_be_given_and_differs_from_its_default(environment: En
         "ssat_retention_days": timedelta(days=30),
         "ssat_managers": {"S0MANAGERS", "U0AVERY", "W0BLAKE"},
         "ssat_link_issue": 12,
-        "pagerduty_schedule": "PTEAM",
+        "ssat_review_csm": True,
+        "ssat_exempt": (*EXEMPT, "Example Partner"),
+        "ssat_follow_up_project": "team/meta",
+        "ssat_follow_up_template": "Feedback",
+        "ssat_kudos_channel": "#kudos",
+        "ssat_week_project": "support/week",
+        "ssat_week_label": "week-in-review",
+        "ssat_week_cutoff": 4,
+        "ssat_close_good": True,
+        "pagerduty_schedule": ("PTEAM", "PSPARE"),
         "pagerduty_api_url": "https://user:proxy-password@api.eu.pagerduty.com",
         "ssat_duty_group": "S0DUTY",
         "ssat_assign_on_duty": True,
@@ -220,6 +261,10 @@ def test_every_setting_can_be_given_and_differs_from_its_default(environment: En
         "ssat_quiet_hours": QuietHours(awake=((6 * 60, 22 * 60),)),
         "ssat_lead": "U0LEAD",
         "ssat_digest": 10 * 60 + 30,
+        "ssat_email_templates": Path("templates"),
+        "ssat_webmail": "gmail",
+        "ssat_stats_channel": "#support_trends",
+        "ssat_region_scope": "Region",
     }
     assert given.uses_socket_mode
 
@@ -297,7 +342,13 @@ def test_a_character_that_cannot_be_seen_is_named_without_the_value(
     assert "more" not in said[name]
 
 
-LABELS = ["SSAT_CONTACT_LABEL", "SSAT_CONTACTED_LABEL", "SSAT_LABEL_SCOPE"]
+LABELS = [
+    "SSAT_CONTACT_LABEL",
+    "SSAT_CONTACTED_LABEL",
+    "SSAT_WEEK_LABEL",
+    "SSAT_LABEL_SCOPE",
+    "SSAT_REGION_SCOPE",
+]
 
 
 @pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
@@ -519,8 +570,9 @@ def test_a_scope_may_be_given_as_gitlab_writes_it_before_a_label(environment: En
     ],
 )
 def test_a_project_is_understood_as_people_write_it(environment: Environment, written: str) -> None:
-    given = {"GITLAB_URL": "https://gitlab.example.com/", "GITLAB_PROJECT": written}
-    assert environment.read(given).gitlab_project == "support/feedback"
+    given = dict.fromkeys(["GITLAB_PROJECT", "SSAT_FOLLOW_UP_PROJECT"], written)
+    settings = environment.read({"GITLAB_URL": "https://gitlab.example.com/"} | given)
+    assert settings.gitlab_project == settings.ssat_follow_up_project == "support/feedback"
 
 
 def test_a_file_env_is_read_where_the_environment_says_nothing(
@@ -551,7 +603,14 @@ def test_either_mode_of_slack_is_enough(environment: Environment) -> None:
     assert not load_settings().uses_socket_mode
 
 
-ANY_TEXT = {"HOST", "SSAT_CONTACT_LABEL", "SSAT_CONTACTED_LABEL"}
+ANY_TEXT = {
+    "HOST",
+    "SSAT_CONTACT_LABEL",
+    "SSAT_CONTACTED_LABEL",
+    "SSAT_EXEMPT",
+    "SSAT_FOLLOW_UP_TEMPLATE",
+    "SSAT_WEEK_LABEL",
+}
 """The settings of which only the platforms, or the machine, know whether they are right."""
 
 WRONG = [
@@ -560,6 +619,7 @@ WRONG = [
     ("SLACK_SIGNING_SECRET", "signed with a space", "copy it again"),
     ("GITLAB_WEBHOOK_SECRET", "hook-sécret", "copy it again"),
     ("SSAT_LABEL_SCOPE", "::", "feedback"),
+    ("SSAT_REGION_SCOPE", "::", "feedback"),
     ("SLACK_BOT_TOKEN", "xoxp-of-a-person", "starts with xoxb-"),
     ("SLACK_APP_TOKEN", "xoxb-not-an-app's", "starts with xapp-"),
     ("SLACK_API_URL", "slack.com/api", "starts with https://"),
@@ -567,17 +627,29 @@ WRONG = [
     ("GITLAB_URL", "https://", "starts with https://"),
     ("GITLAB_URL", "https://user:pass\u2100word@gitlab.example.com", "starts with https://"),
     ("PAGERDUTY_API_URL", "api.pagerduty.com", "starts with https://"),
-    ("PAGERDUTY_SCHEDULE", "schedules#P9UIIDY", "pattern"),
+    ("PAGERDUTY_SCHEDULE", "schedules#P9UIIDY", "the id of a schedule"),
+    ("PAGERDUTY_SCHEDULE", "P9UIIDY;PSPARE", "or several with commas"),
+    ("PAGERDUTY_SCHEDULE", " , ,", "the id of a schedule"),
+    ("PAGERDUTY_SCHEDULE", "P9UIIDY,PSPARE,P9UIIDY", "a schedule is in it twice"),
     ("SSAT_CHANNEL", "support escalations", "name (#support_escalations), its id (C…) or its link"),
     ("SSAT_CHANNEL", "#", "name (#support_escalations)"),
+    ("SSAT_BAD_CHANNEL", "#", "name (#support_escalations)"),
+    ("SSAT_REVIEW_CSM", "perhaps", "boolean"),
+    ("SSAT_STATS_CHANNEL", "#", "name (#support_escalations)"),
     ("SSAT_CHANNEL", "https://example.slack.com/archives/", "its link"),
     ("GITLAB_PROJECT", "https://elsewhere.example.com/support/feedback", "address at GITLAB_URL"),
     ("GITLAB_PROJECT", "/", "path or number"),
+    ("SSAT_FOLLOW_UP_PROJECT", "https://elsewhere.example.com/team/meta", "address at GITLAB_URL"),
+    ("SSAT_FOLLOW_UP_PROJECT", "/", "path or number"),
     ("SSAT_DUTY_GROUP", "@ssat-on-duty", "user group (S…)"),
     ("SSAT_DUTY_GROUP", "Support", "user group (S…)"),
     ("SSAT_LINK_ISSUE", "#12", "integer"),
     ("SSAT_LINK_ISSUE", "0", "greater than"),
     ("SSAT_ASSIGN_ON_DUTY", "perhaps", "boolean"),
+    ("SSAT_KUDOS_CHANNEL", "thank you", "give the channel's name"),
+    ("SSAT_WEEK_PROJECT", "https://elsewhere.example.com/support/week", "address at GITLAB_URL"),
+    ("SSAT_WEEK_CUTOFF", "Mon-Fri", "one day of the week, such as Thu"),
+    ("SSAT_CLOSE_GOOD", "perhaps", "boolean"),
     ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_", "whsec_ and base64"),
     ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_no-base64-at-all!", "whsec_ and base64"),
     ("DATABASE_URL", "ssat-bot.db", "sqlite:///"),
@@ -609,6 +681,8 @@ WRONG = [
     ("SSAT_HOLIDAYS", "Atlantis", ""),
     ("SSAT_PEOPLE_FILE", "/nowhere/people.toml", "no such file"),
     ("SSAT_PEOPLE_FILE", "/", "no such file"),
+    ("SSAT_EMAIL_TEMPLATES", "/nowhere", "no such folder"),
+    ("SSAT_WEBMAIL", "pigeon", "'off', 'gmail' or 'outlook'"),
     ("SSAT_RETENTION_DAYS", "0", "greater than or equal to 1"),
     ("SSAT_RETENTION_DAYS", "3651", "3650"),
     ("SSAT_RETENTION_DAYS", "1.5", "integer"),
@@ -767,6 +841,46 @@ def test_a_people_file_of_another_form_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(PeopleFileError, match="SSAT_PEOPLE_FILE") as caught:
         read_people(people(tmp_path, text))
+    assert words in str(caught.value)
+
+
+def test_the_people_file_says_how_people_sign_their_emails(tmp_path: Path) -> None:
+    path = people(
+        tmp_path,
+        """
+        [people]
+        U0AVERY = "avery"
+        U0BLAKE = { gitlab = "@blake.sample", role = " Director ", language = "pt-BR" }
+
+        [people.U0CASEY]
+        booking_link = "https://calendar.example.com/casey"
+        signature = "Kind regards\\nCasey"
+        """,
+    )
+    assert read_people(path) == {"U0AVERY": "avery", "U0BLAKE": "blake.sample"}
+    assert read_profiles(path) == {
+        "U0AVERY": Profile(),
+        "U0BLAKE": Profile(role="Director", language="pt-BR"),
+        "U0CASEY": Profile(
+            booking_link="https://calendar.example.com/casey", signature="Kind regards\nCasey"
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('rol = "Lead"', "there is no key rol; is it role?"),
+        ('telephone = "1"', "there is no key telephone; there are gitlab, role, booking_link"),
+        ("role = 5", "role must be a text of at most 80 characters"),
+        (f'role = "{"x" * 81}"', "role must be a text of at most 80 characters"),
+        ('booking_link = "calendar.example.com"', "booking_link must start with https://"),
+        ('language = "Deutsch"', "language must be a code such as en"),
+    ],
+)
+def test_a_mistake_in_a_profile_is_named(tmp_path: Path, line: str, words: str) -> None:
+    with pytest.raises(PeopleFileError, match=r"SSAT_PEOPLE_FILE, \[people\.U0AVERY\]: ") as caught:
+        read_profiles(people(tmp_path, f"[people.U0AVERY]\n{line}\n"))
     assert words in str(caught.value)
 
 

@@ -18,7 +18,7 @@ from slackbot.platforms import slack_api as workspace
 from slackbot.store.database import RightOfWay
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port
-from tests.town import CONTACTED, Town, as_seen, buttons, text_of
+from tests.town import CONTACTED, Town, as_seen, menu_of, text_of
 from tests.town import town as build_town
 
 RECONNECT_SECONDS = 15
@@ -68,7 +68,7 @@ async def test_a_request_is_claimed_and_contacted_over_a_websocket_that_slack_re
     sent = await town.slack.submit(town.avery, {"What you sent": "Dear Sam"})
     assert (sent.ok, sent.errors) == (True, {})
     card = await town.card(issue, "Customer contacted", delivered=True)
-    assert buttons(card)[-2:] == ["Open issue", "Open ticket"]
+    assert menu_of(card)[-3:] == ["Open issue", "Open ticket", "More…"]
     assert issue.state == "closed"
     assert CONTACTED in issue.labels
     assert "> Dear Sam" in issue.comments[-1].body

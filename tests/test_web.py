@@ -19,9 +19,9 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from slackbot.blocks.card import CLAIM
-from slackbot.blocks.contact import CALLBACK
 from slackbot.handlers.queue import COMMAND
 from slackbot.local.gitlab import Issue
+from slackbot.rules.offers import Offer
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Answer, Port
 from tests.town import CONTACT, HOOK_SECRET, PROJECT, Town
@@ -470,7 +470,10 @@ async def test_captured_requests_dressed_as_ours_are_answered_and_do_nothing(por
         ),
         slack_body("bolt_slash_command.form.txt", command=COMMAND, response_url=back),
         *(
-            slack_body(name, view=submitted | {"callback_id": CALLBACK, "private_metadata": key})
+            slack_body(
+                name,
+                view=submitted | {"callback_id": Offer.MARK_CONTACTED, "private_metadata": key},
+            )
             for name in ("bolt_view_submission.json", "bolt_view_submission_slack_connect.json")
             for key in ("This is for you!", "1/1", "")
         ),
@@ -507,7 +510,7 @@ NO_REQUESTS = [
     'payload={"type": "block_actions", "actions": {"action_id": "claim"}}',
     'payload={"type": "view_submission", "view": 17}',
     'payload={"type": "view_submission", "user": 17}',
-    f'payload={{"type": "view_submission", "view": {{"callback_id": "{CALLBACK}"}}}}',
+    f'payload={{"type": "view_submission", "view": {{"callback_id": "{Offer.MARK_CONTACTED}"}}}}',
     f'payload={{"type": "block_actions", "actions": [{{"action_id": "{CLAIM}"}}]}}',
     "\0",
 ]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import copy
 import functools
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -35,12 +36,13 @@ from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.gitlab import serve as serve_gitlab
 from slackbot.local.gitlab.model import Request
-from slackbot.local.slack import Ephemeral, Message, Outcome, View, Workspace
+from slackbot.local.slack import Channel, Ephemeral, Message, Outcome, View, Workspace
 from slackbot.local.slack import User as SlackUser
 from slackbot.local.slack import serve as serve_slack
+from slackbot.local.slack.block_kit import elements_of
 from slackbot.local.slack.chat import permalink
 from slackbot.platforms.slack_api import PACES
-from slackbot.rules.feedback import HANDBOOK_LABELS
+from slackbot.rules.handbook import HANDBOOK_LABELS
 from slackbot.rules.request import IssueKey
 from slackbot.rules.request import Request as RequestOnRecord
 from slackbot.settings import Settings
@@ -58,6 +60,7 @@ UNDELIVERED = ("⏳", "gitlab rejected")
 T = TypeVar("T")
 
 PROJECT = "gitlab-com/support/feedback"
+FOLLOW_UPS = "gitlab-com/support/support-team-meta"
 HOOK_SECRET = "hook-secret"
 FAST = 100
 """How many times as fast as the real platforms the stand-ins of a town may be called."""
@@ -76,7 +79,13 @@ PATIENCE = 120.0
 
 UNTIL_SHOWN = (IssueQueue.SYNC, IssueQueue.CARD, PeriodicQueue.SUMMARY)
 """The queues through which a change in GitLab, or a choice, comes to the channel."""
-POSTED_ONCE = (PeriodicQueue.GAP, PeriodicQueue.DIGEST, PeriodicQueue.HANDOVER)
+POSTED_ONCE = (
+    PeriodicQueue.GAP,
+    PeriodicQueue.DIGEST,
+    PeriodicQueue.HANDOVER,
+    PeriodicQueue.RESPONSES,
+    PeriodicQueue.STATS,
+)
 
 CONTACT = "SSAT::Contact"
 CONTACTED = "ssat-manager-contacted-customer"
@@ -128,6 +137,9 @@ class Town:
             gitlab.add_member(self.project, user, 30)
         gitlab.add_member(self.project, self.bot, 20)
         self.token = gitlab.add_token(self.bot)
+        self.follow_ups = gitlab.add_project(FOLLOW_UPS)
+        for user in (self.avery_gitlab, self.blake_gitlab, self.bot):
+            gitlab.add_member(self.follow_ups, user, 10)
         for name, text in HANDBOOK_LABELS.items():
             gitlab.add_label(self.project, name, text)
         for name in (CONTACT, CONTACTED, "satisfaction::bad", "satisfaction::good"):
@@ -217,40 +229,42 @@ class Town:
     @property
     def cards(self) -> list[Message]:
         """The cards in the channel; of those deleted in Slack a gravestone may be left."""
-        return [
-            message
-            for message in self.channel.messages
-            if _is_of(message, CARD_EVENT) and not message.tombstone
-        ]
+        return cards_in(self.channel)
 
     @property
     def summaries(self) -> list[Message]:
         """The messages about many requests that were found at once."""
         return [each for each in self.channel.messages if _is_of(each, SUMMARY_EVENT)]
 
-    def card_of(self, issue: Issue) -> Message | None:
+    def card_of(self, issue: Issue, channel: Channel | None = None) -> Message | None:
         """The one card of an issue; more than one fails the test."""
         key = f"{self.project.id}/{issue.iid}"
         found = [
             card
-            for card in self.cards
+            for card in cards_in(channel or self.channel)
             if card.metadata and card.metadata["event_payload"]["key"] == key
         ]
         assert len(found) <= 1, f"{len(found)} cards for one request"
         return found[0] if found else None
 
     async def card(
-        self, issue: Issue, *words: str, without: str = "\0", delivered: bool = False
+        self,
+        issue: Issue,
+        *words: str,
+        without: str = "\0",
+        delivered: bool = False,
+        channel: Channel | None = None,
     ) -> Message:
         """Wait until the card of an issue shows some words; ``without`` others, in any case.
 
-        If ``delivered``, it shows nothing that GitLab does not have.
+        If ``delivered``, it shows nothing that GitLab does not have. It stands in the channel of
+        the requests for contact, or in another one.
         """
         unwanted = [without.lower(), *(UNDELIVERED if delivered else ())]
 
         def shows() -> Message | None:
-            card = self.card_of(issue)
-            text = text_of(card)
+            card = self.card_of(issue, channel)
+            text = as_read(card)
             is_clear = not any(each in text.lower() for each in unwanted)
             return card if is_clear and all(word in text for word in words) else None
 
@@ -258,7 +272,7 @@ class Town:
             return await self.slack.wait_for(shows, PATIENCE)
         except AssertionError as error:
             raise AssertionError(
-                f"expected {words}, got: {text_of(self.card_of(issue))}"
+                f"expected {words}, got: {as_read(self.card_of(issue, channel))}"
             ) from error
 
     def link_to(self, card: Message | None) -> str:
@@ -464,6 +478,15 @@ def _engine(url: URL) -> Engine:
     )
 
 
+def cards_in(channel: Channel) -> list[Message]:
+    """Return the cards in a channel; of those deleted in Slack a gravestone may be left."""
+    return [
+        message
+        for message in channel.messages
+        if _is_of(message, CARD_EVENT) and not message.tombstone
+    ]
+
+
 def _is_of(message: Message, event: str) -> bool:
     return message.metadata is not None and message.metadata["event_type"] == event
 
@@ -474,8 +497,16 @@ def as_seen(card: Message) -> Message:
 
 
 def text_of(message: Any) -> str:
-    """Return every text in a message's blocks, as a person would read it from top to bottom."""
+    """Return every text in a message's blocks from top to bottom, as Slack got it."""
     return "\n".join(_texts(message.blocks)) if message else ""
+
+
+_NAMED = re.compile(r"<(?:https?://|!date)[^<>|]*\|([^<>]*)>")
+
+
+def as_read(message: Any) -> str:
+    """Return every text in a message's blocks, with links and times as a person reads them."""
+    return _NAMED.sub(r"\1", text_of(message))
 
 
 def _texts(node: Any) -> Iterable[str]:
@@ -497,7 +528,36 @@ def buttons(message: Message | Ephemeral | View) -> list[str]:
         for block in message.blocks
         if block["type"] == "actions"
         for element in block["elements"]
+        if element["type"] != "overflow"
     ]
+
+
+def menu_of(message: Message | Ephemeral | View, within: str = "") -> list[str]:
+    """Return what the first menu of a message offers, or of a block that shows some words."""
+    menus = (
+        element
+        for block in message.blocks
+        if within in "\n".join(_texts(block))
+        for element in elements_of(block)
+        if element["type"] == "overflow"
+    )
+    return [option["text"]["text"] for option in next(menus, {"options": []})["options"]]
+
+
+def label_select(card: Message) -> dict[str, Any]:
+    """Return the select of feedback labels on an open card."""
+    return next(
+        element
+        for block in card.blocks
+        for element in elements_of(block)
+        if element["type"] == "static_select"
+    )
+
+
+def chosen_label(card: Message) -> str | None:
+    """Return the feedback label that an open card shows as chosen."""
+    option = label_select(card).get("initial_option")
+    return option["value"] if option else None
 
 
 @contextlib.asynccontextmanager

@@ -1,7 +1,7 @@
 """The card: what it says in every state, and that nothing anybody writes can spoil it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from slackbot.blocks.card import (
     CARD_EVENT,
-    CardView,
     actions_id,
     headline,
     notification,
@@ -23,7 +22,8 @@ from slackbot.blocks.card import (
 )
 from slackbot.blocks.duty import DutyView
 from slackbot.blocks.elements import LABELS_BUDGET, label_options
-from slackbot.blocks.words import TOKEN_REFUSED
+from slackbot.blocks.view import CardView
+from slackbot.blocks.words import INDIRECT, TOKEN_REFUSED
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
 from slackbot.platforms.message import SlackMessage
@@ -39,7 +39,8 @@ from slackbot.rules.decision import (
     Release,
     TakeOver,
 )
-from slackbot.rules.feedback import HANDBOOK_LABELS
+from slackbot.rules.feedback import Sentiment
+from slackbot.rules.handbook import HANDBOOK_LABELS
 from slackbot.rules.request import IssueKey, Person, Request, State
 
 KEY = IssueKey(7, 12)
@@ -52,6 +53,7 @@ CHARACTERS = 10_000
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U2")
 SOFT_SKILLS = "feedback::soft-skills"
+TICKET = "https://support.gitlab.com/hc/requests/412345"
 
 WAITING = Request(
     key=KEY,
@@ -66,6 +68,9 @@ WAITING = Request(
 CLAIMED = replace(WAITING, holder=AVERY, held_since=FRIDAY + timedelta(minutes=5))
 CONTACTED = replace(CLAIMED, contacted_at=MONDAY, contacted_by=AVERY, is_open=False)
 STATES = {
+    State.OPEN: replace(
+        WAITING, sentiment=Sentiment.NEGATIVE, is_requested=False, was_requested=False
+    ),
     State.WAITING: WAITING,
     State.CLAIMED: CLAIMED,
     State.CONTACTED: CONTACTED,
@@ -107,21 +112,48 @@ def shown(message: SlackMessage) -> str:
 
 
 def elements(message: SlackMessage) -> list[dict[str, Any]]:
-    rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
-    return [element for row in rows for element in row]
+    """Whatever can be clicked, but for the menus."""
+    return [one for one in _elements(message) if one["type"] != "overflow"]
+
+
+def menu_options(message: SlackMessage) -> list[dict[str, Any]]:
+    menus = [one for one in _elements(message) if one["type"] == "overflow"]
+    return [option for menu in menus for option in menu["options"]]
+
+
+def _elements(message: SlackMessage) -> Iterator[dict[str, Any]]:
+    for block in message.blocks:
+        yield from block["elements"] if block["type"] == "actions" else ()
+        if "accessory" in block:
+            yield block["accessory"]
 
 
 def labels_of_elements(message: SlackMessage) -> list[str]:
     return [(one.get("text") or one["placeholder"])["text"] for one in elements(message)]
 
 
-def check(message: SlackMessage) -> None:
+def labels_of_menu(message: SlackMessage) -> list[str]:
+    return [option["text"]["text"] for option in menu_options(message)]
+
+
+def first_line(card: SlackMessage) -> str:
+    """Of the card's title, without the link to the ticket."""
+    line = str(card.blocks[0]["text"]["text"]).partition("\n")[0]
+    return re.sub(r"<[^|>]*\|([^>]*)>", r"\1", line.strip("*"))
+
+
+def second_line(card: SlackMessage) -> str:
+    return str(card.blocks[0]["text"]["text"]).partition("\n")[2]
+
+
+def check(message: SlackMessage, ticket: str | None = TICKET) -> None:
+    """Whatever anybody wrote, the only link is that to the ticket."""
     blocks = list(message.blocks)
     assert validate_blocks(blocks, "message") == []
     assert characters(blocks) < CHARACTERS
     assert pings(blocks) == set()
     assert pings(message.text) == set()
-    assert links(blocks) == set()
+    assert links(blocks) <= {ticket}
     assert message.text.strip()
 
 
@@ -129,61 +161,64 @@ def check(message: SlackMessage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "header", "buttons"),
+    ("state", "title", "buttons", "menu"),
     [
         (
             State.WAITING,
             "🟠 Unclaimed · ticket 412345",
-            ["Claim", "Feedback label", "Mark contacted", "Open issue", "Open ticket"],
+            ["Claim", "Mark contacted", "Feedback label"],
+            ["Review…", "Draft email…", "Open issue", "Open ticket", "More…"],
         ),
         (
             State.CLAIMED,
             "🔵 Claimed by Avery Example · ticket 412345",
-            [
-                "Take over",
-                "Release",
-                "Feedback label",
-                "Mark contacted",
-                "Open issue",
-                "Open ticket",
-            ],
+            ["Take over", "Release", "Mark contacted", "Feedback label"],
+            ["Review…", "Draft email…", "Open issue", "Open ticket", "More…"],
         ),
-        # The cause may still be named; nothing else is left to do.
+        # Nobody asked for contact.
+        (
+            State.OPEN,
+            "🙁 Negative feedback · ticket 412345",
+            ["Claim", "Mark contacted", "Feedback label"],
+            ["Review…", "Close…", "Open issue", "Open ticket", "More…"],
+        ),
         (
             State.CONTACTED,
             "✅ Customer contacted · ticket 412345",
-            ["Feedback label", "Open issue", "Open ticket"],
+            [],
+            ["Add note…", "Change label…", "Open issue", "Open ticket", "More…"],
         ),
         (
             State.CLOSED,
             "⚫ Closed without contact · ticket 412345",
-            ["Open issue", "Open ticket"],
+            [],
+            ["Add note…", "Change label…", "Open issue", "Open ticket", "More…"],
         ),
         (
             State.WITHDRAWN,
             "⚪ Contact request withdrawn · ticket 412345",
-            ["Open issue", "Open ticket"],
+            [],
+            ["Review…", "Close without contact…", "Open issue", "Open ticket", "More…"],
         ),
         # A link to what is gone would lead nowhere.
-        (State.GONE, "⚫ No longer in GitLab · ticket 412345", ["Open ticket"]),
+        (State.GONE, "⚫ No longer in GitLab · ticket 412345", [], ["Open ticket"]),
     ],
 )
 def test_a_card_says_its_state_in_words_and_offers_what_can_be_done(
-    state: State, header: str, buttons: list[str]
+    state: State, title: str, buttons: list[str], menu: list[str]
 ) -> None:
     assert STATES[state].state is state
     card = render_card(a_view(STATES[state]))
     check(card)
-    assert card.blocks[0]["text"]["text"] == header
+    assert first_line(card) == title
     assert labels_of_elements(card) == buttons
+    assert labels_of_menu(card) == menu
     check(render_bare_card(a_view(STATES[state])))
 
 
 def test_every_state_has_other_words_and_not_only_another_mark() -> None:
-    headers = [
-        render_card(a_view(request)).blocks[0]["text"]["text"] for request in STATES.values()
-    ]
-    assert len({re.sub(r"^\W+", "", header).split(" · ")[0] for header in headers}) == len(State)
+    titles = [first_line(render_card(a_view(request))) for request in STATES.values()]
+    assert len({re.sub(r"^\W+", "", title).split(" · ")[0] for title in titles}) == len(State)
 
 
 @pytest.mark.parametrize(
@@ -235,8 +270,8 @@ def test_the_notification_is_escaped() -> None:
 
 def test_a_name_in_the_headline_is_short_and_hides_nothing() -> None:
     who = replace(AVERY, name="evil\u202egnp\n" * 20)
-    header = render_card(a_view(replace(CLAIMED, holder=who))).blocks[0]["text"]["text"]
-    assert header == ("🔵 Claimed by evilgnp evilgnp evilgnp evilgnp evilgnp… · ticket 412345")
+    title = first_line(render_card(a_view(replace(CLAIMED, holder=who))))
+    assert title == "🔵 Claimed by evilgnp evilgnp evilgnp evilgnp evilgnp… · ticket 412345"
 
 
 # --- What it shows -----------------------------------------------------------------------------
@@ -252,46 +287,60 @@ def test_the_customers_words_are_shown_as_plain_text() -> None:
 
 def test_of_many_words_of_the_customer_a_few_lines_are_shown() -> None:
     card = render_card(a_view(replace(WAITING, comment="\n".join(f"line {n}" for n in range(99)))))
-    assert "line 3 …" in shown(card)
-    assert "line 4" not in shown(card)
+    assert "line 2 …" in shown(card)
+    assert "line 3" not in shown(card)
 
 
 def test_a_long_line_of_the_customer_is_cut() -> None:
     card = render_card(a_view(replace(WAITING, comment="word " * 300)))
     [quote] = [block for block in card.blocks if block["type"] == "rich_text"]
     words = quote["elements"][0]["elements"][0]["text"]
-    assert len(words) <= 400
+    assert len(words) <= 240
     assert words.endswith("word…")
 
 
 def test_organization_and_score_are_shown_where_they_are_known() -> None:
     card = render_card(a_view(replace(WAITING, organization="Example & Sons", score="2 of 7")))
-    assert "*Organization*\nExample &amp; Sons" in shown(card)
-    assert "*Score*\n2 of 7" in shown(card)
-    assert "Organization" not in shown(render_card(a_view()))
-    assert "Score" not in shown(render_card(a_view()))
+    assert first_line(card) == "🟠 Unclaimed · Example &amp; Sons · ticket 412345"
+    assert second_line(card).endswith(" · score 2 of 7")
+    assert "score" not in shown(render_card(a_view()))
+
+
+def test_indirect_feedback_is_said_to_be_that() -> None:
+    card = render_card(a_view(replace(WAITING, is_indirect=True)))
+    assert second_line(card).endswith(f" · {INDIRECT}")
 
 
 @pytest.mark.parametrize(
     ("request_", "who"),
     [
-        (WAITING, "*Owner*\nUnclaimed"),
+        (WAITING, "|Tue 3 Feb, 15:00 UTC>"),
         (
             replace(WAITING, assignees=("dana", "<!here>")),
-            "*Owner*\nUnclaimed\n(assigned to dana, &lt;!here&gt; in GitLab)",
+            " · assigned to dana, &lt;!here&gt; in GitLab",
         ),
-        (CLAIMED, "*Owner*\nAvery Example\nsince <!date^1769785500^"),
-        (CONTACTED, "*Owner*\nAvery Example contacted the customer"),
+        (CLAIMED, " · claimed <!date^1769785500^"),
+        (CONTACTED, "Avery Example: ✅ On time"),
+        (replace(STATES[State.CLOSED], closed_by="Blake"), "by Blake · no feedback label"),
     ],
 )
 def test_a_card_says_whose_it_is(request_: Request, who: str) -> None:
-    assert who in shown(render_card(a_view(request_)))
+    assert who in second_line(render_card(a_view(request_)))
 
 
 def test_an_assignee_who_is_on_duty_is_named_as_people_know_them() -> None:
     duty = DutyView(people=(AVERY,))
     card = render_card(a_view(replace(WAITING, assignees=("AVERY",)), on_duty=duty))
-    assert "*Owner*\nUnclaimed\n(assigned to Avery Example in GitLab)" in shown(card)
+    assert second_line(card).endswith(" · assigned to Avery Example in GitLab")
+
+
+def test_who_was_on_duty_when_it_was_created_is_named_beside_who_is_now() -> None:
+    request, duty = replace(WAITING, responsible=(BLAKE, AVERY)), DutyView(people=(AVERY,))
+    said = "On duty: <@U1> · on duty when it was created: Blake Sample"
+    assert said in shown(render_card(a_view(request, on_duty=duty)))
+    assert "created" not in shown(
+        render_card(a_view(request, on_duty=DutyView(people=(AVERY, BLAKE))))
+    )
 
 
 def test_the_headline_names_the_organization_in_few_words() -> None:
@@ -303,23 +352,18 @@ def test_the_headline_names_the_organization_in_few_words() -> None:
     )
 
 
-def test_a_label_is_shown_with_its_whole_meaning() -> None:
-    label = "feedback::process-sfdc"
-    card = render_card(a_view(replace(WAITING, labels=frozenset({label}))))
-    assert f"*Feedback label*\n{label}\n{HANDBOOK_LABELS[label]}" in shown(card)
-
-
 def test_neither_a_label_nor_its_meaning_wakes_anybody() -> None:
     label = "feedback::<!channel>"
-    request = replace(WAITING, labels=frozenset({label}))
-    check(render_card(a_view(request, labels={label: "<!here>"})))
-    check(render_card(a_view(request, labels={})))
+    for request in (WAITING, CONTACTED):
+        labeled = replace(request, labels=frozenset({label}))
+        check(render_card(a_view(labeled, labels={label: "<!here>"})))
+        check(render_card(a_view(labeled, labels={})))
 
 
-def test_a_label_that_the_project_does_not_describe_is_shown_all_the_same() -> None:
-    card = render_card(a_view(replace(WAITING, labels=frozenset({"feedback::new"}))))
-    assert "*Feedback label*\nfeedback::new" in shown(card)
-    assert "*Feedback label*\nNot chosen yet" in shown(render_card(a_view()))
+def test_a_finished_card_says_the_label_even_if_the_project_does_not_describe_it() -> None:
+    card = render_card(a_view(replace(CONTACTED, labels=frozenset({"feedback::new"}))))
+    assert second_line(card).endswith(" · label feedback::new")
+    assert second_line(render_card(a_view(CONTACTED))).endswith(" · no feedback label")
 
 
 @pytest.mark.parametrize(
@@ -341,12 +385,13 @@ def test_a_label_that_the_project_does_not_describe_is_shown_all_the_same() -> N
             "🔴 6 days late: contacted after 144 business hours (limit 48)",
         ),
         # Contacted in the very minute of the request, as people pick minutes.
-        (FRIDAY - timedelta(seconds=20), "✅ On time: contacted after less than 1 business hour"),
+        (FRIDAY, "✅ On time: contacted after less than 1 business hour"),
     ],
 )
 def test_a_card_says_whether_the_promise_was_kept(contacted_at: datetime, said: str) -> None:
-    card = render_card(a_view(replace(CONTACTED, contacted_at=contacted_at)))
-    assert said in shown(card)
+    asked_at = FRIDAY + timedelta(seconds=20) if contacted_at == FRIDAY else FRIDAY
+    request = replace(CONTACTED, asked_at=asked_at, contacted_at=contacted_at)
+    assert said in second_line(render_card(a_view(request)))
 
 
 # --- On the way, refused -----------------------------------------------------------------------
@@ -381,12 +426,12 @@ def test_of_many_choices_on_their_way_a_few_are_named() -> None:
 
 def test_a_contact_is_not_said_to_be_done_before_gitlab_has_it() -> None:
     card = render_card(a_view(CONTACTED, pending=(CALLED,)))
-    assert card.blocks[0]["text"]["text"] == "⏳ Contact saved, updating GitLab · ticket 412345"
+    assert first_line(card) == "⏳ Contact saved, updating GitLab · ticket 412345"
 
 
 def test_a_label_on_its_way_does_not_put_the_contact_in_doubt() -> None:
     card = render_card(a_view(CONTACTED, pending=(decided(ChooseLabel(label=SOFT_SKILLS)),)))
-    assert card.blocks[0]["text"]["text"] == "✅ Customer contacted · ticket 412345"
+    assert first_line(card) == "✅ Customer contacted · ticket 412345"
 
 
 def test_what_gitlab_refused_is_said_with_what_can_be_done() -> None:
@@ -427,16 +472,19 @@ def test_a_take_over_is_confirmed_against_a_name() -> None:
 
 
 def test_the_links_lead_to_issue_and_ticket() -> None:
-    urls = {one["action_id"]: one.get("url") for one in elements(render_card(a_view()))}
-    assert urls["open_issue"] == "https://gitlab.example/-/issues/12"
-    assert urls["open_ticket"] == "https://support.gitlab.com/hc/requests/412345"
+    card = render_card(a_view())
+    urls = {one["text"]["text"]: one.get("url") for one in menu_options(card)}
+    assert urls["Open issue"] == "https://gitlab.example/-/issues/12"
+    assert urls["Open ticket"] == TICKET
+    assert links(list(card.blocks)) == {TICKET}
 
 
 def test_an_address_that_is_none_is_no_link() -> None:
     card = render_card(a_view(replace(WAITING, url="", ticket=None)))
-    assert "Open issue" not in labels_of_elements(card)
-    assert "Open ticket" not in labels_of_elements(card)
-    check(card)
+    assert "Open issue" not in labels_of_menu(card)
+    assert "Open ticket" not in labels_of_menu(card)
+    check(card, ticket=None)
+    assert links(list(card.blocks)) == set()
 
 
 def test_what_marks_a_card_holds_nothing_of_the_customer() -> None:
@@ -485,6 +533,11 @@ def test_without_labels_there_is_no_select() -> None:
     card = render_card(a_view(labels={}))
     assert "Feedback label" not in labels_of_elements(card)
     check(card)
+
+
+def test_a_label_is_confirmed_before_it_is_written() -> None:
+    confirm = the_select(render_card(a_view()))["confirm"]["text"]["text"]
+    assert "GitLab gets the label and a note with your name" in confirm
 
 
 def test_forty_labels_are_offered_with_their_meanings() -> None:
@@ -553,7 +606,7 @@ def _requests(draw: st.DrawFn) -> Request:
         comment=draw(st.none() | hostile),
         organization=draw(st.none() | hostile),
         score=draw(st.none() | hostile),
-        labels=draw(st.frozensets(hostile.map("feedback::{}".format), max_size=3)),
+        labels=draw(st.frozensets(hostile.map(lambda text: f"feedback::{text}"[:255]), max_size=3)),
         assignees=draw(st.lists(hostile, max_size=3).map(tuple)),
         holder=draw(st.none() | _people),
         contacted_by=draw(st.none() | _people),
@@ -578,7 +631,7 @@ hostile_views = st.builds(
 
 _LONG = "&" * 400
 _LOUD = replace(AVERY, name=_LONG)
-_WORST = a_view(
+WORST = a_view(
     replace(
         WAITING,
         comment="x" * 1500,
@@ -598,13 +651,35 @@ _WORST = a_view(
 
 
 @given(hostile_views)
-@example(_WORST)
+@example(WORST)
 @settings(deadline=None)
 def test_no_text_of_anybody_spoils_a_card_or_wakes_anybody(view: CardView) -> None:
     card = render_card(view)
-    check(card)
+    check(card, view.request.ticket_url)
     assert all("\u202e" not in text for text in texts(card.blocks))
-    check(render_bare_card(view))
+    check(render_bare_card(view), view.request.ticket_url)
+
+
+@given(hostile_views)
+@settings(deadline=None)
+def test_a_card_is_short(view: CardView) -> None:
+    """On a phone two open cards fit the screen, and five finished ones."""
+    card = render_card(replace(view, refused=(), pending=()))
+    is_open = view.request.state in (State.OPEN, State.WAITING, State.CLAIMED)
+    assert len(card.blocks) <= (4 if is_open else 1)
+    assert shown(card).count("\n") <= (12 if is_open else 1)
+    on_the_way = render_card(replace(view, refused=()))
+    assert len(on_the_way.blocks) <= len(card.blocks) + 1
+    refused = render_card(view)
+    assert len(refused.blocks) <= len(on_the_way.blocks) + 2 * min(len(view.refused), 3)
+
+
+def test_the_buttons_name_the_ticket_to_a_screen_reader() -> None:
+    for request in (WAITING, CLAIMED):
+        buttons = [one for one in elements(render_card(a_view(request))) if one["type"] == "button"]
+        assert [one["accessibility_label"] for one in buttons] == [
+            f"{one['text']['text']}, ticket 412345" for one in buttons
+        ]
 
 
 # --- The time left -----------------------------------------------------------------------------

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.blocks.card import CardView
 from slackbot.blocks.digest import ROWS, Contacts, Digest, contacts_words, render_digest
 from slackbot.blocks.handover import HandOver, render_handover
+from slackbot.blocks.view import CardView
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
 from slackbot.platforms.message import SlackMessage
-from slackbot.rules.request import IssueKey, Person
-from slackbot.rules.untriaged import UntriagedFeedback
+from slackbot.rules.request import IssueKey, Person, Request
+from slackbot.rules.shifts import Uncovered
 from tests.blocks.test_card import (
     AVERY,
     CALLED,
@@ -31,14 +31,19 @@ from tests.blocks.test_card import (
 ZONE = ZoneInfo("UTC")
 CARD = "https://example.slack.com/archives/C1/p1769785200000100"
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U0BLAKE")
-ITEM = UntriagedFeedback(
+PLAIN = Request(
     key=IssueKey(7, 20),
     url="https://gitlab.example/-/issues/20",
     title="Feedback",
     author="support-automation",
     created_at=MONDAY - timedelta(days=8),
-    updated_at=MONDAY - timedelta(days=8),
+    asked_at=MONDAY - timedelta(days=8),
+    due_at=MONDAY - timedelta(days=6),
+    is_requested=False,
+    was_requested=False,
 )
+ITEM = a_view(PLAIN)
+LABELED = a_view(replace(PLAIN, ticket=412399, labels=frozenset({"feedback::soft-skills"})))
 EMPTY = Digest(
     claimed_later=0,
     unread=0,
@@ -47,6 +52,7 @@ EMPTY = Digest(
     triaged=0,
     zone=ZONE,
 )
+GAP = Uncovered(begins=MONDAY, ends=MONDAY + timedelta(days=1))
 HAND_OVER = HandOver(
     before=(AVERY,),
     after=(BLAKE,),
@@ -57,8 +63,8 @@ HAND_OVER = HandOver(
     triaged=0,
     left_open=(),
     untriaged=(),
+    dependent=(),
     to_close=(),
-    others_to_close=(),
     zone=ZONE,
 )
 
@@ -69,6 +75,7 @@ def test_a_digest_with_nothing_in_it_is_none() -> None:
     assert not replace(EMPTY, unanswered=(ITEM,)).is_empty
     assert not replace(EMPTY, triaged=1).is_empty
     assert not replace(EMPTY, ended=(a_view(),)).is_empty
+    assert not replace(EMPTY, uncovered=(GAP,)).is_empty
 
 
 def test_a_list_shows_its_first_rows_and_counts_the_rest() -> None:
@@ -130,15 +137,14 @@ def test_a_hand_over_says_what_is_open_and_what_could_be_closed() -> None:
                 HAND_OVER,
                 left_open=(a_view(CLAIMED, url=CARD),),
                 untriaged=(ITEM,),
-                to_close=(a_view(replace(WAITING, is_requested=False)),),
-                others_to_close=(replace(ITEM, ticket=412399),),
+                to_close=(a_view(replace(WAITING, is_requested=False)), LABELED),
             ),
             is_outgoing=False,
         )
     )
     ticket = "<https://support.gitlab.com/hc/requests/412345|ticket 412345>"
     assert f"• {ticket} · <{CARD}|card> · 30 business hours left · Avery Example" in said
-    assert "• <https://gitlab.example/-/issues/20|feedback #20> · since <!date^" in said
+    assert "• <https://gitlab.example/-/issues/20|feedback #20> · 🔴 since <!date^" in said
     issue = "<https://gitlab.example/-/issues/12|#12>"  # Slack has no card of it
     assert f"• {ticket} · {issue} · contact no longer requested, without a feedback label" in said
     assert "*Ready to close* (2)" in said
@@ -148,7 +154,7 @@ def test_a_hand_over_says_what_is_open_and_what_could_be_closed() -> None:
 
 
 def test_a_hand_over_of_labelled_feedback_that_nobody_closed_leaves_that_open() -> None:
-    hand_over = replace(HAND_OVER, others_to_close=(ITEM,) * 13)
+    hand_over = replace(HAND_OVER, to_close=(LABELED,) * 13)
     said = shown(render_handover(hand_over, is_outgoing=True))
     assert "Nothing is left open" not in said
     assert "… and 3 more: GitLab shows all" in said
@@ -223,6 +229,17 @@ def test_a_digest_names_what_ended_without_a_contact() -> None:
     there = "<https://gitlab.example/a/b/-/issues/3|another project>"
     assert f"|#12> · moved to {there} by Dana Duty · no owner" in said
     assert "|#12> · moved to another project · no owner" in said
+
+
+def test_a_digest_says_in_one_line_what_is_not_covered() -> None:
+    said = shown(render_digest(replace(EMPTY, uncovered=(GAP,))))
+    assert "🗓️ *Not covered:* <!date^" in said
+    assert said.endswith("UTC>: nobody is on duty.")
+    away = replace(GAP, away=(BLAKE,))
+    message = render_digest(replace(EMPTY, uncovered=(away, GAP, GAP)))
+    assert ": Blake Sample on duty, but away by their Slack status. 2 more" in shown(message)
+    assert shown(message).endswith("2 more gaps: type `/ssat duty`.")
+    assert pings(list(message.blocks)) == set()
 
 
 def test_a_digest_says_what_it_could_not_read() -> None:

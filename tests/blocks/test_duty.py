@@ -1,16 +1,20 @@
 """Words for who is on duty."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.blocks.duty import NOT_SET_UP, DutyView, duty_line, duty_words
+from slackbot.blocks.duty import NOT_SET_UP, DutyView, duty_line, duty_words, render_duty
 from slackbot.local.slack import pings
+from slackbot.local.slack.block_kit import validate_blocks
+from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.request import Person
+from slackbot.rules.shifts import Plan, Schedule, Shift
+from tests.blocks.test_card import shown
 
 UTC_ZONE = ZoneInfo("UTC")
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
@@ -64,3 +68,113 @@ def test_what_a_schedule_calls_people_or_its_problems_pings_nobody(who: str, why
     view = DutyView(people=(Person(name=who),), source=who, problem=why)
     assert pings(duty_words(view, UTC_ZONE)) == set()
     assert len(duty_words(view, UTC_ZONE)) < 3000
+
+
+BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U2", gitlab="blake")
+MONDAY = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+ROTATION = Schedule(name="SSAT Reviewing Manager", url="https://example.pagerduty.com/schedules/P1")
+ON_DUTY = replace(KNOWN, until=MONDAY + 2 * DAY)
+
+
+def shift(person: Person, begins: float, ends: float) -> Shift[Person]:
+    """In days since Monday at nine."""
+    return Shift(people=(person,), begins=MONDAY + begins * DAY, ends=MONDAY + ends * DAY)
+
+
+COVERED = Plan(
+    read_at=MONDAY,
+    shifts=(shift(AVERY, 0, 2), shift(BLAKE, 2, 9)),
+    schedules=(ROTATION,),
+)
+
+
+def said_of(plan: Plan | None, view: DutyView | None = ON_DUTY, now: datetime = MONDAY) -> str:
+    answer = render_duty(view, plan, ALWAYS, now)
+    assert validate_blocks(list(answer.blocks), "message") == []
+    return shown(answer)
+
+
+def test_the_answer_links_the_schedule_and_says_who_is_next_and_from_when() -> None:
+    said = said_of(COVERED)
+    assert f"Schedule: <{ROTATION.url}|SSAT Reviewing Manager>\n" in said
+    assert "*Next:* <@U2>, from <!date^1770195600^" in said
+    assert "The coming 7 days are covered." in said
+    alone = replace(COVERED, shifts=(shift(AVERY, 0, 28),))
+    assert "*Next:* nobody else within 28 days" in said_of(alone)
+
+
+def test_the_line_for_the_week_in_review_names_who_has_the_rest_of_the_week() -> None:
+    rotation = "(rotation: https://example.pagerduty.com/schedules/P1)"
+    line = "SSAT Reviewing Manager: Avery Example, from Wednesday 4 Feb Blake Sample"
+    assert f"For the Week in Review:\n```{line} {rotation}```" in said_of(COVERED)
+    sunday = said_of(COVERED, now=MONDAY + 6 * DAY)
+    assert f"```SSAT Reviewing Manager: Blake Sample {rotation}```" in sunday
+    turns = replace(COVERED, shifts=(shift(AVERY, 0, 7), shift(BLAKE, 7, 14)))
+    assert f"```SSAT Reviewing Manager: Avery Example {rotation}```" in said_of(turns)
+    nobody = replace(COVERED, shifts=(shift(AVERY, 8, 9),))
+    assert f"```SSAT Reviewing Manager: nobody {rotation}```" in said_of(nobody)
+
+
+def test_where_nothing_is_known_ahead_only_the_present_is_said() -> None:
+    said = said_of(None)
+    assert said.endswith("For the Week in Review:\n```SSAT Reviewing Manager: Avery Example```")
+    assert "Next" not in said
+    assert "covered" not in said
+    assert said_of(None, view=None) == NOT_SET_UP
+    assert "Week in Review" not in said_of(None, view=DutyView(problem="no answer"))
+
+
+def test_what_is_not_covered_is_listed_with_its_reason() -> None:
+    gap = replace(COVERED, shifts=(shift(AVERY, 0, 1), shift(BLAKE, 2, 9)), absences={"U2": None})
+    said = said_of(gap)
+    assert "⚠️ *Not covered in the coming 7 days*\n• <!date^1770109200^" in said
+    assert "UTC>: nobody is on duty\n• <!date^1770195600^" in said
+    assert "<@U2> on duty, but away by their Slack status, and the status has no end" in said
+    known = replace(gap, absences={"U2": MONDAY + 3 * DAY})
+    assert said_of(known).partition("For the")[0].endswith("away by their Slack status\n")
+
+
+def test_of_many_gaps_the_first_are_listed_and_the_others_counted() -> None:
+    nights = tuple(shift(AVERY, day, day + 0.5) for day in range(10))
+    said = said_of(replace(COVERED, shifts=nights))
+    assert said.count("nobody is on duty") == 4
+    assert "• and 2 more: see the schedule" in said
+
+
+def test_without_an_answer_what_was_known_ahead_is_told_with_its_time() -> None:
+    lost = replace(ON_DUTY, problem="PagerDuty is failing (503)", problem_since=MONDAY)
+    said = said_of(COVERED, view=lost, now=MONDAY + 3 * DAY)
+    read = "(last read <!date^1770022800^{date_long}, {time}|Mon 2 Feb, 09:00 UTC>)"
+    assert "*Next:* <@U2>, from <!date^1770195600^" in said
+    assert f"Wed 4 Feb, 09:00 UTC> {read}" in said
+    assert f"*Not covered in the coming 7 days* {read}\n• <!date^1770800400^" in said
+    assert "Next" not in said_of(COVERED, view=lost, now=MONDAY + 28 * DAY), "all of it is past"
+
+
+def test_a_schedule_that_cannot_be_read_is_named() -> None:
+    unknown = Schedule(name="P2", problem="PagerDuty has no schedule P2")
+    said = said_of(replace(COVERED, schedules=(unknown, ROTATION)))
+    assert "Schedule: <https://example.pagerduty.com/schedules/P1|SSAT" in said
+    assert "⚠️ The schedule P2 can't be read (PagerDuty has no schedule P2)" in said
+
+
+@given(st.text(max_size=200), st.text(max_size=400))
+def test_what_a_schedule_says_of_the_time_to_come_pings_nobody(who: str, url: str) -> None:
+    stranger = Person(name=who)
+    plan = replace(
+        COVERED,
+        shifts=tuple(shift(stranger, day, day + 0.5) for day in range(9)),
+        schedules=(Schedule(name=who, url=f"https://{url[:290]}", problem=who),) * 9,
+    )
+    assert pings(said_of(plan, view=replace(ON_DUTY, people=(stranger,)))) == set()
+
+
+def test_the_longest_answer_fits_into_a_message() -> None:
+    crowd = tuple(Person(name=f"{number} " + "x" * 78) for number in range(9))
+    days = tuple(
+        Shift(people=crowd, begins=MONDAY + day * DAY, ends=MONDAY + (day + 0.5) * DAY)
+        for day in range(20)
+    )
+    long = Schedule(name="S" * 80, url="https://" + "x" * 290, problem="P" * 900)
+    said_of(replace(COVERED, shifts=days, schedules=(long,) * 20))

@@ -1,5 +1,6 @@
 """The answers to /ssat: what they say, with which buttons, by which pages; and the help."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.blocks.card import CardView, notification
+from slackbot.blocks.card import notification
 from slackbot.blocks.elements import context
 from slackbot.blocks.queue import Asker, Board, asked_again, render_help, render_queue
+from slackbot.blocks.view import CardView
 from slackbot.blocks.words import HELP, unknown_in_gitlab
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
@@ -30,8 +32,7 @@ from slackbot.rules.query import (
     read_again,
     read_query,
 )
-from slackbot.rules.request import UNFINISHED, IssueKey, Request, State
-from slackbot.rules.untriaged import UntriagedFeedback
+from slackbot.rules.request import UNFINISHED, IssueKey, Request, State, Triage
 from tests.blocks.test_card import (
     AVERY,
     BLAKE,
@@ -53,7 +54,7 @@ ALL = Listing()
 LOOKER = Asker(person=AVERY, may_act=False, can_link=True)
 MANAGER = Asker(person=AVERY, may_act=True, can_link=True)
 NOT_IN_GITLAB = replace(AVERY, gitlab=None)
-GOOD = UntriagedFeedback(
+GOOD = Request(
     key=IssueKey(7, 90),
     url="https://gitlab.example/-/issues/90",
     title="Positive feedback for ticket 412390",
@@ -62,7 +63,11 @@ GOOD = UntriagedFeedback(
     author="support-automation",
     assignees=("avery",),
     created_at=FRIDAY,
-    updated_at=FRIDAY,
+    asked_at=FRIDAY,
+    due_at=DUE,
+    is_requested=False,
+    was_requested=False,
+    triage=Triage.AWAITED,
 )
 
 
@@ -70,15 +75,21 @@ def numbered(request: Request, iid: int, **changes: Any) -> Request:
     return replace(request, key=IssueKey(7, iid), **changes)
 
 
+def silent(request: Request, iid: int) -> Request:
+    """The same, of a customer who asks for no contact."""
+    asks_not = {"is_requested": False, "was_requested": False, "triage": Triage.AWAITED}
+    return numbered(request, iid, **asks_not)
+
+
 def a_board(
     *requests: Request,
-    untriaged: Sequence[UntriagedFeedback] = (),
+    triage: Sequence[Request] = (),
     done: Sequence[Request] = (),
     now: Any = MONDAY,
 ) -> Board:
     return Board(
         waiting=tuple(a_view(each, now=now) for each in requests),
-        untriaged=tuple(untriaged),
+        triage=tuple(a_view(each, now=now) for each in triage),
         done=tuple(a_view(each, now=now) for each in done),
         hours=ALWAYS,
         now=now,
@@ -150,7 +161,7 @@ def test_who_is_not_known_in_gitlab_is_not_told_that_nothing_waits_for_them(
 def test_a_queue_says_how_many_wait(waiting: int, untriaged: int, said: str) -> None:
     board = a_board(
         *(numbered(WAITING, n + 1) for n in range(waiting)),
-        untriaged=[replace(GOOD, key=IssueKey(7, 90 + n)) for n in range(untriaged)],
+        triage=[replace(GOOD, key=IssueKey(7, 90 + n)) for n in range(untriaged)],
     )
     assert shown(drawn(board)).startswith(said)
 
@@ -167,6 +178,7 @@ def test_a_row_says_state_time_left_deadline_and_where_to_look() -> None:
     [row] = lines(drawn(board))
     assert row == (
         "🔵 Claimed by Avery Example · ticket 412345\n"
+        "“Nobody answered for three days.”\n"
         "30 business hours left"
         " · due <!date^1770130800^{date_long}, {time}|Tue 3 Feb, 15:00 UTC>"
         " · <https://gitlab.example/-/issues/12|#12>"
@@ -176,7 +188,7 @@ def test_a_row_says_state_time_left_deadline_and_where_to_look() -> None:
 
 
 def test_what_awaits_triage_says_what_it_is_since_when_and_whose() -> None:
-    [row] = lines(drawn(a_board(untriaged=[GOOD])))
+    [row] = lines(drawn(a_board(triage=[GOOD])))
     assert row == (
         "🙂 Positive feedback · ticket 412390\n"
         "since <!date^1769785200^{date_long}, {time}|Fri 30 Jan, 15:00 UTC> · assigned to avery"
@@ -201,7 +213,7 @@ def test_what_nobody_has_responded_to_for_a_week_is_marked(
 ) -> None:
     created_at = MONDAY - timedelta(days=days)
     one = replace(GOOD, created_at=created_at, comments=comments, sentiment=sentiment)
-    [row] = lines(drawn(a_board(untriaged=[one])))
+    [row] = lines(drawn(a_board(triage=[one])))
     assert ("🔴" in row) is is_marked
 
 
@@ -321,33 +333,19 @@ def test_a_name_in_a_row_wakes_nobody() -> None:
     assert pings(list(answer.blocks)) == pings(answer.text) == set()
 
 
-_untriaged = st.builds(
-    UntriagedFeedback,
-    key=st.just(GOOD.key),
-    url=st.one_of(st.just("https://gitlab.example/-/issues/90"), hostile),
-    title=hostile,
-    ticket=st.none() | st.integers(1, 10**12),
-    sentiment=st.none() | st.sampled_from(Sentiment),
-    author=hostile,
-    assignees=st.lists(hostile, max_size=5).map(tuple),
-    comments=st.integers(0, 3),
-    created_at=st.just(FRIDAY),
-    updated_at=st.just(FRIDAY),
-)
-
-
-@given(st.lists(hostile_views, min_size=1, max_size=3), st.lists(_untriaged, max_size=3))
+@given(st.lists(hostile_views, min_size=1, max_size=3), st.lists(hostile_views, max_size=3))
 @settings(max_examples=40, deadline=None)
 def test_no_text_of_anybody_spoils_a_queue_or_wakes_anybody(
-    views: list[CardView], untriaged: list[UntriagedFeedback]
+    views: list[CardView], plain: list[CardView]
 ) -> None:
     many = [
         replace(view, request=numbered(view.request, n + 1))
         for n, view in enumerate((views * PAGE)[:PAGE])
     ]
-    board = Board(
-        waiting=tuple(many), untriaged=tuple(untriaged), done=(), hours=ALWAYS, now=MONDAY
+    triage = tuple(
+        replace(view, request=silent(view.request, 90 + n)) for n, view in enumerate(plain)
     )
+    board = Board(waiting=tuple(many), triage=triage, done=(), hours=ALWAYS, now=MONDAY)
     for listing in (ALL, Listing(filters=frozenset({Filter.UNCLAIMED}))):
         answer = drawn(board, listing, MANAGER)
         blocks = list(answer.blocks)
@@ -382,7 +380,8 @@ def test_the_help_offers_no_link_that_is_not_set_up() -> None:
 
 def test_the_help_names_every_word_that_is_understood() -> None:
     named = {words.partition(" ")[0] for words, _ in HELP}
-    assert named == {"", *Filter, *Verb}
+    in_passing = {word for _, about in HELP for word in re.findall(r"`(\w+)`", about)}
+    assert named | in_passing == {"", *Filter, *Verb}
 
 
 @pytest.mark.parametrize("words", [words for words, _ in HELP if "<" not in words])

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 
-from slackbot.blocks.card import CardView
 from slackbot.blocks.duty import DutyView
+from slackbot.blocks.entered import Entered
 from slackbot.blocks.reminder import (
     SUMMARY_EVENT,
     Summary,
@@ -19,6 +19,7 @@ from slackbot.blocks.reminder import (
     render_summary,
 )
 from slackbot.blocks.snooze import OPTIONS, read_snooze, snooze_modal
+from slackbot.blocks.view import CardView
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_blocks, validate_view
 from slackbot.local.slack.inputs import initial_values
@@ -33,12 +34,15 @@ from tests.blocks.test_card import (
     MONDAY,
     WAITING,
     a_view,
+    elements,
     hostile_views,
     labels_of_elements,
+    labels_of_menu,
 )
 
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U0BLAKE")
 AT = "<!date^1770130800^{date_long}, {time}|Tue 3 Feb, 15:00 UTC>"
+ISSUE = "<https://gitlab.example/-/issues/12|#12>"
 TICKET = "<https://support.gitlab.com/hc/requests/412345|ticket 412345>"
 PLEASE = f"please contact the customer on {TICKET}"
 
@@ -95,24 +99,47 @@ def test_a_reminder_says_what_is_to_be_done_by_whom(
     view: CardView, to: list[Person], said: str
 ) -> None:
     reminder = render_reminder(view, to, is_missed=False)
-    assert reminder.text == said
-    assert reminder.blocks[0]["text"]["text"] == said
+    assert reminder.text == f"{said} {ISSUE}"
+    assert reminder.blocks[0]["text"]["text"] == reminder.text
     late = render_reminder(view, to, is_missed=True)
-    assert late.text == f"{said} (This reminder is late: ssat-bot was offline.)"
+    assert late.text == f"{said} {ISSUE} (This reminder is late: ssat-bot was offline.)"
 
 
-def test_only_what_comes_before_the_deadline_can_be_snoozed() -> None:
-    before = render_reminder(a_view(WAITING), [], is_missed=False)
-    assert labels_of_elements(before) == ["Snooze"]
-    at_deadline = render_reminder(a_view(WAITING, now=DUE), [], is_missed=False)
-    assert labels_of_elements(at_deadline) == []
+@pytest.mark.parametrize(
+    ("view", "buttons"),
+    [
+        (a_view(WAITING), ["Claim", "Mark contacted", "Snooze"]),
+        (a_view(CLAIMED), ["Mark contacted", "Snooze"]),
+        (a_view(WAITING, now=DUE), ["Claim", "Mark contacted"]),
+        (a_view(CLAIMED, now=DUE), ["Mark contacted"]),
+    ],
+)
+def test_a_reminder_has_what_answers_it_and_only_what_comes_before_the_deadline_can_be_snoozed(
+    view: CardView, buttons: list[str]
+) -> None:
+    for message in (render_reminder(view, [], is_missed=False), render_lead(view, "U0LEAD")):
+        assert labels_of_elements(message) == buttons
+        assert [one["value"] for one in elements(message)] == ["7/12"] * len(buttons)
+        assert {one["accessibility_label"].partition(", ")[2] for one in elements(message)} == {
+            "ticket 412345"
+        }
+        assert {"Open issue", "Open ticket"} <= set(labels_of_menu(message))
+        assert not {"Claim", "Mark contacted", "Snooze…"} & set(labels_of_menu(message))
+
+
+def test_a_reminder_leads_to_card_issue_and_ticket() -> None:
+    url = "https://example.slack.com/x"
+    view = a_view(CLAIMED, url=url)
+    for message in (render_reminder(view, [], is_missed=False), render_lead(view, "U0LEAD")):
+        assert message.text.endswith(f" <{url}|card> · {ISSUE}")
+        assert TICKET in message.text
 
 
 def test_the_lead_is_a_group_or_a_person() -> None:
     view = a_view(CLAIMED, now=DUE + timedelta(hours=1))
     assert render_lead(view, "S0LEADS").text == (
         f"🚨 <!subteam^S0LEADS>: the deadline to contact the customer on {TICKET} was {AT}, "
-        "and nobody has reacted. Avery Example has claimed it."
+        f"and nobody has reacted. Avery Example has claimed it. {ISSUE}"
     )
     assert pings(render_lead(view, "U0LEAD").text) == {"<@U0LEAD>"}
 
@@ -127,8 +154,8 @@ def test_no_text_of_anybody_spoils_a_reminder_or_wakes_another(view: CardView) -
         blocks = list(message.blocks)
         assert validate_blocks(blocks, "message") == []
         assert pings(blocks) | pings(message.text) == allowed
-        # Only to the ticket, or to the issue of a request without one.
-        assert links(blocks) <= {view.request.ticket_url or view.request.url}
+        request = view.request
+        assert links(blocks) <= {request.ticket_url, request.url, view.url}
 
 
 # --- The modal ---------------------------------------------------------------------------------
@@ -168,11 +195,11 @@ def test_a_submission_is_read_or_refused() -> None:
     values = initial_values(
         snooze_modal(WAITING, AVERY, zone=ZoneInfo("UTC"), now=MONDAY)["blocks"]
     )
-    assert read_snooze(values) == (SnoozeFor.HOUR, "")
-    others: list[dict[str, Any]] = [{}, {"until": {}}, {"reason": None}, {"until": {"until": {}}}]
+    assert read_snooze(Entered(values)) == (SnoozeFor.HOUR, "")
+    others: list[dict[str, Any]] = [{}, {"until": {}}, {"until": {"until": {}}}]
     for broken in (values | other if other else {} for other in others):
         with pytest.raises(Incomplete):
-            read_snooze(broken)
+            read_snooze(Entered(broken))
 
 
 def test_an_unclaimed_feedback_without_a_ticket_has_a_number() -> None:

@@ -58,8 +58,11 @@ from slackbot.rules.refusals import (
     AlreadyClaimed,
     AlreadyClosed,
     AlreadyContacted,
+    AlreadyOpen,
     AlreadySettled,
+    AlreadyThanked,
     AlreadyYours,
+    AskedForContact,
     AssignedAgain,
     BeforeTheRequest,
     CannotTell,
@@ -70,6 +73,7 @@ from slackbot.rules.refusals import (
     HeldAgain,
     Incomplete,
     InTheFuture,
+    InThePast,
     IssueGone,
     LabelChanged,
     LabelNotSet,
@@ -77,18 +81,31 @@ from slackbot.rules.refusals import (
     LinkedByFile,
     LinksNotSetUp,
     NameYourAccount,
+    NobodyNamed,
+    NobodyThere,
+    NoFollowUp,
     NoIssueForCodes,
+    NoKnownAccount,
     NoLongerRequested,
     NoSuchAccount,
+    NotABookingLink,
     NotAHuman,
     NotAManager,
+    NotContacted,
+    NotIdle,
+    NotInGitLab,
+    NotMissed,
     NotYours,
+    Obstacle,
     OtherWorkspace,
     ReasonRequired,
     Refusal,
     SameLabel,
     TakesLonger,
     TextRequired,
+    TextTooLong,
+    TheBotItself,
+    TooManyNamed,
     Unknown,
     UnknownLabel,
 )
@@ -367,7 +384,12 @@ _MAY_WAKE: dict[StepKind, tuple[Callable[[Step], Person | None], ...]] = {
     StepKind.UNASSIGNED: (_OTHER,),
     StepKind.REFUSED: (operator.attrgetter("who"),),
     **dict.fromkeys(
-        (StepKind.UNCONTACTED, StepKind.LABELED, StepKind.SNOOZED, StepKind.WITHDRAWN), (_OWNER,)
+        (
+            *(StepKind.UNCONTACTED, StepKind.LABELED, StepKind.LABEL_CLEARED, StepKind.SNOOZED),
+            *(StepKind.WITHDRAWN, StepKind.REVIEWED, StepKind.NOTED, StepKind.WAITS),
+            *(StepKind.FOLLOWED_UP, StepKind.TOLD, StepKind.THANKED),
+        ),
+        (_OWNER,),
     ),
 }
 
@@ -417,6 +439,33 @@ def leaves(kind: type[Refusal]) -> Iterator[type[Refusal]]:
 
 
 _REFUSALS: list[tuple[Refusal, str]] = [
+    (NotIdle(), "Somebody has acted on this feedback in the meantime."),
+    (AlreadyThanked(AVERY), "Avery Example has already given kudos for this feedback."),
+    (NobodyNamed("names"), "Name or choose at least one person."),
+    (TooManyNamed("names", 10), "Name at most 10."),
+    (
+        NotInGitLab("names", "dana"),
+        "GitLab has no user dana. Type the username, which is the last part of their GitLab "
+        "profile's address.",
+    ),
+    (
+        NoKnownAccount("people", "Casey Nolink"),
+        "I don't know the GitLab account of Casey Nolink. Type their GitLab username instead.",
+    ),
+    (
+        TheBotItself("names"),
+        "That is the bot itself, which can't be told. Name somebody else.",
+    ),
+    (
+        NobodyThere("thanks"),
+        "Somebody you chose has left Slack, or is an app. Remove them, or leave this empty to "
+        "thank the whole team.",
+    ),
+    (
+        NoFollowUp("team/meta", Obstacle.ARCHIVED),
+        "No issue can be created in team/meta: the project is archived. Set another one "
+        "(SSAT_FOLLOW_UP_PROJECT). Ask the bot's administrator, then try again.",
+    ),
     (Unknown(), "I no longer track this request. `/ssat` shows the open ones."),
     (AlreadySettled(), "Someone has already tried this again or dismissed it."),
     (AlreadyYours(), "You already own this request."),
@@ -442,7 +491,16 @@ _REFUSALS: list[tuple[Refusal, str]] = [
     ),
     (AlreadyContacted(AVERY), "Avery Example has already contacted this customer."),
     (AlreadyContacted(None), "Someone has already contacted this customer."),
-    (AlreadyClosed(), "The issue is closed in GitLab. To continue, reopen it there."),
+    (
+        AskedForContact(),
+        "This customer has asked for contact, so the feedback was not closed. Contact them, or "
+        "use *Close without contact…* in the menu.",
+    ),
+    (AlreadyClosed(), "The issue is closed. To continue, use *Reopen…* in the menu."),
+    (AlreadyOpen(), "The issue is open in GitLab already."),
+    (NotContacted(), "No contact with this customer is on record."),
+    (NotMissed(), "The deadline was not missed, so there is nothing to explain."),
+    (InThePast("until"), "That day has passed. Choose today or a later day."),
     (NoLongerRequested(), "The contact request was withdrawn in GitLab."),
     (IssueGone(), "The issue was deleted or moved in GitLab."),
     (SameLabel(), "The request already has this feedback label."),
@@ -476,6 +534,14 @@ _REFUSALS: list[tuple[Refusal, str]] = [
         "The feedback label was removed in GitLab in the meantime. Choose again.",
     ),
     (TextRequired("text"), "Paste the text of the email. It belongs in the feedback issue."),
+    (
+        TextTooLong("text"),
+        "The text has more than 3,000 characters. Shorten it here, or post it in GitLab yourself.",
+    ),
+    (
+        NotABookingLink("booking_link"),
+        "This isn't a web address. Paste the whole link, such as https://calendar.example.com/you.",
+    ),
     (InTheFuture("at"), "That time is in the future."),
     (BeforeTheRequest("at"), "That time is before the customer asked for contact."),
     (

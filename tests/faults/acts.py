@@ -81,6 +81,35 @@ class MarkContacted(OnCard):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Way:
+    """What somebody would do by its form: an option of the menu, and what they enter, by block."""
+
+    offer: str
+    inputs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FillIn(OnCard):
+    """A person does the first of some things that the menu offers, on a card or in a row.
+
+    In a row it is about the latest issue, or the so many-th before it, whether it has a card or
+    not. Who ``goes_on`` fills in the form that a review leads to, too.
+    """
+
+    ways: tuple[Way, ...]
+    in_row: bool
+    goes_on: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settle(Act):
+    """A person tries again what was refused, or dismisses it, in their direct messages."""
+
+    who: str
+    button: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Replay(Act):
     """Slack sends somebody's latest interaction again, or the latest that was accepted."""
 

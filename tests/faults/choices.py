@@ -34,7 +34,8 @@ def choices(sent: Iterable[Sent], slack: Workspace, recorded: Collection[str]) -
         has_effect = interaction in recorded or any(each.has_opened for each in group)
         died_explaining = 0 if has_effect else _excused(group, words, unexplained)
         choice = _choice(group, words, has_effect=has_effect, died_explaining=died_explaining)
-        is_denied = interaction in recorded and _is_denied(group, words, refused[group[0].key])
+        logged = refused[group[0].key, group[0].action]
+        is_denied = interaction in recorded and _is_denied(group, words, logged)
         yield replace(choice, is_denied=is_denied)
 
 
@@ -68,6 +69,8 @@ def _choice(
         is_refused=told + died_explaining >= max(acked, 1),
         problem=None if acked else group[-1].outcome.error,
         process=first.process.pid if first.process else None,
+        typed=first.typed,
+        about=first.decision,
     )
 
 
@@ -102,11 +105,12 @@ def _lines(attempts: dict[str, list[Sent]]) -> Iterator[tuple[BotProcess, dict[s
         yield from ((process, line) for line in process.log if line["event"] in _LOGGED)
 
 
-def _refusals(attempts: dict[str, list[Sent]]) -> defaultdict[str, list[datetime]]:
+def _refusals(attempts: dict[str, list[Sent]]) -> defaultdict[tuple[str, str], list[datetime]]:
     """Return when what was asked of each issue was refused, by the logs."""
-    refused: defaultdict[str, list[datetime]] = defaultdict(list)
+    refused: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
     for _, line in _lines(attempts):
-        refused[line.get("issue", "")].append(datetime.fromisoformat(line["timestamp"]))
+        place = line.get("issue", ""), line.get("what", "")
+        refused[place].append(datetime.fromisoformat(line["timestamp"]))
     return refused
 
 

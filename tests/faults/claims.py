@@ -10,9 +10,10 @@ from tests.faults.history import History, Standing, time_of
 Holds = Callable[[Standing], bool]
 
 _CLAIMED = re.compile(r"claimed by (.+?) · ", re.IGNORECASE)
-_LABEL = re.compile(r"\*Feedback label\*\n(\S+::\S+)")
+_LABEL = re.compile(r"(?:^Feedback label\n|(?:^| · )label )(\S+::\S+)$", re.MULTILINE)
+"""In the select of an open card, and at the end of what a finished one says."""
 _ON_ITS_WAY = re.compile(r"⏳ Saved[^\n]*?: (.*)")
-_ASSIGNED = re.compile(r"\(assigned to ([^)]*) in GitLab\)")
+_ASSIGNED = re.compile(r" · assigned to (.+?) in GitLab")
 _CONTACTED, _CLOSED, _WITHDRAWN = "Customer contacted", "Closed without contact", "withdrawn"
 _UNFINISHED = "claimed"
 """As in "Unclaimed", "Claimed by" and both of what is overdue."""
@@ -37,7 +38,7 @@ def _claims(text: str, history: History) -> Iterator[tuple[str, Holds]]:
     is_contact_coming = "customer contacted by" in on_its_way
     if _CONTACTED in headline and not is_contact_coming:
         yield _CONTACTED, lambda each: history.contacted_label in each.labels
-    if _CLOSED in headline:
+    if _CLOSED in headline and "closing by" not in on_its_way:
         yield _CLOSED, lambda each: not each.is_open
     if _WITHDRAWN in headline:
         yield _WITHDRAWN, lambda each: history.contact_label not in each.labels
@@ -45,7 +46,8 @@ def _claims(text: str, history: History) -> Iterator[tuple[str, Holds]]:
     if holder and not re.search(r"\b(claim|takeover) by", on_its_way):
         yield holder[0], lambda each: _holds(each, holder[1], history)
     label = _LABEL.search(text)
-    if label and f"label {label[1]} by" not in on_its_way and not is_contact_coming:
+    coming = (f"label {label[1]} by", "review by") if label else ()
+    if label and not any(each in on_its_way for each in coming) and not is_contact_coming:
         yield label[1], lambda each: label[1] in each.labels
 
 

@@ -107,11 +107,17 @@ def _wanted(history: History, decision: Decided, noted_at: datetime) -> Iterator
     is_bare = not labels(history.standing_at(decision.key, noted_at))
     if wish.label and (is_bare or not wish.yields):
         yield "label", labels, lambda each: labels(each) == {wish.label}
-    if wish.is_contacted:
-        contacted = frozenset({history.contacted_label})
-        yield "contact", lambda each: each.labels & contacted, lambda each: each.labels >= contacted
-    if wish.is_closed:
-        yield "closing", _state, lambda each: not each.is_open
+    if wish.cleared:
+        yield "label", labels, lambda each: wish.cleared not in each.labels
+    contacted = frozenset({history.contacted_label})
+    if wish.is_contacted or wish.is_uncontacted:
+        yield (
+            "contact",
+            lambda each: each.labels & contacted,
+            lambda each: (each.labels >= contacted) is wish.is_contacted,
+        )
+    if wish.is_closed or wish.is_reopened:
+        yield "state", _state, lambda each: each.is_open is wish.is_reopened
 
 
 def _state(standing: Standing) -> frozenset[str]:

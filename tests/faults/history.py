@@ -5,7 +5,7 @@ All moments are those of the stand-ins' clock, UTC; ``key`` is ``project/iid`` t
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,12 +13,15 @@ from typing import Any
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import Note as GitLabNote
 from slackbot.local.slack import Message
-from tests.town import Town, text_of
+from slackbot.local.slack.block_kit import elements_of
+from tests.town import Town, as_read, text_of
 
 CARD, STEP, REMINDER = "ssat_card", "ssat_step", "ssat_reminder"
 """The event types in the metadata of what the bot posts."""
 
 MARKER = re.compile(r"<!-- ssat-bot: (\{.*\}) -->")
+TYPED = re.compile(r"\btyped[0-9]+x[0-9]+\b")
+"""A word that nobody else types in a run: it stands for all that somebody typed into an input."""
 _HOLDING = re.compile(r"\*\*(Claimed|Taken over|Released)\*\* by ([\w ]+?)(?: \(| from|\.|:)")
 _REFUSED_BLOCK = "refused-"
 ISSUE_PATH = re.compile(r"/projects/(\d+)/issues/(\d+)(?:/(\w+))?$")
@@ -54,6 +57,9 @@ class Telling:
     card: str
     id: str
     text: str
+    refused: frozenset[str] = frozenset()
+    """The decisions that it offers to try again: in direct messages, where there is no card."""
+    typed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +83,8 @@ class Mark:
     at: datetime
     key: str
     decision: str
+    typed: frozenset[str] = frozenset()
+    """What of people's words it says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +129,9 @@ class Choice:
     """Why it was not acked."""
     process: int | None = None
     """Which process it went to; ``None`` where none was there."""
+    typed: frozenset[str] = frozenset()
+    about: str | None = None
+    """The refused decision that it settles."""
 
     @property
     def is_late(self) -> bool:
@@ -142,6 +153,10 @@ class Wish:
     """The label is for an issue that has none of the scope."""
     is_contacted: bool = False
     is_closed: bool = False
+    cleared: str | None = None
+    """What is to be no label any more."""
+    is_uncontacted: bool = False
+    is_reopened: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,9 +173,24 @@ class Decided:
     """What it is to replace and nothing else: a label, or the account that it takes over from."""
     was_retried: bool = False
     """A person has put it on its way again, so it comes out of its order."""
+    kind: str = ""
+    reason: str | None = None
+    """Why a deadline was missed."""
+    typed: frozenset[str] = frozenset()
+    """What of people's words it has still: none, once GitLab has them."""
 
     def __str__(self) -> str:
         return f"decision {self.seq} ({self.id[:8]}) on {self.key}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remembered:
+    """What the record says of a feedback at the end, beside what GitLab shows of it."""
+
+    key: str
+    is_reviewed: bool = False
+    missed_because: str | None = None
+    waits_on: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +226,7 @@ class History:
     calls: tuple[Call, ...] = ()
     choices: tuple[Choice, ...] = ()
     decisions: tuple[Decided, ...] = ()
+    remembered: tuple[Remembered, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
     kept_waiting: tuple[Interruption, ...] = ()
     """When a process had to wait for a processor: the machine is shared by many."""
@@ -258,12 +289,16 @@ class Recorder:
             self.reminders.append(self._telling(message, metadata["event_payload"]["key"]))
 
     def _telling(self, message: Message, name: str) -> Telling:
+        offered = dict(about_decisions(message.blocks))
+        is_direct = self._town.slack.channel(message.channel).is_im
         return Telling(
             at=self._town.clock(),
-            key=self._keys.get(message.thread_ts, ""),
-            card=message.thread_ts or "",
+            key=self._keys.get(message.thread_ts, next(iter(offered.values()), "")),
+            card=message.thread_ts or (message.channel if is_direct else ""),
             id=name,
             text=message.text,
+            refused=frozenset(offered),
+            typed=words_in(text_of(message)),
         )
 
     def _painting(self, message: Message, key: str) -> Painting:
@@ -274,7 +309,7 @@ class Recorder:
             at=self._town.clock(),
             key=key,
             ts=message.ts,
-            text=text_of(message),
+            text=as_read(message),
             refused=frozenset(block.removeprefix(_REFUSED_BLOCK) for block in refused),
         )
 
@@ -325,7 +360,12 @@ class Recorder:
 
     def _marks(self, chosen: Callable[[list[GitLabNote]], list[GitLabNote]]) -> list[Mark]:
         found = [
-            Mark(at=note.created_at, key=self.key_of(issue), decision=json.loads(text)["decision"])
+            Mark(
+                at=note.created_at,
+                key=self.key_of(issue),
+                decision=json.loads(text)["decision"],
+                typed=words_in(note.body),
+            )
             for issue in self._town.project.issues.values()
             for note in chosen(self.bot_notes(issue))
             for text in MARKER.findall(note.body)
@@ -347,6 +387,20 @@ class Recorder:
                     )
                 )
         return found
+
+
+def words_in(text: str) -> frozenset[str]:
+    """Find what people have typed."""
+    return frozenset(TYPED.findall(text))
+
+
+def about_decisions(blocks: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Find the decisions that buttons are about, and their issues."""
+    for block in blocks:
+        for element in elements_of(block):
+            key, _, decision = str(element.get("value", "")).partition(":")
+            if decision:
+                yield decision, key
 
 
 def _what(standing: Standing) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ Each check yields its violations in words; no violation, no word. What cards cla
 ``claims``, what became of the issues themselves (2) in ``effects``.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -118,6 +118,52 @@ def _is_excused(choice: Choice, history: History) -> bool:
     )
 
 
+def what_was_typed_is_kept(history: History) -> Iterator[str]:
+    """What people typed is in the note, or on record to be tried again, or they dismissed it."""
+    typed = {each.interaction: each.typed for each in history.choices}
+    dismissed = {each.about for each in history.choices if each.what == "Dismiss"}
+    noted: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
+    for mark in history.marks:
+        noted[mark.decision] |= mark.typed
+    for decision in history.decisions:
+        wanted = typed.get(decision.interaction, frozenset())
+        lost = wanted - noted[decision.id] - decision.typed
+        if lost and not (decision.status == "dropped" and decision.id in dismissed):
+            yield f"{decision} is {decision.status}, and {sorted(lost)} is lost"
+
+
+def what_was_said_is_remembered(history: History) -> Iterator[str]:
+    """What has no other effect than its note is on record at the end."""
+    typed = {each.interaction: each.typed for each in history.choices}
+    for known in history.remembered:
+        said = {
+            each.kind: each
+            for each in history.decisions
+            if each.key == known.key and each.status == "delivered"
+        }
+        retried = {each.kind for each in history.decisions if each.was_retried}
+        if "review" in said and not known.is_reviewed:
+            yield f"{said['review']} is delivered, and the review is forgotten"
+        wait = said.get("wait")
+        is_known = wait is None or typed.get(wait.interaction, known.waits_on) == known.waits_on
+        if not is_known and "wait" not in retried:
+            yield f"{wait} is delivered, and the record waits on {sorted(known.waits_on)}"
+        explained = said.get("explain")
+        is_known = explained is None or explained.reason == known.missed_because
+        if explained and not (is_known or "explain" in retried or _asked_since(history, explained)):
+            yield f"{explained} is delivered, and the record says {known.missed_because}"
+
+
+def _asked_since(history: History, decision: Decided) -> bool:
+    """Tell whether the customer has asked anew since: then a deadline of before is over."""
+    noted = [each.at for each in history.marks if each.decision == decision.id]
+    asks = history.contact_label
+    return any(
+        asks in after.labels - before.labels and noted and after.at > noted[0]
+        for before, after in pairwise(history.standings_of(decision.key))
+    )
+
+
 def nothing_is_left_over(history: History) -> Iterator[str]:
     """No decision is on its way at the end."""
     for decision in history.decisions:
@@ -140,6 +186,14 @@ def no_note_twice(history: History) -> Iterator[str]:
     ).items():
         if times > 1:
             yield f"{key}: decision {decision[:8]} has {times} notes in GitLab"
+
+
+def nothing_typed_is_noted_twice(history: History) -> Iterator[str]:
+    """What a person typed once stands in one note."""
+    times = Counter((each.key, word) for each in history.marks for word in each.typed)
+    for (key, word), count in times.items():
+        if count > 1:
+            yield f"{key}: {word!r} stands in {count} notes"
 
 
 def no_note_without_a_decision(history: History) -> Iterator[str]:
@@ -168,8 +222,9 @@ def notes_are_in_order(history: History) -> Iterator[str]:
 
 
 def refusals_are_told(history: History) -> Iterator[str]:
-    """What was not carried out was said on the card or in its thread."""
+    """What was not carried out was said on the card, in its thread or in direct messages."""
     shown = {each for painting in history.paintings for each in painting.refused}
+    shown |= {each for telling in history.tellings for each in telling.refused}
     told = Counter(each.key for each in history.tellings if _NOT_DELIVERED in each.text)
     for decision in history.decisions:
         if decision.status != "refused" or decision.id in shown:
@@ -314,11 +369,14 @@ LOST: tuple[Check, ...] = (
     nothing_is_left_over,
     what_is_delivered_is_in_gitlab,
     what_is_delivered_is_done,
+    what_was_typed_is_kept,
+    what_was_said_is_remembered,
     refusals_are_told,
 )
 DOUBLED: tuple[Check, ...] = (
     never_two_cards,
     no_note_twice,
+    nothing_typed_is_noted_twice,
     no_step_twice,
     no_reminder_twice,
     writes_are_bounded,

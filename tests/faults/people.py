@@ -3,25 +3,29 @@
 import asyncio
 import contextlib
 import copy
+import json
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
+from slackbot.handlers.incoming import Interaction, payload_of
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import User as GitLabUser
-from slackbot.local.slack import Message, Outcome, User, Workspace
+from slackbot.local.slack import Ephemeral, Message, Outcome, User, View, Workspace
+from slackbot.local.slack.block_kit import elements_of
 from tests.faults import acts
-from tests.faults.history import CARD, Deletion, Recorder
+from tests.faults.history import CARD, Deletion, Recorder, about_decisions, words_in
 from tests.faults.replicas import Replicas
 from tests.faults.schedule import LABELS
 from tests.process import BotProcess
-from tests.town import CONTACT, DESCRIPTION, Town, buttons
+from tests.town import CONTACT, CONTACTED, DESCRIPTION, Town, buttons, menu_of
 
-OPENING = "Mark contacted …"
-"""The click that opens a modal."""
+ASKING = "/ssat"
+MENU, MORE = "menu", "More…"
 MODAL_SECONDS = 2.0
 """How long a person waits for a modal before they let it be."""
 SETTLED = timedelta(seconds=1)
@@ -47,13 +51,35 @@ class Sent:
     process: BotProcess | None
     told_before: int
     """How much the person had been told about it before it was sent, or sent again."""
+    is_to_show: bool = False
+    """It asks for a form or a row, and chooses nothing yet."""
     has_opened: bool = False
-    """It has opened the form that it asked for."""
+    """It has shown what it asked for."""
 
     @property
     def interaction(self) -> str:
-        """Slack's id, which a repetition carries, too."""
+        """By what a repetition is known: Slack's id, or the form and what was entered."""
+        if self.outcome.kind == "view_submission":
+            return Interaction.of_form(payload_of(self.outcome.payload)).id
         return str(self.outcome.payload["trigger_id"])
+
+    @property
+    def action(self) -> str:
+        """What the bot's log calls it: the action or the form."""
+        payload = self.outcome.payload
+        form = payload.get("view", {}).get("callback_id", "")
+        return str(payload.get("actions", [{}])[0].get("action_id", form))
+
+    @property
+    def typed(self) -> frozenset[str]:
+        """What the person typed, as words that nobody else has typed."""
+        return words_in(json.dumps(self.outcome.payload.get("view", {}).get("state", {})))
+
+    @property
+    def decision(self) -> str | None:
+        """The refused decision that it is about."""
+        actions = self.outcome.payload.get("actions", [{}])
+        return str(actions[0].get("value", "")).partition(":")[2] or None
 
 
 class People:
@@ -99,6 +125,10 @@ class People:
                 await self._choose(act)
             case acts.MarkContacted():
                 await self._mark_contacted(act)
+            case acts.FillIn():
+                await self._fill_in(act)
+            case acts.Settle():
+                await self._settle(act)
             case acts.Replay():
                 await self._replay(act)
             case acts.DeleteCard(before=before):
@@ -146,7 +176,9 @@ class People:
         who: str,
         what: str,
         send: Callable[[], Awaitable[Outcome]],
+        *,
         told_before: int = 0,
+        is_to_show: bool = False,
     ) -> Sent:
         at, process = self._town.clock(), self._running.aim()
         outcome = await send()
@@ -161,6 +193,7 @@ class People:
             outcome=outcome,
             process=process,
             told_before=told_before,
+            is_to_show=is_to_show,
         )
         self.sent.append(sent)
         return sent
@@ -171,17 +204,119 @@ class People:
             seen = self._looked_at(act.before, ("Mark contacted",))
             if seen is None:
                 return
+            slack.views[user.id].clear()  # what came when they had given up
             opening = partial(slack.click, user, *seen)
-            opened = await self._send(key_on(seen[0]), act.who, OPENING, opening)
-            with contextlib.suppress(AssertionError):  # it did not open, and they let it be
-                await slack.wait_for(lambda: slack.views[user.id], MODAL_SECONDS)
-                opened.has_opened = True
-            if opened.has_opened:
+            if await self._opened(key_on(seen[0]), act.who, "Mark contacted …", opening):
                 inputs = {"channel": act.channel} | ({"text": act.text} if act.text else {})
-                about = slack.open_view(user).private_metadata
-                submit = partial(slack.submit, user, inputs)
-                await self._send(about, act.who, "Mark contacted", submit)
+                await self._submit(act.who, "Mark contacted", inputs)
             slack.views[user.id].clear()
+
+    async def _opened(
+        self, key: str, who: str, what: str, send: Callable[[], Awaitable[Outcome]]
+    ) -> bool:
+        """Ask for a form, and wait for it; they let it be if it does not open."""
+        slack, user = self._town.slack, self._user(who)
+        before = len(slack.views[user.id])
+        asked = await self._send(key, who, what, send, is_to_show=True)
+        with contextlib.suppress(AssertionError):
+            await slack.wait_for(lambda: len(slack.views[user.id]) > before, MODAL_SECONDS)
+            asked.has_opened = True
+        return asked.has_opened
+
+    async def _submit(self, who: str, what: str, inputs: Mapping[str, str]) -> None:
+        """Send a form, and once more if that did not come through: it is open still."""
+        slack, user = self._town.slack, self._user(who)
+        about = slack.open_view(user).private_metadata
+        for _ in range(2):
+            sent = await self._send(about, who, what, partial(slack.submit, user, inputs))
+            if sent.outcome.ok:
+                return
+
+    async def _fill_in(self, act: acts.FillIn) -> None:
+        user = self._user(act.who)
+        async with self._hands[act.who]:
+            self._town.slack.views[user.id].clear()
+            place = await self._row(act) if act.in_row else self._card_with_menu(act)
+            if place is not None and (way := await self._chosen(act, *place)):
+                await self._fill_in_open(act, way)
+            self._town.slack.views[user.id].clear()
+
+    def _card_with_menu(self, act: acts.FillIn) -> tuple[str, Message] | None:
+        cards = [card for card in self._cards if menu_of(card)]
+        cards = [card for card in cards if _calls_for(act, self._issue_on(card))] or cards
+        if not cards:
+            return None
+        card = copy.copy(cards[-1 - act.before % len(cards)])
+        return key_on(card), card
+
+    async def _row(self, act: acts.FillIn) -> tuple[str, Ephemeral] | None:
+        """Ask for one feedback by its ticket."""
+        if not self.issues:
+            return None
+        found = [each for each in self.issues.items() if _calls_for(act, each[1])]
+        found = found or list(self.issues.items())
+        number, issue = found[-1 - act.before % len(found)]
+        slack, user, key = self._town.slack, self._user(act.who), self._recorder.key_of(issue)
+        ticket, told = str(FIRST_TICKET + number), len(slack.ephemerals)
+        ask = partial(slack.command, user, ASKING, ticket, self._town.channel)
+        asked = await self._send(key, act.who, ASKING, ask, is_to_show=True)
+        asked.has_opened = asked.outcome.ok
+
+        def shown() -> Ephemeral | None:
+            answers = (each for each in slack.ephemerals[told:] if each.user == user.id)
+            return next((each for each in answers if menu_of(each)), None)
+
+        with contextlib.suppress(AssertionError):  # none is on record, or it is not answered
+            return key, await slack.wait_for(shown, MODAL_SECONDS)
+        return None
+
+    async def _chosen(
+        self, act: acts.FillIn, key: str, place: Message | Ephemeral
+    ) -> acts.Way | None:
+        """Open the form of the first way that is offered; return the way if it has opened."""
+        slack, user = self._town.slack, self._user(act.who)
+        choose = partial(slack.choose, user, place, MENU)
+        way = _first(act.ways, menu_of(place))
+        if way is not None:
+            opened = await self._opened(key, act.who, way.offer, partial(choose, way.offer))
+            return way if opened else None
+        if not await self._opened(key, act.who, MORE, partial(choose, MORE)):
+            return None
+        everything = slack.open_view(user)
+        way = _first(act.ways, _offered(everything))
+        if way is None:
+            return None
+        click = partial(slack.click, user, everything, way.offer)
+        return way if await self._opened(key, act.who, way.offer, click) else None
+
+    async def _fill_in_open(self, act: acts.FillIn, way: acts.Way) -> None:
+        slack, user = self._town.slack, self._user(act.who)
+        form = slack.open_view(user)
+        title = form.title
+        inputs = (dict(each.inputs) for each in act.ways if each.offer == way.offer)
+        fitting = next((each for each in inputs if _takes(form, each)), None)
+        if fitting is None:
+            return  # it has no such label, say; or it explains why there is no form
+        await self._submit(act.who, title, fitting)
+        if not (act.goes_on and slack.views[user.id]):
+            return
+        following = slack.open_view(user)
+        if following.title == title:
+            return  # it says what is wrong, and they let it be
+        answers = ({"reason": "nothing_to_do"}, {"channel": "ticket"})
+        if answer := next((each for each in answers if _takes(following, each)), None):
+            await self._submit(act.who, following.title, answer)
+
+    async def _settle(self, act: acts.Settle) -> None:
+        """Look at the latest of the direct messages that still offers to try again."""
+        slack, user = self._town.slack, self._user(act.who)
+        async with self._hands[act.who]:
+            messages = reversed(slack.im(user.id).messages)
+            found = (each for each in messages if act.button in buttons(each))
+            if message := next(found, None):
+                [key] = {key for _, key in about_decisions(message.blocks)}
+                click = partial(slack.click, user, message, act.button)
+                await self._send(key, act.who, act.button, click)
 
     async def _replay(self, act: acts.Replay) -> None:
         who = act.who
@@ -191,11 +326,11 @@ class People:
             if act.was_accepted:
                 own = [sent for sent in own if self._was_accepted(sent)]
             # A modal is not opened twice by one click.
-            sent = next((each for each in reversed(own) if each.what != OPENING), None)
+            sent = next((each for each in reversed(own) if not each.is_to_show), None)
             if sent is not None:
                 told = len(words_told(sent.outcome, self._town.slack))
                 again = partial(self._town.slack.replay, sent.outcome)
-                await self._send(sent.key, who, sent.what, again, told)
+                await self._send(sent.key, who, sent.what, again, told_before=told)
 
     def _was_accepted(self, sent: Sent) -> bool:
         outcome = sent.outcome
@@ -287,6 +422,43 @@ def words_told(outcome: Outcome, slack: Workspace) -> list[str]:
     token = urlsplit(str(outcome.payload.get("response_url", ""))).path.rpartition("/")[2]
     lease = slack.leases.response_urls.get(token)
     return lease.said if lease else []
+
+
+def _first(ways: tuple[acts.Way, ...], offered: list[str]) -> acts.Way | None:
+    return next((way for way in ways if way.offer in offered), None)
+
+
+def _calls_for(act: acts.FillIn, issue: Issue) -> bool:
+    """Tell whether people would do this with an issue, as GitLab shows it."""
+    match act.ways[0].offer:
+        case "Reopen…":
+            return issue.state == "closed"
+        case "Undo contacted…":
+            return CONTACTED in issue.labels
+        case _:
+            return True
+
+
+def _offered(everything: View) -> list[str]:
+    """Name what the list of all that can be done offers."""
+    return [
+        element["text"]["text"] for block in everything.blocks for element in elements_of(block)
+    ]
+
+
+def _takes(form: View, inputs: Mapping[str, str]) -> bool:
+    """Tell whether a form has all these inputs, and these options in them."""
+    elements = {
+        block["block_id"]: block["element"] for block in form.blocks if block["type"] == "input"
+    }
+    return all(
+        name in elements and _has_option(elements[name], value) for name, value in inputs.items()
+    )
+
+
+def _has_option(element: Mapping[str, Any], value: str) -> bool:
+    options = element.get("options")
+    return options is None or value in [option["value"] for option in options]
 
 
 def _is_card(message: Message) -> bool:

@@ -12,8 +12,8 @@ from sqlalchemy.pool import NullPool
 from slackbot.store.database import async_url
 from slackbot.store.decisions import Status
 from slackbot.store.jobs import IssueQueue
-from slackbot.store.schema import decisions, deliveries, errands
-from tests.faults.history import Decided, Wish
+from slackbot.store.schema import decisions, deliveries, errands, requests
+from tests.faults.history import Decided, Remembered, Wish, words_in
 
 
 def _wish(decision: dict[str, Any]) -> Wish:
@@ -26,17 +26,61 @@ def _wish(decision: dict[str, Any]) -> Wish:
             return Wish(holder=by, leaver=before.get("gitlab") or before["name"])
         case "release":
             return Wish(leaver=by)
-        case "choose_label":
+        case "choose_label" | "review":
             return Wish(label=action["label"])
+        case "clear_label":
+            return Wish(cleared=action["label"])
         case _:
+            return _wish_of_course(action)
+
+
+def _wish_of_course(action: dict[str, Any]) -> Wish:
+    match action["kind"]:
+        case "mark_contacted":
             label, is_closed = action["label"], action["close"]
             return Wish(label=label, yields=True, is_contacted=True, is_closed=is_closed)
+        case "undo_contacted":
+            return Wish(is_uncontacted=True, is_reopened=action["reopen"])
+        case "close":
+            return Wish(is_closed=True)
+        case "reopen":
+            return Wish(is_reopened=True)
+        case _:
+            return Wish()
 
 
 def _instead_of(action: dict[str, Any]) -> str | None:
     holder = action.get("holder") or {}
-    replaced: str | None = action.get("replaces") or holder.get("gitlab")
+    cleared = action["label"] if action["kind"] == "clear_label" else None
+    replaced: str | None = action.get("replaces") or cleared or holder.get("gitlab")
     return replaced
+
+
+def _decided(row: Any, *, was_retried: bool) -> Decided:
+    decision = json.loads(row.text)
+    action = decision["action"]
+    return Decided(
+        seq=row.seq,
+        id=row.id,
+        key=f"{row.project}/{row.iid}",
+        interaction=row.interaction,
+        status=row.status,
+        wish=_wish(decision),
+        instead_of=_instead_of(action),
+        was_retried=was_retried,
+        kind=action["kind"],
+        reason=action.get("reason"),
+        typed=words_in(row.text),
+    )
+
+
+def _remembered(key: str, request: dict[str, Any]) -> Remembered:
+    return Remembered(
+        key=key,
+        is_reviewed=request.get("reviewed_at") is not None,
+        missed_because=request.get("missed_because"),
+        waits_on=words_in((request.get("waits_on") or {}).get("what", "")),
+    )
 
 
 def _to_read(url: URL) -> URL:
@@ -48,6 +92,7 @@ def _to_read(url: URL) -> URL:
 
 
 _AS_TEXT = type_coerce(decisions.c.document, Text).label("text")
+_REQUEST = type_coerce(requests.c.document, Text).label("text")
 
 
 class Record:
@@ -60,19 +105,13 @@ class Record:
         """Every decision, in the order in which they were made."""
         with self._engine.connect() as connection:
             rows = connection.execute(select(decisions, _AS_TEXT).order_by(decisions.c.seq)).all()
-        return [
-            Decided(
-                seq=row.seq,
-                id=row.id,
-                key=f"{row.project}/{row.iid}",
-                interaction=row.interaction,
-                status=row.status,
-                wish=_wish(json.loads(row.text)),
-                instead_of=_instead_of(json.loads(row.text)["action"]),
-                was_retried=row.id in retried,
-            )
-            for row in rows
-        ]
+        return [_decided(row, was_retried=row.id in retried) for row in rows]
+
+    def remembered(self) -> list[Remembered]:
+        """What is on record of each feedback."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(requests.c.project, requests.c.iid, _REQUEST)).all()
+        return [_remembered(f"{row.project}/{row.iid}", json.loads(row.text)) for row in rows]
 
     def noted(self) -> frozenset[str]:
         """The interactions on record that have led to no decision: they were about one."""

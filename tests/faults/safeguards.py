@@ -94,8 +94,8 @@ SAFEGUARDS = (
     Safeguard(
         name="a decision is judged again by what GitLab says now",
         module="sync/delivery.py",
-        code="        if not self._is_noted and (refusal := await self._judge()):\n",
-        broken="        refusal = None\n        if refusal is not None:\n",
+        code="        if refusal := await self._judge() or await self._prepare(seen):\n",
+        broken="        if refusal := await self._prepare(seen):\n",
     ),
     Safeguard(
         name="a repeated change spares what others did meanwhile",
@@ -111,6 +111,13 @@ SAFEGUARDS = (
         '    metrics.DECISIONS.labels("refused").inc()\n',
         broken='    await decisions.finish_decision(tx, decision, Status.REFUSED, now, "")\n',
         test="tests/stories/test_delivery.py -k what_gitlab_refuses_is_shown",
+    ),
+    Safeguard(
+        name="a review leaves a label that was chosen meanwhile",
+        module="sync/delivery.py",
+        code="        self._decision = replace(self._decision, action=action)\n",
+        broken="",
+        test="tests/stories/test_reviewing.py -k chose_meanwhile",
     ),
     Safeguard(
         name="the note of what GitLab refused is taken back",
@@ -135,10 +142,10 @@ SAFEGUARDS = (
         name="a card is rendered again after each change",
         module="sync/delivery.py",
         code="            await save_changes(tx, before, request, steps, now)\n"
-        "            await decisions.finish_decision(tx, decision, Status.DELIVERED, now)\n"
+        "            await note_delivered(tx, decision, now)\n"
         "            await announce(tx, decision.key, now, urgent=True)\n",
         broken="            await requests.save_request(tx, request or after)\n"
-        "            await decisions.finish_decision(tx, decision, Status.DELIVERED, now)\n",
+        "            await note_delivered(tx, decision, now)\n",
     ),
     Safeguard(
         name="what failed is tried again",
@@ -150,8 +157,8 @@ SAFEGUARDS = (
     Safeguard(
         name="the poll finds what webhooks did not tell",
         module="sync/poll.py",
-        code="            if not differs:\n",
-        broken="            if not differs or issue.key.iid % 2:\n",
+        code="            if known is not None and not looks_changed(known, issue):\n",
+        broken="            if issue.key.iid % 2 or (known and not looks_changed(known, issue)):\n",
     ),
     Safeguard(
         name="a repeated click has no further effect",

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from slackbot.blocks.forms import NO_LABEL
 from slackbot.blocks.words import CHANNELS
-from slackbot.rules.decision import Channel
+from slackbot.rules.decision import Channel, Closing, Miss
 from tests.faults.acts import (
     NOBODY,
     Across,
@@ -20,6 +21,7 @@ from tests.faults.acts import (
     CutPower,
     DeleteCard,
     Feedback,
+    FillIn,
     GitLabDown,
     GitLabFault,
     Hooks,
@@ -31,9 +33,11 @@ from tests.faults.acts import (
     Replay,
     RestartDatabase,
     SetClock,
+    Settle,
     SlackAway,
     SlackFault,
     Stop,
+    Way,
 )
 from tests.faults.history import REMINDER
 from tests.town import CONTACT, CONTACTED
@@ -151,9 +155,62 @@ class _Draw:
         is_late = self.chance.random() < 0.15
         return Click(at=at, before=before, who=who, buttons=buttons, times=times, is_late=is_late)
 
+    def by_form(self, at: float) -> Act:
+        """Draw what is done by a form, and what else they would do where it is not offered."""
+        who, before = self.chance.choice(PEOPLE), self._before()
+        return FillIn(
+            at=at,
+            before=before,
+            who=who,
+            ways=self._ways(at),
+            in_row=self.chance.random() < 0.5,
+            goes_on=self.chance.random() < 0.5,
+        )
+
+    def _ways(self, at: float) -> tuple[Way, ...]:
+        def way(offer: str, **inputs: str) -> Way:
+            return Way(offer=offer, inputs=tuple(inputs.items()))
+
+        text = {"text": typed(at)}
+        note = way("Add note…", **text)
+        close = way("Close without contact…", reason=self.chance.choice(list(Closing)), **text)
+        reopen = way("Reopen…", **text)
+        match self.chance.choices(range(8), (25, 12, 8, 12, 16, 8, 10, 9))[0]:
+            case 0:
+                return (way("Review…", **self._review(at)),)
+            case 1:
+                return close, reopen
+            case 2:
+                return reopen, note
+            case 3:
+                return (note,)
+            case 4:
+                change = way("Change label…", label=self.chance.choice(LABELS))
+                clear = way("Change label…", label=NO_LABEL)
+                return (change,) if self.chance.random() < 0.5 else (clear, change)
+            case 5:
+                return way("Undo contacted…", **text), note
+            case 6:
+                return way("Waiting on…", text=text["text"].replace("\n", " ")), note
+            case _:
+                reason = self.chance.choice(list(Miss))
+                return way("Explain missed deadline…", reason=reason, **text), note
+
+    def _review(self, at: float) -> dict[str, str]:
+        inputs = {"summary": typed(at), "contact": self.chance.choice(("yes", "no"))}
+        if self.chance.random() < 0.5:
+            inputs["to_do"] = typed(at, number=1)
+        if self.chance.random() < 0.5:
+            inputs["label"] = self.chance.choice(LABELS)
+        return inputs
+
+    def settling(self, at: float) -> Act:
+        button = self.chance.choice(("Try again", "Try again", "Dismiss"))
+        return Settle(at=at, who=self.chance.choice(PEOPLE), button=button)
+
     def _contact(self, at: float, before: int, who: str) -> Act:
         channel = self.chance.choice(list(CHANNELS))
-        text = "Dear customer,\n/close\nwe are sorry." if channel is Channel.EMAIL else None
+        text = typed(at) if channel is Channel.EMAIL else None
         return MarkContacted(
             at=at, before=before, who=who, channel=CHANNELS[channel].title, text=text
         )
@@ -239,6 +296,11 @@ class _Draw:
         return round(self.chance.uniform(least, most), 2)
 
 
+def typed(at: float, number: int = 0) -> str:
+    """Return a text with a word of its own, and with a line that GitLab would run if it could."""
+    return f"Dear customer,\n/close\n@duty is sorry: typed{round(at * 1000)}x{number}."
+
+
 def make_plan(
     seed: int, *, replicas: int, seconds: float = 8, shares_database: bool, is_patient: bool = False
 ) -> Plan:
@@ -260,6 +322,7 @@ def make_plan(
         stretch = (last - first) / max(how_many, 1)
         moments = (first + stretch * (each + draw.chance.random()) for each in range(how_many))
         acts += [drawn(round(moment, 3)) for moment in moments]
+    acts += _forms(_Draw(random.Random(f"{seed} of {replicas}: forms"), replicas), seconds)
     acts += _doubtful_reminders(random.Random(f"{seed} of {replicas}: reminders"), seconds)
     acts += _slack_away(acts, random.Random(f"{seed} of {replicas}: Slack away"), seconds)
     acts += _wrong_clocks(random.Random(f"{seed} of {replicas}: clocks"), seconds, replicas)
@@ -280,6 +343,16 @@ def _feedbacks(chance: random.Random, seconds: float) -> list[Feedback]:
         )
         for number, at in enumerate(moments)
     ]
+
+
+def _forms(draw: _Draw, seconds: float) -> Iterator[Act]:
+    """Let people do what is done by forms, and GitLab reject some of it.
+
+    From a chance of their own, so that a seed goes on meaning what else it has meant.
+    """
+    for drawn, how_many in ((draw.by_form, 6), (draw.settling, 1), (draw.rejection, 0.5)):
+        for _ in range(round(seconds * how_many)):
+            yield drawn(round(draw.chance.uniform(0.5, seconds), 3))
 
 
 def _doubtful_reminders(chance: random.Random, seconds: float) -> Iterator[Act]:

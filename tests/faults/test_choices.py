@@ -92,6 +92,36 @@ def test_a_refusal_that_came_again_to_the_next_process_and_was_told_there_is_one
     assert case.judged().is_refused
 
 
+def test_a_form_that_is_sent_again_is_the_same_choice_and_says_what_was_typed() -> None:
+    def sent(trigger: str, text: str) -> Sent:
+        values = {"text": {"text": {"type": "plain_text_input", "value": text}}}
+        view = {
+            "id": "V1",
+            "callback_id": "add_note",
+            "private_metadata": KEY,
+            "state": {"values": values},
+        }
+        payload = {
+            "type": "view_submission",
+            "trigger_id": trigger,
+            "user": {"id": "U0AVERY", "team_id": "T1"},
+            "view": view,
+        }
+        return Sent(
+            at=NOW,
+            key=KEY,
+            who="avery",
+            what="Add a note",
+            outcome=Outcome(kind="view_submission", payload=payload),
+            process=None,
+            told_before=0,
+        )
+
+    first, again = sent("1.2.3", "It was typed5x0."), sent("4.5.6", "It was typed5x0.")
+    assert first.interaction == again.interaction != sent("1.2.3", "Another text").interaction
+    assert first.typed == {"typed5x0"}
+
+
 def test_what_the_next_process_refused_excuses_no_ack_of_the_one_before(case: Case) -> None:
     case.send(case.process("one", refusals=0), told=False)
     case.send(case.process("next one", refusals=1), told=True)

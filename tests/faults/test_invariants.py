@@ -15,6 +15,7 @@ from tests.faults.history import (
     Interruption,
     Mark,
     Painting,
+    Remembered,
     Standing,
     Telling,
     Wish,
@@ -25,9 +26,9 @@ from tests.faults.story import stories
 KEY = "7/1"
 ASKS, CONTACTED = "SSAT::Contact", "ssat-manager-contacted-customer"
 SOFT, KNOWN = "feedback::soft-skills", "feedback::known-issue"
-WAITING = "🟠 Unclaimed · ticket 412000\n*Owner*\nUnclaimed"
-CLAIMED = "🔵 Claimed by Avery Example · ticket 412000"
-DONE = "✅ Customer contacted · ticket 412000"
+WAITING = "*🟠 Unclaimed · ticket 412000*\n*47 business hours left*"
+CLAIMED = "*🔵 Claimed by Avery Example · ticket 412000*"
+DONE = "*✅ Customer contacted · ticket 412000*"
 ON_ITS_WAY = "\n⏳ Saved, updating GitLab: "
 
 
@@ -118,7 +119,7 @@ CHOSEN = replace(
     ORDERLY,
     standings=(*ORDERLY.standings, standing(20.1, ASKS, SOFT, to="avery", holder="Avery Example")),
     calls=(*ORDERLY.calls, call(19), call(20, "POST", "notes", 201), call(20.1, "PUT")),
-    paintings=(*ORDERLY.paintings, painting(21, f"{CLAIMED}\n*Feedback label*\n{SOFT}")),
+    paintings=(*ORDERLY.paintings, painting(21, f"{CLAIMED}\nFeedback label\n{SOFT}")),
     choices=(*ORDERLY.choices, choice(18, "click-2")),
     decisions=(CLAIM, replace(OTHER, wish=Wish(label=SOFT))),
     marks=(*ORDERLY.marks, Mark(at=at(20), key=KEY, decision="d-2")),
@@ -132,7 +133,10 @@ ANSWERED = replace(
         *CHOSEN.standings,
         standing(30.1, ASKS, SOFT, CONTACTED, to="avery", holder="Avery Example", is_open=False),
     ),
-    paintings=(*CHOSEN.paintings, painting(31, f"{DONE}\n*Feedback label*\n{SOFT}")),
+    paintings=(
+        *CHOSEN.paintings,
+        painting(31, f"{DONE}\n✅ On time · label {SOFT}"),
+    ),
     decisions=(
         *CHOSEN.decisions,
         replace(OTHER, seq=3, id="d-3", interaction="click-3", wish=CONTACT),
@@ -141,10 +145,49 @@ ANSWERED = replace(
 )
 """Then the customer is contacted, with another label in the modal, and the issue closed."""
 
+WORD = "typed1x0"
+REVIEWED = replace(
+    ORDERLY,
+    calls=(*ORDERLY.calls, call(19), call(20, "POST", "notes", 201)),
+    choices=(*ORDERLY.choices, replace(choice(18, "form-2"), typed=frozenset({WORD}))),
+    decisions=(CLAIM, replace(OTHER, interaction="form-2", kind="review")),
+    marks=(*ORDERLY.marks, Mark(at=at(20), key=KEY, decision="d-2", typed=frozenset({WORD}))),
+    remembered=(Remembered(key=KEY, is_reviewed=True),),
+)
+"""Then Avery reviews it, and says what it is about."""
+
+WAITS = replace(
+    REVIEWED,
+    decisions=(CLAIM, replace(REVIEWED.decisions[1], kind="wait")),
+    remembered=(Remembered(key=KEY, waits_on=frozenset({WORD})),),
+)
+EXPLAINED = replace(
+    REVIEWED,
+    decisions=(CLAIM, replace(REVIEWED.decisions[1], kind="explain", reason="not_seen")),
+    remembered=(Remembered(key=KEY, missed_because="not_seen"),),
+)
+REFUSED = replace(
+    REVIEWED,
+    decisions=(CLAIM, replace(REVIEWED.decisions[1], status="refused", typed=frozenset({WORD}))),
+    marks=ORDERLY.marks,
+    tellings=(
+        *ORDERLY.tellings,
+        Telling(at=at(21), key=KEY, card="D1", id="s-2", text="⚠️", refused=frozenset({"d-2"})),
+    ),
+    remembered=(),
+)
+"""Or GitLab rejects it, and Avery is told in their direct messages."""
+
 Spoil = Callable[[History], History]
 
 
-@pytest.mark.parametrize("history", [ORDERLY, TAKEN_AWAY, CHOSEN, ANSWERED, History()])
+ORDERLY_ONES = (
+    *(ORDERLY, TAKEN_AWAY, CHOSEN, ANSWERED),
+    *(REVIEWED, WAITS, EXPLAINED, REFUSED, History()),
+)
+
+
+@pytest.mark.parametrize("history", ORDERLY_ONES)
 def test_an_orderly_history_passes(history: History) -> None:
     assert violations(history) == []
 
@@ -312,7 +355,7 @@ def a_label_that_came_after_the_next_decision(_: History) -> History:
     return replace(
         CHOSEN,
         standings=(*ORDERLY.standings, replace(CHOSEN.standings[-1], at=at(25.5)), late),
-        paintings=(*CHOSEN.paintings[:-1], painting(27, f"{CLAIMED}\n*Feedback label*\n{KNOWN}")),
+        paintings=(*CHOSEN.paintings[:-1], painting(27, f"{CLAIMED}\nFeedback label\n{KNOWN}")),
         decisions=(*CHOSEN.decisions, other),
         marks=(*CHOSEN.marks, Mark(at=at(25), key=KEY, decision="d-3")),
     )
@@ -327,7 +370,7 @@ def _with_another_label(*standings: Standing, shown: str) -> History:
             standing(26, ASKS, KNOWN, to="avery", holder="Avery Example"),
             *standings,
         ),
-        paintings=(*CHOSEN.paintings, painting(41, f"{CLAIMED}\n*Feedback label*\n{shown}")),
+        paintings=(*CHOSEN.paintings, painting(41, f"{CLAIMED}\nFeedback label\n{shown}")),
         choices=(*CHOSEN.choices, choice(24, "click-3")),
         decisions=(
             *CHOSEN.decisions,
@@ -352,7 +395,7 @@ def an_old_claim_lands_late(good: History) -> History:
         paintings=(
             *good.paintings,
             painting(21, WAITING),
-            painting(31, f"{WAITING} (assigned to avery in GitLab)"),
+            painting(31, f"{WAITING} · assigned to avery in GitLab"),
         ),
         decisions=(CLAIM, released),
         marks=(*good.marks, Mark(at=at(20), key=KEY, decision="d-2")),
@@ -417,7 +460,7 @@ def contacted_too_early(good: History) -> History:
 
 
 def a_label_that_gitlab_lacks(good: History) -> History:
-    labelled = f"{CLAIMED}\n*Feedback label*\n{SOFT}"
+    labelled = f"{CLAIMED}\nFeedback label\n{SOFT}"
     return replace(good, paintings=(*good.paintings, painting(8, labelled), painting(9, CLAIMED)))
 
 
@@ -497,7 +540,7 @@ def an_assignment_overwritten(good: History) -> History:
 def a_label_overwritten(good: History) -> History:
     labelled = standing(20, ASKS, KNOWN, by="duty", to="avery", holder="Avery Example")
     again = standing(26, ASKS, SOFT, to="avery", holder="Avery Example")
-    shown = painting(27, f"{CLAIMED}\n*Feedback label*\n{SOFT}")
+    shown = painting(27, f"{CLAIMED}\nFeedback label\n{SOFT}")
     return replace(
         good,
         standings=(*good.standings, labelled, again),
@@ -506,9 +549,101 @@ def a_label_overwritten(good: History) -> History:
     )
 
 
+# What is done by forms
+
+
+def a_review_in_no_note(_: History) -> History:
+    return replace(REVIEWED, marks=ORDERLY.marks)
+
+
+def words_that_the_note_lacks(_: History) -> History:
+    (*others, note) = REVIEWED.marks
+    return replace(REVIEWED, marks=(*others, replace(note, typed=frozenset())))
+
+
+def words_in_two_notes(_: History) -> History:
+    again = replace(REVIEWED.marks[-1], at=at(25), decision="d-1")
+    return replace(REVIEWED, marks=(*REVIEWED.marks, again))
+
+
+def refused_words_forgotten(_: History) -> History:
+    claim, refused = REFUSED.decisions
+    return replace(REFUSED, decisions=(claim, replace(refused, typed=frozenset())))
+
+
+def dropped_words_that_nobody_dismissed(_: History) -> History:
+    claim, refused = REFUSED.decisions
+    dropped = replace(refused, status="dropped", typed=frozenset())
+    return replace(REFUSED, decisions=(claim, dropped))
+
+
+def a_refusal_told_to_nobody(_: History) -> History:
+    return replace(REFUSED, tellings=ORDERLY.tellings)
+
+
+def a_direct_message_twice(_: History) -> History:
+    again = replace(REFUSED.tellings[-1], at=at(25))
+    return replace(REFUSED, tellings=(*REFUSED.tellings, again))
+
+
+def a_review_forgotten(_: History) -> History:
+    return replace(REVIEWED, remembered=(Remembered(key=KEY),))
+
+
+def a_wait_forgotten(_: History) -> History:
+    return replace(WAITS, remembered=(Remembered(key=KEY),))
+
+
+def another_explanation(_: History) -> History:
+    return replace(EXPLAINED, remembered=(Remembered(key=KEY, missed_because="other"),))
+
+
+def _wanting(wish: Wish, good: History = ORDERLY) -> History:
+    return replace(
+        good,
+        calls=(*good.calls, call(20), call(20.2, "POST", "notes", 201)),
+        decisions=(CLAIM, replace(OTHER, wish=wish)),
+        choices=(*ORDERLY.choices, choice(18, "click-2")),
+        marks=(*ORDERLY.marks, Mark(at=at(20.2), key=KEY, decision="d-2")),
+    )
+
+
+def a_label_cleared_that_stays(_: History) -> History:
+    return _wanting(Wish(cleared=SOFT), CHOSEN)
+
+
+def a_contact_undone_and_still_there(good: History) -> History:
+    contacted = standing(19, ASKS, CONTACTED, by="duty", to="avery", holder="Avery Example")
+    good = replace(good, standings=(*good.standings, contacted))
+    return _wanting(Wish(is_uncontacted=True), good)
+
+
+def a_reopening_that_never_came(good: History) -> History:
+    closed = standing(19, by="duty", to="avery", holder="Avery Example", is_open=False)
+    return _wanting(Wish(is_reopened=True), replace(good, standings=(*good.standings, closed)))
+
+
+def a_closing_that_never_came(_: History) -> History:
+    return _wanting(Wish(is_closed=True))
+
+
 @pytest.mark.parametrize(
     ("spoil", "check"),
     [
+        (a_review_in_no_note, "what_was_typed_is_kept"),
+        (words_that_the_note_lacks, "what_was_typed_is_kept"),
+        (refused_words_forgotten, "what_was_typed_is_kept"),
+        (dropped_words_that_nobody_dismissed, "what_was_typed_is_kept"),
+        (words_in_two_notes, "nothing_typed_is_noted_twice"),
+        (a_refusal_told_to_nobody, "refusals_are_told"),
+        (a_direct_message_twice, "no_step_twice"),
+        (a_review_forgotten, "what_was_said_is_remembered"),
+        (a_wait_forgotten, "what_was_said_is_remembered"),
+        (another_explanation, "what_was_said_is_remembered"),
+        (a_label_cleared_that_stays, "what_is_delivered_is_done"),
+        (a_contact_undone_and_still_there, "what_is_delivered_is_done"),
+        (a_reopening_that_never_came, "what_is_delivered_is_done"),
+        (a_closing_that_never_came, "what_is_delivered_is_done"),
         (no_card, "one_card_for_each_request"),
         (two_cards, "one_card_for_each_request"),
         (a_card_for_nothing, "one_card_for_each_request"),
@@ -562,7 +697,7 @@ def test_a_violation_is_seen(spoil: Spoil, check: str) -> None:
 @pytest.mark.parametrize("moment", [19.5, 20.05])
 def test_what_somebody_chose_meanwhile_may_stand_in_the_place_of_a_choice(moment: float) -> None:
     theirs = standing(moment, ASKS, KNOWN, by="duty", to="avery", holder="Avery Example")
-    shown = painting(22, f"{CLAIMED}\n*Feedback label*\n{KNOWN}")
+    shown = painting(22, f"{CLAIMED}\nFeedback label\n{KNOWN}")
     history = replace(
         CHOSEN, standings=(*ORDERLY.standings, theirs), paintings=(*ORDERLY.paintings, shown)
     )
@@ -574,7 +709,7 @@ def test_what_somebody_chose_before_the_reading_or_after_the_writing_is_no_excus
     moment: float,
 ) -> None:
     theirs = standing(moment, ASKS, KNOWN, by="duty", to="avery", holder="Avery Example")
-    shown = painting(22, f"{CLAIMED}\n*Feedback label*\n{KNOWN}")
+    shown = painting(22, f"{CLAIMED}\nFeedback label\n{KNOWN}")
     history = replace(
         CHOSEN, standings=(*ORDERLY.standings, theirs), paintings=(*ORDERLY.paintings, shown)
     )

@@ -16,7 +16,7 @@ from tests.conftest import Postgres
 from tests.faults import acts
 from tests.faults.choices import choices
 from tests.faults.history import History, Interruption, Recorder
-from tests.faults.people import People
+from tests.faults.people import ASKING, People
 from tests.faults.pulse import feel
 from tests.faults.record import Record
 from tests.faults.replica import KEPT_WAITING
@@ -35,8 +35,10 @@ POLLS = 2
 """After so many readings of GitLab's list, one of them has begun and ended in peace."""
 
 REMINDING = {
-    # So many hours before the deadline is two, four and seven seconds after the request.
-    "ssat_reminders": "47.9995,47.999,47.998",
+    # Six seconds after the request, so that deadlines are missed and explained; reminders come
+    # two, four and five seconds after it.
+    "ssat_deadline_hours": "0.00166667",
+    "ssat_reminders": "0.00111,0.00056,0.00028",
     "ssat_quiet_hours": "off",
     "ssat_workdays": "Mon-Sun",
 }
@@ -233,6 +235,7 @@ class World:
             calls=tuple(recorder.calls()),
             choices=tuple(choices(people.sent, town.slack, recorded)),
             decisions=tuple(decided),
+            remembered=tuple(self._record.remembered()),
             interruptions=self._interruptions(),
             kept_waiting=self._waits(),
             complaints=tuple(self._complaints()),
@@ -240,12 +243,8 @@ class World:
 
     def _retried(self) -> frozenset[str]:
         """Return the decisions that people have put on their way again."""
-        values = (
-            str(sent.outcome.payload["actions"][0]["value"])
-            for sent in self._people.sent
-            if sent.what == "Try again"
-        )
-        return frozenset(value.partition(":")[2] for value in values)
+        tried = (sent.decision for sent in self._people.sent if sent.what == "Try again")
+        return frozenset(filter(None, tried))
 
     def _interruptions(self) -> tuple[Interruption, ...]:
         of_processes = (each for one in self._running.all for each in one.interruptions)
@@ -293,6 +292,6 @@ class World:
 
 
 def _is_about_a_click(refusal: str) -> bool:
-    return refusal.startswith(("block_actions", "view_submission")) and (
+    return refusal.startswith(("block_actions", "view_submission", ASKING)) and (
         ": no ack within" in refusal or ": answered " in refusal
     )

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -488,6 +489,13 @@ CALLS: dict[str, Call] = {
     "add_note": lambda client: client.add_note(KEY, "words"),
     "change_issue": lambda client: client.change_issue(KEY, IssueChange(close=True)),
     "labels": lambda client: client.labels(),
+    "create_issue": lambda client: client.create_issue(PATH, "Follow up", "words"),
+    "find_issue": lambda client: client.find_issue(PATH, UUID(int=1)),
+    "find_open_issue": lambda client: client.find_open_issue(PATH, CONTACT),
+    "notes_of": lambda client: client.notes_of(PATH, 1),
+    "note_on": lambda client: client.note_on(PATH, 1, "words"),
+    "group": lambda client: client.group("example/support"),
+    "issue_template": lambda client: client.issue_template(PATH, "Follow up"),
     "users.named": lambda client: client.users.named("avery"),
     "users.with_email": lambda client: client.users.with_email("avery@example.com"),
     "users.members_by_email": lambda client: client.users.members_by_email(),

@@ -6,13 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slackbot.local.pagerduty import PagerDuty as Account
-from slackbot.local.pagerduty import serve
+from slackbot.local.pagerduty import Turn, serve, server
 from slackbot.platforms import pagerduty as module
 from slackbot.platforms.pagerduty import PagerDuty
 from slackbot.rules.rota import NoAnswer, OnCall
+from slackbot.rules.shifts import Schedule, Shift
 from tests.conftest import MovableClock
 
-SCHEDULE = "P9UIIDY"
+SCHEDULE, SPARE = "P9UIIDY", "PSPARE"
+MONDAY = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
+AVERY = OnCall(name="Avery Example", email="avery@example.com")
+BLAKE = OnCall(name="Blake Sample", email="blake@example.com")
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ async def url(account: Account) -> AsyncIterator[str]:
 
 @pytest.fixture
 def schedule(account: Account, url: str) -> PagerDuty:
-    return PagerDuty(account.token, SCHEDULE, url)
+    return PagerDuty(account.token, [SCHEDULE], url)
 
 
 async def problem_of(schedule: PagerDuty, now: datetime) -> NoAnswer:
@@ -39,18 +43,43 @@ async def problem_of(schedule: PagerDuty, now: datetime) -> NoAnswer:
     return caught.value
 
 
-async def test_who_is_on_call_is_named_once_with_their_email_and_the_end_of_the_turn(
+async def test_who_is_on_call_is_named_with_their_email_and_the_end_of_the_turn(
     account: Account, schedule: PagerDuty, clock: MovableClock
 ) -> None:
     avery = account.add_user("Avery Example", "avery@example.com")
     account.add_schedule("POTHER", account.add_user("Blake Sample", "blake@example.com"))
-    own = account.add_schedule(SCHEDULE, avery, policies=3)
-    own.until = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
+    own = account.add_schedule(SCHEDULE, avery)
+    own.until = MONDAY
 
     rota = await schedule.read(clock())
 
-    assert rota.people == (OnCall(name="Avery Example", email="avery@example.com"),)
-    assert rota.until == own.until
+    assert rota.people == (AVERY,)
+    assert rota.until == MONDAY
+    url = f"https://example.pagerduty.com/schedules/{SCHEDULE}"
+    assert rota.schedules == (Schedule(name="SSAT Reviewing Manager", url=url),)
+
+
+async def test_the_time_to_come_is_read_with_its_gaps(
+    account: Account, schedule: PagerDuty, clock: MovableClock
+) -> None:
+    avery = account.add_user("Avery Example", "avery@example.com")
+    blake = account.add_user("Blake Sample", "blake@example.com")
+    own = account.add_schedule(SCHEDULE, avery)
+    own.until, now = MONDAY, clock().replace(microsecond=0)
+    tuesday, later = MONDAY + timedelta(days=1), MONDAY + timedelta(days=8)
+    own.later = [Turn(user=blake, start=tuesday, end=later)]
+
+    assert (await schedule.read(now)).shifts == (
+        Shift(people=(AVERY,), begins=now, ends=MONDAY),
+        Shift(people=(BLAKE,), begins=tuesday, ends=later),
+    )
+
+
+async def test_of_a_turn_that_goes_on_beyond_what_is_read_the_end_is_unknown(
+    account: Account, schedule: PagerDuty, clock: MovableClock
+) -> None:
+    account.add_schedule(SCHEDULE, account.add_user("Avery Example", "avery@example.com"))
+    assert (await schedule.read(clock())).until is None
 
 
 async def test_who_is_on_call_has_a_name_that_shows_without_halves_of_characters(
@@ -60,13 +89,6 @@ async def test_who_is_on_call_has_a_name_that_shows_without_halves_of_characters
     account.add_schedule(SCHEDULE, nameless, account.add_user("Blake\ud83d", "b@example.com"))
     names = [each.name for each in (await schedule.read(clock())).people]
     assert names == [nameless.id, "Blake"]
-
-
-async def test_a_schedule_that_no_policy_uses_is_asked_itself(
-    account: Account, schedule: PagerDuty, clock: MovableClock
-) -> None:
-    account.add_schedule(SCHEDULE, account.add_user("Avery Example", "a@example.com"), policies=0)
-    assert [each.email for each in (await schedule.read(clock())).people] == ["a@example.com"]
 
 
 async def test_a_schedule_may_name_nobody(
@@ -85,10 +107,10 @@ async def test_an_unknown_schedule_is_told_from_an_empty_one(
 async def test_a_wrong_token_is_said_without_a_piece_of_it(
     account: Account, url: str, clock: MovableClock
 ) -> None:
-    problem = await problem_of(PagerDuty("y_secret_abcd", SCHEDULE, url), clock())
+    problem = await problem_of(PagerDuty("y_secret_abcd", [SCHEDULE], url), clock())
     assert "PAGERDUTY_API_TOKEN (401)" in str(problem)
     assert "abcd" not in str(problem)
-    assert problem.__suppress_context__
+    assert problem.__context__ is None, "the client's own words have the end of the token"
 
 
 @pytest.mark.parametrize(
@@ -140,6 +162,71 @@ async def test_one_that_is_silent_or_away_does_not_keep_anybody_waiting(
     account.hang = 2
     before = clock()
     assert "cannot be reached" in str(await problem_of(schedule, before))
-    nobody = PagerDuty(account.token, SCHEDULE, "http://127.0.0.1:1")
+    nobody = PagerDuty(account.token, [SCHEDULE], "http://127.0.0.1:1")
     assert "cannot be reached" in str(await problem_of(nobody, before))
     assert clock() - before < timedelta(seconds=2)
+
+
+@pytest.fixture
+def both(account: Account, url: str) -> PagerDuty:
+    """Two schedules: Avery is on the first one until Monday, and Blake is always on the other."""
+    avery = account.add_user("Avery Example", "avery@example.com")
+    account.add_schedule(SCHEDULE, avery).until = MONDAY
+    account.add_schedule(SPARE, account.add_user("Blake Sample", "blake@example.com"), name="Spare")
+    return PagerDuty(account.token, [SCHEDULE, SPARE], url)
+
+
+async def test_of_several_schedules_the_first_one_serves_that_names_somebody(
+    account: Account, both: PagerDuty, clock: MovableClock
+) -> None:
+    rota = await both.read(clock())
+    assert (rota.people, rota.until) == ((AVERY,), MONDAY)
+    assert [each.people for each in rota.shifts or ()] == [(AVERY,), (BLAKE,)]
+    assert [each.name for each in rota.schedules] == ["SSAT Reviewing Manager", "Spare"]
+    account.schedules[SCHEDULE].on_call.clear()
+    assert (await both.read(clock())).people == (BLAKE,)
+
+
+async def test_an_unknown_schedule_is_named_and_the_others_serve(
+    account: Account, both: PagerDuty, clock: MovableClock
+) -> None:
+    await both.read(clock())
+    del account.schedules[SCHEDULE]  # what it said before counts no more
+    rota = await both.read(clock())
+    assert rota.people == (BLAKE,)
+    unknown, spare = rota.schedules
+    assert unknown.name == SCHEDULE
+    assert f"no schedule {SCHEDULE}" in str(unknown.problem)
+    assert spare.problem is None
+
+
+async def test_a_schedule_that_fails_for_a_moment_counts_as_it_was_last_read(
+    account: Account, both: PagerDuty, clock: MovableClock
+) -> None:
+    account.schedules[SCHEDULE].status = 500
+    assert (await both.read(clock())).people == (BLAKE,)  # nothing is known of it yet
+    account.schedules[SCHEDULE].status = None
+    assert (await both.read(clock())).people == (AVERY,)
+    account.schedules[SCHEDULE].status = 500
+    rota = await both.read(clock())
+    assert rota.people == (AVERY,)
+    assert [each.problem for each in rota.schedules] == ["PagerDuty is failing (500)", None]
+
+
+async def test_while_no_schedule_can_be_read_all_reasons_are_said(
+    account: Account, both: PagerDuty, clock: MovableClock
+) -> None:
+    del account.schedules[SCHEDULE]
+    account.schedules[SPARE].status = 503
+    problem = await problem_of(both, clock())
+    assert f"no schedule {SCHEDULE}" in str(problem)
+    assert "failing (503)" in str(problem)
+    assert not problem.needs_administrator
+
+
+async def test_an_answer_without_the_time_to_come_is_no_gap(
+    account: Account, schedule: PagerDuty, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.add_schedule(SCHEDULE)
+    monkeypatch.setattr(server, "_schedule", lambda *_: {"id": SCHEDULE, "name": "Bare"})
+    assert "cannot be read" in str(await problem_of(schedule, clock()))

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -28,6 +29,7 @@ from slackbot.platforms.errors import (
 from slackbot.platforms.pace import Allowance
 from slackbot.platforms.slack import REQUIRED_SCOPES, SlackClient
 from slackbot.platforms.slack_api import PACES
+from slackbot.rules.away import Status
 from slackbot.settings import Settings
 from tests.conftest import MovableClock
 
@@ -334,6 +336,21 @@ async def test_a_person_is_looked_up_with_what_decides_whether_they_may_act(
     assert (blake.is_guest, blake.email) == (True, None)
     assert (casey.teams, casey.is_deactivated) == (frozenset({"T0OTHER"}), True)
     assert (await workspace.users.member(slack.bot_user_id)).is_bot
+
+
+async def test_a_person_has_the_status_that_they_set_with_its_end(
+    slack: Slack, workspace: SlackClient, clock: MovableClock
+) -> None:
+    avery = slack.users["U1"]
+    assert (await workspace.users.member("U1")).status == Status()
+    avery.status_text, avery.status_emoji = "On vacation", ":palm_tree:"
+    assert (await workspace.users.member("U1")).status.ends_at is None
+    ends = clock().replace(microsecond=0) + timedelta(days=1)
+    avery.status_expiration = int(ends.timestamp())
+    status = Status(text="On vacation", emoji=":palm_tree:", ends_at=ends)
+    assert (await workspace.users.member("U1")).status == status
+    clock.forward(days=1)
+    assert (await workspace.users.member("U1")).status == Status()
 
 
 @pytest.mark.parametrize(

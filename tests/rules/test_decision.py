@@ -1,8 +1,8 @@
 """The rules: who may do what with a request, and what the record says then."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
@@ -12,40 +12,64 @@ from hypothesis import strategies as st
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     CLOCK_TOLERANCE,
+    WAITS_LIMIT,
     Action,
+    AddNote,
     Channel,
     ChooseLabel,
     Claim,
+    ClearLabel,
+    Close,
+    CloseIdle,
+    Closing,
     Decision,
+    Explain,
+    FollowUp,
+    Kudos,
     MarkContacted,
+    Miss,
     Release,
+    Reopen,
+    Review,
     StepKind,
     TakeOver,
+    Tell,
+    UndoContacted,
+    WaitFor,
     apply,
     confirmed,
     decide,
+    has_happened,
     relabel,
     step_of,
+    typed_in,
 )
 from slackbot.rules.refusals import (
     AlreadyClaimed,
     AlreadyClosed,
     AlreadyContacted,
+    AlreadyOpen,
     AlreadyYours,
+    AskedForContact,
     AssignedAgain,
     BeforeTheRequest,
     HeldAgain,
     InTheFuture,
+    InThePast,
+    InvalidField,
     IssueGone,
     LabelChanged,
     NoLongerRequested,
+    NotContacted,
+    NotIdle,
+    NotMissed,
     NotYours,
     Refusal,
     SameLabel,
     TextRequired,
     UnknownLabel,
 )
-from slackbot.rules.request import IssueKey, Person, Request, Rules, State
+from slackbot.rules.request import IssueKey, Person, Request, Rules, State, Triage, Wait, triaged
 
 ASKED = datetime(2026, 1, 30, 15, 0, 20, tzinfo=UTC)
 NOW = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
@@ -83,11 +107,28 @@ CONTACTED = replace(
 CLOSED = replace(CLAIMED, is_open=False)
 WITHDRAWN = replace(CLAIMED, is_requested=False)
 GONE = replace(CLAIMED, is_gone=True)
+PLAIN = triaged(None, replace(WAITING, is_requested=False, was_requested=False), SCOPE)
 
 CLAIM, RELEASE = Claim(), Release()
 TAKE_OVER = TakeOver(holder=AVERY)
 LABEL = ChooseLabel(label=SOFT_SKILLS)
 CALLED = MarkContacted(channel=Channel.CALL, text=None, at=NOW)
+CLEAR = ClearLabel(label=KNOWN_ISSUE)
+UNDO = UndoContacted(text="Wrong ticket.")
+REVIEW = Review(summary="Three days without an answer.", to_do=None, contact=False)
+CLOSE, REOPEN = Close(reason=Closing.NOTHING_TO_DO), Reopen()
+CLOSE_ANYWAY = replace(CLOSE, leaves_waiting=True)
+CLOSE_IDLE, KUDOS = CloseIdle(), Kudos(thanks=(BLAKE,))
+NOTE = AddNote(text="They replied.")
+WAIT = WaitFor(text="The fix in 17.9", until=date(2026, 2, 9))
+EXPLAIN = Explain(reason=Miss.NOT_SEEN)
+FOLLOW_UP = FollowUp(title="Silence", text="They waited.")
+TELL = Tell(names=("blake.sample",), text="Please look.")
+EVERY_ACTION: tuple[Action, ...] = (
+    *(CLAIM, TAKE_OVER, RELEASE, LABEL, CLEAR, CALLED, UNDO, REVIEW, CLOSE, CLOSE_IDLE, KUDOS),
+    *(REOPEN, NOTE, WAIT, EXPLAIN, FOLLOW_UP, TELL),
+)
+"""One of each kind."""
 
 
 def judge(request: Request, action: Action, who: Person, now: datetime = NOW) -> Refusal | None:
@@ -161,6 +202,41 @@ def applied(request: Request, action: Action, who: Person = AVERY) -> Request:
         (CONTACTED, CALLED, AVERY, AlreadyContacted),
         (CONTACTED, CALLED, BLAKE, AlreadyContacted),
         (GONE, CALLED, AVERY, IssueGone),
+        # What was marked by mistake is taken back, by everybody.
+        (CONTACTED, UNDO, BLAKE, None),
+        (CLAIMED, UNDO, AVERY, NotContacted),
+        # Everybody may review, whatever became of the feedback.
+        (WAITING, REVIEW, CASEY, None),
+        (CONTACTED, REVIEW, BLAKE, None),
+        (CLOSED, REVIEW, BLAKE, None),
+        (PLAIN, REVIEW, BLAKE, None),
+        # Closed once, reopened once.
+        (PLAIN, CLOSE, BLAKE, None),
+        (WITHDRAWN, CLOSE, BLAKE, None),
+        (CLOSED, CLOSE, BLAKE, AlreadyClosed),
+        (CONTACTED, CLOSE, BLAKE, AlreadyClosed),
+        (CLOSED, REOPEN, BLAKE, None),
+        (CONTACTED, REOPEN, BLAKE, None),
+        (WAITING, REOPEN, BLAKE, AlreadyOpen),
+        # Nobody closes, unseen, what a customer waits for.
+        (WAITING, CLOSE, BLAKE, AskedForContact),
+        (CLAIMED, CLOSE, AVERY, AskedForContact),
+        (WAITING, CLOSE_ANYWAY, BLAKE, None),
+        (CLAIMED, CLOSE_ANYWAY, AVERY, None),
+        (WAITING, KUDOS, BLAKE, AskedForContact),
+        (WAITING, replace(KUDOS, close=False), BLAKE, None),
+        (WAITING, CLOSE_IDLE, BLAKE, NotIdle),
+        # They saw that the customer waited, who has withdrawn or heard from a manager since.
+        (WITHDRAWN, CLOSE_ANYWAY, BLAKE, None),
+        (replace(CONTACTED, is_open=True), CLOSE_ANYWAY, BLAKE, None),
+        # A note is taken before and after the close.
+        (WAITING, NOTE, CASEY, None),
+        (CLOSED, NOTE, CASEY, None),
+        (PLAIN, WAIT, CASEY, None),
+        # Only what was missed is explained.
+        (WAITING, EXPLAIN, AVERY, NotMissed),
+        (CONTACTED, EXPLAIN, AVERY, NotMissed),
+        *((GONE, each, AVERY, IssueGone) for each in EVERY_ACTION),
     ],
 )
 def test_who_may_do_what(
@@ -294,6 +370,102 @@ def test_a_label_replaces_all_of_its_scope_and_nothing_else() -> None:
     assert chosen == {"feedback::c", "feedback::a::deeper", "feedback", "bug"}
 
 
+@pytest.mark.parametrize(
+    ("request_", "label", "refusal"),
+    [
+        (LABELED, KNOWN_ISSUE, None),
+        # Another one came after the click, or it is gone.
+        (LABELED, SOFT_SKILLS, LabelChanged),
+        (WAITING, KNOWN_ISSUE, LabelChanged),
+        (WAITING, "SSAT::Contact", LabelChanged),  # never one of another scope
+    ],
+)
+def test_the_label_that_the_person_saw_is_removed_and_no_other(
+    request_: Request, label: str, refusal: type[Refusal] | None
+) -> None:
+    found = judge(request_, ClearLabel(label=label), AVERY)
+    assert (type(found) if found else None) is refusal
+    if refusal is None:
+        assert applied(request_, ClearLabel(label=label)).labels == request_.labels - {label}
+
+
+# --- Reviews, and what follows from them -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("action", "refusal", "field"),
+    [
+        (REVIEW, None, None),
+        (replace(REVIEW, to_do="", label=SOFT_SKILLS), None, None),
+        (replace(REVIEW, summary=None), TextRequired, "summary"),
+        (replace(REVIEW, summary=" \u200b\n"), TextRequired, "summary"),
+        (replace(REVIEW, label="feedback::made-up"), UnknownLabel, None),
+        (replace(CLOSE, reason=Closing.OTHER), TextRequired, "text"),
+        (replace(CLOSE, reason=Closing.OTHER, text="Sold."), None, None),
+        (replace(NOTE, text=None), TextRequired, "text"),
+        (replace(NOTE, text="\u3164"), TextRequired, "text"),
+        (replace(WAIT, text=""), TextRequired, "text"),
+    ],
+)
+def test_what_belongs_in_the_issue_must_be_said_and_is_asked_for_at_its_field(
+    action: Action, refusal: type[Refusal] | None, field: str | None
+) -> None:
+    found = judge(PLAIN, action, AVERY)
+    assert (type(found) if found else None) is refusal
+    assert (found.field if isinstance(found, InvalidField) else None) == field
+    assert isinstance(found, TextRequired) is (field is not None)
+    if isinstance(found, TextRequired):
+        assert found.kind == action.kind
+
+
+def test_a_contact_is_taken_back_only_with_a_reason() -> None:
+    assert isinstance(judge(CONTACTED, replace(UNDO, text=" "), AVERY), TextRequired)
+
+
+@pytest.mark.parametrize(
+    ("day", "is_past"),
+    [
+        (date(2026, 2, 2), False),
+        (date(2026, 2, 1), False),  # somewhere it is still yesterday
+        (date(2026, 1, 31), True),
+        (date(2026, 2, 3), False),
+        (date(2999, 1, 1), False),
+    ],
+)
+@pytest.mark.parametrize("hour", [0, 11])
+def test_nobody_waits_for_a_day_that_has_passed_everywhere(
+    day: date, is_past: bool, hour: int
+) -> None:
+    found = judge(PLAIN, replace(WAIT, until=day), AVERY, NOW.replace(hour=hour))
+    assert isinstance(found, InThePast) is is_past
+
+
+def test_yesterday_has_passed_once_it_is_noon_in_utc() -> None:
+    noon = NOW.replace(hour=12)
+    assert judge(PLAIN, replace(WAIT, until=date(2026, 2, 1)), AVERY, noon) is not None
+    assert judge(PLAIN, replace(WAIT, until=noon.date()), AVERY, noon) is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "action", "refusal"),
+    [
+        (WAITING, EXPLAIN, None),  # overdue by then
+        (replace(CONTACTED, contacted_at=WAITING.due_at + timedelta(hours=1)), EXPLAIN, None),
+        (replace(CONTACTED, contacted_at=WAITING.due_at), EXPLAIN, NotMissed),
+        (CLOSED, EXPLAIN, None),  # nobody will be contacted
+        (WITHDRAWN, EXPLAIN, NotMissed),
+        (PLAIN, EXPLAIN, NotMissed),
+        (WAITING, Explain(reason=Miss.OTHER), TextRequired),
+        (WAITING, Explain(reason=Miss.OTHER, text="A holiday."), None),
+    ],
+)
+def test_a_missed_deadline_is_explained_and_no_other(
+    request_: Request, action: Action, refusal: type[Refusal] | None
+) -> None:
+    found = judge(request_, action, AVERY, WAITING.due_at + timedelta(days=1))
+    assert (type(found) if found else None) is refusal
+
+
 # --- Contacts ----------------------------------------------------------------------------------
 
 
@@ -352,7 +524,14 @@ def test_a_take_over_changes_the_holder() -> None:
 
 
 def test_claimed_and_released_it_waits_as_before() -> None:
-    assert applied(applied(WAITING, CLAIM), RELEASE) == WAITING
+    released = applied(applied(WAITING, CLAIM), RELEASE)
+    assert released == replace(WAITING, claimed_at=NOW)  # for the trends
+
+
+def test_the_first_who_claims_stops_the_clock_for_those_who_claim_after_them() -> None:
+    first = applied(WAITING, CLAIM)
+    later = decided(TAKE_OVER, BLAKE, NOW + timedelta(hours=3))
+    assert apply(first, later, RULES).claimed_at == NOW
 
 
 def test_a_label_takes_the_place_of_the_other() -> None:
@@ -383,6 +562,103 @@ def test_a_contact_does_not_overrule_the_label_that_somebody_chose() -> None:
     assert after.label_of(SCOPE) == KNOWN_ISSUE
 
 
+def test_a_contact_taken_back_lets_the_customer_wait_again() -> None:
+    marked = applied(CLAIMED, CALLED)
+    back = applied(marked, UNDO)
+    assert back == replace(CLAIMED, claimed_at=back.claimed_at)
+    kept = applied(marked, replace(UNDO, reopen=False))
+    assert (kept.state, kept.is_open) == (State.CLOSED, False)
+    assert CONTACTED_LABEL not in kept.labels
+
+
+def test_a_review_says_who_looked_and_leaves_all_else_as_it_was() -> None:
+    after = applied(LABELED, REVIEW, BLAKE)
+    assert (after.reviewed_at, after.reviewed_by) == (NOW, BLAKE)
+    assert replace(after, reviewed_at=None, reviewed_by=None) == LABELED
+    assert applied(LABELED, replace(REVIEW, label=SOFT_SKILLS)).label_of(SCOPE) == SOFT_SKILLS
+
+
+def test_closed_without_contact_it_says_why_until_it_is_reopened() -> None:
+    closed = applied(CLAIMED, CLOSE, BLAKE)
+    assert (closed.state, closed.closed_by, closed.closed_because) == (
+        State.CLOSED,
+        "Blake Sample",
+        Closing.NOTHING_TO_DO,
+    )
+    back = applied(closed, REOPEN)
+    assert (back.state, back.closed_because) == (State.CLAIMED, None)
+
+
+def test_what_it_waits_on_is_kept_as_far_as_a_row_shows_it() -> None:
+    waits_on = applied(PLAIN, replace(WAIT, text="x" * 500), BLAKE).waits_on
+    assert waits_on == Wait(what="x" * WAITS_LIMIT, until=WAIT.until, by=BLAKE, at=NOW)
+
+
+def test_why_a_deadline_was_missed_is_on_record() -> None:
+    assert applied(WAITING, EXPLAIN).missed_because == Miss.NOT_SEEN
+
+
+@pytest.mark.parametrize(
+    ("action", "triage"),
+    [
+        (replace(REVIEW, label=SOFT_SKILLS), Triage.LABELED),
+        (REVIEW, Triage.LABELED),  # reviewed without a label
+        (LABEL, Triage.LABELED),
+        (CLOSE, Triage.CLOSED),
+        (NOTE, Triage.AWAITED),
+        (WAIT, Triage.LABELED),  # somebody has looked
+        (CALLED, Triage.CLOSED),
+        (replace(CALLED, close=False), Triage.LABELED),
+        (KUDOS, Triage.CLOSED),
+        (replace(KUDOS, close=False), Triage.LABELED),
+        (CLAIM, Triage.AWAITED),
+    ],
+)
+def test_feedback_is_triaged_when_it_is_decided_and_not_when_gitlab_last_changed(
+    action: Action, triage: Triage
+) -> None:
+    after = applied(replace(PLAIN, gitlab_updated_at=ASKED), action)
+    assert after.triage is triage
+    assert after.triaged_at == (None if triage is Triage.AWAITED else NOW)
+
+
+def test_where_contact_is_asked_for_there_is_no_triage() -> None:
+    assert applied(WAITING, LABEL).triage is None
+
+
+# --- Every action ------------------------------------------------------------------------------
+
+
+def test_of_each_kind_of_action_there_is_one_here() -> None:
+    assert [type(each) for each in EVERY_ACTION] == list(get_args(Action))
+    assert len({each.kind for each in EVERY_ACTION}) == len(EVERY_ACTION)
+
+
+@pytest.mark.parametrize("action", EVERY_ACTION, ids=lambda action: action.kind)
+def test_every_action_is_judged_applied_and_told(action: Action) -> None:
+    judge(CLAIMED, action, BLAKE)
+    assert applied(CLAIMED, action, BLAKE).key == KEY
+    step = step_of(decided(action, BLAKE), CLAIMED)
+    assert (step.who, step.owner, step.at) == (BLAKE, AVERY, NOW)
+
+
+def test_what_has_happened_outside_of_gitlab_is_not_undone_by_it() -> None:
+    assert [each.kind for each in EVERY_ACTION if has_happened(each)] == ["mark_contacted"]
+
+
+def test_what_a_person_typed_is_found_in_every_action_that_takes_it() -> None:
+    assert {each.kind: typed_in(each) for each in EVERY_ACTION if typed_in(each)} == {
+        "undo_contacted": {"text": "Wrong ticket."},
+        "review": {"summary": "Three days without an answer."},
+        "note": {"text": "They replied."},
+        "wait": {"text": "The fix in 17.9"},
+        "follow_up": {"title": "Silence", "text": "They waited."},
+        "tell": {"text": "Please look."},
+    }
+    full = replace(REVIEW, to_do="Tell the team.")
+    assert typed_in(full) == {"summary": REVIEW.summary, "to_do": "Tell the team."}
+
+
 # --- What the thread is told -------------------------------------------------------------------
 
 
@@ -397,6 +673,18 @@ def test_a_contact_does_not_overrule_the_label_that_somebody_chose() -> None:
         (CLAIMED, RELEASE, AVERY, StepKind.RELEASED, None, None),
         (CLAIMED, LABEL, AVERY, StepKind.LABELED, None, SOFT_SKILLS),
         (CLAIMED, CALLED, AVERY, StepKind.CONTACTED, None, "call"),
+        (LABELED, CLEAR, AVERY, StepKind.LABEL_CLEARED, None, KNOWN_ISSUE),
+        (CONTACTED, UNDO, BLAKE, StepKind.UNCONTACTED, None, None),
+        (CLAIMED, REVIEW, BLAKE, StepKind.REVIEWED, None, None),
+        (CLAIMED, replace(REVIEW, contact=True), BLAKE, StepKind.REVIEWED, None, "contact"),
+        (CLAIMED, CLOSE, BLAKE, StepKind.CLOSED, None, "nothing_to_do"),
+        (CLOSED, REOPEN, BLAKE, StepKind.REOPENED, None, None),
+        (CLOSED, NOTE, BLAKE, StepKind.NOTED, None, None),
+        (CLAIMED, WAIT, BLAKE, StepKind.WAITS, None, "The fix in 17.9"),
+        (CLAIMED, EXPLAIN, BLAKE, StepKind.EXPLAINED, None, "not_seen"),
+        (PLAIN, CLOSE_IDLE, BLAKE, StepKind.CLOSED, None, "idle"),
+        (PLAIN, KUDOS, AVERY, StepKind.THANKED, None, "Blake Sample"),
+        (CLOSED, TELL, AVERY, StepKind.TOLD, None, "blake.sample"),
     ],
 )
 def test_what_a_decision_did_is_told(
@@ -411,6 +699,11 @@ def test_what_a_decision_did_is_told(
     assert (step.kind, step.who, step.other, step.detail) == (kind, who, other, detail)
     assert step.at == NOW
     assert not step.in_gitlab
+
+
+def test_only_a_closing_that_leaves_a_customer_waiting_is_told_as_such() -> None:
+    assert step_of(decided(CLOSE_ANYWAY), CLAIMED).is_partial
+    assert not step_of(decided(CLOSE), PLAIN).is_partial
 
 
 def test_a_contact_is_told_with_the_time_at_which_it_happened() -> None:
@@ -429,17 +722,26 @@ _requests = st.builds(
     labels=st.frozensets(_names),
     is_open=st.booleans(),
     is_requested=st.booleans(),
+    was_requested=st.just(True),
     is_gone=st.booleans(),
     asked_at=_moments,
     holder=st.none() | _people,
     contacted_at=st.none() | _moments,
     contacted_by=st.none() | _people,
-)
-_actions: st.SearchStrategy[Action] = st.one_of(
+    reviewed_at=st.none() | _moments,
+).map(lambda request: triaged(None, request, SCOPE))
+_texts = st.none() | st.text(max_size=9)
+_once: st.SearchStrategy[Action] = st.one_of(
     st.just(CLAIM),
     st.just(RELEASE),
+    st.just(REOPEN),
     st.builds(TakeOver, holder=_people),
     st.builds(ChooseLabel, label=_names, replaces=st.none() | _names),
+    st.builds(ClearLabel, label=_names),
+    st.builds(UndoContacted, text=_texts, reopen=st.booleans()),
+    st.builds(Close, reason=st.sampled_from(Closing), text=_texts, leaves_waiting=st.booleans()),
+    st.just(CLOSE_IDLE),
+    st.builds(Kudos, close=st.booleans(), text=_texts),
     st.builds(
         MarkContacted,
         channel=st.sampled_from(Channel),
@@ -449,6 +751,23 @@ _actions: st.SearchStrategy[Action] = st.one_of(
         close=st.booleans(),
     ),
 )
+_again: st.SearchStrategy[Action] = st.one_of(
+    st.builds(
+        Review,
+        summary=_texts,
+        to_do=_texts,
+        contact=st.booleans(),
+        tell_csm=st.none() | st.booleans(),
+        label=st.none() | _names,
+    ),
+    st.builds(AddNote, text=_texts),
+    st.builds(WaitFor, text=_texts, until=st.dates(date(2026, 1, 20), date(2026, 2, 20))),
+    st.builds(Explain, reason=st.sampled_from(Miss), text=_texts),
+    st.builds(FollowUp, title=_texts, text=_texts),
+    st.builds(Tell, names=st.sampled_from([(), ("blake.sample",)]), text=_texts),
+)
+"""What people may do as often as they like."""
+_actions = _once | _again
 
 
 @given(_requests, _actions, _people, _moments)
@@ -459,7 +778,7 @@ def test_every_choice_is_allowed_or_refused_with_a_reason(
     assert refusal is None or not type(refusal).__subclasses__()  # one that has words
 
 
-@given(_requests, _actions, _people, _moments)
+@given(_requests, _once, _people, _moments)
 def test_what_has_been_decided_is_not_decided_twice(
     request_: Request, action: Action, who: Person, now: datetime
 ) -> None:
@@ -469,21 +788,39 @@ def test_what_has_been_decided_is_not_decided_twice(
     assert judge(after, action, who, now) is not None
 
 
+_TRIAGE: dict[str, Any] = {"triage": None, "triaged_at": None}
+_LABELS = _TRIAGE | {"labels": frozenset()}
+_HOW = {"contacted_at": None, "contacted_by": None, "contacted_how": None}
+_CONTACT = _LABELS | _HOW | {"is_open": True}
+_CLOSE = _TRIAGE | {"is_open": True, "closed_by": None, "closed_because": None}
+
+
 @given(_requests, _actions, _people)
 def test_a_decision_changes_only_what_it_is_about(
     request_: Request, action: Action, who: Person
 ) -> None:
-    changes: dict[str, Callable[[Request], Request]] = {
-        "claim": lambda r: replace(r, holder=None, held_since=None),
-        "take_over": lambda r: replace(r, holder=None, held_since=None),
-        "release": lambda r: replace(r, holder=None, held_since=None),
-        "choose_label": lambda r: replace(r, labels=frozenset()),
-        "mark_contacted": lambda r: replace(
-            r, labels=frozenset(), contacted_at=None, contacted_by=None, is_open=True
-        ),
+    owner = {"holder": None, "held_since": None}
+    changes: dict[str, dict[str, Any]] = {
+        "claim": owner | {"claimed_at": None},
+        "take_over": owner | {"claimed_at": None},
+        "release": owner,
+        "choose_label": _LABELS,
+        "clear_label": _LABELS,
+        "mark_contacted": _CONTACT,
+        "undo_contacted": _CONTACT,
+        "review": _LABELS | {"reviewed_at": None, "reviewed_by": None},
+        "close": _CLOSE,
+        "close_idle": _CLOSE,
+        "kudos": _CLOSE | {"thanked_by": None},
+        "reopen": _TRIAGE | {"is_open": True, "closed_because": None},
+        "note": {},
+        "wait": _TRIAGE | {"waits_on": None},
+        "explain": {"missed_because": None},
+        "follow_up": {},
+        "tell": {},
     }
     without = changes[action.kind]
-    assert without(applied(request_, action, who)) == without(request_)
+    assert replace(applied(request_, action, who), **without) == replace(request_, **without)
 
 
 @given(_requests, _actions, _people)

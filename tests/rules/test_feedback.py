@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -6,14 +7,16 @@ from hypothesis import strategies as st
 
 from slackbot.rules.description import MAX_COMMENT, MAX_DESCRIPTION, MAX_VALUE, Description
 from slackbot.rules.feedback import (
-    HANDBOOK_LABELS,
     MAX_TITLE,
     Feedback,
     Sentiment,
+    is_feedback,
     is_request_for_contact,
     read_feedback,
+    score_sentiment,
     ticket_url,
 )
+from slackbot.rules.handbook import HANDBOOK_LABELS
 
 TITLE = "Negative feedback for ticket 412345"
 
@@ -670,3 +673,105 @@ def _steps(text: str) -> int:
     finally:
         sys.settrace(before)
     return steps
+
+
+SCORES = {
+    "7": Sentiment.POSITIVE,
+    "5": Sentiment.POSITIVE,
+    "4": Sentiment.NEGATIVE,
+    "1": Sentiment.NEGATIVE,
+    " 6 ": Sentiment.POSITIVE,
+    "5/7": Sentiment.POSITIVE,
+    "4 / 7": Sentiment.NEGATIVE,
+    "2 of 7": Sentiment.NEGATIVE,
+    "7 out of 7": Sentiment.POSITIVE,
+    "3.0": Sentiment.NEGATIVE,
+    # No score of one to seven.
+    "": None,
+    "0": None,
+    "8": None,
+    "10": None,
+    "55": None,
+    "4.5": None,
+    "5/10": None,
+    "-5": None,
+    "5 stars": None,
+    "good": None,
+    "4, but the engineer was a 7": None,
+    "\u0665": None,  # a digit of another script
+}
+
+
+class TestScore:
+    @pytest.mark.parametrize(("score", "sentiment"), SCORES.items())
+    def test_a_score_from_five_on_is_good_and_below_it_bad(
+        self, score: str, sentiment: Sentiment | None
+    ) -> None:
+        assert score_sentiment(score) is sentiment
+
+    def test_no_score_says_nothing(self) -> None:
+        assert score_sentiment(None) is None
+
+    @given(st.text(max_size=60))
+    def test_whatever_a_score_says_it_is_read_or_passed_over(self, score: str) -> None:
+        found = score_sentiment(score)
+        digits = [int(each) for each in score if each in "1234567"]
+        assert found is None or (found is Sentiment.POSITIVE) is (digits[0] >= 5)
+        assert found is not Sentiment.NEUTRAL
+
+    @pytest.mark.parametrize(
+        ("title", "labels", "score", "sentiment"),
+        [
+            ("Feedback for ticket 412345", [], 6, Sentiment.POSITIVE),
+            ("Feedback for ticket 412345", [], 2, Sentiment.NEGATIVE),
+            # Where title or label says it, the score says nothing.
+            (TITLE, [], 7, Sentiment.NEGATIVE),
+            ("Positive feedback for ticket 412345", [], 1, Sentiment.POSITIVE),
+            ("Neutral feedback for ticket 412345", [], 1, Sentiment.NEUTRAL),
+            ("Feedback for ticket 412345", ["satisfaction::bad"], 7, Sentiment.NEGATIVE),
+            ("Feedback for ticket 412345", ["satisfaction::good"], 1, Sentiment.POSITIVE),
+        ],
+    )
+    def test_a_score_counts_only_where_nothing_else_says_it(
+        self, title: str, labels: list[str], score: int, sentiment: Sentiment
+    ) -> None:
+        found = read_feedback(title=title, description=f"Score: {score}", labels=labels)
+        assert found.score == str(score)
+        assert found.sentiment is sentiment
+
+    @given(st.integers(1, 7))
+    def test_a_good_score_never_hides_a_request_for_contact(self, score: int) -> None:
+        description = f"Score: {score}\nManager contact requested: Yes"
+        found = read_feedback(
+            title="Feedback for ticket 412345", description=description, labels=[]
+        )
+        assert found.sentiment is not None
+        assert is_request_for_contact(found, has_contact_label=False)
+        silent = replace(found, says_contact_requested=False)
+        assert is_request_for_contact(silent, has_contact_label=True)
+
+    def test_a_score_alone_makes_no_feedback_of_an_issue(self) -> None:
+        title = "Collect scores of ticket 412345"
+        found = read_feedback(title=title, description="Score: 2", labels=[])
+        assert found.sentiment is Sentiment.NEGATIVE
+        assert not is_feedback(found, title)
+
+
+class TestIndirect:
+    @pytest.mark.parametrize(
+        ("title", "labels", "is_indirect"),
+        [
+            ("Indirect feedback: negative, ticket 412345", [], True),
+            ("Negative INDIRECT feedback for ticket 412345", [], True),
+            (TITLE, ["feedback-source::Indirect"], True),
+            (TITLE, ["indirect feedback"], True),
+            (TITLE, [], False),
+            (TITLE, ["indirectly"], False),
+            ("Negative feedback for ticket 412345, indirectly", [], False),
+        ],
+    )
+    def test_what_an_account_team_tells_is_known_by_title_or_label(
+        self, title: str, labels: list[str], is_indirect: bool
+    ) -> None:
+        found = read_feedback(title=title, description="This is indirect.", labels=labels)
+        assert found.is_indirect is is_indirect

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slackbot.rules.feedback import Sentiment
 from slackbot.rules.listing import (
     PAGE,
-    Entry,
     Part,
     Row,
     asks_for_own,
@@ -20,14 +20,14 @@ from slackbot.rules.listing import (
     untriaged_needed,
 )
 from slackbot.rules.query import Listing, PageTurn, read_query
-from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.rules.untriaged import UntriagedFeedback
+from slackbot.rules.request import IssueKey, Person, Request, triaged
 
 FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
 MONDAY = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
 DUE = datetime(2026, 2, 3, 15, 0, tzinfo=UTC)
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U2")
+LABEL = "feedback::soft-skills"
 
 
 def waiting(iid: int, **changes: Any) -> Request:
@@ -44,16 +44,10 @@ def contacted(iid: int, **changes: Any) -> Request:
     return waiting(iid, **(ended | changes))
 
 
-def untriaged(iid: int, **changes: Any) -> UntriagedFeedback:
-    one = UntriagedFeedback(
-        key=IssueKey(7, iid),
-        url="",
-        title="",
-        author="support-automation",
-        created_at=FRIDAY,
-        updated_at=FRIDAY,
-    )
-    return replace(one, **changes)
+def plain(iid: int, **changes: Any) -> Request:
+    """Feedback that asks for no contact."""
+    silent = {"is_requested": False, "was_requested": False, "created_at": FRIDAY}
+    return triaged(None, waiting(iid, **(silent | changes)), "feedback")
 
 
 def a_listing(text: str) -> Listing:
@@ -62,19 +56,24 @@ def a_listing(text: str) -> Listing:
     return listing
 
 
-def picked(entries: Sequence[Entry], text: str, person: Person = AVERY) -> list[int]:
+def picked(entries: Sequence[Request], text: str, person: Person = AVERY) -> list[int]:
     return [row.position[2] for row in rows_of(entries, a_listing(text), person, MONDAY)]
 
 
 # --- What is picked ----------------------------------------------------------------------------
 
-ENTRIES: list[Entry] = [
+ENTRIES: list[Request] = [
     contacted(60),
     contacted(61, contacted_by=BLAKE, contacted_at=MONDAY - timedelta(hours=1)),
     contacted(62, contacted_at=MONDAY - timedelta(days=20)),
     contacted(63, due_at=FRIDAY, contacted_at=MONDAY - timedelta(hours=2), contacted_by=None),
-    untriaged(90, assignees=("avery",)),
-    untriaged(89, created_at=FRIDAY - timedelta(days=9)),
+    plain(90, assignees=("avery",)),
+    plain(89, created_at=FRIDAY - timedelta(days=9)),
+    plain(91, labels=frozenset({LABEL}), sentiment=Sentiment.POSITIVE),
+    plain(92, sentiment=Sentiment.POSITIVE, holder=BLAKE, assignees=("avery",)),
+    plain(93, sentiment=Sentiment.NEUTRAL),
+    plain(94, is_open=False, sentiment=Sentiment.NEGATIVE, gitlab_updated_at=MONDAY),
+    plain(95, is_open=False, due_at=FRIDAY, gitlab_updated_at=MONDAY),
     waiting(1, due_at=DUE + timedelta(hours=9)),
     waiting(2, due_at=MONDAY),
     claimed(3),
@@ -86,18 +85,26 @@ ENTRIES: list[Entry] = [
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", [2, 3, 4, 5, 1, 89, 90]),  # by deadline, then the oldest feedback first
+        ("", [2, 3, 4, 5, 1, 89, 90, 92, 93]),  # by deadline, then the oldest feedback first
         ("mine", [3, 5, 90]),  # owned, or assigned by GitLab while nobody owns it
-        ("unclaimed", [2, 5, 1, 89]),
+        ("unclaimed", [2, 5, 1, 89, 93]),
         ("overdue", [2]),
         ("unclaimed mine", [5]),
         ("mine overdue", []),
-        ("done", [60, 61, 63]),  # the newest first, and of a week
-        ("done 30d", [60, 61, 63, 62]),
+        ("done", [60, 94, 95, 61, 63]),  # the newest first, and of a week
+        ("done 30d", [60, 94, 95, 61, 63, 62]),
         ("done mine", [60]),
-        ("done overdue", [63]),
-        ("done unclaimed", [63]),
-        ("all", [2, 3, 4, 5, 1, 89, 90, 60, 61, 63]),
+        ("done overdue", [63]),  # what asked for no contact has no deadline
+        ("done unclaimed", [94, 95, 63]),
+        ("all", [2, 3, 4, 5, 1, 89, 90, 91, 92, 93, 60, 94, 95, 61, 63]),
+        ("good", [91, 92]),  # labeled or not
+        ("good unclaimed", [91]),
+        ("neutral", [93]),
+        ("good neutral", [91, 92, 93]),
+        ("bad", []),  # it is closed
+        ("bad done", [94]),
+        ("bad all", [94]),
+        ("overdue bad", []),
     ],
 )
 def test_filters_pick_and_are_combined(text: str, expected: list[int]) -> None:
@@ -105,7 +112,7 @@ def test_filters_pick_and_are_combined(text: str, expected: list[int]) -> None:
 
 
 def test_nothing_is_of_a_person_whom_gitlab_does_not_know() -> None:
-    assert picked(ENTRIES, "mine", BLAKE) == [4]
+    assert picked(ENTRIES, "mine", BLAKE) == [4, 92]
 
 
 def test_a_request_that_has_ended_in_the_same_second_as_another_has_its_own_place() -> None:
@@ -171,7 +178,9 @@ def test_turning_over_shows_every_row_once_and_back_again(count: int) -> None:
 
 
 @given(
-    st.sampled_from(["", "all", "mine", "unclaimed", "overdue", "all mine", "done", "all overdue"]),
+    st.sampled_from(
+        ["", "all", "mine", "unclaimed", "overdue", "all mine", "done", "all overdue", "good"]
+    ),
     st.lists(st.integers(1, 5), max_size=PAGE + 5),
     st.integers(0, PAGE + 2),
     st.integers(0, 3),
@@ -181,7 +190,7 @@ def test_a_first_page_is_the_same_whatever_of_its_feedback_was_left_out(
 ) -> None:
     listing = a_listing(text)
     feedback = [
-        untriaged(n, created_at=FRIDAY + timedelta(hours=each), assignees=("avery",) * (n % 2))
+        plain(n, created_at=FRIDAY + timedelta(hours=each), assignees=("avery",) * (n % 2))
         for n, each in enumerate(sorted(hours))
     ]
     others = [waiting(100 + n) for n in range(waiting_too)]
@@ -191,7 +200,7 @@ def test_a_first_page_is_the_same_whatever_of_its_feedback_was_left_out(
     loaded = feedback if needed is None else feedback[:needed]
     more = len(feedback) - len(loaded) if needed else 0
 
-    def page(some: Sequence[UntriagedFeedback], more: int = 0) -> tuple[list[Row], int]:
+    def page(some: Sequence[Request], more: int = 0) -> tuple[list[Row], int]:
         shown = page_of(rows_of([*others, *some], listing, AVERY, MONDAY), more=more)
         return list(shown.rows), shown.total
 

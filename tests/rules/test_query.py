@@ -74,8 +74,13 @@ def show(*numbers: int, kind: Kind = Kind.ANY) -> Show:
         ("show", Show()),  # which, is asked back
         ("duty", Order(verb=Verb.DUTY)),
         ("Link avery", Order(verb=Verb.LINK, rest="avery")),
+        ("profile", Order(verb=Verb.PROFILE)),
         ("refresh", Order(verb=Verb.REFRESH)),
         ("help me", Order(verb=Verb.HELP, rest="me")),
+        (
+            "Stats 2026-10-01..2026-11-01, by label",
+            Order(verb=Verb.STATS, rest="2026-10-01..2026-11-01 by label"),
+        ),
         ("overdeu", NotUnderstood(word="overdeu", nearest="overdue")),
         ("mien", NotUnderstood(word="mien", nearest="mine")),
         ("mine soon", NotUnderstood(word="soon", nearest=None)),

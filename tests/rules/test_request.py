@@ -2,12 +2,26 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.request import IssueKey, Person, Request, State, in_scope
+from slackbot.rules.deadline import ALWAYS
+from slackbot.rules.feedback import Sentiment
+from slackbot.rules.request import (
+    CARD_WORTH,
+    IssueKey,
+    Person,
+    Request,
+    Rules,
+    State,
+    Triage,
+    deserves_card,
+    in_scope,
+    triaged,
+)
 
 ASKED = datetime(2026, 1, 30, 15, 0, 20, tzinfo=UTC)
 DUE = datetime(2026, 2, 3, 15, 0, tzinfo=UTC)
@@ -147,6 +161,7 @@ _FACTS = {
     "gone": {"is_gone": True},
     "closed": {"is_open": False},
     "withdrawn": {"is_requested": False},
+    "plain": {"is_requested": False, "was_requested": False},
     "claimed": {"holder": AVERY},
 }
 
@@ -171,6 +186,12 @@ def _with(*facts: str) -> Request:
         (["closed", "withdrawn", "claimed"], State.CLOSED),
         (["gone"], State.GONE),
         (["gone", "closed", "withdrawn", "claimed"], State.GONE),
+        # Nobody has ever asked for contact.
+        (["plain"], State.OPEN),
+        (["plain", "claimed"], State.OPEN),
+        (["plain", "closed"], State.CLOSED),
+        (["plain", "gone"], State.GONE),
+        (["plain", "contacted"], State.CONTACTED),
         # A contact is a fact that nothing after it undoes, but asking again.
         (["contacted"], State.CONTACTED),
         (["contacted", "closed", "claimed"], State.CONTACTED),
@@ -232,3 +253,162 @@ def test_of_several_labels_of_a_scope_the_same_one_is_told_every_time() -> None:
     request = replace(REQUEST, labels=frozenset({"feedback::b", "feedback::a", "other::0"}))
     assert request.label_of("feedback") == "feedback::a"
     assert request.label_of("nothing") is None
+
+
+# --- Triage ------------------------------------------------------------------------------------
+
+SCOPE, LABEL = "feedback", "feedback::soft-skills"
+HOUR = timedelta(hours=1)
+PLAIN = replace(_with("plain"), created_at=ASKED, gitlab_updated_at=ASKED)
+SEEN = {
+    "awaited": PLAIN,
+    "labelled": replace(PLAIN, labels=frozenset({LABEL})),
+    "reviewed": replace(PLAIN, reviewed_at=LATER),
+    "closed": replace(PLAIN, is_open=False),
+    "asked": replace(PLAIN, is_requested=True, was_requested=True),
+    "asked and closed": replace(PLAIN, is_requested=True, was_requested=True, is_open=False),
+    "withdrawn and closed": replace(PLAIN, was_requested=True, is_open=False),
+    "gone": replace(PLAIN, is_gone=True),
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "triage"),
+    [
+        ("awaited", Triage.AWAITED),
+        ("labelled", Triage.LABELED),
+        ("reviewed", Triage.LABELED),
+        ("closed", Triage.CLOSED),  # as the handbook has it where nothing is left to do
+        ("asked", None),
+        ("gone", None),
+    ],
+)
+def test_how_far_triage_has_come_shows_by_label_review_and_state(
+    what: str, triage: Triage | None
+) -> None:
+    now = triaged(None, SEEN[what], SCOPE)
+    assert now.triage is triage
+    assert now.awaits_triage is (triage is Triage.AWAITED)
+
+
+def test_a_label_of_another_scope_is_no_triage() -> None:
+    other = replace(PLAIN, labels=frozenset({"feedback::a::deeper", "bug"}))
+    assert triaged(None, other, SCOPE).triage is Triage.AWAITED
+
+
+@pytest.mark.parametrize(
+    ("seen", "at"),
+    [
+        (["awaited", "labelled"], 1),
+        (["awaited", "reviewed"], 1),
+        (["awaited", "closed"], 1),
+        (["awaited", "labelled", "labelled"], 1),  # commented on after
+        (["awaited", "labelled", "closed"], 1),
+        (["awaited", "closed", "labelled"], 1),  # reopened, with a label
+        (["awaited", "labelled", "awaited"], None),  # label taken off
+        (["awaited", "closed", "awaited", "closed"], 3),
+        (["labelled", "labelled"], None),  # nobody knows when
+        (["labelled", "closed"], 1),  # closed then
+        (["closed", "closed"], None),  # never known
+        (["asked", "asked and closed", "withdrawn and closed"], None),  # that was no triage
+        (["asked", "closed"], None),
+        (["asked", "awaited", "closed"], 2),
+        (["awaited", "gone", "awaited", "closed"], 3),
+    ],
+)
+def test_by_when_a_feedback_was_triaged(seen: list[str], at: int | None) -> None:
+    known: Request | None = None
+    for hours, what in enumerate(seen):
+        now = replace(SEEN[what], gitlab_updated_at=ASKED + hours * HOUR)
+        known = triaged(known, now, SCOPE)
+        assert triaged(known, now, SCOPE) == known  # seen again, it says the same
+    assert known is not None
+    assert known.triaged_at == (None if at is None else ASKED + at * HOUR)
+
+
+# --- The handbook's seven days -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "awaits", "is_due"),
+    [
+        ({}, True, True),
+        ({"sentiment": Sentiment.NEGATIVE}, True, True),
+        ({"sentiment": Sentiment.NEUTRAL}, True, True),
+        ({"sentiment": Sentiment.POSITIVE}, False, False),  # it is read and closed
+        ({"comments": 1}, False, True),
+        ({"created_at": None}, False, False),  # an earlier release did not note it
+    ],
+)
+def test_an_initial_response_is_due_after_seven_days_unless_the_feedback_is_good(
+    changes: dict[str, Any], awaits: bool, is_due: bool
+) -> None:
+    one = replace(PLAIN, **changes)
+    late = ASKED + timedelta(days=7, seconds=1)
+    assert (one.awaits_response(late), one.is_response_due(late)) == (awaits, is_due)
+    assert not one.is_response_due(ASKED + timedelta(days=7))
+
+
+# --- Cards -------------------------------------------------------------------------------------
+
+RULES = Rules(
+    contact_label="SSAT::Contact",
+    contacted_label="contacted",
+    scope=SCOPE,
+    hours=ALWAYS,
+    deadline=timedelta(hours=48),
+)
+BAD = replace(PLAIN, sentiment=Sentiment.NEGATIVE)
+
+
+@pytest.mark.parametrize(
+    ("request_", "is_asked", "is_posted"),
+    [
+        (_with(), True, True),
+        (_with("claimed"), True, True),
+        (_with("withdrawn"), False, False),
+        (_with("closed"), False, False),
+        (_with("contacted"), False, False),
+        (_with("gone"), False, False),
+        (BAD, False, True),
+        (replace(BAD, is_open=False), False, False),
+        (replace(BAD, is_gone=True), False, False),
+        (replace(BAD, created_at=None), False, False),
+        (PLAIN, False, False),  # nobody says that it is bad
+        (replace(PLAIN, sentiment=Sentiment.NEUTRAL), False, False),
+        (replace(PLAIN, sentiment=Sentiment.POSITIVE), False, False),
+    ],
+)
+def test_where_contact_is_asked_for_a_card_is_posted_and_for_what_is_bad_by_a_setting(
+    request_: Request, is_asked: bool, is_posted: bool
+) -> None:
+    assert deserves_card(request_, RULES, LATER) is is_asked
+    assert deserves_card(request_, replace(RULES, posts_bad=True), LATER) is is_posted
+
+
+def test_old_bad_feedback_has_no_card_when_it_is_first_seen_but_a_customer_who_waits_has() -> None:
+    rules, late = replace(RULES, posts_bad=True), ASKED + CARD_WORTH
+    assert deserves_card(BAD, rules, late - timedelta(seconds=1))
+    assert not deserves_card(BAD, rules, late)
+    assert deserves_card(SEEN["asked"], rules, late)
+
+
+# --- What managers had to do with --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_", "was_handled"),
+    [
+        (_with(), True),
+        (_with("withdrawn"), True),
+        (PLAIN, False),
+        (SEEN["closed"], False),
+        (SEEN["reviewed"], True),
+        (replace(PLAIN, contacted_at=LATER), True),
+        (replace(SEEN["closed"], closed_because="read"), True),
+    ],
+)
+def test_what_a_manager_did_or_a_customer_asked_for_was_handled(
+    request_: Request, was_handled: bool
+) -> None:
+    assert request_.was_handled is was_handled

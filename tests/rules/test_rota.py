@@ -1,5 +1,6 @@
 """Whom the weeks of the people file name, and what PagerDuty's entries say."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.rota import OnCall, Rota, in_week, parse_weeks, read_entries
+from slackbot.rules.rota import OnCall, Rota, Weeks, parse_weeks, read_shifts, rota_at, week_shifts
 
 BERLIN = ZoneInfo("Europe/Berlin")
 AVERY, BLAKE = "U0AVERY", "U0BLAKE"
+
+
+def in_weeks(weeks: Weeks, now: datetime) -> Rota:
+    return rota_at(week_shifts(weeks, BERLIN), now)
 
 
 def users(rota: Rota) -> list[str | None]:
@@ -53,17 +58,17 @@ def test_a_table_with_a_mistake_is_refused(table: dict[str, object], problem: st
 )
 def test_a_week_begins_on_monday_in_the_teams_zone(now: datetime, expected: list[str]) -> None:
     weeks = parse_weeks({"2026-W05": AVERY, "2026-W06": BLAKE})
-    assert users(in_week(weeks, now, BERLIN)) == expected
+    assert users(in_weeks(weeks, now)) == expected
 
 
 def test_the_last_week_of_a_long_year_is_its_53rd() -> None:
     weeks = parse_weeks({"2026-W53": AVERY})
-    assert users(in_week(weeks, datetime(2027, 1, 3, tzinfo=UTC), BERLIN)) == [AVERY]
+    assert users(in_weeks(weeks, datetime(2027, 1, 3, tzinfo=UTC))) == [AVERY]
 
 
 def test_weeks_in_a_row_are_one_turn_also_over_a_change_of_clocks() -> None:
     weeks = parse_weeks({"2026-W13": AVERY, "2026-W14": AVERY, "2026-W15": BLAKE})
-    rota = in_week(weeks, datetime(2026, 3, 25, tzinfo=UTC), BERLIN)
+    rota = in_weeks(weeks, datetime(2026, 3, 25, tzinfo=UTC))
     assert rota.until == datetime(2026, 4, 5, 22, 0, tzinfo=UTC)
 
 
@@ -77,24 +82,43 @@ def test_a_turn_ends_after_now_and_the_moment_of_its_end_belongs_to_the_next(
     today = now.astimezone(BERLIN).date()
     monday = today - timedelta(days=today.weekday())
     weeks = {monday + timedelta(days=7 * each): (AVERY,) for each in around}
-    rota = in_week(weeks, now, BERLIN)
+    rota = in_weeks(weeks, now)
     assert bool(rota.people) == (0 in around)
     if rota.until is not None:
         assert rota.until > now
-        assert in_week(weeks, rota.until, BERLIN).people == ()
-        assert in_week(weeks, rota.until - timedelta(seconds=1), BERLIN).people == rota.people
+        assert in_weeks(weeks, rota.until).people == ()
+        assert in_weeks(weeks, rota.until - timedelta(seconds=1)).people == rota.people
 
 
-def test_an_entry_without_an_end_or_with_a_bare_reference_is_read() -> None:
-    rota = read_entries([{"user": {"id": "P1", "summary": "Avery Example"}, "end": None}])
-    assert rota == Rota(people=(OnCall(name="Avery Example"),))
-
-
-def test_the_first_end_counts_where_entries_end_at_different_times() -> None:
-    entries = [
-        {"user": {"id": "P1", "name": "Avery"}, "end": "2026-02-02T10:00:00+01:00"},
-        {"user": {"id": "P2", "name": "Blake"}, "end": "2026-02-03T09:00:00Z"},
+def test_a_gap_in_the_weeks_is_no_shift() -> None:
+    weeks = parse_weeks({"2026-W05": AVERY, "2026-W07": AVERY, "2026-W08": BLAKE})
+    shifts = week_shifts(weeks, BERLIN)
+    assert [f"{each.begins:%m-%d %H} {each.ends:%m-%d %H}" for each in shifts] == [
+        "01-25 23 02-01 23",
+        "02-08 23 02-15 23",
+        "02-15 23 02-22 23",
     ]
-    rota = read_entries(entries)
-    assert [each.name for each in rota.people] == ["Avery", "Blake"]
-    assert rota.until == datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
+
+
+def schedule(*entries: Mapping[str, object]) -> dict[str, object]:
+    return {"final_schedule": {"rendered_schedule_entries": entries}}
+
+
+def test_an_entry_of_a_user_whom_pagerduty_does_not_list_has_no_email() -> None:
+    entry = {
+        "start": "2026-02-02T10:00:00+01:00",
+        "end": "2026-02-09T09:00:00Z",
+        "user": {"id": "P1", "summary": "Avery Example"},
+    }
+    [shift] = read_shifts(schedule(entry), [])
+    assert shift.people == (OnCall(name="Avery Example"),)
+    assert shift.begins == datetime(2026, 2, 2, 9, tzinfo=UTC)
+    listed = {"id": "P1", "name": "Avery Example", "email": "avery@example.com"}
+    [shift] = read_shifts(schedule(entry), [listed])
+    assert shift.people == (OnCall(name="Avery Example", email="avery@example.com"),)
+
+
+@pytest.mark.parametrize("strange", [{}, {"final_schedule": {}}, schedule({"user": {"id": "P1"}})])
+def test_what_lacks_the_time_to_come_is_no_schedule(strange: dict[str, object]) -> None:
+    with pytest.raises(KeyError):
+        read_shifts(strange, [])

@@ -25,12 +25,19 @@ from slackbot.rules.decision import (
     Channel,
     ChooseLabel,
     Claim,
+    ClearLabel,
+    Close,
+    Closing,
     Decision,
     MarkContacted,
     Release,
+    Reopen,
+    Review,
     TakeOver,
+    UndoContacted,
     apply,
     decide,
+    has_happened,
 )
 from slackbot.rules.refusals import AlreadyYours, Refusal, SameLabel
 from slackbot.rules.request import UNFINISHED, Request, Rules, State
@@ -189,6 +196,26 @@ class Triage(RuleBasedStateMachine):
         contact = MarkContacted(channel=Channel.EMAIL, text=TEXT, at=at, label=chosen, close=close)
         self.choose(by, contact)
 
+    @rule(by=who, seen=label)
+    def clear_label(self, by: str, seen: str) -> None:
+        self.choose(by, ClearLabel(label=seen))
+
+    @rule(by=who, reopen=st.booleans())
+    def undo_contacted(self, by: str, reopen: bool) -> None:
+        self.choose(by, UndoContacted(text=TEXT, reopen=reopen))
+
+    @rule(by=who, chosen=label_or_none, contact=st.booleans())
+    def review(self, by: str, chosen: str | None, contact: bool) -> None:
+        self.choose(by, Review(summary=TEXT, to_do=TEXT, contact=contact, label=chosen))
+
+    @rule(by=who, knows=st.booleans())
+    def close(self, by: str, knows: bool) -> None:
+        self.choose(by, Close(reason=Closing.OTHER, text=TEXT, leaves_waiting=knows))
+
+    @rule(by=who)
+    def reopen(self, by: str) -> None:
+        self.choose(by, Reopen(text=TEXT))
+
     @precondition(lambda self: self.interactions)
     @rule(data=st.data())
     def repeat_an_interaction(self, data: st.DataObject) -> None:
@@ -255,8 +282,7 @@ class Triage(RuleBasedStateMachine):
     def deliver_the_oldest(self) -> None:
         self.look()
         decision = self.pending.pop(0)
-        is_contact = isinstance(decision.action, MarkContacted)
-        holds = is_contact or may(self.confirmed, decision)
+        holds = has_happened(decision.action) or may(self.confirmed, decision)
         assert self.run(self.deliver(decision.id)) is holds
         if holds:
             self.confirmed = then(self.confirmed, decision)
@@ -268,8 +294,8 @@ class Triage(RuleBasedStateMachine):
             found = await self.found(tx)
             decision = found.pending[0].decision
             assert decision.id == expected
-            is_contact = isinstance(decision.action, MarkContacted)
-            refusal = None if is_contact else verdict(found.confirmed, decision)
+            is_done = has_happened(decision.action)
+            refusal = None if is_done else verdict(found.confirmed, decision)
             if refusal is not None:
                 has_it = isinstance(refusal, AlreadyYours | SameLabel)
                 status = Status.DROPPED if has_it else Status.REFUSED
@@ -313,7 +339,8 @@ class Triage(RuleBasedStateMachine):
         assert (request.state is State.CONTACTED) == believed.is_contacted
         assert (request.state not in UNFINISHED) == believed.is_over
         check_the_order(rows)
-        check_the_contacts(rows)
+        check_what_has_happened(rows)
+        check_the_texts(rows)
 
     async def read(self) -> tuple[RequestRecord, Rows]:
         async with self.database.transaction() as tx:
@@ -330,13 +357,20 @@ def check_the_order(rows: Rows) -> None:
     assert ends == sorted(ends)
 
 
-def check_the_contacts(rows: Rows) -> None:
-    """None is ever refused; its text is kept until GitLab has it, and no longer."""
+def check_what_has_happened(rows: Rows) -> None:
+    """No contact is ever refused."""
     for row in rows:
         if '"mark_contacted"' in row.text:
             assert row.status in (Status.PENDING, Status.DELIVERED)
-            assert (TEXT in row.text) == (row.status == Status.PENDING)
-            assert (FORGOTTEN_TEXT in row.text) == (row.status == Status.DELIVERED)
+
+
+def check_the_texts(rows: Rows) -> None:
+    """What people typed is kept until GitLab has it, and no longer."""
+    for row in rows:
+        if TEXT in row.text or FORGOTTEN_TEXT in row.text:
+            is_over = row.status in (Status.DELIVERED, Status.DROPPED)
+            assert (TEXT in row.text) is (not is_over)
+            assert (FORGOTTEN_TEXT in row.text) is is_over
 
 
 TestTriage = Triage.TestCase

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from slackbot.rules.request import Person
+from slackbot.rules.shifts import Plan, Schedule, Shift
 from slackbot.store import facts, schema
 from slackbot.store.database import Database, Transaction
 from slackbot.store.facts import Fact, KnownProject
-from slackbot.store.people import TROUBLE
+from slackbot.store.people import PLAN, TROUBLE
 
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 PLACE = facts.Cursor(until=NOW, about="7 SSAT::Contact")
@@ -80,7 +82,7 @@ async def written(tx: Transaction, name: str, value: str) -> None:
             facts.Cursor(until=NOW, about="7 SSAT::Contact"),
         ),
         ("last_in_turn", "4711", facts.LAST_IN_TURN, 4711),
-        ("feedbacks_read", "group/a SSAT::Contact", facts.FEEDBACKS_READ, "group/a SSAT::Contact"),
+        ("slack_team", "T1", facts.SLACK_TEAM, "T1"),
         ("cards_adopted", "C1", facts.CARDS_ADOPTED, "C1"),
         ("project", '{"id":7,"path":"group/a"}', facts.PROJECT, KnownProject(id=7, path="group/a")),
         ("feedback_labels", '{"feedback::a":""}', facts.FEEDBACK_LABELS, {"feedback::a": ""}),
@@ -95,17 +97,30 @@ async def test_what_an_older_release_wrote_can_be_read(
         assert await fact.load(tx) == expected
 
 
+async def test_a_plan_of_duty_is_read_back_as_it_was_written(database: Database) -> None:
+    avery = Person(name="Avery Example", slack_team="T1", slack_user="U0AVERY", gitlab="avery")
+    plan = Plan(
+        read_at=NOW,
+        shifts=(Shift(people=(avery,), begins=NOW, ends=NOW + timedelta(days=7)),),
+        schedules=(Schedule(name="Reviewers", url="https://example.com/", problem="none"),),
+        absences={"U0AVERY": NOW + timedelta(days=1), "U0BLAKE": None},
+    )
+    async with database.transaction() as tx:
+        await PLAN.save(tx, plan)
+        assert await PLAN.load(tx) == plan
+
+
 async def test_an_older_release_reads_what_this_one_writes(database: Database) -> None:
     async with database.transaction() as tx:
         await facts.LAST_IN_TURN.save(tx, 4711)
-        await facts.FEEDBACKS_READ.save(tx, "group/a SSAT::Contact")
+        await facts.SLACK_TEAM.save(tx, "T1")
         await facts.PROJECT.save(tx, KnownProject(id=7, path="group/a"))
         rows = await tx.execute(select(schema.facts).order_by(schema.facts.c.name))
         assert [tuple(row) for row in rows] == [
-            ("feedbacks_read", "group/a SSAT::Contact"),
             ("last_in_turn", "4711"),
             # It ignores what it doesn't know.
             ("project", '{"id":7,"path":"group/a","url":"","earlier":[]}'),
+            ("slack_team", "T1"),
         ]
 
 

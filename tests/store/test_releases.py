@@ -5,7 +5,7 @@ So migrations only expand the schema: whatever an older release reads and writes
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +29,7 @@ from slackbot.rules.request import IssueKey
 from slackbot.store import cards, facts, reminders, requests
 from slackbot.store.database import Database, Transaction
 from slackbot.store.decisions import DecisionRecord
+from slackbot.store.schema import UnreadableError
 from slackbot.store.upgrade import migrations
 from tests.conftest import MovableClock
 from tests.store.leftovers import (
@@ -47,6 +48,10 @@ from tests.town import Town, text_of
 from tests.town import town as build_town
 
 PAINTED_BEFORE = "As the release before has painted it"
+REJECTED = (
+    "GitLab answered 422: Note is not allowed",
+    "Error 422: {'note': ['is not allowed']}",  # since 0004
+)
 
 EVERY_RELEASE = pytest.mark.parametrize(
     "release", sorted(RELEASES.glob("*.sql")), ids=lambda path: path.stem
@@ -156,16 +161,18 @@ async def recreate(town: Town, tx: Transaction) -> None:
         town.channel.messages.append(card)
 
 
-PREVIOUS = RELEASES / "0003.sql"
-"""The release before; it kept plans and late reminders among its posts."""
+PREVIOUS = RELEASES / "0004.sql"
+"""The release before."""
+WITHOUT_PLANS = RELEASES / "0003.sql"
+"""It kept plans and late reminders among its posts."""
 
 
-async def test_what_the_release_before_planned_and_missed_gets_a_place_of_its_own(
+async def test_what_an_older_release_planned_and_missed_gets_a_place_of_its_own(
     empty: Database,
 ) -> None:
     async with empty.transaction() as tx:
-        await upgrade(tx, PREVIOUS.stem)
-        await insert(tx, PREVIOUS)
+        await upgrade(tx, WITHOUT_PLANS.stem)
+        await insert(tx, WITHOUT_PLANS)
     await empty.migrate()
     async with empty.transaction() as tx:
         project = await tx.scalar(text("SELECT max(project) FROM requests"))
@@ -293,9 +300,8 @@ async def test_what_an_older_release_writes_fits_the_newest_schema_and_can_be_re
         assert begun == [True]
         known = await requests.load_request_record(tx, IssueKey(project, REFUSED))
         assert known is not None
-        assert [each.problem for each in known.refused] == [
-            "GitLab answered 422: Note is not allowed"
-        ]
+        [refused] = known.refused
+        assert refused.problem in REJECTED
         (message,) = await cards.list_queued_steps(tx, IssueKey(project, ASSIGNED))
         assert (message.step.kind, message.begun_at is None) == (StepKind.ASSIGNED, False)
         card = await cards.load_card(tx, IssueKey(project, UNPOSTED))
@@ -323,19 +329,35 @@ async def test_an_older_release_finds_in_a_request_what_it_has_written_there_its
     assert {name: after[name] for name in before} == before
 
 
-KINDS_BEFORE = frozenset(
-    (
-        *("claimed", "taken_over", "released", "labelled", "contacted", "assigned", "unassigned"),
-        *("closed", "reopened", "withdrawn", "asked_again", "uncontacted", "gone", "refused"),
-        *("unlinked", "not_a_member", "snoozed"),
-    )
+@pytest.mark.parametrize(
+    ("table", "iid", "read"),
+    [
+        ("decisions", CLAIMED, requests.load_request_record),
+        ("messages", ASSIGNED, cards.list_queued_steps),
+    ],
 )
-"""The steps that the release before can read: at another one its work on a card stops."""
-
-
-def test_the_release_before_knows_every_kind_of_step() -> None:
-    """What is new is told as a known kind, by a field that it passes over."""
-    assert set(StepKind) <= KINDS_BEFORE
+async def test_a_kind_that_an_older_release_cannot_read_is_left_to_a_newer_one(
+    database: Database,
+    table: str,
+    iid: int,
+    read: Callable[[Transaction, IssueKey], Awaitable[object]],
+) -> None:
+    """The job fails and is put off; nothing is dropped, and no other issue is concerned."""
+    kept = text(f"SELECT document FROM {table} WHERE iid = {iid}")
+    async with database.transaction() as tx:
+        await insert(tx, PREVIOUS)
+        known = list(await tx.scalars(kept))
+        of_next_year = [re.sub(r'"kind":"\w+"', '"kind":"of_next_year"', each) for each in known]
+        assert of_next_year != known
+        for old, new in zip(known, of_next_year, strict=True):
+            change = text(f"UPDATE {table} SET document = :new WHERE document = :old")
+            await tx.execute(change, new=new, old=old)
+    async with database.transaction() as tx:
+        project = await tx.scalar(text("SELECT max(project) FROM requests"))
+        with pytest.raises(UnreadableError):
+            await read(tx, IssueKey(project, iid))
+        assert sorted(await tx.scalars(kept)) == sorted(of_next_year)
+        await read(tx, IssueKey(project, CONTACTED))
 
 
 async def on_the_way(

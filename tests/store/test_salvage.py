@@ -16,13 +16,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from slackbot.rules.decision import Action, Channel, Claim, Decision, MarkContacted
+from slackbot.rules.decision import Action, Channel, Claim, Decision, Kudos, MarkContacted
+from slackbot.rules.profile import Profile
 from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store import cards, decisions, requests
 from slackbot.store.database import Database, DatabaseError, InUseError, Transaction
 from slackbot.store.decisions import DecisionRecord, Status
+from slackbot.store.kudos import add_kudos, begin_comment, list_kudos
 from slackbot.store.people import Redeemed, list_links, redeem_code, save_code
+from slackbot.store.profiles import load_profile, save_profile
 from slackbot.store.requests import load_snooze, save_snooze
 from slackbot.store.salvage import Salvage, replace_if_damaged
 from slackbot.store.schema import Code
@@ -48,6 +51,7 @@ SNOOZE = Snooze(
 )
 WAITING, DELIVERED = _decided(1, CONTACT), _decided(2, Claim())
 REFUSED, BEGUN = _decided(3, Claim()), _decided(4, Claim())
+THANKED = _decided(5, Kudos(thanks=(AVERY,), text="Well done."))
 ASIDE = "ssat-bot.db.damaged-20260202T093000Z"
 
 
@@ -57,6 +61,9 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "ssat-bot.db"
     asyncio.run(_fill(path))
     return path
+
+
+PROFILE = Profile(role="Regional Manager", booking_link="https://calendar.example.com/avery")
 
 
 async def _fill(path: Path) -> None:
@@ -74,6 +81,9 @@ async def _fill(path: Path) -> None:
         for user in ("U2", "U3"):
             await link(tx, user)
         await save_snooze(tx, IssueKey(7, 5), SNOOZE)
+        await save_profile(tx, "U2", PROFILE)
+        await add_kudos(tx, THANKED)
+        await begin_comment(tx, THANKED.id, IssueKey(9, 4))
     await database.close()
 
 
@@ -189,6 +199,9 @@ def test_choices_that_gitlab_does_not_have_are_taken_into_a_new_file(
     assert read(file, list_links) == linked
     assert [each.gitlab for each in linked] == ["Account.U2", "Account.U3"]
     assert read(file, lambda tx: load_snooze(tx, IssueKey(7, 5))) == SNOOZE
+    assert read(file, lambda tx: load_profile(tx, "U2")) == PROFILE
+    [kept] = read(file, list_kudos)
+    assert (kept.decision, kept.week, kept.is_in_week) == (THANKED, IssueKey(9, 4), False)
     assert mended(file) is None
 
 

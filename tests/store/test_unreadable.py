@@ -10,12 +10,10 @@ from sqlalchemy import Table, Text, literal, update
 
 from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import IssueKey
-from slackbot.rules.untriaged import Triage
-from slackbot.store import decisions, feedbacks, homes, people, requests, schema
+from slackbot.store import decisions, homes, people, requests, schema
 from slackbot.store.database import Database, Transaction
-from slackbot.store.feedbacks import Sighting
 from slackbot.store.schema import OnDuty, UnreadableError
-from tests.store import test_feedbacks, test_record
+from tests.store import test_record
 from tests.store.test_people import AVERY, BLAKE, CASEY, NOW, TURN
 
 Write = Callable[[Transaction], Awaitable[object]]
@@ -35,11 +33,6 @@ async def take_turns(tx: Transaction) -> None:
     await people.save_turn(tx, OnDuty(people=(), source="PagerDuty"), NOW)
 
 
-async def see(tx: Transaction) -> None:
-    one = test_feedbacks.ONE
-    await feedbacks.save_sightings(tx, [Sighting(one, Triage.AWAITED)])
-
-
 async def snooze(tx: Transaction) -> None:
     await requests.save_snooze(tx, IssueKey(7, 1), SNOOZE)
 
@@ -57,7 +50,6 @@ LENIENT = {
     "a link": (link, schema.links, people.list_links),
     "a code": (link, schema.link_codes, lambda tx: people.list_codes(tx, NOW)),
     "a turn": (take_turns, schema.duty_turns, lambda tx: people.list_turns_since(tx, NOW)),
-    "a feedback": (see, schema.feedbacks, feedbacks.list_untriaged),
     "a snooze": (snooze, schema.snoozes, snoozes),
     "a home": (
         lambda tx: homes.save_opened(tx, "U1", "T1", NOW),
@@ -83,16 +75,6 @@ async def test_what_cannot_be_read_is_left_out_of_lists(
         assert await ask(tx)
         await spoil(tx, table)
         assert await ask(tx) == []
-
-
-async def test_a_feedback_that_cannot_be_read_is_replaced_when_it_is_seen_again(
-    database: Database,
-) -> None:
-    async with database.transaction() as tx:
-        await see(tx)
-        await spoil(tx, schema.feedbacks)
-        await see(tx)
-        assert await feedbacks.list_untriaged(tx) == [test_feedbacks.ONE]
 
 
 async def test_a_home_that_cannot_be_read_is_replaced_by_the_next_choice(

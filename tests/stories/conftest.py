@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from slackbot.handlers import answers
+from slackbot.handlers import acting, answers, following_up
 from slackbot.people import admission, linking
 from tests.conftest import MovableClock
 from tests.town import PATIENCE, Town
@@ -26,6 +26,8 @@ def patience(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) ->
     monkeypatch.setattr(admission, "PATIENCE_SECONDS", PATIENCE)
     monkeypatch.setattr(linking, "PATIENCE_SECONDS", PATIENCE)
     monkeypatch.setattr(answers, "MODAL_SECONDS", PATIENCE)
+    monkeypatch.setattr(acting, "PATIENCE_SECONDS", PATIENCE)
+    monkeypatch.setattr(following_up, "PATIENCE_SECONDS", PATIENCE)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Text, literal, select, type_coerce, update
 
 from slackbot.local.gitlab import Request
 from slackbot.store.schema import requests
-from tests.town import CONTACT, CONTACTED, Town, buttons, text_of
+from tests.town import CONTACT, CONTACTED, Town, buttons, chosen_label, menu_of, text_of
 from tests.turns import take_duty
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"
@@ -47,7 +47,7 @@ async def test_who_is_assigned_in_gitlab_has_the_request(watched_town: Town) -> 
     assert told.pings == {"<@U0AVERY>"}
 
     town.gitlab.assign(issue, by=town.duty_gitlab)
-    card = await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed")
+    card = await town.card(issue, "🟠 Unclaimed")
     assert "Claim" in buttons(card)
     told = await town.thread(issue, "Unclaimed: Dana Duty unassigned <@U0BLAKE> in GitLab")
     assert told.pings == {"<@U0BLAKE>"}
@@ -119,15 +119,15 @@ async def test_the_bot_knows_its_notes_again_when_its_own_username_changes(town:
 async def test_labels_and_words_changed_in_gitlab_show_on_the_card(watched_town: Town) -> None:
     town = watched_town
     issue = town.feedback()
-    await town.card(issue, "Not chosen yet", "ticket 412345")
+    assert chosen_label(await town.card(issue, "ticket 412345")) is None
 
     town.gitlab.change_labels(issue, add=[SOFT_SKILLS], by=town.blake_gitlab)
-    await town.card(issue, SOFT_SKILLS, "expectations mishandled")
+    assert chosen_label(await town.card(issue, SOFT_SKILLS)) == SOFT_SKILLS
     await town.thread(issue, f"Blake Sample chose the feedback label *{SOFT_SKILLS}* in GitLab")
     town.gitlab.change_labels(issue, add=[OUTSIDE], remove=[SOFT_SKILLS], by=town.blake_gitlab)
-    await town.card(issue, f"{OUTSIDE}\n", "not directly by Support")
+    await town.card(issue, OUTSIDE, without=SOFT_SKILLS)
     town.gitlab.change_labels(issue, remove=[OUTSIDE], by=town.blake_gitlab)
-    await town.card(issue, "Not chosen yet")
+    assert chosen_label(await town.card(issue, without=OUTSIDE)) is None
 
     town.gitlab.edit(issue, title="Negative feedback for ticket 412399", by=town.blake_gitlab)
     await town.card(issue, "ticket 412399")
@@ -146,7 +146,7 @@ async def test_closing_and_reopening_in_gitlab(watched_town: Town) -> None:
 
     town.gitlab.close(issue, by=town.blake_gitlab)
     closed = await town.card(issue, "Closed without contact · Example Ltd · ticket 412345")
-    assert buttons(closed) == ["Open issue", "Open ticket"]
+    assert menu_of(closed) == ["Add note…", "Change label…", "Open issue", "Open ticket", "More…"]
     told = await town.thread(issue, "No contact recorded", "closed the issue in GitLab")
     assert "<@U0AVERY>: if the customer is still waiting, please reopen it" in told.text
     assert told.pings == {"<@U0AVERY>"}
@@ -297,7 +297,8 @@ async def test_withdrawing_and_asking_again_in_gitlab(watched_town: Town) -> Non
 
     town.gitlab.change_labels(issue, remove=[CONTACT], by=town.duty_gitlab)
     withdrawn = await town.card(issue, "Contact request withdrawn · Example Ltd · ticket 412345")
-    assert buttons(withdrawn) == ["Open issue", "Open ticket"]
+    links = ["Open issue", "Open ticket", "More…"]
+    assert menu_of(withdrawn) == ["Review…", "Close without contact…", *links]
     await town.thread(issue, "Dana Duty withdrew the contact request in GitLab")
 
     await town.settled()
@@ -319,8 +320,7 @@ async def test_a_contact_noted_in_gitlab_counts_and_can_be_taken_back(watched_to
     card = await town.card(
         issue,
         "Customer contacted · Example Ltd · ticket 412345",
-        "On time: contacted after 3 business hours",
-        "Blake Sample contacted the customer",
+        "Blake Sample: ✅ On time: contacted after 3 business hours",
     )
     assert "Mark contacted" not in buttons(card)
     await town.thread(issue, "Blake Sample marked the customer as contacted in GitLab")
@@ -343,7 +343,7 @@ async def test_an_issue_moved_to_another_project_leaves_a_card_that_says_where_i
     town.gitlab.comment(issue, "It belongs there.", by=town.duty_gitlab)
     card = await town.card(issue, "⚫ Moved without contact · Example Ltd · ticket 412345")
     there = f"{town.gitlab.url}/{path}/-/issues/{moved.iid}"
-    assert there in str(card.blocks)  # its button "Open issue"
+    assert there in str(card.blocks)  # of "Open issue" in its menu
     link = f"<{there}|another project>"
     await town.thread(issue, f"No contact recorded: Dana Duty moved the issue to {link} in GitLab")
     await town.settled()
@@ -380,7 +380,7 @@ async def test_an_issue_deleted_in_gitlab_leaves_a_card_that_says_so(quiet_town:
         await town.card(issue, "🟠 Unclaimed")
         town.gitlab.delete_issue(issue)
         card = await town.card(issue, "No longer in GitLab · Example Ltd · ticket 412345")
-        assert buttons(card) == ["Open ticket"]
+        assert menu_of(card) == ["Open ticket"]
         await town.thread(issue, "The issue was deleted or moved in GitLab")
 
 
@@ -463,6 +463,6 @@ async def test_the_poll_catches_up_with_what_happened_while_the_bot_was_down(
         await town.card(issue, "Claimed by Blake Sample")
         await town.card(other, "Closed without contact")
         # The promise counts from the request, not from when the bot got to know.
-        await town.card(missed, "🟠 Unclaimed", "*Owner*\nUnclaimed", "Tue 3 Feb, 15:00 UTC")
+        await town.card(missed, "🟠 Unclaimed", "Tue 3 Feb, 15:00 UTC")
         await town.card(taken, "Claimed by Avery Example")  # not a suggestion: she took it
         assert len(town.cards) == 4

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from slackbot.logs import configure_logs
-from tests.town import CONTACT, CONTACTED, Town, as_seen, buttons, text_of
+from tests.town import CONTACT, CONTACTED, Town, as_seen, menu_of, text_of
 
 OUTSIDE = "feedback::outside-support"
 EMAIL = "Dear customer,\n\nsorry for the wait.\nAvery"
@@ -36,7 +36,7 @@ async def test_an_email_ends_as_note_label_and_close(town: Town) -> None:
     assert (await town.slack.click(town.avery, card, "Mark contacted")).ok
     view = town.slack.open_view(town.avery)
     assert view.title == "Mark contacted"
-    assert "Ticket 412345" in text_of(view)
+    assert "ticket 412345" in text_of(view)
     assert "Example Ltd" in text_of(view)
     # Everything but the text has a default: by e-mail, now, and close.
     outcome = await town.slack.submit(
@@ -58,7 +58,7 @@ async def test_an_email_ends_as_note_label_and_close(town: Town) -> None:
     )
     assert "> Dear customer,\n>\n> sorry for the wait.\n> Avery\n" in body
     # Nothing is left to do, but the cause may be corrected.
-    assert buttons(card) == ["Feedback label", "Open issue", "Open ticket"]
+    assert menu_of(card) == ["Add note…", "Change label…", "Open issue", "Open ticket", "More…"]
     await town.settled()
     assert town.steps(issue) == ["✅ Avery Example contacted the customer by email"]
 
@@ -97,6 +97,17 @@ async def test_the_form_says_from_the_start_that_an_email_needs_its_text(town: T
     outcome = await town.slack.submit(town.avery, {"channel": "Call", "What you sent": None})
     assert outcome.errors == {}
     await town.card(issue, "Customer contacted", delivered=True)
+
+
+async def test_the_checklist_for_the_ticket_is_in_the_form(town: Town) -> None:
+    _, card = await town.request()
+    assert (await town.slack.click(town.avery, card, "Mark contacted")).ok
+    form = town.slack.open_view(town.avery).blocks
+    [channel] = [block for block in form if block.get("block_id") == "channel"]
+    hint = channel["hint"]["text"]
+    assert "assign and brief a support engineer" in hint
+    assert "reopen rate" in hint
+    assert "time to resolution" in hint
 
 
 async def test_what_cannot_be_is_said_at_the_field_and_can_be_put_right(town: Town) -> None:
@@ -168,9 +179,12 @@ async def test_a_contact_without_text_that_leaves_the_issue_open(
     ("after", "words"),
     [
         # Asked on Friday at 15:00, so due on Tuesday at 15:00.
-        (timedelta(hours=5), "On time: contacted after 5 business hours"),
-        (timedelta(days=3), "On time: contacted after 24 business hours"),
-        (timedelta(days=4, hours=2), "2 hours late: contacted after 50 business hours (limit 48)"),
+        (timedelta(hours=5), "✅ On time: contacted after 5 business hours"),
+        (timedelta(days=3), "✅ On time: contacted after 24 business hours"),
+        (
+            timedelta(days=4, hours=2),
+            "🔴 2 hours late: contacted after 50 business hours (limit 48)",
+        ),
     ],
 )
 async def test_the_card_says_how_long_it_took_and_whether_the_promise_was_kept(
@@ -179,7 +193,7 @@ async def test_the_card_says_how_long_it_took_and_whether_the_promise_was_kept(
     issue, card = await town.request()
     town.clock.forward(seconds=after.total_seconds(), minutes=1)
     await town.mark_contacted(town.avery, card, **{"What you sent": EMAIL})
-    await town.card(issue, words, "Avery Example contacted the customer", delivered=True)
+    await town.card(issue, f"Avery Example by email: {words}", delivered=True)
 
 
 async def test_who_was_slower_is_told_that_a_colleague_has_contacted_the_customer(

@@ -1,12 +1,10 @@
 """The feedback label: which are offered, and what choosing one does in GitLab."""
 
-from typing import Any
-
 import pytest
 
 from slackbot.local.slack import Message
-from slackbot.rules.feedback import HANDBOOK_LABELS
-from tests.town import Town, as_seen, text_of
+from slackbot.rules.handbook import HANDBOOK_LABELS
+from tests.town import Town, as_seen, chosen_label, label_select, text_of
 
 SOFT_SKILLS, SFDC = "feedback::soft-skills", "feedback::process-sfdc"
 OUTSIDE = "feedback::outside-support"
@@ -14,17 +12,9 @@ OUTSIDE = "feedback::outside-support"
 
 def offered(card: Message) -> dict[str, str]:
     """Return the labels that a card offers, with their descriptions."""
-    selects: list[dict[str, Any]] = [
-        element
-        for block in card.blocks
-        if block["type"] == "actions"
-        for element in block["elements"]
-        if element["type"] == "static_select"
-    ]
     return {
         option["text"]["text"]: option.get("description", {}).get("text", "")
-        for select in selects
-        for option in select["options"]
+        for option in label_select(card)["options"]
     }
 
 
@@ -41,7 +31,8 @@ async def test_the_projects_own_labels_are_offered_with_what_they_mean(
     town.gitlab.add_label(town.project, "feedback", "No scope at all")
     async with town.bot_running():
         issue = town.feedback()
-        card = await town.card(issue, "🟠 Unclaimed", "Not chosen yet")
+        card = await town.card(issue, "🟠 Unclaimed")
+        assert chosen_label(card) is None
 
         gone = {"feedback::known-issue", "feedback::missing-info-by-engineer"}
         own = set(HANDBOOK_LABELS) - gone
@@ -57,13 +48,27 @@ async def test_the_projects_own_labels_are_offered_with_what_they_mean(
 
         await town.slack.choose(town.avery, card, "Feedback label", SFDC)
 
-        # The card has room for all of it.
-        await town.card(issue, SFDC, full, delivered=True)
+        card = await town.card(issue, SFDC, delivered=True)
+        assert chosen_label(card) == SFDC
         assert SFDC in issue.labels
         await town.thread(issue, "Avery Example chose the feedback label", SFDC)
         assert issue.comments[0].body.startswith(
             f"**Feedback label** `{SFDC}` chosen by Avery Example (`@avery`)."
         )
+
+
+async def test_choosing_a_label_tells_first_what_it_will_do(town: Town) -> None:
+    issue, card = await town.request()
+    asked = label_select(card)["confirm"]
+    assert asked["title"]["text"] == "Set this feedback label?"
+    assert "GitLab gets the label and a note with your name." in asked["text"]["text"]
+    seen = await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS, confirm=False)
+    assert not seen.sent
+    assert (await town.slack.choose(town.avery, card, "Feedback label", OUTSIDE)).ok
+    await town.card(issue, OUTSIDE, delivered=True)
+    await town.settled()
+    assert issue.labels == ["SSAT::Contact", OUTSIDE]
+    assert len(issue.comments) == 1
 
 
 async def test_an_owner_is_told_of_the_label_that_a_colleague_chose(town: Town) -> None:
@@ -111,7 +116,7 @@ async def test_a_label_archived_in_gitlab_is_not_set_and_the_person_is_told(town
 
     problem = f"The project has no label {SOFT_SKILLS}, or has archived it"
     await town.thread(issue, "<@U0AVERY>", problem)
-    await town.card(issue, "GitLab rejected this:", "Not chosen yet")
+    assert chosen_label(await town.card(issue, "GitLab rejected this:")) is None
     await town.settled()
     assert town.writes(issue) == []
 
@@ -125,9 +130,8 @@ async def test_a_label_deleted_in_gitlab_is_never_created_and_the_person_is_told
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
 
     await town.thread(issue, "<@U0AVERY>", "The project has no label feedback::soft-skills")
-    card = await town.card(
-        issue, "GitLab rejected this:", "The project has no label", "Not chosen yet"
-    )
+    card = await town.card(issue, "GitLab rejected this:", "The project has no label")
+    assert chosen_label(card) is None
     await town.settled()
     assert town.project.labels_created_silently == []
     assert town.writes(issue) == []
@@ -182,7 +186,8 @@ async def test_a_label_that_somebody_set_in_gitlab_meanwhile_is_not_overwritten(
 
     await town.thread(issue, "<@U0AVERY>", f"was changed to {OUTSIDE}")
     await town.thread(issue, f"Blake Sample chose the feedback label *{OUTSIDE}* in GitLab")
-    card = await town.card(issue, f"{OUTSIDE}\n", f"label {SOFT_SKILLS} by Avery Example")
+    card = await town.card(issue, f"label {SOFT_SKILLS} by Avery Example")
+    assert chosen_label(card) == OUTSIDE
     await town.settled()
     assert town.writes(issue) == []
 

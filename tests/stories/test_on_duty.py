@@ -1,17 +1,21 @@
 """Who is on duty: from PagerDuty, a user group or the people file; on the card, and in GitLab."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 import pytest
 
-from slackbot.local.pagerduty import PagerDuty, Schedule, serve
+from slackbot.local.pagerduty import PagerDuty, Schedule, Turn, serve
+from slackbot.local.slack import Message
 from slackbot.store.jobs import PeriodicQueue
-from tests.town import Town
+from tests.town import PATIENCE, Town, text_of
 
-SCHEDULE = "P9UIIDY"
+SCHEDULE, SPARE = "P9UIIDY", "PSPARE"
+MONDAY = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
+"""The stories begin on the Friday before."""
+DAY = timedelta(days=1)
 
 
 class Rotation:
@@ -27,6 +31,14 @@ class Rotation:
             "pagerduty_api_token": account.token,
             "pagerduty_api_url": url,
         }
+
+    def plan(self, *turns: tuple[int, int]) -> None:
+        """Let Avery's turn end on Monday, and Blake have others, in days after it."""
+        self.schedule.until = MONDAY
+        self.schedule.later = [
+            Turn(user=self.blake, start=MONDAY + begins * DAY, end=MONDAY + ends * DAY)
+            for begins, ends in turns
+        ]
 
     async def looked(self) -> None:
         """Let the time pass after which the bot asks again, and wait until it has."""
@@ -235,3 +247,139 @@ async def test_where_nothing_says_who_is_on_duty_the_card_says_nothing_of_it(tow
     await town.idle(PeriodicQueue.DUTY)
     await town.card(town.feedback(), "🟠 Unclaimed", without="On duty")
     assert await readiness(town) == (200, "ok")
+
+
+async def answer(town: Town) -> str:
+    await town.idle(PeriodicQueue.DUTY)
+    return text_of(await town.asks(town.casey, "duty"))
+
+
+async def test_the_answer_links_the_schedule_and_says_who_is_next_and_what_is_not_covered(
+    rotation: Rotation,
+) -> None:
+    town = rotation.town
+    rotation.plan((1, 8))
+    async with town.bot_running(**rotation.settings):
+        said = await answer(town)
+    url = f"https://example.pagerduty.com/schedules/{SCHEDULE}"
+    assert "*On duty: <@U0AVERY>*" in said
+    assert f"Schedule: <{url}|SSAT Reviewing Manager>" in said
+    tuesday = f"<!date^{int((MONDAY + DAY).timestamp())}^"
+    assert f"*Next:* <@U0BLAKE>, from {tuesday}" in said
+    assert f"coming 7 days*\n• <!date^{int(MONDAY.timestamp())}^" in said
+    assert "UTC>: nobody is on duty" in said
+    assert f"```SSAT Reviewing Manager: Avery Example (rotation: {url})```" in said
+
+
+async def test_who_is_on_duty_soon_and_away_by_their_slack_status_is_named(
+    rotation: Rotation,
+) -> None:
+    town = rotation.town
+    rotation.plan((0, 7))
+    town.avery.status_text, town.avery.status_emoji = "In a meeting", ":spiral_calendar_pad:"
+    town.blake.status_text, town.blake.status_emoji = "Vacationing", ":palm_tree:"
+    town.blake.status_expiration = int((MONDAY + 2 * DAY).timestamp())
+    async with town.bot_running(**rotation.settings):
+        said = await answer(town)
+        back = f"to <!date^{town.blake.status_expiration}^"
+        assert f"• <!date^{int(MONDAY.timestamp())}^" in said
+        assert back in said
+        assert "<@U0BLAKE> on duty, but away by their Slack status" in said
+        assert "palm_tree" not in town.everything_stored(), "why they are away is kept nowhere"
+        assert "Vacationing" not in town.everything_stored()
+    town.blake.status_text = town.blake.status_emoji = ""
+    async with town.bot_running(**rotation.settings):
+        assert "The coming 7 days are covered." in await answer(town)
+
+
+async def test_the_second_schedule_serves_where_the_first_one_names_nobody(
+    rotation: Rotation,
+) -> None:
+    town = rotation.town
+    rotation.plan()
+    rotation.account.add_schedule(SPARE, rotation.blake, name="Spare")
+    both = rotation.settings | {"pagerduty_schedule": f"{SCHEDULE},{SPARE}"}
+    async with town.bot_running(**both):
+        said = await answer(town)
+        assert "*On duty: <@U0AVERY>*" in said
+        assert "|SSAT Reviewing Manager>, then <https://" in said
+        assert f"*Next:* <@U0BLAKE>, from <!date^{int(MONDAY.timestamp())}^" in said
+        assert "The coming 7 days are covered." in said
+        town.clock.forward(days=3)
+        await town.idle(PeriodicQueue.DUTY)
+        await town.card(town.feedback(), "On duty: <@U0BLAKE>")
+
+
+async def test_an_unknown_schedule_is_named_and_does_not_stop_the_others(
+    rotation: Rotation,
+) -> None:
+    town = rotation.town
+    both = rotation.settings | {"pagerduty_schedule": f"{SPARE},{SCHEDULE}"}
+    async with town.bot_running(**both):
+        said = await answer(town)
+        assert "*On duty: <@U0AVERY>*" in said
+        assert f"⚠️ The schedule {SPARE} can't be read (PagerDuty has no schedule" in said
+        status, remark = await readiness(town)
+    assert status == 200
+    assert f"The schedule {SPARE} can't be read" in remark
+
+
+async def test_without_pagerduty_what_was_known_ahead_is_told_with_its_time(
+    rotation: Rotation,
+) -> None:
+    town = rotation.town
+    rotation.plan((1, 9))
+    async with town.bot_running(**rotation.settings):
+        await town.idle(PeriodicQueue.DUTY)
+    rotation.account.status = 503
+    town.clock.forward(days=4)
+    async with town.bot_running(**rotation.settings):
+        said = await answer(town)
+    assert "*On duty: <@U0AVERY> (last known" in said
+    assert f"*Next:* <@U0BLAKE>, from <!date^{int((MONDAY + DAY).timestamp())}^" in said
+    assert "The coming 7 days are covered (last read <!date^" in said, "the gap has passed"
+    assert "Fri 30 Jan, 15:00 UTC>)" in said
+
+
+async def test_a_user_group_says_nothing_of_the_time_to_come(quiet_town: Town) -> None:
+    town = quiet_town
+    weeks = '\n[duty]\n2026-W05 = "U0AVERY"\n'
+    people = town.people_file.read_text()
+    town.people_file.write_text(people + weeks)
+    async with town.bot_running():
+        said = await answer(town)
+        assert "*Next:* nobody else within 28 days" in said
+        assert "UTC>: nobody is on duty" in said, "nobody wrote next week down"
+    town.slack.add_usergroup("S0DUTY", "ssat-on-duty", [town.blake])
+    async with town.bot_running(ssat_duty_group="S0DUTY"):
+        said = await answer(town)
+    assert "*On duty: <@U0BLAKE>*" in said
+    assert "Next" not in said
+    assert "nobody is on duty" not in said
+    assert "```SSAT Reviewing Manager: Blake Sample```" in said
+
+
+@pytest.mark.parametrize(("gap", "is_said"), [((1, 2), True), ((2, 3), False)])
+async def test_the_digest_says_on_the_workday_before_what_is_not_covered(
+    rotation: Rotation, gap: tuple[int, int], is_said: bool
+) -> None:
+    town, (begins, ends) = rotation.town, gap
+    rotation.plan((ends, ends + 7))
+    rotation.schedule.until = MONDAY + begins * DAY
+    town.feedback()
+    town.clock.forward(days=2, hours=17)
+    async with town.bot_running(**rotation.settings):
+        await town.settled()
+        await town.idle(PeriodicQueue.DUTY)
+    town.clock.forward(hours=1, minutes=1)  # Monday at nine
+    async with town.bot_running(**rotation.settings, ssat_digest="09:00"):
+
+        def posted() -> Message | None:
+            found = (each for each in town.channel.messages if "Good morning" in each.text)
+            return next(found, None)
+
+        digest = await town.slack.wait_for(posted, PATIENCE)
+    said = text_of(digest)
+    assert ("*Not covered:* <!date^" in said) is is_said
+    assert ("UTC>: nobody is on duty." in said) is is_said
+    assert digest.pings == set()

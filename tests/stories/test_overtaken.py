@@ -72,7 +72,7 @@ async def test_who_was_unassigned_since_then_is_not_assigned_again(town: Town) -
     town.gitlab.assign(issue, by=town.duty_gitlab)
 
     await town.thread(issue, "Dana Duty unassigned <@U0AVERY>")
-    await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", delivered=True)
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
     assert issue.assigned_to == []
 
 
@@ -211,7 +211,7 @@ async def test_a_change_that_gitlab_makes_late_undoes_nothing_that_was_chosen_af
         await town.in_gitlab(lambda: issue.assigned_to)
         await town.elapse(PLATFORM_TIMEOUT)
         town.clock.forward(seconds=60)
-        await town.card(issue, "🟠 Unclaimed", "*Owner*\nUnclaimed", delivered=True)
+        await town.card(issue, "🟠 Unclaimed", delivered=True)
         await town.settled()
     assert issue.assigned_to == []
     assert town.steps(issue) == [

@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,9 @@ class Week:
             name: town.feedback(f"Negative feedback for ticket {number}")
             for number, name in enumerate(names, 412_001)
         }
+        self.plain = town.feedback(
+            "Negative feedback for ticket 2", description=None, labels=["satisfaction::bad"]
+        )
         duty = [town.duty_gitlab]
         self.issues["suggested"] = town.feedback("Negative feedback for ticket 1", assignees=duty)
 
@@ -242,9 +246,10 @@ async def test_a_rebuild_restores_everything_and_the_bot_goes_on(week: Week) -> 
     town.lose_record()
 
     said = await rebuilt(town)
-    assert town.on_record() == record
+    asked = {key: each for key, each in record.items() if each.state is not State.OPEN}
+    assert town.on_record() == asked  # what else there is comes with the first poll
     assert posts(town) == posted
-    assert f"{len(record)} requests for contact now" in said[0]
+    assert f"{len(asked)} requests for contact now" in said[0]
     assert f"Found {len(cards)} cards in the channel." in said
     assert not [line for line in said if line.startswith("Changed")]
 
@@ -252,6 +257,7 @@ async def test_a_rebuild_restores_everything_and_the_bot_goes_on(week: Week) -> 
     assert again[-1] == UNCHANGED
 
     async with town.bot_running():
+        await town.polled()
         await town.settled()
         assert town.on_record() == record
         assert shown(town) == cards
@@ -293,7 +299,7 @@ async def test_what_was_done_in_gitlab_meanwhile_is_named_by_its_fields(quiet_to
 
     said = await rebuilt(town)
 
-    assert f"Changed in {key_of(town, issue)}: assignees, holder, held since." in said
+    assert f"Changed in {key_of(town, issue)}: assignees, holder, held since, claimed at." in said
     assert f"Changed in {key_of(town, other)}: is gone." in said
     assert said[-1] == f"No longer in GitLab: {key_of(town, other)}."
     assert not any("Blake" in line or "412345" in line for line in said)
@@ -360,7 +366,8 @@ async def test_markers_and_cards_of_others_do_not_count(quiet_town: Town) -> Non
     await rebuilt(town)
 
     record = town.on_record()
-    assert record[key_of(town, issue)] == before[key_of(town, issue)]
+    was = replace(before[key_of(town, issue)], comments=2)  # the forged one counts as a comment
+    assert record[key_of(town, issue)] == was
     assert record[key_of(town, unmarked)].state is State.WAITING
     async with town.bot_running():
         await town.slack.wait_for(

@@ -13,9 +13,9 @@ from slackbot import watch
 from slackbot.blocks.digest import DIGEST_EVENT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message, User
-from slackbot.rules.untriaged import Triage
+from slackbot.rules.request import Triage
 from slackbot.store.jobs import PeriodicQueue
-from slackbot.store.schema import feedbacks
+from slackbot.store.schema import requests
 from tests.town import CONTACT, CONTACTED, PATIENCE, Town, text_of
 from tests.turns import take_duty
 
@@ -421,7 +421,7 @@ async def shows_untriaged(town: Town, number: int) -> None:
 
     def is_so() -> bool:
         with town.engine().connect() as connection:
-            awaited = feedbacks.c.triage == Triage.AWAITED
+            awaited = requests.c.triage == Triage.AWAITED
             return connection.scalar(select(func.count()).where(awaited)) == number
 
     await town.slack.wait_for(is_so, PATIENCE)

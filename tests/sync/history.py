@@ -7,7 +7,19 @@ from hypothesis import strategies as st
 from slackbot.local.gitlab import GitLab, Issue, User
 from slackbot.local.gitlab.entities import Entities
 from slackbot.platforms.snapshot import parse_issue, parse_label_event, parse_note
-from slackbot.rules.decision import Claim, Decision, MarkContacted, Release, TakeOver
+from slackbot.rules.decision import (
+    ChooseLabel,
+    Claim,
+    ClearLabel,
+    Close,
+    Decision,
+    MarkContacted,
+    Release,
+    Reopen,
+    Review,
+    TakeOver,
+    UndoContacted,
+)
 from slackbot.sync.notes import note_of
 from slackbot.sync.observe import Observation
 
@@ -90,6 +102,24 @@ class History:
                 gitlab.change_labels(issue, add=[CONTACTED], by=bot)
                 if close:
                     gitlab.close(issue, bot)
+            case _:
+                self._continued(decision)
+
+    def _continued(self, decision: Decision) -> None:
+        issue, gitlab, bot = self.issue, self.gitlab, self.bot
+        match decision.action:
+            case ChooseLabel(label=label) | Review(label=str() as label):
+                others = {SOFT_SKILLS, KNOWN_ISSUE} - {label}
+                gitlab.change_labels(issue, add=[label], remove=sorted(others), by=bot)
+            case ClearLabel(label=label):
+                gitlab.change_labels(issue, remove=[label], by=bot)
+            case UndoContacted():
+                gitlab.change_labels(issue, remove=[CONTACTED], by=bot)
+                gitlab.reopen(issue, bot)
+            case Close():
+                gitlab.close(issue, bot)
+            case Reopen():
+                gitlab.reopen(issue, bot)
             case _:
                 pass
 

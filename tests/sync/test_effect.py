@@ -1,7 +1,7 @@
 """What a decision changes in its issue."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -10,12 +10,22 @@ from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     Action,
+    AddNote,
     Channel,
     ChooseLabel,
     Claim,
+    ClearLabel,
+    Close,
+    Closing,
+    Explain,
     MarkContacted,
+    Miss,
     Release,
+    Reopen,
+    Review,
     TakeOver,
+    UndoContacted,
+    WaitFor,
 )
 from slackbot.rules.request import IssueKey, Person, Rules
 from slackbot.sync.effect import NOTHING, assignees_after, change_of, replaced_label, undone
@@ -106,6 +116,45 @@ def test_a_contact_is_labeled_and_closes_the_issue_if_wanted(
     )
 
 
+REVIEW = Review(summary="Slow.", to_do=None, contact=False)
+
+
+@pytest.mark.parametrize(
+    ("action", "is_open", "becomes"),
+    [
+        (ClearLabel(label=SOFT), True, IssueChange(remove_labels=frozenset({SOFT}))),
+        (
+            UndoContacted(text="Wrong ticket."),
+            False,
+            IssueChange(remove_labels=frozenset({CONTACTED}), reopen=True),
+        ),
+        (UndoContacted(text="x"), True, IssueChange(remove_labels=frozenset({CONTACTED}))),
+        (
+            UndoContacted(text="x", reopen=False),
+            False,
+            IssueChange(remove_labels=frozenset({CONTACTED})),
+        ),
+        (Close(reason=Closing.READ), True, IssueChange(close=True)),
+        (Reopen(), False, IssueChange(reopen=True)),
+        # A note is all there is to these.
+        (REVIEW, True, NOTHING),
+        (AddNote(text="They replied."), True, NOTHING),
+        (WaitFor(text="The fix", until=date(2026, 2, 9)), True, NOTHING),
+        (Explain(reason=Miss.NOT_SEEN), True, NOTHING),
+    ],
+)
+def test_what_follows_a_review_changes_no_more_than_it_says(
+    action: Action, is_open: bool, becomes: IssueChange
+) -> None:
+    assert change(action, replace(issue(label=SOFT), is_open=is_open)) == becomes
+
+
+def test_the_label_of_a_review_takes_the_place_of_all_others_of_its_scope() -> None:
+    chosen = change(replace(REVIEW, label=SOFT), issue(label=NEW))
+    assert chosen == change(ChooseLabel(label=SOFT), issue(label=NEW))
+    assert chosen.remove_labels == {DOCS, NEW}
+
+
 @pytest.mark.parametrize(
     ("wanted", "made"),
     [
@@ -117,6 +166,7 @@ def test_a_contact_is_labeled_and_closes_the_issue_if_wanted(
         (IssueChange(assignee_ids=(1,)), False),
         (IssueChange(assignee_ids=()), False),
         (IssueChange(close=True), False),
+        (IssueChange(reopen=True), True),
     ],
 )
 def test_what_an_issue_shows_already_is_made(wanted: IssueChange, made: bool) -> None:
@@ -124,13 +174,17 @@ def test_what_an_issue_shows_already_is_made(wanted: IssueChange, made: bool) ->
 
 
 def test_a_closed_issue_needs_no_closing() -> None:
-    assert undone(IssueChange(close=True), replace(issue(), is_open=False)) == NOTHING
+    closed = replace(issue(), is_open=False)
+    assert undone(IssueChange(close=True), closed) == NOTHING
+    assert undone(IssueChange(reopen=True), closed) == IssueChange(reopen=True)
 
 
 def test_the_label_is_named_that_another_replaces() -> None:
     assert replaced_label(ChooseLabel(label=SOFT), issue(label=DOCS), "feedback") == DOCS
     assert replaced_label(ChooseLabel(label=SOFT), issue(label=SOFT), "feedback") is None
-    assert replaced_label(Claim(), issue(label=DOCS), "feedback") is None
+    assert replaced_label(replace(REVIEW, label=SOFT), issue(label=DOCS), "feedback") == DOCS
+    for action in (Claim(), REVIEW, ClearLabel(label=DOCS)):
+        assert replaced_label(action, issue(label=DOCS), "feedback") is None
 
 
 def test_whom_a_change_assigns_is_named() -> None:

@@ -6,8 +6,8 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, get_args
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -18,16 +18,33 @@ from hypothesis import strategies as st
 from slackbot.local.gitlab import quick_actions
 from slackbot.platforms.gitlab import IssueChange
 from slackbot.platforms.snapshot import Note
+from slackbot.rules.characters import whole_text
 from slackbot.rules.decision import (
+    WAITS_LIMIT,
     Action,
+    AddNote,
     Channel,
     ChooseLabel,
     Claim,
+    ClearLabel,
+    Close,
+    CloseIdle,
+    Closing,
     Decision,
+    Explain,
+    FollowUp,
+    Kudos,
     MarkContacted,
+    Miss,
     Release,
+    Reopen,
+    Review,
     TakeOver,
+    Tell,
+    UndoContacted,
+    WaitFor,
 )
+from slackbot.rules.handbook import TEMPLATE
 from slackbot.rules.request import IssueKey, Person
 from slackbot.sync.notes import (
     Marker,
@@ -112,6 +129,45 @@ def contact(text: str | None, channel: Channel = Channel.EMAIL) -> MarkContacted
             BLAKE,
             "**Customer contacted** on the Zendesk ticket by Blake Sample at 2026-02-02 09:30 UTC.",
         ),
+        (
+            ClearLabel(label="feedback::soft-skills"),
+            BLAKE,
+            "**Feedback label** `feedback::soft-skills` removed by Blake Sample.",
+        ),
+        (
+            UndoContacted(text="Wrong ticket."),
+            BLAKE,
+            "**The customer was not contacted** after all, says Blake Sample.\n\n> Wrong ticket.",
+        ),
+        (
+            Close(reason=Closing.NOTHING_TO_DO),
+            BLAKE,
+            "**Closed** by Blake Sample: no action is needed.",
+        ),
+        (
+            Close(reason=Closing.OTHER, text="They have left.\nFor good."),
+            BLAKE,
+            "**Closed** by Blake Sample: for another reason.\n\n> They have left.\n> For good.",
+        ),
+        # Where the customer still waits, it says so.
+        (
+            Close(reason=Closing.UNREACHABLE, leaves_waiting=True),
+            BLAKE,
+            "**Closed without contact** by Blake Sample: the customer can't be reached.",
+        ),
+        (Reopen(), BLAKE, "**Reopened** by Blake Sample."),
+        (Reopen(text="They replied."), BLAKE, "**Reopened** by Blake Sample.\n\n> They replied."),
+        (AddNote(text="They replied."), BLAKE, "**Note** by Blake Sample:\n\n> They replied."),
+        (
+            WaitFor(text="The fix in 17.9", until=date(2026, 2, 9)),
+            BLAKE,
+            "**Waiting** until 2026-02-09, says Blake Sample, on:\n\n> The fix in 17.9",
+        ),
+        (
+            Explain(reason=Miss.NOT_SEEN),
+            BLAKE,
+            "**Why the deadline was missed**, by Blake Sample: nobody saw the request.",
+        ),
     ],
 )
 def test_a_note_says_who_did_what(action: Action, who: Person, text: str) -> None:
@@ -121,6 +177,53 @@ def test_a_note_says_who_did_what(action: Action, who: Person, text: str) -> Non
 def test_a_note_names_the_label_that_was_replaced() -> None:
     text = said(ChooseLabel(label="feedback::b"), replaced="feedback::a")
     assert text.endswith("(`@avery`) (before: `feedback::a`).")
+
+
+REVIEW = Review(
+    summary="Three days without an answer.\nThe fix was known.",
+    to_do="Discuss it in the 1:1.",
+    contact=True,
+)
+
+
+def test_a_review_is_a_comment_in_the_handbooks_form() -> None:
+    assert said(REVIEW, BLAKE) == (
+        "**Reviewed** by Blake Sample.\n\n"
+        "* **Summary of ticket/feedback:**\n"
+        "  > Three days without an answer.\n"
+        "  > The fix was known.\n"
+        "* **Action to be taken:**\n"
+        "  > Discuss it in the 1:1.\n"
+        "* **Contact customer to discuss feedback? (Y/N)** Y"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        ({"contact": False}, ["* **Contact customer to discuss feedback? (Y/N)** N"]),
+        (
+            {"tell_csm": True},
+            [
+                "* **Contact customer to discuss feedback? (Y/N)** Y",
+                "* **Make the CSM aware? (Y/N)** Y",
+            ],
+        ),
+        ({"tell_csm": False}, ["* **Make the CSM aware? (Y/N)** N"]),
+        ({"to_do": None}, ["* **Action to be taken:**", "  > None"]),
+        ({"to_do": ""}, ["* **Action to be taken:**", "  > None"]),
+        ({"label": "feedback::a"}, ["**Feedback label** `feedback::a` (before: `feedback::b`)."]),
+    ],
+)
+def test_a_review_answers_each_line_of_the_template(
+    changes: dict[str, Any], lines: list[str]
+) -> None:
+    written = said(replace(REVIEW, **changes), replaced="feedback::b").split("\n")
+    assert [each for each in written if each in lines] == lines
+    asks_csm = "tell_csm" in changes
+    asked = [each for each in written if each.startswith("* **")]
+    for line, template in zip(asked, TEMPLATE if asks_csm else TEMPLATE[:-1], strict=True):
+        assert line.startswith(f"* **{template}**")
 
 
 # --- That nothing in them acts -----------------------------------------------------------------
@@ -162,6 +265,41 @@ def test_no_quick_action_in_a_text_is_executed(text: str) -> None:
     rest, actions = quick_actions.extract(note)
     assert actions == []
     assert marked(rest) == ID  # and it still is the note of this decision
+
+
+@given(_hostile, _hostile)
+@example("/close", "/assign @avery")
+@example("x\n\n/close", "x\n\n    /close")
+@example("```", "/close")
+def test_nothing_that_a_person_types_acts_whatever_they_do(text: str, other: str) -> None:
+    for action in _typed(text, other):
+        note = note_of(decided(action))
+        rest, actions = quick_actions.extract(note)
+        assert actions == []
+        assert marked(rest) == ID
+        assert _quoted(note)
+        assert references(note.removesuffix(marker(decided(action)))) == []
+
+
+def _typed(text: str, other: str) -> list[Action]:
+    """Everything in which people type."""
+    return [
+        Review(summary=text, to_do=other, contact=True, tell_csm=True, label="feedback::a"),
+        Close(reason=Closing.OTHER, text=text),
+        Reopen(text=text),
+        AddNote(text=text),
+        UndoContacted(text=text),
+        WaitFor(text=text, until=date(2026, 2, 9)),
+        Explain(reason=Miss.OTHER, text=text),
+    ]
+
+
+def _quoted(note: str) -> bool:
+    """Return whether each line is a quotation, or one of ours."""
+    return all(
+        not line or re.match(r" {0,2}>|(?:[*] )?[*][*][A-Z]|<!-- ssat-bot: ", line)
+        for line in re.split("[\n\r]", note)
+    )
 
 
 def test_the_interpreter_would_execute_what_is_not_quoted() -> None:
@@ -353,15 +491,53 @@ _ACTIONS: list[Action] = [
     TakeOver(holder=BLAKE),
     Release(),
     ChooseLabel(label="feedback::soft-skills"),
+    ClearLabel(label="feedback::soft-skills"),
     contact("Dear customer"),
+    UndoContacted(text="Dear colleague"),
+    Review(summary="Dear colleague", to_do="Dear team", contact=False, tell_csm=True),
+    Close(reason=Closing.UNREACHABLE, text="Dear colleague"),
+    CloseIdle(),
+    Kudos(thanks=(BLAKE,), text="Dear colleague"),
+    Reopen(text="Dear colleague"),
+    AddNote(text="Dear colleague"),
+    WaitFor(text="The fix in 17.9", until=date(2026, 2, 9)),
+    Explain(reason=Miss.TOO_MANY, text="Dear colleague"),
+    FollowUp(title="Slow answers", text="Dear team"),
+    Tell(names=("dana",), text="Dear Dana"),
 ]
+
+
+def test_of_each_kind_of_action_there_is_one_here() -> None:
+    assert [type(each) for each in _ACTIONS] == list(get_args(Action))
 
 
 @pytest.mark.parametrize("action", _ACTIONS, ids=lambda action: action.kind)
 def test_a_note_is_known_again_by_its_marker(action: Action) -> None:
     mark = read_marker(note_of(decided(action)))
-    at = NOW if isinstance(action, MarkContacted) else None
-    assert mark == Marker(decision=ID, kind=action.kind, at=NOW, person=AVERY, contacted_at=at)
+    said: dict[str, dict[str, Any]] = {
+        "mark_contacted": {"contacted_at": NOW, "how": "email"},
+        "close": {"reason": "unreachable"},
+        "close_idle": {"reason": "idle"},
+        "kudos": {"reason": "thanked"},
+        "explain": {"reason": "too_many"},
+        "wait": {"what": "The fix in 17.9", "until": date(2026, 2, 9)},
+    }
+    more = said.get(action.kind, {})
+    assert mark == Marker(decision=ID, kind=action.kind, at=NOW, person=AVERY, **more)
+    assert "Dear" not in marker(decided(action))
+
+
+@given(_hostile, st.dates())
+@example("--> <b> @avery\n/close", date.min)
+def test_what_a_feedback_waits_on_is_read_back_as_it_was_typed(text: str, until: date) -> None:
+    hidden = marker(decided(WaitFor(text=text, until=until)))
+    assert hidden.count("<") == hidden.count(">") == 1
+    assert "@" not in hidden
+    assert "\n" not in hidden
+    mark = read_marker(hidden)
+    assert mark is not None
+    # No database keeps half a character or a NUL.
+    assert (mark.what, mark.until) == (whole_text(text[:WAITS_LIMIT]) or None, until)
 
 
 def test_a_marker_says_by_which_state_of_the_issue_its_decision_was_judged() -> None:
@@ -486,7 +662,22 @@ def test_a_marker_in_a_customers_text_marks_nothing(text: str) -> None:
         (TakeOver(holder=BLAKE), "the takeover from Blake Sample"),
         (Release(), "the release"),
         (ChooseLabel(label="feedback::a"), "the choice of the feedback label `feedback::a`"),
+        (ClearLabel(label="feedback::a"), "the removal of the feedback label `feedback::a`"),
         (contact("Dear customer"), "the change of labels after the contact"),
+        *(
+            (action, what)
+            for action, what in zip(
+                _ACTIONS[6:],
+                [
+                    "the change of labels",
+                    "the change of labels after the review",
+                    *("the closing", "the closing", "the kudos", "the reopening", "the note"),
+                    *("the wait", "the explanation"),
+                    *("the link to a follow-up issue", "the mention"),
+                ],
+                strict=True,
+            )
+        ),
     ],
 )
 def test_a_withdrawal_names_what_was_not_carried_out(action: Action, what: str) -> None:
@@ -503,10 +694,11 @@ def test_a_supplement_names_what_gitlab_left_out_and_the_note_above_it_holds() -
         remove_labels=frozenset({"/close"}),
         assignee_ids=(),
         close=True,
+        reopen=True,
     )
     written = supplement_of(decided(contact("words")), left_out)
     said = "the label `a` isn't set, the label `b` isn't set, the label `/close` is still set, "
-    said += "the assignees aren't as chosen, the issue is still open"
+    said += "the assignees aren't as chosen, the issue is still open, the issue is still closed"
     assert written.startswith(
         f"**Not all carried out** for Avery Example (`@avery`): {said}. GitLab left this out."
     )

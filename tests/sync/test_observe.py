@@ -16,19 +16,19 @@ from slackbot.platforms.snapshot import (
     Note,
 )
 from slackbot.rules.deadline import ALWAYS
-from slackbot.rules.decision import StepKind
-from slackbot.rules.feedback import read_feedback
-from slackbot.rules.request import IssueKey, Person, Request, Rules, State
-from slackbot.rules.untriaged import Triage
+from slackbot.rules.decision import Closing, StepKind
+from slackbot.rules.feedback import Sentiment, read_feedback
+from slackbot.rules.request import IssueKey, Person, Request, Rules, State, Triage
 from slackbot.sync.observe import (
     COMMENT_LIMIT,
     Observation,
     asked_at,
     gone,
+    is_plain_feedback,
+    listed,
     looks_changed,
     may_matter,
     observe,
-    triage_of,
 )
 from tests.sync.history import (
     CONTACT,
@@ -168,7 +168,12 @@ def test_another_account_that_has_taken_the_name_is_somebody_else() -> None:
     assert now.holder == another.person
 
 
-# --- What awaits triage ------------------------------------------------------------------------
+# --- Feedback that asks for no contact ---------------------------------------------------------
+
+
+def plain(**changes: Any) -> Observation:
+    """The issue without the contact label."""
+    return look([], **({"labels": frozenset()} | changes))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +184,7 @@ def test_another_account_that_has_taken_the_name_is_somebody_else() -> None:
         ("Feedback for ticket 412345", [], True),
         ("Ticket 412345", ["satisfaction::good"], True),  # by the label
         ("What a customer said", ["satisfaction::bad"], True),
-        ("Positive feedback for ticket 412345", [SOFT_SKILLS], False),  # triaged
+        ("Positive feedback for ticket 412345", [SOFT_SKILLS], True),
         # Issues of the team's own.
         ("Who is who: leave your code here", [], False),
         ("Layoffs in the third quarter", ["confidential"], False),
@@ -187,33 +192,156 @@ def test_another_account_that_has_taken_the_name_is_somebody_else() -> None:
         ("Collect positive feedback for the yearly review", [], False),
     ],
 )
-def test_only_feedback_awaits_triage(title: str, labels: list[str], is_one: bool) -> None:
-    issue = replace(ISSUE, title=title, labels=frozenset(labels))
-    assert (triage_of(issue, RULES) is Triage.AWAITED) is is_one
-
-
-def test_the_issue_for_codes_never_awaits_triage_whatever_its_title() -> None:
-    issue = replace(ISSUE, title="Positive feedback for ticket 412345", labels=frozenset())
-    assert triage_of(issue, replace(RULES, link_issue=issue.key.iid)) is None
+def test_of_the_projects_issues_only_feedback_is_kept(
+    title: str, labels: list[str], is_one: bool
+) -> None:
+    seen = plain(title=title, labels=frozenset(labels))
+    request, steps = observe(None, seen, RULES)
+    assert (request is not None, steps) == (is_one, ())
+    assert is_plain_feedback(seen.issue, RULES) is is_one
+    assert (listed(seen.issue, RULES, MONDAY) is not None) is is_one
+    assert request is None or request.state is State.OPEN
 
 
 @pytest.mark.parametrize(
-    ("labels", "is_open", "asks", "triage"),
+    ("changes", "rules"),
     [
-        ([], True, None, Triage.AWAITED),
-        ([SOFT_SKILLS], True, None, Triage.LABELED),
-        ([], False, None, Triage.CLOSED),  # as the handbook has it where nothing is left to do
-        ([SOFT_SKILLS], False, None, Triage.CLOSED),
-        ([SOFT_SKILLS, CONTACT], True, None, None),  # it is a request
-        ([SOFT_SKILLS], True, True, None),
-        ([SOFT_SKILLS], True, False, Triage.LABELED),  # it was one
+        ({}, replace(RULES, link_issue=ISSUE.key.iid)),  # where people leave their codes
+        ({"type": "incident"}, RULES),
+        ({"is_open": False}, RULES),  # nothing is left to do
     ],
 )
-def test_how_far_triage_has_come_shows_by_label_and_state(
-    labels: list[str], is_open: bool, asks: bool | None, triage: Triage | None
+def test_what_is_no_feedback_or_over_is_not_kept_whatever_its_title(
+    changes: dict[str, Any], rules: Rules
 ) -> None:
-    issue = replace(ISSUE, labels=frozenset(labels), is_open=is_open)
-    assert triage_of(issue, RULES, asks=asks) is triage
+    seen = plain(**changes)
+    assert observe(None, seen, rules) == (None, ())
+    assert listed(seen.issue, rules, MONDAY) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "triage"), [([], Triage.AWAITED), ([SOFT_SKILLS], Triage.LABELED), ([CONTACT], None)]
+)
+def test_how_far_triage_has_come_is_seen_with_the_issue(
+    labels: list[str], triage: Triage | None
+) -> None:
+    request = first(look([], labels=frozenset(labels)))
+    assert (request.triage, request.triaged_at) == (triage, None)
+
+
+def test_feedback_is_triaged_when_gitlab_says_so() -> None:
+    known = first(plain())
+    request, _ = observe(known, plain(labels=frozenset({SOFT_SKILLS}), updated_at=SUNDAY), RULES)
+    assert request is not None
+    assert (request.triage, request.triaged_at) == (Triage.LABELED, SUNDAY)
+    closed, _ = observe(request, plain(is_open=False, updated_at=MONDAY), RULES)
+    assert closed is not None
+    assert (closed.triage, closed.triaged_at) == (Triage.CLOSED, SUNDAY)
+
+
+def test_feedback_says_what_the_issue_says() -> None:
+    description = "Organization: Example Ltd\nScore: 6\nComment: Quick and kind."
+    title = "Indirect feedback for ticket 412345"
+    request = first(plain(title=title, description=description, comments=2))
+    assert (request.organization, request.score, request.comment) == (
+        "Example Ltd",
+        "6",
+        "Quick and kind.",
+    )
+    assert (request.sentiment, request.is_indirect) == (Sentiment.POSITIVE, True)
+    assert (request.author, request.comments) == ("support-automation", 2)
+    assert (request.created_at, request.asked_at) == (FRIDAY, FRIDAY)
+    assert not request.was_requested
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_provisional"),
+    [
+        ({"updated_at": FRIDAY}, False),  # as it was created
+        ({"updated_at": SATURDAY}, True),
+        ({"updated_at": FRIDAY, "comments": 1}, True),
+    ],
+)
+def test_what_a_list_shows_has_its_history_read_where_it_may_have_one(
+    changes: dict[str, Any], is_provisional: bool
+) -> None:
+    seen = plain(**changes)
+    request = listed(seen.issue, RULES, MONDAY)
+    assert request is not None
+    assert request.is_provisional is is_provisional
+    assert replace(request, is_provisional=False) == first(seen)
+
+
+def test_a_comment_makes_feedback_worth_a_look_and_a_request_not() -> None:
+    commented = replace(plain(updated_at=FRIDAY).issue, comments=1)
+    assert looks_changed(first(plain(updated_at=FRIDAY)), commented)
+    assert not looks_changed(WAITING, replace(ISSUE, comments=1))
+
+
+def test_feedback_whose_customer_asks_for_contact_later_becomes_a_request() -> None:
+    known = first(plain())
+    request, [step] = observe(known, look([added(CONTACT, SUNDAY)]), RULES)
+    assert request is not None
+    assert (request.state, request.asked_at, request.triage) == (State.WAITING, SUNDAY, None)
+    assert request.due_at == WEDNESDAY_0
+    assert request.was_requested
+    assert step.kind is StepKind.ASKED_AGAIN
+
+
+def test_what_turns_out_to_be_no_feedback_is_forgotten_unless_a_customer_asked() -> None:
+    other = plain(title="Layoffs in the third quarter")
+    assert observe(first(plain()), other, RULES) == (None, ())
+    asked, _ = observe(WAITING, other, RULES)
+    assert asked is not None
+    assert asked.was_requested
+
+
+def test_a_closed_feedback_goes_on_being_known() -> None:
+    request, [step] = observe(first(plain()), plain(is_open=False, closed_by=BLAKE.person), RULES)
+    assert request is not None
+    assert (request.state, request.closed_by) == (State.CLOSED, "Blake Sample")
+    assert step.kind is StepKind.CLOSED
+
+
+# --- What was decided, and is said by GitLab again ----------------------------------------------
+
+CLOSED_HERE = replace(
+    WAITING, is_open=False, closed_by="Avery Example", closed_because=Closing.UNREACHABLE
+)
+
+
+def test_the_person_for_whom_the_bot_closed_an_issue_is_named_and_not_the_bot() -> None:
+    bot = Person(name="ssat-bot", gitlab="ssat-bot")
+    request, steps = observe(CLOSED_HERE, look(is_open=False, closed_by=bot), RULES)
+    assert request is not None
+    assert (request.closed_by, request.closed_because) == ("Avery Example", Closing.UNREACHABLE)
+    assert steps == ()
+
+
+def test_reopened_in_gitlab_it_has_no_reason_for_the_close_any_more() -> None:
+    request, _ = observe(CLOSED_HERE, look(), RULES)
+    assert request is not None
+    assert (request.state, request.closed_by, request.closed_because) == (State.WAITING, None, None)
+
+
+def test_a_customer_who_asks_again_begins_anew_also_for_the_trends() -> None:
+    known = replace(CLAIMED, claimed_at=FRIDAY, missed_because="not_seen")
+    events = [*BORN, removed(CONTACT, SATURDAY), added(CONTACT, SUNDAY)]
+    unowned = replace(known, holder=None, held_since=None, assignees=())
+    for before, claimed_at in ((unowned, None), (known, CLAIMED.held_since)):
+        issue: dict[str, Any] = ASSIGNED_TO_AVERY if before.holder else {"title": "Once more"}
+        request, _ = observe(before, look(events, **issue), RULES)
+        assert request is not None
+        assert (request.asked_at, request.claimed_at) == (SUNDAY, claimed_at)
+        assert request.missed_because is None
+        assert observe(request, look(events, **issue), RULES) == (request, ())
+
+
+def test_who_is_assigned_in_gitlab_has_claimed_it_then() -> None:
+    seen = look(assigned=by(BLAKE.person), **ASSIGNED_TO_AVERY)
+    request, _ = observe(WAITING, seen, RULES)
+    assert request is not None
+    assert request.claimed_at == MONDAY
 
 
 # --- When was contact asked for? ---------------------------------------------------------------
@@ -313,14 +441,16 @@ def test_an_open_issue_that_asks_for_contact_becomes_a_request(
     seen = look([], **changes)
     assert may_matter(seen.issue, RULES) is asks
     request, steps = observe(None, seen, RULES)
-    assert (request is not None) is asks
+    assert (request is not None and request.state is State.WAITING) is asks
     assert steps == ()
 
 
-def test_a_request_withdrawn_before_anybody_saw_it_is_none() -> None:
+def test_a_request_withdrawn_before_anybody_saw_it_is_triaged_like_other_feedback() -> None:
     events = [*BORN, removed(CONTACT, SATURDAY)]
-    seen = look(events, labels=frozenset(), description=ASKS)
-    assert observe(None, seen, RULES) == (None, ())
+    request = first(look(events, labels=frozenset(), description=ASKS))
+    assert (request.state, request.triage) == (State.WITHDRAWN, Triage.AWAITED)
+    other = look(events, labels=frozenset(), title="Angry customer on the phone")
+    assert observe(None, other, RULES) == (None, ())
 
 
 def test_a_request_says_what_the_issue_says() -> None:
@@ -913,13 +1043,15 @@ def test_however_often_it_was_looked_at_the_last_look_says_how_it_stands(
 
 
 def _without_history(request: Request) -> Request:
-    """Leave out what depends on having looked in between: who held it, what had been promised."""
+    """Leave out what depends on having looked in between: who held it and when, the promise."""
     request = replace(
         request,
         holder=None,
         held_since=None,
         contacted_at=MONDAY if request.contacted_at else None,
         contacted_by=None,
+        claimed_at=None,
+        triaged_at=None,
     )
     if request.is_requested:
         return request

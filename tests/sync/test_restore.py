@@ -14,13 +14,23 @@ from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, LabelEvent, N
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     Action,
+    AddNote,
     Channel,
     ChooseLabel,
     Claim,
+    ClearLabel,
+    Close,
+    Closing,
     Decision,
+    Explain,
     MarkContacted,
+    Miss,
     Release,
+    Reopen,
+    Review,
     TakeOver,
+    UndoContacted,
+    WaitFor,
     apply,
     decide,
 )
@@ -210,7 +220,8 @@ def test_who_has_it(
     holder: Person | None,
     since: datetime | None,
 ) -> None:
-    assert past(notes, assignees=assignees) == Past(holder=holder, held_since=since)
+    found = past(notes, assignees=assignees)
+    assert replace(found, claimed_at=None) == Past(holder=holder, held_since=since)
 
 
 def test_a_username_that_reads_like_gitlabs_own_words_is_a_username() -> None:
@@ -241,7 +252,7 @@ def test_what_gitlab_refused_after_the_note_has_not_happened() -> None:
         assert past([*held, *refused(9, action, CASEY)]) == past(held)
     first, withdrawal = refused(5, Claim(), AVERY)
     anew = replace(first, at=at(20))
-    assert past([first, withdrawal, anew]) == Past(holder=AVERY, held_since=at(5))
+    assert past([first, withdrawal, anew]) == Past(holder=AVERY, held_since=at(5), claimed_at=at(5))
 
 
 def test_who_is_assigned_after_a_refused_claim_is_suggested() -> None:
@@ -304,7 +315,8 @@ def test_who_contacted_the_customer(
     by: Person | None,
     when: datetime | None,
 ) -> None:
-    assert past(notes, events) == Past(contacted_at=when, contacted_by=by)
+    how = Channel.CALL if by in (AVERY, CASEY) else None  # known of the bot's own notes only
+    assert past(notes, events) == Past(contacted_at=when, contacted_by=by, contacted_how=how)
 
 
 def test_a_contact_whose_label_is_not_there_is_no_contact() -> None:
@@ -353,7 +365,12 @@ def test_a_withdrawn_request_keeps_the_deadline_that_it_had(
 
 # --- Whatever people decide --------------------------------------------------------------------
 
-_actions = st.sampled_from(["claim", "take over", "release", "contact", "label"])
+_actions = st.sampled_from(
+    [
+        *("claim", "take over", "release", "contact", "label", "clear", "undo"),
+        *("review", "close", "reopen", "note", "wait", "explain"),
+    ]
+)
 _people = st.sampled_from([AVERY, BLAKE, CASEY])
 
 
@@ -369,6 +386,28 @@ def _action(what: str, request: Request, now: datetime) -> Action | None:
             return MarkContacted(channel=Channel.CALL, text=None, at=now, close=False)
         case "label":
             return ChooseLabel(label=SOFT_SKILLS, replaces=request.label_of("feedback"))
+        case "clear":
+            return ClearLabel(label=request.label_of("feedback") or SOFT_SKILLS)
+        case "undo":
+            return UndoContacted(text="Wrong ticket.")
+        case _:
+            return _course(what, now)
+
+
+def _course(what: str, now: datetime) -> Action | None:
+    match what:
+        case "review":
+            return Review(summary="Slow.", to_do=None, contact=True, label=SOFT_SKILLS)
+        case "close":
+            return Close(reason=Closing.UNREACHABLE, leaves_waiting=True)
+        case "reopen":
+            return Reopen()
+        case "note":
+            return AddNote(text="They replied.")
+        case "wait":
+            return WaitFor(text="<!-- the fix --> @avery", until=now.date())
+        case "explain":
+            return Explain(reason=Miss.NO_HANDOVER)
     return None
 
 
@@ -394,15 +433,24 @@ def test_the_bots_notes_alone_say_where_its_decisions_led(
         record = apply(record, decision, RULES)
         notes.append(ours(minutes + 1, decision.action, who))
     seen = Observation(
-        issue=issue(labels=record.labels), notes=notes[::-1], own_username=BOT, at=at(600)
+        issue=issue(labels=record.labels, is_open=record.is_open),
+        notes=notes[::-1],
+        own_username=BOT,
+        at=at(600),
     )
     restored = first_sight(seen, RULES)
     assert restored.state is record.state
     assert (restored.holder, restored.held_since) == (record.holder, record.held_since)
+    assert (restored.reviewed_at, restored.reviewed_by) == (record.reviewed_at, record.reviewed_by)
+    assert restored.waits_on == (record.waits_on if record.is_open else None)
+    assert restored.missed_because == record.missed_because
+    assert restored.claimed_at == record.claimed_at
+    assert restored.closed_because == record.closed_because
     assert (restored.contacted_at, restored.contacted_by) == (
         record.contacted_at,
         record.contacted_by,
     )
+    assert restored.contacted_how == record.contacted_how
 
 
 _in_slack = st.tuples(_actions, _people)
@@ -426,7 +474,8 @@ def test_a_lost_record_is_restored_as_it_was(
             history.clock.now += timedelta(hours=hours)
             record = _decided(what, who, record, history)
         record = _looked_at(record, history)
-    assert first_sight(history.seen(), RULES) == record
+    # When it was triaged, only who watched it can say.
+    assert first_sight(history.seen(), RULES) == replace(record, triaged_at=None)
 
 
 def _looked_at(known: Request | None, history: History) -> Request:
