@@ -26,7 +26,6 @@ from slackbot.people.addressees import Addressees
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.decision import Action, Review, Tell
 from slackbot.rules.offers import Offer
-from slackbot.rules.request import Person
 
 log = structlog.get_logger()
 
@@ -88,12 +87,11 @@ class Acting:
         return submit
 
     async def _submit(self, offer: Offer, form: Interaction, entered: Entered) -> Answer:
-        who = await self.desk.admit(form)
         action = read_form(offer, entered, form.detail, self.desk.now())
         if isinstance(action, Tell):
             action = await self._looked_up(action)
         await self.desk.choose(form, lambda _: action)
-        return await self._next(action, form, who)
+        return await self._next(action, form)
 
     async def _looked_up(self, tell: Tell) -> Tell:
         """Look up the names, unless GitLab takes too long: the delivery does it again.
@@ -108,7 +106,7 @@ class Acting:
             log.info("names_not_looked_up", problem=str(error) or "no answer in time")
             return tell
 
-    async def _next(self, action: Action, form: Interaction, who: Person) -> Answer:
+    async def _next(self, action: Action, form: Interaction) -> Answer:
         """Say what comes next; without a card, at least that it is saved.
 
         Handbook: a review leads to the contact, or to closing what needs nothing.
@@ -117,7 +115,7 @@ class Acting:
         following = None if view.url else saved_modal(view)
         match action:
             case Review(contact=True) if view.request.contacted_at is None:
-                following = render_form(Offer.MARK_CONTACTED, view, who)
+                following = render_form(Offer.MARK_CONTACTED, view, await self.desk.admit(form))
             case Review(contact=False, to_do=None) if view.request.is_open:
-                following = render_form(Offer.CLOSE, view, who)
+                following = render_form(Offer.CLOSE, view, await self.desk.admit(form))
         return {"response_action": "update", "view": following} if following else ALL_CLOSED

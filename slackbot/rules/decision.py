@@ -491,7 +491,10 @@ def _judge_contact(
 
 
 def apply(request: Request, decision: Decision, rules: Rules) -> Request:
-    return triaged(request, _apply(request, decision, rules), rules.scope, decision.at)
+    after = _apply(request, decision, rules)
+    if not after.is_open:
+        after = replace(after, waits_on=None)
+    return triaged(request, after, rules.scope, decision.at)
 
 
 def _apply(request: Request, decision: Decision, rules: Rules) -> Request:

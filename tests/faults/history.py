@@ -191,6 +191,8 @@ class Remembered:
     is_reviewed: bool = False
     missed_because: str | None = None
     waits_on: frozenset[str] = frozenset()
+    has_ended: bool = False
+    """Its issue is closed, or gone."""
 
 
 @dataclass(frozen=True, kw_only=True)

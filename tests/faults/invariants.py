@@ -132,6 +132,9 @@ def what_was_typed_is_kept(history: History) -> Iterator[str]:
             yield f"{decision} is {decision.status}, and {sorted(lost)} is lost"
 
 
+CLOSING = frozenset({"close", "reopen", "mark_contacted", "undo_contacted"})
+
+
 def what_was_said_is_remembered(history: History) -> Iterator[str]:
     """What has no other effect than its note is on record at the end."""
     typed = {each.interaction: each.typed for each in history.choices}
@@ -145,7 +148,10 @@ def what_was_said_is_remembered(history: History) -> Iterator[str]:
         if "review" in said and not known.is_reviewed:
             yield f"{said['review']} is delivered, and the review is forgotten"
         wait = said.get("wait")
+        # What is closed, or was, waits on nothing.
+        has_ended = known.has_ended or not CLOSING.isdisjoint(said)
         is_known = wait is None or typed.get(wait.interaction, known.waits_on) == known.waits_on
+        is_known = is_known or (has_ended and not known.waits_on)
         if not is_known and "wait" not in retried:
             yield f"{wait} is delivered, and the record waits on {sorted(known.waits_on)}"
         explained = said.get("explain")

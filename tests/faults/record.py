@@ -79,6 +79,7 @@ def _remembered(key: str, request: dict[str, Any]) -> Remembered:
         key=key,
         is_reviewed=request.get("reviewed_at") is not None,
         missed_because=request.get("missed_because"),
+        has_ended=not request.get("is_open", True) or bool(request.get("is_gone")),
         waits_on=words_in((request.get("waits_on") or {}).get("what", "")),
     )
 

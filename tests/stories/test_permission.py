@@ -434,7 +434,7 @@ async def test_the_same_submission_twice_has_one_effect(town: Town) -> None:
     ("end", "words"),
     [
         ("contacted", "Blake Sample has already contacted this customer"),
-        ("closed", "The issue is closed in GitLab"),
+        ("closed", "The issue is closed"),
         ("withdrawn", "The contact request was withdrawn in GitLab"),
         ("deleted", "The issue was deleted or moved in GitLab"),
     ],

@@ -86,7 +86,7 @@ async def test_a_request_that_nobody_sees_to_is_remembered_until_somebody_does(
             town, "24h", "23 business hours left", "ticket 412345", "Nobody has claimed it."
         )
         assert not first.broadcast
-        assert buttons(first) == ["Snooze"]
+        assert buttons(first) == ["Claim", "Mark contacted", "Snooze"]
         town.clock.forward(hours=20)
         assert not (await reminded(town, "4h", "3 business hours left")).broadcast
         town.clock.forward(hours=3)
@@ -94,7 +94,7 @@ async def test_a_request_that_nobody_sees_to_is_remembered_until_somebody_does(
         town.clock.forward(hours=1)
         overdue = await reminded(town, DEADLINE, "now. The deadline was")
         assert overdue.broadcast
-        assert buttons(overdue) == []
+        assert buttons(overdue) == ["Claim", "Mark contacted"]
         town.clock.forward(hours=24)
         assert (await reminded(town, "late-2026-02-04", "24 hours overdue")).broadcast
 
