@@ -14,14 +14,18 @@ from slackbot.clock import Clock, system_clock
 from slackbot.platforms.errors import Missing
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.patience import patiently
-from slackbot.platforms.snapshot import WORK_ITEM_TYPE, IssueSnapshot
-from slackbot.rules.feedback import is_feedback, is_request_for_contact
+from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.period import NotAsked, Period, Question, read_question
 from slackbot.rules.request import IssueKey, Request, Rules
 from slackbot.rules.stats import Stats, given_at, stats_of
 from slackbot.settings import Settings
 from slackbot.store.database import Record, at_hand
-from slackbot.sync.observe import Observation, first_sight
+from slackbot.sync.observe import (
+    Observation,
+    asks_for_contact,
+    first_sight,
+    is_plain_feedback,
+)
 from slackbot.sync.read import look
 
 READERS = 8
@@ -116,30 +120,20 @@ class _Reading:
             self._since = page[-1].updated_at
 
     async def _restore(self, issue: IssueSnapshot) -> Request | None:
-        if not _asks(issue, self._rules):
+        """Keep no customer's words."""
+        if not asks_for_contact(issue, self._rules):
             plain = first_sight(Observation(issue=issue, at=self._now), self._rules)
-            return _counted(replace(plain, was_requested=False, is_requested=False), issue)
+            return replace(plain, comment=None)
         try:
             seen = await look(self._gitlab, self._rules, issue.key, None, self._now, reads_all=True)
         except Missing:
             return None  # deleted meanwhile
         if seen.problem is not None:
             raise seen.problem
-        return _counted(first_sight(seen, self._rules), seen.issue)
+        return replace(first_sight(seen, self._rules), comment=None)
 
 
 def _is_feedback(issue: IssueSnapshot, rules: Rules) -> bool:
-    if issue.type != WORK_ITEM_TYPE or issue.key.iid == rules.link_issue:
+    if issue.key.iid == rules.link_issue:
         return False
-    return is_feedback(issue.feedback, issue.title) or _asks(issue, rules)
-
-
-def _asks(issue: IssueSnapshot, rules: Rules) -> bool:
-    has_label = rules.contact_label in issue.labels
-    return is_request_for_contact(issue.feedback, has_contact_label=has_label)
-
-
-def _counted(request: Request, issue: IssueSnapshot) -> Request:
-    """Keep no customer's words."""
-    sentiment = request.sentiment or issue.feedback.sentiment
-    return replace(request, created_at=issue.created_at, sentiment=sentiment, comment=None)
+    return is_plain_feedback(issue, rules) or asks_for_contact(issue, rules)

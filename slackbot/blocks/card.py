@@ -49,10 +49,11 @@ from slackbot.blocks.words import (
 )
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.decision import Decision, MarkContacted, Step, typed_in
+from slackbot.rules.offers import Offer
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, Rules, State
 
-CLAIM, TAKE_OVER, RELEASE = "claim", "take_over", "release"
-CHOOSE_LABEL, MARK_CONTACTED = "choose_label", "mark_contacted"
+CLAIM, TAKE_OVER, RELEASE = Offer.CLAIM, Offer.TAKE_OVER, Offer.RELEASE
+CHOOSE_LABEL, MARK_CONTACTED = "choose_label", Offer.MARK_CONTACTED
 TRY_AGAIN, DISMISS = "try_again", "dismiss"
 
 CARD_EVENT = "ssat_card"

@@ -1,6 +1,6 @@
 """Parts of Block Kit, within Slack's limits: https://docs.slack.dev/reference/block-kit. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slackbot.blocks.text import escape, first_lines, one_line, shorten
@@ -47,11 +47,6 @@ def section(text: str) -> Block:
 def with_side(block: Block, element: Block | None) -> Block:
     """Put an element beside a section's text."""
     return block if element is None else block | {"accessory": element}
-
-
-def fields(texts: Iterable[str]) -> Block:
-    """Make two columns."""
-    return {"type": "section", "fields": [mrkdwn(text) for text in texts]}
 
 
 def context(text: str) -> Block:
@@ -112,10 +107,6 @@ def button(
     if label:
         made["accessibility_label"] = shorten(label, 75)
     return made
-
-
-def link_button(text: str, action: str, url: str) -> Block:
-    return {"type": "button", "action_id": action, "text": plain(text), "url": url[:URL_LIMIT]}
 
 
 def confirmation(title: str, text: str, *, yes: str, no: str) -> Block:

@@ -6,7 +6,7 @@ from functools import partial
 
 from slackbot.blocks.elements import Block, input_block, option, text_input, ticked
 from slackbot.blocks.entered import Entered
-from slackbot.blocks.forms import TEXT, Form, draw_form
+from slackbot.blocks.forms import TEXT, Sheet, draw_form
 from slackbot.blocks.text import one_line, shorten
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import subject
@@ -36,11 +36,10 @@ class Draft:
 
 
 def follow_up_modal(view: CardView, who: Person, draft: Draft) -> Block:
-    form = Form(
+    form = Sheet(
         title="Follow-up issue",
         submit="Create issue",
         inputs=partial(_inputs, draft),
-        read=lambda entered, _: read_follow_up(entered),
     )
     return draw_form(form, Offer.FOLLOW_UP, view, who)
 

@@ -70,16 +70,20 @@ WORDS_LINES, WORDS_SHOWN = 12, 1_500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Form:
-    """A modal for one action; its id is that of its offer."""
+class Sheet:
+    """What a modal for one action shows; its id is that of its offer."""
 
     title: str
     submit: str
     inputs: Callable[[CardView], list[Block]]
-    read: Callable[[Entered, "Seen"], Action]
     refuses: Callable[[CardView], Refusal | None] = lambda _: None
     is_about_words: bool = False
     """It shows what the customer wrote."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form(Sheet):
+    read: Callable[[Entered, "Seen"], Action]
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def render_contact(view: CardView, who: Person, text: str) -> Block:
     return draw_form(form, Offer.MARK_CONTACTED, view, who)
 
 
-def draw_form(form: Form, offer: Offer, view: CardView, who: Person) -> Block:
+def draw_form(form: Sheet, offer: Offer, view: CardView, who: Person) -> Block:
     """Draw it.
 
     Raises:

@@ -18,7 +18,7 @@ from slackbot.blocks.elements import (
     ticked,
 )
 from slackbot.blocks.entered import Entered
-from slackbot.blocks.forms import Form, draw_form, words_of
+from slackbot.blocks.forms import Sheet, draw_form, words_of
 from slackbot.blocks.text import name
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import issue_link, mention, someone, subject, subject_link, whom_words
@@ -52,11 +52,10 @@ class Venue:
 
 
 def render_kudos_form(view: CardView, who: Person, venue: Venue) -> Block:
-    form = Form(
+    form = Sheet(
         title="Kudos",
         submit="Give kudos",
         inputs=partial(_inputs, venue),
-        read=lambda entered, _: read_kudos(entered, ()),
         is_about_words=True,
     )
     return draw_form(form, Offer.KUDOS, view, who)

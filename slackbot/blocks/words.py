@@ -380,7 +380,7 @@ def _closed(step: Step, _: Rules) -> str:
     if step.detail == IDLE:
         return f"⚫ Closed: nobody acted on this good review for {IDLE_DAYS} days"
     if not step.in_gitlab:
-        how = " without contact" if step.is_partial else ""
+        how = " without contact" if step.is_without_contact else ""
         why = CLOSINGS.get(step.detail or "", "")
         return f"⚫ {someone(step.who)} closed this{how}: {why}"
     did = "closed the issue"

@@ -227,11 +227,15 @@ class CardSync:
     async def _replace(self, card: Card, view: CardView) -> Card:
         """Post a deleted card anew if a customer still waits."""
         log.warning("card_deleted_in_slack", issue=str(card.key))
-        async with self._record.transaction() as tx:
-            await cards.forget_post(tx, card.key)
-        card = replace(card, ts=None, channel=None, posting_since=None, rendering_since=None)
+        card = await self._forgotten(card)
         is_wanted = view.request.state in UNFINISHED or view.refused
         return await self._post(card, view) if is_wanted else card
+
+    async def _forgotten(self, card: Card) -> Card:
+        """Return it as one that is not posted."""
+        async with self._record.transaction() as tx:
+            await cards.forget_post(tx, card.key)
+        return replace(card, ts=None, channel=None, posting_since=None, rendering_since=None)
 
     async def _is_misplaced(self, card: Card, view: CardView) -> bool:
         """Return whether a customer waits, and the card stands where all bad feedback does."""
@@ -244,10 +248,7 @@ class CardSync:
         log.info("card_moved", issue=str(card.key))
         with contextlib.suppress(Rejected, Denied):  # it is gone, or the channel is
             await self._slack.call("chat.delete", channel=card.channel, ts=card.ts)
-        async with self._record.transaction() as tx:
-            await cards.forget_post(tx, card.key)
-        gone = replace(card, ts=None, channel=None, posting_since=None, rendering_since=None)
-        return await self._post(gone, view)
+        return await self._post(await self._forgotten(card), view)
 
     def _deserves_card(self, card: Card, view: CardView) -> bool:
         # One that ended unseen needs no card, unless one may stand, or somebody is to be told of a
@@ -260,27 +261,32 @@ class CardSync:
     async def _tell(self, card: Card, steps: Sequence[QueuedStep]) -> None:
         """Tell the thread; where there is none, only who has to know."""
         for step in steps:
-            place, message = await self._told(card, step.step)
-            if place is None:
+            if told := await self._told(card, step.step):
+                await self._outbox.post(self._post_of(card.key, step, *told))
+            else:
                 async with self._record.transaction() as tx:
                     await cards.end_message(tx, step.id, self._record.now())
-            else:
-                await self._outbox.post(self._post_of(card.key, step, place, message))
 
-    async def _told(self, card: Card, step: Step) -> tuple[Place | None, SlackMessage]:
-        step = await self._in_slack(step)
+    async def _told(self, card: Card, step: Step) -> tuple[Place, SlackMessage] | None:
+        """Return where what is told, ``None`` if nobody has to know."""
+        if card.ts is None or card.channel is None:
+            return await self._told_privately(card, step)
         refused = await self._refused(card.key, step)
-        message = render_step(step, self._viewer.rules, refused)
-        if card.ts is not None and card.channel is not None:
-            return Place(channel=card.channel, thread=card.ts), message
+        message = render_step(await self._in_slack(step), self._viewer.rules, refused)
+        return Place(channel=card.channel, thread=card.ts), message
+
+    async def _told_privately(self, card: Card, step: Step) -> tuple[Place, SlackMessage] | None:
+        if step.kind is not StepKind.REFUSED:
+            return None
+        step = await self._in_slack(step)
         user = step.who.slack_user if step.who else None
-        if step.kind is not StepKind.REFUSED or user is None:
-            return None, message
-        channel = await self._slack.direct_messages(user)
+        channel = await self._slack.direct_messages(user) if user else None
+        if channel is None:
+            return None
         async with self._record.transaction() as tx:
             view = await self._view(tx, card.key)
-        message = render_refusal(step, view, refused)
-        return (Place(channel=channel) if channel else None), message
+        refused = await self._refused(card.key, step)
+        return Place(channel=channel), render_refusal(step, view, refused)
 
     async def _refused(self, key: IssueKey, step: Step) -> Decision | None:
         if step.decision is None:

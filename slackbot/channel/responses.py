@@ -11,9 +11,9 @@ from slackbot.blocks.view import CardView
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import Directory
 from slackbot.people.members import Members
-from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
+from slackbot.platforms.patience import all_tried
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, Request
@@ -70,16 +70,10 @@ class ResponseReminders:
         """
         if self._rules.is_off:
             return None
-        now, errors = self._record.now(), list[PlatformError]()
+        now = self._record.now()
         async with self._record.transaction() as tx:
             views = await self._viewer.awaiting_response(tx)
-        for view in views:
-            try:
-                await self._remind(view, now)
-            except PlatformError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        await all_tried(self._remind(view, now) for view in views)
         return now + EVERY
 
     async def _remind(self, view: CardView, now: datetime) -> None:

@@ -638,10 +638,9 @@ class Step:
     moved_to: str | None = None
     """Of a closed issue, as in ``Request``."""
     is_partial: bool = False
-    """Of a refusal: GitLab accepted the change, but left out what ``detail`` says.
-
-    Of a closing by a person: the customer has not been contacted.
-    """
+    """Refused was only what ``detail`` says: GitLab accepted the change but left it out."""
+    is_without_contact: bool = False
+    """A person has closed it although its customer waits."""
     decision: UUID | None = None
     """Which was refused."""
 
@@ -713,8 +712,13 @@ def _step_of_course(decision: Decision) -> Step:
             detail = "contact" if contact else None
             return Step(kind=StepKind.REVIEWED, who=by, at=at, detail=detail)
         case Close(reason=reason, leaves_waiting=leaves_waiting):
-            kind = StepKind.CLOSED
-            return Step(kind=kind, who=by, at=at, detail=reason, is_partial=leaves_waiting)
+            return Step(
+                kind=StepKind.CLOSED,
+                who=by,
+                at=at,
+                detail=reason,
+                is_without_contact=leaves_waiting,
+            )
         case Reopen():
             return Step(kind=StepKind.REOPENED, who=by, at=at)
         case AddNote():

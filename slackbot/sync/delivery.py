@@ -283,8 +283,7 @@ class Delivery:
         """Write the note last: it would hide whether somebody has acted in the meantime."""
         key, issue = self._decision.key, seen.issue
         if undone(asked, issue) != NOTHING:
-            async with self._record.transaction() as tx:
-                await decisions.begin_decision(tx, self._decision.id, self._record.now())
+            await self._begin()
             if (await self._gitlab.read_issue(key)).updated_at != issue.updated_at:
                 raise Postponed("somebody has just acted on the issue in GitLab")
             issue = await self._gitlab.change_issue(key, asked)

@@ -53,8 +53,13 @@ class Observation:
 
 
 def may_matter(issue: IssueSnapshot, rules: Rules) -> bool:
+    return issue.is_open and asks_for_contact(issue, rules)
+
+
+def asks_for_contact(issue: IssueSnapshot, rules: Rules) -> bool:
+    """Return what an issue says now, whatever its history."""
     is_labeled = rules.contact_label in issue.labels
-    return issue.is_open and _asks_for_contact(issue, issue.feedback, is_labeled=is_labeled)
+    return _asks_for_contact(issue, issue.feedback, is_labeled=is_labeled)
 
 
 def is_plain_feedback(issue: IssueSnapshot, rules: Rules) -> bool:

@@ -1,9 +1,8 @@
 """Bring kudos to where they are read: the channel, and the week's review issue."""
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TypeVar
 
 import structlog
 
@@ -16,11 +15,12 @@ from slackbot.blocks.kudos import (
     render_missing,
     week_problem,
 )
-from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected
+from slackbot.platforms.errors import Denied, Missing, Rejected
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.gitlab_issues import IssueRef
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import CLOCK_MARGIN, Outbox, Place, Post, drawn
+from slackbot.platforms.patience import all_tried
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey, Request
 from slackbot.rules.week import ReviewWeek
@@ -30,7 +30,6 @@ from slackbot.store.database import Record, Transaction
 from slackbot.store.kudos import KudosRecord
 from slackbot.sync.notes import comment_of_kudos, own_marks
 
-T = TypeVar("T")
 log = structlog.get_logger()
 
 EVERY = timedelta(minutes=30)
@@ -64,7 +63,7 @@ class KudosSync:
         """
         async with self._record.transaction() as tx:
             found = await store.list_kudos(tx)
-        are_there = await _all_tried(map(self._bring, found))
+        are_there = await all_tried(map(self._bring, found))
         return None if all(are_there) else self._record.now() + EVERY
 
     async def _bring(self, each: KudosRecord) -> bool:
@@ -78,7 +77,7 @@ class KudosSync:
             await self._forget(each)
             return True
         places = (self._bring_to_channel, self._bring_to_week)
-        brought = await _all_tried(bring(each, request) for bring in places)
+        brought = await all_tried(bring(each, request) for bring in places)
         problems = [problem for _, problem in brought if problem]
         is_there = all(arrived for arrived, _ in brought)
         if problems:
@@ -183,21 +182,3 @@ class KudosSync:
             await self._outbox.post(post)
         async with self._record.transaction() as tx:
             await store.note_problem(tx, decision.id, problem)
-
-
-async def _all_tried(attempts: Iterable[Awaitable[T]]) -> list[T]:
-    """Try the others, too, when one fails.
-
-    Raises:
-        PlatformError: One after which nobody may go on at once, if there is any.
-    """
-    results: list[T] = []
-    errors: list[PlatformError] = []
-    for attempt in attempts:
-        try:
-            results.append(await attempt)
-        except PlatformError as error:
-            errors.append(error)
-    if errors:
-        raise max(errors, key=lambda error: error.is_unsettled)
-    return results

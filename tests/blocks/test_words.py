@@ -406,6 +406,7 @@ _MAY_WAKE: dict[StepKind, tuple[Callable[[Step], Person | None], ...]] = {
         in_gitlab=st.booleans(),
         on_duty=st.none() | st.lists(_people.filter(bool), max_size=9).map(tuple),
         is_partial=st.booleans(),
+        is_without_contact=st.booleans(),
     )
 )
 @settings(deadline=None)

@@ -702,8 +702,8 @@ def test_what_a_decision_did_is_told(
 
 
 def test_only_a_closing_that_leaves_a_customer_waiting_is_told_as_such() -> None:
-    assert step_of(decided(CLOSE_ANYWAY), CLAIMED).is_partial
-    assert not step_of(decided(CLOSE), PLAIN).is_partial
+    assert step_of(decided(CLOSE_ANYWAY), CLAIMED).is_without_contact
+    assert not step_of(decided(CLOSE), PLAIN).is_without_contact
 
 
 def test_a_contact_is_told_with_the_time_at_which_it_happened() -> None:
