@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -77,6 +78,7 @@ from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.sync.idling import IdleClosing
 from slackbot.sync.issue import IssueSync
 from slackbot.sync.poll import Poll
+from slackbot.sync.response import has_response
 from slackbot.sync.suggestion import Suggestion
 from slackbot.sync.thanking import KudosSync
 from slackbot.templates.email import EmailTemplates
@@ -143,7 +145,7 @@ class Services:
         self.members = Members(self.slack)
         self.identities = Identities(record, self.people_file)
         self.directory = Directory(self.identities, self.members, self.gitlab.users)
-        self.admission = Admission(self.members, self.identities, settings.ssat_managers)
+        self.admission = Admission(self.members, self.identities, settings.may_act)
         self.profiles = Profiles(record, self.people_file)
         self.templates = EmailTemplates(settings.ssat_email_templates)
         self.viewer = Viewer(
@@ -243,8 +245,9 @@ def make_works(services: Services) -> list[Work]:
     source = _duty_source(services)
     duty = DutySync(record, directory, services.members, source, assigns, health)
     handover = Handover(record, slack, services.members, viewer, outbox, reminders)
+    responded = partial(has_response, gitlab)
     responses = ResponseReminders(
-        record, slack, gitlab, directory, services.members, viewer, outbox, reminders
+        record, slack, responded, directory, services.members, viewer, outbox, reminders
     )
     homes = HomeSync(record, slack, services.admission, viewer, seek=services.accounts.seek)
     thanking = KudosSync(
@@ -268,7 +271,7 @@ def make_works(services: Services) -> list[Work]:
     if settings.ssat_close_good:
         works.append(periodic(PeriodicQueue.IDLE, IdleClosing(record, gitlab)))
     if (minute := settings.ssat_digest) is not None:
-        digest = DailyDigest(record, gitlab, viewer, outbox, hours, minute)
+        digest = DailyDigest(record, responded, viewer, outbox, hours, minute)
         works.append(periodic(PeriodicQueue.DIGEST, digest))
     if (channel := settings.ssat_stats_channel) is not None:
         at = STATS_MINUTE if settings.ssat_digest is None else settings.ssat_digest

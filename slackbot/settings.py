@@ -414,6 +414,12 @@ class Settings(BaseSettings):
         )
 
     @property
+    def may_act(self) -> frozenset[str]:
+        """Name who may take action: empty for everybody. What the lead is told has buttons."""
+        lead = {self.ssat_lead} if self.ssat_lead else set()
+        return self.ssat_managers | lead if self.ssat_managers else frozenset()
+
+    @property
     def review_week(self) -> ReviewWeek | None:
         if self.ssat_week_project is None or self.ssat_week_label is None:
             return None

@@ -26,7 +26,6 @@ from slackbot.blocks.menu import menu
 from slackbot.blocks.text import escape, inert, moment, name, plain_moment, shorten
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
-    CLOSINGS,
     HOW,
     INDIRECT,
     MISSES,
@@ -34,7 +33,9 @@ from slackbot.blocks.words import (
     SENTIMENT_MARKS,
     SENTIMENT_WORDS,
     STATE_MARKS,
+    TO_BE_CONTACTED,
     action_words,
+    closed_words,
     countdown_words,
     exempt_words,
     history_words,
@@ -138,7 +139,7 @@ def _standing(view: CardView) -> str:
         case State.CONTACTED if view.is_contact_pending:
             return "⏳ Contact saved, updating GitLab"
         case State.CONTACTED:
-            return f"{mark} Customer contacted"
+            return f"{mark} Customer contacted" + (", issue open" if request.is_open else "")
         case State.CLOSED:
             return f"{mark} {_closed_words(request)}"
         case State.WITHDRAWN:
@@ -149,8 +150,12 @@ def _standing(view: CardView) -> str:
 
 def _open_words(request: Request, owner: str) -> str:
     what = f"{SENTIMENT_MARKS[request.sentiment]} {SENTIMENT_WORDS[request.sentiment]}"
-    reviewed = f", reviewed by {_bare(request.reviewed_by)}" if request.reviewed_at else ""
-    return f"{what}{reviewed or (f', {owner}' if request.holder else '')}"
+    said = owner if request.holder else ""
+    if request.reviewed_at:
+        said = f"reviewed by {_bare(request.reviewed_by)}"
+    if request.is_to_be_contacted:
+        said = TO_BE_CONTACTED
+    return f"{what}, {said}" if said else what
 
 
 def _closed_words(request: Request) -> str:
@@ -230,8 +235,7 @@ def _ending(view: CardView) -> str:
         by = " ".join(filter(None, (who, how)))
         found.append(f"{by}: {_promise(view, request.contacted_at)}".removeprefix(": "))
     elif request.closed_by is not None:
-        why = CLOSINGS.get(request.closed_because or "", "")
-        found.append(f"by {name(request.closed_by)}" + (f": {why}" if why else ""))
+        found.append(closed_words(request))
     if request.missed_because is not None:
         found.append(f"missed because {MISSES.get(request.missed_because, '')}")
     found.append(f"label {name(view.label)}" if view.label else "no feedback label")
@@ -384,11 +388,19 @@ def _typed(decision: Decision) -> list[Block]:
     return [quote(text) for text in typed_in(decision.action).values()]
 
 
+def render_follow_up(step: Step, view: CardView, rules: Rules) -> SlackMessage:
+    """For the direct messages of who created it for a feedback that has no card."""
+    return message(f"{step_words(step, rules)}\n{_about(view)}")
+
+
+def _about(view: CardView) -> str:
+    return " · ".join(filter(None, [_title(view), issue_link(view.request)]))
+
+
 def render_refusal(step: Step, view: CardView, decision: Decision | None) -> SlackMessage:
     """For the direct messages of who made a choice that has no card: with what they typed."""
-    about = " · ".join(filter(None, [_title(view), issue_link(view.request)]))
     said = f"⚠️ *Your choice was not carried out:* {name(step.detail or '', PROBLEM_CHARACTERS)}"
-    blocks = [section(f"{said}\n{about}")]
+    blocks = [section(f"{said}\n{_about(view)}")]
     if decision is not None:
         blocks += _typed(decision)
         buttons = refused_buttons(f"{view.key}:{decision.id}", subject(view.request))

@@ -142,8 +142,12 @@ def select(placeholder: str, options: Sequence[Block], chosen: str | None = None
         "placeholder": plain(placeholder, 150),
         "options": list(options),
     }
-    initial = next((each for each in options if each["value"] == chosen), None)
-    return made | {"initial_option": initial} if initial else made
+    return _preselected(made, chosen)
+
+
+def _preselected(element: Block, chosen: str | None) -> Block:
+    initial = next((each for each in element["options"] if each["value"] == chosen), None)
+    return element | {"initial_option": initial} if initial else element
 
 
 def label_options(labels: Mapping[str, str], chosen: str | None) -> list[Block]:
@@ -213,9 +217,9 @@ def input_block(
 
 
 def radio_buttons(options: Sequence[Block], chosen: str | None = None) -> Block:
-    """Preselect the option of this value, else the first."""
-    initial = next((each for each in options if each["value"] == chosen), options[0])
-    return {"type": "radio_buttons", "options": list(options), "initial_option": initial}
+    """Preselect the option of this value, or none."""
+    made: Block = {"type": "radio_buttons", "options": list(options)}
+    return _preselected(made, chosen)
 
 
 def text_input(initial: str = "", *, limit: int, is_multiline: bool = False) -> Block:

@@ -158,6 +158,11 @@ def render_more(view: CardView) -> Block:
     return modal(subject(view.request).capitalize(), shown, close="Close")
 
 
+def after_review(view: Block) -> Block:
+    """Say that the review is saved, whatever becomes of the form that it leads to."""
+    return view | {"blocks": [section("✅ The review is saved."), *view["blocks"]]}
+
+
 def saved_modal(view: CardView) -> Block:
     """For feedback without a card, which would show it."""
     said = f"✅ Saved for {subject_link(view.request)}. GitLab gets it in a moment."

@@ -24,6 +24,8 @@ from slackbot.blocks.words import (
     MENTIONED,
     NOTHING_NAMED,
     OVERDUE_MARK,
+    TO_BE_CONTACTED,
+    closed_words,
     exempt_words,
     issue_link,
     someone,
@@ -175,13 +177,15 @@ def _facts(view: CardView) -> list[str]:
     facts = []
     if request.state in UNFINISHED:
         facts += [time_left(view), f"due {moment(request.due_at, zone)}"]
-    elif is_in_triage(request):
-        facts += [_since(view), *_assigned(request), *_closes_by_itself(view)]
     elif request.contacted_at is not None and request.state is State.CONTACTED:
         late = OVERDUE_MARK if request.is_late else ""
         facts.append(f"{late} contacted {moment(request.contacted_at, zone)}".strip())
         if request.contacted_by:
             facts.append(f"by {someone(request.contacted_by)}")
+    elif is_in_triage(request):
+        facts += [_since(view), *_assigned(request), *_closes_by_itself(view)]
+    elif request.closed_by is not None:
+        facts.append(closed_words(request))
     facts += [f"kudos by {someone(request.thanked_by)}"] if request.thanked_by else []
     facts += [f"score {name(request.score, 20)}"] if request.score else []
     facts += [wait_words(view.waits_on)] if view.waits_on else []
@@ -234,7 +238,8 @@ def asked_again(block_id: str) -> str | None:
 
 
 def untriaged_line(view: CardView) -> str:
-    return f"{request_link(view)} · {_since(view)}"
+    planned = [f"*{TO_BE_CONTACTED}*"] if view.request.is_to_be_contacted else []
+    return " · ".join([request_link(view), *planned, _since(view)])
 
 
 def wait_line(view: CardView) -> str:
@@ -298,15 +303,16 @@ def _summary(rows: Sequence[Row], listing: Listing, more_untriaged: int) -> str:
         return _nothing(listing)
     counts = {part: sum(row.part is part for row in rows) for part in Part}
     counts[Part.TRIAGE] += more_untriaged
+    narrowing = _narrowing(listing)
+    says_nobody = listing.shows_waiting and not counts[Part.DONE] and not narrowing
     said = []
-    if counts[Part.WAITING] or (listing.shows_waiting and not counts[Part.DONE]):
+    if counts[Part.WAITING] or says_nobody:
         said.append(f"*{_waiting(counts[Part.WAITING])}*")
     if counts[Part.TRIAGE]:
         what = "open feedback" if listing.shows_labeled else "untriaged feedback"
         said.append(count(counts[Part.TRIAGE], what))
     if counts[Part.DONE]:
         said.append(f"{counts[Part.DONE]} done in the last {count(listing.days, 'day')}")
-    narrowing = _narrowing(listing)
     return " · ".join([*said, *([f"filters: {', '.join(narrowing)}"] if narrowing else [])])
 
 

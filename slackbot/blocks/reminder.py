@@ -5,12 +5,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from slackbot.blocks.card import contact_button, owner_buttons, time_left
-from slackbot.blocks.elements import Block, actions, button, link, message, quoted, section
+from slackbot.blocks.elements import (
+    Block,
+    actions,
+    button,
+    link,
+    message,
+    option,
+    quoted,
+    section,
+    select,
+)
 from slackbot.blocks.menu import ON_CARD, menu, offer_button
 from slackbot.blocks.queue import request_link
-from slackbot.blocks.text import count, duration, moment
+from slackbot.blocks.text import capitalized, count, duration, moment
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
+    MISSES,
     OVERDUE_MARK,
     PEOPLE_SHOWN,
     issue_link,
@@ -20,6 +31,7 @@ from slackbot.blocks.words import (
     subject_link,
 )
 from slackbot.platforms.message import SlackMessage
+from slackbot.rules.decision import Miss
 from slackbot.rules.offers import Offer, offers
 from slackbot.rules.request import RESPONSE_DAYS, Person
 from slackbot.rules.responses import respond_by
@@ -31,6 +43,9 @@ GAP_EVENT = "ssat_gap"
 SUMMARY_EVENT = "ssat_summary"
 RESPONSE_EVENT = "ssat_response"
 """Metadata of a reminder of an initial response: only which one."""
+
+EXPLAIN_WITH = "explain_with"
+"""Action id of the reasons for a missed deadline; ``Miss.OTHER`` asks for words."""
 
 REMINDER_MARK, LEAD_MARK = "⏰", "🚨"
 
@@ -54,16 +69,17 @@ def render_lead(view: CardView, lead: str) -> SlackMessage:
         f"{LEAD_MARK} {whom}: the deadline to contact the customer on {about} was {due}, and "
         f"nobody has reacted. {_owner(view)}. {_links(view)}"
     )
-    return SlackMessage(text=said, blocks=(section(said), *_buttons(view)))
+    return SlackMessage(text=said, blocks=(section(said), *_buttons(view, may_take_over=True)))
 
 
 def render_response_reminder(view: CardView) -> SlackMessage:
     """For the direct messages of who is to respond: handbook, "How fast do I need to respond?"."""
     by = moment(respond_by(view.request), view.hours.timezone)
-    said = (
-        f"{REMINDER_MARK} Please send an initial response to {request_link(view)} by {by}, "
-        f"{RESPONSE_DAYS} days after it was created. Nobody has responded so far."
-    )
+    please = f"Please send an initial response to {request_link(view)}"
+    after = f"{RESPONSE_DAYS} days after it was created. Nobody has responded so far."
+    said = f"{REMINDER_MARK} {please} by {by}, {after}"
+    if view.now >= respond_by(view.request):
+        said = f"{OVERDUE_MARK} {please} now. It was due {by}, {after}"
     offered = offers(view.request, view.now)
     buttons = [offer_button(view, each) for each in ANSWERS if each in offered]
     more = menu(view, without=ANSWERS)
@@ -88,7 +104,7 @@ def render_gap(requests: int) -> SlackMessage:
 
 def _addressed(said: str, to: Sequence[Person]) -> str:
     if not to:
-        return f"{said[:1].upper()}{said[1:]}"
+        return capitalized(said)
     more = len(to) - PEOPLE_SHOWN
     named = [mention(each) for each in to[:PEOPLE_SHOWN]]
     return f"{' '.join([*named, f'and {more} more'] if more > 0 else named)}: {said}"
@@ -127,15 +143,23 @@ def _links(view: CardView) -> str:
     return " · ".join(filter(None, [card, issue_link(view.request)]))
 
 
-def _buttons(view: CardView) -> list[Block]:
+def _buttons(view: CardView, *, may_take_over: bool = False) -> list[Block]:
     """Offer what answers the reminder. They stay, so the rules judge them anew."""
     about = subject(view.request)
-    claim = [] if view.request.holder else owner_buttons(view)
+    claim = owner_buttons(view)[:1] if may_take_over or view.request.holder is None else []
     snooze = button("Snooze", Offer.SNOOZE, str(view.key), label=f"Snooze, {about}")
     # Reminders after the deadline cannot be snoozed.
     found = [*claim, contact_button(view), *([] if view.is_overdue else [snooze])]
     more = menu(view, without={*ON_CARD, Offer.SNOOZE})
-    return [actions([*found, *([more] if more else [])])]
+    why = [_reasons_to_miss()] if Offer.EXPLAIN in offers(view.request, view.now) else []
+    # A select's option has no room for the key: the block names it.
+    return [actions([*found, *why, *([more] if more else [])], block_id=str(view.key))]
+
+
+def _reasons_to_miss() -> Block:
+    own_words = {**MISSES, Miss.OTHER: "in your own words…"}
+    options = [option(capitalized(text), reason) for reason, text in own_words.items()]
+    return select("Why was it late?", options) | {"action_id": EXPLAIN_WITH}
 
 
 # --- Many requests at once ---------------------------------------------------------------------

@@ -45,7 +45,7 @@ def snooze_modal(request: Request, who: Person, *, zone: ZoneInfo, now: datetime
         "Snooze reminders",
         [
             section(about + whose_words(request, who)),
-            input_block(UNTIL, "Pause reminders", radio_buttons(options)),
+            input_block(UNTIL, "Pause reminders", radio_buttons(options, options[0]["value"])),
             input_block(
                 REASON,
                 "Why?",

@@ -81,6 +81,11 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
+def capitalized(text: str) -> str:
+    """Leave the rest of it as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def ordinal(number: int) -> str:
     """Say "1st", "2nd", "11th"."""
     is_teen = number % 100 in (11, 12, 13)

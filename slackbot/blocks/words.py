@@ -118,6 +118,7 @@ SENTIMENT_WORDS: dict[Sentiment | None, str] = {
     None: "Feedback",
 }
 INDIRECT = "indirect: told by an account team"
+TO_BE_CONTACTED = "to be contacted, by its review"
 
 CLOSINGS: dict[str, str] = {
     Closing.NOTHING_TO_DO: "no action is needed",
@@ -266,6 +267,11 @@ _ACTIONS = {
 }
 
 
+def closed_words(request: Request) -> str:
+    why = CLOSINGS.get(request.closed_because or "", "")
+    return f"by {name(request.closed_by or '')}" + (f": {why}" if why else "")
+
+
 def wait_words(wait: Wait) -> str:
     day = f"{wait.until:%a} {wait.until.day} {wait.until:%b}"
     return f"⏸️ waiting until {day} on: {name(wait.what, 120)}"
@@ -335,6 +341,10 @@ _TELLS_OWNER = frozenset(
         StepKind.REVIEWED,
         StepKind.NOTED,
         StepKind.WAITS,
+        StepKind.CLOSED,
+        StepKind.REOPENED,
+        StepKind.EXPLAINED,
+        StepKind.THANKED,
         StepKind.FOLLOWED_UP,
         StepKind.TOLD,
     }
@@ -672,7 +682,10 @@ _REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
     ),
     NotMissed: lambda _: "The deadline was not missed, so there is nothing to explain.",
     InThePast: lambda _: "That day has passed. Choose today or a later day.",
-    AlreadyClosed: lambda _: "The issue is closed. To continue, use *Reopen…* in the menu.",
+    AlreadyClosed: lambda _: (
+        "The issue is closed already. In the menu, *Add note…* adds words to it, and *Reopen…* "
+        "opens it again."
+    ),
     AskedForContact: lambda _: (
         "This customer has asked for contact, so the feedback was not closed. Contact them, or "
         "use *Close without contact…* in the menu."

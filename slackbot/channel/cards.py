@@ -13,6 +13,7 @@ from slackbot.blocks.card import (
     STEP_EVENT,
     render_bare_card,
     render_card,
+    render_follow_up,
     render_refusal,
     render_step,
 )
@@ -276,7 +277,7 @@ class CardSync:
         return Place(channel=card.channel, thread=card.ts), message
 
     async def _told_privately(self, card: Card, step: Step) -> tuple[Place, SlackMessage] | None:
-        if step.kind is not StepKind.REFUSED:
+        if step.kind not in (StepKind.REFUSED, StepKind.FOLLOWED_UP):
             return None
         step = await self._in_slack(step)
         user = step.who.slack_user if step.who else None
@@ -285,6 +286,8 @@ class CardSync:
             return None
         async with self._record.transaction() as tx:
             view = await self._view(tx, card.key)
+        if step.kind is StepKind.FOLLOWED_UP:
+            return Place(channel=channel), render_follow_up(step, view, self._viewer.rules)
         refused = await self._refused(card.key, step)
         return Place(channel=channel), render_refusal(step, view, refused)
 

@@ -1,6 +1,6 @@
 """The digest in the channel, each workday morning."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
@@ -9,10 +9,8 @@ import structlog
 from slackbot.blocks.digest import DIGEST_EVENT, Contacts, Digest, render_digest
 from slackbot.blocks.view import CardView
 from slackbot.channel.catching_up import CatchingUp
-from slackbot.channel.responses import has_response
 from slackbot.channel.views import Viewer
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
 from slackbot.rules.request import Request, State
@@ -38,13 +36,13 @@ class DailyDigest:
     def __init__(
         self,
         record: Record,
-        gitlab: GitLabClient,
+        has_response: Callable[[Request], Awaitable[bool]],
         viewer: Viewer,
         outbox: Outbox,
         hours: BusinessHours,
         minute: int,
     ) -> None:
-        self._record, self._gitlab = record, gitlab
+        self._record, self._has_response = record, has_response
         self._viewer, self._outbox, self._hours = viewer, outbox, hours
         self._window = replace(
             hours, opens=minute, closes=min(minute + WINDOW_MINUTES, MINUTES_IN_DAY)
@@ -161,7 +159,7 @@ class DailyDigest:
         read = 0
         try:
             for each in commented[:NOTES_READ]:
-                silent += [] if await has_response(self._gitlab, each.request) else [each]
+                silent += [] if await self._has_response(each.request) else [each]
                 read += 1
         except PlatformError as error:
             log.warning("responses_not_read", problem=type(error).__name__)

@@ -1,7 +1,6 @@
-"""Initial responses: which feedback lacks one, and who is reminded of it, by direct message."""
+"""Who is reminded of an initial response, by direct message."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,37 +10,18 @@ from slackbot.blocks.view import CardView
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import Directory
 from slackbot.people.members import Members
-from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.platforms.patience import all_tried
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, Request
-from slackbot.rules.responses import Mark, mark_of, reminded_from
+from slackbot.rules.responses import Mark, mark_of, needs_response, reminded_from
 from slackbot.store import outbox
 from slackbot.store.database import Record
 
 log = structlog.get_logger()
 
 EVERY = timedelta(minutes=15)
-_BOT = re.compile(r"(?:project|group)_\d+_bot\w*")
-"""Bots of access tokens:
-
-https://docs.gitlab.com/user/project/settings/project_access_tokens/#bot-users-for-projects
-"""
-
-
-async def has_response(gitlab: GitLabClient, feedback: Request) -> bool:
-    """Count the bot's notes: they are a manager's doing.
-
-    Raises:
-        PlatformError: GitLab does not tell.
-    """
-    if not feedback.comments:
-        return False
-    own, notes = await gitlab.own_username(), await gitlab.notes(feedback.key)
-    people = [note for note in notes if not note.is_system and note.author != feedback.author]
-    return any(note.author == own or not _BOT.fullmatch(note.author) for note in people)
 
 
 class ResponseReminders:
@@ -51,14 +31,14 @@ class ResponseReminders:
         self,
         record: Record,
         slack: SlackClient,
-        gitlab: GitLabClient,
+        has_response: Callable[[Request], Awaitable[bool]],
         directory: Directory,
         members: Members,
         viewer: Viewer,
         outbox: Outbox,
         rules: ReminderRules,
     ) -> None:
-        self._record, self._slack, self._gitlab = record, slack, gitlab
+        self._record, self._slack, self._has_response = record, slack, has_response
         self._directory, self._members = directory, members
         self._viewer, self._outbox, self._rules = viewer, outbox, rules
 
@@ -77,20 +57,22 @@ class ResponseReminders:
         return now + EVERY
 
     async def _remind(self, view: CardView, now: datetime) -> None:
-        mark = mark_of(view.request, now)
-        if mark is None:
+        if not needs_response(view.request, now):
             return
         waiting = [each for each in await self._addressees(view) if each.slack_user]
-        due = [person for person in waiting if await self._is_due(view, mark, person, now)]
-        if not due or await has_response(self._gitlab, view.request):
+        found = [(person, await self._due(view, person, now)) for person in waiting]
+        due = [(person, mark) for person, mark in found if mark is not None]
+        if not due or await self._has_response(view.request):
             return
-        for person in due:
+        for person, mark in due:
             await self._tell(view, mark, person)
 
-    async def _is_due(self, view: CardView, mark: Mark, person: Person, now: datetime) -> bool:
+    async def _due(self, view: CardView, person: Person, now: datetime) -> Mark | None:
         zone = await self._members.zone(person.slack_user, self._viewer.zone)
-        is_awake = self._rules.quiet.end(now, zone, self._rules.hours) <= now
-        return is_awake and not await self._outbox.is_posted(_key(view, mark, person))
+        if self._rules.quiet.end(now, zone, self._rules.hours) > now:
+            return None
+        mark = mark_of(view.request, now, zone, self._rules)
+        return None if await self._outbox.is_posted(_key(view, mark, person)) else mark
 
     async def _addressees(self, view: CardView) -> Sequence[Person]:
         """Return who has it, else who was on duty when it was created: handbook."""

@@ -8,15 +8,18 @@ import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
+from slackbot.blocks.elements import Block
 from slackbot.blocks.entered import Entered
 from slackbot.blocks.forms import (
     FORMS,
+    after_review,
     read_form,
     render_form,
     render_more,
     saved_modal,
 )
 from slackbot.blocks.menu import MENU, MORE
+from slackbot.blocks.reminder import EXPLAIN_WITH
 from slackbot.handlers.answers import Answers, Reply, submitting
 from slackbot.handlers.clicking import Act
 from slackbot.handlers.desk import Desk
@@ -24,8 +27,9 @@ from slackbot.handlers.dialog import ALL_CLOSED, Answer, Dialog
 from slackbot.handlers.incoming import Interaction
 from slackbot.people.addressees import Addressees
 from slackbot.platforms.errors import PlatformError
-from slackbot.rules.decision import Action, Review, Tell
+from slackbot.rules.decision import Action, Explain, Miss, Review, Tell, refuse_contact
 from slackbot.rules.offers import Offer
+from slackbot.rules.refusals import Refusal, Unknown
 
 log = structlog.get_logger()
 
@@ -44,6 +48,7 @@ class Acting:
 
     def register(self, app: AsyncApp) -> None:
         app.action(MENU)(self._open_from_menu)
+        app.action(EXPLAIN_WITH)(self._explain)
         for offer in (*FORMS, *self.dialogs):
             app.action(offer)(self._opening(offer))
             app.view(offer)(self._submitting(offer))
@@ -61,6 +66,16 @@ class Acting:
             elif click.detail in set(Offer):
                 await self._open(Offer(click.detail), reply, click)
 
+    async def _explain(self, args: AsyncArgs) -> None:
+        async with self.answers.answering(args, EXPLAIN_WITH) as reply:
+            click = Interaction.of_click(args.body)
+            if click.detail == Miss.OTHER:
+                await self._open(Offer.EXPLAIN, reply, click)
+            elif click.detail in set(Miss):
+                await self.desk.choose(click, lambda _: Explain(reason=Miss(click.detail)))
+            else:
+                raise Unknown
+
     def _opening(self, offer: Offer) -> Callable[[AsyncArgs], Awaitable[None]]:
         async def open_form(args: AsyncArgs) -> None:
             async with self.answers.answering(args, offer) as reply:
@@ -69,18 +84,22 @@ class Acting:
         return open_form
 
     async def _open(self, offer: Offer, reply: Reply, click: Interaction) -> None:
+        await reply.open_form(await self._form(offer, click))
+
+    async def _form(self, offer: Offer, click: Interaction) -> Block:
         if offer in self.dialogs:
-            await self.dialogs[offer].open(reply, click)
-            return
+            return await self.dialogs[offer].form(click)
         who = await self.desk.admit(click)
-        await reply.open_form(render_form(offer, await self.answers.view(click.key), who))
+        return render_form(offer, await self.answers.view(click.key), who)
 
     def _submitting(self, offer: Offer) -> Callable[[AsyncArgs], Awaitable[None]]:
         async def submit(args: AsyncArgs) -> None:
             async with submitting(args, offer) as answer:
                 form, view = Interaction.of_form(args.body), args.body["view"]
                 if offer in self.dialogs:
-                    answer |= await self.dialogs[offer].submit(form, view)
+                    answer |= await self.dialogs[offer].submit(form, view) or await self._saved(
+                        form
+                    )
                 else:
                     answer |= await self._submit(offer, form, Entered.of(view))
 
@@ -107,15 +126,29 @@ class Acting:
             return tell
 
     async def _next(self, action: Action, form: Interaction) -> Answer:
-        """Say what comes next; without a card, at least that it is saved.
-
-        Handbook: a review leads to the contact, or to closing what needs nothing.
-        """
-        view = await self.answers.view(form.key)
-        following = None if view.url else saved_modal(view)
+        """Handbook: a review leads to the contact, or to closing what needs nothing."""
+        request = (await self.answers.view(form.key)).request
         match action:
-            case Review(contact=True) if view.request.contacted_at is None:
-                following = render_form(Offer.MARK_CONTACTED, view, await self.desk.admit(form))
-            case Review(contact=False, to_do=None) if view.request.is_open:
-                following = render_form(Offer.CLOSE, view, await self.desk.admit(form))
-        return {"response_action": "update", "view": following} if following else ALL_CLOSED
+            case Review(contact=True) if refuse_contact(request) is None:
+                return await self._leading_to(Offer.DRAFT_EMAIL, form)
+            case Review(contact=False, to_do=None) if request.is_open:
+                return await self._leading_to(Offer.CLOSE, form)
+            case _:
+                return await self._saved(form)
+
+    async def _leading_to(self, offer: Offer, review: Interaction) -> Answer:
+        """Say that the review is saved where something keeps the next form from being made."""
+        try:
+            return _replaced_by(after_review(await self._form(offer, review)))
+        except Refusal as refusal:
+            log.info("next_form_not_opened", offer=offer, refusal=type(refusal).__name__)
+            return await self._saved(review)
+
+    async def _saved(self, form: Interaction) -> Answer:
+        """Say it where no card shows it."""
+        view = await self.answers.view(form.key)
+        return ALL_CLOSED if view.url else _replaced_by(saved_modal(view))
+
+
+def _replaced_by(view: Block) -> Answer:
+    return {"response_action": "update", "view": view}

@@ -20,8 +20,10 @@ from slackbot.rules.decision import (
     confirmed,
     decide,
     has_happened,
+    typed_in,
 )
-from slackbot.rules.refusals import AlreadySettled, NotAllowed, Unknown
+from slackbot.rules.outreach import TEXT_LIMIT
+from slackbot.rules.refusals import AlreadySettled, NotAllowed, TextTooLong, Unknown
 from slackbot.rules.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
 from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store import cards, decisions, interactions, jobs
@@ -108,7 +110,8 @@ class Desk:
         metrics.CLICKS.labels(action.kind, "recorded").inc()
 
     async def _judge(self, tx: Transaction, request: Request, action: Action, who: Person) -> None:
-        refusal = decide(
+        too_long = (name for name, text in typed_in(action).items() if len(text) > TEXT_LIMIT)
+        refusal = next(map(TextTooLong, too_long), None) or decide(
             request,
             action,
             who,

@@ -1,19 +1,20 @@
-"""A modal that is opened for an offer, and submitted."""
+"""A form of its own module: opened for an offer, and submitted."""
 
 from typing import Any, Protocol
 
-from slackbot.handlers.answers import Reply
+from slackbot.blocks.elements import Block
 from slackbot.handlers.incoming import Body, Interaction
 
 Answer = dict[str, Any]
 """What Slack does with the modal."""
 
-CLOSED: Answer = {}
 ALL_CLOSED: Answer = {"response_action": "clear"}
 """Also what lies below: the list of offers, or a draft."""
 
 
 class Dialog(Protocol):
-    async def open(self, reply: Reply, click: Interaction) -> None: ...
+    async def form(self, click: Interaction) -> Block: ...
 
-    async def submit(self, form: Interaction, view: Body) -> Answer: ...
+    async def submit(self, form: Interaction, view: Body) -> Answer | None:
+        """Return ``None`` where it is enough to say that it is saved."""
+        ...

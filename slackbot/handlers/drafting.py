@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
+from slackbot.blocks.elements import Block
 from slackbot.blocks.email import (
     LANGUAGE,
     OWN_TEMPLATE_BROKEN,
@@ -18,7 +19,7 @@ from slackbot.blocks.email import (
     read_draft,
 )
 from slackbot.blocks.forms import render_contact
-from slackbot.handlers.answers import Answers, Reply
+from slackbot.handlers.answers import Answers
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.dialog import Answer
 from slackbot.handlers.incoming import Body, Interaction
@@ -44,11 +45,11 @@ class Drafting:
         for tool in (LANGUAGE, UPDATE_LINK, START_OVER):
             app.action(tool)(self._use)
 
-    async def open(self, reply: Reply, click: Interaction) -> None:
+    async def form(self, click: Interaction) -> Block:
         view = await self._draft(click)
         if refusal := refuse_contact(view.request):
             raise refusal
-        await reply.open_form(email_modal(view))
+        return email_modal(view)
 
     async def _use(self, args: AsyncArgs) -> None:
         tool = str(args.body["actions"][0]["action_id"])

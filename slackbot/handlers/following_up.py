@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import structlog
 
+from slackbot.blocks.elements import Block
 from slackbot.blocks.entered import Entered
 from slackbot.blocks.follow_up import Draft, follow_up_modal, read_follow_up
 from slackbot.blocks.view import CardView
-from slackbot.handlers.answers import Answers, Reply
+from slackbot.handlers.answers import Answers
 from slackbot.handlers.desk import Desk
-from slackbot.handlers.dialog import ALL_CLOSED, Answer
 from slackbot.handlers.incoming import Body, Interaction
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import GitLabClient
@@ -33,10 +33,10 @@ class FollowingUp:
     project: str
     template: str | None
 
-    async def open(self, reply: Reply, click: Interaction) -> None:
+    async def form(self, click: Interaction) -> Block:
         who = await self.desk.admit(click)
         view = await self.answers.view(click.key)
-        await reply.open_form(follow_up_modal(view, who, await self._draft(view)))
+        return follow_up_modal(view, who, await self._draft(view))
 
     async def _draft(self, view: CardView) -> Draft:
         """Do without what GitLab does not tell in time."""
@@ -71,7 +71,6 @@ class FollowingUp:
             return None
         return reviewed(notes, own)
 
-    async def submit(self, form: Interaction, view: Body) -> Answer:
+    async def submit(self, form: Interaction, view: Body) -> None:
         follow_up = read_follow_up(Entered.of(view))
         await self.desk.choose(form, lambda _: follow_up)
-        return ALL_CLOSED

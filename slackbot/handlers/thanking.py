@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from slackbot.blocks.elements import message
+from slackbot.blocks.elements import Block, message
 from slackbot.blocks.entered import Entered
 from slackbot.blocks.kudos import THANKS, TRY_KUDOS_AGAIN, Venue, read_kudos, render_kudos_form
-from slackbot.handlers.answers import Answers, Reply
+from slackbot.handlers.answers import Answers
 from slackbot.handlers.desk import Desk
-from slackbot.handlers.dialog import ALL_CLOSED, Answer
 from slackbot.handlers.incoming import Body, Interaction
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import PlatformError
@@ -33,19 +32,18 @@ class Thanking:
     def register(self, app: AsyncApp) -> None:
         app.action(TRY_KUDOS_AGAIN)(self._try_again)
 
-    async def open(self, reply: Reply, click: Interaction) -> None:
+    async def form(self, click: Interaction) -> Block:
         who = await self.desk.admit(click)
         view = await self.answers.view(click.key)
         if view.request.thanked_by is not None:
             raise AlreadyThanked(view.request.thanked_by)
-        await reply.open_form(render_kudos_form(view, who, self.venue))
+        return render_kudos_form(view, who, self.venue)
 
-    async def submit(self, form: Interaction, view: Body) -> Answer:
+    async def submit(self, form: Interaction, view: Body) -> None:
         entered = Entered.of(view)
         await self.desk.admit(form)
         kudos = read_kudos(entered, await self._people(entered.people(THANKS)))
         await self.desk.choose(form, lambda _: kudos)
-        return ALL_CLOSED
 
     async def _people(self, users: Iterable[str]) -> tuple[Person, ...]:
         """Return who they are.

@@ -491,10 +491,7 @@ def _judge_contact(
 
 
 def apply(request: Request, decision: Decision, rules: Rules) -> Request:
-    after = _apply(request, decision, rules)
-    if not after.is_open:
-        after = replace(after, waits_on=None)
-    return triaged(request, after, rules.scope, decision.at)
+    return triaged(request, _apply(request, decision, rules), rules.scope, decision.at)
 
 
 def _apply(request: Request, decision: Decision, rules: Rules) -> Request:
@@ -538,9 +535,15 @@ def _apply(request: Request, decision: Decision, rules: Rules) -> Request:
 
 def _reviewed(request: Request, decision: Decision, rules: Rules) -> Request:
     match decision.action:
-        case Review(label=label):
+        case Review(label=label, contact=contact):
             labels = relabel(request.labels, label, rules.scope) if label else request.labels
-            return replace(request, labels=labels, reviewed_at=decision.at, reviewed_by=decision.by)
+            return replace(
+                request,
+                labels=labels,
+                reviewed_at=decision.at,
+                reviewed_by=decision.by,
+                plans_contact=contact,
+            )
         case Close(reason=reason):
             return _closed(request, decision.by, reason)
         case CloseIdle():

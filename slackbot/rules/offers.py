@@ -42,11 +42,10 @@ def _ranked(request: Request, *, is_missed: bool) -> tuple[Offer, ...]:
     if request.state in UNFINISHED:
         first = (Offer.EXPLAIN, Offer.REVIEW) if is_missed else (Offer.REVIEW, Offer.DRAFT_EMAIL)
         return (*first, *Offer)
-    if request.sentiment is Sentiment.POSITIVE:
-        return (Offer.KUDOS, Offer.CLOSE, *Offer)
-    if request.is_open and request.state is not State.CONTACTED:
-        return (Offer.REVIEW, Offer.CLOSE, *Offer)
-    return (Offer.NOTE, Offer.LABEL, *Offer)
+    is_good = request.sentiment is Sentiment.POSITIVE
+    if request.state is State.CONTACTED or not request.is_open:
+        return (*((Offer.KUDOS,) if is_good else ()), Offer.NOTE, Offer.LABEL, *Offer)
+    return (Offer.KUDOS if is_good else Offer.REVIEW, Offer.CLOSE, *Offer)
 
 
 def _makes_sense(offer: Offer, request: Request, now: datetime) -> bool:

@@ -45,7 +45,7 @@ class Triage(StrEnum):
     """How far a feedback is that asks for no contact."""
 
     AWAITED = "awaited"
-    """Open, and nobody has labeled, reviewed or answered it."""
+    """Open, and nobody has labeled, reviewed or answered it; or a contact is still to come."""
     LABELED = "labelled"
     """Open, and labeled, reviewed or answered."""
     CLOSED = "closed"
@@ -170,7 +170,10 @@ class Request:
     """By the first who claimed it since the customer asked."""
     reviewed_at: datetime | None = None
     reviewed_by: Person | None = None
+    plans_contact: bool = False
+    """Its review says so, also where the customer did not ask."""
     waits_on: Wait | None = None
+    """Counts while the issue is open, and again if it is reopened."""
     missed_because: str | None = None
     """Why the deadline was missed: a value of ``Miss``."""
     closed_because: str | None = None
@@ -233,9 +236,9 @@ class Request:
         return self.was_requested and is_contacted_late
 
     def is_missed(self, now: datetime) -> bool:
-        """Return whether nobody was contacted by the deadline, or nobody will be."""
+        """Return whether the customer was not contacted by the deadline."""
         has_ended = self.was_requested and self.state in (State.CLOSED, State.GONE)
-        return self.is_late or self.is_overdue(now) or has_ended
+        return self.is_late or self.is_overdue(now) or (has_ended and now >= self.due_at)
 
     def is_overdue(self, now: datetime) -> bool:
         return self.state in UNFINISHED and now >= self.due_at
@@ -245,6 +248,11 @@ class Request:
         """Return whether managers had to do with it, or a customer asked them to."""
         said = (self.contacted_at, self.reviewed_at, self.closed_because, self.thanked_by)
         return self.was_requested or (any(said) and self.closed_because != IDLE)
+
+    @property
+    def is_to_be_contacted(self) -> bool:
+        """Return whether a review promises a contact for which nobody has asked."""
+        return self.plans_contact and self.contacted_at is None and self.state is State.OPEN
 
     @property
     def awaits_triage(self) -> bool:
@@ -347,6 +355,8 @@ def _triage_of(request: Request, scope: str) -> Triage | None:
         return None
     if not request.is_open:
         return Triage.CLOSED
+    if request.is_to_be_contacted:
+        return Triage.AWAITED
     said = (request.reviewed_at, request.contacted_at, request.thanked_by, request.waits_on)
     is_done = any(said) or request.label_of(scope) is not None
     return Triage.LABELED if is_done else Triage.AWAITED

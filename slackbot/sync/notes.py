@@ -67,6 +67,8 @@ _MARKDOWN = re.compile(r"([\\`*_{}()#+!|~$@/^%-])")
 # Nothing makes these inert in a name, so it goes without.
 _NOT_IN_NAMES = re.compile(r"[<&\[\]:]|-(?=[0-9])|(?<=www)\.", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u0085\u2028\u2029]")
+PLANS_CONTACT = "contact"
+"""Of a review: the customer is to be contacted."""
 _WITHDRAWAL, _SUPPLEMENT = "withdrawal", "supplement"
 
 
@@ -103,6 +105,8 @@ def marker(decision: Decision, judged_by: datetime | None = None) -> str:
             content |= {"contacted_at": contacted_at.isoformat(), "how": channel}
         case Close(reason=reason) | Explain(reason=reason):
             content["reason"] = reason
+        case Review(contact=True):
+            content["reason"] = PLANS_CONTACT
         case CloseIdle():
             content["reason"] = IDLE
         case Kudos(close=True):

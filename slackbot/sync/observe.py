@@ -219,7 +219,8 @@ def first_sight(seen: Observation, rules: Rules) -> Request:
     if was_requested:
         asked = asked_at(_while_requested(seen, rules), feedback, rules.contact_label)
     past = past_of(seen, rules, asked)
-    was_contacted = rules.contacted_label in issue.labels
+    if rules.contacted_label not in issue.labels:
+        past = replace(past, contacted_at=None, contacted_by=None, contacted_how=None)
     request = Request(
         key=issue.key,
         url=issue.url,
@@ -229,19 +230,7 @@ def first_sight(seen: Observation, rules: Rules) -> Request:
         was_requested=was_requested,
         asked_at=asked,
         due_at=rules.hours.add(asked, rules.deadline),
-        holder=past.holder,
-        held_since=past.held_since,
-        claimed_at=past.claimed_at,
-        reviewed_at=past.reviewed_at,
-        reviewed_by=past.reviewed_by,
-        waits_on=past.waits_on,
-        missed_because=past.missed_because,
-        closed_because=past.closed_because,
-        closed_by=past.closed_by,
-        thanked_by=past.thanked_by,
-        contacted_at=past.contacted_at if was_contacted else None,
-        contacted_by=past.contacted_by if was_contacted else None,
-        contacted_how=past.contacted_how if was_contacted else None,
+        **vars(past),
         is_suggested=was_suggested(seen.notes, seen.own_username),
         is_provisional=seen.problem is not None,
     )
@@ -260,7 +249,8 @@ def _since_asked(known: Request, now: Request) -> Request:
     """Keep what was said since the customer asked; a customer who asks again begins anew."""
     if now.claimed_at is None and now.holder is not None and now.held_since is not None:
         now = replace(now, claimed_at=now.held_since)
-    now = replace(now, closed_because=None) if now.is_open else replace(now, waits_on=None)
+    if now.is_open:
+        now = replace(now, closed_because=None)
     if now.asked_at <= known.asked_at:
         return now
     # Who owned it then still does.

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from slackbot.platforms.snapshot import IssueSnapshot, LabelEvent, Note
 from slackbot.rules.request import Person, Wait
 from slackbot.sync.assignment import Assignment, read_assignment
-from slackbot.sync.notes import Marker, own_marks
+from slackbot.sync.notes import PLANS_CONTACT, Marker, own_marks
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Past:
     claimed_at: datetime | None = None
     reviewed_at: datetime | None = None
     reviewed_by: Person | None = None
+    plans_contact: bool = False
     waits_on: Wait | None = None
     missed_because: str | None = None
     closed_because: str | None = None
@@ -139,8 +140,9 @@ def _reviewed(past: Past, mark: Marker) -> Past:
     match mark:
         case Marker(kind="reopen" | "undo_contacted"):
             return replace(past, closed_because=None, closed_by=None)
-        case Marker(kind="review", person=who, at=at):
-            return replace(past, reviewed_at=at, reviewed_by=who)
+        case Marker(kind="review", person=who, at=at, reason=reason):
+            plans_contact = reason == PLANS_CONTACT
+            return replace(past, reviewed_at=at, reviewed_by=who, plans_contact=plans_contact)
         case Marker(kind="close" | "close_idle", reason=reason, person=who):
             return _closed(past, reason, who)
         case Marker(kind="kudos", reason=reason, person=who):

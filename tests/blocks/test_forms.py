@@ -135,6 +135,12 @@ def test_what_is_submitted_is_read_as_the_action(
     assert read(offer, a_view(LABELED), **entered) == action
 
 
+@pytest.mark.parametrize("offer", [Offer.CLOSE, Offer.EXPLAIN])
+def test_nobody_is_given_a_reason_that_they_did_not_choose(offer: Offer) -> None:
+    with pytest.raises(Incomplete):
+        read(offer, a_view(LABELED))
+
+
 def test_a_label_that_nobody_changed_is_not_part_of_a_review() -> None:
     review = read(Offer.REVIEW, a_view(LABELED), summary=typed("Slow."))
     assert isinstance(review, Review)

@@ -118,13 +118,20 @@ def test_a_reminder_has_what_answers_it_and_only_what_comes_before_the_deadline_
     view: CardView, buttons: list[str]
 ) -> None:
     for message in (render_reminder(view, [], is_missed=False), render_lead(view, "U0LEAD")):
-        assert labels_of_elements(message) == buttons
-        assert [one["value"] for one in elements(message)] == ["7/12"] * len(buttons)
-        assert {one["accessibility_label"].partition(", ")[2] for one in elements(message)} == {
-            "ticket 412345"
-        }
+        found = [one for one in elements(message) if one["type"] == "button"]
+        found = [one for one in found if one["text"]["text"] != "Take over"]  # the lead's alone
+        assert [one["text"]["text"] for one in found] == buttons
+        assert [one["value"] for one in found] == ["7/12"] * len(buttons)
+        assert {one["accessibility_label"].partition(", ")[2] for one in found} == {"ticket 412345"}
         assert {"Open issue", "Open ticket"} <= set(labels_of_menu(message))
         assert not {"Claim", "Mark contacted", "Snooze…"} & set(labels_of_menu(message))
+
+
+def test_only_after_the_deadline_a_reminder_asks_why_it_was_missed() -> None:
+    for now, asks in ((DUE - timedelta(minutes=1), False), (DUE + timedelta(minutes=1), True)):
+        view = a_view(CLAIMED, now=now)
+        for message in (render_reminder(view, [], is_missed=False), render_lead(view, "U0LEAD")):
+            assert ("Why was it late?" in labels_of_elements(message)) is asks
 
 
 def test_a_reminder_leads_to_card_issue_and_ticket() -> None:

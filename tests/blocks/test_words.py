@@ -47,11 +47,13 @@ from slackbot.rules.decision import (
     Channel,
     ChooseLabel,
     Claim,
+    Decision,
     MarkContacted,
     Release,
     Step,
     StepKind,
     TakeOver,
+    step_of,
 )
 from slackbot.rules.refusals import (
     AccountTaken,
@@ -110,8 +112,11 @@ from slackbot.rules.refusals import (
     UnknownLabel,
 )
 from slackbot.rules.request import Person, Rules, State
+from tests.blocks.test_card import CLAIMED
+from tests.rules.test_decision import EVERY_ACTION
 
 ZONE = ZoneInfo("Europe/Amsterdam")
+
 RULES = Rules(
     contact_label="SSAT::Contact",
     contacted_label="ssat-manager-contacted-customer",
@@ -387,11 +392,27 @@ _MAY_WAKE: dict[StepKind, tuple[Callable[[Step], Person | None], ...]] = {
         (
             *(StepKind.UNCONTACTED, StepKind.LABELED, StepKind.LABEL_CLEARED, StepKind.SNOOZED),
             *(StepKind.WITHDRAWN, StepKind.REVIEWED, StepKind.NOTED, StepKind.WAITS),
-            *(StepKind.FOLLOWED_UP, StepKind.TOLD, StepKind.THANKED),
+            *(StepKind.FOLLOWED_UP, StepKind.TOLD, StepKind.THANKED, StepKind.EXPLAINED),
+            *(StepKind.CLOSED, StepKind.REOPENED),
         ),
         (_OWNER,),
     ),
 }
+
+
+_TELLS_ITS_OWN_WAY = ("claim", "take_over", "release", "close_idle")
+"""A take-over names whom it is from; the bot closes only what nobody owns."""
+
+
+@pytest.mark.parametrize(
+    "action",
+    [each for each in EVERY_ACTION if each.kind not in _TELLS_ITS_OWN_WAY],
+    ids=lambda action: str(action.kind),
+)
+def test_an_owner_is_told_of_whatever_a_colleague_does(action: Action) -> None:
+    decision = Decision(id=UUID(int=1), key=CLAIMED.key, by=BLAKE, at=NOW, action=action)
+    told = render_step(step_of(decision, CLAIMED), RULES)
+    assert pings(told.text) == {f"<@{AVERY.slack_user}>"}
 
 
 @given(
@@ -497,7 +518,13 @@ _REFUSALS: list[tuple[Refusal, str]] = [
         "This customer has asked for contact, so the feedback was not closed. Contact them, or "
         "use *Close without contact…* in the menu.",
     ),
-    (AlreadyClosed(), "The issue is closed. To continue, use *Reopen…* in the menu."),
+    (
+        AlreadyClosed(),
+        (
+            "The issue is closed already. In the menu, *Add note…* adds words to it, and "
+            "*Reopen…* opens it again."
+        ),
+    ),
     (AlreadyOpen(), "The issue is open in GitLab already."),
     (NotContacted(), "No contact with this customer is on record."),
     (NotMissed(), "The deadline was not missed, so there is nothing to explain."),

@@ -808,7 +808,7 @@ def test_a_decision_changes_only_what_it_is_about(
         "clear_label": _LABELS,
         "mark_contacted": _CONTACT,
         "undo_contacted": _CONTACT,
-        "review": _LABELS | {"reviewed_at": None, "reviewed_by": None},
+        "review": _LABELS | {"reviewed_at": None, "reviewed_by": None, "plans_contact": False},
         "close": _CLOSE,
         "close_idle": _CLOSE,
         "kudos": _CLOSE | {"thanked_by": None},

@@ -69,7 +69,7 @@ def test_every_state_is_here() -> None:
             State.CLOSED,
             [
                 *(Offer.MARK_CONTACTED, Offer.DRAFT_EMAIL, Offer.KUDOS),
-                *(Offer.EXPLAIN, Offer.REOPEN),
+                Offer.REOPEN,
             ],
         ),
     ],
@@ -99,6 +99,10 @@ def test_nothing_is_offered_for_what_is_gone() -> None:
         (STATES[State.CONTACTED], [Offer.NOTE, Offer.LABEL]),
         (replace(STATES[State.CONTACTED], is_open=True), [Offer.NOTE, Offer.LABEL]),
         (STATES[State.CLOSED], [Offer.NOTE, Offer.LABEL]),
+        (
+            replace(PLAIN, sentiment=Sentiment.POSITIVE, is_open=False, thanked_by=AVERY),
+            [Offer.NOTE, Offer.LABEL],
+        ),
     ],
 )
 def test_what_the_handbook_asks_for_next_is_offered_first(
@@ -118,6 +122,8 @@ def test_nobody_gives_kudos_for_bad_feedback() -> None:
         ({}, DUE - timedelta(seconds=1), False, True),
         ({}, DUE, True, False),  # reminders after the deadline are not snoozed
         ({"contacted_at": DUE, "is_open": False}, DUE, False, False),
+        ({"is_open": False}, DUE - timedelta(seconds=1), False, False),
+        ({"is_open": False}, DUE, True, False),
         ({"contacted_at": DUE + timedelta(minutes=1)}, DUE + timedelta(days=9), True, False),
     ],
 )

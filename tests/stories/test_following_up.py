@@ -8,7 +8,7 @@ import pytest
 from slackbot.app import connect
 from slackbot.handlers import acting, following_up
 from slackbot.local.gitlab import Issue
-from slackbot.local.slack import Message, Outcome, View
+from slackbot.local.slack import Message, Outcome, View, links
 from slackbot.platforms.errors import PLATFORM_TIMEOUT
 from slackbot.rebuild import rebuild_record
 from tests.stories.test_rebuild import backed_up, restore
@@ -181,10 +181,15 @@ async def test_a_follow_up_need_not_be_confidential(town: Town) -> None:
 
 async def test_feedback_that_asks_for_no_contact_is_followed_up_too(town: Town) -> None:
     issue, row = await bad_feedback(town)
-    await follow_up(town, row)
+    assert (await more(town, row, FOLLOW_UP, Title=TITLE)).ok
+    # No card would show it, and no thread tells of it.
+    assert town.slack.open_view(town.avery).title == "Saved"
     await comment(town, issue, "**Follow-up issue** by Avery Example")
     await town.settled()
     assert related(issue) == [created(town)]
+    [told] = await town.slack.wait_for(lambda: town.slack.direct_messages(town.avery))
+    assert any(each.endswith(f"/-/issues/{created(town).iid}") for each in links(told.blocks))
+    assert "ticket 412345" in text_of(told)
 
 
 async def test_a_follow_up_without_a_title_is_refused_at_its_field(town: Town) -> None:

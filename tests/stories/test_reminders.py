@@ -94,7 +94,7 @@ async def test_a_request_that_nobody_sees_to_is_remembered_until_somebody_does(
         town.clock.forward(hours=1)
         overdue = await reminded(town, DEADLINE, "now. The deadline was")
         assert overdue.broadcast
-        assert buttons(overdue) == ["Claim", "Mark contacted"]
+        assert buttons(overdue) == ["Claim", "Mark contacted", "Why was it late?"]
         town.clock.forward(hours=24)
         assert (await reminded(town, "late-2026-02-04", "24 hours overdue")).broadcast
 
@@ -583,6 +583,45 @@ async def test_a_snooze_needs_a_reason_and_somebody_who_may_act(quiet_town: Town
         await town.told(town.avery, "Avery Example has already contacted this customer")
 
 
+# A missed deadline
+
+
+async def test_a_reminder_explains_a_missed_deadline_with_one_click(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running(**AROUND_THE_CLOCK):
+        issue = await overdue(town)
+        reminder = await reminded(town, DEADLINE)
+        reason = "The answer depended on another team"
+        assert (await town.slack.choose(town.avery, reminder, "Why was it late?", reason)).ok
+        told = await town.thread(issue, "Avery Example explained the missed deadline")
+        assert told.pings == set()
+        await town.in_gitlab(lambda: explained(issue, "the answer depended on another team"))
+
+
+async def test_a_reminder_takes_own_words_for_a_missed_deadline(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running(**AROUND_THE_CLOCK):
+        issue = await overdue(town)
+        reminder = await reminded(town, DEADLINE)
+        own_words = "In your own words…"
+        assert (await town.slack.choose(town.avery, reminder, "Why was it late?", own_words)).ok
+        inputs = {"Why?": "For another reason", "In your own words": "A holiday of ours."}
+        assert (await town.slack.submit(town.avery, inputs)).ok
+        await town.in_gitlab(lambda: explained(issue, "A holiday of ours."))
+
+
+async def overdue(town: Town) -> Issue:
+    issue = town.feedback()
+    await town.card(issue)
+    town.clock.forward(hours=96)
+    return issue
+
+
+def explained(issue: Issue, words: str) -> bool:
+    notes = [each.body for each in issue.comments]
+    return any("**Why the deadline was missed**" in each and words in each for each in notes)
+
+
 # The lead
 
 
@@ -625,3 +664,18 @@ async def test_the_lead_is_told_of_what_was_released_after_the_deadline(quiet_to
         await town.card(issue, "Overdue, unclaimed", delivered=True)
         town.clock.forward(minutes=21)
         await reminded(town, "lead", "<!subteam^S0LEADS>", "Nobody has claimed it.")
+
+
+async def test_the_lead_may_take_over_what_nobody_sees_to(quiet_town: Town) -> None:
+    town = quiet_town
+    lead = {"ssat_lead": town.casey.id, "ssat_managers": f"{town.avery.id},{town.blake.id}"}
+    async with town.bot_running(**AROUND_THE_CLOCK, **lead):
+        issue = town.feedback()
+        await claimed(town, issue)
+        town.clock.forward(hours=96)
+        await reminded(town, DEADLINE)
+        town.clock.forward(minutes=31)
+        told = await reminded(town, "lead", f"<@{town.casey.id}>")
+        assert buttons(told) == ["Take over", "Mark contacted", "Why was it late?"]
+        assert (await town.slack.click(town.casey, told, "Take over")).ok
+        await town.card(issue, "claimed by Casey", delivered=True)

@@ -8,6 +8,7 @@ import pytest
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
 from slackbot.local.slack import User as SlackUser
+from slackbot.rules.handbook import TEMPLATE
 from tests.town import Town, text_of
 
 BAD, GOOD = "satisfaction::bad", "satisfaction::good"
@@ -50,8 +51,9 @@ async def test_the_assignee_is_reminded_on_the_fifth_and_the_seventh_day(town: T
     town.clock.forward(hours=12)
     await town.quiet()
     assert len(reminders_of(town, town.blake)) == 1
-    town.clock.forward(days=1, hours=12)
+    town.clock.forward(days=1, hours=6)
     _, last = await reminded(town, town.blake, 2)
+    assert "Please send an initial response to" in last.text
 
     # It carries what answers it.
     assert (await town.slack.click(town.blake, last, "Review…")).ok
@@ -61,6 +63,14 @@ async def test_the_assignee_is_reminded_on_the_fifth_and_the_seventh_day(town: T
     town.clock.forward(days=1)
     await town.quiet()
     assert len(reminders_of(town, town.blake)) == 2
+
+
+async def test_a_reminder_that_was_late_says_since_when_the_response_is_due(town: Town) -> None:
+    born(town, assignees=[town.blake_gitlab])
+    await town.settled()
+    town.clock.forward(days=7, hours=1)
+    [only] = await reminded(town, town.blake)
+    assert "now. It was due" in only.text
 
 
 @pytest.mark.parametrize("how", ["commented", "labeled", "good", "closed"])
@@ -81,12 +91,33 @@ async def test_nobody_is_reminded_of_what_needs_no_response(town: Town, how: str
     assert reminders_of(town, town.blake) == []
 
 
-async def test_what_only_another_bot_said_is_no_response(town: Town) -> None:
-    robot = town.gitlab.add_user("project_1_bot_0a", "Survey bot")
+@pytest.mark.parametrize(
+    ("username", "says"),
+    [
+        ("project_1_bot_0a", "Thank you for the feedback."),
+        ("survey-robot", "\n".join(f"* **{line}**" for line in TEMPLATE[:3])),
+    ],
+)
+async def test_what_only_another_bot_said_is_no_response(
+    town: Town, username: str, says: str
+) -> None:
+    robot = town.gitlab.add_user(username, "Survey bot")
     town.gitlab.add_member(town.project, robot)
     issue = born(town, assignees=[town.blake_gitlab])
     await town.settled()
-    town.gitlab.comment(issue, "* **Summary of ticket/feedback:**", by=robot)
+    town.gitlab.comment(issue, says, by=robot)
+    await town.settled()
+    town.clock.forward(days=5, hours=1)
+    assert len(await reminded(town, town.blake)) == 1
+
+
+async def test_who_has_claimed_a_feedback_has_not_responded(town: Town) -> None:
+    issue = born(town)
+    await town.settled()
+    rows = await town.asks(town.blake, "bad")
+    assert (await town.slack.choose(town.blake, rows, "menu", "More…")).ok
+    assert (await town.slack.click(town.blake, town.slack.open_view(town.blake), "Claim")).ok
+    await town.in_gitlab(lambda: issue.comments)
     await town.settled()
     town.clock.forward(days=5, hours=1)
     assert len(await reminded(town, town.blake)) == 1

@@ -82,8 +82,11 @@ async def test_a_review_that_wants_a_contact_leads_to_it(town: Town) -> None:
 
     await fill_in(town, row, "Review…", **{SUMMARY: "They waited.", "contact": "Yes"})
     following = town.slack.open_view(town.avery)
-    assert following.title == "Mark contacted"
-    assert (await town.slack.submit(town.avery, {"What you sent": EMAIL})).ok
+    assert following.title == "Draft email"
+    assert "The review is saved." in text_of(following)
+    assert (await town.slack.submit(town.avery, {})).ok
+    assert town.slack.open_view(town.avery).title == "Mark contacted"
+    assert (await town.slack.submit(town.avery, {})).ok
 
     await comment(town, issue, "(Y/N)** Y")
     await comment(town, issue, "**Customer contacted** by email by Avery Example")
@@ -92,12 +95,28 @@ async def test_a_review_that_wants_a_contact_leads_to_it(town: Town) -> None:
     assert CONTACTED in issue.labels
 
 
+async def test_a_contact_that_a_review_promises_is_watched_until_it_happened(town: Town) -> None:
+    issue, row = await bad_feedback(town)
+    answers = {SUMMARY: "They waited.", "Action to be taken": "Call them.", "contact": "Yes"}
+    assert (await fill_in(town, row, "Review…", **answers)).ok
+    await town.slack.close_view(town.avery)
+    await comment(town, issue, "(Y/N)** Y")
+    await town.settled()
+    rows = await town.asks(town.avery)
+    assert "to be contacted, by its review" in text_of(rows)
+
+    by_call = {"How did you contact the customer?": "Call"}
+    assert (await more(town, rows, "Mark contacted", **by_call)).ok
+    await town.settled()
+    assert "412345" not in text_of(await town.asks(town.avery))
+
+
 async def test_a_review_without_an_action_offers_to_close(town: Town) -> None:
     issue, row = await bad_feedback(town)
 
     await fill_in(town, row, "Review…", **{SUMMARY: "A wrong click."})
     assert town.slack.open_view(town.avery).title == "Close feedback"
-    assert (await town.slack.submit(town.avery, {})).ok
+    assert (await town.slack.submit(town.avery, {"Why?": "No action is needed"})).ok
 
     await comment(town, issue, "**Closed** by Avery Example (`@avery`): no action")
     await town.settled()

@@ -391,13 +391,15 @@ def _action(what: str, request: Request, now: datetime) -> Action | None:
         case "undo":
             return UndoContacted(text="Wrong ticket.")
         case _:
-            return _course(what, now)
+            return _course(what, request, now)
 
 
-def _course(what: str, now: datetime) -> Action | None:
+def _course(what: str, request: Request, now: datetime) -> Action | None:
     match what:
         case "review":
-            return Review(summary="Slow.", to_do=None, contact=True, label=SOFT_SKILLS)
+            # In turn: a later review replaces an earlier one.
+            contact = not request.plans_contact
+            return Review(summary="Slow.", to_do=None, contact=contact, label=SOFT_SKILLS)
         case "close":
             return Close(reason=Closing.UNREACHABLE, leaves_waiting=True)
         case "reopen":
@@ -442,7 +444,7 @@ def test_the_bots_notes_alone_say_where_its_decisions_led(
     assert restored.state is record.state
     assert (restored.holder, restored.held_since) == (record.holder, record.held_since)
     assert (restored.reviewed_at, restored.reviewed_by) == (record.reviewed_at, record.reviewed_by)
-    assert restored.waits_on == (record.waits_on if record.is_open else None)
+    assert (restored.waits_on, restored.plans_contact) == (record.waits_on, record.plans_contact)
     assert restored.missed_because == record.missed_because
     assert restored.claimed_at == record.claimed_at
     assert restored.closed_because == record.closed_because
