@@ -29,7 +29,7 @@ from slackbot.store.database import Database, DatabaseError
 from slackbot.templates.email import EmailTemplates
 from slackbot.written import nearest
 
-MANAGERS = "SSAT_MANAGERS"
+MANAGERS, MAIN_CHANNEL = "SSAT_MANAGERS", "SSAT_CHANNEL"
 REPORTER = 20
 """May change labels, assignees and state."""
 
@@ -90,7 +90,7 @@ def _not_answered(about: str, error: PlatformError | NoAnswer) -> Finding:
 async def examine(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
     for finding in _examine_settings(settings):
         yield finding
-    async for finding in _examine_slack(settings, clients):
+    async for finding in _examine_slack(settings, clients.slack):
         yield finding
     async for finding in _examine_gitlab(settings, clients):
         yield finding
@@ -146,17 +146,13 @@ def _of_schedule(about: str, rota: Rota | NoAnswer, *, is_covered: bool) -> Find
     """``is_covered``: some schedule names somebody now."""
     if isinstance(rota, NoAnswer):
         return _not_answered(about, rota)
-    if rota.people:
-        return Finding(about=f"{about}, on duty: {', '.join(each.name for each in rota.people)}")
-    return (
-        Finding(about=f"{about}, on duty: nobody")
-        if is_covered
-        else _warning(about, "it names nobody now")
-    )
+    if not is_covered:
+        return _warning(about, "it names nobody now")
+    people = ", ".join(each.name for each in rota.people) or "nobody"
+    return Finding(about=f"{about}, on duty: {people}")
 
 
-async def _examine_slack(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
-    workspace = clients.slack
+async def _examine_slack(settings: Settings, workspace: SlackClient) -> AsyncIterator[Finding]:
     try:
         identity = await workspace.check_identity()
     except (Denied, Rejected) as error:
@@ -173,14 +169,14 @@ async def _examine_slack(settings: Settings, clients: Clients) -> AsyncIterator[
         needed |= {"usergroups:read"}  # else nobody is known as a manager
     for finding in _examine_scopes(identity, needed):
         yield finding
-    yield await _examine_channel(settings.ssat_channel, workspace)
-    for setting, other in (
+    for setting, channel in (
+        (MAIN_CHANNEL, settings.ssat_channel),
         ("SSAT_BAD_CHANNEL", settings.ssat_bad_channel),
         ("SSAT_STATS_CHANNEL", settings.ssat_stats_channel),
         ("SSAT_KUDOS_CHANNEL", settings.ssat_kudos_channel),
     ):
-        if other is not None:
-            yield await _examine_other_channel(f"{setting} {other}", other, workspace)
+        if channel is not None:
+            yield await _examine_channel(setting, channel, workspace)
     if not identity.lacks(needed):
         async for finding in _examine_people(settings, workspace):
             yield finding
@@ -201,21 +197,14 @@ def _examine_scopes(identity: Identity, needed: frozenset[str]) -> Iterator[Find
             yield _warning(about, f"without {', '.join(lacking)} {purpose}: {remedy}")
 
 
-async def _examine_channel(channel: str, workspace: SlackClient) -> Finding:
+async def _examine_channel(setting: str, channel: str, workspace: SlackClient) -> Finding:
+    """Only warn of the others: no customer waits there."""
+    about = f"{setting} {channel}"
     try:
         await workspace.check_channel(channel)
     except (Denied, Rejected) as error:
-        return _fatal(f"SSAT_CHANNEL {channel}", error)
-    except PlatformError as error:
-        return _not_answered(f"SSAT_CHANNEL {channel}", error)
-    return Finding(about=f"Slack channel {channel}")
-
-
-async def _examine_other_channel(about: str, channel: str, workspace: SlackClient) -> Finding:
-    """Only warn: no customer waits there."""
-    try:
-        await workspace.check_channel(channel)
-    except Denied as error:
+        if setting == MAIN_CHANNEL:
+            return _fatal(about, error)
         is_archived = error.code == "is_archived"
         return _warning(about, "the channel is archived: set another" if is_archived else error)
     except PlatformError as error:
@@ -365,7 +354,7 @@ async def _examine_week(clients: Clients, week: ReviewWeek) -> Finding:
     if issue is None:
         problem = f"it has no open issue with the label {week.label}: kudos wait for one"
         return _warning(about, problem)
-    return Finding(about=f"{about}, where the week's review issue is #{issue.iid}")
+    return Finding(about=f"{about}, where the week's review issue is #{issue.key.iid}")
 
 
 def _nearest_scope(scope: str, labels: Collection[str]) -> str | None:

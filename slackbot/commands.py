@@ -12,13 +12,15 @@ import structlog
 
 from slackbot.app import Clients, connect, run_bot
 from slackbot.blocks.csv_file import csv_of
-from slackbot.blocks.stats import lines
+from slackbot.blocks.stats import lines, not_asked_words
+from slackbot.blocks.text import without_markup
 from slackbot.check import Finding, Verdict, examine, examine_database
 from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG, STOPPED
 from slackbot.logs import configure_logs
 from slackbot.people.file import PeopleFileError, read_people, read_profiles, read_weeks
 from slackbot.people.roster import list_people, unlink
 from slackbot.platforms.errors import PlatformError
+from slackbot.rules.period import NotAsked
 from slackbot.settings import Settings, SettingsError, load_settings
 from slackbot.store.database import DatabaseError
 
@@ -57,10 +59,10 @@ def _with_settings(
             read_people(settings.ssat_people_file)
             read_profiles(settings.ssat_people_file)
             read_weeks(settings.ssat_people_file)
-    except (SettingsError, PeopleFileError) as error:
+        return asyncio.run(_until_stopped(command(settings), when_stopped))
+    except (SettingsError, PeopleFileError, DatabaseError, PlatformError, OSError) as error:
         print(error, file=sys.stderr)
         return SETUP_IS_WRONG
-    return asyncio.run(_until_stopped(command(settings), when_stopped))
 
 
 async def _until_stopped(work: Coroutine[None, None, int], when_stopped: int) -> int:
@@ -105,11 +107,11 @@ async def _run(settings: Settings) -> int:
     async with connect(settings) as clients:
         if not await _may_start(settings, clients):
             return SETUP_IS_WRONG
-        try:
-            await _run_until_stopped(settings, clients)
-        except (DatabaseError, OSError) as error:
-            print(error, file=sys.stderr)
-            return SETUP_IS_WRONG
+        async with run_bot(settings, clients) as url:
+            log.info("running", url=url, socket_mode=settings.uses_socket_mode)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()  # for ever
+            log.info("stopping")
     return 0
 
 
@@ -121,9 +123,6 @@ async def _rebuild(settings: Settings) -> int:
             return SETUP_IS_WRONG
         try:
             report = await rebuild_record(settings, clients, _show_progress)
-        except (DatabaseError, OSError) as error:
-            print(error, file=sys.stderr)
-            return SETUP_IS_WRONG
         except PlatformError as error:
             print(f"{error}\nThe rebuild has stopped; it can be run again.", file=sys.stderr)
             return SETUP_IS_WRONG
@@ -133,15 +132,15 @@ async def _rebuild(settings: Settings) -> int:
 
 
 async def _stats(settings: Settings, arguments: argparse.Namespace) -> int:
-    from slackbot.past import BadQuestion, stats_for  # a start of the bot needs none of it
+    from slackbot.past import stats_for  # a start of the bot needs none of it
 
     words = [*arguments.period, *(["by", arguments.by] if arguments.by else [])]
     try:
         stats = await stats_for(
             settings, " ".join(words), _show_reading, from_gitlab=arguments.from_gitlab
         )
-    except (BadQuestion, DatabaseError, OSError, PlatformError) as error:
-        print(error, file=sys.stderr)
+    except NotAsked as asked:
+        print(without_markup(not_asked_words(asked)), file=sys.stderr)
         return SETUP_IS_WRONG
     if arguments.csv:
         print(csv_of(stats), end="")
@@ -151,21 +150,12 @@ async def _stats(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _list_people(settings: Settings) -> int:
-    try:
-        lines = await list_people(settings)
-    except (DatabaseError, OSError) as error:
-        print(error, file=sys.stderr)
-        return SETUP_IS_WRONG
-    print(*lines, sep="\n")
+    print(*await list_people(settings), sep="\n")
     return 0
 
 
 async def _unlink(settings: Settings, who: str) -> int:
-    try:
-        has_removed, lines = await unlink(settings, who)
-    except (DatabaseError, OSError) as error:
-        print(error, file=sys.stderr)
-        return SETUP_IS_WRONG
+    has_removed, lines = await unlink(settings, who)
     print(*lines, sep="\n", file=sys.stdout if has_removed else sys.stderr)
     return 0 if has_removed else NOTHING_TO_DO
 
@@ -184,14 +174,6 @@ def _show_progress(done: int, total: int) -> None:
         print(f"\r{done:,} of {total:,} issues restored", end=end, file=sys.stderr, flush=True)
     elif done % 100 == 0 or done == total:
         log.info("restored", issues=done, of=total)
-
-
-async def _run_until_stopped(settings: Settings, clients: Clients) -> None:
-    async with run_bot(settings, clients) as url:
-        log.info("running", url=url, socket_mode=settings.uses_socket_mode)
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()  # for ever
-        log.info("stopping")
 
 
 def stop_on_signals() -> asyncio.Event:

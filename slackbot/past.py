@@ -7,25 +7,18 @@ from datetime import datetime
 from functools import partial
 
 from slackbot.app import connect, rules_of
-from slackbot.blocks.stats import not_asked_words
-from slackbot.blocks.text import without_markup
-from slackbot.channel.trends import Trends, measure_of
+from slackbot.channel.trends import Trends
 from slackbot.clock import Clock, system_clock
 from slackbot.platforms.errors import Missing
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.patience import patiently
 from slackbot.platforms.snapshot import IssueSnapshot
-from slackbot.rules.period import NotAsked, Period, Question, read_question
+from slackbot.rules.period import Period, Question, midnight, read_question
 from slackbot.rules.request import IssueKey, Request, Rules
-from slackbot.rules.stats import Stats, given_at, stats_of
+from slackbot.rules.stats import Measure, Stats, given_at
 from slackbot.settings import Settings
 from slackbot.store.database import Record, at_hand
-from slackbot.sync.observe import (
-    Observation,
-    asks_for_contact,
-    first_sight,
-    is_plain_feedback,
-)
+from slackbot.sync.observe import Observation, asks_for_contact, first_sight, is_plain_feedback
 from slackbot.sync.read import look
 
 READERS = 8
@@ -33,10 +26,6 @@ READERS = 8
 
 Progress = Callable[[int, int], None]
 """Hears how many feedbacks were read, and how many of them asked for contact."""
-
-
-class BadQuestion(Exception):
-    """The message says what to write instead."""
 
 
 async def stats_for(
@@ -50,35 +39,25 @@ async def stats_for(
     """Make the figures that ``text`` asks for.
 
     Raises:
-        BadQuestion: It isn't understood.
+        NotAsked: It isn't understood.
         DatabaseError: Unusable, or a running bot has the file.
         PlatformError: GitLab does not answer.
     """
-    rules = rules_of(settings)
-    today = clock().astimezone(rules.hours.timezone).date()
-    question = read_question(text, today)
-    if isinstance(question, NotAsked):
-        raise BadQuestion(without_markup(not_asked_words(question)))
+    rules, region_scope = rules_of(settings), settings.ssat_region_scope
+    question = read_question(text, clock().astimezone(rules.hours.timezone).date())
     if not from_gitlab:
-        return await _of_record(settings, question, rules, clock)
+        async with at_hand(settings.database_url) as database:
+            await database.open()
+            retention = settings.ssat_retention_days
+            record = Record(database, clock)
+            trends = Trends(record, rules, region_scope=region_scope, retention=retention)
+            return await trends.stats(question)
     async with connect(settings) as clients:
         reading = _Reading(clients.gitlab, rules, clock(), progress)
         found = await reading.read(None if question.is_default else question.period)
     period = _whole(found, question, rules) if question.is_default else question.period
-    measure = measure_of(rules, settings.ssat_region_scope, clock())
-    return stats_of(found, period, measure, by=question.by)
-
-
-async def _of_record(settings: Settings, question: Question, rules: Rules, clock: Clock) -> Stats:
-    async with at_hand(settings.database_url) as database:
-        await database.open()
-        trends = Trends(
-            Record(database, clock),
-            rules,
-            region_scope=settings.ssat_region_scope,
-            retention=settings.ssat_retention_days,
-        )
-        return await trends.stats(question)
+    measure = Measure(rules=rules, region_scope=region_scope, now=clock())
+    return measure.stats(found, period, by=question.by)
 
 
 def _whole(found: Sequence[Request], question: Question, rules: Rules) -> Period:
@@ -95,14 +74,14 @@ class _Reading:
     def __init__(
         self, gitlab: GitLabClient, rules: Rules, now: datetime, progress: Progress
     ) -> None:
-        self._gitlab, self._rules, self._now = gitlab, rules, now
-        self._progress = progress
+        self._gitlab, self._rules, self._now, self._progress = gitlab, rules, now, progress
         self._since: datetime | None = None
         self._found: dict[IssueKey, Request] = {}
 
     async def read(self, period: Period | None) -> list[Request]:
         """Leave out what nobody has changed since; ``None`` leaves out nothing."""
-        self._since = period.before.bounds(self._rules.hours.timezone)[0] if period else None
+        zone = self._rules.hours.timezone
+        self._since = midnight(period.before.start, zone) if period else None
         await patiently(self._read_pages)
         return list(self._found.values())
 

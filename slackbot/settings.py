@@ -72,6 +72,7 @@ LABELS = frozenset(
 HEADER = re.compile("[!-~]+")
 """A token goes into an HTTP header."""
 HEADER_OF_WORDS = re.compile("[ -~]+")
+"""GitLab sends this secret in one; people choose it, so it may have several words."""
 CHANNEL_NAME = re.compile(r"[^\s#@<>/:,]+")
 SCHEDULE_ID = re.compile("[A-Za-z0-9]+")
 PREFIX = "SSAT_"
@@ -97,25 +98,11 @@ def _read(made: Callable[[Any], Any], written: Any = str) -> GetPydanticSchema:
     )
 
 
-def _token(value: SecretStr) -> SecretStr:
-    if not HEADER.fullmatch(value.get_secret_value()):
-        raise ValueError("only letters, digits and signs may be in it, no space: copy it again")
-    return value
+def _must(be: Callable[[Any], object], otherwise: str) -> AfterValidator:
+    """Refuse other values; of a secret, look at what it hides."""
 
-
-def _hook_secret(value: SecretStr) -> SecretStr:
-    """GitLab sends it in a header; people choose it, so it may have several words."""
-    if not HEADER_OF_WORDS.fullmatch(value.get_secret_value()):
-        raise ValueError(
-            "only English letters, digits, signs and spaces may be in it: copy it again, "
-            "or set another one here and in GitLab"
-        )
-    return value
-
-
-def _begins(prefix: str, otherwise: str) -> AfterValidator:
-    def check(value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(prefix):
+    def check(value: Any) -> Any:
+        if not be(value.get_secret_value() if isinstance(value, SecretStr) else value):
             raise ValueError(otherwise)
         return value
 
@@ -168,18 +155,6 @@ def _parameters() -> set[str]:
     return {each.keyword.decode() for each in Conninfo.get_defaults()}
 
 
-def _file(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError("there is no such file")
-    return path
-
-
-def _folder(path: Path) -> Path:
-    if not path.is_dir():
-        raise ValueError("there is no such folder")
-    return path
-
-
 def _slack_ids(text: str) -> frozenset[str]:
     written = text.replace(",", " ").split()
     ids = [found for each in written if (found := read_id(each, GROUPS + USERS))]
@@ -190,16 +165,13 @@ def _slack_ids(text: str) -> frozenset[str]:
     return frozenset(ids)
 
 
-def _slack_id(text: str) -> str:
-    if (found := read_id(text, GROUPS + USERS)) is None:
-        raise ValueError("give one Slack id, of a user group (S…) or a user (U… or W…)")
-    return found
+def _id_of(letters: str, otherwise: str) -> GetPydanticSchema:
+    def read(text: str) -> str:
+        if (found := read_id(text, letters)) is None:
+            raise ValueError(otherwise)
+        return found
 
-
-def _slack_group(text: str) -> str:
-    if (found := read_id(text, GROUPS)) is None:
-        raise ValueError("give the id of a Slack user group (S…)")
-    return found
+    return _read(read)
 
 
 def _schedules(text: str) -> tuple[str, ...]:
@@ -236,16 +208,32 @@ def _times(unit: timedelta) -> Callable[[float], timedelta]:
     return lambda number: number * unit
 
 
-Token = Annotated[SecretStr, AfterValidator(_token)]
+Token = Annotated[
+    SecretStr,
+    _must(HEADER.fullmatch, "only letters, digits and signs may be in it, no space: copy it again"),
+]
 BotToken = Annotated[
     Token,
-    _begins("xoxb-", "a bot token starts with xoxb- (Slack app page, OAuth & Permissions)"),
+    _must(
+        re.compile("xoxb-").match,
+        "a bot token starts with xoxb- (Slack app page, OAuth & Permissions)",
+    ),
 ]
 AppToken = Annotated[
     Token,
-    _begins("xapp-", "an app-level token starts with xapp- (Slack app page, Basic Information)"),
+    _must(
+        re.compile("xapp-").match,
+        "an app-level token starts with xapp- (Slack app page, Basic Information)",
+    ),
 ]
-HookSecret = Annotated[SecretStr, AfterValidator(_hook_secret)]
+HookSecret = Annotated[
+    SecretStr,
+    _must(
+        HEADER_OF_WORDS.fullmatch,
+        "only English letters, digits, signs and spaces may be in it: copy it again, "
+        "or set another one here and in GitLab",
+    ),
+]
 SigningToken = Annotated[SecretStr, AfterValidator(_signing_token)]
 SiteUrl = Annotated[str, _read(_address)]
 ApiUrl = Annotated[str, _read(lambda text: f"{_address(text)}/")]
@@ -259,11 +247,14 @@ ReminderMarks = Annotated[tuple[float, ...], NoDecode, _read(parse_reminders)]
 QuietTimes = Annotated[QuietHours, NoDecode, _read(parse_quiet_hours)]
 Exempt = Annotated[tuple[str, ...], NoDecode, _read(parse_exempt)]
 DigestTime = Annotated[int | None, NoDecode, _read(parse_digest)]
-PeopleFile = Annotated[Path, AfterValidator(_file)]
-Folder = Annotated[Path, AfterValidator(_folder)]
+PeopleFile = Annotated[Path, _must(Path.is_file, "there is no such file")]
+Folder = Annotated[Path, _must(Path.is_dir, "there is no such folder")]
 SlackIds = Annotated[frozenset[str], NoDecode, _read(_slack_ids)]
-SlackId = Annotated[str, _read(_slack_id)]
-SlackGroup = Annotated[str, _read(_slack_group)]
+SlackId = Annotated[
+    str,
+    _id_of(GROUPS + USERS, "give one Slack id, of a user group (S…) or a user (U… or W…)"),
+]
+SlackGroup = Annotated[str, _id_of(GROUPS, "give the id of a Slack user group (S…)")]
 ScheduleIds = Annotated[tuple[str, ...], NoDecode, _read(_schedules)]
 Channel = Annotated[str, _read(_channel)]
 LabelScope = Annotated[str, _read(_scope)]

@@ -1,7 +1,8 @@
 """Watches the platforms and the clock, so that waiting ends in time."""
 
 import asyncio
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,7 +12,7 @@ from slackbot.clock import Jumps
 from slackbot.health import GITLAB, SLACK, Health
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.slack import MESSAGES_SCOPES, Identity, SlackClient
+from slackbot.platforms.slack import MESSAGES_SCOPES, SlackClient
 from slackbot.store import decisions, facts, jobs, requests
 from slackbot.store.away import RecordAway
 from slackbot.store.database import Record, Transaction
@@ -49,6 +50,17 @@ async def enqueue_all(tx: Transaction, now: datetime, queues: Iterable[Queue]) -
             jobs.enqueue_periodic(tx, queue, now)
 
 
+@contextlib.contextmanager
+def _tried_again(failure: str) -> Iterator[None]:
+    """Let the next look see more; of a record that is away others tell."""
+    try:
+        yield
+    except RecordAway:
+        pass
+    except Exception:
+        log.exception(failure)
+
+
 class ClockWatch:
     """Enqueues all when the clock is set: nobody shall wait even a queue's longest wait."""
 
@@ -66,22 +78,17 @@ class ClockWatch:
             if jump < timedelta(0):  # after a jump ahead, all is ready
                 is_behind = True
             if is_behind:
-                is_behind = not await self._catch_up()
+                with _tried_again("clock_jump_not_healed"):
+                    await self._catch_up()
+                    is_behind = False
 
-    async def _catch_up(self) -> bool:
+    async def _catch_up(self) -> None:
         now = self._record.now()
-        try:
-            async with self._record.transaction() as tx:
-                await jobs.bring_forward(tx, now)
-            # Apart: it holds many jobs, and enqueuing more might deadlock.
-            async with self._record.transaction() as tx:
-                await enqueue_all(tx, now, self._queues)
-        except RecordAway:
-            return False  # the next look heals it
-        except Exception:
-            log.exception("clock_jump_not_healed")
-            return False
-        return True
+        async with self._record.transaction() as tx:
+            await jobs.bring_forward(tx, now)
+        # Apart: it holds many jobs, and enqueuing more might deadlock.
+        async with self._record.transaction() as tx:
+            await enqueue_all(tx, now, self._queues)
 
 
 class Watch:
@@ -100,47 +107,37 @@ class Watch:
 
     async def run_every(self, interval: timedelta) -> None:
         while True:
-            try:
-                await asyncio.gather(self._look_at_slack(), self._look_at_gitlab(), self._measure())
-            except RecordAway:
-                pass  # the next look may see more
-            except Exception:
-                log.exception("watch_failed")
+            with _tried_again("watch_failed"):
+                await asyncio.gather(
+                    self._look_at(SLACK, self._ask_slack, POSTING),
+                    self._look_at(GITLAB, self._gitlab.project, [IssueQueue.SYNC]),
+                    self._measure(),
+                )
             await asyncio.sleep(interval.total_seconds())
 
-    async def _look_at_slack(self) -> None:
+    async def _look_at(
+        self, name: str, ask: Callable[[], Awaitable[object]], waiting: Iterable[Queue]
+    ) -> None:
         try:
-            identity = await self._slack.check_identity()
-            self._remark_on(identity)
-            async with self._record.transaction() as tx:
-                await facts.SLACK_TEAM.save(tx, identity.team)
-                await facts.SLACK_ADDRESS.save(tx, identity.address)
-            await self._slack.check_channel(self._channel)
+            await ask()
         except PlatformError as error:
             self._health.report_error(error)
-        else:
-            self._health.report(SLACK, None)
-            await self._hurry(*POSTING)
+            return
+        self._health.report(name, None)
+        # The back-off may be minutes, and a person waits.
+        async with self._record.transaction() as tx:
+            for queue in waiting:
+                await jobs.hurry(tx, queue, self._record.now())
 
-    def _remark_on(self, identity: Identity) -> None:
+    async def _ask_slack(self) -> None:
+        identity = await self._slack.check_identity()
         missing = ", ".join(sorted(identity.lacks(MESSAGES_SCOPES)))
         remark = f"no direct messages without {missing}: install the app again with manifest.yml"
         self._health.remark(SLACK, remark if missing else None)
-
-    async def _look_at_gitlab(self) -> None:
-        try:
-            await self._gitlab.project()
-        except PlatformError as error:
-            self._health.report_error(error)
-        else:
-            self._health.report(GITLAB, None)
-            await self._hurry(IssueQueue.SYNC)
-
-    async def _hurry(self, *queues: Queue) -> None:
-        # The back-off may be minutes, and a person waits.
         async with self._record.transaction() as tx:
-            for queue in queues:
-                await jobs.hurry(tx, queue, self._record.now())
+            await facts.SLACK_TEAM.save(tx, identity.team)
+            await facts.SLACK_ADDRESS.save(tx, identity.address)
+        await self._slack.check_channel(self._channel)
 
     async def _measure(self) -> None:
         """Also while a platform is away: then people look."""

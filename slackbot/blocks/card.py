@@ -22,7 +22,7 @@ from slackbot.blocks.elements import (
     select,
     with_side,
 )
-from slackbot.blocks.menu import menu
+from slackbot.blocks.menu import menu, offer_button
 from slackbot.blocks.text import escape, inert, moment, name, plain_moment, shorten
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
@@ -67,6 +67,7 @@ COMMENT_CHARACTERS = 240
 PROBLEM_CHARACTERS = 400
 NAME_CHARACTERS = 40
 """The headline's room for a name."""
+_PRIMARY = {"style": "primary"}
 
 
 def render_card(view: CardView) -> SlackMessage:
@@ -324,10 +325,8 @@ def _bare_buttons(view: CardView) -> list[Block]:
 
 
 def contact_button(view: CardView) -> Block:
-    style = "primary" if view.request.state is State.CLAIMED else None
-    words = "Mark contacted"
-    about = f"{words}, {subject(view.request)}"
-    return button(words, MARK_CONTACTED, str(view.key), style=style, label=about)
+    made = offer_button(view, MARK_CONTACTED)
+    return made | _PRIMARY if view.request.state is State.CLAIMED else made
 
 
 def actions_id(key: IssueKey, label: str | None) -> str:
@@ -340,23 +339,13 @@ def actions_id(key: IssueKey, label: str | None) -> str:
 
 
 def owner_buttons(view: CardView) -> list[Block]:
-    key, holder, about = str(view.key), view.request.holder, subject(view.request)
+    holder = view.request.holder
     if holder is None:
-        return [button("Claim", CLAIM, key, style="primary", label=f"Claim, {about}")]
-    # The owner whom they see: if it is someone else by then, they are asked again.
-    take_over = button(
-        "Take over",
-        TAKE_OVER,
-        f"{key}:{holder.handle}",
-        label=f"Take over, {about}",
-        confirm=confirmation(
-            "Take over?",
-            owned_words(holder, _bare(holder)),
-            yes="Take over",
-            no="Cancel",
-        ),
+        return [offer_button(view, CLAIM) | _PRIMARY]
+    confirm = confirmation(
+        "Take over?", owned_words(holder, _bare(holder)), yes="Take over", no="Cancel"
     )
-    return [take_over, button("Release", RELEASE, key, label=f"Release, {about}")]
+    return [offer_button(view, TAKE_OVER) | {"confirm": confirm}, offer_button(view, RELEASE)]
 
 
 def _label_select(view: CardView) -> list[Block]:

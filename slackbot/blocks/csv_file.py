@@ -21,8 +21,8 @@ def csv_of(stats: Stats) -> str:
     written = io.StringIO()
     writer = csv.writer(written)
     writer.writerow(COLUMNS)
+    days = stats.period.start.isoformat(), stats.period.last.isoformat()
     for group, figure, value, before in _lines(stats):
-        days = stats.period.start.isoformat(), stats.period.last.isoformat()
         writer.writerow([*days, _inert(group), figure, _number(value), _number(before)])
     return written.getvalue()
 
@@ -33,36 +33,39 @@ def file_name(stats: Stats) -> str:
 
 
 def _lines(stats: Stats) -> Iterator[Line]:
-    now, before = stats.now, stats.before or Summary()
-    is_compared = stats.before is not None
-    earlier = dict(_figures(before.figures)) if is_compared else {}
-    for figure, value in _figures(now.figures):
-        yield TOTAL, figure, value, earlier.get(figure)
-    yield TOTAL, "all feedback", now.feedback, before.feedback if is_compared else None
-    for sentiment, words in SENTIMENTS.items():
-        old = before.sentiments.get(sentiment, 0) if is_compared else None
-        yield TOTAL, f"feedback, {words}", now.sentiments.get(sentiment, 0), old
+    before = _totals(stats.before) if stats.before else {}
+    for figure, value in _totals(stats.now).items():
+        yield TOTAL, figure, value, before.get(figure)
     for label, number, old in counted_labels(stats):
         yield label or "no label", "feedback with this label", number, old
-    for reason, number in now.reasons.items():
+    for reason, number in stats.now.reasons.items():
         yield reason_words(reason), "missed for this reason", number, None
     if stats.by:
         for group, figures in stats.groups.items():
-            for figure, value in _figures(figures):
+            for figure, value in _figures(figures).items():
                 yield f"{stats.by}: {group_name(group, stats.by)}", figure, value, None
 
 
-def _figures(figures: Figures) -> Iterator[tuple[str, float | None]]:
-    yield "contact requests", figures.requests
-    yield "settled", figures.settled
-    yield "contacted on time", figures.on_time
-    yield "contacted on time, %", None if figures.share is None else figures.share * 100
-    yield "business hours until claimed, median", figures.to_claim.median
-    yield "business hours until claimed, 90th percentile", figures.to_claim.high
-    yield "business hours until contacted, median", figures.to_contact.median
-    yield "business hours until contacted, 90th percentile", figures.to_contact.high
-    yield "open", figures.open
-    yield "overdue", figures.overdue
+def _totals(summary: Summary) -> dict[str, float | None]:
+    given = {
+        f"feedback, {said}": summary.sentiments.get(each, 0) for each, said in SENTIMENTS.items()
+    }
+    return {**_figures(summary.figures), "all feedback": summary.feedback, **given}
+
+
+def _figures(figures: Figures) -> dict[str, float | None]:
+    return {
+        "contact requests": figures.requests,
+        "settled": figures.settled,
+        "contacted on time": figures.on_time,
+        "contacted on time, %": None if figures.share is None else figures.share * 100,
+        "business hours until claimed, median": figures.to_claim.median,
+        "business hours until claimed, 90th percentile": figures.to_claim.high,
+        "business hours until contacted, median": figures.to_contact.median,
+        "business hours until contacted, 90th percentile": figures.to_contact.high,
+        "open": figures.open,
+        "overdue": figures.overdue,
+    }
 
 
 def _number(value: float | None) -> str:

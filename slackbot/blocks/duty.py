@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.elements import is_address, link, section
@@ -10,6 +10,7 @@ from slackbot.blocks.text import escape, moment, name, shorten
 from slackbot.blocks.words import PEOPLE_SHOWN, mention, someone, unread_schedule
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.deadline import BusinessHours
+from slackbot.rules.period import midnight
 from slackbot.rules.request import Person
 from slackbot.rules.shifts import AHEAD, COMING, Plan, Shift, Uncovered
 
@@ -91,7 +92,7 @@ def render_duty(
         texts += _plan_texts(plan, hours, now, since)
         texts.append(_to_copy(_manager_of_week(plan, hours.timezone, now), plan))
     elif view is not None and view.people:
-        texts.append(_to_copy(_names(view.people), plan))
+        texts.append(_to_copy(_people(view.people, someone), plan))
     return SlackMessage(text=said, blocks=tuple(section(each) for each in texts))
 
 
@@ -159,18 +160,14 @@ def _to_copy(manager: str, plan: Plan | None) -> str:
 def _manager_of_week(plan: Plan, zone: ZoneInfo, now: datetime) -> str:
     """Say "Avery Example, from Wednesday 4 Feb Blake Sample"."""
     today = now.astimezone(zone).date()
-    ends = datetime.combine(today + timedelta(days=7 - today.weekday()), time(), zone)
+    ends = midnight(today + timedelta(days=7 - today.weekday()), zone)
     week = [each for each in plan.shifts if now < each.ends and each.begins < ends]
     return ", ".join(_in_week(each, zone, now) for each in week[:7]) or "nobody"
 
 
 def _in_week(shift: Shift[Person], zone: ZoneInfo, now: datetime) -> str:
-    people = _names(shift.people)
+    people = _people(shift.people, someone)
     return people if shift.begins <= now else f"from {_day(shift.begins, zone)} {people}"
-
-
-def _names(people: Sequence[Person]) -> str:
-    return _people(people, someone)
 
 
 def _day(at: datetime, zone: ZoneInfo) -> str:

@@ -18,7 +18,7 @@ from slackbot.blocks.elements import (
     text_input,
 )
 from slackbot.blocks.text import escape, name, one_line, shorten
-from slackbot.blocks.words import subject, whose_words
+from slackbot.blocks.words import organization_words, subject, whose_words
 from slackbot.rules.characters import is_visible, whole_text
 from slackbot.rules.handbook import POINTS
 from slackbot.rules.offers import Offer
@@ -134,9 +134,7 @@ def email_modal(view: DraftView) -> Block:
 
 def _heading(view: DraftView) -> str:
     request, facts = view.request, view.facts
-    lines = f"*{subject(request).capitalize()}*"
-    if request.organization:
-        lines += f" · {name(request.organization)}"
+    lines = f"*{subject(request).capitalize()}*{organization_words(request)}"
     lines += whose_words(request, view.who)
     if facts.label:
         about = f": {name(facts.label_description, 150)}" if facts.label_description else ""

@@ -33,6 +33,7 @@ from slackbot.blocks.words import (
     MISSES,
     history_words,
     issue_link,
+    organization_words,
     subject,
     subject_link,
     whose_words,
@@ -127,14 +128,14 @@ def draw_form(form: Sheet, offer: Offer, view: CardView, who: Person) -> Block:
     """
     if refusal := form.refuses(view):
         raise refusal
-    about = section(f"*{subject_link(view.request)}*{_organization(view)}")
-    about["text"]["text"] += whose_words(view.request, who)
+    request = view.request
+    about = f"*{subject_link(request)}*{organization_words(request)}{whose_words(request, who)}"
     if view.earlier:
-        about["text"]["text"] += f"\n{history_words(view.earlier, view.hours.timezone)}"
-    words = words_of(view.request) if form.is_about_words else []
+        about += f"\n{history_words(view.earlier, view.hours.timezone)}"
+    words = words_of(request) if form.is_about_words else []
     return modal(
         form.title,
-        [about, *words, *form.inputs(view)],
+        [section(about), *words, *form.inputs(view)],
         submit=form.submit,
         callback=offer,
         about=f"{view.key}:{Seen.of(view)}",
@@ -153,7 +154,7 @@ def read_form(offer: Offer, entered: Entered, seen: str, now: datetime) -> Actio
 def render_more(view: CardView) -> Block:
     """Show the whole of a feedback, and all that can be done with it."""
     links = [each for each in (subject_link(view.request), issue_link(view.request)) if each]
-    about = section(f"*{' · '.join(links)}*{_organization(view)}")
+    about = section(f"*{' · '.join(links)}*{organization_words(view.request)}")
     shown = [about, *words_of(view.request), *offer_rows(view)]
     return modal(subject(view.request).capitalize(), shown, close="Close")
 
@@ -167,10 +168,6 @@ def saved_modal(view: CardView) -> Block:
     """For feedback without a card, which would show it."""
     said = f"✅ Saved for {subject_link(view.request)}. GitLab gets it in a moment."
     return modal("Saved", [section(said)], close="OK")
-
-
-def _organization(view: CardView) -> str:
-    return f" · {name(view.request.organization)}" if view.request.organization else ""
 
 
 def words_of(request: Request) -> list[Block]:
@@ -315,15 +312,10 @@ def _tell_group(_: CardView) -> list[Block]:
 TELLS = "It becomes a comment on the feedback issue, which mentions them and nobody else."
 
 
-def _read_tell(entered: Entered, _: Seen) -> Action:
+def _read_tell(entered: Entered, _: Seen, *, is_group: bool) -> Action:
     chosen = tuple(Person(name=user, slack_user=user) for user in entered.people(PEOPLE))
     names = names_in(entered.text(NAMES) or "")
-    return Tell(names=names, people=chosen, text=entered.text(TEXT))
-
-
-def _read_tell_group(entered: Entered, _: Seen) -> Action:
-    names = names_in(entered.text(NAMES) or "")
-    return Tell(names=names, is_group=True, text=entered.text(TEXT))
+    return Tell(names=names, people=chosen, is_group=is_group, text=entered.text(TEXT))
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -381,14 +373,14 @@ FORMS: Mapping[Offer, Form] = {
         title="Tell a manager",
         submit="Tell",
         inputs=_tell_manager,
-        read=_read_tell,
+        read=partial(_read_tell, is_group=False),
         is_about_words=True,
     ),
     Offer.TELL_GROUP: Form(
         title="Tell a product group",
         submit="Tell",
         inputs=_tell_group,
-        read=_read_tell_group,
+        read=partial(_read_tell, is_group=True),
         is_about_words=True,
     ),
     Offer.EXPLAIN: Form(

@@ -11,7 +11,7 @@ from datetime import date
 from typing import TypeVar
 
 from slackbot.blocks.elements import Block, context, section
-from slackbot.blocks.text import count, name, one_line, shorten
+from slackbot.blocks.text import ELLIPSIS, count, name, one_line, shorten
 from slackbot.blocks.words import MISSES
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.feedback import Sentiment
@@ -31,6 +31,7 @@ TABLE_ROWS, TABLE_LIMIT = 100, 3_000
 CHART_TITLE, CHART_LABEL, CATEGORIES = 50, 20, 12
 ALT_LIMIT = 1_000
 NAME_LIMIT, PROBLEM_LIMIT = 60, 120
+"""Of names, more than any label of the handbook has."""
 NOTHING = "\u2013"
 CHART_BLOCK, TABLE_BLOCK = "data_visualization", "data_table"
 
@@ -40,18 +41,13 @@ SENTIMENTS: Mapping[Sentiment | None, str] = {
     Sentiment.NEGATIVE: "bad",
     None: "not stated",
 }
-_NO_NAME = {
-    Grouping.LABEL: "No label",
-    Grouping.REGION: "No region",
-    Grouping.MANAGER: "Not contacted",
-    Grouping.SCORE: "No score",
+_GROUPS = {
+    Grouping.LABEL: ("By feedback label", "No label"),
+    Grouping.REGION: ("By region", "No region"),
+    Grouping.MANAGER: ("By the manager who contacted", "Not contacted"),
+    Grouping.SCORE: ("By score", "No score"),
 }
-_BY = {
-    Grouping.LABEL: "By feedback label",
-    Grouping.REGION: "By region",
-    Grouping.MANAGER: "By the manager who contacted",
-    Grouping.SCORE: "By score",
-}
+"""The title, and how the group without a name is called."""
 
 
 Cell = str | float | None
@@ -107,20 +103,19 @@ def parts(stats: Stats) -> Iterator[tuple[str, Rows]]:
         rows = [(reason_words(each), str(number)) for each, number in reasons]
         yield "Why deadlines were missed", rows
     if stats.by and stats.groups:
+        title, _ = _GROUPS[stats.by]
         groups = stats.groups.items()
-        rows = [(group_name(each, stats.by), _group_words(figures)) for each, figures in groups]
-        yield _BY[stats.by], rows
+        yield title, [(group_name(each, stats.by), _group_words(found)) for each, found in groups]
 
 
 def _totals(stats: Stats) -> Iterator[tuple[str, str]]:
-    now, before = stats.now.figures, stats.before.figures if stats.before else None
-    past = before or Figures()
-    change = _change(now.requests, before.requests if before else None)
+    now, before = stats.now.figures, (stats.before or Summary()).figures
+    change = _change(now.requests, before.requests if stats.before else None)
     yield "Contact requests", f"{now.requests}{change}"
-    earlier = f" (before: {_share(before)})" if before and before.settled else ""
+    earlier = f" (before: {_share(before)})" if before.settled else ""
     yield "Contacted on time", f"{_on_time(now)}{earlier}"
-    yield "Business hours until claimed", _times(now.to_claim, past.to_claim)
-    yield "Business hours until contacted", _times(now.to_contact, past.to_contact)
+    yield "Business hours until claimed", _times(now.to_claim, before.to_claim)
+    yield "Business hours until contacted", _times(now.to_contact, before.to_contact)
     overdue = f", {now.overdue} of them overdue" if now.overdue else ""
     yield "Still open", f"{now.open}{overdue}"
     yield "All feedback", _feedback(stats.now, stats.before)
@@ -179,7 +174,7 @@ def _most(counted: Mapping[str | None, int]) -> list[tuple[str | None, int]]:
 
 
 def label_name(label: str | None) -> str:
-    return label.rpartition("::")[2] if label else _NO_NAME[Grouping.LABEL]
+    return label.rpartition("::")[2] if label else group_name(None, Grouping.LABEL)
 
 
 def reason_words(reason: str | None) -> str:
@@ -191,7 +186,8 @@ def reason_words(reason: str | None) -> str:
 
 def group_name(group: str | None, by: Grouping) -> str:
     if group is None:
-        return _NO_NAME[by]
+        _, no_name = _GROUPS[by]
+        return no_name
     return label_name(group) if by is Grouping.LABEL else group
 
 
@@ -288,7 +284,7 @@ def charts(stats: Stats) -> list[Chart]:
         found.append(
             Chart(
                 title="Contact requests, by when they were asked for",
-                categories=_unique(_day(each.start, with_year=with_year) for each in stats.bars),
+                categories=tuple(_day(each.start, with_year=with_year) for each in stats.bars),
                 series={
                     "On time": tuple(each.on_time for each in bars),
                     "Not on time": tuple(each.missed for each in bars),
@@ -299,7 +295,7 @@ def charts(stats: Stats) -> list[Chart]:
     if labels := [each for each in counted_labels(stats) if each[0] is not None][:CATEGORIES]:
         names, now, before = zip(*labels, strict=True)
         series = {"This period": now} | ({"Before": before} if stats.before else {})
-        categories = _unique(map(label_name, names))
+        categories = tuple(_shown(label_name(each)) for each in names)
         found.append(Chart(title="Feedback labels", categories=categories, series=series))
     return found
 
@@ -308,39 +304,34 @@ def alt_of(drawn: Iterable[Chart]) -> str:
     return shorten(" ".join(each.alt for each in drawn), ALT_LIMIT)
 
 
-def _unique(labels: Iterable[str]) -> tuple[str, ...]:
-    """Shorten each to what a chart takes, and keep them apart."""
+def _shown(text: str) -> str:
+    return shorten(one_line(text) or NOTHING, NAME_LIMIT)
+
+
+def _told_apart(labels: Iterable[str]) -> list[str]:
+    """Cut each to what Slack's charts take; the lists below have them whole, in this order."""
     found: list[str] = []
     for label in labels:
-        short = one_line(label) or NOTHING
-        short = short if len(short) <= CHART_LABEL else short[: CHART_LABEL - 1] + "…"
-        number = 2
-        while short in found:
-            short = f"{short[: CHART_LABEL - 3].rstrip('…')} {number}"
-            number += 1
-        found.append(short)
-    return tuple(found)
+        numbered = (f"{_ends(label, CHART_LABEL - 3)} {number}" for number in itertools.count(2))
+        spellings = itertools.chain([_ends(label, CHART_LABEL)], numbered)
+        found.append(next(each for each in spellings if each not in found))
+    return found
+
+
+def _ends(label: str, limit: int) -> str:
+    """Cut the middle out: most labels differ at one of their ends."""
+    half = (limit - len(ELLIPSIS)) // 2
+    return label if len(label) <= limit else f"{label[:half]}{ELLIPSIS}{label[-half:]}"
 
 
 def data_visualization(chart: Chart) -> Block:
-    return {
-        "type": CHART_BLOCK,
-        "title": shorten(chart.title, CHART_TITLE),
-        "chart": {
-            "type": "bar",
-            "series": [
-                {
-                    "name": one,
-                    "data": [
-                        {"label": label, "value": value}
-                        for label, value in zip(chart.categories, values, strict=True)
-                    ],
-                }
-                for one, values in chart.series.items()
-            ],
-            "axis_config": {"categories": list(chart.categories)},
-        },
-    }
+    labels, series = _told_apart(chart.categories), list[Block]()
+    for one, values in chart.series.items():
+        points = zip(labels, values, strict=True)
+        data = [{"label": label, "value": value} for label, value in points]
+        series.append({"name": one, "data": data})
+    bars = {"type": "bar", "series": series, "axis_config": {"categories": labels}}
+    return {"type": CHART_BLOCK, "title": shorten(chart.title, CHART_TITLE), "chart": bars}
 
 
 def data_table(stats: Stats) -> list[Block]:
@@ -350,7 +341,7 @@ def data_table(stats: Stats) -> list[Block]:
     kept = _fitting(cells, TABLE_LIMIT, lambda row: sum(len(each["text"]) for each in row))
     if not kept:
         return []
-    caption = _BY[stats.by] if stats.by else "Feedback labels"
+    caption = _GROUPS[stats.by][0] if stats.by else "Feedback labels"
     lines = [[_cell(each) for each in header], *kept]
     return [{"type": TABLE_BLOCK, "caption": caption, "page_size": ROWS, "rows": lines}]
 
@@ -374,7 +365,7 @@ def _label_rows(stats: Stats) -> Iterator[Sequence[Cell]]:
 def _cell(said: Cell) -> Block:
     if isinstance(said, float | int):
         return {"type": "raw_number", "value": said, "text": _hours(said)}
-    return {"type": "raw_text", "text": shorten(one_line(said or "") or NOTHING, NAME_LIMIT)}
+    return {"type": "raw_text", "text": _shown(said or "")}
 
 
 # --- Where there are none ----------------------------------------------------------------------
@@ -426,10 +417,6 @@ CHARTS_SENT = (
     "I sent them to you as a picture, in a direct message."
 )
 CSV_SENT = "I sent you the CSV file in a direct message."
-NO_FILES = (
-    "the app lacks the scope files:write: the bot's administrator can install it again with "
-    "manifest.yml"
-)
 NO_DIRECT_MESSAGES = "I can't send you direct messages"
 NOT_DRAWN = "the picture could not be drawn"
 

@@ -16,79 +16,21 @@ from slackbot.platforms.errors import (
     Unreachable,
     Untrusted,
 )
+from slackbot.rules import refusals
 from slackbot.rules.countdown import HOUR, Left, Overdue
 from slackbot.rules.decision import (
     Action,
     Channel,
     ChooseLabel,
-    Claim,
     Closing,
-    MarkContacted,
     Miss,
-    Release,
     Step,
     StepKind,
-    TakeOver,
 )
 from slackbot.rules.feedback import Sentiment
 from slackbot.rules.outreach import TEXT_LIMIT
 from slackbot.rules.query import DAYS
-from slackbot.rules.refusals import (
-    AccountTaken,
-    AlreadyClaimed,
-    AlreadyClosed,
-    AlreadyContacted,
-    AlreadyOpen,
-    AlreadySettled,
-    AlreadyThanked,
-    AlreadyYours,
-    AskedForContact,
-    AssignedAgain,
-    BeforeTheRequest,
-    CannotTell,
-    DeadlinePassed,
-    FormNotOpened,
-    GitLabSilent,
-    Guest,
-    HeldAgain,
-    Incomplete,
-    InTheFuture,
-    InThePast,
-    IssueGone,
-    LabelChanged,
-    LabelNotSet,
-    LinkedAlready,
-    LinkedByFile,
-    LinksNotSetUp,
-    NameYourAccount,
-    NobodyNamed,
-    NobodyThere,
-    NoFollowUp,
-    NoIssueForCodes,
-    NoKnownAccount,
-    NoLongerRequested,
-    NoSuchAccount,
-    NotABookingLink,
-    NotAHuman,
-    NotAManager,
-    NotContacted,
-    NotIdle,
-    NotInGitLab,
-    NotMissed,
-    NotYours,
-    Obstacle,
-    OtherWorkspace,
-    ReasonRequired,
-    Refusal,
-    SameLabel,
-    TakesLonger,
-    TextRequired,
-    TextTooLong,
-    TheBotItself,
-    TooManyNamed,
-    Unknown,
-    UnknownLabel,
-)
+from slackbot.rules.refusals import Obstacle, Refusal
 from slackbot.rules.request import IDLE, IDLE_DAYS, Person, Request, Rules, State, Wait
 from slackbot.rules.shifts import Schedule
 
@@ -216,6 +158,11 @@ def subject_link(feedback: Request) -> str:
     return link(feedback.ticket_url or _short_address(feedback.url), subject(feedback))
 
 
+def organization_words(feedback: Request) -> str:
+    """Follow whom it is about."""
+    return f" · {name(feedback.organization)}" if feedback.organization else ""
+
+
 def issue_link(feedback: Request) -> str | None:
     url = _short_address(feedback.url)
     return link(url, f"#{feedback.key.iid}") if is_address(url) else None
@@ -236,22 +183,16 @@ URL_LIMIT = 300
 
 def action_words(action: Action) -> str:
     """As in "claim by Avery"."""
-    match action:
-        case Claim():
-            return "claim"
-        case TakeOver():
-            return "takeover"
-        case Release():
-            return "release"
-        case ChooseLabel(label=label):
-            return f"label {name(label)}"
-        case MarkContacted():
-            return "customer contacted"
-        case _:
-            return _ACTIONS[action.kind]
+    if isinstance(action, ChooseLabel):
+        return f"label {name(action.label)}"
+    return _ACTIONS[action.kind]
 
 
 _ACTIONS = {
+    "claim": "claim",
+    "take_over": "takeover",
+    "release": "release",
+    "mark_contacted": "customer contacted",
     "clear_label": "label removed",
     "undo_contacted": "contact undone",
     "review": "review",
@@ -327,7 +268,15 @@ UNDER_AN_HOUR = "less than 1 business hour"
 def step_words(step: Step, rules: Rules) -> str:
     where = " in GitLab" if step.in_gitlab else ""
     at = moment(step.at, rules.hours.timezone)
-    return f"{_STEPS[step.kind](step, rules)}{where}{_told(step)} · {at}"
+    return f"{_step_words(step, rules)}{where}{_told(step)} · {at}"
+
+
+def _step_words(step: Step, rules: Rules) -> str:
+    words = _STEPS[step.kind]
+    if not isinstance(words, str):
+        return words(step, rules)
+    detail = name(step.detail or "", _DETAIL_LIMITS.get(step.kind, 80))
+    return words.format(who=someone(step.who), other=mention(step.other), detail=detail)
 
 
 _TELLS_OWNER = frozenset(
@@ -442,15 +391,11 @@ def _followed_up(step: Step, _: Rules) -> str:
     return f"🔗 {someone(step.who)} created a {issue}"
 
 
-_STEPS: dict[StepKind, Callable[[Step, Rules], str]] = {
-    StepKind.CLAIMED: lambda step, _: f"🔵 {someone(step.who)} claimed this request",
-    StepKind.TAKEN_OVER: lambda step, _: (
-        f"🔵 {mention(step.other)}: {someone(step.who)} took over this request from you"
-    ),
-    StepKind.RELEASED: lambda step, _: f"🟠 {someone(step.who)} released this request",
-    StepKind.LABELED: lambda step, _: (
-        f"🏷️ {someone(step.who)} chose the feedback label *{name(step.detail or '')}*"
-    ),
+_STEPS: dict[StepKind, str | Callable[[Step, Rules], str]] = {
+    StepKind.CLAIMED: "🔵 {who} claimed this request",
+    StepKind.TAKEN_OVER: "🔵 {other}: {who} took over this request from you",
+    StepKind.RELEASED: "🟠 {who} released this request",
+    StepKind.LABELED: "🏷️ {who} chose the feedback label *{detail}*",
     StepKind.CONTACTED: _contacted,
     StepKind.ASSIGNED: _assigned,
     StepKind.UNASSIGNED: _unassigned,
@@ -458,41 +403,35 @@ _STEPS: dict[StepKind, Callable[[Step, Rules], str]] = {
     StepKind.REOPENED: lambda step, _: (
         f"{someone(step.who)} reopened this" if step.who else "The issue was reopened"
     ),
-    StepKind.WITHDRAWN: lambda step, _: f"⚪ {someone(step.who)} withdrew the contact request",
-    StepKind.ASKED_AGAIN: lambda *_: "🟠 Contact was requested again",
-    StepKind.UNCONTACTED: lambda step, _: (
-        f'🟠 {someone(step.who)} removed the "customer contacted" label'
-    ),
-    StepKind.LABEL_CLEARED: lambda step, _: (
-        f"🏷️ {someone(step.who)} removed the feedback label *{name(step.detail or '')}*"
-    ),
+    StepKind.WITHDRAWN: "⚪ {who} withdrew the contact request",
+    StepKind.ASKED_AGAIN: "🟠 Contact was requested again",
+    StepKind.UNCONTACTED: '🟠 {who} removed the "customer contacted" label',
+    StepKind.LABEL_CLEARED: "🏷️ {who} removed the feedback label *{detail}*",
     StepKind.REVIEWED: lambda step, _: (
         f"📝 {someone(step.who)} reviewed this"
         + (": the customer should be contacted" if step.detail else "")
     ),
-    StepKind.NOTED: lambda step, _: f"📝 {someone(step.who)} added a note to the feedback issue",
+    StepKind.NOTED: "📝 {who} added a note to the feedback issue",
     StepKind.THANKED: lambda step, _: (
         f"🎉 {someone(step.who)} gave kudos to {name(step.detail or 'the whole team', 200)}"
     ),
-    StepKind.WAITS: lambda step, _: (
-        f"⏸️ {someone(step.who)} is waiting on: {name(step.detail or '', 200)}"
-    ),
+    StepKind.WAITS: "⏸️ {who} is waiting on: {detail}",
     StepKind.EXPLAINED: lambda step, _: (
         f"📝 {someone(step.who)} explained the missed deadline: {MISSES.get(step.detail or '', '')}"
     ),
     StepKind.FOLLOWED_UP: _followed_up,
-    StepKind.TOLD: lambda step, _: (
-        f"📣 {someone(step.who)} told {name(step.detail or '', 300)} in the feedback issue"
-    ),
+    StepKind.TOLD: "📣 {who} told {detail} in the feedback issue",
     StepKind.SNOOZED: _snoozed,
-    StepKind.GONE: lambda *_: "⚫ The issue was deleted or moved",
+    StepKind.GONE: "⚫ The issue was deleted or moved",
     StepKind.REFUSED: _refused,
-    StepKind.NOT_A_MEMBER: lambda step, _: (
-        f"GitLab did not assign {someone(step.who)} because they aren't a member of the project. "
+    StepKind.NOT_A_MEMBER: (
+        "GitLab did not assign {who} because they aren't a member of the project. "
         "The note on the issue names them"
     ),
     StepKind.UNLINKED: _unlinked,
 }
+_DETAIL_LIMITS = {StepKind.WAITS: 200, StepKind.TOLD: 300}
+"""In characters; 80 for the others."""
 
 
 # --- What GitLab did not do --------------------------------------------------------------------
@@ -547,21 +486,22 @@ def unread_schedule(schedule: Schedule) -> str:
 
 
 def refusal_words(refusal: Refusal) -> str:
-    return _REFUSALS[type(refusal)](refusal)
+    words = _REFUSALS[type(refusal)]
+    return words if isinstance(words, str) else words(refusal)
 
 
-def _not_yours(refusal: NotYours) -> str:
+def _not_yours(refusal: refusals.NotYours) -> str:
     if refusal.holder is None:
         return "Nobody owns this request, so there is nothing to release."
     return f"{someone(refusal.holder)} owns this request. Only they can release it. *Take over*?"
 
 
-def _already_contacted(refusal: AlreadyContacted) -> str:
+def _already_contacted(refusal: refusals.AlreadyContacted) -> str:
     who = someone(refusal.by) if refusal.by else "Someone"
     return f"{who} has already contacted this customer."
 
 
-def _unknown_label(refusal: UnknownLabel) -> str:
+def _unknown_label(refusal: refusals.UnknownLabel) -> str:
     label = name(refusal.label)
     if not refusal.is_chosen:
         return (
@@ -573,7 +513,7 @@ def _unknown_label(refusal: UnknownLabel) -> str:
     )
 
 
-def _label_not_set(refusal: LabelNotSet) -> str:
+def _label_not_set(refusal: refusals.LabelNotSet) -> str:
     lost = "".join(f" It took off the label {name(each)}." for each in refusal.lost)
     return (
         f"GitLab accepted the choice but did not set the label {name(refusal.label)}.{lost} Choose "
@@ -581,7 +521,7 @@ def _label_not_set(refusal: LabelNotSet) -> str:
     )
 
 
-def _label_changed(refusal: LabelChanged) -> str:
+def _label_changed(refusal: refusals.LabelChanged) -> str:
     if refusal.label is None:
         return "The feedback label was removed in GitLab in the meantime. Choose again."
     return (
@@ -590,7 +530,7 @@ def _label_changed(refusal: LabelChanged) -> str:
     )
 
 
-def _not_a_manager(refusal: NotAManager) -> str:
+def _not_a_manager(refusal: refusals.NotAManager) -> str:
     allowed = sorted(refusal.whom_to_ask - refusal.disabled)
     groups = [f"<!subteam^{each}>" for each in allowed if each.startswith("S")]
     people = [f"<@{each}>" for each in allowed if not each.startswith("S")]
@@ -599,7 +539,7 @@ def _not_a_manager(refusal: NotAManager) -> str:
     return f"View only.{ask}{_disabled(refusal)}"
 
 
-def _disabled(refusal: NotAManager) -> str:
+def _disabled(refusal: refusals.NotAManager) -> str:
     if not refusal.disabled:
         return ""
     groups = ", ".join(f"`{each}`" for each in sorted(refusal.disabled))
@@ -624,7 +564,7 @@ OBSTACLES = {
 }
 
 
-def _no_follow_up(refusal: NoFollowUp) -> str:
+def _no_follow_up(refusal: refusals.NoFollowUp) -> str:
     if refusal.obstacle is None:
         return f"GitLab did not create the follow-up issue: {name(refusal.reason, 200)}."
     return (
@@ -633,7 +573,7 @@ def _no_follow_up(refusal: NoFollowUp) -> str:
     )
 
 
-def _not_in_gitlab(refusal: NotInGitLab) -> str:
+def _not_in_gitlab(refusal: refusals.NotInGitLab) -> str:
     if refusal.is_group:
         return (
             f"GitLab has no group {name(refusal.name)}, or hides it from the bot. Type its path, "
@@ -645,119 +585,119 @@ def _not_in_gitlab(refusal: NotInGitLab) -> str:
     )
 
 
-_REFUSALS: dict[type[Refusal], Callable[[Any], str]] = {
-    Unknown: lambda _: "I no longer track this request. `/ssat` shows the open ones.",
-    AlreadySettled: lambda _: "Someone has already tried this again or dismissed it.",
-    AlreadyYours: lambda _: "You already own this request.",
-    Incomplete: lambda _: (
+_REFUSALS: dict[type[Refusal], str | Callable[[Any], str]] = {
+    refusals.Unknown: "I no longer track this request. `/ssat` shows the open ones.",
+    refusals.AlreadySettled: "Someone has already tried this again or dismissed it.",
+    refusals.AlreadyYours: "You already own this request.",
+    refusals.Incomplete: (
         "Slack sent only a part of this, so nothing was changed. Try again. If it happens again, "
         "do it in GitLab and tell the bot's administrator."
     ),
-    FormNotOpened: lambda _: (
+    refusals.FormNotOpened: (
         "Slack did not open the form just now. Nothing was changed; try again in a moment."
     ),
-    AlreadyClaimed: lambda refusal: (
+    refusals.AlreadyClaimed: lambda refusal: (
         f"{someone(refusal.holder)} owns this request. If you two have agreed on it, use *Take "
         "over* on the card."
     ),
-    NotYours: _not_yours,
-    HeldAgain: lambda _: (
+    refusals.NotYours: _not_yours,
+    refusals.HeldAgain: (
         "You were assigned in GitLab after you released this request. If you don't want it, "
         "*Release* it again."
     ),
-    AssignedAgain: lambda refusal: (
+    refusals.AssignedAgain: lambda refusal: (
         f"{someone(refusal.holder)} was assigned in GitLab after you took over this request. If "
         "you two have agreed on it, use *Take over* again."
     ),
-    AlreadyContacted: _already_contacted,
-    AlreadyOpen: lambda _: "The issue is open in GitLab already.",
-    NotContacted: lambda _: "No contact with this customer is on record.",
-    NotIdle: lambda _: "Somebody has acted on this feedback in the meantime.",
-    AlreadyThanked: lambda refusal: (
+    refusals.AlreadyContacted: _already_contacted,
+    refusals.AlreadyOpen: "The issue is open in GitLab already.",
+    refusals.NotContacted: "No contact with this customer is on record.",
+    refusals.NotIdle: "Somebody has acted on this feedback in the meantime.",
+    refusals.AlreadyThanked: lambda refusal: (
         f"{someone(refusal.by)} has already given kudos for this feedback."
     ),
-    NobodyThere: lambda _: (
+    refusals.NobodyThere: (
         "Somebody you chose has left Slack, or is an app. Remove them, or leave this empty to "
         "thank the whole team."
     ),
-    NotMissed: lambda _: "The deadline was not missed, so there is nothing to explain.",
-    InThePast: lambda _: "That day has passed. Choose today or a later day.",
-    AlreadyClosed: lambda _: (
+    refusals.NotMissed: "The deadline was not missed, so there is nothing to explain.",
+    refusals.InThePast: "That day has passed. Choose today or a later day.",
+    refusals.AlreadyClosed: (
         "The issue is closed already. In the menu, *Add note…* adds words to it, and *Reopen…* "
         "opens it again."
     ),
-    AskedForContact: lambda _: (
+    refusals.AskedForContact: (
         "This customer has asked for contact, so the feedback was not closed. Contact them, or "
         "use *Close without contact…* in the menu."
     ),
-    NoLongerRequested: lambda _: "The contact request was withdrawn in GitLab.",
-    IssueGone: lambda _: "The issue was deleted or moved in GitLab.",
-    SameLabel: lambda _: "The request already has this feedback label.",
-    UnknownLabel: _unknown_label,
-    LabelNotSet: _label_not_set,
-    LabelChanged: _label_changed,
-    TextRequired: lambda refusal: TEXT_REQUIRED[refusal.kind],
-    TextTooLong: lambda _: (
+    refusals.NoLongerRequested: "The contact request was withdrawn in GitLab.",
+    refusals.IssueGone: "The issue was deleted or moved in GitLab.",
+    refusals.SameLabel: "The request already has this feedback label.",
+    refusals.UnknownLabel: _unknown_label,
+    refusals.LabelNotSet: _label_not_set,
+    refusals.LabelChanged: _label_changed,
+    refusals.TextRequired: lambda refusal: TEXT_REQUIRED[refusal.kind],
+    refusals.TextTooLong: (
         f"The text has more than {TEXT_LIMIT:,} characters. Shorten it here, or post it in GitLab "
         "yourself."
     ),
-    NotABookingLink: lambda _: (
+    refusals.NotABookingLink: (
         "This isn't a web address. Paste the whole link, such as https://calendar.example.com/you."
     ),
-    NobodyNamed: lambda refusal: (
+    refusals.NobodyNamed: lambda refusal: (
         "Name at least one group." if refusal.is_group else "Name or choose at least one person."
     ),
-    TooManyNamed: lambda refusal: f"Name at most {refusal.most}.",
-    NotInGitLab: _not_in_gitlab,
-    NoKnownAccount: lambda refusal: (
+    refusals.TooManyNamed: lambda refusal: f"Name at most {refusal.most}.",
+    refusals.NotInGitLab: _not_in_gitlab,
+    refusals.NoKnownAccount: lambda refusal: (
         f"I don't know the GitLab account of {name(refusal.name)}. Type their GitLab username "
         "instead."
     ),
-    TheBotItself: lambda _: "That is the bot itself, which can't be told. Name somebody else.",
-    NoFollowUp: _no_follow_up,
-    InTheFuture: lambda _: "That time is in the future.",
-    BeforeTheRequest: lambda _: "That time is before the customer asked for contact.",
-    NameYourAccount: lambda _: (
+    refusals.TheBotItself: "That is the bot itself, which can't be told. Name somebody else.",
+    refusals.NoFollowUp: _no_follow_up,
+    refusals.InTheFuture: "That time is in the future.",
+    refusals.BeforeTheRequest: "That time is before the customer asked for contact.",
+    refusals.NameYourAccount: (
         "Which GitLab account is yours? Type its username without the @: "
         "`/ssat link your-gitlab-username`."
     ),
-    LinksNotSetUp: lambda refusal: (
+    refusals.LinksNotSetUp: lambda refusal: (
         "`/ssat link` isn't set up here: it needs SSAT_LINK_ISSUE. "
         f"{FOUND_BY_EMAIL} Otherwise, {_ask_for_a_line(refusal.person)}"
     ),
-    NoIssueForCodes: lambda refusal: (
+    refusals.NoIssueForCodes: lambda refusal: (
         "The issue where people post their codes can't be found: SSAT_LINK_ISSUE needs a change. "
         f"Meanwhile, {_ask_for_a_line(refusal.person)}"
     ),
-    NoSuchAccount: lambda refusal: (
+    refusals.NoSuchAccount: lambda refusal: (
         f"GitLab has no user {name(refusal.username)}. Your username is the last part of your "
         "GitLab profile's address."
     ),
-    LinkedByFile: lambda refusal: (
+    refusals.LinkedByFile: lambda refusal: (
         f"The people file says that you are {name(refusal.username)} in GitLab. If that's wrong, "
         "ask the bot's administrator to change your line there."
     ),
-    LinkedAlready: lambda refusal: f"You are already linked to {name(refusal.username)}.",
-    AccountTaken: lambda refusal: (
+    refusals.LinkedAlready: lambda refusal: f"You are already linked to {name(refusal.username)}.",
+    refusals.AccountTaken: lambda refusal: (
         f"Someone else is linked to {name(refusal.username)} in GitLab. If that account is yours, "
         "ask the bot's administrator to check `ssat-bot people list`, and then to run `ssat-bot "
         "people unlink`."
     ),
-    GitLabSilent: lambda _: (
+    refusals.GitLabSilent: (
         "GitLab isn't answering right now. Nothing was changed. Try again in a moment."
     ),
-    TakesLonger: lambda _: "That's taking too long right now. Try again in a moment.",
-    DeadlinePassed: lambda _: (
+    refusals.TakesLonger: "That's taking too long right now. Try again in a moment.",
+    refusals.DeadlinePassed: (
         "The deadline has passed. Reminders after the deadline can't be snoozed."
     ),
-    ReasonRequired: lambda _: "Give a reason, so that colleagues know.",
-    OtherWorkspace: lambda _: (
+    refusals.ReasonRequired: "Give a reason, so that colleagues know.",
+    refusals.OtherWorkspace: (
         "Only members of this workspace can take action. Ask a manager of the support team."
     ),
-    Guest: lambda _: "Guests can't take action. Ask a manager of the support team.",
-    NotAHuman: lambda _: "Only people can take action.",
-    NotAManager: _not_a_manager,
-    CannotTell: lambda _: (
+    refusals.Guest: "Guests can't take action. Ask a manager of the support team.",
+    refusals.NotAHuman: "Only people can take action.",
+    refusals.NotAManager: _not_a_manager,
+    refusals.CannotTell: (
         "Slack isn't saying who you are right now. Nothing was changed. Try again."
     ),
 }

@@ -2,17 +2,19 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 
 from slackbot.blocks.digest import DIGEST_EVENT, Contacts, Digest, render_digest
 from slackbot.blocks.view import CardView
-from slackbot.channel.catching_up import CatchingUp
+from slackbot.channel.mornings import MorningPost
 from slackbot.channel.views import Viewer
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.outbox import Outbox, Place, Post, drawn
+from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.outbox import Outbox
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
+from slackbot.rules.period import midnight
 from slackbot.rules.request import Request, State
 from slackbot.rules.shifts import Plan, Uncovered
 from slackbot.store import cards, decisions, outbox, requests
@@ -22,16 +24,16 @@ from slackbot.store.people import PLAN
 
 log = structlog.get_logger()
 
-KEY = "digest:"
-"""Its key in the outbox ends with the day."""
 WINDOW_MINUTES = 3 * 60
 """Later, the day has begun without a digest."""
 NOTES_READ = 200
 """The limit of feedbacks whose comments are read."""
 
 
-class DailyDigest:
+class DailyDigest(MorningPost):
     """Reconciles the queue ``DIGEST``."""
+
+    event, prefix = DIGEST_EVENT, "digest:"
 
     def __init__(
         self,
@@ -42,53 +44,22 @@ class DailyDigest:
         hours: BusinessHours,
         minute: int,
     ) -> None:
-        self._record, self._has_response = record, has_response
-        self._viewer, self._outbox, self._hours = viewer, outbox, hours
-        self._window = replace(
-            hours, opens=minute, closes=min(minute + WINDOW_MINUTES, MINUTES_IN_DAY)
-        )
-        self._catching_up = CatchingUp(record)
+        closes = min(minute + WINDOW_MINUTES, MINUTES_IN_DAY)
+        mornings = replace(hours, opens=minute, closes=closes)
+        super().__init__(record, outbox, mornings)
+        self._has_response = has_response
+        self._viewer, self._team_hours = viewer, hours
 
-    async def reconcile(self) -> datetime:
-        """Return when the next is due.
-
-        Raises:
-            Postponed: The record is to catch up first.
-            PlatformError: Slack did not take it.
-        """
-        now = self._record.now()
-        if self._window.is_open(now):
-            await self._post(now)
-        # What is posted or left out rests until it closes.
-        until_closed = timedelta(minutes=WINDOW_MINUTES) if self._window.is_open(now) else None
-        return self._window.next_opening(now + (until_closed or timedelta(0)))
-
-    async def _post(self, now: datetime) -> None:
-        today = now.astimezone(self._hours.timezone).date()
-        key = f"{KEY}{today}"
-        if await self._outbox.is_posted(key):
-            return
-        await self._catching_up.wait(now)
-        digest = await self._digest(now, today)
-        if digest.is_empty:
-            async with self._record.transaction() as tx:
-                await outbox.leave_out(tx, [key], None, now)
-            return
-        post = Post(
-            key=key,
-            event=DIGEST_EVENT,
-            place=Place(channel=await self._outbox.channel()),
-            draw=drawn(render_digest(digest)),
-            look_since=self._start_of(today),
-        )
-        if await self._outbox.post(post):
-            log.info("digest_posted", day=str(today))
+    async def _messages(self, day: date, now: datetime) -> Sequence[SlackMessage]:
+        digest = await self._digest(now, day)
+        return () if digest.is_empty else (render_digest(digest),)
 
     async def _digest(self, now: datetime, today: date) -> Digest:
-        begins, ends = self._start_of(today), self._start_of(today + timedelta(days=1))
+        zone = self._hours.timezone
+        begins, ends = midnight(today, zone), midnight(today + timedelta(days=1), zone)
         async with self._record.transaction() as tx:
             last_day = await self._last_day(tx, today)
-            since = self._start_of(last_day)
+            since = midnight(last_day, zone)
             board = await self._viewer.board(tx)
             contacted = await contacts(tx, since, begins)
             triaged = await requests.list_triaged_between(tx, since, begins)
@@ -104,13 +75,11 @@ class DailyDigest:
             if view.request.awaits_triage and view.request.is_response_due(now)
         ]
         silent, unread = await self._without_response(due)
-        overdue = [view for view in views if view.is_overdue]
-        due_today = [view for view in views if now < view.request.due_at <= ends]
         later = [view for view in views if view.request.due_at > ends]
         unclaimed = [view for view in later if view.request.holder is None]
         return Digest(
-            overdue=tuple(overdue),
-            due_today=tuple(due_today),
+            overdue=tuple(view for view in views if view.is_overdue),
+            due_today=tuple(view for view in views if now < view.request.due_at <= ends),
             unclaimed=tuple(unclaimed),
             claimed_later=len(later) - len(unclaimed),
             ended=tuple(ended),
@@ -123,15 +92,16 @@ class DailyDigest:
             closed_idle=closed_idle,
             kudos=sum(each.problem is None for each in kudos),
             stuck_kudos=tuple(dict.fromkeys(each.problem for each in kudos if each.problem)),
-            zone=self._hours.timezone,
+            zone=zone,
             uncovered=self._uncovered(plan, now) if plan else (),
         )
 
     def _uncovered(self, plan: Plan, now: datetime) -> tuple[Uncovered, ...]:
         """Look as far as the next working day, in whose morning it would be too late."""
-        next_day = next(self._hours.later_workdays(now)).astimezone(self._hours.timezone).date()
-        until = self._start_of(next_day + timedelta(days=1))
-        return plan.uncovered(now, until, self._hours)
+        zone = self._hours.timezone
+        next_day = next(self._hours.later_workdays(now)).astimezone(zone).date()
+        until = midnight(next_day + timedelta(days=1), zone)
+        return plan.uncovered(now, until, self._team_hours)
 
     async def _left_waiting(
         self, tx: Transaction, since: datetime, until: datetime
@@ -142,15 +112,12 @@ class DailyDigest:
             if view is not None and _still_waits(view.request):
                 yield view
 
-    def _start_of(self, day: date) -> datetime:
-        return datetime.combine(day, time(), tzinfo=self._hours.timezone)
-
     async def _last_day(self, tx: Transaction, today: date) -> date:
         """Return the day of the last digest, else the last workday."""
-        last = await outbox.load_latest_key(tx, KEY, before=f"{KEY}{today}")
+        last = await outbox.load_latest_key(tx, self.prefix, before=f"{self.prefix}{today}")
         if last is None:
             return self._hours.workday_before(today)
-        return date.fromisoformat(last.removeprefix(KEY))
+        return date.fromisoformat(last.removeprefix(self.prefix))
 
     async def _without_response(self, due: Sequence[CardView]) -> tuple[list[CardView], int]:
         """Return also of how many the comments could not be read."""

@@ -20,7 +20,7 @@ from slackbot.blocks.forms import (
 )
 from slackbot.blocks.menu import MENU, MORE
 from slackbot.blocks.reminder import EXPLAIN_WITH
-from slackbot.handlers.answers import Answers, Reply, submitting
+from slackbot.handlers.answers import Answers, Reply
 from slackbot.handlers.clicking import Act
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.dialog import ALL_CLOSED, Answer, Dialog
@@ -94,12 +94,11 @@ class Acting:
 
     def _submitting(self, offer: Offer) -> Callable[[AsyncArgs], Awaitable[None]]:
         async def submit(args: AsyncArgs) -> None:
-            async with submitting(args, offer) as answer:
+            async with self.answers.submitting(args, offer) as answer:
                 form, view = Interaction.of_form(args.body), args.body["view"]
                 if offer in self.dialogs:
-                    answer |= await self.dialogs[offer].submit(form, view) or await self._saved(
-                        form
-                    )
+                    said = await self.dialogs[offer].submit(form, view)
+                    answer |= said or await self._saved(form)
                 else:
                     answer |= await self._submit(offer, form, Entered.of(view))
 

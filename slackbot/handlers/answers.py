@@ -37,7 +37,7 @@ from slackbot.blocks.words import (
 )
 from slackbot.channel.views import Viewer
 from slackbot.handlers.afterwards import Afterwards
-from slackbot.handlers.incoming import Body, sender_of, tell_of_event
+from slackbot.handlers.incoming import Body, id_of, sender_of, tell_of_event
 from slackbot.people.admission import Admission
 from slackbot.people.linking import LIFETIME, Linking
 from slackbot.platforms.errors import PlatformError, Throttled, Unreachable
@@ -68,7 +68,7 @@ from slackbot.rules.refusals import (
     UnknownLabel,
 )
 from slackbot.rules.request import IssueKey, Person
-from slackbot.store import homes, jobs, requests
+from slackbot.store import homes, interactions, jobs, requests
 from slackbot.store.away import RecordAway
 from slackbot.store.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
@@ -113,11 +113,42 @@ class Answers:
         try:
             yield reply
         except Exception as error:
-            words = explain(error, what)
+            words = await self._explain(error, what, args.body)
         await args.ack()
         metrics.ACK_SECONDS.observe(time.monotonic() - started)
         # Bolt sends the ack when the listener ends.
         self.afterwards.start(reply.follow_up() if words is None else reply.tell(words))
+
+    @contextlib.asynccontextmanager
+    async def submitting(self, args: AsyncArgs, what: str) -> AsyncIterator[dict[str, Any]]:
+        """Ack once recorded, or put the error at an input.
+
+        The body may say what Slack does then; without a word it closes the form.
+        """
+        answer: dict[str, Any] = {}
+        try:
+            yield answer
+        except Exception as error:
+            words = await self._explain(error, what, args.body)
+            if words is None:
+                answer = {"response_action": "clear"}
+            else:
+                errors = {_input_of(error, args.body): without_markup(words)}
+                answer = {"response_action": "errors", "errors": errors}
+        await args.ack(**answer)
+
+    async def _explain(self, error: Exception, what: str, body: Body) -> str | None:
+        """Return nothing about a repetition: it was taken before, whatever would refuse it now."""
+        try:
+            if isinstance(error, Refusal) and await self._is_on_record(body):
+                return None
+        except Exception as other:
+            error = other
+        return explain(error, what)
+
+    async def _is_on_record(self, body: Body) -> bool:
+        async with self._record.transaction() as tx:
+            return await interactions.is_known(tx, id_of(body))
 
     async def look(self, team: str, user: str) -> Asker:
         """Return who looks.
@@ -347,22 +378,6 @@ async def _in_time(slack: SlackClient, method: str, **arguments: Any) -> None:
     except (Unreachable, Throttled, TimeoutError) as error:
         log.warning("form_not_opened", problem=str(error) or "no answer in time")
         raise FormNotOpened from error
-
-
-@contextlib.asynccontextmanager
-async def submitting(args: AsyncArgs, what: str) -> AsyncIterator[dict[str, Any]]:
-    """Ack once recorded, or put the error at an input.
-
-    The body may say what Slack does then; without a word it closes the form.
-    """
-    answer: dict[str, Any] = {}
-    try:
-        yield answer
-    except Exception as error:
-        words = without_markup(explain(error, what))
-        await args.ack(response_action="errors", errors={_input_of(error, args.body): words})
-    else:
-        await args.ack(**answer)
 
 
 def _input_of(error: Exception, body: Body) -> str:

@@ -23,7 +23,7 @@ from slackbot.rules.decision import (
     typed_in,
 )
 from slackbot.rules.outreach import TEXT_LIMIT
-from slackbot.rules.refusals import AlreadySettled, NotAllowed, TextTooLong, Unknown
+from slackbot.rules.refusals import AlreadySettled, TextTooLong, Unknown
 from slackbot.rules.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
 from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store import cards, decisions, interactions, jobs
@@ -35,7 +35,7 @@ from slackbot.store.requests import save_snooze
 
 
 class Desk:
-    """Records decisions; an interaction on record has no further effect."""
+    """Records decisions; an interaction on record has no further effect, and is not refused."""
 
     def __init__(
         self, record: Record, admission: Admission, members: Members, viewer: Viewer
@@ -58,22 +58,6 @@ class Desk:
         """
         return await self._admission.admit(interaction.team, interaction.user)
 
-    async def _admit_once(self, interaction: Interaction) -> Person | None:
-        """Return ``None`` for a repetition that would be refused.
-
-        The first time they were admitted, so the record decides, not Slack.
-
-        Raises:
-            NotAllowed: They may not act, or Slack does not tell.
-        """
-        try:
-            return await self.admit(interaction)
-        except NotAllowed:
-            async with self._record.transaction() as tx:
-                if await interactions.is_known(tx, interaction.id):
-                    return None
-            raise
-
     async def zone_of(self, who: Person) -> ZoneInfo:
         """Take the team's where Slack does not tell."""
         try:
@@ -95,9 +79,7 @@ class Desk:
         Raises:
             Refusal: The person may not act, or the rules forbid it; nothing is recorded.
         """
-        who, key = await self._admit_once(interaction), interaction.key
-        if who is None:
-            return
+        who, key = await self.admit(interaction), interaction.key
         async with self._record.transaction() as tx:
             request = await self._request(tx, key, lock=True)
             if await decisions.load_by_interaction(tx, interaction.id):
@@ -134,9 +116,7 @@ class Desk:
         Raises:
             Refusal: The person may not act, or no reminder is to come.
         """
-        who, key = await self._admit_once(interaction), interaction.key
-        if who is None:
-            return
+        who, key = await self.admit(interaction), interaction.key
         zone, now = await self.zone_of(who), self._record.now()
         async with self._record.transaction() as tx:
             request = await self._request(tx, key, lock=True)
@@ -172,8 +152,7 @@ class Desk:
         Raises:
             Refusal: The person may not act, there is none, or a colleague was faster.
         """
-        if await self._admit_once(interaction) is None:
-            return
+        await self.admit(interaction)
         async with self._record.transaction() as tx:
             if not await interactions.note(tx, interaction.id, self._record.now()):
                 return
@@ -191,8 +170,7 @@ class Desk:
         Raises:
             Refusal: As for ``retry``.
         """
-        if await self._admit_once(interaction) is None:
-            return
+        await self.admit(interaction)
         async with self._record.transaction() as tx:
             if not await interactions.note(tx, interaction.id, self._record.now()):
                 return
@@ -207,8 +185,10 @@ class Desk:
             NotAllowed: The person may not act.
         """
         await self.admit(interaction)
+        now = self._record.now()
         async with self._record.transaction() as tx:
-            jobs.enqueue_periodic(tx, PeriodicQueue.KUDOS, self._record.now(), urgent=True)
+            if await interactions.note(tx, interaction.id, now):
+                jobs.enqueue_periodic(tx, PeriodicQueue.KUDOS, now, urgent=True)
 
     async def _refused(self, tx: Transaction, interaction: Interaction) -> Decision:
         await self._request(tx, interaction.key, lock=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -50,7 +50,7 @@ class Interaction:
     """A click or a submitted form; nothing in it is checked."""
 
     id: str
-    """A repetition carries the same."""
+    """See ``id_of``."""
     team: str
     user: str
     key: IssueKey
@@ -81,8 +81,7 @@ class Interaction:
             Unknown: It names no issue.
         """
         key_text, _, detail = str(body["view"]["private_metadata"]).partition(":")
-        form = cls._about(key_text, body, detail)
-        return replace(form, id=_id_of_form(body["view"]) or form.id)
+        return cls._about(key_text, body, detail)
 
     @classmethod
     def _about(cls, key_text: str, body: Body, detail: str = "") -> "Interaction":
@@ -92,9 +91,8 @@ class Interaction:
             raise Unknown from error
         # Bolt runs each listener in its own task: no other's lines get it.
         structlog.contextvars.bind_contextvars(issue=str(key))
-        trigger = str(body["trigger_id"])[:255]
         team, user = sender_of(body)
-        return cls(id=trigger, team=team, user=user, key=key, detail=detail)
+        return cls(id=id_of(body), team=team, user=user, key=key, detail=detail)
 
     @property
     def decision(self) -> UUID:
@@ -109,10 +107,11 @@ class Interaction:
             raise Unknown from error
 
 
-def _id_of_form(view: Body) -> str | None:
-    """Name what was sent: the same form with the same content counts once, however often."""
-    if not view.get("id"):
-        return None
+def id_of(body: Body) -> str:
+    """Name what was sent. A repetition has the same name: a form, if its content is the same."""
+    view = body.get("view") or {}
+    if body["type"] != "view_submission" or not view.get("id"):
+        return str(body["trigger_id"])[:255]
     content = json.dumps((view.get("state") or {}).get("values"), sort_keys=True)
     return f"{view['id']}:{view.get('callback_id')}:{sha256(content.encode()).hexdigest()[:32]}"
 

@@ -7,8 +7,8 @@ from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot.blocks.entered import Entered
 from slackbot.blocks.profile import CALLBACK, profile_modal, read_profile
-from slackbot.handlers.answers import Answers, submitting
-from slackbot.handlers.incoming import Body, sender_of
+from slackbot.handlers.answers import Answers
+from slackbot.handlers.incoming import Body, id_of, sender_of
 from slackbot.people.profiles import Profiles
 from slackbot.rules.profile import judge_profile
 from slackbot.rules.request import Person
@@ -37,9 +37,9 @@ class ProfileForm:
         await self.answers.open_form(body, view)
 
     async def _submit(self, args: AsyncArgs) -> None:
-        async with submitting(args, CALLBACK):
+        async with self.answers.submitting(args, CALLBACK):
             asker = await self.answers.look(*sender_of(args.body))
             profile = read_profile(Entered.of(args.body["view"]))
             if refusal := judge_profile(profile):
                 raise refusal
-            await self.profiles.save(asker.person, profile)
+            await self.profiles.save(asker.person, profile, id_of(args.body))

@@ -10,7 +10,6 @@ from slackbot.blocks.stats import (
     CHARTS_SENT,
     CSV_SENT,
     NO_DIRECT_MESSAGES,
-    NO_FILES,
     NOT_DRAWN,
     no_picture_words,
     not_asked_words,
@@ -22,7 +21,7 @@ from slackbot.handlers.answers import Answers, explain, present
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.slack import SlackClient
-from slackbot.platforms.slack_files import File, may_upload, upload
+from slackbot.platforms.slack_files import File, upload
 from slackbot.rules.period import NotAsked, Question
 from slackbot.rules.stats import Stats
 
@@ -41,6 +40,8 @@ class StatsAnswer:
         """``text`` is what was typed after ``stats``; no text is an error."""
         try:
             last = await self._tell(args, text)
+        except NotAsked as asked:
+            last = message(not_asked_words(asked))
         except Exception as error:
             last = message(explain(error, STATS))
         if last is not None:
@@ -50,8 +51,6 @@ class StatsAnswer:
         """Return what is left to say."""
         await self.answers.look(str(args.body["team_id"]), str(args.body["user_id"]))
         question = self.trends.read(text)
-        if isinstance(question, NotAsked):
-            return message(not_asked_words(question))
         stats = await self.trends.stats(question)
         if question.as_csv:
             return message(await self._send_csv(args, question, stats))
@@ -77,8 +76,6 @@ class StatsAnswer:
     async def _send(self, args: AsyncArgs, file: File) -> str | None:
         """Return what keeps it from being sent."""
         try:
-            if not await may_upload(self.slack):
-                return NO_FILES
             channel = await self.slack.direct_messages(str(args.body["user_id"]))
             if channel is None:
                 return NO_DIRECT_MESSAGES

@@ -41,7 +41,6 @@ class Thanking:
 
     async def submit(self, form: Interaction, view: Body) -> None:
         entered = Entered.of(view)
-        await self.desk.admit(form)
         kudos = read_kudos(entered, await self._people(entered.people(THANKS)))
         await self.desk.choose(form, lambda _: kudos)
 

@@ -103,21 +103,23 @@ class DutySync:
         now = self._record.now()
         try:
             rota = await self._source.read(now)
-            if rota is None:
-                await self._end()
-                return now + EVERY
-            on_duty = await self._on_duty(rota)
-        except NoAnswer as error:
+            on_duty = await self._on_duty(rota) if rota else None
+        except (NoAnswer, PlatformError) as error:
             await self._go_on("no_answer", str(error))
-            return now + max(EVERY, timedelta(seconds=error.retry_after or 0))
-        except PlatformError as error:
-            await self._go_on("no_answer", str(error))
-            return now + EVERY
+            seconds = error.retry_after if isinstance(error, NoAnswer) else None
+            return now + max(EVERY, timedelta(seconds=seconds or 0))
         await self._save_plan(rota, now)
+        if rota is None or on_duty is None:
+            await self._note(None)
+            return now + EVERY
         if not on_duty.people:
             await self._go_on("nobody", f"{NOBODY_SCHEDULED} ({self._source.source})")
             return now + EVERY
-        await self._note(on_duty, rota)
+        is_complete = all(person.slack_user for person in on_duty.people)
+        metrics.DUTY.labels("known" if is_complete else "stranger").inc()
+        remarks = [] if is_complete else [STRANGER_ON_DUTY]
+        remarks += [unread_schedule(each) for each in rota.schedules if each.problem]
+        await self._note(on_duty, "; ".join(remarks) or None)
         ends = rota.until or now + EVERY
         return min(max(ends, now + SOONEST), now + EVERY)
 
@@ -125,8 +127,9 @@ class DutySync:
         people = [await self._directory.on_call(each) for each in rota.people]
         return OnDuty(people=tuple(people), source=self._source.source, until=rota.until)
 
-    async def _save_plan(self, rota: Rota, now: datetime) -> None:
-        plan = None if rota.shifts is None else await self._plan(rota, rota.shifts, now)
+    async def _save_plan(self, rota: Rota | None, now: datetime) -> None:
+        shifts = rota.shifts if rota else None
+        plan = None if rota is None or shifts is None else await self._plan(rota, shifts, now)
         async with self._record.transaction() as tx:
             if plan is None:
                 await PLAN.forget(tx)
@@ -166,15 +169,6 @@ class DutySync:
         found = [(user, await self._members.status(user)) for user in users]
         return {user: status.ends_at for user, status in found if status and status.is_away(now)}
 
-    async def _end(self) -> None:
-        """Record that no schedule is set up."""
-        self._health.remark(DUTY, None)
-        async with self._record.transaction() as tx:
-            await PLAN.forget(tx)
-            await save_trouble(tx, None, self._record.now())
-            if await save_turn(tx, None, self._record.now()):
-                await self._announce(tx, self._record.now())
-
     async def _go_on(self, outcome: str, problem: str) -> None:
         """Keep the last known: a manager off duty is better than nobody."""
         metrics.DUTY.labels(outcome).inc()
@@ -183,12 +177,9 @@ class DutySync:
             if await save_trouble(tx, problem, self._record.now()):
                 await self._show(tx, await _waiting(tx), self._record.now())
 
-    async def _note(self, on_duty: OnDuty, rota: Rota) -> None:
-        is_complete = all(person.slack_user for person in on_duty.people)
-        metrics.DUTY.labels("known" if is_complete else "stranger").inc()
-        remarks = [] if is_complete else [STRANGER_ON_DUTY]
-        remarks += [unread_schedule(each) for each in rota.schedules if each.problem]
-        self._health.remark(DUTY, "; ".join(remarks) or None)
+    async def _note(self, on_duty: OnDuty | None, remark: str | None = None) -> None:
+        """Record who is on duty; ``None`` if no schedule is set up."""
+        self._health.remark(DUTY, remark)
         now = self._record.now()
         async with self._record.transaction() as tx:
             is_known_again = await save_trouble(tx, None, now)
@@ -197,7 +188,7 @@ class DutySync:
                 await self._announce(tx, now)
             elif is_known_again:
                 await self._show(tx, await _waiting(tx), now)
-        if has_changed:
+        if has_changed and on_duty:
             log.info("duty_changed", source=on_duty.source, people=len(on_duty.people))
 
     async def _announce(self, tx: Transaction, now: datetime) -> None:

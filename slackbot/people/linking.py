@@ -120,13 +120,11 @@ class Linking:
         issue, account = await self._ask_gitlab(self._iid, username, person)
         if account is None:
             raise NoSuchAccount(username)
-        match who.linked_to(account.username):
-            case None:
-                pass
-            case holder if holder == user:
-                raise LinkedAlready(account.username)
-            case _:
-                raise AccountTaken(account.username)
+        holder = who.linked_to(account.username)
+        if holder == user:
+            raise LinkedAlready(account.username)
+        if holder is not None:
+            raise AccountTaken(account.username)
         await self._identities.meet([account])
         code = await self._issue_code(user, person.name, account)
         return Issued(code=code, username=account.username, issue_url=issue.url)
@@ -226,13 +224,11 @@ class Linking:
         await self._identities.read_again()
         metrics.LINKS.labels(outcome).inc()
         log.info("code_arrived", user=code.slack_user, outcome=outcome)
-        match outcome:
-            case Redeemed.LINKED:
-                await self._end(code, words.linked(code.gitlab))
-            case Redeemed.TAKEN:
-                await self._end(code, words.taken(code.gitlab), "taken")
-            case Redeemed.REPLACED:
-                pass  # the person has asked for another code
+        # Of what was replaced nothing is said: the person has asked for another code.
+        if outcome is Redeemed.LINKED:
+            await self._end(code, words.linked(code.gitlab))
+        elif outcome is Redeemed.TAKEN:
+            await self._end(code, words.taken(code.gitlab), "taken")
 
     async def _end(self, code: Code, message: SlackMessage, what: str = "linked") -> None:
         await self._tell(code, f"{what}:{code.digest[:32]}", message)

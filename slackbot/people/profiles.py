@@ -3,6 +3,7 @@
 from slackbot.people.file import PeopleFile
 from slackbot.rules.profile import Profile, with_defaults
 from slackbot.rules.request import Person
+from slackbot.store import interactions
 from slackbot.store.database import Record
 from slackbot.store.profiles import load_profile, save_profile
 
@@ -28,8 +29,10 @@ class Profiles:
         in_file = self._file.profiles().get(person.slack_user or "", Profile())
         return with_defaults((await self.own(person)).over(in_file), person.name)
 
-    async def save(self, person: Person, profile: Profile) -> None:
+    async def save(self, person: Person, profile: Profile, interaction: str) -> None:
+        """Save what was sent with an interaction; a repetition replaces nothing later."""
         if person.slack_user is None:
             return
         async with self._record.transaction() as tx:
-            await save_profile(tx, person.slack_user, profile)
+            if await interactions.note(tx, interaction, self._record.now()):
+                await save_profile(tx, person.slack_user, profile)

@@ -1,7 +1,7 @@
 """Issues of any project, and what a comment on them may mention."""
 
 import re
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -17,12 +17,12 @@ from slackbot.platforms.gitlab_api import NOTES, PACES, GitLabApi
 from slackbot.platforms.pace import Allowances
 from slackbot.platforms.snapshot import (
     GitLabUser,
+    IssueSnapshot,
     Note,
-    parse_moment,
+    parse_issue,
     parse_note,
     parse_user,
 )
-from slackbot.rules.request import IssueKey
 
 T = TypeVar("T")
 
@@ -30,21 +30,6 @@ PAGE = 100
 """GitLab's largest page."""
 _MARKERS = re.compile(r"<!-- ssat-bot: \{.*\} -->")
 _GROUP = re.compile(r"\.?\w[\w.-]*(/\.?\w[\w.-]*)*", re.ASCII)
-
-
-@dataclass(frozen=True, kw_only=True)
-class IssueRef:
-    """An issue of any project."""
-
-    project_id: int
-    iid: int
-    url: str
-    title: str
-    created_at: datetime
-
-    @property
-    def key(self) -> IssueKey:
-        return IssueKey(self.project_id, self.iid)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,43 +54,28 @@ class GitLabIssues(GitLabApi):
 
     async def own_username(self) -> str:
         """Ask once: a token keeps its user, whatever the user is called later."""
-
-        def read(client: gitlab.Gitlab) -> GitLabUser:
-            client.auth()
-            return parse_user(client.user.attributes if client.user else {})
-
         if self._own is None:
-            self._own = await self.ask(read)
+            self._own = await self.ask(lambda client: parse_user(as_dict(client.http_get("/user"))))
         return self._own.username
 
     async def create_issue(
-        self,
-        project: int | str,
-        title: str,
-        description: str,
-        *,
-        labels: Sequence[str] = (),
-        confidential: bool | None = None,
-    ) -> IssueRef:
+        self, project: int | str, title: str, description: str, *, confidential: bool = False
+    ) -> IssueSnapshot:
         """Create; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown: see ``find_issue``.
 
-        GitLab runs quick actions in the description, and creates labels that the project lacks.
+        GitLab runs quick actions in the description.
         https://docs.gitlab.com/api/issues/#create-an-issue
         """
-        issue: dict[str, Any] = {"title": title, "description": description}
-        if labels:
-            issue["labels"] = ",".join(labels)
-        if confidential is not None:
-            issue["confidential"] = confidential
+        issue = {"title": title, "description": description, "confidential": confidential}
 
-        def send(client: gitlab.Gitlab) -> IssueRef:
-            return _parse_ref(as_dict(client.http_post(issues_path(project), post_data=issue)))
+        def send(client: gitlab.Gitlab) -> IssueSnapshot:
+            return parse_issue(as_dict(client.http_post(issues_path(project), post_data=issue)))
 
         return await self.change(send)
 
     async def find_issue(
         self, project: int | str, mark: UUID, since: datetime | None = None
-    ) -> IssueRef | None:
+    ) -> IssueSnapshot | None:
         """Find the bot's own issue with the marker of ``mark`` in its description, open or closed.
 
         ``since`` is inclusive and by GitLab's clock: when it created the feedback issue is early
@@ -115,18 +85,16 @@ class GitLabIssues(GitLabApi):
         if since is not None:
             query["created_after"] = since.astimezone(UTC).isoformat()
 
-        def read(client: gitlab.Gitlab) -> IssueRef | None:
-            found = (each for each in _newest(client, project, query) if _is_marked(each, mark))
-            return next(map(_parse_ref, found), None)
+        def read(client: gitlab.Gitlab) -> IssueSnapshot | None:
+            issues = _newest(client, project, query)
+            return next((each for each in issues if is_marked(each.description, mark)), None)
 
         return await self.ask(read)
 
-    async def find_open_issue(self, project: int | str, label: str) -> IssueRef | None:
+    async def find_open_issue(self, project: int | str, label: str) -> IssueSnapshot | None:
         """Find the newest with the label."""
         query = {"scope": "all", "state": "opened", "labels": label, "issue_type": "issue"}
-        return await self.ask(
-            lambda client: next(map(_parse_ref, _newest(client, project, query, per_page=1)), None)
-        )
+        return await self.ask(lambda client: next(_newest(client, project, query, 1), None))
 
     async def note_on(self, project: int | str, iid: int, body: str) -> None:
         """Post; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown."""
@@ -155,14 +123,12 @@ class GitLabIssues(GitLabApi):
         if not _GROUP.fullmatch(path):
             return None
 
-        def read(client: gitlab.Gitlab) -> dict[str, Any]:
-            # Without its projects: they are slow (https://docs.gitlab.com/api/groups/).
-            return as_dict(client.http_get(f"/groups/{EncodedId(path)}", with_projects="false"))
-
         try:
-            found = await self.ask(read)
+            # Without its projects: they are slow (https://docs.gitlab.com/api/groups/).
+            group = await self.ask(lambda client: client.groups.get(path, with_projects="false"))
         except Missing:
             return None
+        found = group.attributes
         if found["full_path"].casefold() != path.casefold():  # a number finds one, too
             return None
         return GroupRef(
@@ -237,29 +203,18 @@ def listed_only() -> Unreachable:
 
 def _newest(
     client: gitlab.Gitlab, project: int | str, query: dict[str, str], per_page: int = PAGE
-) -> Iterator[dict[str, Any]]:
-    return iter(
-        client.http_list(
-            issues_path(project),
-            query,
-            iterator=True,
-            pagination="keyset",
-            order_by="created_at",
-            sort="desc",
-            per_page=per_page,
-        )
+) -> Iterator[IssueSnapshot]:
+    issues = client.http_list(
+        issues_path(project),
+        query,
+        iterator=True,
+        pagination="keyset",
+        order_by="created_at",
+        sort="desc",
+        per_page=per_page,
     )
+    return (parse_issue(issue) for issue in issues)
 
 
-def _is_marked(issue: dict[str, Any], mark: UUID) -> bool:
-    return any(str(mark) in each for each in _MARKERS.findall(issue.get("description") or ""))
-
-
-def _parse_ref(data: dict[str, Any]) -> IssueRef:
-    return IssueRef(
-        project_id=int(data["project_id"]),
-        iid=int(data["iid"]),
-        url=data.get("web_url") or "",
-        title=data.get("title") or "",
-        created_at=parse_moment(data["created_at"]),
-    )
+def is_marked(description: str | None, mark: UUID) -> bool:
+    return any(str(mark) in each for each in _MARKERS.findall(description or ""))

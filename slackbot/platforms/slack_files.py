@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from slackbot.platforms.errors import Platform, Rejected, Unreachable, no_answer
+from slackbot.platforms.errors import Platform, PlatformError, Rejected, Unreachable, no_answer
 from slackbot.platforms.slack import SlackClient
 
 FILE_SCOPES = frozenset({"files:write"})
 """Optional: for pictures and CSV files."""
+NO_FILES = (
+    "the app lacks the scope files:write: the bot's administrator can install it again with "
+    "manifest.yml"
+)
 UPLOAD_SECONDS = 60
 
 
@@ -21,18 +25,14 @@ class File:
     """What a picture shows, in 1,000 characters."""
 
 
-async def may_upload(slack: SlackClient) -> bool:
-    return not (await slack.identity()).lacks(FILE_SCOPES)
-
-
-async def upload(
-    slack: SlackClient, file: File, channel: str, *, thread: str | None = None, said: str = ""
-) -> None:
+async def upload(slack: SlackClient, file: File, channel: str, thread: str | None = None) -> None:
     """Share it in a channel, once: there is no way to find out whether a lost answer was a yes.
 
     Raises:
-        PlatformError: Slack did not take it.
+        PlatformError: Slack did not take it, or the app may send no files.
     """
+    if (await slack.identity()).lacks(FILE_SCOPES):
+        raise PlatformError(Platform.SLACK, NO_FILES)
     place = await slack.read(
         "files.getUploadURLExternal",
         filename=file.name,
@@ -41,12 +41,8 @@ async def upload(
     )
     await _send(slack, str(place["upload_url"]), file.content)
     where = {"channel_id": channel} | ({"thread_ts": thread} if thread else {})
-    await slack.call(
-        "files.completeUploadExternal",
-        files=[{"id": place["file_id"], "title": file.title}],
-        **where,
-        **({"initial_comment": said} if said else {}),
-    )
+    files = [{"id": place["file_id"], "title": file.title}]
+    await slack.call("files.completeUploadExternal", files=files, **where)
 
 
 async def _send(slack: SlackClient, url: str, content: bytes) -> None:

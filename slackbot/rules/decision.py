@@ -1,39 +1,15 @@
 """What people may do with a feedback, and its effect. Pure; moments are UTC."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
+from slackbot.rules import refusals
 from slackbot.rules.characters import is_visible
-from slackbot.rules.refusals import (
-    AlreadyClaimed,
-    AlreadyClosed,
-    AlreadyContacted,
-    AlreadyOpen,
-    AlreadyThanked,
-    AlreadyYours,
-    AskedForContact,
-    AssignedAgain,
-    BeforeTheRequest,
-    HeldAgain,
-    InTheFuture,
-    InThePast,
-    IssueGone,
-    LabelChanged,
-    NobodyNamed,
-    NoLongerRequested,
-    NotContacted,
-    NotIdle,
-    NotMissed,
-    NotYours,
-    Refusal,
-    SameLabel,
-    TextRequired,
-    UnknownLabel,
-)
+from slackbot.rules.refusals import Refusal
 from slackbot.rules.request import (
     IDLE,
     THANKED,
@@ -52,6 +28,8 @@ DAY_EVERYWHERE = timedelta(hours=12)
 """Somewhere it is still yesterday."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """By how much two clocks may differ."""
+WAITS_LIMIT = 200
+"""In characters, of what a feedback waits on."""
 
 
 class Channel(StrEnum):
@@ -199,6 +177,11 @@ class WaitFor:
     text: str | None
     until: date
 
+    @property
+    def what(self) -> str:
+        """As much as a row may show."""
+        return (self.text or "")[:WAITS_LIMIT]
+
 
 class Miss(StrEnum):
     """Why a deadline was missed."""
@@ -316,7 +299,7 @@ def decide(
     The same rule judges the click, at ``now``, and on delivery what GitLab says by then.
     """
     if request.is_gone:
-        return IssueGone()
+        return refusals.IssueGone()
     match action:
         case Claim() | TakeOver():
             return _judge_claim(request, action, who, now)
@@ -324,88 +307,75 @@ def decide(
             return _judge_release(request, action, who, now)
         case ChooseLabel():
             return _judge_label(request, action, labels, scope)
-        case ClearLabel():
-            return _judge_clearing(request, action, scope)
+        case ClearLabel(label=label):
+            current = request.label_of(scope)
+            return None if current == label else refusals.LabelChanged(current)
+        case _:
+            refusal = _judge_course(request, action, now) or _judge_text(action)
+            return refusal or _judge_values(request, action, now, labels)
+
+
+def _judge_course(request: Request, action: Action, now: datetime) -> Refusal | None:
+    """Judge by how far the feedback has come."""
+    match action:
         case MarkContacted():
-            return _judge_contact(request, action, now, labels)
-        case Review():
-            return _judge_review(action, labels)
-        case FollowUp() | Tell():
-            return _judge_telling(action)
-        case CloseIdle() | Kudos():
-            return _judge_good(request, action, now)
-        case _:
-            return _judge_course(request, action, now)
-
-
-def _judge_course(
-    request: Request,
-    action: UndoContacted | Close | Reopen | AddNote | WaitFor | Explain,
-    now: datetime,
-) -> Refusal | None:
-    """Judge what changes neither owner nor label."""
-    match action:
+            return refuse_contact(request)
         case UndoContacted() if request.contacted_at is None:
-            return NotContacted()
-        case Close() | WaitFor() if not request.is_open:
-            return AlreadyClosed()
-        case Close(leaves_waiting=False) if request.state in UNFINISHED:
-            return AskedForContact()
-        case Close(reason=Closing.OTHER, text=text) if not is_visible(text or ""):
-            return TextRequired("text", action.kind)
-        case Reopen() if request.is_open:
-            return AlreadyOpen()
-        case UndoContacted(text=text) | AddNote(text=text) | WaitFor(text=text) if not is_visible(
-            text or ""
-        ):
-            return TextRequired("text", action.kind)
-        case WaitFor(until=until) if until < (now - DAY_EVERYWHERE).date():
-            return InThePast("until")
-        case Explain() if not request.is_missed(now):
-            return NotMissed()
-        case Explain(reason=Miss.OTHER, text=text) if not is_visible(text or ""):
-            return TextRequired("text", action.kind)
-        case _:
-            return None
-
-
-def _judge_telling(action: FollowUp | Tell) -> Refusal | None:
-    match action:
-        case FollowUp(title=title) if not is_visible(title or ""):
-            return TextRequired("title", action.kind)
-        case Tell(names=(), people=()):
-            return NobodyNamed("names", is_group=action.is_group)
-        case Tell(text=text) if not is_visible(text or ""):
-            return TextRequired("text", action.kind)
-        case _:
-            return None
-
-
-def _judge_good(request: Request, action: CloseIdle | Kudos, now: datetime) -> Refusal | None:
-    match action:
-        case CloseIdle() if not request.is_open:
-            return AlreadyClosed()
+            return refusals.NotContacted()
+        case Close() | CloseIdle() | WaitFor() if not request.is_open:
+            return refusals.AlreadyClosed()
         case CloseIdle() if not request.is_idle(now):
-            return NotIdle()
+            return refusals.NotIdle()
         case Kudos() if request.thanked_by is not None:
-            return AlreadyThanked(request.thanked_by)
-        case Kudos(close=True) if request.state in UNFINISHED:
-            return AskedForContact()
+            return refusals.AlreadyThanked(request.thanked_by)
+        case Close(leaves_waiting=False) | Kudos(close=True) if request.state in UNFINISHED:
+            return refusals.AskedForContact()
+        case Reopen() if request.is_open:
+            return refusals.AlreadyOpen()
+        case Explain() if not request.is_missed(now):
+            return refusals.NotMissed()
         case _:
             return None
 
 
-def _judge_review(action: Review, labels: Iterable[str]) -> Refusal | None:
-    if not is_visible(action.summary or ""):
-        return TextRequired("summary", action.kind)
-    if action.label is not None and action.label not in labels:
-        return UnknownLabel(action.label)
-    return None
+def _judge_text(action: Action) -> Refusal | None:
+    """Judge whether it says what belongs in the issue."""
+    match action:
+        case Tell(names=(), people=()):
+            return refusals.NobodyNamed("names", is_group=action.is_group)
+        case Review(summary=text):
+            field = "summary"
+        case FollowUp(title=text):
+            field = "title"
+        case (
+            MarkContacted(channel=Channel.EMAIL, text=text)
+            | UndoContacted(text=text)
+            | Close(reason=Closing.OTHER, text=text)
+            | Explain(reason=Miss.OTHER, text=text)
+            | AddNote(text=text)
+            | WaitFor(text=text)
+            | Tell(text=text)
+        ):
+            field = "text"
+        case _:
+            return None
+    return None if is_visible(text or "") else refusals.TextRequired(field, action.kind)
 
 
-def _judge_clearing(request: Request, action: ClearLabel, scope: str) -> Refusal | None:
-    current = request.label_of(scope)
-    return None if current == action.label else LabelChanged(current)
+def _judge_values(
+    request: Request, action: Action, now: datetime, labels: Iterable[str]
+) -> Refusal | None:
+    match action:
+        case MarkContacted(at=at) if at > now + CLOCK_TOLERANCE:
+            return refusals.InTheFuture("at")
+        case MarkContacted(at=at) if at < request.asked_at.replace(second=0, microsecond=0):
+            return refusals.BeforeTheRequest("at")  # people pick minutes
+        case WaitFor(until=until) if until < (now - DAY_EVERYWHERE).date():
+            return refusals.InThePast("until")
+        case MarkContacted(label=str() as label) | Review(label=str() as label):
+            return None if label in labels else refusals.UnknownLabel(label)
+        case _:
+            return None
 
 
 def _judge_claim(
@@ -416,17 +386,19 @@ def _judge_claim(
     if request.holder is None:
         return None
     if who.is_same(request.holder):
-        return AlreadyYours()
+        return refusals.AlreadyYours()
     # They confirmed a name: if someone else got there first, ask again.
     if isinstance(action, TakeOver) and action.holder.is_same(request.holder):
-        return AssignedAgain(request.holder) if _is_held_again(request, action, now) else None
-    return AlreadyClaimed(request.holder)
+        return (
+            refusals.AssignedAgain(request.holder) if _is_held_again(request, action, now) else None
+        )
+    return refusals.AlreadyClaimed(request.holder)
 
 
 def _judge_release(request: Request, action: Release, who: Person, now: datetime) -> Refusal | None:
     if not who.is_same(request.holder):
-        return NotYours(request.holder)
-    return HeldAgain() if _is_held_again(request, action, now) else None
+        return refusals.NotYours(request.holder)
+    return refusals.HeldAgain() if _is_held_again(request, action, now) else None
 
 
 def _is_held_again(request: Request, action: TakeOver | Release, now: datetime) -> bool:
@@ -445,11 +417,11 @@ def confirmed(action: Action, request: Request) -> Action:
 def why_finished(request: Request) -> Refusal | None:
     match request.state:
         case State.CONTACTED:
-            return AlreadyContacted(request.contacted_by)
+            return refusals.AlreadyContacted(request.contacted_by)
         case State.CLOSED:
-            return AlreadyClosed()
+            return refusals.AlreadyClosed()
         case State.WITHDRAWN:
-            return NoLongerRequested()
+            return refusals.NoLongerRequested()
         case _:
             return None
 
@@ -458,36 +430,24 @@ def _judge_label(
     request: Request, action: ChooseLabel, labels: Iterable[str], scope: str
 ) -> Refusal | None:
     if action.label not in labels:
-        return UnknownLabel(action.label)
+        return refusals.UnknownLabel(action.label)
     current = request.label_of(scope)
     if current == action.label:
-        return SameLabel()
+        return refusals.SameLabel()
     if current != action.replaces:
-        return LabelChanged(current)
+        return refusals.LabelChanged(current)
     return None
 
 
 def refuse_contact(request: Request) -> Refusal | None:
+    """Let a closed or withdrawn request be marked: the contact happened."""
     if request.is_gone:
-        return IssueGone()
-    return AlreadyContacted(request.contacted_by) if request.state is State.CONTACTED else None
-
-
-def _judge_contact(
-    request: Request, action: MarkContacted, now: datetime, labels: Iterable[str]
-) -> Refusal | None:
-    # A closed or withdrawn request may be marked: the contact happened.
-    if refusal := refuse_contact(request):
-        return refusal
-    if action.channel is Channel.EMAIL and not is_visible(action.text or ""):
-        return TextRequired("text")
-    if action.at > now + CLOCK_TOLERANCE:
-        return InTheFuture("at")
-    if action.at < request.asked_at.replace(second=0, microsecond=0):  # people pick minutes
-        return BeforeTheRequest("at")
-    if action.label is not None and action.label not in labels:
-        return UnknownLabel(action.label)
-    return None
+        return refusals.IssueGone()
+    return (
+        refusals.AlreadyContacted(request.contacted_by)
+        if request.state is State.CONTACTED
+        else None
+    )
 
 
 def apply(request: Request, decision: Decision, rules: Rules) -> Request:
@@ -554,8 +514,7 @@ def _reviewed(request: Request, decision: Decision, rules: Rules) -> Request:
             return _closed(thanked, decision.by, THANKED) if is_closed else thanked
         case Reopen():
             return replace(request, is_open=True, closed_because=None)
-        case WaitFor(text=text, until=until):
-            what = (text or "")[:WAITS_LIMIT]
+        case WaitFor(what=what, until=until):
             wait = Wait(what=what, until=until, by=decision.by, at=decision.at)
             return replace(request, waits_on=wait)
         case Explain(reason=reason):
@@ -566,10 +525,6 @@ def _reviewed(request: Request, decision: Decision, rules: Rules) -> Request:
 
 def _closed(request: Request, by: Person, reason: str) -> Request:
     return replace(request, is_open=False, closed_by=by.name, closed_because=reason)
-
-
-WAITS_LIMIT = 200
-"""Characters: what a row may show."""
 
 
 def holder_after(holder: Person | None, decisions: Iterable[Decision]) -> Person | None:
@@ -662,73 +617,68 @@ def ends_unheard(step: Step, before: Request, after: Request) -> bool:
     return step.kind in ENDS and before.state in UNFINISHED and after.is_requested
 
 
+_STEP_KINDS: Mapping[str, StepKind] = {
+    "claim": StepKind.CLAIMED,
+    "take_over": StepKind.TAKEN_OVER,
+    "release": StepKind.RELEASED,
+    "choose_label": StepKind.LABELED,
+    "clear_label": StepKind.LABEL_CLEARED,
+    "mark_contacted": StepKind.CONTACTED,
+    "undo_contacted": StepKind.UNCONTACTED,
+    "review": StepKind.REVIEWED,
+    "close": StepKind.CLOSED,
+    "close_idle": StepKind.CLOSED,
+    "kudos": StepKind.THANKED,
+    "reopen": StepKind.REOPENED,
+    "note": StepKind.NOTED,
+    "wait": StepKind.WAITS,
+    "explain": StepKind.EXPLAINED,
+    "follow_up": StepKind.FOLLOWED_UP,
+    "tell": StepKind.TOLD,
+}
+
+
 def step_of(decision: Decision, before: Request) -> Step:
     """``before`` lacks the decision."""
-    return replace(_step_of(decision, before), owner=before.holder)
-
-
-def _step_of(decision: Decision, before: Request) -> Step:
-    by, at = decision.by, decision.at
-    match decision.action:
-        case Claim():
-            return Step(kind=StepKind.CLAIMED, who=by, at=at)
-        case TakeOver(holder=holder):
-            # The colleague may have let go meanwhile.
-            if not holder.is_same(before.holder):
-                return Step(kind=StepKind.CLAIMED, who=by, at=at)
-            return Step(kind=StepKind.TAKEN_OVER, who=by, other=before.holder, at=at)
-        case Release():
-            return Step(kind=StepKind.RELEASED, who=by, at=at)
-        case ChooseLabel(label=label):
-            return Step(kind=StepKind.LABELED, who=by, at=at, detail=label)
-        case MarkContacted(channel=channel, at=contacted_at):
-            return Step(kind=StepKind.CONTACTED, who=by, at=contacted_at, detail=channel.value)
-        case FollowUp() | Tell() | CloseIdle() | Kudos():
-            return _step_of_telling(decision, decision.action)
-        case _:
-            return _step_of_course(decision)
-
-
-def _step_of_telling(decision: Decision, action: FollowUp | Tell | CloseIdle | Kudos) -> Step:
-    by, at = decision.by, decision.at
+    action, owner = decision.action, before.holder
+    step = Step(
+        kind=_STEP_KINDS[action.kind],
+        who=decision.by,
+        at=decision.at,
+        detail=_detail_of(action),
+        owner=owner,
+    )
     match action:
-        case FollowUp(created=created):
-            url = created.url if created else None
-            return Step(kind=StepKind.FOLLOWED_UP, who=by, at=at, detail=url)
-        case Tell(told=told):
-            return Step(kind=StepKind.TOLD, who=by, at=at, detail=told)
-        case CloseIdle():
-            return Step(kind=StepKind.CLOSED, who=by, at=at, detail=IDLE)
-        case Kudos(thanks=thanks):
-            whom = ", ".join(each.name for each in thanks)
-            return Step(kind=StepKind.THANKED, who=by, at=at, detail=whom)
-
-
-def _step_of_course(decision: Decision) -> Step:
-    by, at = decision.by, decision.at
-    match decision.action:
-        case ClearLabel(label=label):
-            return Step(kind=StepKind.LABEL_CLEARED, who=by, at=at, detail=label)
-        case UndoContacted():
-            return Step(kind=StepKind.UNCONTACTED, who=by, at=at)
-        case Review(contact=contact):
-            detail = "contact" if contact else None
-            return Step(kind=StepKind.REVIEWED, who=by, at=at, detail=detail)
-        case Close(reason=reason, leaves_waiting=leaves_waiting):
-            return Step(
-                kind=StepKind.CLOSED,
-                who=by,
-                at=at,
-                detail=reason,
-                is_without_contact=leaves_waiting,
-            )
-        case Reopen():
-            return Step(kind=StepKind.REOPENED, who=by, at=at)
-        case AddNote():
-            return Step(kind=StepKind.NOTED, who=by, at=at)
-        case WaitFor(text=text):
-            return Step(kind=StepKind.WAITS, who=by, at=at, detail=(text or "")[:WAITS_LIMIT])
-        case Explain(reason=reason):
-            return Step(kind=StepKind.EXPLAINED, who=by, at=at, detail=reason)
+        case TakeOver(holder=holder) if holder.is_same(owner):
+            return replace(step, other=owner)
+        case TakeOver():  # the colleague has let go meanwhile
+            return replace(step, kind=StepKind.CLAIMED)
+        case MarkContacted(at=contacted_at):
+            return replace(step, at=contacted_at)
+        case Close(leaves_waiting=leaves_waiting):
+            return replace(step, is_without_contact=leaves_waiting)
         case _:
-            raise TypeError(f"no step for {decision.action.kind}")
+            return step
+
+
+def _detail_of(action: Action) -> str | None:
+    match action:
+        case (
+            ChooseLabel(label=detail)
+            | ClearLabel(label=detail)
+            | MarkContacted(channel=detail)
+            | Close(reason=detail)
+            | Explain(reason=detail)
+            | WaitFor(what=detail)
+            | FollowUp(created=NewIssue(url=detail))
+            | Tell(told=detail)
+        ):
+            return detail
+        case Review(contact=True):
+            return "contact"
+        case CloseIdle():
+            return IDLE
+        case Kudos(thanks=thanks):
+            return ", ".join(each.name for each in thanks)
+        case _:
+            return None

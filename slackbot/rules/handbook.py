@@ -4,51 +4,34 @@ https://about.gitlab.com/handbook/support/workflows/how-to-respond-to-feedback.h
 """
 
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
 
 PAGE = "https://about.gitlab.com/handbook/support/workflows/how-to-respond-to-feedback.html"
 
-HANDBOOK_LABELS: Mapping[str, str] = MappingProxyType(
-    {
-        "feedback::customer-resolved": "The customer resolved the ticket",
-        "feedback::docs-new-issue": (
-            "Encountered Documentation problem; new Issue and/or MR filed"
-        ),
-        "feedback::docs-not-helpful": (
-            "Documentation unhelpful to customer and/or Support Engineer"
-        ),
-        "feedback::known-issue": "Known issue with Issue already created",
-        "feedback::product-new-issue": "Encountered Product problem; new Issue and/or MR filed",
-        "feedback::missing-info-from-customer": (
-            "Customer did not supply enough information for investigation"
-        ),
-        "feedback::missing-info-by-engineer": (
-            "Support Engineer did not provide adequate information to customer"
-        ),
-        "feedback::outside-support": ("Problem internal to GitLab but not directly by Support"),
-        "feedback::process-confusing-customer": (
-            "Customer found support process confusing or unclear"
-        ),
-        "feedback::process-engineer-not-followed": (
-            "Support Engineer did not follow documented support process"
-        ),
-        "feedback::process-does-not-exist": ("Problem does not have an existing Support process"),
-        "feedback::process-sfdc": (
-            "Problem caused by Zendesk-Salesforce integration (includes delays due to needs-org, "
-            "incorrect contact info/matching in SFDC, unable to validate subscription)"
-        ),
-        "feedback::soft-skills": (
-            "Support Engineer responses unhelpful or customer expectations mishandled"
-        ),
-        "feedback::technical-skills-engineer": (
-            "Support Engineer lacks skills or permissions to troubleshoot or resolve problem"
-        ),
-        "feedback::technical-skills-customer": (
-            "Customer lacks skills or permissions to troubleshoot or resolve problem"
-        ),
-    }
-)
+_REASONS = {
+    "customer-resolved": "The customer resolved the ticket",
+    "docs-new-issue": "Encountered Documentation problem; new Issue and/or MR filed",
+    "docs-not-helpful": "Documentation unhelpful to customer and/or Support Engineer",
+    "known-issue": "Known issue with Issue already created",
+    "product-new-issue": "Encountered Product problem; new Issue and/or MR filed",
+    "missing-info-from-customer": "Customer did not supply enough information for investigation",
+    "missing-info-by-engineer": "Support Engineer did not provide adequate information to customer",
+    "outside-support": "Problem internal to GitLab but not directly by Support",
+    "process-confusing-customer": "Customer found support process confusing or unclear",
+    "process-engineer-not-followed": "Support Engineer did not follow documented support process",
+    "process-does-not-exist": "Problem does not have an existing Support process",
+    "process-sfdc": (
+        "Problem caused by Zendesk-Salesforce integration (includes delays due to needs-org, "
+        "incorrect contact info/matching in SFDC, unable to validate subscription)"
+    ),
+    "soft-skills": "Support Engineer responses unhelpful or customer expectations mishandled",
+    "technical-skills-engineer": (
+        "Support Engineer lacks skills or permissions to troubleshoot or resolve problem"
+    ),
+    "technical-skills-customer": (
+        "Customer lacks skills or permissions to troubleshoot or resolve problem"
+    ),
+}
+HANDBOOK_LABELS = {f"feedback::{reason}": text for reason, text in _REASONS.items()}
 """For projects without own descriptions. "Understanding the customer's reason"."""
 
 TEMPLATE = (

@@ -1,6 +1,6 @@
 """What a query matches, in which order and on which page. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -45,16 +45,12 @@ def rows_of(
     entries: Iterable[Request], listing: Listing, person: Person, now: datetime
 ) -> list[Row]:
     """``person`` is who asks."""
-    return sorted(_rows(entries, listing, person, now), key=lambda row: row.position)
-
-
-def _rows(
-    entries: Iterable[Request], listing: Listing, person: Person, now: datetime
-) -> Iterator[Row]:
-    for entry in entries:
-        position = _position(entry)
-        if _is_shown(entry, listing, now) and _fits(entry, listing.filters, person, now):
-            yield Row(position=position, entry=entry)
+    rows = [
+        Row(position=_position(entry), entry=entry)
+        for entry in entries
+        if _is_shown(entry, listing, now) and _fits(entry, listing.filters, person, now)
+    ]
+    return sorted(rows, key=lambda row: row.position)
 
 
 def _position(entry: Request) -> Position:

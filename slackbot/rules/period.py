@@ -1,18 +1,26 @@
 """Which days a person asks figures of, and how they are to be grouped. Pure."""
 
-import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum, auto
 from zoneinfo import ZoneInfo
 
+from slackbot.written import nearest
+
 EARLIEST = date(2000, 1, 1)
 DAYS = 30
 """Of which figures are made by default."""
 MOST_DAYS = 3660
+LIKENESS = 0.6
+"""Of a word to the known one that is offered instead."""
 _DAY = timedelta(days=1)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """Return when a day begins, in UTC."""
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
 class Grouping(StrEnum):
@@ -49,11 +57,7 @@ class Period:
 
     def bounds(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """Return the moments, UTC, between which it lies; the second is excluded."""
-        start, end = (
-            datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
-            for day in (self.start, self.end)
-        )
-        return start, end
+        return midnight(self.start, zone), midnight(self.end, zone)
 
     def stretches(self, most: int) -> Iterator["Period"]:
         """Cut it into so many stretches at most, of the same length but for the last."""
@@ -74,8 +78,8 @@ class Trouble(StrEnum):
     IN_THE_FUTURE = auto()
 
 
-@dataclass(frozen=True, kw_only=True)
-class NotAsked:
+@dataclass(eq=False)
+class NotAsked(Exception):
     """``word`` is what was not understood, ``nearest`` a similar known one."""
 
     trouble: Trouble
@@ -94,43 +98,52 @@ class Question:
 
 _SPAN = re.compile(r"([1-9][0-9]{0,3})([dw])")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_LAST_QUARTER = "last-quarter"
-_WORDS = ("quarter", "by", "csv")
+_QUARTER, _LAST_QUARTER = "quarter", "last-quarter"
+_WORDS = (_QUARTER, "by", "csv")
 
 
-def read_question(text: str, today: date) -> Question | NotAsked:
-    """Read ``30d by label csv``, in any order; never fails."""
+def read_question(text: str, today: date) -> Question:
+    """Read ``30d by label csv``, in any order.
+
+    Raises:
+        NotAsked: It is not understood.
+    """
     question = Question(period=days_until(today, DAYS), is_default=True)
     words = iter(" ".join(text.casefold().split()).replace("last quarter", _LAST_QUARTER).split())
     for word in words:
         if word == "csv":
             question = replace(question, as_csv=True)
         elif word == "by":
-            named = next(words, "")
-            if named not in set(Grouping):
-                return _unknown(Trouble.UNKNOWN_GROUPING, named, tuple(Grouping))
-            question = replace(question, by=Grouping(named))
+            question = replace(question, by=_grouping(next(words, "")))
         else:
-            period = _period(word, today)
-            if isinstance(period, NotAsked):
-                return period
-            question = replace(question, period=period, is_default=False)
+            question = replace(question, period=_period(word, today), is_default=False)
     return question
 
 
-def _unknown(trouble: Trouble, word: str, known: Sequence[str]) -> NotAsked:
-    near = difflib.get_close_matches(word[:40], known, n=1)
-    return NotAsked(trouble=trouble, word=word, nearest=str(near[0]) if near else None)
+def _grouping(word: str) -> Grouping:
+    if word not in set(Grouping):
+        raise NotAsked(Trouble.UNKNOWN_GROUPING, word, nearest(word[:40], Grouping, LIKENESS))
+    return Grouping(word)
 
 
-def _period(word: str, today: date) -> Period | NotAsked:
+def _period(word: str, today: date) -> Period:
     if span := _SPAN.fullmatch(word):
         days = int(span[1]) * (7 if span[2] == "w" else 1)
         return days_until(today, min(days, MOST_DAYS))
-    if word in ("quarter", _LAST_QUARTER):
-        return _quarter(today, is_last=word == _LAST_QUARTER)
+    quarter = _quarter_of(today)
+    if word == _QUARTER:
+        return Period(start=quarter, end=today + _DAY)
+    if word == _LAST_QUARTER:
+        return Period(start=_quarter_of(quarter - _DAY), end=quarter)
     first, dots, last = word.partition("..")
-    return _between(first, last, today) if dots else _unknown(Trouble.UNKNOWN_WORD, word, _WORDS)
+    if not dots:
+        raise NotAsked(Trouble.UNKNOWN_WORD, word, nearest(word[:40], _WORDS, LIKENESS))
+    start, end = max(_date(first), EARLIEST), _date(last)
+    if end <= start:
+        raise NotAsked(Trouble.ENDS_BEFORE_START, word)
+    if start > today:
+        raise NotAsked(Trouble.IN_THE_FUTURE, word)
+    return Period(start=start, end=min(end, today + _DAY))
 
 
 def days_until(today: date, days: int) -> Period:
@@ -138,26 +151,13 @@ def days_until(today: date, days: int) -> Period:
     return Period(start=today - (days - 1) * _DAY, end=today + _DAY)
 
 
-def _quarter(today: date, *, is_last: bool) -> Period:
-    """Return the calendar quarter so far, or the whole one before."""
-    start = date(today.year, (today.month - 1) // 3 * 3 + 1, 1)
-    if not is_last:
-        return Period(start=start, end=today + _DAY)
-    before = start - _DAY
-    return Period(start=date(before.year, before.month - 2, 1), end=start)
+def _quarter_of(day: date) -> date:
+    """Return the first day of the calendar quarter."""
+    return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
 
 
-def _between(first: str, last: str, today: date) -> Period | NotAsked:
-    """Without the second date; what lies in the future is left out."""
-    days: list[date] = []
-    for word in (first, last):
-        try:
-            days.append(date.fromisoformat(word if _DATE.fullmatch(word) else ""))
-        except ValueError:
-            return NotAsked(trouble=Trouble.NO_SUCH_DATE, word=word)
-    start, end = max(days[0], EARLIEST), days[1]
-    if end <= start:
-        return NotAsked(trouble=Trouble.ENDS_BEFORE_START, word=f"{first}..{last}")
-    if start > today:
-        return NotAsked(trouble=Trouble.IN_THE_FUTURE, word=f"{first}..{last}")
-    return Period(start=start, end=min(end, today + _DAY))
+def _date(word: str) -> date:
+    try:
+        return date.fromisoformat(word if _DATE.fullmatch(word) else "")
+    except ValueError:
+        raise NotAsked(Trouble.NO_SUCH_DATE, word) from None

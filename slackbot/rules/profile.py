@@ -1,18 +1,14 @@
 """How a manager signs an email to a customer. Pure."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from slackbot.rules.refusals import NotABookingLink
 
 DEFAULT_ROLE = "Support Manager"
 
-LIMITS: Mapping[str, int] = MappingProxyType(
-    {"name": 80, "role": 80, "booking_link": 200, "signature": 300, "language": 8}
-)
+LIMITS = {"name": 80, "role": 80, "booking_link": 200, "signature": 300, "language": 8}
 """In characters: an email has to fit into Slack's form."""
 
 _LANGUAGE = re.compile("[a-z]{2,3}(-[A-Z]{2})?")

@@ -2,12 +2,18 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import dataclass_transform
 
 from slackbot.rules.request import Person
 
 
+@dataclass_transform(eq_default=False)
 class Refusal(Exception):
-    """Each subclass is named for the remedy."""
+    """Each subclass is named for the remedy; its fields are what the words need."""
+
+    def __init_subclass__(cls) -> None:
+        """Make each a dataclass."""
+        dataclass(eq=False)(cls)
 
 
 class Unknown(Refusal):
@@ -30,12 +36,10 @@ class AlreadyYours(Refusal):
     """The person holds it."""
 
 
-@dataclass(eq=False)
 class AlreadyClaimed(Refusal):
     holder: Person
 
 
-@dataclass(eq=False)
 class NotYours(Refusal):
     """Only the holder can release a request."""
 
@@ -46,14 +50,12 @@ class HeldAgain(Refusal):
     """GitLab assigned the person again after their release."""
 
 
-@dataclass(eq=False)
 class AssignedAgain(Refusal):
     """GitLab assigned the colleague again after the take-over."""
 
     holder: Person
 
 
-@dataclass(eq=False)
 class AlreadyContacted(Refusal):
     by: Person | None
 
@@ -78,7 +80,6 @@ class NotIdle(Refusal):
     """Somebody has acted on it."""
 
 
-@dataclass(eq=False)
 class AlreadyThanked(Refusal):
     """One review gets kudos once."""
 
@@ -101,7 +102,6 @@ class SameLabel(Refusal):
     """The request has it."""
 
 
-@dataclass(eq=False)
 class UnknownLabel(Refusal):
     """Slack never creates labels."""
 
@@ -110,7 +110,6 @@ class UnknownLabel(Refusal):
     """By the person, who may choose another one."""
 
 
-@dataclass(eq=False)
 class LabelNotSet(Refusal):
     """GitLab accepted the change without it."""
 
@@ -119,21 +118,18 @@ class LabelNotSet(Refusal):
     """The labels that it was to replace, which cannot be put back."""
 
 
-@dataclass(eq=False)
 class LabelChanged(Refusal):
     """GitLab got another label after the click."""
 
     label: str | None
 
 
-@dataclass(eq=False)
 class InvalidField(Refusal):
     """``field`` names the field of the form."""
 
     field: str
 
 
-@dataclass(eq=False)
 class TextRequired(InvalidField):
     """What was done, or why, belongs in the issue. ``kind`` is the action's."""
 
@@ -144,19 +140,16 @@ class TextTooLong(InvalidField):
     """Slack takes no longer one."""
 
 
-@dataclass(eq=False)
 class NobodyNamed(InvalidField):
     """A comment that mentions somebody needs a name."""
 
     is_group: bool = False
 
 
-@dataclass(eq=False)
 class TooManyNamed(InvalidField):
     most: int = 0
 
 
-@dataclass(eq=False)
 class NotInGitLab(InvalidField):
     """GitLab has no such user or group, or hides it from the bot."""
 
@@ -164,7 +157,6 @@ class NotInGitLab(InvalidField):
     is_group: bool = False
 
 
-@dataclass(eq=False)
 class NoKnownAccount(InvalidField):
     """Nothing says who somebody in Slack is in GitLab."""
 
@@ -201,7 +193,6 @@ class Obstacle(StrEnum):
     NO_MEMBER = "no_member"
 
 
-@dataclass(eq=False)
 class NoFollowUp(Refusal):
     """GitLab creates no follow-up issue in this project."""
 
@@ -219,40 +210,34 @@ class NameYourAccount(NotLinkable):
     """The username is missing or unreadable."""
 
 
-@dataclass(eq=False)
 class LinksNotSetUp(NotLinkable):
     """No issue is set for codes."""
 
     person: Person
 
 
-@dataclass(eq=False)
 class NoIssueForCodes(NotLinkable):
     """The issue that is set for codes is gone."""
 
     person: Person
 
 
-@dataclass(eq=False)
 class NoSuchAccount(NotLinkable):
     """Nobody has this username, or it is the bot's own."""
 
     username: str
 
 
-@dataclass(eq=False)
 class LinkedByFile(NotLinkable):
     """Only an administrator changes the people file."""
 
     username: str
 
 
-@dataclass(eq=False)
 class LinkedAlready(NotLinkable):
     username: str
 
 
-@dataclass(eq=False)
 class AccountTaken(NotLinkable):
     """Somebody else is linked to it."""
 
@@ -295,7 +280,6 @@ class NotAHuman(NotAllowed):
     """A bot or deactivated account."""
 
 
-@dataclass(eq=False)
 class NotAManager(NotAllowed):
     """``whom_to_ask`` lists the groups and people in ``SSAT_MANAGERS``.
 

@@ -3,15 +3,16 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from slackbot.rules.characters import first_visible, whole
+from slackbot.rules.period import midnight
 from slackbot.rules.shifts import Schedule, Shift, joined, shift_at
 from slackbot.rules.slack_ids import USERS, is_id
 
-_WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
+_WEEK = re.compile(r"[0-9]{4}-W[0-9]{2}")
 _WEEK_LENGTH = timedelta(days=7)
 NAME_LIMIT, URL_LIMIT = 80, 300
 """An answer in Slack must have room for them."""
@@ -68,11 +69,8 @@ def parse_weeks(table: Mapping[str, Any]) -> dict[date, tuple[str, ...]]:
 
 
 def _monday(week: str) -> date:
-    match = _WEEK.fullmatch(week)
     try:
-        if match is None:
-            raise ValueError
-        return date.fromisocalendar(int(match[1]), int(match[2]), 1)
+        return date.fromisoformat(week if _WEEK.fullmatch(week) else "")
     except ValueError:
         raise ValueError(f"{week!r} is no week: write it as 2026-W05") from None
 
@@ -89,15 +87,11 @@ def week_shifts(weeks: Weeks, zone: ZoneInfo) -> tuple[Shift[OnCall], ...]:
     return joined(
         Shift(
             people=tuple(OnCall(name=user, slack_user=user) for user in users),
-            begins=_midnight(monday, zone),
-            ends=_midnight(monday + _WEEK_LENGTH, zone),
+            begins=midnight(monday, zone),
+            ends=midnight(monday + _WEEK_LENGTH, zone),
         )
         for monday, users in sorted(weeks.items())
     )
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
 def rota_at(
@@ -140,17 +134,18 @@ def _moment(written: str) -> datetime:
 
 def read_schedule(schedule: Mapping[str, Any]) -> Schedule:
     schedule = whole(dict(schedule))
-    names = (str(schedule.get(each) or "") for each in ("name", "summary", "id"))
     url = str(schedule.get("html_url") or "")
-    name = first_visible(names, "schedule")[:NAME_LIMIT]
+    name = _name_of(schedule, "schedule")
     return Schedule(name=name, url=url if len(url) <= URL_LIMIT else "")
 
 
 def read_user(user: Mapping[str, Any]) -> OnCall:
     """Read a user of PagerDuty; a mere reference has no email."""
     user = whole(dict(user))
-    names = (str(user.get(each) or "") for each in ("name", "summary", "id"))
     email = user.get("email")
-    return OnCall(
-        name=first_visible(names, "someone")[:NAME_LIMIT], email=str(email) if email else None
-    )
+    return OnCall(name=_name_of(user, "someone"), email=str(email) if email else None)
+
+
+def _name_of(data: Mapping[str, Any], fallback: str) -> str:
+    names = (str(data.get(each) or "") for each in ("name", "summary", "id"))
+    return first_visible(names, fallback)[:NAME_LIMIT]

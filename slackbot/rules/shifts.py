@@ -86,9 +86,8 @@ class Plan:
             known = [each for each in ends if each is not None]
             begins, back = max(shift.begins, since), min([shift.ends, until, *known])
             if begins < back:
-                is_open_ended = not known
                 yield Uncovered(
-                    begins=begins, ends=back, away=shift.people, is_open_ended=is_open_ended
+                    begins=begins, ends=back, away=shift.people, is_open_ended=not known
                 )
 
 

@@ -4,14 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from statistics import median, quantiles
 
-from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.feedback import Sentiment, score_of
 from slackbot.rules.period import Grouping, Period
-from slackbot.rules.request import UNFINISHED, Person, Request, State
+from slackbot.rules.request import UNFINISHED, Person, Request, Rules, State
 
 HIGH = 0.9
-"""The percentile beside the median."""
+"""The percentile beside the median: the last of ten."""
 MOST_BARS = 12
 """Stretches of a period in a chart."""
 _HOUR = timedelta(hours=1)
@@ -26,7 +26,15 @@ class Times:
 
     @classmethod
     def of(cls, measured: Sequence[float]) -> "Times":
-        return cls(median=percentile(measured, 0.5), high=percentile(measured, HIGH))
+        """Interpolate between the two nearest values, as spreadsheets do (``PERCENTILE.INC``)."""
+        match measured:
+            case []:
+                return cls()
+            case [only]:
+                return cls(median=only, high=only)
+            case _:
+                high = quantiles(measured, n=10, method="inclusive")[-1]
+                return cls(median=median(measured), high=high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,76 +100,114 @@ class Stats:
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """By what the figures are made."""
+    """Makes figures by a team's business hours and labels, as of ``now``."""
 
-    hours: BusinessHours
-    scope: str
-    """Of the feedback labels."""
+    rules: Rules
     region_scope: str
     now: datetime
 
+    def stats(
+        self,
+        found: Iterable[Request],
+        period: Period,
+        *,
+        by: Grouping | None = None,
+        kept_days: int | None = None,
+    ) -> Stats:
+        """Count the period and the one before; ``kept_days`` is how far back the record reaches."""
+        feedback, before = list(found), period.before
+        asked = self.asked_in(feedback, period)
+        since = None
+        if kept_days is not None:
+            zone = self.rules.hours.timezone
+            since = (self.now - timedelta(days=kept_days)).astimezone(zone).date()
+        is_short = since is not None and before.start < since
+        return Stats(
+            period=period,
+            now=self._summary(feedback, period),
+            before=None if is_short else self._summary(feedback, before),
+            by=by,
+            groups=self._groups(asked, by) if by else {},
+            bars={
+                each: self._figures(self.asked_in(asked, each))
+                for each in period.stretches(MOST_BARS)
+            },
+            kept_days=kept_days if is_short else None,
+        )
 
-def stats_of(
-    found: Iterable[Request],
-    period: Period,
-    measure: Measure,
-    *,
-    by: Grouping | None = None,
-    kept_days: int | None = None,
-) -> Stats:
-    """Count the period and the one before; ``kept_days`` is how far back the record reaches."""
-    feedback, zone = list(found), measure.hours.timezone
-    asked = asked_in(feedback, period, measure)
-    before = period.before
-    since = None
-    if kept_days is not None:
-        since = (measure.now - timedelta(days=kept_days)).astimezone(zone).date()
-    reaches = [each for each in (before, period) if since is not None and each.start < since]
-    return Stats(
-        period=period,
-        now=_summary(feedback, period, measure),
-        before=None if reaches else _summary(feedback, before, measure),
-        by=by,
-        groups=_groups(asked, by, measure) if by else {},
-        bars={
-            each: figures_of(asked_in(asked, each, measure), measure)
-            for each in period.stretches(MOST_BARS)
-        },
-        kept_days=kept_days if reaches else None,
-    )
+    def asked_in(self, found: Iterable[Request], period: Period) -> list[Request]:
+        start, end = period.bounds(self.rules.hours.timezone)
+        return [each for each in found if each.was_requested and start <= each.asked_at < end]
+
+    def _summary(self, found: Iterable[Request], period: Period) -> Summary:
+        start, end = period.bounds(self.rules.hours.timezone)
+        given = [each for each in found if start <= given_at(each) < end]
+        asked = self.asked_in(found, period)
+        missed = [each for each in asked if is_on_time(each, self.now) is False]
+        return Summary(
+            figures=self._figures(asked),
+            feedback=len(given),
+            sentiments=Counter(each.sentiment for each in given),
+            labels=Counter(each.label_of(self.rules.scope) for each in given),
+            reasons=Counter(each.missed_because for each in missed),
+        )
+
+    def _figures(self, asked: Sequence[Request]) -> Figures:
+        verdicts = [is_on_time(each, self.now) for each in asked]
+        contacted = [each for each in asked if each.state is State.CONTACTED]
+        return Figures(
+            requests=len(asked),
+            on_time=verdicts.count(True),
+            settled=len(verdicts) - verdicts.count(None),
+            open=sum(each.state in UNFINISHED for each in asked),
+            overdue=sum(each.is_overdue(self.now) for each in asked),
+            to_claim=self._times(asked, lambda each: each.claimed_at or each.held_since),
+            to_contact=self._times(contacted, lambda each: each.contacted_at),
+        )
+
+    def _times(
+        self, asked: Iterable[Request], ended_at: Callable[[Request], datetime | None]
+    ) -> Times:
+        between = self.rules.hours.between
+        spans = ((each.asked_at, ended_at(each)) for each in asked)
+        # People pick minutes, so a contact may seem to be seconds before the wish for it.
+        return Times.of([max(between(start, end) / _HOUR, 0.0) for start, end in spans if end])
+
+    def _groups(self, asked: Iterable[Request], by: Grouping) -> dict[str | None, Figures]:
+        """Put what has no name last, and scores in their order, all else by how much it is."""
+        named: defaultdict[str | None, list[Request]] = defaultdict(list)
+        managers: list[Person] = []
+        for each in asked:
+            named[self._group_of(each, by, managers)].append(each)
+
+        def order(name: str | None) -> tuple[bool, int, str]:
+            size = 0 if by is Grouping.SCORE else len(named[name])
+            return name is None, -size, name or ""
+
+        return {name: self._figures(named[name]) for name in sorted(named, key=order)}
+
+    def _group_of(self, request: Request, by: Grouping, managers: list[Person]) -> str | None:
+        match by:
+            case Grouping.LABEL:
+                return request.label_of(self.rules.scope)
+            case Grouping.REGION:
+                label = request.label_of(self.region_scope)
+                return label.removeprefix(f"{self.region_scope}::") if label else None
+            case Grouping.SCORE:
+                return None if (score := score_of(request.score)) is None else str(score)
+            case Grouping.MANAGER:
+                return _manager(request, managers)
 
 
-def asked_in(found: Iterable[Request], period: Period, measure: Measure) -> list[Request]:
-    start, end = period.bounds(measure.hours.timezone)
-    return [each for each in found if each.was_requested and start <= each.asked_at < end]
-
-
-def _summary(found: Iterable[Request], period: Period, measure: Measure) -> Summary:
-    start, end = period.bounds(measure.hours.timezone)
-    given = [each for each in found if start <= given_at(each) < end]
-    asked = asked_in(found, period, measure)
-    missed = [each for each in asked if is_on_time(each, measure.now) is False]
-    return Summary(
-        figures=figures_of(asked, measure),
-        feedback=len(given),
-        sentiments=Counter(each.sentiment for each in given),
-        labels=Counter(each.label_of(measure.scope) for each in given),
-        reasons=Counter(each.missed_because for each in missed),
-    )
-
-
-def figures_of(asked: Sequence[Request], measure: Measure) -> Figures:
-    verdicts = [is_on_time(each, measure.now) for each in asked]
-    contacted = [each for each in asked if each.state is State.CONTACTED]
-    return Figures(
-        requests=len(asked),
-        on_time=verdicts.count(True),
-        settled=len(verdicts) - verdicts.count(None),
-        open=sum(each.state in UNFINISHED for each in asked),
-        overdue=sum(each.is_overdue(measure.now) for each in asked),
-        to_claim=_times(asked, lambda each: each.claimed_at or each.held_since, measure),
-        to_contact=_times(contacted, lambda each: each.contacted_at, measure),
-    )
+def _manager(request: Request, known: list[Person]) -> str | None:
+    """Name who contacted; a person may be known in Slack once, and in GitLab another time."""
+    who = request.contacted_by
+    if request.state is not State.CONTACTED or who is None:
+        return None
+    same = next((each for each in known if each.is_same(who)), None)
+    if same is None:
+        known.append(who)
+    return (same or who).name
 
 
 def given_at(request: Request) -> datetime:
@@ -180,67 +226,3 @@ def is_on_time(request: Request, now: datetime) -> bool | None:
             return False if request.is_overdue(now) else None
         case _:
             return None
-
-
-def percentile(values: Iterable[float], share: float) -> float | None:
-    """Interpolate between the two nearest values, as spreadsheets do (``PERCENTILE.INC``)."""
-    ordered = sorted(values)
-    if not ordered:
-        return None
-    place = (len(ordered) - 1) * share
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
-
-
-def _times(
-    asked: Iterable[Request], ended_at: Callable[[Request], datetime | None], measure: Measure
-) -> Times:
-    spans = ((each.asked_at, ended_at(each)) for each in asked)
-    return Times.of(
-        # People pick minutes, so a contact may seem to be seconds before the wish for it.
-        [max(measure.hours.between(start, end) / _HOUR, 0.0) for start, end in spans if end]
-    )
-
-
-# --- Groups ------------------------------------------------------------------------------------
-
-
-def _groups(asked: Iterable[Request], by: Grouping, measure: Measure) -> dict[str | None, Figures]:
-    """Put what has no name last, and scores in their order, all else by how much it is."""
-    named: defaultdict[str | None, list[Request]] = defaultdict(list)
-    managers: list[Person] = []
-    for each in asked:
-        named[_group_of(each, by, measure, managers)].append(each)
-
-    def order(name: str | None) -> tuple[bool, int, str]:
-        size = 0 if by is Grouping.SCORE else len(named[name])
-        return name is None, -size, name or ""
-
-    return {name: figures_of(named[name], measure) for name in sorted(named, key=order)}
-
-
-def _group_of(
-    request: Request, by: Grouping, measure: Measure, managers: list[Person]
-) -> str | None:
-    match by:
-        case Grouping.LABEL:
-            return request.label_of(measure.scope)
-        case Grouping.REGION:
-            label = request.label_of(measure.region_scope)
-            return label.removeprefix(f"{measure.region_scope}::") if label else None
-        case Grouping.SCORE:
-            return None if (score := score_of(request.score)) is None else str(score)
-        case Grouping.MANAGER:
-            return _manager(request, managers)
-
-
-def _manager(request: Request, known: list[Person]) -> str | None:
-    """Name who contacted; a person may be known in Slack once, and in GitLab another time."""
-    who = request.contacted_by
-    if request.state is not State.CONTACTED or who is None:
-        return None
-    same = next((each for each in known if each.is_same(who)), None)
-    if same is None:
-        known.append(who)
-    return (same or who).name

@@ -1,10 +1,11 @@
 """The issue of the team's week in review: which one takes what is said now. Pure."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from slackbot.rules.deadline import parse_workdays
+from slackbot.rules.period import midnight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class ReviewWeek:
         """Return when the last cut-off day ended, in UTC."""
         today = now.astimezone(self.zone).date()
         day = today - timedelta(days=(today.weekday() - self.cutoff - 1) % 7)
-        return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
+        return midnight(day, self.zone)
 
     def takes(self, created_at: datetime, now: datetime) -> bool:
         """Return whether an issue of this age is this week's."""

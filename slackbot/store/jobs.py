@@ -397,16 +397,9 @@ async def hand_back(tx: Transaction, job: Job) -> None:
 async def _hand_back(tx: Transaction, job: Job, **values: object) -> None:
     await tx.execute(
         update(errands)
-        .where(*_is(job), errands.c.leased_by == job.owner)
-        .values(leased_by=None, leased_until=None, **values)
-    )
-
-
-def _is(job: Job) -> tuple[ColumnElement[bool], ...]:
-    return (
-        errands.c.lane == job.queue,
-        errands.c.project == job.key.project,
-        errands.c.iid == job.key.iid,
+        .where(*_IS_IT, errands.c.leased_by == job.owner)
+        .values(leased_by=None, leased_until=None, **values),
+        **_place(job),
     )
 
 

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Row, Select, bindparam, delete, or_, select, type_coerce, update
+from sqlalchemy import Row, bindparam, delete, or_, select, type_coerce, update
 
 from slackbot.rules.request import Person, Request
 from slackbot.rules.shifts import Plan
@@ -27,11 +27,21 @@ from slackbot.store.schema import (
 T = TypeVar("T")
 
 
-def _values(prefix: str, kind: type[T]) -> Select[T]:
-    """Select facts by the beginning of their names; built once, as a click needs them."""
-    value = type_coerce(facts.c.value, Document[T](kind, lenient=True))
-    is_one = facts.c.name.startswith(prefix, autoescape=True)
-    return select(value).where(is_one).order_by(facts.c.name)
+class _Facts(Generic[T]):
+    """Facts of one kind, whose names begin alike; an unreadable one counts as unknown."""
+
+    def __init__(self, prefix: str, kind: type[T]) -> None:
+        self._prefix, self._kind = prefix, kind
+        value = type_coerce(facts.c.value, Document[T](kind, lenient=True))
+        is_one = facts.c.name.startswith(prefix, autoescape=True)
+        # Built once, as a click needs them.
+        self._all = select(value).where(is_one).order_by(facts.c.name)
+
+    async def load_all(self, tx: Transaction) -> list[T]:
+        return [each for each in await tx.scalars(self._all) if each is not None]
+
+    def of(self, whom: str | int) -> Fact[T]:
+        return Fact(f"{self._prefix}{whom}", self._kind)
 
 
 # --- Links made with /ssat link ----------------------------------------------------------------
@@ -90,9 +100,7 @@ async def redeem_code(
 
     ``taken``: accounts of others for another reason, in lower case.
     """
-    row = select(link_codes.c.document).where(link_codes.c.slack_user == code.slack_user)
-    current = await tx.scalar(row.with_for_update())
-    if current != code:
+    if await _current_code(tx, code.slack_user) != code:
         return Redeemed.REPLACED
     own = code.gitlab.casefold()
     holder = await tx.scalar(select(links.c.slack_user).where(links.c.gitlab == own))
@@ -115,17 +123,20 @@ async def redeem_code(
     return Redeemed.LINKED
 
 
+async def _current_code(tx: Transaction, slack_user: str) -> Code | None:
+    row = select(link_codes.c.document).where(link_codes.c.slack_user == slack_user)
+    code: Code | None = await tx.scalar(row.with_for_update())
+    return code
+
+
 async def forget_code(tx: Transaction, code: Code) -> None:
     """Keep a later code."""
-    row = select(link_codes.c.document).where(link_codes.c.slack_user == code.slack_user)
-    current = await tx.scalar(row.with_for_update())
+    current = await _current_code(tx, code.slack_user)
     if current is not None and current.digest == code.digest:
         await tx.execute(delete(link_codes).where(link_codes.c.slack_user == code.slack_user))
 
 
 # --- GitLab accounts, which may change their names ----------------------------------------------
-
-_ACCOUNT_PREFIX = "account:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,11 +153,8 @@ class Account:
         return replace(self, username=username, earlier=(self.earlier | before) - after)
 
 
-_ACCOUNTS = _values(_ACCOUNT_PREFIX, Account)
-
-
-async def list_accounts(tx: Transaction) -> list[Account]:
-    return [each for each in await tx.scalars(_ACCOUNTS) if each is not None]
+_ACCOUNTS = _Facts("account:", Account)
+list_accounts = _ACCOUNTS.load_all
 
 
 def numbers_by_name(accounts: Iterable[Account]) -> dict[str, int]:
@@ -166,22 +174,14 @@ async def save_account(
     await _keep_numbers(tx, {own: number, **numbers_by_name(known.values())}, in_file or {})
     for other in known.values():
         if other.id != number and (other.username or "").casefold() == own:
-            await _save_account(tx, other.named(None))
+            await _ACCOUNTS.of(other.id).save(tx, other.named(None))
     before = known.get(number)
     after = (before or Account(id=number, username=None)).named(username)
-    await _save_account(tx, after)
+    await _ACCOUNTS.of(number).save(tx, after)
     if before is None or (before.username or "").casefold() == own:
         return False
     await _rename_link(tx, after)
     return True
-
-
-async def _save_account(tx: Transaction, account: Account) -> None:
-    await _account(account.id).save(tx, account)
-
-
-def _account(number: int) -> Fact[Account]:
-    return Fact(f"{_ACCOUNT_PREFIX}{number}", Account)
 
 
 async def _rename_link(tx: Transaction, account: Account) -> None:
@@ -200,8 +200,6 @@ async def _update_link(tx: Transaction, link: Link) -> None:
 
 # --- Which account a name means, also when another one has taken the name -----------------------
 
-_LINES_PREFIX = "people_file:"
-
 
 @dataclass(frozen=True, kw_only=True)
 class FileLines:
@@ -212,11 +210,8 @@ class FileLines:
     """GitLab's numbers by username in lower case."""
 
 
-_LINES = _values(_LINES_PREFIX, FileLines)
-
-
-async def list_file_lines(tx: Transaction) -> list[FileLines]:
-    return [each for each in await tx.scalars(_LINES) if each is not None]
+_LINES = _Facts("people_file:", FileLines)
+list_file_lines = _LINES.load_all
 
 
 async def forget_file_lines(tx: Transaction, who: str) -> list[FileLines]:
@@ -226,14 +221,10 @@ async def forget_file_lines(tx: Transaction, who: str) -> list[FileLines]:
         each for each in await list_file_lines(tx) if who == each.slack_user or own in each.accounts
     ]
     for each in found:
-        await _file_lines(each.slack_user).forget(tx)
+        await _LINES.of(each.slack_user).forget(tx)
         for number in each.accounts.values():
-            await _account(number).forget(tx)
+            await _ACCOUNTS.of(number).forget(tx)
     return found
-
-
-def _file_lines(slack_user: str) -> Fact[FileLines]:
-    return Fact(f"{_LINES_PREFIX}{slack_user}", FileLines)
 
 
 async def _keep_numbers(
@@ -249,7 +240,7 @@ async def _keep_numbers(
         own, before = username.casefold(), kept.get(user, {})
         if own in numbers and own not in before:
             lines = FileLines(slack_user=user, accounts={**before, own: numbers[own]})
-            await _file_lines(user).save(tx, lines)
+            await _LINES.of(user).save(tx, lines)
 
 
 # --- Accounts matched by email: no proof, unlike a link ----------------------------------------
@@ -258,8 +249,6 @@ FRESH = timedelta(days=1)
 """How long a match is not looked up again."""
 BELIEVED = timedelta(days=7)
 """How long a match counts that is not looked up again."""
-
-_PREFIX = "found_by_email:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,11 +268,8 @@ class EmailMatch:
         return self.at > now - BELIEVED
 
 
-_MATCHES = _values(_PREFIX, EmailMatch)
-
-
-async def list_email_matches(tx: Transaction) -> list[EmailMatch]:
-    return [each for each in await tx.scalars(_MATCHES) if each is not None]
+_MATCHES = _Facts("found_by_email:", EmailMatch)
+list_email_matches = _MATCHES.load_all
 
 
 async def save_email_match(tx: Transaction, match: EmailMatch) -> None:
@@ -291,15 +277,11 @@ async def save_email_match(tx: Transaction, match: EmailMatch) -> None:
     for other in await list_email_matches(tx):
         if other.account == match.account or not other.is_believed(match.at):
             await forget_email_match(tx, other.slack_user)
-    await _email_match(match.slack_user).save(tx, match)
+    await _MATCHES.of(match.slack_user).save(tx, match)
 
 
 async def forget_email_match(tx: Transaction, slack_user: str) -> None:
-    await _email_match(slack_user).forget(tx)
-
-
-def _email_match(slack_user: str) -> Fact[EmailMatch]:
-    return Fact(f"{_PREFIX}{slack_user}", EmailMatch)
+    await _MATCHES.of(slack_user).forget(tx)
 
 
 # --- Who was on duty when ----------------------------------------------------------------------

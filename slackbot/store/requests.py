@@ -32,6 +32,7 @@ MOST_ENDED = 500
 
 # Built once: they are what is asked most.
 _KEY: dict[str, BindParameter[int]] = {name: bindparam(name) for name in ("project", "iid")}
+_KEYS = select(requests.c.project, requests.c.iid)
 _REQUEST = select(requests.c.document).filter_by(**_KEY)
 _SNOOZE = select(snoozes.c.document).filter_by(**_KEY)
 _LOCKED_REQUEST = _REQUEST.with_for_update()
@@ -178,9 +179,7 @@ async def list_untouched_records(tx: Transaction, until: datetime) -> list[Reque
 
 async def list_triaged_between(tx: Transaction, since: datetime, until: datetime) -> set[IssueKey]:
     at = requests.c.triaged_at
-    key = requests.c.project, requests.c.iid
-    rows = await tx.execute(select(*key).where(at >= since, at < until))
-    return {IssueKey(row.project, row.iid) for row in rows}
+    return set(await _list_keys(tx, _KEYS.where(at >= since, at < until)))
 
 
 async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRecord]:
@@ -243,12 +242,8 @@ async def forget_request(tx: Transaction, key: IssueKey) -> None:
 
 async def list_keys(tx: Transaction) -> list[IssueKey]:
     """List where contact was asked for."""
-    query = (
-        select(requests.c.project, requests.c.iid)
-        .where(requests.c.state != State.OPEN)
-        .order_by(requests.c.project, requests.c.iid)
-    )
-    return [IssueKey(row.project, row.iid) for row in await tx.execute(query)]
+    asked = _KEYS.where(requests.c.state != State.OPEN)
+    return await _list_keys(tx, asked.order_by(requests.c.project, requests.c.iid))
 
 
 async def list_answered(tx: Transaction) -> list[RequestRecord]:
@@ -289,25 +284,22 @@ async def forget_open_of_other_projects(tx: Transaction, project: int) -> None:
 
 async def list_unfinished(tx: Transaction) -> list[Request]:
     rows = await tx.scalars(
-        select(requests.c.document)
-        .where(requests.c.state.in_(UNFINISHED))
-        .order_by(requests.c.due_at, requests.c.iid)
+        select(requests.c.document).where(requests.c.state.in_(UNFINISHED)).order_by(*_BY_DEADLINE)
     )
     return list(rows)
 
 
 async def list_keys_about(tx: Transaction, ticket: int) -> list[IssueKey]:
-    query = select(requests.c.project, requests.c.iid).where(requests.c.ticket == ticket)
-    return [IssueKey(row.project, row.iid) for row in await tx.execute(query)]
+    return await _list_keys(tx, _KEYS.where(requests.c.ticket == ticket))
 
 
 async def list_unfinished_keys(tx: Transaction) -> list[IssueKey]:
-    rows = await tx.execute(
-        select(requests.c.project, requests.c.iid)
-        .where(requests.c.state.in_(UNFINISHED))
-        .order_by(requests.c.due_at, requests.c.iid)
-    )
-    return [IssueKey(row.project, row.iid) for row in rows]
+    unfinished = _KEYS.where(requests.c.state.in_(UNFINISHED))
+    return await _list_keys(tx, unfinished.order_by(*_BY_DEADLINE))
+
+
+async def _list_keys(tx: Transaction, query: Select[Any]) -> list[IssueKey]:
+    return [IssueKey(row.project, row.iid) for row in await tx.execute(query)]
 
 
 async def list_due_moments(tx: Transaction) -> Sequence[datetime]:

@@ -11,10 +11,13 @@ from typing import Any
 from sqlalchemy import Table, Text, literal
 from sqlalchemy.engine import URL
 
+from slackbot.rules.decision import Decision
 from slackbot.rules.request import IssueKey
 from slackbot.store.database import Database, is_damaged, upsert
 from slackbot.store.integrity import open_to_read
 from slackbot.store.schema import (
+    Instant,
+    Link,
     UnreadableError,
     decisions,
     document_of,
@@ -29,9 +32,7 @@ Row = dict[str, Any]
 _PARTS = ("", "-wal", "-shm")
 _MOST_NUMBERS = 10_000_000
 """A damaged row number must not keep the bot busy for ever."""
-_CONTRADICTION = "the row and its document contradict each other"
 _UNREADABLE = (sqlite3.DatabaseError, UnreadableError, ValueError, TypeError)
-_MOMENTS = ("decided_at", "begun_at", "finished_at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,107 +92,81 @@ def _rename(file: Path, name: Path) -> None:
 
 
 def _read(file: Path) -> tuple[dict[Table, list[Row]], int, bool]:
-    """Go row by row: a bad row costs no other."""
-    rows: dict[Table, list[Row]] = {decisions: []}
-    unreadable, is_partial = 0, False
+    """Return the rows of each table, how many decisions are lost, and whether other rows are."""
+    rows: dict[Table, list[Row]] = {}
+    lost: dict[Table, int | None] = {}
     with closing(open_to_read(file)) as connection:
         connection.execute("PRAGMA writable_schema = ON")  # else no row of a cut file is read
-        for number in range(1, _last_number(connection) + 1):
-            try:
-                rows[decisions] += _choice(connection, number)
-            except _UNREADABLE:
-                unreadable += 1
-        checks = {
-            links: _checked_link,
-            snoozes: _checked_snooze,
-            profiles: _checked_profile,
-            kudos: _checked_kudos,
-        }
-        for table, check in checks.items():
-            rows[table], has_read_all = _read_table(connection, table, check)
-            is_partial = is_partial or not has_read_all
-    return rows, unreadable, is_partial
+        for table in _AGREE:
+            rows[table], lost[table] = _read_table(connection, table)
+    unreadable = lost.pop(decisions) or 0
+    return rows, unreadable, any(each != 0 for each in lost.values())
 
 
-def _read_table(
-    connection: sqlite3.Connection, table: Table, check: Callable[[Row], Row]
-) -> tuple[list[Row], bool]:
-    """Return the sound rows, and whether these are all."""
-    rows, has_read_all = [], True
-    try:
-        query = f"SELECT max(rowid) FROM {table.name}"  # noqa: S608 - a name of our own
-        (last,) = connection.execute(query).fetchone()
-    except sqlite3.DatabaseError:
-        return [], False
-    query = f"SELECT * FROM {table.name} WHERE rowid = ?"  # noqa: S608
-    for number in range(1, min(last or 0, _MOST_NUMBERS) + 1):
+def _read_table(connection: sqlite3.Connection, table: Table) -> tuple[list[Row], int | None]:
+    """Return the sound rows, and how many others there are; ``None``: nobody can tell.
+
+    Go row by row: a bad row costs no other.
+    """
+    last = max(_numbers(connection, table), default=None)
+    if last is None:
+        return [], None
+    rows: list[Row] = []
+    unreadable = 0
+    wanted = " AND status IN ('pending', 'refused')" if table is decisions else ""
+    query = f"SELECT * FROM {table.name} WHERE rowid = ?{wanted}"  # noqa: S608 - our own names
+    for number in range(1, min(last, _MOST_NUMBERS) + 1):
         try:
-            rows += [check(dict(row)) for row in connection.execute(query, (number,))]
+            rows += [_checked(table, row) for row in connection.execute(query, (number,))]
         except _UNREADABLE:
-            has_read_all = False
-    return rows, has_read_all
+            unreadable += 1
+    return rows, unreadable
 
 
-def _checked_link(row: Row) -> Row:
-    link = document_of(links).loads(row["document"])
-    if (link.slack_user, link.gitlab.casefold()) != (row["slack_user"], row["gitlab"]):
-        raise ValueError(_CONTRADICTION)
-    return row
-
-
-def _checked_snooze(row: Row) -> Row:
-    until = datetime.fromisoformat(row["until"]).replace(tzinfo=UTC)
-    if document_of(snoozes).loads(row["document"]).until != until:
-        raise ValueError(_CONTRADICTION)
-    return row | {"until": until}
-
-
-def _checked_profile(row: Row) -> Row:
-    document_of(profiles).loads(row["document"])
-    return row
-
-
-def _checked_kudos(row: Row) -> Row:
-    decision = document_of(kudos).loads(row["document"])
-    if (str(decision.id), decision.key) != (row["id"], IssueKey(row["project"], row["iid"])):
-        raise ValueError(_CONTRADICTION)
-    return row | {name: _moment(row[name]) for name in ("given_at", "week_at")}
-
-
-def _moment(written: str | None) -> datetime | None:
-    return datetime.fromisoformat(written).replace(tzinfo=UTC) if written else None
-
-
-def _last_number(connection: sqlite3.Connection) -> int:
-    return min(max(_numbers(connection), default=0), _MOST_NUMBERS)
-
-
-def _numbers(connection: sqlite3.Connection) -> Iterator[int]:
+def _numbers(connection: sqlite3.Connection, table: Table) -> Iterator[int]:
+    """Say how far the rows go, by each that knows."""
     for query in (
-        "SELECT seq FROM sqlite_sequence WHERE name = 'decisions'",
-        "SELECT max(seq) FROM decisions",
+        f"SELECT seq FROM sqlite_sequence WHERE name = '{table.name}'",  # noqa: S608
+        f"SELECT max(rowid) FROM {table.name}",  # noqa: S608
     ):
         with suppress(sqlite3.DatabaseError):
             for (number,) in connection.execute(query):
                 yield number if isinstance(number, int) else 0
 
 
-def _choice(connection: sqlite3.Connection, number: int) -> list[dict[str, Any]]:
-    query = "SELECT * FROM decisions WHERE seq = ? AND status IN ('pending', 'refused')"
-    return [_checked(row) for row in connection.execute(query, (number,))]
-
-
-def _checked(row: sqlite3.Row) -> dict[str, Any]:
-    values = {name: row[name] for name in decisions.c.keys() if name in row.keys()}  # noqa: SIM118
-    del values["seq"]
-    decision = document_of(decisions).loads(values["document"])
-    said = (str(decision.id), decision.key.project, decision.key.iid)
-    if said != (values["id"], values["project"], values["iid"]):
-        raise ValueError(_CONTRADICTION)
-    for name in _MOMENTS:
-        if values[name] is not None:
-            values[name] = datetime.fromisoformat(values[name]).replace(tzinfo=UTC)
+def _checked(table: Table, row: sqlite3.Row) -> Row:
+    """Read what this release knows of a row; it gets a new number."""
+    there = {column.name: column for column in table.c if column.name in row.keys()}  # noqa: SIM118
+    values = {
+        name: _moment(row[name]) if isinstance(column.type, Instant) else row[name]
+        for name, column in there.items()
+        if name != "seq"
+    }
+    if not _AGREE[table](document_of(table).loads(row["document"]), values):
+        raise ValueError("the row and its document contradict each other")
     return values
+
+
+def _moment(written: str | None) -> datetime | None:
+    return datetime.fromisoformat(written).replace(tzinfo=UTC) if written else None
+
+
+def _is_row_of_decision(decision: Decision, row: Row) -> bool:
+    return (str(decision.id), decision.key) == (row["id"], IssueKey(row["project"], row["iid"]))
+
+
+def _is_row_of_link(link: Link, row: Row) -> bool:
+    return (link.slack_user, link.gitlab.casefold()) == (row["slack_user"], row["gitlab"])
+
+
+_AGREE: dict[Table, Callable[[Any, Row], bool]] = {
+    decisions: _is_row_of_decision,
+    links: _is_row_of_link,
+    snoozes: lambda snooze, row: snooze.until == row["until"],
+    profiles: lambda *_: True,
+    kudos: _is_row_of_decision,
+}
+"""What is saved, and whether a row and its document agree."""
 
 
 async def _write(file: Path, rows: Mapping[Table, Sequence[Row]]) -> None:

@@ -178,17 +178,21 @@ class HomeChoice:
     """Of what was published last, so as not to repeat it."""
 
 
-def _key() -> tuple[Column[int], Column[int]]:
-    return (
-        Column("project", BigInteger, primary_key=True, autoincrement=False),
-        Column("iid", BigInteger, primary_key=True, autoincrement=False),
-    )
+def _issue(*, is_key: bool = False) -> list[Column[int]]:
+    return [
+        Column(name, BigInteger, primary_key=is_key, autoincrement=False, nullable=False)
+        for name in ("project", "iid")
+    ]
+
+
+def _number() -> Column[int]:
+    return Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
 
 
 requests = Table(
     "requests",
     metadata,
-    *_key(),
+    *_issue(is_key=True),
     Column("state", String(16), nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("is_open", Boolean, nullable=False),
@@ -214,7 +218,7 @@ requests = Table(
 feedbacks = Table(
     "feedbacks",
     metadata,
-    *_key(),
+    *_issue(is_key=True),
     Column("ticket", BigInteger),
     Column("created_at", Instant, nullable=False),
     Column("triage", String(16), nullable=False),
@@ -229,10 +233,9 @@ feedbacks = Table(
 decisions = Table(
     "decisions",
     metadata,
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _number(),
     Column("id", String(36), nullable=False, unique=True),
-    Column("project", BigInteger, nullable=False),
-    Column("iid", BigInteger, nullable=False),
+    *_issue(),
     Column("interaction", String(255), nullable=False),
     Column("status", String(16), nullable=False),
     Column("decided_at", Instant, nullable=False),
@@ -249,7 +252,7 @@ decisions = Table(
 cards = Table(
     "cards",
     metadata,
-    *_key(),
+    *_issue(is_key=True),
     Column("channel", String(32)),
     Column("ts", String(32)),
     Column("posting_since", Instant),
@@ -262,10 +265,9 @@ cards = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _number(),
     Column("id", String(36), nullable=False, unique=True),
-    Column("project", BigInteger, nullable=False),
-    Column("iid", BigInteger, nullable=False),
+    *_issue(),
     Column("begun_at", Instant),
     Column("sent_at", Instant),
     Column("document", Document(Step), nullable=False),
@@ -277,7 +279,7 @@ errands = Table(
     "errands",
     metadata,
     Column("lane", String(16), primary_key=True),
-    *_key(),
+    *_issue(is_key=True),
     Column("wanted", BigInteger, nullable=False),
     Column("urgent", Integer, nullable=False),
     Column("ready_at", Instant, nullable=False),
@@ -333,7 +335,7 @@ link_codes = Table(
 duty_turns = Table(
     "duty_turns",
     metadata,
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _number(),
     Column("began_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("document", Document(OnDuty, lenient=True), nullable=False),
@@ -345,8 +347,7 @@ posts = Table(
     metadata,
     Column("key", String(128), primary_key=True),
     # 0/0 where it is about no single issue.
-    Column("project", BigInteger, nullable=False),
-    Column("iid", BigInteger, nullable=False),
+    *_issue(),
     Column("begun_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("ts", String(32)),
@@ -359,8 +360,7 @@ kudos = Table(
     "kudos",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("project", BigInteger, nullable=False),
-    Column("iid", BigInteger, nullable=False),
+    *_issue(),
     Column("given_at", Instant, nullable=False),
     # Where the comment may be, and whether it is there.
     Column("week_project", BigInteger),
@@ -376,8 +376,7 @@ reminder_plans = Table(
     "reminder_plans",
     metadata,
     Column("round", String(128), primary_key=True),
-    Column("project", BigInteger, nullable=False),
-    Column("iid", BigInteger, nullable=False),
+    *_issue(),
     Column("planned_at", Instant, nullable=False),
     Index(None, "project", "iid"),
 )
@@ -386,8 +385,7 @@ missed_reminders = Table(
     "missed_reminders",
     metadata,
     Column("key", String(128), primary_key=True),
-    Column("project", BigInteger, nullable=False),
-    Column("iid", BigInteger, nullable=False),
+    *_issue(),
     Column("noted_at", Instant, nullable=False),
 )
 """Reminders too late for the channel, until one line has told of them."""
@@ -395,7 +393,7 @@ missed_reminders = Table(
 snoozes = Table(
     "snoozes",
     metadata,
-    *_key(),
+    *_issue(is_key=True),
     Column("until", Instant, nullable=False),
     Column("document", Document(Snooze, lenient=True), nullable=False),
 )

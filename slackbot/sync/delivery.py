@@ -1,6 +1,6 @@
 """Deliver one decision to GitLab: judge it again, write its note, then its one PUT."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from uuid import UUID
@@ -242,8 +242,10 @@ class Delivery:
             lost = sorted(former - issue.labels)
             await self._end_refused(LabelNotSet(action.label, tuple(lost)))
             return replace(seen, issue=issue, at=self._record.now()), False
-        if change.relate and not await self._relate(change.relate):
-            left_out = replace(left_out, relate=change.relate)
+        if other := change.relate:
+            related = self._gitlab.link_issue(self._decision.key, other)
+            if not await self._is_accepted(related, "not_related"):
+                left_out = replace(left_out, relate=other)
         if left_out != NOTHING:
             await self._supplement(left_out)
         # The assignees by the bot's doing; any others are somebody else's.
@@ -270,12 +272,12 @@ class Delivery:
         await check_unchanged(self._gitlab, seen.issue)
         return await self._gitlab.change_issue(self._decision.key, asked)
 
-    async def _relate(self, other: IssueKey) -> bool:
-        """Link two issues; return whether GitLab does."""
+    async def _is_accepted(self, call: Awaitable[object], otherwise: str) -> bool:
+        """Return whether GitLab accepts a call without which the choice holds, too."""
         try:
-            await self._gitlab.link_issue(self._decision.key, other)
+            await call
         except Rejected as error:
-            log.warning("not_related", issue=str(self._decision.key), problem=error.code)
+            log.warning(otherwise, issue=str(self._decision.key), problem=error.code)
             return False
         return True
 
@@ -292,13 +294,11 @@ class Delivery:
         return issue
 
     async def _supplement(self, left_out: IssueChange) -> None:
-        """Say below the note what it promised too much, once."""
-        if self._decision.id in self._traces.supplemented:
-            return
-        try:
-            await self._gitlab.add_note(self._decision.key, supplement_of(self._decision, left_out))
-        except Rejected as error:  # the thread tells it in any case
-            log.warning("not_supplemented", issue=str(self._decision.key), problem=error.code)
+        """Say below the note what it promised too much, once; the thread tells it in any case."""
+        if self._decision.id not in self._traces.supplemented:
+            body = supplement_of(self._decision, left_out)
+            note = self._gitlab.add_note(self._decision.key, body)
+            await self._is_accepted(note, "not_supplemented")
 
     async def _begin(self) -> None:
         """From here on, what is written may exist unknown to us."""
@@ -310,8 +310,11 @@ class Delivery:
         await self._begin()
         replaced = replaced_label(self._decision.action, seen.issue, self._rules.scope)
         body = note_of(self._decision, replaced, seen.changed_at)
-        if thread is None or not await self._reply(thread, body):
-            await self._gitlab.add_note(self._decision.key, body)
+        key = self._decision.key
+        if thread is None or not await self._is_accepted(
+            self._gitlab.reply(key, thread, body), "not_a_reply"
+        ):
+            await self._gitlab.add_note(key, body)
 
     async def _thread(self) -> str | None:
         """Find the empty template of another bot, which a review answers."""
@@ -320,15 +323,6 @@ class Delivery:
         own = await self._gitlab.own_username()
         found = await self._gitlab.discussions(self._decision.key)
         return next((each.id for each in found if _is_unanswered(each, own)), None)
-
-    async def _reply(self, thread: str, body: str) -> bool:
-        """Return whether GitLab takes a reply there."""
-        try:
-            await self._gitlab.reply(self._decision.key, thread, body)
-        except Rejected as error:
-            log.warning("not_a_reply", issue=str(self._decision.key), problem=error.code)
-            return False
-        return True
 
     async def _conflicts(self, seen: Observation) -> Conflicts:
         states = await self._gitlab.state_events(self._decision.key)

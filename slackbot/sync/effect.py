@@ -48,16 +48,14 @@ def change_of(
             others = tuple(user.id for user in issue.assignees if user != account)
             is_assigned = len(others) < len(issue.assignees)
             return IssueChange(assignee_ids=others if is_assigned else None)
-        case ChooseLabel(label=label):
-            return _relabeling(label, issue, known_labels, rules, added=frozenset())
+        case ChooseLabel(label=str() as label) | Review(label=str() as label):
+            return _relabeling(label, issue, known_labels, rules)
         case MarkContacted(label=label, close=close):
             added = frozenset({rules.contacted_label})
             # A label chosen meanwhile stays.
             if label is None or any(in_scope(name, rules.scope) for name in issue.labels):
                 return IssueChange(add_labels=added, close=close)
             return _relabeling(label, issue, known_labels, rules, added=added, close=close)
-        case Review(label=str() as label):
-            return _relabeling(label, issue, known_labels, rules, added=frozenset())
         case _:
             return _change_of_course(action, issue, rules)
 
@@ -89,7 +87,7 @@ def _relabeling(
     known_labels: Iterable[str],
     rules: Rules,
     *,
-    added: frozenset[str],
+    added: frozenset[str] = frozenset(),
     close: bool = False,
 ) -> IssueChange:
     # Scoped labels exclude each other on paid tiers only; one may have come this second.
@@ -107,17 +105,11 @@ def yielding(action: Action, issue: IssueSnapshot, scope: str) -> Action:
     return action if chosen <= {action.label, action.replaces} else replace(action, label=None)
 
 
-def chosen_label(action: Action) -> str | None:
-    """Return the label that an action is to set, come what may."""
-    return action.label if isinstance(action, ChooseLabel | Review) else None
-
-
 def replaced_label(action: Action, issue: IssueSnapshot, scope: str) -> str | None:
-    chosen = chosen_label(action)
-    if chosen is None:
+    if not isinstance(action, ChooseLabel | Review) or action.label is None:
         return None
     others = sorted(name for name in issue.labels if in_scope(name, scope))
-    return next((name for name in others if name != chosen), None)
+    return next((name for name in others if name != action.label), None)
 
 
 def taken_off(

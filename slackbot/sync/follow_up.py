@@ -6,7 +6,6 @@ import structlog
 
 from slackbot.platforms.errors import Missing, Platform, PlatformError, Rejected, Unreachable
 from slackbot.platforms.gitlab import GitLabClient, obstacle_in
-from slackbot.platforms.gitlab_issues import IssueRef
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.decision import Decision, FollowUp, NewIssue
 from slackbot.rules.refusals import NoFollowUp, Obstacle
@@ -45,10 +44,10 @@ class FollowUps:
             return decision
         return await self._with(decision, found) if found else decision
 
-    async def _find(self, decision: Decision, feedback: IssueSnapshot) -> IssueRef | None:
+    async def _find(self, decision: Decision, feedback: IssueSnapshot) -> IssueSnapshot | None:
         return await self._gitlab.find_issue(self._project, decision.id, feedback.created_at)
 
-    async def _open(self, decision: Decision, feedback: IssueSnapshot) -> IssueRef:
+    async def _open(self, decision: Decision, feedback: IssueSnapshot) -> IssueSnapshot:
         follow_up = _follow_up_in(decision)
         return await self._gitlab.create_issue(
             self._project,
@@ -57,7 +56,7 @@ class FollowUps:
             confidential=follow_up.is_confidential,
         )
 
-    async def _with(self, decision: Decision, found: IssueRef) -> Decision:
+    async def _with(self, decision: Decision, found: IssueSnapshot) -> Decision:
         """Note it: people may delete its marker."""
         created = NewIssue(key=found.key, url=found.url)
         decision = replace(decision, action=replace(_follow_up_in(decision), created=created))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from textwrap import indent
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from slackbot.blocks.words import CHANNELS, CLOSINGS, MISSES
@@ -15,7 +15,6 @@ from slackbot.platforms.snapshot import Note, parse_moment
 from slackbot.rules import handbook
 from slackbot.rules.characters import is_visible, whole
 from slackbot.rules.decision import (
-    WAITS_LIMIT,
     AddNote,
     ChooseLabel,
     Claim,
@@ -36,6 +35,8 @@ from slackbot.rules.decision import (
     WaitFor,
 )
 from slackbot.rules.request import IDLE, IDLE_DAYS, THANKED, Person, Request
+
+T = TypeVar("T")
 
 _MARKER = re.compile(r"(?:\A|\n)<!-- ssat-bot: (\{.*\}) -->\Z")
 # What GitLab makes a link of, and tells about: to the mentioned, and on the page linked to. It
@@ -90,15 +91,11 @@ class Marker:
 
 def marker(decision: Decision, judged_by: datetime | None = None) -> str:
     """Write all that a lost record needs; ``judged_by`` is by GitLab's clock."""
-    person = decision.by
     content: dict[str, str | None] = {
         "decision": str(decision.id),
         "kind": decision.action.kind,
         "at": decision.at.isoformat(),
-        "name": person.name,
-        "slack_team": person.slack_team,
-        "slack_user": person.slack_user,
-        "gitlab": person.gitlab,
+        **vars(decision.by),
     }
     match decision.action:
         case MarkContacted(at=contacted_at, channel=channel):
@@ -111,8 +108,8 @@ def marker(decision: Decision, judged_by: datetime | None = None) -> str:
             content["reason"] = IDLE
         case Kudos(close=True):
             content["reason"] = THANKED
-        case WaitFor(text=text, until=until):
-            content |= {"what": (text or "")[:WAITS_LIMIT], "until": until.isoformat()}
+        case WaitFor(what=what, until=until):
+            content |= {"what": what, "until": until.isoformat()}
         case _:
             pass
     if judged_by is not None:
@@ -164,14 +161,14 @@ def read_marker(body: str) -> Marker | None:
     return Marker(
         decision=decision,
         kind=_text(content, "kind"),
-        at=_moment_in(content, "at"),
+        at=_read(content, "at", parse_moment),
         person=_person_in(content),
-        contacted_at=_moment_in(content, "contacted_at"),
+        contacted_at=_read(content, "contacted_at", parse_moment),
         how=_text(content, "how"),
-        judged_by=_moment_in(content, "judged_by"),
+        judged_by=_read(content, "judged_by", parse_moment),
         reason=_text(content, "reason"),
         what=_text(content, "what"),
-        until=_day_in(content, "until"),
+        until=_read(content, "until", date.fromisoformat),
     )
 
 
@@ -180,16 +177,9 @@ def _text(content: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _moment_in(content: Mapping[str, Any], name: str) -> datetime | None:
+def _read(content: Mapping[str, Any], name: str, read: Callable[[str], T]) -> T | None:
     try:
-        return parse_moment(_text(content, name) or "")
-    except ValueError:
-        return None
-
-
-def _day_in(content: Mapping[str, Any], name: str) -> date | None:
-    try:
-        return date.fromisoformat(_text(content, name) or "")
+        return read(_text(content, name) or "")
     except ValueError:
         return None
 
@@ -207,6 +197,11 @@ def note_of(
 ) -> str:
     """Name the ``replaced`` label, if any; ``judged_by`` is UTC."""
     return f"{_said(decision, replaced)}\n\n{marker(decision, judged_by)}"
+
+
+def _with(said: str, text: str | None) -> str:
+    """Quote below it what a person typed, if anything."""
+    return f"{said}\n\n{quote(text)}" if is_visible(text or "") else said
 
 
 def _said(decision: Decision, replaced: str | None) -> str:
@@ -256,7 +251,7 @@ def _course(
             said = f"**Waiting** until {until.isoformat()}, says {who}, on:"
         case Explain(reason=reason):
             said = f"**Why the deadline was missed**, by {who}: {MISSES[reason]}."
-    return f"{said}\n\n{quote(action.text)}" if is_visible(action.text or "") else said
+    return _with(said, action.text)
 
 
 def _follow_up(follow_up: FollowUp, who: str) -> str:
@@ -273,10 +268,8 @@ def _tell(tell: Tell, who: str) -> str:
 
 def description_of(decision: Decision, follow_up: FollowUp, feedback: str) -> str:
     """Describe a new issue; the marker tells the bot that it exists. ``feedback`` is an address."""
-    said = f"**Follow-up** to {feedback} by {_who(decision.by)}."
-    text = f"\n\n{quote(follow_up.text)}" if is_visible(follow_up.text or "") else ""
-    mark = _hidden({"decision": str(decision.id), "kind": follow_up.kind})
-    return f"{said}{text}\n\n{mark}"
+    said = _with(f"**Follow-up** to {feedback} by {_who(decision.by)}.", follow_up.text)
+    return f"{said}\n\n{_hidden({'decision': str(decision.id), 'kind': follow_up.kind})}"
 
 
 def _instead(replaced: str | None) -> str:
@@ -389,10 +382,7 @@ def undone_words(undone: IssueChange, *, label: Callable[[str], str] = str) -> s
 
 def _contact(contact: MarkContacted, who: str) -> str:
     how = CHANNELS[contact.channel].how
-    said = f"**Customer contacted** {how} by {who} at {_moment(contact.at)}."
-    if not is_visible(contact.text or ""):
-        return said
-    return f"{said}\n\n{quote(contact.text)}"
+    return _with(f"**Customer contacted** {how} by {who} at {_moment(contact.at)}.", contact.text)
 
 
 def quote(text: str | None) -> str:

@@ -8,7 +8,7 @@ from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.snapshot import BIRTH, WORK_ITEM_TYPE, IssueSnapshot, LabelEvent, Note
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.exempt import exempt_kind
-from slackbot.rules.feedback import Feedback, is_feedback, is_request_for_contact
+from slackbot.rules.feedback import is_feedback, is_request_for_contact
 from slackbot.rules.request import UNFINISHED, Person, Request, Rules, State, triaged
 from slackbot.sync.assignment import Assignment, latest_assignment
 from slackbot.sync.moving import address_after_move
@@ -58,8 +58,7 @@ def may_matter(issue: IssueSnapshot, rules: Rules) -> bool:
 
 def asks_for_contact(issue: IssueSnapshot, rules: Rules) -> bool:
     """Return what an issue says now, whatever its history."""
-    is_labeled = rules.contact_label in issue.labels
-    return _asks_for_contact(issue, issue.feedback, is_labeled=is_labeled)
+    return _asks_for_contact(issue, is_labeled=rules.contact_label in issue.labels)
 
 
 def is_plain_feedback(issue: IssueSnapshot, rules: Rules) -> bool:
@@ -103,8 +102,7 @@ def observe(
 
     ``known`` includes the bot's own delivered decisions. However webhooks come, all end here alike.
     """
-    feedback = seen.issue.feedback
-    is_requested = _is_requested(seen, feedback, rules, known)
+    is_requested = _is_requested(seen, rules, known)
     is_tracked = is_requested or is_plain_feedback(seen.issue, rules)
     if known is None:
         is_new = is_tracked and seen.issue.is_open
@@ -116,7 +114,7 @@ def observe(
         now = replace(first_sight(seen, rules), responsible=known.responsible)
         # Nobody has asked again: only now is it known when they asked.
         return now, tuple(_other_steps(replace(known, asked_at=now.asked_at), now, seen, rules))
-    now = _mirror(known, seen, feedback, is_requested, rules)
+    now = _mirror(known, seen, is_requested, rules)
     now, contacted = _contact_in_gitlab(known, now, seen, rules)
     now, assigned = _assignment_in_gitlab(known, now, seen)
     now = triaged(known, _since_asked(known, now), rules.scope)
@@ -153,17 +151,15 @@ def _name_now(name: str, number: int, issue: IssueSnapshot) -> str:
     return f"{name}#{number}" if name in issue.usernames else name
 
 
-def _asks_for_contact(issue: IssueSnapshot, feedback: Feedback, *, is_labeled: bool) -> bool:
+def _asks_for_contact(issue: IssueSnapshot, *, is_labeled: bool) -> bool:
     if issue.type != WORK_ITEM_TYPE:
         return False  # incidents and tasks are listed, too
-    return is_request_for_contact(feedback, has_contact_label=is_labeled)
+    return is_request_for_contact(issue.feedback, has_contact_label=is_labeled)
 
 
-def _is_requested(
-    seen: Observation, feedback: Feedback, rules: Rules, known: Request | None = None
-) -> bool:
+def _is_requested(seen: Observation, rules: Rules, known: Request | None = None) -> bool:
     is_labeled = _is_labeled(known, seen, rules)
-    if not _asks_for_contact(seen.issue, feedback, is_labeled=is_labeled):
+    if not _asks_for_contact(seen.issue, is_labeled=is_labeled):
         return False
     # The description still says it after the label was taken off.
     if seen.problem is not None:
@@ -192,7 +188,7 @@ def _is_taken_off(events: Iterable[LabelEvent], label: str) -> bool:
     return removed is not None and (added is None or removed >= added)
 
 
-def asked_at(seen: Observation, feedback: Feedback, contact_label: str) -> datetime:
+def asked_at(seen: Observation, contact_label: str) -> datetime:
     """Follow the design: at birth, else when the label came."""
     born = seen.issue.created_at
     events = [event for event in seen.label_events if event.label == contact_label]
@@ -206,18 +202,18 @@ def asked_at(seen: Observation, feedback: Feedback, contact_label: str) -> datet
     if not added:
         return born
     first = min(added)
-    born_with_it = feedback.says_contact_requested or first - born <= BIRTH
+    born_with_it = seen.issue.feedback.says_contact_requested or first - born <= BIRTH
     return born if latest_removal is None and born_with_it else first
 
 
 def first_sight(seen: Observation, rules: Rules) -> Request:
     """Use nothing of the record, so that this also restores a lost one."""
-    issue, feedback = seen.issue, seen.issue.feedback
-    is_requested = _is_requested(seen, feedback, rules)
+    issue = seen.issue
+    is_requested = _is_requested(seen, rules)
     was_requested = is_requested or _was_asked(seen, rules)
     asked = issue.created_at
     if was_requested:
-        asked = asked_at(_while_requested(seen, rules), feedback, rules.contact_label)
+        asked = asked_at(_while_requested(seen, rules), rules.contact_label)
     past = past_of(seen, rules, asked)
     if rules.contacted_label not in issue.labels:
         past = replace(past, contacted_at=None, contacted_by=None, contacted_how=None)
@@ -225,16 +221,14 @@ def first_sight(seen: Observation, rules: Rules) -> Request:
         key=issue.key,
         url=issue.url,
         title=issue.title,
-        author=issue.author,
-        created_at=issue.created_at,
         was_requested=was_requested,
         asked_at=asked,
         due_at=rules.hours.add(asked, rules.deadline),
-        **vars(past),
         is_suggested=was_suggested(seen.notes, seen.own_username),
         is_provisional=seen.problem is not None,
+        **vars(past),
     )
-    now = _mirror(request, seen, feedback, is_requested, rules)
+    now = _mirror(request, seen, is_requested, rules)
     now = _contact_in_gitlab(request, now, seen, rules)[0]
     return triaged(None, _since_asked(now, now), rules.scope)
 
@@ -242,7 +236,7 @@ def first_sight(seen: Observation, rules: Rules) -> Request:
 def _was_asked(seen: Observation, rules: Rules) -> bool:
     """Whether contact was asked for at some time, though no longer."""
     is_of_contact = any(event.label == rules.contact_label for event in seen.label_events)
-    return is_of_contact or _asks_for_contact(seen.issue, seen.issue.feedback, is_labeled=False)
+    return is_of_contact or _asks_for_contact(seen.issue, is_labeled=False)
 
 
 def _since_asked(known: Request, now: Request) -> Request:
@@ -277,10 +271,8 @@ def _while_requested(seen: Observation, rules: Rules) -> Observation:
     return replace(seen, label_events=events)
 
 
-def _mirror(
-    known: Request, seen: Observation, feedback: Feedback, is_requested: bool, rules: Rules
-) -> Request:
-    issue = seen.issue
+def _mirror(known: Request, seen: Observation, is_requested: bool, rules: Rules) -> Request:
+    issue, feedback = seen.issue, seen.issue.feedback
     now = replace(
         known,
         url=issue.url,
@@ -322,7 +314,7 @@ def _mirror(
     elif now.by_label and rules.contact_label not in issue.labels:
         asked = known.asked_at  # its events went with the label's name
     else:
-        asked = asked_at(seen, feedback, rules.contact_label)
+        asked = asked_at(seen, rules.contact_label)
     return replace(now, asked_at=asked, due_at=rules.hours.add(asked, rules.deadline))
 
 

@@ -20,7 +20,7 @@ _Happening = Marker | Assignment | LabelEvent | _Asked
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """Moments are UTC."""
+    """The fields are those of a request."""
 
     holder: Person | None = None
     held_since: datetime | None = None

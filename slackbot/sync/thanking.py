@@ -17,9 +17,8 @@ from slackbot.blocks.kudos import (
 )
 from slackbot.platforms.errors import Denied, Missing, Rejected
 from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.gitlab_issues import IssueRef
 from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import CLOCK_MARGIN, Outbox, Place, Post, drawn
+from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.platforms.patience import all_tried
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey, Request
@@ -137,27 +136,28 @@ class KudosSync:
     async def _comment(self, each: KudosRecord, request: Request, week: ReviewWeek) -> bool:
         """Return whether it is there: else this week's issue is yet to come."""
         decision = each.decision
-        if each.week is None or not await self._has_comment(each, each.week):
+        if each.week is None or not await self._has_comment(each, request, each.week):
             issue = await self._gitlab.find_open_issue(week.project, week.label)
             if issue is None or not week.takes(issue.created_at, self._record.now()):
                 return False
-            await self._write(each, request, issue)
+            await self._write(each, request, issue.key)
         async with self._record.transaction(in_any_case=True) as tx:
             await store.end_comment(tx, decision.id, self._record.now())
         log.info("kudos_in_week", issue=str(decision.key))
         return True
 
-    async def _write(self, each: KudosRecord, request: Request, issue: IssueRef) -> None:
+    async def _write(self, each: KudosRecord, request: Request, week: IssueKey) -> None:
         """Look first: a lost record may have written it."""
-        if await self._has_comment(each, issue.key):
+        if await self._has_comment(each, request, week):
             return
         async with self._record.transaction() as tx:
-            await store.begin_comment(tx, each.decision.id, issue.key)
+            await store.begin_comment(tx, each.decision.id, week)
         body = comment_of_kudos(each.decision, each.kudos, request)
-        await self._gitlab.note_on(issue.project_id, issue.iid, body)
+        await self._gitlab.note_on(week.project, week.iid, body)
 
-    async def _has_comment(self, each: KudosRecord, week: IssueKey) -> bool:
-        own, since = await self._gitlab.own_username(), each.decision.at - CLOCK_MARGIN
+    async def _has_comment(self, each: KudosRecord, request: Request, week: IssueKey) -> bool:
+        """Look since the feedback was created, by GitLab's clock: ours may have been wrong."""
+        own, since = await self._gitlab.own_username(), request.created_at
         try:
             notes = await self._gitlab.notes_of(week.project, week.iid, since)
         except Missing:  # deleted, with the comment

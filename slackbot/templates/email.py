@@ -89,17 +89,16 @@ class EmailTemplates:
         if language not in self.languages:
             language = LANGUAGES[0]
         own = next((file for file in self._own_files() if file.stem == language), None)
-        if own is None:
-            return Draft(email=_render(_built_in(language), facts), language=language)
-        try:
-            source = _read(own)
-            _try_out(source)
-            return Draft(email=_render(source, facts), language=language)
-        except TemplateProblem as problem:
-            log.warning("email_template_not_used", problem=f"{own.name}: {problem}")
-        language = language if language in LANGUAGES else LANGUAGES[0]
+        if own is not None:
+            try:
+                source = _read(own)
+                _try_out(source)
+                return Draft(email=_render(source, facts), language=language)
+            except TemplateProblem as problem:
+                log.warning("email_template_not_used", problem=f"{own.name}: {problem}")
+            language = language if language in LANGUAGES else LANGUAGES[0]
         email = _render(_built_in(language), facts)
-        return Draft(email=email, language=language, replaces_own=True)
+        return Draft(email=email, language=language, replaces_own=own is not None)
 
     def _own_files(self) -> list[Path]:
         return sorted(self._folder.glob(f"*{SUFFIX}")) if self._folder else []

@@ -15,6 +15,7 @@ from slackbot.blocks.elements import message
 from slackbot.blocks.stats import (
     ALT_LIMIT,
     CHART_BLOCK,
+    CHART_LABEL,
     TABLE_BLOCK,
     alt_of,
     charts,
@@ -31,20 +32,24 @@ from slackbot.local.slack.block_kit import characters, validate_blocks
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.period import Grouping, NotAsked, Period, Question, Trouble, read_question
 from slackbot.rules.request import Person, Request
-from slackbot.rules.stats import Stats, stats_of
+from slackbot.rules.stats import Stats
 from tests.blocks.test_card import shown
-from tests.rules.test_stats import A_WEEK, MEASURE, MONDAY, WEEK, asked, contacted, labels
+from tests.rules.test_stats import A_WEEK, MEASURE, MONDAY, RULES, WEEK, asked, contacted, labels
 
 CHARACTERS = 10_000
 """Slack takes a few more."""
 
 
 def of_week(by: Grouping | None = None, **more: Any) -> Stats:
-    return stats_of(A_WEEK, WEEK, MEASURE, by=by, **more)
+    return MEASURE.stats(A_WEEK, WEEK, by=by, **more)
 
 
 def said(message: SlackMessage) -> str:
     return shown(message)
+
+
+def texts(message: SlackMessage) -> list[str]:
+    return [block["text"]["text"] for block in message.blocks if block["type"] == "section"]
 
 
 def test_the_figures_are_said_in_words() -> None:
@@ -109,6 +114,45 @@ def test_the_first_chart_shows_requests_day_by_day() -> None:
     )
 
 
+ALIKE = [f"technical-skills-support-{who}" for who in ("engineer", "manager", "specialist")]
+AT_BOTH_ENDS = [f"product-{number}-feature-request-missing" for number in ("a-first", "a-second")]
+
+
+@pytest.mark.parametrize("by", [None, Grouping.REGION])
+@pytest.mark.parametrize("names", [ALIKE, AT_BOTH_ENDS, [*ALIKE, *AT_BOTH_ENDS]])
+def test_labels_too_long_for_a_chart_are_told_apart_and_stand_whole_below(
+    names: list[str], by: Grouping | None
+) -> None:
+    found = [asked(at, labels=labels(f"feedback::{each}")) for at, each in enumerate(names, 1)]
+    stats = MEASURE.stats(found, WEEK, by=by)
+    full, _ = render_stats(stats)
+    [_, chart] = [block["chart"] for block in full.blocks if block["type"] == CHART_BLOCK]
+    categories = chart["axis_config"]["categories"]
+    assert len(set(categories)) == len(names)
+    assert all(len(each) <= CHART_LABEL for each in categories)
+    assert [[point["label"] for point in each["data"]] for each in chart["series"]] == [
+        categories for _ in chart["series"]
+    ]
+    # The list has them in the order of the chart.
+    [listed] = [each for each in texts(full) if each.startswith("*Feedback labels")]
+    rows = [line.removeprefix("• ").partition(":")[0] for line in listed.splitlines()[1:]]
+    assert rows == sorted(names)
+    [table] = [block for block in full.blocks if block["type"] == TABLE_BLOCK]
+    if by is None:
+        assert [row[0]["text"] for row in table["rows"]] == ["Label", *sorted(names)]
+    # Where Slack sets no limit, they are whole in the chart, too.
+    [_, drawn] = charts(stats)
+    assert drawn.categories == tuple(sorted(names))
+    assert all(f"{each}: 1 this period" in drawn.alt for each in names)
+
+
+def test_a_cut_label_shows_both_of_its_ends() -> None:
+    found = [asked(1, labels=labels("feedback::technical-skills-engineer"))]
+    full, _ = render_stats(MEASURE.stats(found, WEEK))
+    [_, chart] = [block["chart"] for block in full.blocks if block["type"] == CHART_BLOCK]
+    assert chart["axis_config"]["categories"] == ["technical…-engineer"]
+
+
 def test_a_table_has_a_row_for_each_group() -> None:
     full, _ = render_stats(of_week(Grouping.REGION))
     [table] = [block for block in full.blocks if block["type"] == TABLE_BLOCK]
@@ -128,7 +172,7 @@ def test_where_the_record_does_not_reach_back_it_says_so_and_what_does() -> None
 
 
 def test_without_data_there_are_words_and_no_charts() -> None:
-    [only] = render_stats(stats_of([], WEEK, MEASURE))
+    [only] = render_stats(MEASURE.stats([], WEEK))
     assert "There is no feedback from 2 Feb to 8 Feb 2026 on record." in said(only)
     assert {block["type"] for block in only.blocks} == {"section"}
 
@@ -152,36 +196,36 @@ def test_the_command_line_says_the_same_without_marks() -> None:
     assert any(line.startswith("  Avery Example: 3 requests; 3 of 3") for line in told)
     assert "ssat-bot stats --from-gitlab" in told[-1]
     assert not any("*" in line or "`" in line for line in told)
-    empty = list(lines(stats_of([], WEEK, MEASURE)))
+    empty = list(lines(MEASURE.stats([], WEEK)))
     assert empty[-1] == "There is no feedback from 2 Feb to 8 Feb 2026 on record."
 
 
 # --- Questions that have no answer -------------------------------------------------------------
 
 TROUBLE = {
-    NotAsked(trouble=Trouble.UNKNOWN_WORD, word="quater", nearest="quarter"): (
+    NotAsked(Trouble.UNKNOWN_WORD, "quater", "quarter"): (
         "I don't know `quater` here. Did you mean `quarter`? Name a period (`7d`, `30d`, "
         "`quarter`, `last quarter` or `2026-10-01..2026-11-01`), how to group (`by label`, "
         "`by region`, `by manager`, `by score`), or `csv` for a file."
     ),
-    NotAsked(trouble=Trouble.UNKNOWN_GROUPING, word="regoin", nearest="region"): (
+    NotAsked(Trouble.UNKNOWN_GROUPING, "regoin", "region"): (
         "I can't group by `regoin`. Did you mean `region`? I know `by label`, `by region`, "
         "`by manager`, `by score`."
     ),
-    NotAsked(trouble=Trouble.UNKNOWN_GROUPING): (
+    NotAsked(Trouble.UNKNOWN_GROUPING): (
         "By what? I know `by label`, `by region`, `by manager`, `by score`."
     ),
-    NotAsked(trouble=Trouble.NO_SUCH_DATE, word="2026-02-30"): (
+    NotAsked(Trouble.NO_SUCH_DATE, "2026-02-30"): (
         "There is no date `2026-02-30`. Write a period as `2026-10-01..2026-11-01`."
     ),
-    NotAsked(trouble=Trouble.NO_SUCH_DATE): (
+    NotAsked(Trouble.NO_SUCH_DATE): (
         "A date is missing. Write a period as `2026-10-01..2026-11-01`."
     ),
-    NotAsked(trouble=Trouble.ENDS_BEFORE_START, word="2026-02-02..2026-02-01"): (
+    NotAsked(Trouble.ENDS_BEFORE_START, "2026-02-02..2026-02-01"): (
         "The period `2026-02-02..2026-02-01` has no day. The second date must be later, and isn't "
         "included: October is `2026-10-01..2026-11-01`."
     ),
-    NotAsked(trouble=Trouble.IN_THE_FUTURE, word="2030-01-01..2030-02-01"): (
+    NotAsked(Trouble.IN_THE_FUTURE, "2030-01-01..2030-02-01"): (
         "The period `2030-01-01..2030-02-01` is in the future. Choose one that has begun."
     ),
 }
@@ -224,9 +268,9 @@ def test_a_file_has_each_figure_in_a_line() -> None:
 
 @pytest.mark.parametrize("label", ["=cmd()", "+1", "-1", "@x"])
 def test_no_label_is_calculated_by_a_spreadsheet(label: str) -> None:
-    measure = replace(MEASURE, scope=label.rpartition("::")[0])
+    measure = replace(MEASURE, rules=replace(RULES, scope=label))
     name = f"{label}::x"
-    stats = stats_of([asked(1, labels=labels(name))], WEEK, replace(measure, scope=label))
+    stats = measure.stats([asked(1, labels=labels(name))], WEEK)
     assert (f"'{name}", "feedback with this label") in rows_of(csv_of(stats))
 
 
@@ -267,7 +311,7 @@ def test_messages_fit_and_wake_nobody_whatever_labels_and_people_are_called(
     found = [hostile_request(number, *each) for number, each in enumerate(names, 1)]
     end = (MONDAY + timedelta(days=1)).date()
     period = Period(start=end - timedelta(days=days), end=end)
-    stats = stats_of(found, period, MEASURE, by=by, kept_days=90)
+    stats = MEASURE.stats(found, period, by=by, kept_days=90)
     for each in render_stats(stats):
         assert validate_blocks(list(each.blocks), "message") == []
         assert characters(list(each.blocks)) < CHARACTERS
@@ -279,6 +323,6 @@ def test_messages_fit_and_wake_nobody_whatever_labels_and_people_are_called(
 
 @given(hostile)
 def test_no_word_in_a_question_wakes_anybody(word: str) -> None:
-    answer = message(not_asked_words(NotAsked(trouble=Trouble.UNKNOWN_WORD, word=word)))
+    answer = message(not_asked_words(NotAsked(Trouble.UNKNOWN_WORD, word)))
     assert validate_blocks(list(answer.blocks), "message") == []
     assert pings(list(answer.blocks)) == pings(answer.text) == set()

@@ -20,6 +20,7 @@ class Feedback(Act):
     number: int
     asks: bool
     duty: bool
+    is_good: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,10 @@ class MarkContacted(OnCard):
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """What somebody would do by its form: an option of the menu, and what they enter, by block."""
+    """What somebody would do by its form: an option of the menu, and what they enter, by block.
+
+    Several people or ticks are separated by commas.
+    """
 
     offer: str
     inputs: tuple[tuple[str, str], ...]
@@ -223,9 +227,16 @@ class Kill(Fault):
 
 @dataclass(frozen=True, kw_only=True)
 class KillAtWork(Fault):
-    """The replica that is about to write the next note gets SIGKILL, whichever that is."""
+    """The replica that is about to write the next note gets SIGKILL, whichever that is.
+
+    Or the one that is about to create an issue; or has just done so, and has no answer yet.
+    """
 
     pause: float
+    path: str = "/notes$"
+    when: Literal["before", "after"] = "before"
+    within: float = 3.0
+    """Seconds until it is let be, if nobody writes."""
 
 
 @dataclass(frozen=True, kw_only=True)

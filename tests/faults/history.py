@@ -16,10 +16,17 @@ from slackbot.local.slack import Message
 from slackbot.local.slack.block_kit import elements_of
 from tests.town import Town, as_read, text_of
 
-CARD, STEP, REMINDER = "ssat_card", "ssat_step", "ssat_reminder"
+CARD, STEP, REMINDER, KUDOS = "ssat_card", "ssat_step", "ssat_reminder", "ssat_kudos"
 """The event types in the metadata of what the bot posts."""
 
+KUDOS_CHANNEL, WEEK = "kudos", "gitlab-com/support/week"
+IN_CHANNEL, IN_WEEK = "the kudos channel", "the week's issue"
+AS_ISSUE, AS_LINK, AS_ADDRESS = "a follow-up issue", "a link to it", "a note with its address"
+"""Where decisions arrive, beside the note of each."""
+
 MARKER = re.compile(r"<!-- ssat-bot: (\{.*\}) -->")
+MENTION = re.compile(r"(?<![\\`\w])@(\w[\w./-]*)(?<![./-])")
+"""Neither in code nor behind a backslash: GitLab tells who is named so."""
 TYPED = re.compile(r"\btyped[0-9]+x[0-9]+\b")
 """A word that nobody else types in a run: it stands for all that somebody typed into an input."""
 _HOLDING = re.compile(r"\*\*(Claimed|Taken over|Released)\*\* by ([\w ]+?)(?: \(| from|\.|:)")
@@ -85,6 +92,19 @@ class Mark:
     decision: str
     typed: frozenset[str] = frozenset()
     """What of people's words it says."""
+    mentions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """What a decision has brought to another place than the notes of its feedback."""
+
+    at: datetime
+    decision: str
+    place: str
+    typed: frozenset[str] = frozenset()
+    key: str | None = None
+    """The feedback that it stands at, if at any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +198,8 @@ class Decided:
     """Why a deadline was missed."""
     typed: frozenset[str] = frozenset()
     """What of people's words it has still: none, once GitLab has them."""
+    tells: frozenset[str] = frozenset()
+    """Whom it is to mention, by account or as Slack knows them."""
 
     def __str__(self) -> str:
         return f"decision {self.seq} ({self.id[:8]}) on {self.key}"
@@ -189,6 +211,7 @@ class Remembered:
 
     key: str
     is_reviewed: bool = False
+    is_thanked: bool = False
     missed_because: str | None = None
     waits_on: frozenset[str] = frozenset()
     has_ended: bool = False
@@ -213,7 +236,7 @@ class History:
     contacted_label: str = "ssat-manager-contacted-customer"
     scope: str = "feedback::"
     accounts: Mapping[str, str] = field(default_factory=dict)
-    """GitLab usernames by the names of people; who is missing is not known there."""
+    """GitLab usernames by people's names and Slack ids; who is missing is not known there."""
     grace: timedelta = timedelta(seconds=3)
     """How long after the bot has heard of something a picture of before may still arrive."""
     paintings: tuple[Painting, ...] = ()
@@ -225,6 +248,7 @@ class History:
     """The notes that no later one takes back."""
     withdrawn: tuple[Mark, ...] = ()
     """The others, which told what was not so for a while."""
+    arrivals: tuple[Arrival, ...] = ()
     calls: tuple[Call, ...] = ()
     choices: tuple[Choice, ...] = ()
     decisions: tuple[Decided, ...] = ()
@@ -272,6 +296,7 @@ class Recorder:
         self.tellings: list[Telling] = []
         self.reminders: list[Telling] = []
         self.standings: list[Standing] = []
+        self._thanks: list[Arrival] = []
         self._latest: dict[str, Standing] = {}
         self._keys: dict[str | None, str] = {}
         self._notes: dict[str, int] = {}
@@ -289,6 +314,17 @@ class Recorder:
             self.tellings.append(self._telling(message, metadata["event_payload"]["key"]))
         elif metadata.get("event_type") == REMINDER:
             self.reminders.append(self._telling(message, metadata["event_payload"]["key"]))
+        elif metadata.get("event_type") == KUDOS:
+            self._thanks.append(self._thank(message, metadata["event_payload"]["key"]))
+
+    def _thank(self, message: Message, name: str) -> Arrival:
+        is_there = self._town.slack.channel(message.channel).name == KUDOS_CHANNEL
+        return Arrival(
+            at=self._town.clock(),
+            decision=name.partition(":")[2],
+            place=IN_CHANNEL if is_there else message.channel,
+            typed=words_in(text_of(message)),
+        )
 
     def _telling(self, message: Message, name: str) -> Telling:
         offered = dict(about_decisions(message.blocks))
@@ -316,6 +352,8 @@ class Recorder:
         )
 
     def _see_issue(self, issue: Issue) -> None:
+        if issue.project is not self._town.project:
+            return
         key = self.key_of(issue)
         before = self._latest.get(key)
         seen = Standing(
@@ -367,12 +405,41 @@ class Recorder:
                 key=self.key_of(issue),
                 decision=json.loads(text)["decision"],
                 typed=words_in(note.body),
+                mentions=frozenset(MENTION.findall(note.body)),
             )
             for issue in self._town.project.issues.values()
             for note in chosen(self.bot_notes(issue))
             for text in MARKER.findall(note.body)
         ]
         return sorted(found, key=lambda mark: mark.at)
+
+    def arrivals(self) -> list[Arrival]:
+        """Everything that decisions have brought elsewhere."""
+        found = [*self._thanks, *self._in_week(), *self._followed_up()]
+        return sorted(found, key=lambda arrival: arrival.at)
+
+    def _in_week(self) -> Iterator[Arrival]:
+        for issue in self._town.gitlab.project(WEEK).issues.values():
+            for note in self.bot_notes(issue):
+                decision, typed = _content(note.body)["decision"], words_in(note.body)
+                yield Arrival(at=note.created_at, decision=decision, place=IN_WEEK, typed=typed)
+
+    def _followed_up(self) -> Iterator[Arrival]:
+        for issue in self._town.follow_ups.issues.values():
+            at, decision = issue.created_at, _content(issue.description or "")["decision"]
+            typed = words_in(f"{issue.title} {issue.description}")
+            yield Arrival(at=at, decision=decision, place=AS_ISSUE, typed=typed)
+            for link in issue.links:
+                key = self.key_of(link.other(issue))
+                yield Arrival(at=link.created_at, decision=decision, place=AS_LINK, key=key)
+            address = f"{self._town.gitlab.url}/{issue.project.path}/-/issues/{issue.iid}"
+            for note in self._notes_with(f"{address}\n"):
+                about = _content(note.body)["decision"]
+                yield Arrival(at=note.created_at, decision=about, place=AS_ADDRESS)
+
+    def _notes_with(self, words: str) -> list[GitLabNote]:
+        issues = self._town.project.issues.values()
+        return [note for each in issues for note in self.bot_notes(each) if words in note.body]
 
     def calls(self) -> list[Call]:
         """Every request of the bot's about a single issue."""
@@ -413,7 +480,7 @@ def _not_withdrawn(notes: list[GitLabNote]) -> list[GitLabNote]:
     """Leave out withdrawals, and the earlier notes of the decisions that they name."""
     left: list[tuple[str | None, GitLabNote]] = []
     for note in notes:
-        decision = _content(note).get("decision")
+        decision = _content(note.body).get("decision")
         if _is_withdrawal(note):
             left = [each for each in left if each[0] != decision]
         else:
@@ -422,12 +489,12 @@ def _not_withdrawn(notes: list[GitLabNote]) -> list[GitLabNote]:
 
 
 def _is_withdrawal(note: GitLabNote) -> bool:
-    return _content(note).get("kind") == "withdrawal"
+    return _content(note.body).get("kind") == "withdrawal"
 
 
-def _content(note: GitLabNote) -> dict[str, Any]:
-    """Return what the marker in a note says; nothing where there is none."""
-    marker = MARKER.search(note.body)
+def _content(text: str) -> dict[str, Any]:
+    """Return what the marker in a note or description says; nothing where there is none."""
+    marker = MARKER.search(text)
     return json.loads(marker[1]) if marker else {}
 
 

@@ -18,6 +18,11 @@ from tests.faults.effects import (
     what_is_delivered_is_done,
 )
 from tests.faults.history import (
+    AS_ADDRESS,
+    AS_ISSUE,
+    AS_LINK,
+    IN_CHANNEL,
+    IN_WEEK,
     Call,
     Choice,
     Decided,
@@ -125,6 +130,8 @@ def what_was_typed_is_kept(history: History) -> Iterator[str]:
     noted: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
     for mark in history.marks:
         noted[mark.decision] |= mark.typed
+    for arrival in history.arrivals:
+        noted[arrival.decision] |= arrival.typed if arrival.place == AS_ISSUE else frozenset()
     for decision in history.decisions:
         wanted = typed.get(decision.interaction, frozenset())
         lost = wanted - noted[decision.id] - decision.typed
@@ -132,7 +139,7 @@ def what_was_typed_is_kept(history: History) -> Iterator[str]:
             yield f"{decision} is {decision.status}, and {sorted(lost)} is lost"
 
 
-CLOSING = frozenset({"close", "reopen", "mark_contacted", "undo_contacted"})
+CLOSING = frozenset({"close", "kudos", "reopen", "mark_contacted", "undo_contacted"})
 
 
 def what_was_said_is_remembered(history: History) -> Iterator[str]:
@@ -147,6 +154,8 @@ def what_was_said_is_remembered(history: History) -> Iterator[str]:
         retried = {each.kind for each in history.decisions if each.was_retried}
         if "review" in said and not known.is_reviewed:
             yield f"{said['review']} is delivered, and the review is forgotten"
+        if "kudos" in said and not known.is_thanked:
+            yield f"{said['kudos']} is delivered, and the kudos are forgotten"
         wait = said.get("wait")
         # What is closed, or was, waits on nothing.
         has_ended = known.has_ended or not CLOSING.isdisjoint(said)
@@ -183,6 +192,63 @@ def what_is_delivered_is_in_gitlab(history: History) -> Iterator[str]:
     for decision in history.decisions:
         if decision.status == "delivered" and decision.id not in marked:
             yield f"{decision} is delivered and has no note in GitLab"
+
+
+PLACES = {"kudos": (IN_CHANNEL, IN_WEEK), "follow_up": (AS_ISSUE, AS_LINK, AS_ADDRESS)}
+"""Where decisions are brought to, beside their notes."""
+WITH_WORDS = frozenset({IN_CHANNEL, IN_WEEK, AS_ISSUE})
+
+
+def what_is_delivered_has_arrived(history: History) -> Iterator[str]:
+    """Kudos are in their channel and the week's issue, a follow-up is an issue that is linked."""
+    typed = {each.interaction: each.typed for each in history.choices}
+    arrived = {(each.decision, each.place): each for each in history.arrivals}
+    for decision in history.decisions:
+        for place in PLACES.get(decision.kind, ()) if decision.status == "delivered" else ():
+            there = arrived.get((decision.id, place))
+            if there is None:
+                yield f"{decision} is delivered, and is not in {place}"
+            elif place in WITH_WORDS and (
+                lost := typed.get(decision.interaction, frozenset()) - there.typed
+            ):
+                yield f"{decision} is in {place} without {sorted(lost)}"
+
+
+def nothing_arrives_twice(history: History) -> Iterator[str]:
+    """What a decision brings to a place is there once, and one feedback gets kudos once."""
+    for (decision, place), times in Counter(
+        (each.decision, each.place) for each in history.arrivals
+    ).items():
+        if times > 1:
+            yield f"decision {decision[:8]} is in {place} {times} times"
+    given = Counter(
+        each.key
+        for each in history.decisions
+        if each.kind == "kudos" and each.status == "delivered"
+    )
+    yield from (f"{key} got kudos {times} times" for key, times in given.items() if times > 1)
+
+
+def nothing_arrives_without_a_decision(history: History) -> Iterator[str]:
+    """What is in another place was decided, about the feedback that it stands at."""
+    by_id = {each.id: each for each in history.decisions}
+    for arrival in history.arrivals:
+        decided = by_id.get(arrival.decision)
+        said = decided.status if decided else "unknown"
+        if said not in ("delivered", "pending"):
+            yield f"{arrival.place} has decision {arrival.decision[:8]}, which is {said}"
+        elif decided and arrival.key not in (None, decided.key):
+            yield f"{decided} has brought {arrival.place} to {arrival.key}"
+
+
+def notes_mention_whom_they_are_to(history: History) -> Iterator[str]:
+    """A note mentions whom its person has named, and nobody else."""
+    by_id = {each.id: each for each in history.decisions}
+    for mark in history.marks:
+        named = by_id[mark.decision].tells if mark.decision in by_id else frozenset()
+        wanted = {history.accounts.get(each, each) for each in named}
+        if mark.mentions != wanted:
+            yield f"{mark.key}: a note to {sorted(wanted)} mentions {sorted(mark.mentions)}"
 
 
 def no_note_twice(history: History) -> Iterator[str]:
@@ -375,6 +441,7 @@ LOST: tuple[Check, ...] = (
     nothing_is_left_over,
     what_is_delivered_is_in_gitlab,
     what_is_delivered_is_done,
+    what_is_delivered_has_arrived,
     what_was_typed_is_kept,
     what_was_said_is_remembered,
     refusals_are_told,
@@ -383,6 +450,7 @@ DOUBLED: tuple[Check, ...] = (
     never_two_cards,
     no_note_twice,
     nothing_typed_is_noted_twice,
+    nothing_arrives_twice,
     no_step_twice,
     no_reminder_twice,
     writes_are_bounded,
@@ -390,6 +458,8 @@ DOUBLED: tuple[Check, ...] = (
 OTHERS: tuple[Check, ...] = (
     clicks_are_answered,
     no_note_without_a_decision,
+    nothing_arrives_without_a_decision,
+    notes_mention_whom_they_are_to,
     notes_are_in_order,
     effects_are_in_order,
     no_card_claims_too_much,

@@ -36,7 +36,10 @@ REMEMBERED = 6
 LABEL_SELECT = "Feedback label"
 FIRST_TICKET = 412_000
 
+GOOD = "satisfaction::good"
+
 _NOT_ASKED = DESCRIPTION.replace("Manager contact requested: Yes", "").rstrip()
+_GOOD_WORDS = "**Organisation:** Example Ltd\n**Comment:** Blake found it in ten minutes."
 
 
 @dataclass(kw_only=True)
@@ -223,7 +226,7 @@ class People:
             asked.has_opened = True
         return asked.has_opened
 
-    async def _submit(self, who: str, what: str, inputs: Mapping[str, str]) -> None:
+    async def _submit(self, who: str, what: str, inputs: Mapping[str, Any]) -> None:
         """Send a form, and once more if that did not come through: it is open still."""
         slack, user = self._town.slack, self._user(who)
         about = slack.open_view(user).private_metadata
@@ -297,7 +300,7 @@ class People:
         fitting = next((each for each in inputs if _takes(form, each)), None)
         if fitting is None:
             return  # it has no such label, say; or it explains why there is no form
-        await self._submit(act.who, title, fitting)
+        await self._submit(act.who, title, self._entered(form, fitting))
         if not (act.goes_on and slack.views[user.id]):
             return
         following = slack.open_view(user)
@@ -306,6 +309,19 @@ class People:
         answers = ({"reason": "nothing_to_do"}, {"channel": "ticket"})
         if answer := next((each for each in answers if _takes(following, each)), None):
             await self._submit(act.who, following.title, answer)
+
+    def _entered(self, form: View, inputs: Mapping[str, str]) -> dict[str, Any]:
+        """Say it as Slack does: people by their ids, and ticks as lists."""
+        entered: dict[str, Any] = {}
+        for name, value in inputs.items():
+            match _inputs(form)[name]["type"]:
+                case "multi_users_select":
+                    entered[name] = [self._user(who).id for who in _listed(value)]
+                case "checkboxes":
+                    entered[name] = _listed(value)
+                case _:
+                    entered[name] = value
+        return entered
 
     async def _settle(self, act: acts.Settle) -> None:
         """Look at the latest of the direct messages that still offers to try again."""
@@ -402,6 +418,11 @@ class People:
                 change_state(issue, by=by)
 
     def _open(self, act: acts.Feedback) -> None:
+        if act.is_good:
+            title = f"Positive feedback for ticket {FIRST_TICKET + act.number}"
+            good = self._town.feedback(title, description=_GOOD_WORDS, labels=[GOOD])
+            self.issues[act.number] = good
+            return
         self.issues[act.number] = self._town.feedback(
             f"Negative feedback for ticket {FIRST_TICKET + act.number}",
             description=DESCRIPTION if act.asks else _NOT_ASKED,
@@ -435,6 +456,8 @@ def _calls_for(act: acts.FillIn, issue: Issue) -> bool:
             return issue.state == "closed"
         case "Undo contacted…":
             return CONTACTED in issue.labels
+        case "Kudos…":
+            return GOOD in issue.labels
         case _:
             return True
 
@@ -448,17 +471,27 @@ def _offered(everything: View) -> list[str]:
 
 def _takes(form: View, inputs: Mapping[str, str]) -> bool:
     """Tell whether a form has all these inputs, and these options in them."""
-    elements = {
-        block["block_id"]: block["element"] for block in form.blocks if block["type"] == "input"
-    }
+    elements = _inputs(form)
     return all(
         name in elements and _has_option(elements[name], value) for name, value in inputs.items()
     )
 
 
+def _inputs(form: View) -> dict[str, dict[str, Any]]:
+    """Return the elements of a form's inputs by block."""
+    return {
+        block["block_id"]: block["element"] for block in form.blocks if block["type"] == "input"
+    }
+
+
+def _listed(value: str) -> list[str]:
+    return [each for each in value.split(",") if each]
+
+
 def _has_option(element: Mapping[str, Any], value: str) -> bool:
     options = element.get("options")
-    return options is None or value in [option["value"] for option in options]
+    wanted = _listed(value) if element["type"] == "checkboxes" else [value]
+    return options is None or {*wanted} <= {option["value"] for option in options}
 
 
 def _is_card(message: Message) -> bool:

@@ -11,8 +11,8 @@ from sqlalchemy.pool import NullPool
 
 from slackbot.store.database import async_url
 from slackbot.store.decisions import Status
-from slackbot.store.jobs import IssueQueue
-from slackbot.store.schema import decisions, deliveries, errands, requests
+from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.schema import decisions, deliveries, errands, kudos, requests
 from tests.faults.history import Decided, Remembered, Wish, words_in
 
 
@@ -43,6 +43,8 @@ def _wish_of_course(action: dict[str, Any]) -> Wish:
             return Wish(is_uncontacted=True, is_reopened=action["reopen"])
         case "close":
             return Wish(is_closed=True)
+        case "kudos":
+            return Wish(is_closed=action["close"])
         case "reopen":
             return Wish(is_reopened=True)
         case _:
@@ -71,13 +73,21 @@ def _decided(row: Any, *, was_retried: bool) -> Decided:
         kind=action["kind"],
         reason=action.get("reason"),
         typed=words_in(row.text),
+        tells=_told(action),
     )
+
+
+def _told(action: dict[str, Any]) -> frozenset[str]:
+    """Name whom a comment is to mention; who was chosen in Slack may not be looked up yet."""
+    people = (each["slack_user"] for each in action.get("people") or ())
+    return frozenset([*(action.get("names") or ()), *people])
 
 
 def _remembered(key: str, request: dict[str, Any]) -> Remembered:
     return Remembered(
         key=key,
         is_reviewed=request.get("reviewed_at") is not None,
+        is_thanked=request.get("thanked_by") is not None,
         missed_because=request.get("missed_because"),
         has_ended=not request.get("is_open", True) or bool(request.get("is_gone")),
         waits_on=words_in((request.get("waits_on") or {}).get("what", "")),
@@ -120,13 +130,16 @@ class Record:
         with self._engine.connect() as connection:
             return frozenset(each.removeprefix("slack:") for each in connection.scalars(names))
 
-    def at_work_on(self, key: str) -> int | None:
-        """Which process, by its number, holds the lease to see to an issue in GitLab."""
-        project, _, iid = key.partition("/")
+    def at_work_on(self, decision: str) -> int | None:
+        """Which process, by its number, holds the lease to bring a decision to where it belongs."""
+        of_issue = (errands.c.project == decisions.c.project) & (errands.c.iid == decisions.c.iid)
+        is_delivering = (errands.c.lane == IssueQueue.SYNC) & of_issue
+        is_pending = decisions.c.status == Status.PENDING
+        # Kudos go on once they are delivered.
+        is_bringing = errands.c.lane == PeriodicQueue.KUDOS
         query = select(errands.c.leased_by).where(
-            errands.c.lane == IssueQueue.SYNC,
-            errands.c.project == int(project),
-            errands.c.iid == int(iid),
+            decisions.c.id == decision,
+            or_(is_pending & is_delivering, ~is_pending & is_bringing),
         )
         try:
             with self._engine.connect() as connection:
@@ -148,10 +161,13 @@ class Record:
             errands.c.leased_by.is_not(None),
             errands.c.attempts > 0,
         )
-        of_issues = errands.c.lane.in_((IssueQueue.SYNC, IssueQueue.CARD, IssueQueue.REMINDERS))
+        watched = (IssueQueue.SYNC, IssueQueue.CARD, IssueQueue.REMINDERS, PeriodicQueue.KUDOS)
+        is_watched = errands.c.lane.in_(watched)
         waiting = select(func.count()).where(decisions.c.status == Status.PENDING)
         with self._engine.connect() as connection:
-            rows = connection.execute(select(errands).where(of_issues, is_due)).all()
+            rows = connection.execute(select(errands).where(is_watched, is_due)).all()
             pending = connection.scalar(waiting)
+            thanks = connection.scalar(select(func.count()).select_from(kudos))
         left = [f"{row.lane} {row.project}/{row.iid}: {row.problem or 'due'}" for row in rows]
-        return [*left, *([f"{pending} decisions pending"] if pending else [])]
+        counts = {"decisions pending": pending, "kudos on their way": thanks}
+        return [*left, *(f"{count} {what}" for what, count in counts.items() if count)]

@@ -96,6 +96,9 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, str]:
         "Versions of cards shown": f"{sum(len(run.history.paintings) for run in runs):,}",
         "Reminders sent": f"{sum(len(run.history.reminders) for run in runs):,}",
         "Decisions delivered": f"{status['delivered']:,}",
+        "Kudos, follow-up issues and links brought": (
+            f"{sum(len(run.history.arrivals) for run in runs):,}"
+        ),
         "Decisions refused and told": f"{status['refused']:,}",
         "Decisions dropped (done already, dismissed)": f"{status['dropped']:,}",
         "Faults injected": f"{_struck(outcomes).total():,}",

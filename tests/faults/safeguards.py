@@ -86,6 +86,30 @@ SAFEGUARDS = (
         broken="        if pending is not None:\n",
     ),
     Safeguard(
+        name="no kudos twice: a comment in the week's issue is looked for by its marker",
+        module="sync/thanking.py",
+        code="any(mark.decision == each.decision.id for _, mark in own_marks(notes, own))",
+        broken="False",
+    ),
+    Safeguard(
+        name="no follow-up issue twice: it is looked for by its marker",
+        module="sync/follow_up.py",
+        code="found = await self._find(decision, feedback) or await self._open(decision, feedback)",
+        broken="found = await self._open(decision, feedback)",
+    ),
+    Safeguard(
+        name="kudos are kept until they are where they belong",
+        module="store/changes.py",
+        code="        await add_kudos(tx, decision)\n",
+        broken="        if decision.id.int % 4:\n            await add_kudos(tx, decision)\n",
+    ),
+    Safeguard(
+        name="what people type mentions nobody",
+        module="sync/notes.py",
+        code='            return f"{slashes}\\\\{sign}"\n',
+        broken='            return f"{slashes}{sign}"\n',
+    ),
+    Safeguard(
         name="decisions are delivered in their order",
         module="store/requests.py",
         code=".where(IS_UNDELIVERED).order_by(decisions.c.seq)\n",
@@ -164,7 +188,7 @@ SAFEGUARDS = (
         name="a repeated click has no further effect",
         module="handlers/desk.py",
         code="            if await decisions.load_by_interaction(tx, interaction.id):\n"
-        "                return\n"
+        "                return who\n"
         "            action = action_on(request)\n",
         broken='            interaction = replace(interaction, id=f"{interaction.id} {uuid4()}")\n'
         "            action = action_on(request)\n",
@@ -178,11 +202,10 @@ SAFEGUARDS = (
         test="tests/stories/test_incoming.py -k in_a_fresh_process",
     ),
     Safeguard(
-        name="what is on record is known before anything else is asked",
-        module="handlers/desk.py",
-        code="                if await interactions.is_known(tx, interaction.id):\n"
-        "                    return None\n",
-        broken="                pass\n",
+        name="what is on record is not refused when it comes again",
+        module="handlers/answers.py",
+        code="            if isinstance(error, Refusal) and await self._is_on_record(body):\n",
+        broken="            if body is None:\n",
         test="tests/stories/test_incoming.py -k what_is_on_record_already",
     ),
     Safeguard(

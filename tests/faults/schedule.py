@@ -39,7 +39,7 @@ from tests.faults.acts import (
     Stop,
     Way,
 )
-from tests.faults.history import REMINDER
+from tests.faults.history import KUDOS, REMINDER
 from tests.town import CONTACT, CONTACTED
 
 PEOPLE = ("avery", "blake", "casey")
@@ -53,6 +53,11 @@ LABELS = (
     "feedback::process-sfdc",
 )
 
+GROUP = "gitlab-org/manage"
+"""A product group that comments mention."""
+GOOD_FROM = 500
+"""The number of the first good review."""
+
 LONGEST_HANG = 0.6
 """Seconds for which a platform may sit on a call and then carry it out all the same.
 
@@ -62,6 +67,8 @@ gaps").
 """
 SHORTEST_PAUSE = 1.0
 """Seconds for which what was killed stays away, at least."""
+RARELY = 30.0
+"""Seconds within which kudos or a follow-up issue leave, more likely than not."""
 NOTICED = 0.4
 """Seconds after a death when time stands still until there is a process again."""
 BEYOND_TIMEOUT = 11.0
@@ -103,6 +110,17 @@ GITLAB_REQUESTS = (
     ("GET", "/resource_label_events$"),
     ("GET", "/issues$"),
     (None, ""),
+)
+WEEK_NOTES = "/issues/1/notes$"
+"""Of the week's issue, and of the first feedback."""
+REQUESTS_ELSEWHERE = (
+    ("POST", "/issues$"),
+    ("POST", WEEK_NOTES),
+    ("POST", "/links$"),
+    ("GET", WEEK_NOTES),
+    ("GET", "/issues$"),
+    ("GET", "/groups/"),
+    ("GET", "/users$"),
 )
 KINDS: tuple[Kind, ...] = (
     "429",
@@ -203,6 +221,51 @@ class _Draw:
         if self.chance.random() < 0.5:
             inputs["label"] = self.chance.choice(LABELS)
         return inputs
+
+    def elsewhere(self, at: float) -> Act:
+        """Draw what ends in another place than the feedback issue alone, or tells somebody."""
+        who, before = self.chance.choice(PEOPLE), self._before()
+        ways = self._ways_elsewhere(at)
+        in_row = ways[0].offer == "Kudos…" or self.chance.random() < 0.5
+        return FillIn(at=at, before=before, who=who, ways=ways, in_row=in_row, goes_on=False)
+
+    def _ways_elsewhere(self, at: float) -> tuple[Way, ...]:
+        text = ("text", typed(at))
+        match self.chance.choices(range(4), (45, 30, 15, 10))[0]:
+            case 0:
+                thanks = text, ("thanks", self.chance.choice(("", "blake", "avery,casey")))
+                close = "close", self.chance.choice(("", "close"))
+                # What is closed already has no such tick.
+                ticked, without = (*thanks, close), thanks
+                return tuple(Way(offer="Kudos…", inputs=each) for each in (ticked, without))
+            case 1:
+                title = "title", typed(at, number=1).replace("\n", " ")
+                return (Way(offer="Follow-up issue…", inputs=(title, text)),)
+            case 2:
+                whom = self.chance.choice((("names", "duty, blake.sample"), ("people", "blake")))
+                return (Way(offer="Tell a manager…", inputs=(whom, text)),)
+            case _:
+                return (Way(offer="Tell a product group…", inputs=(("names", GROUP), text)),)
+
+    def fault_elsewhere(self, at: float) -> Act:
+        method, path = self.chance.choice(REQUESTS_ELSEWHERE)
+        kind = self.chance.choice(KINDS)
+        return GitLabFault(at=at, method=method, path=path, kind=kind, seconds=self._hang())
+
+    def doubtful_kudos(self, at: float) -> Act:
+        kind = self.chance.choice(KINDS_AFTER)
+        return SlackFault(at=at, method="chat.postMessage", kind=kind, about=KUDOS)
+
+    def death_elsewhere(self, at: float) -> Act:
+        when: Literal["before", "after"] = self.chance.choice(("before", "after"))
+        path, pause = self.chance.choice(("/issues$", WEEK_NOTES)), self._between(SHORTEST_PAUSE, 2)
+        return KillAtWork(at=at, pause=pause, path=path, when=when, within=RARELY)
+
+    def patience_elsewhere(self, at: float) -> Act:
+        method, path = self.chance.choice(REQUESTS_ELSEWHERE[:3])
+        return GitLabFault(
+            at=at, method=method, path=path, kind="no answer in time", seconds=BEYOND_TIMEOUT
+        )
 
     def settling(self, at: float) -> Act:
         button = self.chance.choice(("Try again", "Try again", "Dismiss"))
@@ -323,6 +386,8 @@ def make_plan(
         moments = (first + stretch * (each + draw.chance.random()) for each in range(how_many))
         acts += [drawn(round(moment, 3)) for moment in moments]
     acts += _forms(_Draw(random.Random(f"{seed} of {replicas}: forms"), replicas), seconds)
+    chance = random.Random(f"{seed} of {replicas}: elsewhere")
+    acts += _elsewhere(_Draw(chance, replicas), seconds, is_patient=is_patient)
     acts += _doubtful_reminders(random.Random(f"{seed} of {replicas}: reminders"), seconds)
     acts += _slack_away(acts, random.Random(f"{seed} of {replicas}: Slack away"), seconds)
     acts += _wrong_clocks(random.Random(f"{seed} of {replicas}: clocks"), seconds, replicas)
@@ -353,6 +418,25 @@ def _forms(draw: _Draw, seconds: float) -> Iterator[Act]:
     for drawn, how_many in ((draw.by_form, 6), (draw.settling, 1), (draw.rejection, 0.5)):
         for _ in range(round(seconds * how_many)):
             yield drawn(round(draw.chance.uniform(0.5, seconds), 3))
+
+
+def _elsewhere(draw: _Draw, seconds: float, *, is_patient: bool) -> Iterator[Act]:
+    """Let good reviews come; let people thank, follow up and tell others, and that go wrong.
+
+    From a chance of their own, too.
+    """
+    for number in range(round(seconds)):
+        at = round(draw.chance.uniform(0, seconds * 0.8), 3)
+        yield Feedback(at=at, number=GOOD_FROM + number, asks=False, duty=False, is_good=True)
+    rare = draw.patience_elsewhere if is_patient else draw.death_elsewhere
+    kinds = (
+        (draw.elsewhere, 4, seconds),
+        (draw.fault_elsewhere, 2, seconds),
+        (draw.doubtful_kudos, 0.25, seconds),
+    )
+    for drawn, how_many, last in (*kinds, (rare, 0.25, seconds / 2)):
+        for _ in range(round(seconds * how_many)):
+            yield drawn(round(draw.chance.uniform(0.5, last), 3))
 
 
 def _doubtful_reminders(chance: random.Random, seconds: float) -> Iterator[Act]:

@@ -43,6 +43,10 @@ def _in_gitlab(history: History, key: str) -> Iterator[Line]:
     for mark in history.marks:
         if mark.key == key:
             yield mark.at, f"note of decision {mark.decision[:8]}"
+    own = {each.id for each in history.decisions if each.key == key}
+    for arrival in history.arrivals:
+        if arrival.decision in own:
+            yield arrival.at, f"decision {arrival.decision[:8]} in {arrival.place}"
     for call in history.calls:
         if call.key == key:
             yield call.at, f"bot: {call.method} {call.about or 'issue'} -> {call.status}"

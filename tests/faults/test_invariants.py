@@ -7,6 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.faults.history import (
+    AS_ADDRESS,
+    AS_ISSUE,
+    AS_LINK,
+    IN_CHANNEL,
+    IN_WEEK,
+    MENTION,
+    Arrival,
     Call,
     Choice,
     Decided,
@@ -178,12 +185,49 @@ REFUSED = replace(
 )
 """Or GitLab rejects it, and Avery is told in their direct messages."""
 
+
+def arrival(seconds: float, place: str, *typed: str, key: str | None = None) -> Arrival:
+    words = frozenset(typed)
+    return Arrival(at=at(seconds), decision="d-2", place=place, typed=words, key=key)
+
+
+THANKED = replace(
+    REVIEWED,
+    decisions=(CLAIM, replace(REVIEWED.decisions[1], kind="kudos")),
+    arrivals=(arrival(21, IN_CHANNEL, WORD), arrival(22, IN_WEEK, WORD)),
+    remembered=(Remembered(key=KEY, is_thanked=True),),
+)
+FOLLOWED_UP = replace(
+    REVIEWED,
+    decisions=(CLAIM, replace(REVIEWED.decisions[1], kind="follow_up")),
+    marks=(*ORDERLY.marks, replace(REVIEWED.marks[-1], typed=frozenset())),
+    arrivals=(
+        arrival(19, AS_ISSUE, WORD),
+        arrival(20, AS_ADDRESS),
+        arrival(21, AS_LINK, key=KEY),
+    ),
+    remembered=(),
+)
+TOLD = replace(
+    REVIEWED,
+    accounts={**ORDERLY.accounts, "U0BLAKE": "blake.sample"},
+    decisions=(
+        CLAIM,
+        replace(REVIEWED.decisions[1], kind="tell", tells=frozenset({"duty", "U0BLAKE"})),
+    ),
+    marks=(
+        *ORDERLY.marks,
+        replace(REVIEWED.marks[-1], mentions=frozenset({"duty", "blake.sample"})),
+    ),
+    remembered=(),
+)
+
 Spoil = Callable[[History], History]
 
 
 ORDERLY_ONES = (
     *(ORDERLY, TAKEN_AWAY, CHOSEN, ANSWERED),
-    *(REVIEWED, WAITS, EXPLAINED, REFUSED, History()),
+    *(REVIEWED, WAITS, EXPLAINED, REFUSED, THANKED, FOLLOWED_UP, TOLD, History()),
 )
 
 
@@ -598,6 +642,90 @@ def another_explanation(_: History) -> History:
     return replace(EXPLAINED, remembered=(Remembered(key=KEY, missed_because="other"),))
 
 
+# What ends elsewhere
+
+
+def kudos_in_no_channel(_: History) -> History:
+    return replace(THANKED, arrivals=THANKED.arrivals[1:])
+
+
+def kudos_in_no_week(_: History) -> History:
+    return replace(THANKED, arrivals=THANKED.arrivals[:1])
+
+
+def kudos_without_their_words(_: History) -> History:
+    bare = [replace(each, typed=frozenset()) for each in THANKED.arrivals]
+    return replace(THANKED, arrivals=tuple(bare))
+
+
+def kudos_in_the_channel_twice(_: History) -> History:
+    return replace(THANKED, arrivals=(*THANKED.arrivals, arrival(25, IN_CHANNEL, WORD)))
+
+
+def kudos_in_the_week_twice(_: History) -> History:
+    return replace(THANKED, arrivals=(*THANKED.arrivals, arrival(25, IN_WEEK, WORD)))
+
+
+def kudos_forgotten(_: History) -> History:
+    return replace(THANKED, remembered=(Remembered(key=KEY),))
+
+
+def kudos_for_the_same_feedback_twice(_: History) -> History:
+    again = replace(THANKED.decisions[1], seq=3, id="d-3")
+    arrivals = [replace(each, decision="d-3") for each in THANKED.arrivals]
+    return replace(
+        THANKED,
+        decisions=(*THANKED.decisions, again),
+        arrivals=(*THANKED.arrivals, *arrivals),
+    )
+
+
+def kudos_that_nobody_gave(_: History) -> History:
+    return replace(
+        THANKED, arrivals=(*THANKED.arrivals, replace(arrival(25, IN_WEEK), decision="d"))
+    )
+
+
+def kudos_that_were_refused(_: History) -> History:
+    return replace(THANKED, decisions=(CLAIM, replace(THANKED.decisions[1], status="refused")))
+
+
+def no_follow_up_issue(_: History) -> History:
+    return replace(FOLLOWED_UP, arrivals=FOLLOWED_UP.arrivals[1:])
+
+
+def a_follow_up_without_its_address(_: History) -> History:
+    return replace(FOLLOWED_UP, arrivals=(FOLLOWED_UP.arrivals[0], FOLLOWED_UP.arrivals[2]))
+
+
+def a_follow_up_without_a_link(_: History) -> History:
+    return replace(FOLLOWED_UP, arrivals=FOLLOWED_UP.arrivals[:2])
+
+
+def a_follow_up_linked_to_another_feedback(_: History) -> History:
+    other = arrival(21, AS_LINK, key="7/2")
+    return replace(FOLLOWED_UP, arrivals=(*FOLLOWED_UP.arrivals[:2], other))
+
+
+def two_follow_up_issues(_: History) -> History:
+    return replace(FOLLOWED_UP, arrivals=(*FOLLOWED_UP.arrivals, arrival(25, AS_ISSUE, WORD)))
+
+
+def words_that_the_follow_up_issue_lacks(_: History) -> History:
+    issue, *others = FOLLOWED_UP.arrivals
+    return replace(FOLLOWED_UP, arrivals=(replace(issue, typed=frozenset()), *others))
+
+
+def one_who_is_not_told(_: History) -> History:
+    told = replace(TOLD.marks[-1], mentions=frozenset({"duty"}))
+    return replace(TOLD, marks=(*ORDERLY.marks, told))
+
+
+def one_who_is_told_by_a_review(_: History) -> History:
+    told = replace(REVIEWED.marks[-1], mentions=frozenset({"duty"}))
+    return replace(REVIEWED, marks=(*ORDERLY.marks, told))
+
+
 def _wanting(wish: Wish, good: History = ORDERLY) -> History:
     return replace(
         good,
@@ -640,6 +768,23 @@ def a_closing_that_never_came(_: History) -> History:
         (a_review_forgotten, "what_was_said_is_remembered"),
         (a_wait_forgotten, "what_was_said_is_remembered"),
         (another_explanation, "what_was_said_is_remembered"),
+        (kudos_in_no_channel, "what_is_delivered_has_arrived"),
+        (kudos_in_no_week, "what_is_delivered_has_arrived"),
+        (kudos_without_their_words, "what_is_delivered_has_arrived"),
+        (kudos_in_the_channel_twice, "nothing_arrives_twice"),
+        (kudos_in_the_week_twice, "nothing_arrives_twice"),
+        (kudos_for_the_same_feedback_twice, "nothing_arrives_twice"),
+        (kudos_forgotten, "what_was_said_is_remembered"),
+        (kudos_that_nobody_gave, "nothing_arrives_without_a_decision"),
+        (kudos_that_were_refused, "nothing_arrives_without_a_decision"),
+        (no_follow_up_issue, "what_is_delivered_has_arrived"),
+        (a_follow_up_without_its_address, "what_is_delivered_has_arrived"),
+        (a_follow_up_without_a_link, "what_is_delivered_has_arrived"),
+        (a_follow_up_linked_to_another_feedback, "nothing_arrives_without_a_decision"),
+        (two_follow_up_issues, "nothing_arrives_twice"),
+        (words_that_the_follow_up_issue_lacks, "what_was_typed_is_kept"),
+        (one_who_is_not_told, "notes_mention_whom_they_are_to"),
+        (one_who_is_told_by_a_review, "notes_mention_whom_they_are_to"),
         (a_label_cleared_that_stays, "what_is_delivered_is_done"),
         (a_contact_undone_and_still_there, "what_is_delivered_is_done"),
         (a_reopening_that_never_came, "what_is_delivered_is_done"),
@@ -793,6 +938,22 @@ def test_what_is_undone_and_done_again_between_two_readings_is_no_news(
     )
     found = [each for each in violations(history) if each.startswith("nobody_is_overwritten")]
     assert bool(found) is is_seen
+
+
+@pytest.mark.parametrize(
+    ("body", "mentioned"),
+    [
+        (
+            "**For your attention**, @blake.sample, @gitlab-org/manage, from",
+            ["blake.sample", "gitlab-org/manage"],
+        ),
+        ("Ask @duty.", ["duty"]),
+        ("by Avery Example (`@avery`).\n\n> \\@duty is sorry", []),
+        ("mail to avery@example.com", []),
+    ],
+)
+def test_who_is_mentioned_is_read_as_gitlab_reads_it(body: str, mentioned: list[str]) -> None:
+    assert MENTION.findall(body) == mentioned
 
 
 def test_the_story_of_a_violation_is_told_in_order() -> None:

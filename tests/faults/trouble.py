@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.conftest import Postgres
 from tests.faults import acts
-from tests.faults.history import ISSUE_PATH, MARKER, Interruption
+from tests.faults.history import MARKER, Interruption
 from tests.faults.record import Record
 from tests.faults.replicas import Replica, Replicas
 from tests.town import Town
@@ -21,8 +21,8 @@ LONG = 60
 """Seconds: longer than what hangs so is left to."""
 EVERY = 1_000_000
 """More calls than are made."""
-AT_WORK_SECONDS = 3.0
-"""How long to wait for a replica that writes a note, in order to kill it."""
+POSTED_SECONDS = 3.0
+"""How long to wait for something to happen in Slack, in order to cut the power."""
 
 HTML = "<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
 _TEXT = {"Content-Type": "text/plain", "Retry-After": "1"}
@@ -100,8 +100,8 @@ class Trouble:
         match act:
             case acts.Kill(replica=number, pause=pause):
                 await self._kill(self._replicas.all[number], pause)
-            case acts.KillAtWork(pause=pause):
-                await self._kill_at_work(pause)
+            case acts.KillAtWork():
+                await self._kill_at_work(act)
             case acts.CutPower(pause=pause):
                 await self._cut_power(pause)
             case acts.Stop(replica=number):
@@ -160,17 +160,17 @@ class Trouble:
     async def _cut_power(self, pause: float) -> None:
         """Cut it right after something has happened in Slack: somebody has their ack, perhaps."""
         self._done["power cut"] += 1
-        await self._town.slack.next_change(AT_WORK_SECONDS)
+        await self._town.slack.next_change(POSTED_SECONDS)
         await self._replicas.all[0].kill(pause, with_power_cut=True)
 
-    async def _kill_at_work(self, pause: float) -> None:
-        """Kill whoever writes the next note, when GitLab has taken the request and not more."""
+    async def _kill_at_work(self, act: acts.KillAtWork) -> None:
+        """Kill whoever writes the next note, when GitLab has the request, or has carried it out."""
         gitlab = self._town.gitlab
-        fault = gitlab.faults.add(method="POST", path="/notes$", hang=LONG, drop=True)
+        fault = gitlab.faults.add(method="POST", path=act.path, when=act.when, hang=LONG, drop=True)
         gitlab.faults.pending.insert(0, gitlab.faults.pending.pop())  # before all others
         before = len(gitlab.requests)
         with contextlib.suppress(TimeoutError):
-            await gitlab.wait_for(lambda: fault.left == 0, AT_WORK_SECONDS)
+            await gitlab.wait_for(lambda: fault.left == 0, act.within)
         struck = self._struck_since(before) if fault.left == 0 else None
         fault.left = 0
         replica = self._writer_of(struck) if struck else None
@@ -178,21 +178,20 @@ class Trouble:
             gitlab.faults.release()  # nobody is killed, so nobody is to be left without an answer
             return
         killed_at = self._town.clock()
-        self.taken_over.append(TakenOver(decision=struck[1], killed_at=killed_at))
-        await self._kill(replica, pause)
+        self.taken_over.append(TakenOver(decision=struck, killed_at=killed_at))
+        await self._kill(replica, act.pause)
 
-    def _struck_since(self, before: int) -> tuple[str, str] | None:
-        """Return the issue and the decision of the first note that was on its way since then."""
+    def _struck_since(self, before: int) -> str | None:
+        """Return the decision of the first note, or issue, that was on its way since then."""
         for request in self._town.gitlab.requests[before:]:
-            path = ISSUE_PATH.search(request.path)
             body = request.body if isinstance(request.body, dict) else {}
-            marker = MARKER.search(str(body.get("body"))) if request.method == "POST" else None
-            if path and marker and request.status is None:
-                return f"{path[1]}/{path[2]}", json.loads(marker[1])["decision"]
+            marker = MARKER.search(f"{body.get('body')}\n{body.get('description')}")
+            if request.method == "POST" and marker and request.status is None:
+                return str(json.loads(marker[1])["decision"])
         return None
 
-    def _writer_of(self, struck: tuple[str, str]) -> Replica | None:
-        pid = self._record.at_work_on(struck[0])
+    def _writer_of(self, decision: str) -> Replica | None:
+        pid = self._record.at_work_on(decision)
         return self._replicas.with_pid(pid) if pid else None
 
     async def _restart_database(self, act: acts.RestartDatabase) -> None:

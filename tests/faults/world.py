@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,13 @@ from sqlalchemy.exc import OperationalError
 from tests.conftest import Postgres
 from tests.faults import acts
 from tests.faults.choices import choices
-from tests.faults.history import History, Interruption, Recorder
+from tests.faults.history import KUDOS_CHANNEL, WEEK, History, Interruption, Recorder
 from tests.faults.people import ASKING, People
 from tests.faults.pulse import feel
 from tests.faults.record import Record
 from tests.faults.replica import KEPT_WAITING
 from tests.faults.replicas import Replicas, replicas
-from tests.faults.schedule import Plan
+from tests.faults.schedule import GROUP, Plan
 from tests.faults.trouble import Trouble
 from tests.process import present_town
 from tests.town import CONTACT, CONTACTED, Town
@@ -42,6 +42,8 @@ REMINDING = {
     "ssat_quiet_hours": "off",
     "ssat_workdays": "Mon-Sun",
 }
+
+WEEK_LABEL = "week-in-review"
 
 MISSING_CARDS, LONGEST_BEHIND = 6, 5.0
 """So many cards may be missing before nothing new happens, for so many seconds at most."""
@@ -85,7 +87,7 @@ async def carry_out(
     begun = time.monotonic()
     async with present_town(folder, database_url) as town:
         _make_fast(town)
-        town.settings |= REMINDING
+        town.settings |= REMINDING | _open_places(town)
         recorder = Recorder(town, _accounts(town))
         async with replicas(town, plan.skews, SPEED) as running:
             world = World(plan, town, recorder, running, Record(database_url), postgres)
@@ -102,9 +104,29 @@ def _make_fast(town: Town) -> None:
     town.gitlab.requests_per_minute *= SPEED
 
 
+def _open_places(town: Town) -> dict[str, Any]:
+    """Open where kudos go, and what comments mention; return the settings of it."""
+    town.slack.add_channel(KUDOS_CHANNEL, members=[town.avery, town.blake, town.casey])
+    week = town.gitlab.add_project(WEEK)
+    town.gitlab.add_label(week, WEEK_LABEL)
+    town.gitlab.add_member(week, town.bot, 10)
+    title = "Week in review"
+    town.gitlab.open_issue(week, author=town.avery_gitlab, title=title, labels=[WEEK_LABEL])
+    town.gitlab.add_group(GROUP, public=True)
+    return {
+        "ssat_kudos_channel": f"#{KUDOS_CHANNEL}",
+        "ssat_week_project": WEEK,
+        "ssat_week_label": WEEK_LABEL,
+        # On whatever day of the week a run is, and be its clocks a day wrong.
+        "ssat_week_cutoff": f"{town.clock() + timedelta(days=3):%a}",
+    }
+
+
 def _accounts(town: Town) -> dict[str, str]:
     people = (town.avery_gitlab, town.blake_gitlab, town.duty_gitlab)
-    return {person.name: person.username for person in people}
+    in_slack = {town.avery.id: town.avery_gitlab, town.blake.id: town.blake_gitlab}
+    by_name = {person.name: person.username for person in people}
+    return by_name | {user: person.username for user, person in in_slack.items()}
 
 
 def _grace(plan: Plan) -> timedelta:
@@ -205,7 +227,7 @@ class World:
             taken_over=[
                 (written[each.decision] - each.killed_at).total_seconds()
                 for each in self._trouble.taken_over
-                if each.decision in written
+                if each.killed_at <= written.get(each.decision, datetime.min.replace(tzinfo=UTC))
             ],
             seconds=seconds,
         )
@@ -232,6 +254,7 @@ class World:
             standings=tuple(recorder.standings),
             marks=tuple(recorder.marks()),
             withdrawn=tuple(recorder.withdrawn()),
+            arrivals=tuple(recorder.arrivals()),
             calls=tuple(recorder.calls()),
             choices=tuple(choices(people.sent, town.slack, recorded)),
             decisions=tuple(decided),

@@ -1,6 +1,5 @@
 """The figures of a period, against cases counted by hand, and what holds for any."""
 
-import statistics
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,23 +12,27 @@ from hypothesis import strategies as st
 from slackbot.rules.deadline import ALWAYS, BusinessHours
 from slackbot.rules.feedback import Sentiment, score_of
 from slackbot.rules.period import Grouping, Period
-from slackbot.rules.request import IssueKey, Person, Request
+from slackbot.rules.request import IssueKey, Person, Request, Rules
 from slackbot.rules.stats import (
     MOST_BARS,
     Figures,
     Measure,
     Times,
-    asked_in,
     is_on_time,
-    percentile,
-    stats_of,
 )
 
 MONDAY = datetime(2026, 2, 2, tzinfo=UTC)
 """A period begins with it, and the clock shows its Sunday."""
 NOW = MONDAY + timedelta(days=6)
 WEEK = Period(start=MONDAY.date(), end=(MONDAY + timedelta(days=7)).date())
-MEASURE = Measure(hours=ALWAYS, scope="feedback", region_scope="OrganizationRegion", now=NOW)
+RULES = Rules(
+    contact_label="SSAT::Contact",
+    contacted_label="ssat-manager-contacted-customer",
+    scope="feedback",
+    hours=ALWAYS,
+    deadline=timedelta(hours=48),
+)
+MEASURE = Measure(rules=RULES, region_scope="OrganizationRegion", now=NOW)
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
 AVERY_IN_GITLAB = Person(name="avery", gitlab="Avery")
 BLAKE = Person(name="Blake Sample", gitlab="blake.sample")
@@ -37,6 +40,10 @@ BLAKE = Person(name="Blake Sample", gitlab="blake.sample")
 
 def hours(number: float) -> timedelta:
     return timedelta(hours=number)
+
+
+def with_hours(opened: BusinessHours) -> Measure:
+    return replace(MEASURE, rules=replace(RULES, hours=opened))
 
 
 def asked(iid: int, at: datetime = MONDAY, **more: Any) -> Request:
@@ -96,7 +103,7 @@ A_WEEK = [
 
 
 def test_the_figures_of_a_week_are_those_counted_by_hand() -> None:
-    stats = stats_of(A_WEEK, WEEK, MEASURE)
+    stats = MEASURE.stats(A_WEEK, WEEK)
     assert stats.now.figures == Figures(
         requests=9,
         on_time=3,  # 1, 2 and 3
@@ -122,7 +129,7 @@ def test_the_figures_of_a_week_are_those_counted_by_hand() -> None:
 
 
 def test_the_period_before_is_as_long_and_ends_where_this_one_begins() -> None:
-    before = stats_of(A_WEEK, WEEK, MEASURE).before
+    before = MEASURE.stats(A_WEEK, WEEK).before
     assert before is not None
     assert before.figures == Figures(
         requests=1, on_time=1, settled=1, to_contact=Times(median=24, high=24)
@@ -132,24 +139,24 @@ def test_the_period_before_is_as_long_and_ends_where_this_one_begins() -> None:
 
 def test_time_counts_in_the_business_hours_of_the_team() -> None:
     office = BusinessHours(opens=9 * 60, closes=17 * 60)
-    measure = replace(MEASURE, hours=office)
+    measure = with_hours(office)
     # From Monday at midnight to Tuesday at noon: eight hours, and three.
-    stats = stats_of([contacted(1, 36)], WEEK, measure)
+    stats = measure.stats([contacted(1, 36)], WEEK)
     assert stats.now.figures.to_contact == Times(median=11, high=11)
 
 
 def test_a_request_without_a_noted_claim_counts_since_its_owner_has_it() -> None:
     held = asked(1, holder=AVERY, held_since=MONDAY + hours(5))
-    assert stats_of([held], WEEK, MEASURE).now.figures.to_claim == Times(median=5, high=5)
+    assert MEASURE.stats([held], WEEK).now.figures.to_claim == Times(median=5, high=5)
 
 
 def test_a_contact_noted_as_before_the_wish_took_no_time() -> None:
     early = asked(1, MONDAY + timedelta(seconds=40), contacted_at=MONDAY, is_open=False)
-    assert stats_of([early], WEEK, MEASURE).now.figures.to_contact == Times(median=0, high=0)
+    assert MEASURE.stats([early], WEEK).now.figures.to_contact == Times(median=0, high=0)
 
 
 def test_nothing_is_counted_of_an_empty_record() -> None:
-    stats = stats_of([], WEEK, MEASURE, by=Grouping.LABEL)
+    stats = MEASURE.stats([], WEEK, by=Grouping.LABEL)
     assert stats.now.is_empty
     assert stats.now.figures == Figures()
     assert stats.now.figures.share is None
@@ -157,12 +164,12 @@ def test_nothing_is_counted_of_an_empty_record() -> None:
 
 
 def test_a_row_that_lacks_when_it_was_created_counts_when_contact_was_asked_for() -> None:
-    assert stats_of([asked(1, created_at=None)], WEEK, MEASURE).now.feedback == 1
+    assert MEASURE.stats([asked(1, created_at=None)], WEEK).now.feedback == 1
 
 
 def test_who_asks_long_after_the_feedback_counts_as_feedback_then_and_as_a_request_now() -> None:
     late = asked(1, created_at=MONDAY - timedelta(days=3))
-    stats = stats_of([late], WEEK, MEASURE)
+    stats = MEASURE.stats([late], WEEK)
     assert (stats.now.feedback, stats.now.figures.requests) == (0, 1)
     assert stats.before is not None
     assert (stats.before.feedback, stats.before.figures.requests) == (1, 0)
@@ -172,7 +179,7 @@ def test_who_asks_long_after_the_feedback_counts_as_feedback_then_and_as_a_reque
 
 
 def groups(found: list[Request], by: Grouping) -> dict[str | None, int]:
-    stats = stats_of(found, WEEK, MEASURE, by=by)
+    stats = MEASURE.stats(found, WEEK, by=by)
     assert sum(each.requests for each in stats.groups.values()) == stats.now.figures.requests
     return {name: figures.requests for name, figures in stats.groups.items()}
 
@@ -199,9 +206,9 @@ def test_a_manager_known_in_slack_and_in_gitlab_is_one() -> None:
 
 
 def test_what_the_record_has_forgotten_is_not_compared() -> None:
-    enough = stats_of(A_WEEK, WEEK, MEASURE, kept_days=13)
+    enough = MEASURE.stats(A_WEEK, WEEK, kept_days=13)
     assert (enough.before is not None, enough.kept_days) == (True, None)
-    short = stats_of(A_WEEK, WEEK, MEASURE, kept_days=12)
+    short = MEASURE.stats(A_WEEK, WEEK, kept_days=12)
     assert (short.before, short.kept_days) == (None, 12)
     assert short.now == enough.now
 
@@ -250,33 +257,34 @@ def test_a_score_is_read_if_it_is_one_to_seven(score: str | None, number: int | 
 # --- For any -----------------------------------------------------------------------------------
 
 NUMBERS = st.lists(st.floats(min_value=0, max_value=10_000), min_size=1, max_size=40)
-SHARES = st.floats(min_value=0, max_value=1)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Do what ``docs/stats.md`` says, by hand."""
+    ordered, place = sorted(values), (len(values) - 1) * share
+    below = ordered[int(place)]
+    above = ordered[min(int(place) + 1, len(values) - 1)]
+    return below + (above - below) * (place - int(place))
 
 
 @given(NUMBERS)
-def test_the_half_is_the_median(values: list[float]) -> None:
-    assert percentile(values, 0.5) == pytest.approx(statistics.median(values))
+def test_times_are_the_percentiles_of_spreadsheets(values: list[float]) -> None:
+    times = Times.of(values)
+    assert times.median == pytest.approx(percentile(values, 0.5))
+    assert times.high == pytest.approx(percentile(values, 0.9))
 
 
-@given(st.lists(st.floats(min_value=0, max_value=10_000), min_size=2, max_size=40))
-def test_the_ninetieth_percentile_is_that_of_spreadsheets(values: list[float]) -> None:
-    expected = statistics.quantiles(values, n=10, method="inclusive")[-1]
-    assert percentile(values, 0.9) == pytest.approx(expected)
+@given(NUMBERS)
+def test_times_lie_between_the_values_and_the_high_one_is_the_higher(values: list[float]) -> None:
+    times, tolerance = Times.of(values), 1e-6
+    assert times.median is not None
+    assert times.high is not None
+    assert min(values) - tolerance <= times.median <= times.high + tolerance
+    assert times.high <= max(values) + tolerance
 
 
-@given(NUMBERS, SHARES, SHARES)
-def test_a_percentile_lies_between_the_values_and_grows_with_its_share(
-    values: list[float], one: float, other: float
-) -> None:
-    low, high = percentile(values, min(one, other)), percentile(values, max(one, other))
-    assert low is not None
-    assert high is not None
-    tolerance = 1e-6
-    assert min(values) - tolerance <= low <= high + tolerance <= max(values) + 2 * tolerance
-
-
-def test_there_is_no_percentile_of_nothing() -> None:
-    assert percentile([], 0.5) is None
+def test_there_are_no_times_of_nothing() -> None:
+    assert Times.of([]) == Times()
 
 
 MOMENTS = st.datetimes(
@@ -293,16 +301,16 @@ def test_bars_and_periods_count_each_request_once(
 ) -> None:
     found = [asked(number, at) for number, at in enumerate(moments, 1)]
     period = Period(start=MONDAY.date(), end=MONDAY.date() + timedelta(days=days))
-    measure = replace(MEASURE, hours=BusinessHours(timezone=zone))
-    stats = stats_of(found, period, measure)
+    measure = with_hours(BusinessHours(timezone=zone))
+    stats = measure.stats(found, period)
     bars = [bar.on_time + bar.missed + bar.pending for bar in stats.bars.values()]
-    assert sum(bars) == stats.now.figures.requests == len(asked_in(found, period, measure))
+    assert sum(bars) == stats.now.figures.requests == len(measure.asked_in(found, period))
     assert 1 <= len(bars) <= MOST_BARS
-    assert not {*asked_in(found, period, measure)} & {*asked_in(found, period.before, measure)}
+    assert not {*measure.asked_in(found, period)} & {*measure.asked_in(found, period.before)}
 
 
 def test_a_day_begins_at_midnight_in_the_zone_of_the_team() -> None:
-    tokyo = replace(MEASURE, hours=BusinessHours(timezone=ZoneInfo("Asia/Tokyo")))
+    tokyo = with_hours(BusinessHours(timezone=ZoneInfo("Asia/Tokyo")))
     late_sunday = MONDAY - hours(9)  # midnight there
     found = [asked(1, late_sunday), asked(2, late_sunday - timedelta(seconds=1))]
-    assert [each.key.iid for each in asked_in(found, WEEK, tokyo)] == [1]
+    assert [each.key.iid for each in tokyo.asked_in(found, WEEK)] == [1]

@@ -276,10 +276,12 @@ async def test_after_the_cutoff_kudos_wait_for_the_next_weeks_issue(
         assert len(kudos_channel.messages) == 1
 
 
-async def test_a_comment_whose_answer_was_lost_is_not_written_twice(
-    thankful: Town, kudos_channel: Channel, week: Project
+@pytest.mark.parametrize("fast", [timedelta(0), timedelta(days=1)])
+async def test_a_comment_whose_answer_was_lost_is_not_written_twice_be_the_clock_a_day_fast(
+    thankful: Town, kudos_channel: Channel, week: Project, fast: timedelta
 ) -> None:
     town, review = thankful, open_week(thankful, week)
+    town.skew = fast
     town.gitlab.faults.add(method="POST", path=f"/{week.id}/.*/notes", when="after", status=502)
     _, row = await good_review(town)
     assert (await give(town, row)).ok

@@ -10,6 +10,8 @@ from structlog.testing import capture_logs
 
 from slackbot.handlers import answers
 from slackbot.local.slack import Outcome
+from slackbot.store.jobs import PeriodicQueue
+from tests.stories.test_reviewing import fill_in, more
 from tests.town import PATIENCE, Town, as_seen, buttons, text_of
 
 SOFT_SKILLS = "feedback::soft-skills"
@@ -147,19 +149,63 @@ async def dismissed(town: Town) -> Outcome:
     return await of_a_refused_choice(town, "Dismiss")
 
 
-@pytest.mark.parametrize("act", [chosen, submitted, snoozed, tried_again, dismissed])
+async def reviewed(town: Town) -> Outcome:
+    """It leads on to the contact."""
+    return await fill_in(town, town.cards[0], "Review…", summary="They waited.", contact="Yes")
+
+
+async def told_to_a_manager(town: Town) -> Outcome:
+    return await more(town, town.cards[0], "Tell a manager…", names="blake.sample", text="Look.")
+
+
+async def followed_up(town: Town) -> Outcome:
+    return await more(town, town.cards[0], "Follow-up issue…", title="Three days of silence")
+
+
+async def thanked(town: Town) -> Outcome:
+    good = town.feedback("Positive feedback for ticket 5", labels=["satisfaction::good"])
+    await town.settled()
+    row = await town.asks(town.avery, "good")
+    outcome = await fill_in(town, row, "Kudos…", thanks=[town.blake.id])
+    await town.in_gitlab(lambda: good.state == "closed")
+    await town.idle(PeriodicQueue.KUDOS)
+    return outcome
+
+
+async def kudos_tried_again(town: Town) -> Outcome:
+    [kudos] = [each for each in town.slack.channels.values() if each.name == "kudos"]
+    kudos.archived = True
+    await thanked(town)
+    [missing] = await town.slack.wait_for(lambda: town.slack.direct_messages(town.avery))
+    return await town.slack.click(town.avery, missing, "Try again")
+
+
+async def signed(town: Town) -> Outcome:
+    assert (await town.slack.command(town.avery, "/ssat", "profile", town.channel)).ok
+    return await town.slack.submit(town.avery, {"role": "Support Manager"})
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        *(chosen, submitted, snoozed, tried_again, dismissed, reviewed),
+        *(told_to_a_manager, followed_up, thanked, kudos_tried_again, signed),
+    ],
+)
 async def test_what_is_on_record_already_is_known_to_a_replica_that_cannot_ask_who_it_was(
     quiet_town: Town, act: Callable[[Town], Awaitable[Outcome]]
 ) -> None:
     town = quiet_town
     town.settings |= {"ssat_reminders": "24,12,4,1", "ssat_quiet_hours": "off"}
+    town.settings |= {"ssat_kudos_channel": "#kudos"}
+    town.slack.add_channel("kudos", members=[town.avery.id])
     async with town.bot_running():
         await town.card(town.feedback(), "🟠 Unclaimed")
         done = await act(town)
         assert done.ok
         assert done.errors == {}
         await town.quiet()
-    before = town.choices()
+    before, told = town.choices(), list(town.slack.ephemerals)
     town.slack.faults.add("users.info", times=1000, status=500, body="Internal Server Error")
     async with town.bot_running():  # another, or the same one restarted
         again = await town.slack.replay(done)
@@ -167,7 +213,18 @@ async def test_what_is_on_record_already_is_known_to_a_replica_that_cannot_ask_w
         assert again.errors == {}
         await town.quiet()
     assert town.choices() == before
-    assert town.slack.ephemerals == []
+    assert town.slack.ephemerals == told
+
+
+async def test_whom_a_comment_mentions_may_be_gone_when_its_form_comes_again(town: Town) -> None:
+    issue, _ = await town.request()
+    told = await told_to_a_manager(town)
+    await town.in_gitlab(lambda: issue.comments)
+    town.blake_gitlab.username = "blake.elsewhere"
+    again = await town.slack.replay(told)
+    assert again.errors == {}
+    await town.quiet()
+    assert len(issue.comments) == 1
 
 
 # Not all there
@@ -220,6 +277,7 @@ async def test_a_click_without_what_one_expects_is_refused_in_words_that_fit(tow
     card = await town.card(town.feedback(), "🟠 Unclaimed")
     payload = (await town.slack.click(town.casey, card, "Claim")).payload
     await town.settled()
+    payload["trigger_id"] += "another"
     for lost in ("trigger_id", "user"):
         await town.slack.replay({name: each for name, each in payload.items() if name != lost})
         await town.slack.wait_for(lambda: town.slack.ephemerals)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from slackbot.local.gitlab import quick_actions
 from slackbot.platforms.gitlab import IssueChange
-from slackbot.platforms.gitlab_issues import _is_marked
+from slackbot.platforms.gitlab_issues import is_marked
 from slackbot.rules.decision import FollowUp, NewIssue, Review, Tell
 from slackbot.rules.request import IssueKey
 from slackbot.sync.effect import NOTHING
@@ -51,7 +51,7 @@ def test_only_the_address_is_a_reference_whatever_was_typed(title: str, text: st
     mark = read_marker(described)
     assert mark is not None
     assert (mark.decision, mark.kind) == (ID, "follow_up")
-    assert _is_marked({"description": described}, ID)
+    assert is_marked(described, ID)
 
 
 @given(typed)

@@ -17,7 +17,7 @@ from slackbot.platforms.snapshot import (
 )
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import Closing, StepKind
-from slackbot.rules.feedback import Sentiment, read_feedback
+from slackbot.rules.feedback import Sentiment
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State, Triage
 from slackbot.sync.observe import (
     COMMENT_LIMIT,
@@ -399,8 +399,7 @@ def test_the_clock_starts_when_contact_was_asked_for(
     description: str | None, events: Sequence[LabelEvent], asked: datetime
 ) -> None:
     seen = look(events, description=description)
-    feedback = read_feedback(title=ISSUE.title, description=description, labels=ISSUE.labels)
-    assert asked_at(seen, feedback, CONTACT) == asked
+    assert asked_at(seen, CONTACT) == asked
     assert first(seen).asked_at == asked
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
@@ -423,6 +423,7 @@ def _decision(what: str, who: Person, request: Request, now: datetime) -> Decisi
 
 
 @given(st.lists(st.tuples(_actions, _people), max_size=12))
+@example([("wait", AVERY), ("close", AVERY), ("reopen", AVERY)])
 def test_the_bots_notes_alone_say_where_its_decisions_led(
     wanted: list[tuple[str, Person]],
 ) -> None:
