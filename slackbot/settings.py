@@ -145,7 +145,9 @@ def _names_database(url: str) -> bool:
     except (ValueError, ArgumentError):  # the port is no number
         return False
     # What comes after an @ or & in a password would be a host or a parameter, and be named.
-    return url.count("@") <= 1 and read.port != 0 and read.query.keys() <= _parameters()
+    is_in_parameter = re.match(r"[^/]*//[^@/]*/[^@?]*\?.*@", url)
+    has_one_host = url.count("@") <= 1 and not is_in_parameter
+    return has_one_host and read.port != 0 and read.query.keys() <= _parameters()
 
 
 def _parameters() -> set[str]:

@@ -76,6 +76,19 @@ def test_every_module_that_is_named_exists(page: Path) -> None:
     assert {each for each in named if not any((room / each).exists() for room in rooms)} == set()
 
 
+def test_every_instruction_of_the_handbook_has_a_place_a_test_and_what_is_left() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / "docs/handbook.md").read_text().splitlines()
+        if line.startswith("| ") and not line.startswith("| the page |")
+    ]
+    assert len(rows) >= 50
+    for row in rows:
+        assert len(row) == 4, row
+        assert all(row), row
+        assert TEST.search(row[2]), row
+
+
 def test_every_test_that_is_named_exists() -> None:
     named = {each for page in PAGES for each in TEST.findall(page.read_text())}
     written = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))

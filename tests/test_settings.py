@@ -738,6 +738,7 @@ PLACES = (
 @example("12?QXZ=1", PLACES[0])
 @example("12:QXZ", PLACES[0])
 @example("QXZ&ZZ=1", PLACES[3])
+@example("111@QQ", PLACES[4])
 def test_no_part_of_the_databases_password_is_told_whatever_is_in_it(
     password: str, place: str
 ) -> None:

@@ -7,8 +7,8 @@ from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.duty import uncovered_line
-from slackbot.blocks.elements import Block, section
-from slackbot.blocks.queue import request_line, request_link, untriaged_line, wait_line
+from slackbot.blocks.elements import Block, context, section
+from slackbot.blocks.queue import feedback_row, request_line, request_link
 from slackbot.blocks.text import count, name
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import OVERDUE_MARK, project_link, someone
@@ -23,7 +23,13 @@ ROWS = 10
 """How many rows of a list show; the rest is a number."""
 PROBLEMS = 3
 LIST_LIMIT = 1_600
-"""In characters: six lists must fit into a message's 10,000."""
+"""In characters: six lists must fit into a message."""
+FEEDBACK_ROWS = 3
+"""How many of a list show with their menu."""
+MENU_LENGTH = 150
+"""In characters, about."""
+MESSAGE_LIMIT = 9_500
+"""In characters, for what each list shows: a message has about 10,000."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +56,8 @@ class Digest:
     """Feedback whose initial response is overdue."""
     waited: tuple[CardView, ...] = ()
     """What waited on others until today, or longer."""
+    untriaged: tuple[CardView, ...] = ()
+    """The other open feedback without a contact request."""
     since: datetime
     """The start of the last working day."""
     claimed_later: int
@@ -79,6 +87,7 @@ class Digest:
             self.ended,
             self.unanswered,
             self.waited,
+            self.untriaged,
         )
         told = (self.uncovered, self.triaged, self.closed_idle, self.kudos, self.stuck_kudos)
         return not any(lists) and not self.contacted.total and not any(told)
@@ -90,29 +99,48 @@ def render_digest(digest: Digest) -> SlackMessage:
         ("⏰ *Due today*", [request_line(each) for each in digest.due_today]),
         ("🟠 *Unclaimed*, due later", [request_line(each) for each in digest.unclaimed]),
         ("⚫ *Ended without contact*", [_ended_line(each) for each in digest.ended]),
-        (
-            f"💬 *No initial response within {RESPONSE_DAYS} days*",
-            [untriaged_line(each) for each in digest.unanswered],
-        ),
-        ("⏸️ *Waited until today*", [wait_line(each) for each in digest.waited]),
     ]
     said = _summary(digest)
     blocks = [section(f"☀️ *{said}*")]
     blocks += [list_section(title, rows) for title, rows in lists if rows]
+    tail = [*_tail(digest)]
+    room = MESSAGE_LIMIT - sum(len(block["text"]["text"]) for block in (*blocks, *tail))
+    return SlackMessage(text=said, blocks=(*blocks, *_feedback(digest, room), *tail))
+
+
+def _feedback(digest: Digest, room: int) -> Iterator[Block]:
+    """Show what has no card, or is to be seen again, with its menu, as far as there is room."""
+    for title, all_in, views in (
+        (f"💬 *No initial response within {RESPONSE_DAYS} days*", "`/ssat`", digest.unanswered),
+        ("⏸️ *Waited until today*", "`/ssat all`", digest.waited),
+        ("🗂️ *Untriaged feedback*", "`/ssat`", digest.untriaged),
+    ):
+        rows = [feedback_row(view) for view in views[:FEEDBACK_ROWS]]
+        lengths = accumulate(len(row["text"]["text"]) + MENU_LENGTH for row in rows)
+        fitting = sum(length <= room for length in lengths)
+        left = len(views) - fitting
+        if views:
+            yield section(f"{title} ({len(views)})")
+        yield from rows[:fitting]
+        if left:
+            yield context(f"… and {left} more: {all_in} shows all")
+        room -= sum(len(row["text"]["text"]) + MENU_LENGTH for row in rows[:fitting])
+
+
+def _tail(digest: Digest) -> Iterator[Block]:
     if digest.uncovered:
-        blocks.append(section(_uncovered(digest)))
+        yield section(_uncovered(digest))
     if digest.unread:
         about = count(digest.unread, "older feedback")
-        blocks.append(section(f"I couldn't check whether {about} had a response."))
-    blocks += map(section, _kudos_lines(digest))
+        yield section(f"I couldn't check whether {about} had a response.")
+    yield from map(section, _kudos_lines(digest))
     done = [contacts_words(digest.contacted)] if digest.contacted.total else []
     done += [triaged_words(digest.triaged)] if digest.triaged else []
     done += [idle_words(digest.closed_idle)] if digest.closed_idle else []
     if done:
         since = digest.since.astimezone(digest.zone)
         when = f"{since:%A} {since.day} {since:%b}"
-        blocks.append(section(f"✅ Since {when}: {'; '.join(done)}."))
-    return SlackMessage(text=said, blocks=tuple(blocks))
+        yield section(f"✅ Since {when}: {'; '.join(done)}.")
 
 
 def _summary(digest: Digest) -> str:
@@ -126,6 +154,8 @@ def _summary(digest: Digest) -> str:
         groups.append(f"{len(digest.waited)} waited until today")
     if digest.unanswered:
         groups.append(f"{len(digest.unanswered)} without an initial response")
+    if digest.untriaged:
+        groups.append(f"{len(digest.untriaged)} untriaged")
     said = "; ".join(filter(None, groups))
     return f"Good morning. Customer feedback: {said or 'nobody is waiting'}"
 

@@ -117,9 +117,7 @@ def request_row(
 
     ``reads_words``: they want to read what customers wrote.
     """
-    words = _words(view.request, *((READ_LINES, READ_SHOWN) if reads_words else (1, WORDS_SHOWN)))
-    said = [escape(headline(view)), *words, " · ".join(_facts(view))]
-    row = section("\n".join(said))
+    row = _said(view, *((READ_LINES, READ_SHOWN) if reads_words else (1, WORDS_SHOWN)))
     if not asker.may_act:
         return [row]
     blocks = [with_side(row, menu(view, without=_in_row(view)))]
@@ -129,6 +127,16 @@ def request_row(
         block_id = None if again is None else again_id(view.key, again)
         blocks.append(actions(elements, block_id))
     return blocks
+
+
+def feedback_row(view: CardView) -> Block:
+    """For everybody: the rules judge who may use the menu."""
+    return with_side(_said(view, 1, WORDS_SHOWN), menu(view, without=_in_row(view)))
+
+
+def _said(view: CardView, lines: int, shown: int) -> Block:
+    words = _words(view.request, lines, shown)
+    return section("\n".join([escape(headline(view)), *words, " · ".join(_facts(view))]))
 
 
 def _in_row(view: CardView) -> frozenset[Offer]:

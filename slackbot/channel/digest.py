@@ -75,6 +75,11 @@ class DailyDigest(MorningPost):
             if view.request.awaits_triage and view.request.is_response_due(now)
         ]
         silent, unread = await self._without_response(due)
+        told = {view.key for view in (*silent, *dependent)}
+        untriaged = [
+            view for view in board.triage if view.request.awaits_triage and view.key not in told
+        ]
+        untriaged.sort(key=lambda view: not view.request.is_to_be_contacted)
         later = [view for view in views if view.request.due_at > ends]
         unclaimed = [view for view in later if view.request.holder is None]
         return Digest(
@@ -85,6 +90,7 @@ class DailyDigest(MorningPost):
             ended=tuple(ended),
             unanswered=tuple(silent),
             waited=tuple(view for view in dependent if _is_back(view.request, last_day, today)),
+            untriaged=tuple(untriaged),
             unread=unread,
             since=since,
             contacted=contacted,

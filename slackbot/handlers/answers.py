@@ -282,7 +282,7 @@ class Reply:
         self._body, self._respond = args.body, args.respond
         self._answers, self._slack = answers, slack
         self._message: SlackMessage | None = None
-        self._in_place = self._shows_choice = False
+        self._in_place = self._shows_choice = self._is_trigger_spent = False
 
     async def open_form(self, view: Block) -> None:
         """Open it before the ack, from the record alone.
@@ -291,6 +291,7 @@ class Reply:
             FormNotOpened: Slack does not answer, or not in time.
             PlatformError: Slack will not open it.
         """
+        self._is_trigger_spent = True  # even if no answer comes
         await self._answers.open_form(self._body, view)
 
     async def change_form(self, view: Block) -> None:
@@ -342,13 +343,19 @@ class Reply:
             await insist(partial(self._say, words))
             return
         # A home or a form has no message to answer: a modal, else a direct message.
+        if self._is_trigger_spent or not await self._open_notice(words):
+            await insist(partial(self._write, words))
+
+    async def _open_notice(self, words: str) -> bool:
+        """Return whether Slack does."""
         try:
             await self._slack.call(
                 _opening(self._body), trigger_id=self._body["trigger_id"], view=notice_modal(words)
             )
         except PlatformError as error:
             log.info("notice_not_opened", problem=str(error))
-            await insist(partial(self._write, words))
+            return False
+        return True
 
     async def _say(self, words: str) -> None:
         answer = await self._respond(

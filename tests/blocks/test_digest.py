@@ -15,16 +15,18 @@ from slackbot.blocks.view import CardView
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
 from slackbot.platforms.message import SlackMessage
-from slackbot.rules.request import IssueKey, Person, Request
+from slackbot.rules.request import IssueKey, Person, Request, State
 from slackbot.rules.shifts import Uncovered
 from tests.blocks.test_card import (
     AVERY,
     CALLED,
     CLAIMED,
     MONDAY,
+    STATES,
     WAITING,
     a_view,
     hostile_views,
+    labels_of_menu,
     shown,
 )
 
@@ -247,6 +249,19 @@ def test_a_digest_says_what_it_could_not_read() -> None:
     assert "I couldn't check whether 2 older feedbacks had a response." in said
 
 
+def test_feedback_shows_with_its_words_and_menu_and_the_rest_is_counted() -> None:
+    told = replace(STATES[State.OPEN], comment="Too slow.", score="2", organization="Example Ltd")
+    message = render_digest(replace(EMPTY, untriaged=(a_view(told),) * 5))
+    _check(message)
+    rows = [block for block in message.blocks if "accessory" in block]
+    assert len(rows) == 3
+    for part in ("Example Ltd", "Too slow.", "score 2"):
+        assert part in rows[0]["text"]["text"]
+    assert {"Review…", "Open ticket", "More…"} <= set(labels_of_menu(message))
+    assert "*Untriaged feedback* (5)" in shown(message)
+    assert shown(message).endswith("… and 2 more: `/ssat` shows all")
+
+
 def test_lists_with_long_addresses_fit_into_a_message() -> None:
     long = a_view(replace(WAITING, url="https://gitlab.example/" + "x" * 270), url=CARD * 5)
     many = (long,) * 50
@@ -262,6 +277,7 @@ def test_lists_with_long_addresses_fit_into_a_message() -> None:
 def test_no_text_of_anybody_spoils_a_list_or_wakes_anybody(views: list[CardView]) -> None:
     many = tuple(views * ROWS)
     digest = replace(EMPTY, overdue=many, due_today=many, unclaimed=many, ended=many)
+    digest = replace(digest, unanswered=many, waited=many, untriaged=many)
     hand_over = replace(HAND_OVER, left_open=many, to_close=many)
     for message in (render_digest(digest), render_handover(hand_over, is_outgoing=True)):
         _check(message)

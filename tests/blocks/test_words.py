@@ -1,9 +1,11 @@
 """The bot's words: one sentence for every step and every refusal, and whom they wake."""
 
+import ast
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -662,6 +664,35 @@ def test_a_refusal_says_why_and_what_to_do(refusal: Refusal, words: str) -> None
 
 def test_every_refusal_there_is_has_words() -> None:
     assert {type(refusal) for refusal, _ in _REFUSALS} == set(leaves(Refusal))
+
+
+STORIES = Path(__file__).parent.parent / "stories"
+
+
+def runs(text: str) -> set[str]:
+    """Return every four words in a row, whatever marks stand at them."""
+    words = text.translate({ord(mark): None for mark in "*`.,:;?"}).split()
+    return {" ".join(words[at : at + 4]) for at in range(len(words) - 3)}
+
+
+def runs_in_stories() -> set[str]:
+    modules = [ast.parse(path.read_text()) for path in STORIES.glob("test_*.py")]
+    constants = [each for module in modules for each in ast.walk(module)]
+    texts = [each.value for each in constants if isinstance(each, ast.Constant)]
+    return {run for text in texts if isinstance(text, str) for run in runs(text)}
+
+
+def test_every_refusal_that_people_read_is_met_in_a_story() -> None:
+    said: dict[type[Refusal], set[str]] = {}
+    for refusal, words in _REFUSALS:
+        said.setdefault(type(refusal), set()).update(runs(words))
+    expected = runs_in_stories()
+    met = {
+        kind
+        for kind, own in said.items()
+        if (own & expected).difference(*(said[other] for other in said if other is not kind))
+    }
+    assert said.keys() - met <= {NotIdle}  # what the bot wanted itself, which nobody waits for
 
 
 def test_of_many_who_may_act_a_few_are_named() -> None:

@@ -63,6 +63,25 @@ async def test_an_email_ends_as_note_label_and_close(town: Town) -> None:
     assert town.steps(issue) == ["✅ Avery Example contacted the customer by email"]
 
 
+@pytest.mark.parametrize(
+    ("channel", "how"),
+    [("Email", "by email"), ("Zendesk ticket", "on the Zendesk ticket"), ("Call", "by call")],
+)
+async def test_each_way_to_reach_the_customer_ends_as_note_label_and_close(
+    town: Town, channel: str, how: str
+) -> None:
+    issue, card = await town.request()
+    sent = {"How did you contact the customer?": channel, "What you sent": EMAIL}
+    assert (await town.mark_contacted(town.avery, card, **sent)).errors == {}
+    await town.card(issue, "Customer contacted", f"Avery Example {how}: ✅ On time", delivered=True)
+    await town.thread(issue, f"Avery Example contacted the customer {how}")
+    [note] = issue.comments
+    assert note.body.startswith(f"**Customer contacted** {how} by Avery Example (`@avery`)")
+    assert "> Dear customer,\n>\n> sorry for the wait.\n" in note.body
+    assert issue.labels == [CONTACT, CONTACTED]
+    assert issue.state == "closed"
+
+
 async def test_an_owner_is_told_that_a_colleague_has_contacted_the_customer(town: Town) -> None:
     issue, card = await town.request()
     await town.slack.click(town.avery, card, "Claim")

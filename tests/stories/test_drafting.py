@@ -13,6 +13,7 @@ from slackbot.local.slack import Message, Outcome, View, links
 from slackbot.local.slack import User as SlackUser
 from slackbot.rules.offers import Offer
 from tests.stories.test_contacting import logs_as_in_production
+from tests.stories.test_reviewing import bad_feedback, comment
 from tests.town import CONTACTED, Town, text_of
 
 SOFT_SKILLS = "feedback::soft-skills"
@@ -89,6 +90,21 @@ async def test_a_draft_follows_the_five_points_of_the_handbook(town: Town) -> No
     hint = field(view)["hint"]["text"]
     assert "(1) introduce yourself" in hint
     assert "(5) offer your Calendly link" in hint
+
+
+async def test_a_draft_is_made_for_a_customer_who_asked_for_no_contact(town: Town) -> None:
+    issue, row = await bad_feedback(town)
+    assert (await town.slack.choose(town.avery, row, "menu", "More…")).ok
+    everything = town.slack.open_view(town.avery)
+    assert (await town.slack.click(town.avery, everything, "Draft email…")).ok
+    view = town.slack.open_view(town.avery)
+    assert 'You wrote: "Three days of silence."' in text_in(view)
+    await send(town, town.avery)
+    assert (await send(town, town.avery)).errors == {}
+    await comment(town, issue, "**Customer contacted** by email by Avery Example")
+    await town.settled()
+    assert CONTACTED in issue.labels
+    assert issue.state == "closed"
 
 
 async def test_the_link_opens_the_draft_in_the_mail_program(town: Town) -> None:

@@ -1,5 +1,6 @@
 """Good reviews: read, thanked for, closed. Handbook, "Handling 'Good' Reviews"."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -187,6 +188,26 @@ async def test_the_whole_team_is_thanked_and_the_feedback_can_stay_open(
     assert said_in(issue)[0].startswith("**Kudos** to the whole team, from Avery Example")
     assert issue.state == "opened"
     assert "kudos by Avery Example" in text_of(await thankful.asks(thankful.avery, "good"))
+
+
+@pytest.mark.parametrize("whom", [["U0BLAKE"], []], ids=["a person", "the whole team"])
+async def test_kudos_mention_only_whom_a_manager_thanks(
+    thankful: Town, kudos_channel: Channel, week: Project, whom: list[str]
+) -> None:
+    town, review = thankful, open_week(thankful, week)
+    issue, row = await good_review(town, assignees=[town.duty_gitlab])
+    assert (await give(town, row, **{WHOM: whom, OWN_WORDS: "Well done, @duty and <!here>!"})).ok
+
+    [message] = await arrived(kudos_channel, town)
+    assert message.pings == {f"<@{each}>" for each in whom}
+    await town.in_gitlab(lambda: said_in(review))
+    await kudos_tried(town)
+    # GitLab tells those with an @ that stands neither in code nor behind a backslash.
+    for said in (*said_in(issue), *said_in(review)):
+        assert re.findall(r"(?<![\\`\w])@\w+", said) == []
+    people = (town.avery, town.blake, town.casey)
+    assert [town.slack.direct_messages(each) for each in people] == [[], [], []]
+    assert town.channel.messages == []
 
 
 async def test_several_good_reviews_get_kudos_one_after_another_from_one_list(

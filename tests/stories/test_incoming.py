@@ -75,6 +75,18 @@ async def test_who_gets_no_form_is_told(town: Town, failure: dict[str, Any]) -> 
     await town.told(town.avery, "Slack did not open the form just now")
 
 
+async def test_a_form_that_may_have_opened_over_the_list_is_told_of_in_a_direct_message(
+    town: Town,
+) -> None:
+    card = await town.card(town.feedback(), "🟠 Unclaimed")
+    assert (await town.slack.choose(town.avery, card, "menu", "More…")).ok
+    everything = town.slack.open_view(town.avery)
+    town.slack.faults.add("views.push", drop=True, when="after")
+    assert (await town.slack.click(town.avery, everything, "Add note…")).ok
+    [told] = await town.slack.wait_for(lambda: town.slack.direct_messages(town.avery))
+    assert "Slack did not open the form just now" in text_of(told)
+
+
 async def test_what_slack_did_not_pass_on_is_told_again(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -271,7 +271,7 @@ async def test_who_is_in_the_people_file_asks_the_administrator(desk: Desk) -> N
         ("../../etc", "Which GitLab account is yours?"),
         ("é" * 3000, "Which GitLab account is yours?"),
         ("<@U0BLAKE>", "Which GitLab account is yours?"),
-        ("nobody.knows", "GitLab has no user nobody.knows"),
+        ("nobody.knows", "GitLab has no user nobody.knows. Your username is the last part of"),
         ("<@U0BLAKE|nobody.knows>", "GitLab has no user nobody.knows"),
     ],
 )

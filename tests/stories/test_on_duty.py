@@ -89,6 +89,30 @@ async def test_a_change_of_duty_shows_on_what_waits(rotation: Rotation) -> None:
         await town.card(waiting, "On duty: <@U0BLAKE>")
 
 
+async def test_a_card_names_who_was_on_duty_when_it_was_created_beside_who_is_now(
+    rotation: Rotation,
+) -> None:
+    town = rotation.town
+    async with town.bot_running(**rotation.settings):
+        await town.idle(PeriodicQueue.DUTY)
+        issue = town.feedback()
+        await town.card(issue, "On duty: <@U0AVERY>", without="when it was created")
+        rotation.schedule.on_call = [rotation.blake]
+        await rotation.looked()
+        both = "On duty: <@U0BLAKE> · on duty when it was created: Avery Example"
+        card = await town.card(issue, both)
+        # Claimed, it is the owner's; who was responsible at first stays to be seen.
+        await town.slack.click(town.blake, card, "Claim")
+        await town.card(
+            issue,
+            "Claimed by Blake Sample",
+            "on duty when it was created: Avery Example",
+            without="on duty: <@",
+        )
+        later = town.feedback("Negative feedback for ticket 412346")
+        await town.card(later, "On duty: <@U0BLAKE>", without="when it was created")
+
+
 async def test_a_turn_that_ends_is_asked_about_at_its_end(rotation: Rotation) -> None:
     town = rotation.town
     rotation.schedule.until = datetime(2026, 1, 30, 15, 2, tzinfo=UTC)

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Ephemeral, Message, Outcome
+from slackbot.rules.handbook import HANDBOOK_LABELS, PAGE
 from tests.stories.test_contacting import EMAIL
-from tests.town import CONTACT, CONTACTED, Town, text_of
+from tests.town import CONTACT, CONTACTED, Town, buttons, menu_of, text_of
 
 BAD = "satisfaction::bad"
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"
@@ -40,6 +43,32 @@ async def comment(town: Town, issue: Issue, words: str) -> str:
 
     [body] = await town.in_gitlab(said)
     return body
+
+
+# --- What is offered ----------------------------------------------------------------------------
+
+
+async def test_everything_that_the_two_sections_name_is_offered_on_a_card(town: Town) -> None:
+    """Of the handbook: "If there is action to be taken", "If the customer should be contacted"."""
+    _, card = await town.request()
+    assert {"Claim", "Mark contacted"} <= set(buttons(card))
+    assert {"Open issue", "Open ticket"} <= set(menu_of(card))
+    assert (await town.slack.choose(town.avery, card, "menu", "More…")).ok
+    offered = {
+        block["accessory"]["text"]["text"]
+        for block in town.slack.open_view(town.avery).blocks
+        if "accessory" in block
+    }
+    assert offered >= {
+        "Follow-up issue…",
+        "Tell a manager…",
+        "Tell a product group…",
+        "Waiting on…",
+        "Close without contact…",
+        "Draft email…",
+        "Mark contacted",
+        "Add note…",
+    }
 
 
 # --- Review ------------------------------------------------------------------------------------
@@ -122,6 +151,22 @@ async def test_a_review_without_an_action_offers_to_close(town: Town) -> None:
     await town.settled()
     assert issue.state == "closed"
     assert "closed by Avery Example" not in text_of(await town.asks(town.avery, "bad"))
+
+
+@pytest.mark.parametrize("offer", ["Review…", "Change label…"])
+async def test_a_form_with_the_label_links_all_descriptions_and_says_the_long_ones(
+    town: Town, offer: str
+) -> None:
+    _, card = await town.request()
+    assert (await town.slack.choose(town.avery, card, "menu", "More…")).ok
+    everything = town.slack.open_view(town.avery)
+    assert (await town.slack.click(town.avery, everything, offer)).ok
+    shown = text_of(town.slack.open_view(town.avery))
+    labels = f"{town.gitlab.url}/{town.project.path}/-/labels?search=feedback%3A%3A"
+    assert f"<{labels}|All labels with their descriptions>" in shown
+    assert f"<{PAGE}|the handbook>" in shown
+    # Slack's options have room for 75 characters.
+    assert f"*feedback::process-sfdc*: {HANDBOOK_LABELS['feedback::process-sfdc']}" in shown
 
 
 async def test_a_review_without_a_summary_is_refused_at_its_field(town: Town) -> None:

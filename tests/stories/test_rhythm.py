@@ -16,6 +16,7 @@ from slackbot.local.slack import Message, User
 from slackbot.rules.request import Triage
 from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.schema import requests
+from tests.stories.test_reviewing import more
 from tests.town import CONTACT, CONTACTED, PATIENCE, Town, text_of
 from tests.turns import take_duty
 
@@ -90,8 +91,8 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
     async with town.bot_running(**ON):
         said = await the_digest(town)
     assert (
-        "2 unclaimed, 1 of them overdue; 1 claimed, due today; 2 without an initial response"
-        in said
+        "2 unclaimed, 1 of them overdue; 1 claimed, due today; 2 without an initial response; "
+        "3 untriaged" in said
     )
     lines = said.splitlines()
     link = {
@@ -104,9 +105,12 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
         ["*Unclaimed*, due later (1)", f"{link[104]} · 26 business hours left · unclaimed"],
         [
             "*No initial response within 7 days* (2)",
-            "requests/201|ticket 201> · <",
+            "ticket 201",
+            "requests/201|ticket 201>",
+            "ticket 202",
             "requests/202|ticket 202>",
         ],
+        ["*Untriaged feedback* (3)", "ticket 203"],
         ["Since Tuesday 3 Feb: 1 customer contacted, on time."],
     ):
         place = next(number for number, line in enumerate(lines) if title in line)
@@ -354,6 +358,35 @@ async def test_both_managers_are_told_what_was_done_and_what_is_left(quiet_town:
         assert "*Ready to close* (1)\n• <" in said
         card = town.link_to(town.card_of(closable))
         assert f"requests/102|ticket 102> · {card} · contacted, labeled" in said
+
+
+async def test_a_hand_over_names_what_waits_on_whom_and_until_when(quiet_town: Town) -> None:
+    town = quiet_town
+    async with town.bot_running():
+        issue = town.feedback("For ticket 101")
+        await town.card(issue, "🟠 Unclaimed")
+        await town.settled()
+    await take_duty(town, town.avery)
+    async with town.bot_running():
+        await town.mark_contacted(
+            town.avery, await town.card(issue), text="Sorry.", **{"Close the issue": []}
+        )
+        card = await town.card(issue, "Customer contacted", delivered=True)
+        waits = {"What does this feedback depend on?": "The *docs* team", "until": "2026-02-04"}
+        assert (await more(town, card, "Waiting on…", **waits)).ok
+        await town.settled()
+    until(town, 2, 12, 30)
+    await take_duty(town, town.blake)
+    async with town.bot_running():
+        await town.slack.wait_for(lambda: handed_over(town, town.blake), PATIENCE)
+        await town.quiet()
+    for said in (*handed_over(town, town.avery), *handed_over(town, town.blake)):
+        assert "*Open: waiting on others* (1)\n• <" in said
+        card_link = town.link_to(town.card_of(issue))
+        waits_on = f"{card_link} · ⏸️ waiting until Wed 4 Feb on: The "
+        assert f"requests/101|ticket 101> · {waits_on}" in said
+        assert "docs" in said
+        assert "Ready to close" not in said
 
 
 async def test_a_hand_over_counts_labels_of_the_contact_form_and_of_gitlab(
