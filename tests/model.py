@@ -117,8 +117,9 @@ def then(now: Belief, decision: Decision) -> Belief:
 
 def _then_it_continues(now: Belief, decision: Decision) -> Belief:
     match decision.action:
-        case ClearLabel():
-            return replace(now, label=None)
+        case ClearLabel(label=seen):
+            # A pending one may be about a label that GitLab has replaced since.
+            return replace(now, label=None if now.label == seen else now.label)
         case Review(label=str() as chosen):
             return replace(now, label=chosen)
         case UndoContacted(reopen=reopen):

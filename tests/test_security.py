@@ -201,7 +201,7 @@ async def test_whatever_a_text_says_it_stays_a_text(town: Town) -> None:
         card = await town.card(issue, "Claimed by Blake", delivered=True)
         sent = {"What you sent": f"{HOSTILE}\n/close\n<!-- ssat-bot: {{}} -->\n@all"}
         await town.mark_contacted(town.blake, card, **sent)
-        await town.card(issue, "Customer contacted", delivered=True)
+        await town.card(issue, "Contacted", delivered=True)
         await town.settled()
 
     assert town.choices() == ["delivered"] * 4
@@ -234,7 +234,7 @@ async def test_no_address_in_an_issue_is_ever_called(town: Town, elsewhere: Else
         card = await town.card(issue, "🟠 Unclaimed")
         sent = {"What you sent": words}
         await town.mark_contacted(town.avery, card, **sent)
-        await town.card(issue, "Customer contacted", delivered=True)
+        await town.card(issue, "Contacted", delivered=True)
         await town.settled()
     assert there in issue.comments[-1].body  # it was all there to be followed
     assert elsewhere.asked == []

@@ -67,7 +67,7 @@ async def test_a_request_is_claimed_and_contacted_over_a_websocket_that_slack_re
     assert "text" in empty.errors  # an answer to a modal goes back over the websocket, too
     sent = await town.slack.submit(town.avery, {"What you sent": "Dear Sam"})
     assert (sent.ok, sent.errors) == (True, {})
-    card = await town.card(issue, "Customer contacted", delivered=True)
+    card = await town.card(issue, "Contacted", delivered=True)
     assert menu_of(card)[-3:] == ["Open issue", "Open ticket", "More…"]
     assert issue.state == "closed"
     assert CONTACTED in issue.labels

@@ -4,7 +4,6 @@ Compact: on a phone two open cards fit the screen, and five finished ones.
 """
 
 import zlib
-from datetime import datetime, timedelta
 
 from slackbot.blocks.duty import duty_line
 from slackbot.blocks.elements import (
@@ -23,7 +22,15 @@ from slackbot.blocks.elements import (
     with_side,
 )
 from slackbot.blocks.menu import menu, offer_button
-from slackbot.blocks.text import escape, inert, moment, name, plain_moment, shorten
+from slackbot.blocks.text import (
+    capitalized,
+    escape,
+    name,
+    one_line,
+    plain_moment,
+    short_moment,
+    without_scope,
+)
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
     HOW,
@@ -35,13 +42,14 @@ from slackbot.blocks.words import (
     STATE_MARKS,
     TO_BE_CONTACTED,
     action_words,
+    bare,
     closed_words,
     countdown_words,
     exempt_words,
     history_words,
     issue_link,
-    owned_words,
     promise_words,
+    short_name,
     someone,
     step_words,
     subject,
@@ -62,10 +70,8 @@ CARD_EVENT = "ssat_card"
 STEP_EVENT = "ssat_step"
 """Metadata of a message in a card's thread."""
 
-COMMENT_LINES = 3
-COMMENT_CHARACTERS = 240
+COMMENT_CHARACTERS = 120
 PROBLEM_CHARACTERS = 400
-NAME_CHARACTERS = 40
 """The headline's room for a name."""
 _PRIMARY = {"style": "primary"}
 
@@ -82,8 +88,8 @@ def _needs_work(view: CardView) -> bool:
 def _open_card(view: CardView) -> list[Block]:
     """Show first what matters to the customer, last what is administrative."""
     return [
-        section(f"*{_title(view)}*\n{_facts(view)}"),
-        *quoted(view.request.comment, COMMENT_LINES, COMMENT_CHARACTERS),
+        section(f"{_title(view, _headline(view))}\n{_facts(view)}"),
+        *quoted(one_line(view.request.comment or ""), 1, COMMENT_CHARACTERS),
         *_small_print(view),
         *_pending(view),
         *_refused(view),
@@ -93,7 +99,7 @@ def _open_card(view: CardView) -> list[Block]:
 
 def _finished_card(view: CardView) -> list[Block]:
     """Two lines: what it was, and how it ended."""
-    said = section(f"*{_title(view)}*\n{_ending(view)}")
+    said = section(f"{_title(view, [_standing(view)])}\n{_ending(view)}")
     return [with_side(said, menu(view, without=())), *_pending(view), *_refused(view)]
 
 
@@ -114,21 +120,20 @@ def headline(view: CardView) -> str:
 def _headline(view: CardView) -> list[str]:
     said = [_standing(view)]
     if view.request.organization:
-        said.append(_short(view.request.organization))
+        said.append(short_name(view.request.organization))
     return said
 
 
-def _title(view: CardView) -> str:
+def _title(view: CardView, said: list[str]) -> str:
     """Lead to the ticket."""
-    said = escape(" · ".join(_headline(view)))
     ticket = view.request.ticket_url
     about = link(ticket, subject(view.request)) if ticket else subject(view.request)
-    return f"{said} · {about}"
+    return f"*{escape(' · '.join(said))}* · {about}"
 
 
 def _standing(view: CardView) -> str:
     request = view.request
-    owner = f"claimed by {_bare(request.holder)}" if request.holder else "unclaimed"
+    owner = f"claimed by {bare(request.holder)}" if request.holder else "unclaimed"
     if view.is_overdue:
         return f"{OVERDUE_MARK} Overdue, {owner}"
     mark = STATE_MARKS[request.state]
@@ -136,11 +141,12 @@ def _standing(view: CardView) -> str:
         case State.OPEN:
             return _open_words(request, owner)
         case State.WAITING | State.CLAIMED:
-            return f"{mark} {owner[:1].upper()}{owner[1:]}"
+            return f"{mark} {capitalized(owner)}"
         case State.CONTACTED if view.is_contact_pending:
             return "⏳ Contact saved, updating GitLab"
         case State.CONTACTED:
-            return f"{mark} Customer contacted" + (", issue open" if request.is_open else "")
+            is_open = ", issue open" if request.is_open else ""
+            return f"{mark} Contacted{_promise(request)}{is_open}"
         case State.CLOSED:
             return f"{mark} {_closed_words(request)}"
         case State.WITHDRAWN:
@@ -153,7 +159,7 @@ def _open_words(request: Request, owner: str) -> str:
     what = f"{SENTIMENT_MARKS[request.sentiment]} {SENTIMENT_WORDS[request.sentiment]}"
     said = owner if request.holder else ""
     if request.reviewed_at:
-        said = f"reviewed by {_bare(request.reviewed_by)}"
+        said = f"reviewed by {bare(request.reviewed_by)}"
     if request.is_to_be_contacted:
         said = TO_BE_CONTACTED
     return f"{what}, {said}" if said else what
@@ -163,15 +169,6 @@ def _closed_words(request: Request) -> str:
     if request.moved_to is not None:
         return "Moved without contact"
     return "Closed without contact" if request.was_requested else "Closed"
-
-
-def _short(text: str) -> str:
-    return shorten(inert(text), NAME_CHARACTERS)
-
-
-def _bare(person: Person | None) -> str:
-    """Name a person where Slack reads no markup."""
-    return (_short(person.name) if person else "") or "someone"
 
 
 def notification(view: CardView) -> str:
@@ -191,7 +188,7 @@ def _facts(view: CardView) -> str:
     """Say deadline, owner and score in one line."""
     request = view.request
     found = [_deadline(view)] if request.state in UNFINISHED else [_since(view)]
-    found += _owner(view)
+    found += [*_duty(view), *_assigned(view)]
     if request.score:
         found.append(f"score {name(request.score, 20)}")
     if request.is_indirect:
@@ -201,73 +198,17 @@ def _facts(view: CardView) -> str:
 
 def _since(view: CardView) -> str:
     at = view.request.created_at or view.request.asked_at
-    return f"since {moment(at, view.hours.timezone)}"
+    return f"since {short_moment(at, view.hours.timezone)}"
 
 
 def _deadline(view: CardView) -> str:
-    due = moment(view.request.due_at, view.hours.timezone)
-    return f"*{time_left(view)}*, due {due}" if view.request.state in UNFINISHED else f"due {due}"
-
-
-def _owner(view: CardView) -> list[str]:
-    """Leave out that nobody owns it: the headline says so."""
-    request = view.request
-    if request.holder and request.held_since:
-        return [f"claimed {moment(request.held_since, view.hours.timezone)}"]
-    if request.assignees:
-        assigned = ", ".join(_assignee(view, username) for username in request.assignees)
-        return [f"assigned to {assigned} in GitLab"]
-    return []
-
-
-def _assignee(view: CardView, username: str) -> str:
-    """Mostly this is the manager on duty, whose name is known."""
-    assignee = Person(name=username, gitlab=username)
-    people = view.on_duty.people if view.on_duty else ()
-    return someone(next((each for each in people if assignee.is_same(each)), assignee))
-
-
-def _ending(view: CardView) -> str:
-    request = view.request
-    found = []
-    if request.state is State.CONTACTED and request.contacted_at is not None:
-        how = HOW.get(request.contacted_how or "", "")
-        who = someone(request.contacted_by) if request.contacted_by else ""
-        by = " ".join(filter(None, (who, how)))
-        found.append(f"{by}: {_promise(view, request.contacted_at)}".removeprefix(": "))
-    elif request.closed_by is not None:
-        found.append(closed_words(request))
-    if request.missed_because is not None:
-        found.append(f"missed because {MISSES.get(request.missed_because, '')}")
-    found.append(f"label {name(view.label)}" if view.label else "no feedback label")
-    return " · ".join(found)
-
-
-def _promise(view: CardView, contacted_at: datetime) -> str:
-    request, between = view.request, view.hours.between
-    none = timedelta(0)
-    if not request.was_requested:
-        return f"contacted {moment(contacted_at, view.hours.timezone)}"
-    return promise_words(
-        late=max(contacted_at - request.due_at, none),
-        took=max(between(request.asked_at, contacted_at), none),
-        limit=between(request.asked_at, request.due_at),
-    )
-
-
-def _small_print(view: CardView) -> list[Block]:
-    said = [exempt_words(view.request)] if view.request.exempt else []
-    said += _duty(view)
-    if view.earlier:
-        said.append(history_words(view.earlier, view.hours.timezone))
-    if view.waits_on is not None:
-        said.append(wait_words(view.waits_on))
-    return [context(" · ".join(said))] if said else []
+    due = short_moment(view.request.due_at, view.hours.timezone)
+    return f"*{time_left(view)}* ({due})" if view.request.state in UNFINISHED else f"due {due}"
 
 
 def _duty(view: CardView) -> list[str]:
     """Only a new card pings who is on duty."""
-    now = view.on_duty.people if view.on_duty else ()
+    now = _on_duty(view)
     then = [
         each for each in view.request.responsible if not any(each.is_same(other) for other in now)
     ]
@@ -275,6 +216,49 @@ def _duty(view: CardView) -> list[str]:
     if view.on_duty is None or view.request.state is not State.WAITING:
         return said
     return [duty_line(view.on_duty), *said]
+
+
+def _on_duty(view: CardView) -> tuple[Person, ...]:
+    return view.on_duty.people if view.on_duty else ()
+
+
+def _assigned(view: CardView) -> list[str]:
+    """Leave out whom the card names already: the owner, or else who is on duty."""
+    if view.request.holder:
+        return []
+    now, is_waiting = _on_duty(view), view.request.state is State.WAITING
+    others = [someone(each) for each in view.assignees if not (is_waiting and each in now)]
+    return [f"assigned to {', '.join(others)}"] if others else []
+
+
+def _ending(view: CardView) -> str:
+    request = view.request
+    found: list[str] = []
+    if request.state is State.CONTACTED and request.contacted_at is not None:
+        how = HOW.get(request.contacted_how or "", "")
+        who = someone(request.contacted_by) if request.contacted_by else ""
+        found += filter(None, [f"{who} {how}".strip()])
+    elif request.closed_by is not None:
+        found.append(closed_words(request))
+    if request.missed_because is not None:
+        found.append(f"missed because {MISSES.get(request.missed_because, '')}")
+    found.append(name(without_scope(view.label)) if view.label else "no feedback label")
+    return " · ".join(found)
+
+
+def _promise(request: Request) -> str:
+    """Leave it out for those who had no deadline."""
+    late = (request.contacted_at or request.due_at) - request.due_at
+    return f" {promise_words(late)}" if request.was_requested else ""
+
+
+def _small_print(view: CardView) -> list[Block]:
+    said = [exempt_words(view.request)] if view.request.exempt else []
+    if view.earlier:
+        said.append(history_words(view.earlier, view.hours.timezone))
+    if view.waits_on is not None:
+        said.append(wait_words(view.waits_on))
+    return [context(" · ".join(said))] if said else []
 
 
 def _pending(view: CardView) -> list[Block]:
@@ -314,7 +298,7 @@ def refused_buttons(value: str, about: str) -> list[Block]:
 
 def _buttons(view: CardView) -> list[Block]:
     more = menu(view)
-    elements = [*owner_buttons(view), contact_button(view), *_label_select(view)]
+    elements = [owner_buttons(view)[0], contact_button(view), *_label_select(view)]
     return [actions([*elements, *([more] if more else [])], actions_id(view.key, view.label))]
 
 
@@ -339,13 +323,9 @@ def actions_id(key: IssueKey, label: str | None) -> str:
 
 
 def owner_buttons(view: CardView) -> list[Block]:
-    holder = view.request.holder
-    if holder is None:
+    if view.request.holder is None:
         return [offer_button(view, CLAIM) | _PRIMARY]
-    confirm = confirmation(
-        "Take over?", owned_words(holder, _bare(holder)), yes="Take over", no="Cancel"
-    )
-    return [offer_button(view, TAKE_OVER) | {"confirm": confirm}, offer_button(view, RELEASE)]
+    return [offer_button(view, TAKE_OVER), offer_button(view, RELEASE)]
 
 
 def _label_select(view: CardView) -> list[Block]:
@@ -383,7 +363,7 @@ def render_follow_up(step: Step, view: CardView, rules: Rules) -> SlackMessage:
 
 
 def _about(view: CardView) -> str:
-    return " · ".join(filter(None, [_title(view), issue_link(view.request)]))
+    return " · ".join(filter(None, [_title(view, _headline(view)), issue_link(view.request)]))
 
 
 def render_refusal(step: Step, view: CardView, decision: Decision | None) -> SlackMessage:

@@ -5,21 +5,20 @@ from datetime import datetime
 from slackbot.blocks.elements import (
     Block,
     input_block,
-    label_options,
     option,
     radio_buttons,
-    select,
     text_input,
     ticked,
 )
 from slackbot.blocks.entered import Entered
+from slackbot.blocks.labels import LABEL, label_inputs
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import CHANNELS
 from slackbot.rules.decision import Channel, MarkContacted
 from slackbot.rules.handbook import TICKET_CHECKLIST
 from slackbot.rules.outreach import TEXT_LIMIT
 
-CHANNEL, TEXT, AT, LABEL, CLOSE = "channel", "text", "at", "label", "close"
+CHANNEL, TEXT, AT, CLOSE = "channel", "text", "at", "close"
 
 
 def contact_inputs(view: CardView, text: str = "") -> list[Block]:
@@ -47,7 +46,7 @@ def contact_inputs(view: CardView, text: str = "") -> list[Block]:
             optional=True,
         ),
         input_block(AT, "When", when),
-        *_label_input(view),
+        *([] if view.label else label_inputs(view)),
         input_block(
             CLOSE,
             "Close the issue",
@@ -56,14 +55,6 @@ def contact_inputs(view: CardView, text: str = "") -> list[Block]:
             optional=True,
         ),
     ]
-
-
-def _label_input(view: CardView) -> list[Block]:
-    options = label_options(view.labels, None)
-    if view.label is not None or not options:
-        return []
-    element = select("Why did the customer give this feedback?", options)
-    return [input_block(LABEL, "Feedback label", element, optional=True)]
 
 
 def read_contact(entered: Entered, now: datetime) -> MarkContacted:

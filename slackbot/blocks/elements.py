@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slackbot.blocks.text import escape, first_lines, one_line, shorten
+from slackbot.blocks.text import escape, first_lines, one_line, shorten, without_scope
 from slackbot.platforms.message import SlackMessage
 
 Block = dict[str, Any]
@@ -157,9 +157,9 @@ def label_options(labels: Mapping[str, str], chosen: str | None) -> list[Block]:
         (label for label in labels if 0 < len(label) <= OPTION_LIMIT),
         key=lambda label: (label != chosen, label),
     )
-    options = [option(label, label, labels[label]) for label in names[:OPTIONS_LIMIT]]
+    options = [option(without_scope(each), each, labels[each]) for each in names[:OPTIONS_LIMIT]]
     if _size(options) > LABELS_BUDGET:
-        options = [option(label, label) for label in names[:OPTIONS_LIMIT]]
+        options = [option(without_scope(each), each) for each in names[:OPTIONS_LIMIT]]
     while _size(options) > LABELS_BUDGET:
         options.pop()
     return sorted(options, key=lambda each: str(each["value"]))

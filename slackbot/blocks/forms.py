@@ -8,25 +8,21 @@ from functools import partial
 
 from slackbot.blocks.contact import contact_inputs, read_contact
 from slackbot.blocks.elements import (
-    OPTION_LIMIT,
     Block,
-    context,
     input_block,
-    label_options,
-    link,
     modal,
     option,
     people_select,
     quoted,
     radio_buttons,
     section,
-    select,
     text_input,
     ticked,
 )
 from slackbot.blocks.entered import Entered
+from slackbot.blocks.labels import LABEL, NO_LABEL, label_inputs
 from slackbot.blocks.menu import offer_rows
-from slackbot.blocks.text import name
+from slackbot.blocks.text import capitalized
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
     CLOSINGS,
@@ -61,12 +57,10 @@ from slackbot.rules.refusals import Incomplete, Refusal
 from slackbot.rules.request import UNFINISHED, Person, Request
 
 SHORT_LIMIT = 200
-SUMMARY, TO_DO, CONTACT, CSM, LABEL = "summary", "to_do", "contact", "csm", "label"
+SUMMARY, TO_DO, CONTACT, CSM = "summary", "to_do", "contact", "csm"
 TEXT, REASON, UNTIL, REOPEN = "text", "reason", "until", "reopen"
 NAMES, PEOPLE = "names", "people"
 YES, NO = "yes", "no"
-NO_LABEL = "-"
-MEANINGS = 5
 WORDS_LINES, WORDS_SHOWN = 12, 1_500
 
 
@@ -151,11 +145,11 @@ def read_form(offer: Offer, entered: Entered, seen: str, now: datetime) -> Actio
     return FORMS[offer].read(entered, Seen.read(seen, now))
 
 
-def render_more(view: CardView) -> Block:
-    """Show the whole of a feedback, and all that can be done with it."""
+def render_more(view: CardView, who: Person) -> Block:
+    """Show the whole of a feedback, and all that a person can do with it."""
     links = [each for each in (subject_link(view.request), issue_link(view.request)) if each]
     about = section(f"*{' · '.join(links)}*{organization_words(view.request)}")
-    shown = [about, *words_of(view.request), *offer_rows(view)]
+    shown = [about, *words_of(view.request), *offer_rows(view, who)]
     return modal(subject(view.request).capitalize(), shown, close="Close")
 
 
@@ -190,27 +184,8 @@ def _yes_or_no(block: str, label: str, *, preset: bool) -> Block:
 
 
 def _reasons(words: Mapping[str, str]) -> Block:
-    options = [option(text[:1].upper() + text[1:], reason) for reason, text in words.items()]
+    options = [option(capitalized(text), reason) for reason, text in words.items()]
     return input_block(REASON, "Why?", radio_buttons(options))
-
-
-def _label(view: CardView, *, may_clear: bool = False) -> list[Block]:
-    options = label_options(view.labels, view.label)
-    if may_clear and view.label:
-        options.insert(0, option("No feedback label", NO_LABEL))
-    if not options:
-        return []
-    element = select("Why did the customer give this feedback?", options[:100], view.label)
-    return [input_block(LABEL, "Feedback label", element, optional=not may_clear), _meanings(view)]
-
-
-def _meanings(view: CardView) -> Block:
-    """Say in full what Slack's options have no room for, and link all."""
-    labels = view.request.url.partition("/-/")[0] + "/-/labels?search=" + f"{view.scope}%3A%3A"
-    full = link(labels, "All labels with their descriptions")
-    cut = [label for label in view.labels if len(view.labels[label]) > OPTION_LIMIT]
-    said = [f"*{name(label)}*: {name(view.labels[label], 300)}" for label in sorted(cut)[:MEANINGS]]
-    return context("\n".join([*said, f"{full} · {link(handbook.PAGE, 'the handbook')}"]))
 
 
 # --- Each form ---------------------------------------------------------------------------------
@@ -218,15 +193,16 @@ def _meanings(view: CardView) -> Block:
 
 def _review(view: CardView) -> list[Block]:
     summary, to_do, contact, csm = handbook.TEMPLATE
-    asks = view.request.state in UNFINISHED
+    asks, next_action = view.request.state in UNFINISHED, view.request.next_action
+    hint = f"{'Chosen by the account team. ' if next_action else ''}Leave it empty for none."
     questions = [_yes_or_no(CONTACT, contact.removesuffix(" (Y/N)"), preset=asks)]
     if view.asks_csm:
         questions.append(_yes_or_no(CSM, csm.removesuffix(" (Y/N)"), preset=False))
     return [
         _text(summary.rstrip(":"), block=SUMMARY),
-        _text(to_do.rstrip(":"), block=TO_DO, optional=True, hint="Leave it empty for none."),
+        _text(to_do.rstrip(":"), block=TO_DO, optional=True, hint=hint, initial=next_action or ""),
         *questions,
-        *_label(view),
+        *label_inputs(view),
     ]
 
 
@@ -359,7 +335,7 @@ FORMS: Mapping[Offer, Form] = {
     Offer.LABEL: Form(
         title="Feedback label",
         submit="Save label",
-        inputs=lambda view: _label(view, may_clear=True),
+        inputs=lambda view: label_inputs(view, may_clear=True),
         read=_read_label,
         is_about_words=True,
     ),

@@ -21,6 +21,8 @@ FILTERS = {
     "Mine": Listing(filters=frozenset({Filter.MINE})),
     "Unclaimed": Listing(filters=frozenset({Filter.UNCLAIMED})),
     "Overdue": Listing(filters=frozenset({Filter.OVERDUE})),
+    "Bad": Listing(filters=frozenset({Filter.BAD})),
+    "Neutral": Listing(filters=frozenset({Filter.NEUTRAL})),
     "Good": Listing(filters=frozenset({Filter.GOOD})),
 }
 

@@ -3,10 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from slackbot.blocks.elements import Block, button, is_address, option, overflow, section, with_side
+from slackbot.blocks.elements import (
+    Block,
+    button,
+    confirmation,
+    is_address,
+    option,
+    overflow,
+    section,
+    with_side,
+)
 from slackbot.blocks.view import CardView
-from slackbot.blocks.words import subject
+from slackbot.blocks.words import bare, owned_words, subject
 from slackbot.rules.offers import Offer, offers
+from slackbot.rules.request import Person
 
 MENU = "menu"
 """Action id of the menu; its options name the issue and the offer."""
@@ -65,15 +75,17 @@ OFFERS = {
     Offer.REOPEN: OfferWords("Reopen…", "Reopens the feedback issue."),
 }
 
-ON_CARD = frozenset({Offer.CLAIM, Offer.TAKE_OVER, Offer.RELEASE, Offer.MARK_CONTACTED})
+ON_CARD = frozenset({Offer.CLAIM, Offer.TAKE_OVER, Offer.MARK_CONTACTED})
 """They are buttons of the card."""
+IN_ROW = ON_CARD | {Offer.RELEASE}
 
 
 def menu(view: CardView, *, without: Iterable[Offer] = ON_CARD) -> Block | None:
     """Offer what is most useful, the links, and all the rest behind "More…"."""
-    left_out = set(without)
+    left_out = {*without, Offer.TAKE_OVER}  # which asks first: options cannot
     found = [offer for offer in offers(view.request, view.now) if offer not in left_out]
-    links = _links(view)
+    # Make room for it: a card's title leads to the ticket, too.
+    links = _links(view)[: 1 if found[2:3] == [Offer.RELEASE] else 2]
     options = [_option(view, offer) for offer in found[: MENU_OPTIONS - 1 - len(links)]] + links
     if found:
         options.append(option("More…", f"{view.key}:{MORE}"))
@@ -103,17 +115,20 @@ def _links(view: CardView) -> list[Block]:
     return found
 
 
-def offer_rows(view: CardView) -> list[Block]:
-    """List everything that can be done, each with a sentence."""
+def offer_rows(view: CardView, who: Person) -> list[Block]:
+    """List everything that a person can do, each with a sentence."""
     return [
         with_side(section(_words(view, offer).what), offer_button(view, offer))
-        for offer in offers(view.request, view.now)
+        for offer in offers(view.request, view.now, who)
     ]
 
 
 def offer_button(view: CardView, offer: Offer) -> Block:
     title, holder = _words(view, offer).title, view.request.holder
     about = f"{title.rstrip('…')}, {subject(view.request)}"
+    if offer is not Offer.TAKE_OVER or holder is None:
+        return button(title, offer, str(view.key), label=about)
+    owns = owned_words(holder, bare(holder))
+    confirm = confirmation("Take over?", owns, yes="Take over", no="Cancel")
     # Whom they see: if it is somebody else by then, they are asked again.
-    seen = f":{holder.handle}" if offer is Offer.TAKE_OVER and holder else ""
-    return button(title, offer, f"{view.key}{seen}", label=about)
+    return button(title, offer, f"{view.key}:{holder.handle}", label=about, confirm=confirm)

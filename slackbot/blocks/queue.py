@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import cached_property
 
 from slackbot.blocks.card import (
-    TAKE_OVER,
     contact_button,
     headline,
     notification,
@@ -14,7 +13,7 @@ from slackbot.blocks.card import (
     time_left,
 )
 from slackbot.blocks.elements import Block, actions, button, context, link, section, with_side
-from slackbot.blocks.menu import ON_CARD, menu
+from slackbot.blocks.menu import IN_ROW, menu
 from slackbot.blocks.text import count, escape, first_lines, moment, name
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
@@ -44,7 +43,7 @@ from slackbot.rules.listing import (
     page_of,
     rows_of,
 )
-from slackbot.rules.offers import Offer
+from slackbot.rules.offers import Offer, offers
 from slackbot.rules.query import (
     Filter,
     Listing,
@@ -140,7 +139,7 @@ def _said(view: CardView, lines: int, shown: int) -> Block:
 
 
 def _in_row(view: CardView) -> frozenset[Offer]:
-    return ON_CARD if view.request.state in UNFINISHED else frozenset()
+    return IN_ROW if view.request.state in UNFINISHED else frozenset()
 
 
 WORDS_SHOWN = 120
@@ -191,7 +190,7 @@ def _facts(view: CardView) -> list[str]:
         if request.contacted_by:
             facts.append(f"by {someone(request.contacted_by)}")
     elif is_in_triage(request):
-        facts += [_since(view), *_assigned(request), *_closes_by_itself(view)]
+        facts += [_since(view), *_assigned(view), *_closes_by_itself(view)]
     elif request.closed_by is not None:
         facts.append(closed_words(request))
     facts += [f"kudos by {someone(request.thanked_by)}"] if request.thanked_by else []
@@ -223,11 +222,8 @@ def _buttons(view: CardView, asker: Asker) -> list[Block]:
     request = view.request
     if request.state not in UNFINISHED:
         return []
-    owning = owner_buttons(view)
-    if request.holder is not None:
-        # Only the owner releases; only others take over.
-        is_own = asker.person.is_same(request.holder)
-        owning = [each for each in owning if (each["action_id"] != TAKE_OVER) is is_own]
+    offered = offers(request, view.now, asker.person)
+    owning = [each for each in owner_buttons(view) if each["action_id"] in offered]
     # In a list, no button stands out.
     found = [*owning, contact_button(view)]
     return [{part: each[part] for part in each if part != "style"} for each in found]
@@ -271,10 +267,10 @@ def _closes_by_itself(view: CardView) -> list[str]:
     return [f"closes by itself on {day:%a} {day.day} {day:%b} unless someone acts"]
 
 
-def _assigned(request: Request) -> list[str]:
-    if request.holder is not None:
-        return [f"claimed by {someone(request.holder)}"]
-    who = ", ".join(name(each, 40) for each in request.assignees[:3])
+def _assigned(view: CardView) -> list[str]:
+    if view.request.holder is not None:
+        return [f"claimed by {someone(view.request.holder)}"]
+    who = ", ".join(name(each.name, 40) for each in view.assignees[:3])
     return [f"assigned to {who}" if who else "unassigned"]
 
 

@@ -16,7 +16,7 @@ from slackbot.blocks.elements import (
     section,
     select,
 )
-from slackbot.blocks.menu import ON_CARD, menu, offer_button
+from slackbot.blocks.menu import IN_ROW, menu, offer_button
 from slackbot.blocks.queue import request_link
 from slackbot.blocks.text import capitalized, count, duration, moment
 from slackbot.blocks.view import CardView
@@ -150,7 +150,7 @@ def _buttons(view: CardView, *, may_take_over: bool = False) -> list[Block]:
     snooze = button("Snooze", Offer.SNOOZE, str(view.key), label=f"Snooze, {about}")
     # Reminders after the deadline cannot be snoozed.
     found = [*claim, contact_button(view), *([] if view.is_overdue else [snooze])]
-    more = menu(view, without={*ON_CARD, Offer.SNOOZE})
+    more = menu(view, without={*IN_ROW, Offer.SNOOZE})
     why = [_reasons_to_miss()] if Offer.EXPLAIN in offers(view.request, view.now) else []
     # A select's option has no room for the key: the block names it.
     return [actions([*found, *why, *([more] if more else [])], block_id=str(view.key))]

@@ -11,7 +11,7 @@ from datetime import date
 from typing import TypeVar
 
 from slackbot.blocks.elements import Block, context, section
-from slackbot.blocks.text import ELLIPSIS, count, name, one_line, shorten
+from slackbot.blocks.text import ELLIPSIS, capitalized, count, name, one_line, shorten
 from slackbot.blocks.words import MISSES
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.feedback import Sentiment
@@ -181,7 +181,7 @@ def reason_words(reason: str | None) -> str:
     if reason is None:
         return "Not explained"
     words = MISSES.get(reason, reason)
-    return words[:1].upper() + words[1:]
+    return capitalized(words)
 
 
 def group_name(group: str | None, by: Grouping) -> str:

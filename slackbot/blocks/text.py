@@ -70,10 +70,20 @@ def moment(at: datetime, zone: ZoneInfo) -> str:
     return f"<!date^{int(at.timestamp())}^{{date_long}}, {{time}}|{plain_moment(at, zone)}>"
 
 
+def short_moment(at: datetime, zone: ZoneInfo) -> str:
+    """Leave room on a phone; only for what is rendered again, as it may say "tomorrow"."""
+    return f"<!date^{int(at.timestamp())}^{{date_short_pretty}}, {{time}}|{plain_moment(at, zone)}>"
+
+
 def plain_moment(at: datetime, zone: ZoneInfo) -> str:
     """Use the team's zone, where Slack cannot translate."""
     local = at.astimezone(zone)
     return f"{local:%a} {local.day} {local:%b}, {local:%H:%M} {local.tzname() or zone.key}"
+
+
+def without_scope(label: str) -> str:
+    """For places where all labels are of the same scope."""
+    return label.rpartition("::")[2] or label
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -10,7 +10,7 @@ from slackbot.rules import countdown
 from slackbot.rules.countdown import Left, Overdue
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.decision import Decision, MarkContacted
-from slackbot.rules.request import UNFINISHED, IssueKey, Request, Wait
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, Wait
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,13 @@ class CardView:
         """What it waits on, until that day has passed."""
         waits_on, today = self.request.waits_on, self.now.astimezone(self.hours.timezone).date()
         return waits_on if self.request.is_open and waits_on and waits_on.until >= today else None
+
+    @property
+    def assignees(self) -> list[Person]:
+        """Mostly this is a manager on duty, whose name is known."""
+        known = (*(self.on_duty.people if self.on_duty else ()), *self.request.responsible)
+        users = (Person(name=each, gitlab=each) for each in self.request.assignees)
+        return [next(filter(user.is_same, known), user) for user in users]
 
     @property
     def key(self) -> IssueKey:

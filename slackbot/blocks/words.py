@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.elements import is_address, link
-from slackbot.blocks.text import SOMEONE, count, duration, moment, name, ordinal
+from slackbot.blocks.text import SOMEONE, count, duration, inert, moment, name, ordinal, shorten
 from slackbot.platforms.errors import (
     Denied,
     PlatformError,
@@ -17,7 +17,7 @@ from slackbot.platforms.errors import (
     Untrusted,
 )
 from slackbot.rules import refusals
-from slackbot.rules.countdown import HOUR, Left, Overdue
+from slackbot.rules.countdown import Left, Overdue
 from slackbot.rules.decision import (
     Action,
     Channel,
@@ -59,6 +59,7 @@ SENTIMENT_WORDS: dict[Sentiment | None, str] = {
     Sentiment.NEGATIVE: "Negative feedback",
     None: "Feedback",
 }
+REVIEWS = {Sentiment.POSITIVE: "good", Sentiment.NEUTRAL: "neutral", Sentiment.NEGATIVE: "bad"}
 INDIRECT = "indirect: told by an account team"
 TO_BE_CONTACTED = "to be contacted, by its review"
 
@@ -114,6 +115,19 @@ def mention(person: Person | None) -> str:
 PEOPLE_SHOWN = 5
 
 
+NAME_CHARACTERS = 40
+
+
+def short_name(text: str) -> str:
+    """Make a name inert where Slack reads no markup."""
+    return shorten(inert(text), NAME_CHARACTERS)
+
+
+def bare(person: Person | None) -> str:
+    """Name a person where Slack reads no markup."""
+    return (short_name(person.name) if person else "") or "someone"
+
+
 def owned_words(owner: Person, called: str) -> str:
     """Before a colleague acts. Slack may not know the owner."""
     return f"{called} owns this request{' and will be told' if owner.slack_user else ''}."
@@ -143,8 +157,11 @@ def history_words(earlier: Sequence[Request], zone: ZoneInfo) -> str:
         at = moment(last.contacted_at, zone)
         return f"{said}; the last was contacted by {someone(last.contacted_by)} on {at}"
     if last.is_gone or not last.is_open:
+        what = f", a {REVIEWS[last.sentiment]} review," if last.sentiment else ""
         how = " without contact" if last.was_requested else ""
-        return f"{said}; the last was closed{how}"
+        by = f" by {name(last.closed_by)}" if last.closed_by else ""
+        at = f" on {moment(last.closed_at, zone)}" if last.closed_at else ""
+        return f"{said}; the last{what} was closed{how}{by}{at}"
     return f"{said}; {issue_link(last) or 'the last'} is still open"
 
 
@@ -250,16 +267,9 @@ def countdown_words(counted: Left | Overdue) -> str:
             return f"{count(hours, 'hour')} overdue"
 
 
-def promise_words(late: timedelta, took: timedelta, limit: timedelta) -> str:
-    """Say if it was on time: ``late`` is elapsed time, the others business time."""
-    hours = took // HOUR
-    after = f"contacted after {count(hours, 'business hour') if hours else UNDER_AN_HOUR}"
-    if not late:
-        return f"✅ On time: {after}"
-    return f"{OVERDUE_MARK} {duration(late)} late: {after} (limit {limit // HOUR})"
-
-
-UNDER_AN_HOUR = "less than 1 business hour"
+def promise_words(late: timedelta) -> str:
+    """Say if it was on time: ``late`` is elapsed time after the deadline."""
+    return f"{duration(late)} late" if late > timedelta(0) else "on time"
 
 
 # --- Steps -------------------------------------------------------------------------------------
@@ -627,8 +637,8 @@ _REFUSALS: dict[type[Refusal], str | Callable[[Any], str]] = {
         "opens it again."
     ),
     refusals.AskedForContact: (
-        "This customer has asked for contact, so the feedback was not closed. Contact them, or "
-        "use *Close without contact…* in the menu."
+        "This customer has asked for contact, so nothing was done. Contact them, or use *Close "
+        "without contact…* in the menu."
     ),
     refusals.NoLongerRequested: "The contact request was withdrawn in GitLab.",
     refusals.IssueGone: "The issue was deleted or moved in GitLab.",

@@ -141,16 +141,17 @@ class Viewer:
             most_untriaged: How much untriaged feedback is loaded; what is left is counted.
                 ``None``: all is loaded.
         """
-        views = self._views(await requests.list_unfinished_records(tx))
+        common = replace(_OF_ROWS, on_duty=await self.duty(tx))
+        views = self._views(await requests.list_unfinished_records(tx), common)
         # What GitLab lacks yet has ended for people.
         done = [view for view in views if view.request.state not in UNFINISHED]
         if days is not None:
             since = self._clock() - timedelta(days=days)
-            done += self._views(await requests.list_ended_records(tx, since))
+            done += self._views(await requests.list_ended_records(tx, since), common)
         untriaged, more = await self._untriaged(tx, most_untriaged)
         return Board(
             waiting=tuple(view for view in views if view.request.state in UNFINISHED),
-            triage=tuple(untriaged),
+            triage=tuple(self._views(untriaged, common)),
             more_untriaged=more,
             done=tuple(view for view in done if view.request.was_handled),
             hours=self.rules.hours,
@@ -172,18 +173,20 @@ class Viewer:
         """Return what waits on others, the earliest day first."""
         return self._views(await requests.list_dependent_records(tx))
 
-    async def _untriaged(self, tx: Transaction, most: int | None) -> tuple[list[CardView], int]:
+    async def _untriaged(
+        self, tx: Transaction, most: int | None
+    ) -> tuple[list[RequestRecord], int]:
         """Return what is loaded, and how much more there is behind it."""
         if most == 0:
             return [], 0
-        found = self._views(await requests.list_untriaged_records(tx, most))
+        found = await requests.list_untriaged_records(tx, most)
         if most is not None:
             return found, max(await requests.count_untriaged(tx) - most, 0)
-        return [*found, *self._views(await requests.list_labeled_records(tx))], 0
+        return [*found, *await requests.list_labeled_records(tx)], 0
 
-    def _views(self, found: Sequence[RequestRecord]) -> list[CardView]:
+    def _views(self, found: Sequence[RequestRecord], common: _Common = _OF_ROWS) -> list[CardView]:
         """For rows."""
-        return [self._view(each, _OF_ROWS) for each in found]
+        return [self._view(each, common) for each in found]
 
     async def find(self, tx: Transaction, targets: Sequence[Target]) -> Found:
         project = await facts.PROJECT.load(tx)
@@ -222,4 +225,4 @@ class Viewer:
             found += [request] if request else []
         if target.kind is not Kind.ISSUE:
             found += await requests.list_records_about(tx, target.number)
-        return self._views(found)
+        return self._views(found, replace(_OF_ROWS, on_duty=await self.duty(tx)))

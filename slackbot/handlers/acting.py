@@ -58,9 +58,9 @@ class Acting:
     async def _open_from_menu(self, args: AsyncArgs) -> None:
         async with self.answers.answering(args, MENU) as reply:
             click = Interaction.of_click(args.body)
-            if click.detail == MORE:
-                await self.desk.admit(click)
-                await reply.open_form(render_more(await self.answers.view(click.key)))
+            if click.detail in (MORE, Offer.TAKE_OVER):  # a release before offered that there
+                who = await self.desk.admit(click)
+                await reply.open_form(render_more(await self.answers.view(click.key), who))
             elif click.detail in self.clicks:
                 await self.clicks[Offer(click.detail)](reply, click)
             elif click.detail in set(Offer):

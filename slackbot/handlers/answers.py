@@ -15,8 +15,9 @@ from slack_bolt.kwargs_injection.async_args import AsyncArgs
 from slackbot import metrics
 from slackbot.blocks.duty import render_duty
 from slackbot.blocks.elements import Block, message, section
-from slackbot.blocks.forms import LABEL, REASON, render_more
+from slackbot.blocks.forms import REASON, render_more
 from slackbot.blocks.home import notice_modal
+from slackbot.blocks.labels import LABEL
 from slackbot.blocks.linking import offer
 from slackbot.blocks.queue import (
     Asker,
@@ -330,7 +331,8 @@ class Reply:
             return
         if place.get("type") == "modal":
             key = IssueKey.parse(str(self._body["actions"][0]["value"]).partition(":")[0])
-            await self.change_form(render_more(await self._answers.view(key)))
+            asker = await self._answers.look(*sender_of(self._body))
+            await self.change_form(render_more(await self._answers.view(key), asker.person))
             return
         asked = asked_again(str(self._body["actions"][0].get("block_id") or ""))
         if asked is not None:

@@ -47,16 +47,11 @@ class Clicking:
 
     @property
     def of_menu(self) -> Mapping[Offer, Act]:
-        """Return what the menu offers that needs no form. It names nobody to take over from."""
+        """Return what the menu offers that needs no form."""
         return {
             Offer.CLAIM: self.claim,
-            Offer.TAKE_OVER: self._take_over_now,
             Offer.RELEASE: self._release,
         }
-
-    async def _take_over_now(self, reply: Reply, click: Interaction) -> None:
-        await self.desk.choose(click, _taken_over_now)
-        reply.show_choice()
 
     async def _take_over(self, reply: Reply, click: Interaction) -> None:
         await self.desk.choose(click, lambda request: taken_over(request, click.detail))
@@ -72,10 +67,6 @@ class Clicking:
             click,
             lambda request: ChooseLabel(label=click.detail, replaces=request.label_of(scope)),
         )
-
-
-def _taken_over_now(request: Request) -> Claim | TakeOver:
-    return taken_over(request, request.holder.handle) if request.holder else Claim()
 
 
 def taken_over(request: Request, seen: str) -> Claim | TakeOver:

@@ -122,6 +122,8 @@ class Acts:
         story = Story(
             ticket=self._sample.new_ticket(),
             sentiment=sentiment,
+            organization="Garden Example Ltd",
+            score=_SCORES[sentiment],
             comment=_text(body, "comment"),
             wants_contact=sentiment is Sentiment.NEGATIVE and body.get("contact") is True,
         )
@@ -179,6 +181,9 @@ class Acts:
             platform.down()
         else:
             platform.up()
+
+
+_SCORES = {Sentiment.NEGATIVE: "2 of 7", Sentiment.NEUTRAL: "4 of 7", Sentiment.POSITIVE: "7 of 7"}
 
 
 def _text(body: Json, name: str) -> str:

@@ -45,6 +45,7 @@ class IssueSnapshot:
     created_at: datetime
     updated_at: datetime
     closed_by: Person | None
+    closed_at: datetime | None = None
     type: str = WORK_ITEM_TYPE
     comments: int = 0
     """Without GitLab's own."""
@@ -137,6 +138,7 @@ def parse_issue(data: Mapping[str, Any]) -> IssueSnapshot:
         created_at=parse_moment(data["created_at"]),
         updated_at=parse_moment(data["updated_at"]),
         closed_by=parse_person(data.get("closed_by")),
+        closed_at=parse_moment(data["closed_at"]) if data.get("closed_at") else None,
         type=(data.get("issue_type") or WORK_ITEM_TYPE).lower(),
         comments=int(data.get("user_notes_count") or 0),
         project_path=(data.get("references") or {}).get("full", "").rpartition("#")[0],

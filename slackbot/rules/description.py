@@ -166,6 +166,8 @@ class Kind(Enum):
     SCORE = auto()
     COMMENT = auto()
     TICKET = auto()
+    TAGS = auto()
+    ACTION = auto()
 
 
 _KEYS: Mapping[Kind, str] = {
@@ -187,8 +189,12 @@ _KEYS: Mapping[Kind, str] = {
     Kind.TICKET: (
         "ticket, ticket id, ticket number, ticket link, ticket url, zendesk ticket, support ticket"
     ),
+    Kind.TAGS: "tag, tags, ticket tag, ticket tags, zendesk tag, zendesk tags, zendesk ticket tags",
+    Kind.ACTION: "action, next action, next actions, next steps, requested action",
 }
 _KIND_OF_KEY = {key: kind for kind, keys in _KEYS.items() for key in keys.split(", ")}
+# Within a comment these are the customer's own words, unless a form made them bold.
+_OWN_WORDS = re.compile(r"(?:[-*] )?(?:tags?|action|next (?:actions?|steps))\b", re.IGNORECASE)
 # "Would you like a manager to contact you?", "Manager contact", "Contact requested", …
 _CONTACT_WORDS = ("manager", "request")
 
@@ -233,7 +239,9 @@ class _Field:
             return not _OTHER_FIELD.match(_without_marker(text))
         if self.kind is Kind.CONTACT:
             return _answer(text) is not None or _CHECKBOX.match(_without_marker(text)) is not None
-        return not any(self.lines)
+        # Below a heading, a list of tags or actions is read to its end.
+        goes_on = self.kind in (Kind.TAGS, Kind.ACTION) and not any(self.lines[:1])
+        return not any(self.lines) or (goes_on and bool(self.lines[-1].strip()))
 
     def says_yes(self) -> bool:
         answers = [_answer(line) for line in self.lines]
@@ -355,12 +363,13 @@ class Description:
             self._read_row(text)
             return
         self._columns = []
+        is_own = self._open and self._open.kind is Kind.COMMENT and _OWN_WORDS.match(text)
         heading = _HEADING.fullmatch(text)
         if heading:
             self._begin(self._heading_field(heading[1]))
         elif _RULE.fullmatch(text):
             self._begin(None)
-        elif text and (found := _field_in(text)):
+        elif text and not is_own and (found := _field_in(text)):
             self._begin(found)
         else:
             self._read_text(line, text)
@@ -372,13 +381,25 @@ class Description:
     def raw_values(self, kind: Kind) -> list[str]:
         return [" ".join(each.lines)[: 4 * MAX_VALUE] for each in self._of(kind)]
 
+    def tags(self) -> frozenset[str]:
+        """Zendesk separates them by spaces, people by commas."""
+        texts = self.raw_values(Kind.TAGS)
+        parts = (re.split(r"[,;]" if "," in text else r"[\s;]", text) for text in texts)
+        return frozenset(part.strip(_AROUND_WORDS) for each in parts for part in each)
+
     def comment(self) -> str | None:
         """Return the comment fields, else the prose, else the quotations."""
-        written = "\n\n".join(
-            filter(None, (_clean_comment(f.lines) for f in self._of(Kind.COMMENT)))
-        )
-        text = written or _clean_comment(self._prose) or _clean_comment(self._quoted)
+        text = _clean_comment(self._prose) or _clean_comment(self._quoted)
+        return self.written(Kind.COMMENT) or _shortened(text, MAX_COMMENT) or None
+
+    def written(self, kind: Kind) -> str | None:
+        text = "\n\n".join(filter(None, (_clean_comment(each.lines) for each in self._of(kind))))
         return _shortened(text, MAX_COMMENT) or None
+
+    def is_form(self) -> bool:
+        """Return whether a form wrote it, or it is a quotation and nothing else."""
+        is_quoted = bool(self._quoted) and not "".join(self._prose).strip()
+        return is_quoted or any(map(self._of, (Kind.ORGANIZATION, Kind.CUSTOMER, Kind.COMMENT)))
 
     def says_contact_requested(self) -> bool:
         """Let no "no" take back a yes."""

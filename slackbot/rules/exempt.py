@@ -1,7 +1,7 @@
 """Tickets that receive no survey: handbook, the note under the page's introduction. Pure."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 EXEMPT = ("spam", "free_customer", "com_embargo", "GitLab", "DigitalOcean Support")
 """Tags of tickets, and organizations."""
@@ -20,22 +20,10 @@ def exempt_kind(
 ) -> str | None:
     """Return the first of ``kinds`` that a feedback is of.
 
-    An organization has to be named so; a tag is a label, or a word of its own in the description
-    that looks like a tag, because ``spam`` may be what a customer complains about.
+    An organization has to be named so; a tag is among the ``labels`` of issue and ticket, or a
+    word of its own in the description that looks like a tag, because ``spam`` may be what a
+    customer complains about.
     """
-    folded = {label.casefold() for label in labels}
-    return next(_matching(kinds, (organization or "").casefold(), folded, description), None)
-
-
-def _matching(
-    kinds: Collection[str], organization: str, labels: Collection[str], description: str
-) -> Iterator[str]:
-    for kind in kinds:
-        is_tag = re.fullmatch(r"\w+_\w+", kind) is not None
-        if kind.casefold() in (organization, *labels) or (is_tag and _names(description, kind)):
-            yield kind
-
-
-def _names(description: str, tag: str) -> bool:
-    found = re.search(rf"(?<!\w){re.escape(tag)}(?!\w)", description[:MOST_READ], re.IGNORECASE)
-    return found is not None
+    tags = (word for word in re.findall(r"\w+", description[:MOST_READ]) if "_" in word)
+    named = {each.casefold() for each in (organization or "", *labels, *tags)}
+    return next((kind for kind in kinds if kind.casefold() in named), None)

@@ -1,7 +1,7 @@
 """What a feedback issue says."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,6 +33,10 @@ class Feedback:
     says_contact_requested: bool = False
     is_indirect: bool = False
     """Told by an account team."""
+    next_action: str | None = None
+    tags: frozenset[str] = frozenset()
+    """Of the ticket."""
+    is_form: bool = False
 
     @property
     def sentiment(self) -> Sentiment | None:
@@ -43,16 +47,21 @@ def read_feedback(*, title: str, description: str | None, labels: Collection[str
     """Never fails: what is not found is None."""
     title = title[:MAX_TITLE]
     said = Description(description or "")
+    is_indirect = any(map(_INDIRECT.search, (title, *labels)))
     return Feedback(
         title_sentiment=_title_sentiment(title),
         label_sentiment=_label_sentiment(labels),
-        ticket=_ticket(title) or _ticket_in_field(said) or _ticket_in_prose(said.text),
+        ticket=_first_number((_TICKET_LINK, _TICKET_WORD, _TICKET_HASH, _LONE_NUMBER), title)
+        or _first_number((_TICKET_LINK, _ANY_NUMBER), *said.raw_values(Kind.TICKET))
+        or _first_number((_TICKET_LINK, _TICKET_WORD), said.text),
         comment=said.comment(),
         organization=said.value(Kind.ORGANIZATION) or said.value(Kind.CUSTOMER),
         score=said.value(Kind.SCORE),
         says_contact_requested=said.says_contact_requested(),
-        is_indirect=_INDIRECT.search(title) is not None
-        or any(_INDIRECT.search(label) for label in labels),
+        is_indirect=is_indirect,
+        next_action=said.written(Kind.ACTION) if is_indirect else None,
+        tags=said.tags(),
+        is_form=said.is_form(),
     )
 
 
@@ -71,13 +80,17 @@ def is_request_for_contact(feedback: Feedback, *, has_contact_label: bool) -> bo
 def is_feedback(feedback: Feedback, title: str) -> bool:
     """Tell feedback from the project's other issues.
 
-    Handbook: "Positive/Negative/Neutral feedback for ticket nnnnnn"; the title may lack the
-    sentiment, and a sentiment label is enough.
+    Handbook: "Positive/Negative/Neutral feedback for ticket nnnnnn"; a sentiment label is enough.
+    The team writes about feedback, too: a title that is about one has to have more with it.
     """
-    if feedback.label_sentiment is not None:
-        return True
-    has_words = feedback.title_sentiment or _FEEDBACK_FOR_TICKET.search(title[:MAX_TITLE])
-    return has_words is not None and feedback.ticket is not None
+    title, sentiment, ticket = title[:MAX_TITLE], feedback.title_sentiment, feedback.ticket
+    says_more = sentiment or ticket or feedback.is_indirect or feedback.is_form
+    return bool(
+        feedback.label_sentiment
+        or (says_more and _ONE_FEEDBACK.search(title))
+        or (ticket and (sentiment or _FEEDBACK_FOR_TICKET.search(title)))
+        or (score_of(feedback.score) and _SCORED.search(title))
+    )
 
 
 def score_sentiment(score: str | None) -> Sentiment | None:
@@ -120,6 +133,24 @@ _TITLE_SENTIMENTS = (
     re.compile(rf"^\W{{0,5}}{_SENTIMENT_WORD}(?::|\s[{DASHES}]\s)"),
 )
 _FEEDBACK_FOR_TICKET = re.compile(r"\bfeedback (?:for|on|about) ticket\b", re.IGNORECASE)
+# Not "feedback form", "feedback label list", "positive feedback of the week".
+_FEEDBACK = (
+    rf"feedback\b(?=\W{{0,5}}$|\W{{1,3}}\d|\s{{0,3}}[,:(\[]|\s[{DASHES}]\s"
+    r"|\s(?:from|by|on|for|about|regarding|via|received|after)\b)"
+)
+# "Customer feedback: …", "Acme: negative onboarding feedback"; not "Collect positive feedback".
+_ONE_FEEDBACK = re.compile(
+    rf"(?:^|[:\])]\s|\s[{DASHES}]\s)\W{{0,5}}"
+    r"(?:(?:an?|new|another|more|very|customer|client|user|prospect|support|survey|[cs]sat)"
+    r"(?:['\u2019]s)?\s{1,3}){0,4}"
+    r"(?:(?:positive|negative|neutral|indirect)\b"
+    rf"(?:\W{{1,3}}(?!(?:of|in|on|to|for)\b)\w{{1,20}}){{0,2}}\W{{1,3}})?{_FEEDBACK}",
+    re.IGNORECASE,
+)
+_SCORED = re.compile(
+    rf"\b{_FEEDBACK}|^\W{{0,5}}(?:{_SENTIMENT_WORD}[:)\]]|[cs]sat\b\D{{0,20}}[0-9]{{5}})",
+    re.IGNORECASE,
+)
 _LABEL_SENTIMENTS = {
     "satisfaction::bad": Sentiment.NEGATIVE,
     "satisfaction::neutral": Sentiment.NEUTRAL,
@@ -165,20 +196,6 @@ _LONE_NUMBER = re.compile(r"(?<![\w.])([0-9]{5,12})(?!\w)")
 _ANY_NUMBER = re.compile(rf"(?<![0-9]){_NUMBER}")
 
 
-def _first_number(patterns: Iterable[re.Pattern[str]], text: str) -> int | None:
-    numbers = (int(match[1]) for pattern in patterns if (match := pattern.search(text)))
-    return next((number for number in numbers if number), None)
-
-
-def _ticket(title: str) -> int | None:
-    return _first_number((_TICKET_LINK, _TICKET_WORD, _TICKET_HASH, _LONE_NUMBER), title)
-
-
-def _ticket_in_prose(text: str) -> int | None:
-    return _first_number((_TICKET_LINK, _TICKET_WORD), text)
-
-
-def _ticket_in_field(said: Description) -> int | None:
-    texts = said.raw_values(Kind.TICKET)
-    numbers = (_first_number((_TICKET_LINK, _ANY_NUMBER), text) for text in texts)
-    return next((number for number in numbers if number), None)
+def _first_number(patterns: Collection[re.Pattern[str]], *texts: str) -> int | None:
+    found = (pattern.search(text) for text in texts for pattern in patterns)
+    return next((int(match[1]) for match in found if match and int(match[1])), None)

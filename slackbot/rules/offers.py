@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from slackbot.rules.feedback import Sentiment
-from slackbot.rules.request import UNFINISHED, Request, State
+from slackbot.rules.request import UNFINISHED, Person, Request, State
 
 
 class Offer(StrEnum):
@@ -30,12 +30,18 @@ class Offer(StrEnum):
     REOPEN = "reopen_feedback"
 
 
-def offers(request: Request, now: datetime) -> tuple[Offer, ...]:
-    """Return what makes sense now: the rules judge it again when it is done."""
+def offers(request: Request, now: datetime, who: Person | None = None) -> tuple[Offer, ...]:
+    """Return what makes sense now, for a person or for all: the rules judge it again when done."""
     if request.is_gone:
         return ()
+    # Only the owner releases; only others take over.
+    others = Offer.TAKE_OVER if who and who.is_same(request.holder) else Offer.RELEASE
     ranked = dict.fromkeys(_ranked(request, is_missed=request.is_missed(now)))
-    return tuple(offer for offer in ranked if _makes_sense(offer, request, now))
+    return tuple(
+        offer
+        for offer in ranked
+        if _makes_sense(offer, request, now) and not (who and offer is others)
+    )
 
 
 def _ranked(request: Request, *, is_missed: bool) -> tuple[Offer, ...]:

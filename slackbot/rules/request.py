@@ -140,6 +140,8 @@ class Request:
     """The kind of tickets without a survey that it is of."""
     is_indirect: bool = False
     """Told by an account team."""
+    next_action: str | None = None
+    """What the account team wants done."""
     author: str = ""
     """A GitLab username."""
     comments: int = 0
@@ -186,6 +188,7 @@ class Request:
     """A value of ``Channel``, if the bot noted the contact."""
     closed_by: str | None = None
     """A name, while the issue is closed."""
+    closed_at: datetime | None = None
     moved_to: str | None = None
     """Its address in another project, empty if GitLab doesn't tell."""
     suggested_to: str | None = None

@@ -283,10 +283,11 @@ def _mirror(known: Request, seen: Observation, is_requested: bool, rules: Rules)
         score=feedback.score,
         sentiment=feedback.sentiment,
         is_indirect=feedback.is_indirect,
+        next_action=feedback.next_action,
         exempt=exempt_kind(
             rules.exempt,
             organization=feedback.organization,
-            labels=issue.labels,
+            labels=issue.labels | feedback.tags,
             description=issue.description or "",
         ),
         author=issue.author,
@@ -302,6 +303,7 @@ def _mirror(known: Request, seen: Observation, is_requested: bool, rules: Rules)
         says_contact=feedback.says_contact_requested or rules.contact_label in issue.labels,
         is_gone=False,
         closed_by=_closed_by(known, issue),
+        closed_at=None if issue.is_open else issue.closed_at,
         moved_to=address_after_move(issue, seen.notes),
         gitlab_updated_at=issue.updated_at,
     )

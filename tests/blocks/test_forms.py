@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slackbot.blocks.entered import Entered
-from slackbot.blocks.forms import FORMS, NO_LABEL, Seen, read_form, render_form, render_more
+from slackbot.blocks.forms import FORMS, Seen, read_form, render_form, render_more
+from slackbot.blocks.labels import NO_LABEL
 from slackbot.blocks.view import CardView
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_view
@@ -83,7 +84,7 @@ def test_no_text_of_anybody_spoils_a_form_or_wakes_anybody(view: CardView, asks:
         assert pings(form["blocks"]) == set()
         ours = {view.request.ticket_url, view.request.url, handbook.PAGE}
         assert {one for one in links(form["blocks"]) if "/-/labels?" not in one} <= ours
-    more = render_more(view)
+    more = render_more(view, AVERY)
     assert validate_view(more) == []
     assert pings(more["blocks"]) == set()
 
@@ -139,6 +140,19 @@ def test_what_is_submitted_is_read_as_the_action(
 def test_nobody_is_given_a_reason_that_they_did_not_choose(offer: Offer) -> None:
     with pytest.raises(Incomplete):
         read(offer, a_view(LABELED))
+
+
+def test_the_action_that_an_account_team_chose_is_filled_into_the_review() -> None:
+    view = a_view(replace(LABELED, is_indirect=True, next_action="File a *docs* issue."))
+    review = read(Offer.REVIEW, view, summary=typed("Slow."))
+    assert isinstance(review, Review)
+    assert review.to_do == "File a *docs* issue."
+    hint = "Chosen by the account team. Leave it empty for none."
+    assert hint in str(render_form(Offer.REVIEW, view, AVERY))
+    # It is theirs to take out.
+    review = read(Offer.REVIEW, view, summary=typed("Slow."), to_do={"value": None})
+    assert isinstance(review, Review)
+    assert review.to_do is None
 
 
 def test_a_label_that_nobody_changed_is_not_part_of_a_review() -> None:

@@ -6,12 +6,22 @@ import pytest
 from hypothesis import given, settings
 
 from slackbot.blocks.elements import Block, actions
-from slackbot.blocks.menu import MENU_OPTIONS, OFFERS, menu, offer_button, offer_rows
+from slackbot.blocks.menu import IN_ROW, MENU_OPTIONS, OFFERS, menu, offer_button, offer_rows
 from slackbot.blocks.view import CardView
 from slackbot.local.slack.block_kit import validate_blocks
 from slackbot.rules.offers import Offer, offers
 from slackbot.rules.request import Request, State
-from tests.blocks.test_card import DUE, STATES, TICKET, WAITING, a_view, hostile_views
+from tests.blocks.test_card import (
+    AVERY,
+    BLAKE,
+    CLAIMED,
+    DUE,
+    STATES,
+    TICKET,
+    WAITING,
+    a_view,
+    hostile_views,
+)
 
 
 def titles(shown: Block | None) -> list[str]:
@@ -31,16 +41,26 @@ def test_a_menu_has_never_more_options_than_slack_takes_and_each_fits(view: Card
         key, _, what = option["value"].rpartition(":")
         assert (key, bool(what)) == (str(view.key), True)
         assert len(option["value"]) <= 75
-    rows = offer_rows(view)
+    rows = offer_rows(view, BLAKE)
     assert rows == [] or validate_blocks(rows, "modal") == []
 
 
 @pytest.mark.parametrize("request_", STATES.values(), ids=list(STATES))
 def test_whatever_is_offered_is_in_the_menu_or_behind_more(request_: Request) -> None:
     view = a_view(request_)
-    rows = [row["accessory"]["action_id"] for row in offer_rows(view)]
-    assert rows == list(offers(view.request, view.now))
+    rows = [row["accessory"]["action_id"] for row in offer_rows(view, BLAKE)]
+    assert rows == list(offers(view.request, view.now, BLAKE))
     assert ("More…" in titles(menu(view))) is bool(rows)
+
+
+def test_only_the_owner_releases_and_others_are_asked_before_they_take_over() -> None:
+    view = a_view(CLAIMED)
+    own = {row["accessory"]["action_id"] for row in offer_rows(view, AVERY)}
+    others = {row["accessory"]["action_id"]: row["accessory"] for row in offer_rows(view, BLAKE)}
+    assert own - others.keys() == {Offer.RELEASE}
+    assert others.keys() - own == {Offer.TAKE_OVER}
+    assert "Avery Example owns this request" in str(others[Offer.TAKE_OVER]["confirm"])
+    assert Offer.TAKE_OVER not in str(menu(view, without=()))
 
 
 def test_the_links_open_in_the_browser() -> None:
@@ -73,6 +93,13 @@ def test_what_is_a_button_beside_is_not_in_the_menu_again() -> None:
     assert "Review…" in titles(menu(a_view()))
     assert "Review…" not in titles(menu(a_view(), without={Offer.REVIEW}))
     assert "Claim" not in titles(menu(a_view()))
+
+
+def test_on_a_card_it_has_release_and_in_a_row_that_is_a_button() -> None:
+    view = a_view(STATES[State.CLAIMED])
+    assert "Release" in titles(menu(view))
+    assert not {"Release", "Take over"} & set(titles(menu(view, without=IN_ROW)))
+    assert "Open ticket" in titles(menu(view, without=IN_ROW))
 
 
 def test_every_offer_has_a_title_and_a_sentence() -> None:

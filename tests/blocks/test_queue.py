@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slackbot.blocks.card import notification
+from slackbot.blocks.duty import DutyView
 from slackbot.blocks.elements import context
 from slackbot.blocks.queue import Asker, Board, asked_again, render_help, render_queue
 from slackbot.blocks.view import CardView
@@ -32,7 +33,7 @@ from slackbot.rules.query import (
     read_again,
     read_query,
 )
-from slackbot.rules.request import UNFINISHED, IssueKey, Request, State, Triage
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, State, Triage
 from tests.blocks.test_card import (
     AVERY,
     BLAKE,
@@ -195,6 +196,24 @@ def test_what_awaits_triage_says_what_it_is_since_when_and_whose() -> None:
         " · <https://gitlab.example/-/issues/90|#90>"
         " · <https://support.gitlab.com/hc/requests/412390|ticket 412390>"
     )
+
+
+@pytest.mark.parametrize(
+    ("on_duty", "responsible", "who"),
+    [
+        ((AVERY,), (), "Avery Example"),
+        ((BLAKE,), (AVERY,), "Avery Example"),  # on duty when it was created
+        ((BLAKE,), (), "avery"),  # nobody knows who that is
+        ((), (), "avery"),
+    ],
+)
+def test_a_row_names_an_assignee_as_people_know_them(
+    on_duty: tuple[Person, ...], responsible: tuple[Person, ...], who: str
+) -> None:
+    board = a_board(triage=[replace(GOOD, responsible=responsible)])
+    view = replace(board.triage[0], on_duty=DutyView(people=on_duty))
+    [row] = lines(drawn(replace(board, triage=(view,))))
+    assert f" · assigned to {who} · " in row
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ from slackbot.blocks.text import (
     name,
     one_line,
     plain_moment,
+    short_moment,
     shorten,
+    without_scope,
 )
 from slackbot.local.slack import links, pings
 
@@ -148,6 +150,14 @@ def test_a_plain_text_is_cut_to_its_place() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [("feedback::docs", "docs"), ("a::b::c", "c"), ("plain", "plain"), ("odd::", "odd::")],
+)
+def test_a_label_is_shown_without_its_scope_if_something_is_left(label: str, shown: str) -> None:
+    assert without_scope(label) == shown
+
+
 # --- Times -------------------------------------------------------------------------------------
 
 
@@ -164,6 +174,8 @@ def test_a_plain_text_is_cut_to_its_place() -> None:
 def test_a_time_names_its_zone(at: datetime, text: str) -> None:
     assert plain_moment(at, ZONE) == text
     assert moment(at, ZONE) == (f"<!date^{int(at.timestamp())}^{{date_long}}, {{time}}|{text}>")
+    short = f"<!date^{int(at.timestamp())}^{{date_short_pretty}}, {{time}}|{text}>"
+    assert short_moment(at, ZONE) == short
 
 
 def test_a_zone_without_letters_is_named_by_its_distance() -> None:

@@ -3,18 +3,19 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 
 from tests.faults.history import History, Standing, time_of
 
 Holds = Callable[[Standing], bool]
 
-_CLAIMED = re.compile(r"claimed by (.+?) · ", re.IGNORECASE)
-_LABEL = re.compile(r"(?:^Feedback label\n|(?:^| · )label )(\S+::\S+)$", re.MULTILINE)
-"""In the select of an open card, and at the end of what a finished one says."""
+_CLAIMED = re.compile(r"claimed by (.+?)\*? · ", re.IGNORECASE)
+_LABEL = re.compile(r"^Feedback label\n(\S+)$|\A\*[✅⏳⚫⚪][^\n]*\n(?:.* · )?(\S+)$", re.MULTILINE)
+"""In the select of an open card, and at the end of what a finished one says; without its scope."""
 _ON_ITS_WAY = re.compile(r"⏳ Saved[^\n]*?: (.*)")
-_ASSIGNED = re.compile(r" · assigned to (.+?) in GitLab")
-_CONTACTED, _CLOSED, _WITHDRAWN = "Customer contacted", "Closed without contact", "withdrawn"
+_ASSIGNED = re.compile(r" · assigned to (.+?)(?= · |$)", re.MULTILINE)
+_CONTACTED, _CLOSED, _WITHDRAWN = "✅ Contacted", "Closed without contact", "withdrawn"
 _UNFINISHED = "claimed"
 """As in "Unclaimed", "Claimed by" and both of what is overdue."""
 
@@ -45,10 +46,19 @@ def _claims(text: str, history: History) -> Iterator[tuple[str, Holds]]:
     holder = _CLAIMED.search(headline)
     if holder and not re.search(r"\b(claim|takeover) by", on_its_way):
         yield holder[0], lambda each: _holds(each, holder[1], history)
-    label = _LABEL.search(text)
-    coming = (f"label {label[1]} by", "review by") if label else ()
-    if label and not any(each in on_its_way for each in coming) and not is_contact_coming:
-        yield label[1], lambda each: label[1] in each.labels
+    for label in _labels(text, history):
+        coming = (f"label {label} by", "review by")
+        if not any(each in on_its_way for each in coming) and not is_contact_coming:
+            yield label, partial(_has, label)
+
+
+def _has(label: str, standing: Standing) -> bool:
+    return label in standing.labels
+
+
+def _labels(text: str, history: History) -> set[str]:
+    """Return the feedback labels that a card shows, which is one at the most."""
+    return {history.scope + (open_ or finished) for open_, finished in _LABEL.findall(text)}
 
 
 def _holds(standing: Standing, name: str, history: History) -> bool:
@@ -112,7 +122,7 @@ def _disagreements(text: str, headline: str, last: Standing, history: History) -
     if _expected(last, history).casefold() not in headline.casefold():
         yield "the card tells another state"
     chosen = {each for each in last.labels if each.startswith(history.scope)}
-    shown = set(_LABEL.findall(text))
+    shown = _labels(text, history)
     if chosen != shown:
         yield f"the card shows the label {sorted(shown)}"
     if history.is_waiting(last):

@@ -371,7 +371,7 @@ class People:
             (version, element)
             for element in elements
             for version in versions
-            if element in buttons(version)
+            if element in (*buttons(version), *menu_of(version))
         )
         return next(found, None)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from slackbot.blocks.forms import NO_LABEL
+from slackbot.blocks.labels import NO_LABEL
 from slackbot.blocks.words import CHANNELS
 from slackbot.rules.decision import Channel, Closing, Miss
 from tests.faults.acts import (

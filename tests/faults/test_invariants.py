@@ -32,10 +32,10 @@ from tests.faults.story import stories
 
 KEY = "7/1"
 ASKS, CONTACTED = "SSAT::Contact", "ssat-manager-contacted-customer"
-SOFT, KNOWN = "feedback::soft-skills", "feedback::known-issue"
-WAITING = "*🟠 Unclaimed · ticket 412000*\n*47 business hours left*"
-CLAIMED = "*🔵 Claimed by Avery Example · ticket 412000*"
-DONE = "*✅ Customer contacted · ticket 412000*"
+SCOPE, SOFT, KNOWN = "feedback::", "feedback::soft-skills", "feedback::known-issue"
+WAITING = "*🟠 Unclaimed* · ticket 412000\n*47 business hours left*"
+CLAIMED = "*🔵 Claimed by Avery Example* · ticket 412000"
+DONE = "*✅ Contacted on time* · ticket 412000"
 ON_ITS_WAY = "\n⏳ Saved, updating GitLab: "
 
 
@@ -126,7 +126,10 @@ CHOSEN = replace(
     ORDERLY,
     standings=(*ORDERLY.standings, standing(20.1, ASKS, SOFT, to="avery", holder="Avery Example")),
     calls=(*ORDERLY.calls, call(19), call(20, "POST", "notes", 201), call(20.1, "PUT")),
-    paintings=(*ORDERLY.paintings, painting(21, f"{CLAIMED}\nFeedback label\n{SOFT}")),
+    paintings=(
+        *ORDERLY.paintings,
+        painting(21, f"{CLAIMED}\nFeedback label\n{SOFT.removeprefix(SCOPE)}"),
+    ),
     choices=(*ORDERLY.choices, choice(18, "click-2")),
     decisions=(CLAIM, replace(OTHER, wish=Wish(label=SOFT))),
     marks=(*ORDERLY.marks, Mark(at=at(20), key=KEY, decision="d-2")),
@@ -142,7 +145,7 @@ ANSWERED = replace(
     ),
     paintings=(
         *CHOSEN.paintings,
-        painting(31, f"{DONE}\n✅ On time · label {SOFT}"),
+        painting(31, f"{DONE}\nAvery Example by email · {SOFT.removeprefix(SCOPE)}"),
     ),
     decisions=(
         *CHOSEN.decisions,
@@ -399,7 +402,10 @@ def a_label_that_came_after_the_next_decision(_: History) -> History:
     return replace(
         CHOSEN,
         standings=(*ORDERLY.standings, replace(CHOSEN.standings[-1], at=at(25.5)), late),
-        paintings=(*CHOSEN.paintings[:-1], painting(27, f"{CLAIMED}\nFeedback label\n{KNOWN}")),
+        paintings=(
+            *CHOSEN.paintings[:-1],
+            painting(27, f"{CLAIMED}\nFeedback label\n{KNOWN.removeprefix(SCOPE)}"),
+        ),
         decisions=(*CHOSEN.decisions, other),
         marks=(*CHOSEN.marks, Mark(at=at(25), key=KEY, decision="d-3")),
     )
@@ -414,7 +420,10 @@ def _with_another_label(*standings: Standing, shown: str) -> History:
             standing(26, ASKS, KNOWN, to="avery", holder="Avery Example"),
             *standings,
         ),
-        paintings=(*CHOSEN.paintings, painting(41, f"{CLAIMED}\nFeedback label\n{shown}")),
+        paintings=(
+            *CHOSEN.paintings,
+            painting(41, f"{CLAIMED}\nFeedback label\n{shown.removeprefix(SCOPE)}"),
+        ),
         choices=(*CHOSEN.choices, choice(24, "click-3")),
         decisions=(
             *CHOSEN.decisions,
@@ -439,7 +448,7 @@ def an_old_claim_lands_late(good: History) -> History:
         paintings=(
             *good.paintings,
             painting(21, WAITING),
-            painting(31, f"{WAITING} · assigned to avery in GitLab"),
+            painting(31, f"{WAITING} · assigned to avery"),
         ),
         decisions=(CLAIM, released),
         marks=(*good.marks, Mark(at=at(20), key=KEY, decision="d-2")),
@@ -504,7 +513,7 @@ def contacted_too_early(good: History) -> History:
 
 
 def a_label_that_gitlab_lacks(good: History) -> History:
-    labelled = f"{CLAIMED}\nFeedback label\n{SOFT}"
+    labelled = f"{CLAIMED}\nFeedback label\n{SOFT.removeprefix(SCOPE)}"
     return replace(good, paintings=(*good.paintings, painting(8, labelled), painting(9, CLAIMED)))
 
 
@@ -584,7 +593,7 @@ def an_assignment_overwritten(good: History) -> History:
 def a_label_overwritten(good: History) -> History:
     labelled = standing(20, ASKS, KNOWN, by="duty", to="avery", holder="Avery Example")
     again = standing(26, ASKS, SOFT, to="avery", holder="Avery Example")
-    shown = painting(27, f"{CLAIMED}\nFeedback label\n{SOFT}")
+    shown = painting(27, f"{CLAIMED}\nFeedback label\n{SOFT.removeprefix(SCOPE)}")
     return replace(
         good,
         standings=(*good.standings, labelled, again),
@@ -842,7 +851,7 @@ def test_a_violation_is_seen(spoil: Spoil, check: str) -> None:
 @pytest.mark.parametrize("moment", [19.5, 20.05])
 def test_what_somebody_chose_meanwhile_may_stand_in_the_place_of_a_choice(moment: float) -> None:
     theirs = standing(moment, ASKS, KNOWN, by="duty", to="avery", holder="Avery Example")
-    shown = painting(22, f"{CLAIMED}\nFeedback label\n{KNOWN}")
+    shown = painting(22, f"{CLAIMED}\nFeedback label\n{KNOWN.removeprefix(SCOPE)}")
     history = replace(
         CHOSEN, standings=(*ORDERLY.standings, theirs), paintings=(*ORDERLY.paintings, shown)
     )
@@ -854,7 +863,7 @@ def test_what_somebody_chose_before_the_reading_or_after_the_writing_is_no_excus
     moment: float,
 ) -> None:
     theirs = standing(moment, ASKS, KNOWN, by="duty", to="avery", holder="Avery Example")
-    shown = painting(22, f"{CLAIMED}\nFeedback label\n{KNOWN}")
+    shown = painting(22, f"{CLAIMED}\nFeedback label\n{KNOWN.removeprefix(SCOPE)}")
     history = replace(
         CHOSEN, standings=(*ORDERLY.standings, theirs), paintings=(*ORDERLY.paintings, shown)
     )

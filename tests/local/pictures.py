@@ -11,7 +11,16 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 
 from slackbot.local.cast import CONTACTED, FRESH, NEARLY_DUE, OVERDUE, Story
 from tests.local.process import Local, running
-from tests.local.test_page import ARGUMENTS, BLAKE, PHONE, SECONDS, Visit, visiting
+from tests.local.test_page import (
+    ARGUMENTS,
+    BLAKE,
+    SECONDS,
+    Visit,
+    five_finished,
+    shown_at_once,
+    two_open,
+    visiting,
+)
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 WIDE = (1400, 730)
@@ -22,13 +31,12 @@ LETTER = (
     "for the same logs three times.\n\n"
     "Would you have time for a call this week?"
 )
-COMMENT = "Two engineers told me opposite things."
 SUMMARY = (
     "An upgrade stood still for a day. Three engineers asked for the same logs, and none had read "
     "what the customer had sent before."
 )
 TO_DO = "Discuss in the team's retrospective how a ticket is handed over."
-LABEL = "feedback::process-engineer-not-followed"
+LABEL = "process-engineer-not-followed"
 MISSING = (
     "The pictures need Chromium and a font with emoji "
     "(Debian: apt-get install chromium fonts-noto-color-emoji)."
@@ -49,17 +57,12 @@ async def picture_the_home(browser: Browser, local: Local) -> None:
 
 
 async def picture_a_phone(browser: Browser, local: Local) -> None:
-    async with visiting(browser, local, size=PHONE) as visit:
-        await visit.page.get_by_role("button", name="Controls").click()
-        await visit.page.get_by_role("button", name="New feedback").click()
-        await visit.modal.get_by_label("Comment").fill(COMMENT)
-        await visit.modal.get_by_role("button", name="Send feedback").click()
-        await visit.page.get_by_role("button", name="Controls").click()
-        second = visit.page.get_by_role("article").filter(has_text=COMMENT)
-        await expect(second).to_be_visible()
-        for card in (visit.card(FRESH), second):
-            await expect(card).to_be_in_viewport(ratio=1)
-        await _take(visit.page, "phone")
+    """Last: the channel is full then."""
+    async with visiting(browser, local, BLAKE) as visit:
+        finished, opened = await five_finished(visit), await two_open(visit)
+    for cards, name in ((opened, "phone"), (finished, "phone-finished")):
+        async with shown_at_once(browser, local, cards) as visit:
+            await _take(visit.page, name)
 
 
 async def picture_cards(browser: Browser, local: Local) -> None:
@@ -154,8 +157,8 @@ async def main() -> int:
             browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
             await picture_answers(browser, local)
             await picture_the_home(browser, local)
-            await picture_a_phone(browser, local)
             await picture_cards(browser, local)
+            await picture_a_phone(browser, local)
             await browser.close()
     return 0
 

@@ -109,7 +109,7 @@ async def test_the_sample_has_a_card_for_each_request_and_none_for_praise(visito
     texts = [each["text"] for each in state["slack"]["channels"][0]["messages"]]
     assert any("Overdue" in text for text in texts)
     assert any("Claimed by Casey" in text for text in texts)
-    assert any("Customer contacted" in text for text in texts)
+    assert any("Contacted" in text for text in texts)
     assert issue_about(state, NASTY)["state"] == "opened"
     assert state["objections"] == []
 

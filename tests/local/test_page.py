@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -154,9 +154,7 @@ async def test_a_label_is_chosen_by_keyboard(browser: Browser, local: Local) -> 
         await visit.modal.get_by_role("button", name="Set label").click()
         label = visit.gitlab.get_by_role("button", name="Remove feedback::soft-skills")
         await expect(label).to_be_visible()
-        await expect(
-            visit.button(NEARLY_DUE, "Feedback label: feedback::soft-skills")
-        ).to_be_visible()
+        await expect(visit.button(NEARLY_DUE, "Feedback label: soft-skills")).to_be_visible()
 
 
 async def test_a_menu_is_used_by_keyboard_and_leads_to_the_ticket(
@@ -198,7 +196,7 @@ async def test_a_customer_is_marked_as_contacted_by_the_modal(
         await expect(visit.modal).to_contain_text("34 of 3000 characters")
         await send.click()
         await expect(visit.modal).to_have_count(0)
-        await expect(visit.card(OVERDUE)).to_contain_text("Customer contacted")
+        await expect(visit.card(OVERDUE)).to_contain_text("Contacted")
         await expect(visit.gitlab.get_by_text("Closed", exact=True)).to_be_visible()
         await expect(visit.gitlab.get_by_role("blockquote").last).to_contain_text("/reopen")
 
@@ -317,6 +315,111 @@ async def test_a_phone_shows_one_pane_at_a_time(browser: Browser, local: Local) 
         await expect(visit.page.get_by_role("button", name="+8 h")).to_be_visible()
         width = await visit.page.evaluate("document.documentElement.scrollWidth")
         assert width == PHONE[0]
+
+
+@pytest.fixture
+def own_local() -> Iterator[Local]:
+    """For a story that fills the channel."""
+    with running() as started:
+        yield started
+
+
+LONG_WORDS = (
+    "Our upgrade stood still for a day while I was asked for the same logs three times.\n"
+    "The engineers were friendly, but nobody seemed to have read what came before.\n"
+    "In the end I found the setting in a forum, and nobody told me why it had changed."
+)
+FINISHED_LABELS = (
+    *("soft-skills", "docs-not-helpful", "known-issue", "docs-new-issue"),
+    "process-engineer-not-followed",
+)
+
+
+async def arrives(visit: Visit, comment: str) -> Locator:
+    """Let a customer ask for contact; return the card, which is the last message."""
+    cards = visit.page.locator("article[data-issue]")
+    before = await cards.count()
+    await visit.page.get_by_role("button", name="New feedback").click()
+    await visit.modal.get_by_label("Comment").fill(comment)
+    await visit.modal.get_by_role("button", name="Send feedback").click()
+    await expect(cards).to_have_count(before + 1)
+    number = await cards.last.get_attribute("data-issue")
+    return visit.page.locator(f"article[data-issue='{number}']")
+
+
+async def labels(visit: Visit, place: Locator, label: str) -> None:
+    await place.get_by_role("button", name="Feedback label").click()
+    await place.get_by_role("option", name=label).click()
+
+
+async def contacts(visit: Visit, card: Locator, label: str) -> None:
+    await named_button(card, "Mark contacted").click()
+    await visit.modal.get_by_label("What you sent").fill("Dear customer, I am sorry.")
+    await labels(visit, visit.modal, label)
+    await visit.modal.get_by_role("button", name="Save contact").click()
+    await expect(card).to_contain_text("✅ Contacted on time")
+
+
+@asynccontextmanager
+async def shown_at_once(
+    browser: Browser, local: Local, cards: Sequence[str]
+) -> AsyncIterator[Visit]:
+    """On a phone, see each of these cards whole, with its author, and with no scrolling."""
+    async with visiting(browser, local, size=PHONE) as visit:
+        last = visit.page.locator(f"article[data-issue='{cards[-1]}']")
+        await last.evaluate("card => card.scrollIntoView({ block: 'end' })")
+        for number in cards:
+            card = visit.page.locator(f"article[data-issue='{number}']")
+            await expect(card).to_contain_text("SSAT bot")
+            await expect(card).to_be_in_viewport(ratio=0.99)  # a list scrolls by whole pixels
+        yield visit
+
+
+OPEN_CARDS = "article[data-issue]:has(.actions)"
+
+
+async def height(shown: Locator) -> float:
+    return float(await shown.evaluate("shown => shown.getBoundingClientRect().height"))
+
+
+async def number_of(card: Locator) -> str:
+    return await card.get_attribute("data-issue") or ""
+
+
+async def five_finished(visit: Visit) -> list[str]:
+    """Contact five customers; return which issues these were."""
+    finished = []
+    for label in FINISHED_LABELS:
+        card = await arrives(visit, LONG_WORDS)
+        await contacts(visit, card, label)
+        await expect(card).to_contain_text(f"Blake Sample by email · {label}")
+        finished.append(await number_of(card))
+    return finished
+
+
+async def two_open(visit: Visit) -> list[str]:
+    """Let two customers wait, and own one of them; return which issues these are."""
+    claimed, unclaimed = await arrives(visit, LONG_WORDS), await arrives(visit, LONG_WORDS)
+    await named_button(claimed, "Claim").click()
+    await expect(claimed).to_contain_text("Claimed by Blake Sample · Garden Example Ltd")
+    await labels(visit, claimed, FINISHED_LABELS[-1])
+    await visit.modal.get_by_role("button", name="Set label").click()
+    await expect(claimed).to_contain_text("2 replies")
+    await expect(unclaimed).to_contain_text("On duty: @Avery Example · score 2 of 7")
+    return [await number_of(claimed), await number_of(unclaimed)]
+
+
+async def test_a_phone_shows_two_open_cards_or_five_finished_ones(
+    browser: Browser, own_local: Local
+) -> None:
+    async with visiting(browser, own_local, BLAKE) as visit:
+        finished, opened = await five_finished(visit), await two_open(visit)
+    async with shown_at_once(browser, own_local, finished):
+        pass
+    async with shown_at_once(browser, own_local, opened) as visit:
+        heights = [await height(card) for card in await visit.page.locator(OPEN_CARDS).all()]
+        assert len(heights) >= 8
+        assert sum(sorted(heights)[-2:]) <= await height(visit.page.get_by_role("log"))
 
 
 async def test_a_claim_is_made_in_the_answer_to_the_command(browser: Browser, local: Local) -> None:

@@ -757,6 +757,181 @@ class TestScore:
         assert not is_feedback(found, title)
 
 
+FORM = "**Score:** 2\n**Organization:** Acme\n**Comment:** Slow."
+SCORE, QUOTED, PROSE = "Score: 6", "> They were slow.", "Their admin told me that we were slow."
+SENTIMENTS = ["Positive", "Negative", "Neutral", "Indirect"]
+FEEDBACK = [
+    # as in the handbook
+    ("Positive feedback for ticket 412345", None),
+    # a sentiment, and no ticket
+    ("Negative feedback", None),
+    ("Negative feedback from Acme", PROSE),
+    ("Negative feedback, Acme", PROSE),
+    ("Acme: negative feedback", PROSE),
+    ("Very negative customer feedback (Acme)", PROSE),
+    ("Positive onboarding feedback from Acme", PROSE),
+    ("Feedback (negative) from Acme", PROSE),
+    ("FYI: Negative feedback from Acme", PROSE),
+    ("[SSAT] Neutral feedback \u2013 Acme", PROSE),
+    ("\N{THUMBS DOWN SIGN} Negative feedback", None),
+    # indirect, and no more than that
+    ("Indirect feedback", PROSE),
+    ("Indirect feedback from Acme", None),
+    ("Indirect Feedback: Acme is unhappy", PROSE),
+    ("Indirect customer feedback from Acme", PROSE),
+    # neither, but a form or a quotation
+    ("Feedback from Acme", FORM),
+    ("Feedback from Acme", "Organization: Acme\n\nThey were slow."),
+    ("Feedback from Acme", QUOTED),
+    ("Acme left feedback", FORM),
+    # neither, but a score
+    ("Customer feedback", SCORE),
+    ("Acme\u2019s feedback", SCORE),
+    # neither, but a ticket
+    ("Customer feedback: ticket 12345", SCORE),
+    ("Customer feedback: ticket 12345", None),
+    ("New feedback 412345", None),
+    ("Feedback by a customer", "Ticket: 412345"),
+    ("[Negative] Acme", SCORE),
+    ("Positive: Acme", SCORE),
+    # a survey's score
+    ("SSAT 412345 score", "Score: 2\nTicket: 412345"),
+    ("CSAT for ticket #412345", SCORE),
+]
+NO_FEEDBACK = [
+    # about no feedback at all
+    ("Collect scores of ticket 412345", SCORE),
+    ("Layoffs in the third quarter", QUOTED),
+    ("SSAT for Q3 2026", FORM),
+    ("SSAT 412345", PROSE),
+    ("Positive: the new rota works", PROSE),
+    # about the tools
+    ("Improve the feedback form", FORM),
+    ("Feedback label list", FORM),
+    ("Feedback-form is broken", "Ticket: 412345"),
+    ("Feedback form for ticket 412345", None),
+    ("Feedback tracker: rename labels", FORM),
+    ("Negative feedback template", PROSE),
+    ("Indirect feedback process", PROSE),
+    # about how people work
+    ("Discuss feedback for the docs team", PROSE),
+    ("Collect positive feedback for the yearly review", PROSE),
+    ("Handling negative feedback", PROSE),
+    ("How to respond to negative feedback", PROSE),
+    ("Improve indirect feedback", PROSE),
+    ("Customer feedback: how we handle it", PROSE),
+    ("Feedback from the managers about the rota", PROSE),
+    # about more than one
+    ("Positive feedback of the week", QUOTED),
+    ("Positive and negative feedback by region", PROSE),
+    ("Trends in negative feedback", PROSE),
+    ("Negative trends in feedback", PROSE),
+]
+TASKS = ["Add", "Automate", "Collect", "Count", "Discuss", "Improve", "Label", "Review", "Share"]
+TOOLS = ["form", "label", "labels", "list", "process", "template", "tracker", "workflow"]
+# No numbers, which might be tickets, and no brackets.
+_names = st.text(st.characters(categories=["L", "Zs"]), min_size=1, max_size=30)
+
+
+class TestIsFeedback:
+    @pytest.mark.parametrize(("title", "description"), FEEDBACK)
+    def test_feedback_is_known_by_its_title_and_what_goes_with_it(
+        self, title: str, description: str | None
+    ) -> None:
+        assert is_feedback(read_feedback(title=title, description=description, labels=[]), title)
+
+    @pytest.mark.parametrize(("title", "description"), NO_FEEDBACK)
+    def test_what_the_team_writes_about_feedback_is_none(
+        self, title: str, description: str | None
+    ) -> None:
+        found = read_feedback(title=title, description=description, labels=[])
+        assert not is_feedback(found, title)
+
+    @given(st.sampled_from(SENTIMENTS), st.sampled_from(["from", "by"]), _names, st.text())
+    def test_a_sentiment_needs_no_ticket_whoever_gave_the_feedback(
+        self, sentiment: str, by: str, who: str, description: str
+    ) -> None:
+        title = f"{sentiment} feedback {by} {who}"
+        assert is_feedback(read_feedback(title=title, description=description, labels=[]), title)
+
+    @given(_names, st.integers(1, 7), st.sampled_from(["", "/7", " of 7"]))
+    def test_a_score_needs_neither_sentiment_nor_ticket(
+        self, who: str, score: int, of: str
+    ) -> None:
+        for title in (f"Feedback from {who}", "Customer feedback", f"{who}: feedback"):
+            found = read_feedback(title=title, description=f"Score: {score}{of}", labels=[])
+            assert is_feedback(found, title)
+
+    @given(
+        st.sampled_from(TASKS),
+        st.sampled_from(["", "customer ", *(f"{each.lower()} " for each in SENTIMENTS)]),
+        st.sampled_from(["", *(f" {each}" for each in TOOLS)]),
+        _names,
+    )
+    def test_a_task_about_feedback_is_none_whatever_it_is_about(
+        self, task: str, kind: str, tool: str, what: str
+    ) -> None:
+        title = f"{task} {kind}feedback{tool} for {what}"
+        found = read_feedback(title=title, description=PROSE, labels=[])
+        assert not is_feedback(found, title)
+
+    @given(st.sampled_from(TOOLS), st.sampled_from([*SENTIMENTS, "The"]), st.integers(1, 7))
+    def test_a_tool_for_feedback_is_none_whatever_the_example_in_its_description(
+        self, tool: str, kind: str, score: int
+    ) -> None:
+        title = f"{kind} feedback {tool}"
+        found = read_feedback(title=title, description=f"Score: {score}\n\n{PROSE}", labels=[])
+        assert not is_feedback(found, title)
+
+    @given(hostile, st.none() | hostile)
+    def test_whatever_the_title_it_is_judged(self, title: str, description: str | None) -> None:
+        found = read_feedback(title=title, description=description, labels=[])
+        assert is_feedback(found, title) in (True, False)
+
+    @pytest.mark.parametrize("piece", ["feedback ", "negative ", "a: ", "[] ", "new \t", "ssat \n"])
+    def test_a_long_title_is_bounded_work(self, piece: str) -> None:
+        title = piece * 100_000
+        assert not is_feedback(read_feedback(title=title, description=None, labels=[]), title)
+
+
+ACTION = "File a docs issue, and tell the CSM."
+ACTIONS = [
+    f"**Next action:** {ACTION}",
+    f"- **Requested action**: {ACTION}\n- **Score:** 2",
+    f"Action: {ACTION}",
+    f"| Next steps | {ACTION} |",
+    f"### Next action\n\n{ACTION}\n\nThe customer was angry.",
+    f"**Comment:** Slow.\n**Next action:** {ACTION}\n\nThey waited.",
+]
+
+
+class TestNextAction:
+    @pytest.mark.parametrize("description", ACTIONS)
+    def test_the_next_action_of_indirect_feedback_is_read(self, description: str) -> None:
+        found = read_feedback(title="Indirect feedback", description=description, labels=[])
+        assert found.next_action == ACTION
+        assert ACTION not in (found.comment or "")
+        assert described(description).next_action is None
+
+    def test_a_list_of_actions_is_read_to_its_end(self) -> None:
+        description = "## Next actions\n\n- File a docs issue\n- [ ] Call them\n\nThey waited."
+        found = read_feedback(title="Indirect feedback", description=description, labels=[])
+        assert found.next_action == "- File a docs issue\n- [ ] Call them"
+        assert found.comment == "They waited."
+
+    @pytest.mark.parametrize("key", ["Action", "- next action", "Tags", "tag", "* Next steps"])
+    def test_such_words_of_a_customer_stay_in_their_comment(self, key: str) -> None:
+        words = f"I waited.\n{key}: none.\nNobody called."
+        found = read_feedback(title="Indirect feedback", description=f"Comment: {words}", labels=[])
+        assert (found.comment, found.next_action, found.tags) == (words, None, frozenset())
+
+    @pytest.mark.parametrize("nothing", ["", " n/a", " None", " _No response_"])
+    def test_an_action_that_nobody_chose_is_none(self, nothing: str) -> None:
+        description = f"**Next action:**{nothing}\n**Score:** 2"
+        found = read_feedback(title="Indirect feedback", description=description, labels=[])
+        assert found.next_action is None
+
+
 class TestIndirect:
     @pytest.mark.parametrize(
         ("title", "labels", "is_indirect"),

@@ -113,7 +113,7 @@ async def test_this_release_finishes_once_what_an_older_one_had_in_its_hands(
     async with town.bot_running():
         issues = town.project.issues
         await town.claimed(issues[CLAIMED], "Avery Example")
-        await town.card(issues[CONTACTED], "Customer contacted", delivered=True)
+        await town.card(issues[CONTACTED], "Contacted", delivered=True)
         await town.card(issues[ASSIGNED], "Claimed by Blake Sample")
         await town.card(issues[UNPOSTED], "🟠 Unclaimed")
         card = await town.card(issues[REFUSED], "GitLab rejected this:", "Try again")

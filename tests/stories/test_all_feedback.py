@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, delete
 
 from slackbot.blocks.menu import MENU
@@ -9,6 +10,7 @@ from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
 from slackbot.rules.request import State
 from slackbot.store.decisions import Status
+from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.schema import facts, requests
 from tests.town import PATIENCE, Town, as_read, buttons, menu_of, text_of
 
@@ -32,6 +34,46 @@ def blame(town: Town) -> Issue:
         description=said(2, "It took a week.\nAnd then nobody knew."),
         labels=[BAD],
     )
+
+
+def without_label_or_ticket(town: Town) -> dict[str, Issue]:
+    """Let feedback come that only its title and its form show to be one."""
+    quoted = "> They were slow."
+    return {
+        "🙁 Negative feedback · Meadow Placeholder Inc. · feedback #1": town.feedback(
+            "Negative feedback from Meadow", description=said(2, "So slow."), labels=[]
+        ),
+        "🙁 Negative feedback · feedback #2": town.feedback(
+            "Negative feedback", description=quoted, labels=[]
+        ),
+        "💬 Feedback · feedback #3": town.feedback(
+            "Indirect feedback from Meadow", description=quoted, labels=[]
+        ),
+        "💬 Feedback · feedback #4": town.feedback(
+            "Feedback from Meadow", description=quoted, labels=[]
+        ),
+        "🙂 Positive feedback · Meadow Placeholder Inc. · feedback #5": town.feedback(
+            "Feedback from Meadow", description=said(6, "Well done."), labels=[]
+        ),
+        "🙂 Positive feedback · ticket 12345": town.feedback(
+            "Customer feedback: ticket 12345", description=f"Score: 6\n\n{quoted}", labels=[]
+        ),
+        "🙁 Negative feedback · ticket 412345": town.feedback(
+            "SSAT 412345 score", description=f"Score: 2\nTicket: 412345\n\n{quoted}", labels=[]
+        ),
+    }
+
+
+def others_of_the_project(town: Town) -> list[Issue]:
+    """Let the team open issues about feedback, which are none."""
+    return [
+        town.feedback("Collect scores of ticket 412345", description="Score: 2", labels=[]),
+        town.feedback("Improve the feedback form", description="Score: 2", labels=[]),
+        town.feedback("Feedback label list", description="> All of them.", labels=[]),
+        town.feedback("Discuss feedback for the docs team", description=None, labels=[]),
+        town.feedback("Handling negative feedback", description=None, labels=[]),
+        town.feedback("Indirect feedback process", description=None, labels=[]),
+    ]
 
 
 def one_of_each(town: Town) -> dict[str, Issue]:
@@ -81,6 +123,48 @@ async def test_all_feedback_is_listed_with_organization_score_first_words_and_li
     assert f"<{town.gitlab.url}/{town.project.path}/-/issues/4|#4>" in links
     assert "<https://support.gitlab.com/hc/requests/412402|ticket 412402>" in links
     assert town.cards == []  # nobody waits
+
+
+@pytest.mark.parametrize("opened", ["before the bot starts", "while it runs"])
+async def test_feedback_without_label_or_ticket_is_listed_and_no_other_issue(
+    quiet_town: Town, opened: str
+) -> None:
+    town = quiet_town
+    before = opened == "before the bot starts"
+    kinds = without_label_or_ticket(town) if before else {}
+    if before:
+        others_of_the_project(town)
+    async with town.bot_running():
+        if not before:
+            kinds = without_label_or_ticket(town)
+            others_of_the_project(town)
+        await town.polled()
+        await town.gitlab.hooks_settled()
+        await town.settled()
+        shown = as_read(await town.asks(town.avery))
+        for first_line in kinds:
+            assert f"{first_line}\n“" in shown, first_line
+        assert "7 untriaged feedbacks" in shown
+        assert shown.count("“They were slow.”") == 5
+        assert len(town.on_record()) == len(kinds)
+    assert town.cards == []  # nobody waits
+
+
+async def test_rows_name_the_assignee_whom_the_record_knows(quiet_town: Town) -> None:
+    town = quiet_town
+    town.slack.add_usergroup("S0DUTY", "ssat-on-duty", [town.avery])
+    async with town.bot_running(ssat_duty_group="S0DUTY"):
+        await town.idle(PeriodicQueue.DUTY)
+        for user in (town.avery_gitlab, town.blake_gitlab):
+            town.feedback("Negative feedback", description=None, labels=[], assignees=[user])
+        await town.gitlab.hooks_settled()
+        await town.settled()
+        for question in ("", "show #1", "show #2"):
+            shown = as_read(await town.asks(town.avery, question))
+            assert "assigned to avery" not in shown
+            assert ("assigned to Avery Example" in shown) is (question != "show #2")
+            # Nothing says who that is.
+            assert ("assigned to blake.sample" in shown) is (question != "show #1")
 
 
 async def test_good_neutral_and_bad_feedback_are_listed_by_themselves(town: Town) -> None:

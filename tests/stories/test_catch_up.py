@@ -343,15 +343,15 @@ async def test_a_feedback_label_renamed_shows_on_the_cards_and_is_told_nowhere(
         await shown(town, issues, "🟠 Unclaimed")
         for issue in issues:
             town.gitlab.change_labels(issue, add=[SOFT_SKILLS], by=town.blake_gitlab)
-        await shown(town, issues, SOFT_SKILLS)
+        await shown(town, issues, "soft-skills")
         told = [await town.thread(issue, "Blake Sample chose") for issue in issues]
         await town.settled()
         town.gitlab.rename_label(town.project, SOFT_SKILLS, "feedback::manners")
-        await shown(town, issues, "feedback::manners")
+        await shown(town, issues, "manners")
         await seen_by_the_poll(town)
         assert [len(town.steps(issue)) for issue in issues] == [1] * len(told)
         # The new name is offered, and the old one is not.
-        card = await town.card(issues[0], "feedback::manners")
+        card = await town.card(issues[0], "manners")
         assert "Feedback label" in buttons(card)
         assert SOFT_SKILLS not in str(card.blocks)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from slackbot.blocks.text import without_scope
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab.entities import Entities
 from slackbot.local.gitlab.faults import READ_ONLY, Fault
@@ -74,7 +75,7 @@ async def test_choices_made_while_gitlab_is_down_arrive_once_and_in_order(town: 
     await town.slack.click(town.avery, card, "Claim")
     await town.card(issue, "Claimed by Avery Example", "⏳ Saved", "502")
     await town.slack.choose(town.blake, card, "Feedback label", SOFT_SKILLS)
-    await town.card(issue, SOFT_SKILLS, f"label {SOFT_SKILLS} by Blake Sample")
+    await town.card(issue, without_scope(SOFT_SKILLS), f"label {SOFT_SKILLS} by Blake Sample")
     await town.mark_contacted(town.avery, card, channel="Call")
     card = await town.card(
         issue, "Contact saved, updating GitLab", "customer contacted by Avery Example"
@@ -92,12 +93,12 @@ async def test_choices_made_while_gitlab_is_down_arrive_once_and_in_order(town: 
     town.gitlab.up()
     town.clock.forward(minutes=6)
 
-    card = await town.card(issue, "Customer contacted", delivered=True)
+    card = await town.card(issue, "Contacted", delivered=True)
     await town.settled()
     assert [opening(note.body) for note in issue.comments] == [
         "Claimed",
         "Feedback label",
-        "Customer contacted",
+        "Contacted",
     ]
     assert town.steps(issue) == [
         CLAIMED,
@@ -160,7 +161,7 @@ async def test_a_404_that_passes_is_no_deletion(town: Town, method: str, path: s
     await town.in_gitlab(lambda: fault.left == 0)
     await town.settled()
     town.clock.forward(seconds=3)
-    await town.card(issue, SOFT_SKILLS, delivered=True)
+    await town.card(issue, without_scope(SOFT_SKILLS), delivered=True)
     await town.settled()
     assert town.choices() == ["delivered"]
     assert [opening(note.body) for note in issue.comments] == ["Feedback label"]
@@ -175,13 +176,13 @@ async def test_choices_in_quick_succession_arrive_in_the_order_of_the_clicks(tow
     await town.slack.choose(town.avery, card, "Feedback label", OUTSIDE)
     await town.mark_contacted(town.avery, card, channel="Zendesk ticket")
 
-    await town.card(issue, "Customer contacted", OUTSIDE, delivered=True)
+    await town.card(issue, "Contacted", without_scope(OUTSIDE), delivered=True)
     await town.settled()
     assert [opening(note.body) for note in issue.comments] == [
         "Claimed",
         "Feedback label",
         "Feedback label",
-        "Customer contacted",
+        "Contacted",
     ]
     assert SOFT_SKILLS in issue.comments[1].body
     assert OUTSIDE in issue.comments[2].body
@@ -247,7 +248,7 @@ async def test_gitlabs_limit_on_notes_is_obeyed_while_everything_else_goes_on(to
     await town.card(other, "Claimed by Blake Sample", "⏳ Saved", "too many requests")
     # What needs no note is not held up.
     town.gitlab.change_labels(other, add=[SOFT_SKILLS], by=town.blake_gitlab)
-    await town.card(other, SOFT_SKILLS)
+    await town.card(other, without_scope(SOFT_SKILLS))
     await town.card(town.feedback("Negative feedback for ticket 412347"), "🟠 Unclaimed")
     await town.settled()
     assert notes_tried(town) == 1
@@ -356,7 +357,7 @@ async def test_a_label_whose_successor_gitlab_leaves_out_stays(
 ) -> None:
     town.gitlab.premium = not trouble
     issue = town.feedback(labels=[CONTACT, OUTSIDE])
-    card = await town.card(issue, OUTSIDE)
+    card = await town.card(issue, without_scope(OUTSIDE))
     late = town.gitlab.faults.add(method="PUT", hang=60)
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
     await town.in_gitlab(lambda: late.left == 0)
@@ -379,7 +380,7 @@ async def test_a_label_whose_successor_gitlab_leaves_out_stays(
 
 async def test_a_label_that_cannot_be_put_back_is_told(town: Town) -> None:
     issue = town.feedback(labels=[CONTACT, OUTSIDE])
-    card = await town.card(issue, OUTSIDE)
+    card = await town.card(issue, without_scope(OUTSIDE))
     late = town.gitlab.faults.add(method="PUT", hang=60)
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
     await town.in_gitlab(lambda: late.left == 0)
@@ -408,10 +409,10 @@ async def test_what_gitlab_leaves_out_of_a_contact_is_told_in_the_thread_and_bel
 
     left_out = f"the label {CONTACTED} isn't set, the issue is still open"
     await town.thread(issue, "<@U0AVERY>", "left out a part", left_out)
-    await town.card(issue, "Customer contacted", delivered=True)
+    await town.card(issue, "Contacted", delivered=True)
     await town.settled()
     assert [opening(note.body) for note in issue.comments] == [
-        "Customer contacted",
+        "Contacted",
         "Not all carried out",
     ]
     assert f"`{CONTACTED}` isn't set, the issue is still open" in issue.comments[1].body
@@ -748,13 +749,13 @@ async def test_a_card_deleted_in_slack_is_posted_afresh_with_the_next_change(
 
     town.gitlab.change_labels(issue, add=[SOFT_SKILLS], by=town.blake_gitlab)
 
-    fresh = await town.card(issue, SOFT_SKILLS, "Nobody answered for three days")
+    fresh = await town.card(issue, without_scope(SOFT_SKILLS), "Nobody answered for three days")
     assert fresh.ts != card.ts
     told = await town.thread(issue, "Blake Sample chose the feedback label")
     assert told.thread_ts == fresh.ts
     # It is a card like any other.
     await town.slack.choose(town.avery, fresh, "Feedback label", OUTSIDE)
-    await town.card(issue, OUTSIDE, delivered=True)
+    await town.card(issue, without_scope(OUTSIDE), delivered=True)
     assert len(town.cards) == 1
 
 
@@ -762,7 +763,7 @@ async def test_a_finished_card_deleted_in_slack_stays_deleted(town: Town) -> Non
     issue = town.feedback()
     card = await claimed(town, issue)
     await town.mark_contacted(town.avery, card, channel="Call")
-    card = await town.card(issue, "Customer contacted", delivered=True)
+    card = await town.card(issue, "Contacted", delivered=True)
     await town.settled()
     town.slack.delete_message(town.channel, card.ts)
     town.gitlab.change_labels(issue, add=[SOFT_SKILLS], by=town.blake_gitlab)
@@ -828,7 +829,7 @@ async def test_the_time_left_is_repainted_as_hours_pass_and_past_the_deadline(to
     )
     await after(
         lambda: town.clock.forward(minutes=31),
-        "🔴 Overdue, unclaimed · Example Ltd · ticket 412345",
+        "🔴 Overdue, unclaimed · Example Ltd* · ticket 412345",
         "less than 1 hour overdue",
     )
     await after(lambda: town.clock.forward(hours=2), "2 hours overdue")
@@ -836,7 +837,7 @@ async def test_the_time_left_is_repainted_as_hours_pass_and_past_the_deadline(to
     await claimed_overdue(town, issue)
     card = await town.card(issue, "Overdue, claimed by Avery Example")
     await town.mark_contacted(town.avery, card, channel="Call")
-    await town.card(issue, "Customer contacted", "2 hours late", delivered=True)
+    await town.card(issue, "Contacted", "2 hours late", delivered=True)
     await town.settled()
     painted = len(calls(town, "chat.update"))
     town.clock.forward(hours=30)

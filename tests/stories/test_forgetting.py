@@ -13,7 +13,7 @@ async def contacted(town: Town, description: str = SAYS_SO) -> Issue:
     issue = town.feedback(description=description)
     card = await town.card(issue, "🟠 Unclaimed")
     await town.mark_contacted(town.avery, card, **{"What you sent": SECRET})
-    await town.card(issue, "Customer contacted", delivered=True)
+    await town.card(issue, "Contacted", delivered=True)
     await town.settled()
     return issue
 
@@ -53,7 +53,7 @@ async def test_a_request_that_returns_after_it_was_forgotten_gets_a_new_card(
         town.gitlab.reopen(issue, by=town.duty_gitlab)
         town.gitlab.change_labels(issue, remove=[CONTACTED], by=town.duty_gitlab)
         old, new = await town.slack.wait_for(lambda: town.cards if len(town.cards) > 1 else None)
-        assert "Customer contacted" in text_of(old)
+        assert "Contacted" in text_of(old)
         assert "🟠 Unclaimed" in text_of(new)
         # The old card speaks of nothing that can still be chosen by mistake.
         town.channel.messages.remove(old)

@@ -86,7 +86,7 @@ async def test_a_customer_is_marked_contacted_on_the_home(town: Town) -> None:
     assert (await town.slack.click_in_home(town.avery, "Mark contacted")).ok
     await town.slack.wait_for(lambda: town.slack.views[town.avery.id])
     await town.slack.submit(town.avery, {"channel": "Call"})
-    await town.card(issue, "Customer contacted")
+    await town.card(issue, "Contacted")
     town.clock.forward(seconds=5)
     await home_of(town, town.avery, "Done in the last 7 days (1)", "by Avery Example")
 

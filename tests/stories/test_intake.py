@@ -192,7 +192,7 @@ async def test_hooks_doubled_and_reordered_make_one_card_that_is_right(
         town.gitlab.assign(issue, town.blake_gitlab, by=town.blake_gitlab)
     await town.gitlab.hooks_settled()
     for issue in issues:
-        await town.card(issue, "Claimed by Blake Sample", "feedback::soft-skills")
+        await town.card(issue, "Claimed by Blake Sample", "soft-skills")
     await town.settled()
     assert len(town.channel.messages) == len(issues)
 
@@ -278,7 +278,7 @@ async def test_the_issue_of_a_deleted_author_is_served_like_any_other(quiet_town
     town.gitlab.delete_user(town.automation)
     assert issue.author.username == "ghost"
     async with town.bot_running():
-        card = await town.card(issue, "🟠 Unclaimed", "assigned to duty in GitLab")
+        card = await town.card(issue, "🟠 Unclaimed", "assigned to duty")
         await town.slack.click(town.avery, card, "Claim")
         await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
 
@@ -287,15 +287,15 @@ async def test_the_card_says_what_a_manager_needs_to_know_at_a_glance(town: Town
     issue = town.feedback()
     card = await town.card(
         issue,
-        "🟠 Unclaimed · Example Ltd · ticket 412345",
+        "🟠 Unclaimed · Example Ltd* · ticket 412345",
         "*47 business hours left*",
         "Example Ltd",
-        "UTC · score 2",
+        "UTC) · score 2",
         "Nobody answered for three days.",
     )
     # In the reader's own zone, with the team's as a fallback.
     due = int(issue.created_at.timestamp()) + 4 * 24 * 3600
-    assert f"<!date^{due}^{{date_long}}, {{time}}|Tue 3 Feb, 15:00 UTC>" in text_of(card)
+    assert f"<!date^{due}^{{date_short_pretty}}, {{time}}|Tue 3 Feb, 15:00 UTC>" in text_of(card)
     assert card.text == (
         "🟠 Unclaimed · Example Ltd · ticket 412345 · 47 business hours left, "
         "due Tue 3 Feb, 15:00 UTC"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from slackbot.blocks.text import without_scope
 from slackbot.local.slack import Message
 from slackbot.rules.handbook import HANDBOOK_LABELS
 from tests.town import Town, as_seen, chosen_label, label_select, text_of
@@ -13,7 +14,7 @@ OUTSIDE = "feedback::outside-support"
 def offered(card: Message) -> dict[str, str]:
     """Return the labels that a card offers, with their descriptions."""
     return {
-        option["text"]["text"]: option.get("description", {}).get("text", "")
+        option["value"]: option.get("description", {}).get("text", "")
         for option in label_select(card)["options"]
     }
 
@@ -65,7 +66,7 @@ async def test_choosing_a_label_tells_first_what_it_will_do(town: Town) -> None:
     seen = await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS, confirm=False)
     assert not seen.sent
     assert (await town.slack.choose(town.avery, card, "Feedback label", OUTSIDE)).ok
-    await town.card(issue, OUTSIDE, delivered=True)
+    await town.card(issue, without_scope(OUTSIDE), delivered=True)
     await town.settled()
     assert issue.labels == ["SSAT::Contact", OUTSIDE]
     assert len(issue.comments) == 1
@@ -89,11 +90,11 @@ async def test_a_choice_replaces_the_other_label_of_the_scope_at_once(
 ) -> None:
     town.gitlab.premium = tier == "paid"
     issue = town.feedback(labels=["SSAT::Contact", "satisfaction::bad", SOFT_SKILLS])
-    card = await town.card(issue, SOFT_SKILLS)
+    card = await town.card(issue, without_scope(SOFT_SKILLS))
 
     await town.slack.choose(town.blake, card, "Feedback label", OUTSIDE)
 
-    card = await town.card(issue, OUTSIDE, delivered=True)
+    card = await town.card(issue, without_scope(OUTSIDE), delivered=True)
     assert issue.labels == ["SSAT::Contact", OUTSIDE, "satisfaction::bad"]
     assert "(before: `feedback::soft-skills`)" in issue.comments[0].body
     [put] = [write.body for write in town.writes(issue) if write.method == "PUT"]
@@ -139,7 +140,7 @@ async def test_a_label_deleted_in_gitlab_is_never_created_and_the_person_is_told
     # Somebody creates it again: then the choice can be tried again.
     town.gitlab.add_label(town.project, SOFT_SKILLS)
     await town.slack.click(town.avery, card, "Try again")
-    await town.card(issue, SOFT_SKILLS, delivered=True)
+    await town.card(issue, without_scope(SOFT_SKILLS), delivered=True)
     assert SOFT_SKILLS in issue.labels
 
 
@@ -179,7 +180,7 @@ async def test_a_label_that_somebody_set_in_gitlab_meanwhile_is_not_overwritten(
     card = as_seen(await town.card(issue, "🟠 Unclaimed"))
     town.gitlab.down()
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
-    await town.card(issue, SOFT_SKILLS, "⏳ Saved")
+    await town.card(issue, without_scope(SOFT_SKILLS), "⏳ Saved")
     town.gitlab.change_labels(issue, add=[OUTSIDE], by=town.blake_gitlab)
     town.gitlab.up()
     town.clock.forward(minutes=1)
@@ -193,7 +194,7 @@ async def test_a_label_that_somebody_set_in_gitlab_meanwhile_is_not_overwritten(
 
     # Dismissed, the choice is gone and GitLab's label stays.
     await town.slack.click(town.avery, card, "Dismiss")
-    card = await town.card(issue, OUTSIDE, delivered=True)
+    card = await town.card(issue, without_scope(OUTSIDE), delivered=True)
     assert SOFT_SKILLS not in text_of(card)
     await town.settled()
     assert issue.labels == ["SSAT::Contact", OUTSIDE]

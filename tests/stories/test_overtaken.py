@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from slackbot.blocks.text import without_scope
 from slackbot.local.gitlab import Issue
 from slackbot.platforms import gitlab_api as client
 from slackbot.platforms.errors import PLATFORM_TIMEOUT
@@ -84,7 +85,7 @@ async def test_a_label_chosen_since_then_stays(town: Town, fault: dict[str, Any]
     await lost(town)
     town.gitlab.change_labels(issue, add=[OUTSIDE], remove=[SOFT_SKILLS], by=town.blake_gitlab)
 
-    await town.card(issue, f"{OUTSIDE}\n", delivered=True)
+    await town.card(issue, f"{without_scope(OUTSIDE)}\n", delivered=True)
     await town.settled()
     assert OUTSIDE in issue.labels
     assert SOFT_SKILLS not in issue.labels
@@ -109,7 +110,7 @@ async def test_what_somebody_does_while_the_note_is_on_its_way_is_left_alone(tow
     town.gitlab.assign(claimed, town.blake_gitlab, by=town.duty_gitlab)
     town.gitlab.faults.release()
 
-    await town.card(labelled, f"{OUTSIDE}\n", delivered=True)
+    await town.card(labelled, f"{without_scope(OUTSIDE)}\n", delivered=True)
     await town.claimed(claimed, "Blake Sample")
     await town.settled()
     assert OUTSIDE in labelled.labels
@@ -240,7 +241,7 @@ async def test_what_was_made_though_its_answer_was_lost_is_not_asked_for_again(t
     town.gitlab.faults.add(method="PUT", when="after", status=500)
     await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
 
-    await town.card(issue, f"{SOFT_SKILLS}\n", delivered=True)
+    await town.card(issue, f"{without_scope(SOFT_SKILLS)}\n", delivered=True)
     await town.settled()
     assert len(puts(town, issue)) == 1
     assert town.steps(issue) == [f"🏷️ Avery Example chose the feedback label *{SOFT_SKILLS}*"]
@@ -254,6 +255,6 @@ async def test_what_nobody_else_touched_is_repeated(town: Town) -> None:
     await lost(town)
     town.gitlab.change_labels(issue, add=[OUTSIDE], by=town.blake_gitlab)
 
-    await town.card(issue, "Claimed by Avery Example", OUTSIDE, delivered=True)
+    await town.card(issue, "Claimed by Avery Example", without_scope(OUTSIDE), delivered=True)
     await town.settled()
     assert issue.assigned_to == ["avery"]

@@ -42,7 +42,7 @@ async def a_past(town: Town) -> tuple[Issue, Issue]:
         await town.claimed(issue, "Avery Example")
         town.clock.forward(hours=2)
         await town.mark_contacted(town.avery, card, text="Sorry.")
-        await town.card(issue, "Customer contacted", delivered=True)
+        await town.card(issue, "Contacted", delivered=True)
         town.clock.forward(days=5)
         await town.quiet()
     return issue, waiting

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from slackbot.blocks.text import without_scope
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message, User
 from tests.town import PROJECT, Town, as_seen, text_of
@@ -384,7 +385,7 @@ async def test_the_same_click_twice_has_one_effect(town: Town) -> None:
     repeated = await asyncio.gather(*(town.slack.replay(each) for each in (click, chosen) * 2))
     assert all(each.ok for each in repeated)
 
-    card = await town.card(issue, "Claimed by Avery", SOFT_SKILLS, delivered=True)
+    card = await town.card(issue, "Claimed by Avery", without_scope(SOFT_SKILLS), delivered=True)
     await town.slack.click(town.avery, card, "Release")
     await town.card(issue, "🟠 Unclaimed", delivered=True)
     assert (await town.slack.replay(click)).ok  # it does not claim anew
@@ -421,7 +422,7 @@ async def test_the_same_submission_twice_has_one_effect(town: Town) -> None:
     again = await town.slack.replay(outcome)
     assert again.ok
     assert again.errors == {}
-    await town.card(issue, "Customer contacted", delivered=True)
+    await town.card(issue, "Contacted", delivered=True)
     await town.settled()
     assert town.choices() == ["delivered"]
     assert len(issue.comments) == 1
@@ -447,7 +448,7 @@ async def test_a_click_on_an_old_card_of_a_request_that_is_done_gets_words(
     match end:
         case "contacted":
             await town.mark_contacted(town.blake, card, channel="Call")
-            await town.card(issue, "Customer contacted", delivered=True)
+            await town.card(issue, "Contacted", delivered=True)
         case "closed":
             town.gitlab.close(issue, by=town.blake_gitlab)
             await town.card(issue, "Closed without contact")

@@ -383,14 +383,14 @@ async def test_filters_hold_together(town: Town) -> None:
 async def test_what_was_done_is_listed_for_as_long_as_asked(town: Town) -> None:
     issue, card = await town.request()
     await town.mark_contacted(town.avery, card, channel="Call")
-    await town.card(issue, "Customer contacted")
+    await town.card(issue, "Contacted")
     town.clock.forward(days=5)
     said = await says(town, town.blake, "done")
     assert "1 done in the last 7 days" in said
     assert "by Avery Example" in said
     said = await says(town, town.blake, "done 3d")
     assert "No contact request has ended in the last 3 days." in said
-    assert "Customer contacted · Example Ltd · ticket 412345" in await says(town, town.blake, "all")
+    assert "Contacted on time · Example Ltd · ticket 412345" in await says(town, town.blake, "all")
 
 
 async def test_a_number_is_a_ticket_or_an_issue_and_both_are_shown_if_both_fit(
@@ -503,7 +503,7 @@ async def test_a_customer_is_marked_contacted_from_the_queue(town: Town) -> None
     await town.slack.click(town.avery, latest(town, town.avery), "Mark contacted")
     await town.slack.wait_for(lambda: town.slack.views[town.avery.id])
     await town.slack.submit(town.avery, {"channel": "Call"})
-    await town.card(issue, "Customer contacted")
+    await town.card(issue, "Contacted")
 
 
 async def test_a_button_of_an_old_answer_whose_request_is_done_meets_a_sentence(
@@ -513,7 +513,7 @@ async def test_a_button_of_an_old_answer_whose_request_is_done_meets_a_sentence(
     await town.asks(town.blake)
     seen = latest(town, town.blake)
     await town.mark_contacted(town.avery, card, channel="Call")
-    await town.card(issue, "Customer contacted")
+    await town.card(issue, "Contacted")
     assert (await town.slack.click(town.blake, seen, "Claim")).ok
     await town.told(town.blake, "Avery Example has already contacted this customer.")
     assert seen in town.slack.ephemerals  # what stood there is left alone

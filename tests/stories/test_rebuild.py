@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, Table, select
 
 from slackbot.app import connect
+from slackbot.blocks.text import without_scope
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Message
 from slackbot.rebuild import rebuild_record
@@ -152,7 +153,7 @@ class Week:
         card = town.card_of(issues["labelled"])
         assert card
         await town.slack.choose(town.blake, card, "Feedback label", SOFT_SKILLS)
-        await town.card(issues["labelled"], SOFT_SKILLS, delivered=True)
+        await town.card(issues["labelled"], without_scope(SOFT_SKILLS), delivered=True)
 
     async def _handed_on(self) -> None:
         town, issues = self.town, self.issues
@@ -168,7 +169,7 @@ class Week:
         card = town.card_of(issue)
         assert card
         assert (await town.mark_contacted(town.blake, card, channel="Call")).ok
-        await town.card(issue, "Customer contacted", delivered=True)
+        await town.card(issue, "Contacted", delivered=True)
 
     def _in_gitlab(self) -> None:
         town, issues = self.town, self.issues
@@ -616,7 +617,7 @@ async def test_rows_that_cannot_be_read_are_replaced_and_lost_choices_are_named(
     assert town.on_record().keys() == {keys[0], keys[1]}
     assert town.choices() == ["delivered", "pending", "dropped"]
     async with town.bot_running():
-        await town.card(claimed, "Customer contacted", "Avery Example", delivered=True)
+        await town.card(claimed, "Contacted", "Avery Example", delivered=True)
         await town.card(waiting, "🟠 Unclaimed", delivered=True)
         await town.settled()
     assert waiting.comments == []

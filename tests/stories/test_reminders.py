@@ -101,7 +101,7 @@ async def test_a_request_that_nobody_sees_to_is_remembered_until_somebody_does(
         card = await town.card(issue, "Overdue")
         assert card.thread == reminders(town)
         await town.mark_contacted(town.avery, card, text="Sorry.")
-        await town.card(issue, "Customer contacted")
+        await town.card(issue, "Contacted")
         town.clock.forward(hours=24)
         await town.quiet()
     assert marks(town) == ["24h", "4h", "1h", DEADLINE, "late-2026-02-04"]
@@ -578,7 +578,7 @@ async def test_a_snooze_needs_a_reason_and_somebody_who_may_act(quiet_town: Town
         await town.thread(issue, "snoozed the reminders", "(asked the customer for a time)")
 
         await town.mark_contacted(town.avery, await town.card(issue, "Claimed"), text="Sorry.")
-        await town.card(issue, "Customer contacted", delivered=True)
+        await town.card(issue, "Contacted", delivered=True)
         await town.slack.click(town.avery, reminder, "Snooze")
         await town.told(town.avery, "Avery Example has already contacted this customer")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from slackbot.blocks.text import without_scope
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Ephemeral, Message, Outcome
 from slackbot.rules.handbook import HANDBOOK_LABELS, PAGE
@@ -104,6 +105,21 @@ async def test_a_review_becomes_the_handbooks_comment(town: Town) -> None:
     # Reviewed and labeled, it awaits no triage.
     assert "412345" not in text_of(await town.asks(town.avery))
     assert "reviewed by Avery Example" in text_of(await town.asks(town.avery, "bad"))
+
+
+async def test_the_next_action_of_indirect_feedback_is_in_the_review(town: Town) -> None:
+    description = f"**Next action:** File a docs issue for `runner`.\n\n{WORDS}"
+    issue = town.feedback("Indirect feedback from Acme", description=description, labels=[])
+    await town.gitlab.hooks_settled()
+    await town.settled()
+    row = await town.asks(town.avery)
+    assert (await town.slack.choose(town.avery, row, "menu", "Review…")).ok
+    view = town.slack.open_view(town.avery)
+    assert "Three days of silence." in text_of(view)
+    assert "Chosen by the account team." in str(view.blocks)
+    assert (await town.slack.submit(town.avery, {SUMMARY: "They waited."})).ok
+    body = await comment(town, issue, "**Reviewed** by Avery Example (`@avery`).")
+    assert "* **Action to be taken:**\n  > File a docs issue for `runner`.\n" in body
 
 
 async def test_a_review_that_wants_a_contact_leads_to_it(town: Town) -> None:
@@ -293,10 +309,10 @@ async def test_a_label_is_changed_and_cleared_after_the_close(town: Town) -> Non
     await town.mark_contacted(
         town.avery, card, **{"What you sent": EMAIL, "Feedback label": OUTSIDE}
     )
-    card = await town.card(issue, "Customer contacted", OUTSIDE, delivered=True)
+    card = await town.card(issue, "Contacted", without_scope(OUTSIDE), delivered=True)
 
     assert (await fill_in(town, card, "Change label…", **{"Feedback label": SOFT_SKILLS})).ok
-    card = await town.card(issue, SOFT_SKILLS, delivered=True)
+    card = await town.card(issue, without_scope(SOFT_SKILLS), delivered=True)
     assert (
         await fill_in(town, card, "Change label…", **{"Feedback label": "No feedback label"})
     ).ok
@@ -308,7 +324,7 @@ async def test_a_label_is_changed_and_cleared_after_the_close(town: Town) -> Non
 async def test_a_contact_that_did_not_happen_is_undone(town: Town) -> None:
     issue, card = await town.request()
     await town.mark_contacted(town.avery, card, **{"What you sent": EMAIL})
-    card = await town.card(issue, "Customer contacted", delivered=True)
+    card = await town.card(issue, "Contacted", delivered=True)
 
     assert (await more(town, card, "Undo contacted…", **{"Why?": "The mail bounced."})).ok
     await town.card(issue, "🟠 Unclaimed", delivered=True)

@@ -62,7 +62,7 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
         await town.mark_contacted(
             town.avery, await town.card(answered, "🟠 Unclaimed"), text="Sorry."
         )
-        await town.card(answered, "Customer contacted", delivered=True)
+        await town.card(answered, "Contacted", delivered=True)
         until(town, 2, 12)
         today = town.feedback("For ticket 103")
         await town.slack.click(town.blake, await town.card(today, "🟠 Unclaimed"), "Claim")
@@ -71,7 +71,7 @@ async def test_a_digest_says_in_the_morning_what_is_to_be_done(quiet_town: Town)
         later, late = town.feedback("For ticket 104"), town.feedback("For ticket 105")
         await town.card(later, "🟠 Unclaimed")
         await town.mark_contacted(town.avery, await town.card(late, "🟠 Unclaimed"), text="Sorry.")
-        await town.card(late, "Customer contacted", delivered=True)
+        await town.card(late, "Contacted", delivered=True)
     silent, commented, responded = (
         town.feedback(f"Feedback for ticket {number}", description=None, labels=[])
         for number in (201, 202, 203)
@@ -145,7 +145,7 @@ async def test_a_digest_names_once_the_customers_whose_issues_were_closed_withou
         town.gitlab.reopen(reopened, by=town.avery_gitlab)
         await town.card(reopened, "🟠 Unclaimed")
         town.gitlab.change_labels(contacted, add=[CONTACTED], by=town.avery_gitlab)
-        await town.card(contacted, "Customer contacted")
+        await town.card(contacted, "Contacted")
         town.gitlab.change_labels(withdrawn_later, remove=[CONTACT], by=town.duty_gitlab)
         await town.thread(withdrawn_later, "Dana Duty withdrew the contact request")
         await town.settled()
@@ -192,7 +192,7 @@ async def test_a_digest_after_long_days_off_counts_since_the_workday_before(
         if before == "a digest":
             await the_digest(town)
         await town.mark_contacted(town.avery, card, text="Sorry.")
-        await town.card(issue, "Customer contacted", delivered=True)
+        await town.card(issue, "Contacted", delivered=True)
         await town.settled()
     known = len(digests(town))
     until(town, 25, 9, 1)
@@ -211,7 +211,7 @@ async def test_a_digest_counts_since_the_last_one_however_long_the_bot_was_away(
         card = await town.card(issue, "🟠 Unclaimed")
         await the_digest(town)
         await town.mark_contacted(town.avery, card, text="Sorry.")
-        await town.card(issue, "Customer contacted", delivered=True)
+        await town.card(issue, "Contacted", delivered=True)
         await town.settled()
     until(town, 5, 9, 1)
     async with town.bot_running(**ON):
@@ -330,9 +330,9 @@ async def turn_of_avery(town: Town) -> tuple[Issue, Issue]:
         assert town.slack.direct_messages(town.avery) == []
         card = await town.card(closable, "🟠 Unclaimed")
         await town.slack.choose(town.avery, card, "Feedback label", "feedback::soft-skills")
-        card = await town.card(closable, "feedback::soft-skills", delivered=True)
+        card = await town.card(closable, "soft-skills", delivered=True)
         await town.mark_contacted(town.avery, card, text="Sorry.", **{"Close the issue": []})
-        await town.card(closable, "Customer contacted", delivered=True)
+        await town.card(closable, "Contacted", delivered=True)
         await town.settled()
     until(town, 2, 12, 30)
     await take_duty(town, town.blake)
@@ -371,7 +371,7 @@ async def test_a_hand_over_names_what_waits_on_whom_and_until_when(quiet_town: T
         await town.mark_contacted(
             town.avery, await town.card(issue), text="Sorry.", **{"Close the issue": []}
         )
-        card = await town.card(issue, "Customer contacted", delivered=True)
+        card = await town.card(issue, "Contacted on time", delivered=True)
         waits = {"What does this feedback depend on?": "The *docs* team", "until": "2026-02-04"}
         assert (await more(town, card, "Waiting on…", **waits)).ok
         await town.settled()
@@ -402,9 +402,9 @@ async def test_a_hand_over_counts_labels_of_the_contact_form_and_of_gitlab(
         label = {"Feedback label": "feedback::soft-skills"}
         card = await town.card(by_form, "🟠 Unclaimed")
         await town.mark_contacted(town.avery, card, text="Sorry.", **label)
-        await town.card(by_form, "Customer contacted", delivered=True)
+        await town.card(by_form, "Contacted", delivered=True)
         town.gitlab.change_labels(in_gitlab, by=town.avery_gitlab, add=["feedback::soft-skills"])
-        await town.card(in_gitlab, "feedback::soft-skills")
+        await town.card(in_gitlab, "soft-skills")
         await town.settled()
     until(town, 2, 12, 30)
     await take_duty(town, town.blake)

@@ -49,7 +49,7 @@ async def test_bad_feedback_is_posted_there_and_no_other(town: Town, second: Cha
     await town.card(asking, "🟠 Unclaimed")
     card = await town.card(
         issue,
-        "🙁 Negative feedback · ticket 412402",
+        "🙁 Negative feedback* · ticket 412402",
         "since Fri 30 Jan, 15:00 UTC · score 2",
         "It took a week.",
         channel=second,
@@ -69,7 +69,7 @@ async def test_its_card_there_works_as_any_other(town: Town, second: Channel) ->
     )
     assert issue.assigned_to == ["avery"]
     await town.mark_contacted(town.avery, card, channel="Call")
-    await town.card(issue, "✅ Customer contacted", delivered=True, channel=second)
+    await town.card(issue, "✅ Contacted", delivered=True, channel=second)
     assert issue.state == "closed"
     await town.settled()
     assert [each.text.partition(" · ")[0] for each in card.thread] == [

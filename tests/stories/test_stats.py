@@ -52,7 +52,7 @@ async def two_requests(town: Town) -> tuple[Issue, Issue]:
     await town.card(waiting, "🟠 Unclaimed")
     town.clock.forward(hours=4)
     await town.mark_contacted(town.avery, card, text="Sorry.")
-    await town.card(answered, "Customer contacted", delivered=True)
+    await town.card(answered, "Contacted", delivered=True)
     until(town, 4, 12)
     await town.quiet()
     return answered, waiting
@@ -94,7 +94,7 @@ async def test_a_choice_that_gitlab_does_not_have_yet_counts(town: Town) -> None
     answer = await told(town, town.blake, "7d", "Contacted on time")
     assert "*Contacted on time:* 1 of 1, 100%" in text_of(answer)
     town.gitlab.up()
-    await town.card(issue, "Customer contacted", delivered=True)
+    await town.card(issue, "Contacted", delivered=True)
 
 
 # --- Where Slack shows no charts ---------------------------------------------------------------

@@ -40,7 +40,8 @@ def assignments(issue: Issue) -> list[str]:
 
 async def suggested(town: Town) -> Issue:
     issue = town.feedback()
-    await town.card(issue, "🟠 Unclaimed", "· assigned to Avery Example in GitLab")
+    await town.card(issue, "🟠 Unclaimed", "· On duty: <@U0AVERY>", without="assigned to")
+    await town.slack.wait_for(lambda: issue.assigned_to == ["avery"])
     await town.settled()
     return issue
 
@@ -56,7 +57,7 @@ async def test_what_nobody_has_is_assigned_and_still_waits(town: Town) -> None:
 
 async def test_what_somebody_was_assigned_to_is_left_to_them(town: Town) -> None:
     issue = town.feedback(assignees=[town.duty_gitlab])
-    await town.card(issue, "· assigned to duty in GitLab")
+    await town.card(issue, "· assigned to duty")
     await town.settled()
     assert town.writes(issue) == []
 
@@ -64,7 +65,7 @@ async def test_what_somebody_was_assigned_to_is_left_to_them(town: Town) -> None
 async def test_who_takes_it_off_again_has_the_last_word(town: Town) -> None:
     issue = await suggested(town)
     town.gitlab.assign(issue, by=town.blake_gitlab)
-    await town.card(issue, without="assigned to")
+    await town.slack.wait_for(lambda: recorded(town, issue).assignees == ())
     town.gitlab.edit(issue, title="Negative feedback for ticket 412399", by=town.blake_gitlab)
     await town.card(issue, "412399")
     await town.settled()
@@ -153,7 +154,7 @@ async def test_a_lost_record_comes_back_with_the_suggestion(
         issue = await suggested(town)
         if is_taken_off:
             town.gitlab.assign(issue, by=town.blake_gitlab)
-            await town.card(issue, without="assigned to")
+            await town.slack.wait_for(lambda: recorded(town, issue).assignees == ())
             await town.settled()
     before = recorded(town, issue)
     town.lose_record()
@@ -196,7 +197,8 @@ async def test_who_comes_on_duty_gets_what_waits_without_anybody(duty_town: Town
         assert issue.assigned_to == []
         group.users.append(town.blake.id)
         town.clock.forward(minutes=5)
-        await town.card(issue, "· assigned to Blake Sample in GitLab")
+        await town.card(issue, "On duty: <@U0BLAKE>")
+        await town.slack.wait_for(lambda: issue.assigned_to == ["blake.sample"])
 
 
 async def test_who_is_on_duty_without_an_account_is_not_assigned(duty_town: Town) -> None:

@@ -17,6 +17,7 @@ from slackbot.platforms.snapshot import (
 )
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import Closing, StepKind
+from slackbot.rules.exempt import EXEMPT
 from slackbot.rules.feedback import Sentiment
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State, Triage
 from slackbot.sync.observe import (
@@ -255,6 +256,45 @@ def test_feedback_says_what_the_issue_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("description", "kind"),
+    [
+        ("Tags: free_customer", "free_customer"),
+        ("Tags: spam", "spam"),
+        ("**Tags:** spam, enterprise", "spam"),
+        ("**Tags:** `enterprise`, `Spam`", "spam"),
+        ("Zendesk tags: spam", "spam"),
+        ("Zendesk tags: enterprise spam", "spam"),  # as Zendesk writes them
+        ("**Ticket tags:** free-trial", "free-trial"),
+        ("| Ticket tags | emea, free-trial |", "free-trial"),
+        ("### Tags\n\n- emea\n- spam\n", "spam"),
+        ("**Comment:** So slow.\n**Tags:** spam", "spam"),
+        # Only a part of a tag, or of a list.
+        ("**Tags:** not spam, enterprise", None),
+        ("**Tags:** spam_filter, free-trial-2", None),
+        ("**Tags:** none", None),
+        # What a customer complains about is no tag.
+        ("Comment: I get spam from GitLab, and my tags: spam", None),
+        ("**Comment:** I set\ntags: spam\nand nothing worked.", None),
+        ("My free-trial has ended.", None),
+    ],
+)
+def test_the_tags_of_a_ticket_are_compared_with_the_kinds_that_receive_no_survey(
+    description: str, kind: str | None
+) -> None:
+    rules = replace(RULES, exempt=(*EXEMPT, "free-trial"))
+    request, _ = observe(None, plain(description=description), rules)
+    assert request is not None
+    assert request.exempt == kind
+
+
+def test_indirect_feedback_says_which_action_was_chosen() -> None:
+    description = "**Next action:** File a docs issue.\n**Comment:** They dread us."
+    request = first(plain(title="Indirect feedback from Acme", description=description))
+    assert (request.next_action, request.comment) == ("File a docs issue.", "They dread us.")
+    assert first(plain(description=description)).next_action is None
+
+
+@pytest.mark.parametrize(
     ("changes", "is_provisional"),
     [
         ({"updated_at": FRIDAY}, False),  # as it was created
@@ -294,6 +334,16 @@ def test_what_turns_out_to_be_no_feedback_is_forgotten_unless_a_customer_asked()
     asked, _ = observe(WAITING, other, RULES)
     assert asked is not None
     assert asked.was_requested
+
+
+def test_when_an_issue_was_closed_is_known_whatever_is_said_of_it_later() -> None:
+    closed = plain(is_open=False, closed_by=BLAKE.person, closed_at=SUNDAY, updated_at=MONDAY)
+    request, _ = observe(first(plain()), closed, RULES)
+    assert request is not None
+    assert request.closed_at == SUNDAY
+    reopened, _ = observe(request, plain(closed_at=SUNDAY), RULES)
+    assert reopened is not None
+    assert reopened.closed_at is None
 
 
 def test_a_closed_feedback_goes_on_being_known() -> None:

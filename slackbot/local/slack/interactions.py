@@ -74,10 +74,16 @@ class Interactions(State):
     ) -> Outcome:
         """Click the first button that shows `text`; with `confirm=False`, cancel its dialog if any.
 
-        `within` picks among several: a block_id, or words or a value in the button's block.
+        If there is no such button, choose the option of a menu that shows it. `within` picks among
+        several: a block_id, or words or a value in the block.
         """
         self._check_seen_by(user, message)
-        block, button = _find(message, text, within, buttons=True)
+        try:
+            block, button = _find(message, text, within, buttons=True)
+        except AssertionError:
+            if not (menu := _menu_with(message, text, within)):
+                raise
+            return await self.choose(user, message, menu, text, within=within, confirm=confirm)
         return await self._act(user, message, block, button, {}, confirm)
 
     async def choose(
@@ -306,6 +312,17 @@ def _find(
             shown.append(label or words(element) or element["action_id"])
     what = "button" if buttons else "element"
     raise AssertionError(f"no {what} {wanted!r}; there are {shown}")
+
+
+def _menu_with(place: Place, wanted: str, within: str) -> str | None:
+    """Return the id of the overflow menu that has an option of these words."""
+    for block in place.blocks:
+        if within == block["block_id"] or within in json.dumps(block, ensure_ascii=False):
+            for element in elements_of(block):
+                shown = [each["text"]["text"] for each in element.get("options", ())]
+                if element["type"] == "overflow" and wanted in shown:
+                    return str(element["action_id"])
+    return None
 
 
 def _complaints(view: View) -> dict[str, str]:

@@ -54,7 +54,7 @@ export function slackDate(seconds, pattern, fallback) {
     date_short: () => format({ dateStyle: "medium" }).format(at),
     date_long: () => LONG.format(at),
     date_pretty: () => prettyDay(at, format({ dateStyle: "long" })),
-    date_short_pretty: () => prettyDay(at),
+    date_short_pretty: () => prettyDay(at, format({ dateStyle: "medium" })),
     date_long_pretty: () => prettyDay(at, LONG),
     time: () => time(at),
     time_secs: () => format({ timeStyle: "medium" }).format(at),
