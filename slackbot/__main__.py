@@ -71,7 +71,7 @@ def _add_stats(stats: argparse.ArgumentParser) -> None:
     stats.add_argument(
         "period",
         nargs="*",
-        help="7d, 30d, quarter, last quarter, or 2026-10-01..2026-11-01 (default: 30d)",
+        help="7d, 30d, last week, quarter, last quarter, or 2026-10-01..2026-11-01 (default: 30d)",
     )
     stats.add_argument("--by", metavar="GROUP", help="label, region, manager or score")
     stats.add_argument("--csv", action="store_true", help="print a CSV file")

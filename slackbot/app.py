@@ -155,8 +155,9 @@ class Services:
             project=settings.gitlab_project,
             permalink=self.slack.permalink,
         )
-        self.outbox = Outbox(record, self.slack, self.health, settings.ssat_channel)
-        self.adoption = CardAdoption(record, self.slack, self.outbox, settings.ssat_bad_channel)
+        channel, bad_channel = settings.ssat_channel, settings.ssat_bad_channel
+        self.outbox = Outbox(record, self.slack, self.health, channel, bad_channel)
+        self.adoption = CardAdoption(record, self.slack, self.outbox)
         self.accounts = AccountSearch(record, self.identities, self.directory)
         self.trends = Trends(
             record,
@@ -165,12 +166,7 @@ class Services:
             retention=settings.ssat_retention_days,
         )
         self.linking = Linking(
-            record,
-            self.slack,
-            self.gitlab,
-            self.identities,
-            self.outbox,
-            settings.ssat_link_issue,
+            record, self.gitlab, self.identities, self.outbox, settings.ssat_link_issue
         )
 
 
@@ -187,11 +183,6 @@ def rules_of(settings: Settings) -> Rules:
         asks_csm=settings.ssat_review_csm,
         follow_up_project=settings.ssat_follow_up_project,
     )
-
-
-def venue_of(settings: Settings) -> Venue:
-    has_week = settings.review_week is not None
-    return Venue(channel=settings.ssat_kudos_channel, has_week=has_week)
 
 
 def make_workers(
@@ -220,63 +211,46 @@ def make_works(services: Services) -> list[Work]:
     suggestion = Suggestion(record, gitlab, directory, services.rules)
     assigns = settings.ssat_assign_on_duty
     sync = IssueSync(record, gitlab, directory, services.rules, suggestion if assigns else None)
-    cards = CardSync(
-        record,
-        slack,
-        services.directory,
-        viewer,
-        outbox,
-        backlog,
-        services.adoption,
-        settings.ssat_bad_channel,
-    )
+    cards = CardSync(record, slack, directory, viewer, outbox, backlog, services.adoption)
     planner = ReminderPlanner(
         record, directory, services.members, viewer, reminders, settings.ssat_lead
     )
-    reminding = ReminderSync(record, slack, planner, outbox, settings.ssat_lead)
-    poll = Poll(
-        record,
-        gitlab,
-        services.rules,
-        health,
-        every=settings.ssat_poll_seconds,
-        retention=settings.ssat_retention_days,
-    )
+    reminding = ReminderSync(record, slack, planner, outbox)
+    every, retention = settings.ssat_poll_seconds, settings.ssat_retention_days
+    poll = Poll(record, gitlab, services.rules, health, every=every, retention=retention)
     source = _duty_source(services)
     duty = DutySync(record, directory, services.members, source, assigns, health)
-    handover = Handover(record, slack, services.members, viewer, outbox, reminders)
+    handover = Handover(record, services.members, viewer, outbox, reminders)
     responded = partial(has_response, gitlab)
     responses = ResponseReminders(
-        record, slack, responded, directory, services.members, viewer, outbox, reminders
+        record, responded, directory, services.members, viewer, outbox, reminders
     )
     homes = HomeSync(record, slack, services.admission, viewer, seek=services.accounts.seek)
-    thanking = KudosSync(
-        record, slack, gitlab, outbox, settings.ssat_kudos_channel, settings.review_week
-    )
-    every = settings.ssat_poll_seconds
+    kudos_channel, week = settings.ssat_kudos_channel, settings.review_week
+    thanking = KudosSync(record, gitlab, outbox, kudos_channel, week)
     works = [
-        about_issues(IssueQueue.SYNC, sync, concurrency=4),
-        about_issues(IssueQueue.CARD, cards, concurrency=4),
-        about_issues(IssueQueue.REMINDERS, reminding, concurrency=2),
-        periodic(PeriodicQueue.POLL, poll, longest_wait=max(LONGEST_PERIOD, every)),
-        periodic(PeriodicQueue.DUTY, duty, longest_wait=LONGEST_PERIOD),
-        periodic(PeriodicQueue.LINKS, services.linking, longest_wait=LONGEST_PERIOD),
-        periodic(PeriodicQueue.SUMMARY, backlog),
-        periodic(PeriodicQueue.GAP, GapNotice(record, outbox)),
-        periodic(PeriodicQueue.HANDOVER, handover),
-        periodic(PeriodicQueue.RESPONSES, responses, longest_wait=2 * RESPONSES_EVERY),
-        periodic(PeriodicQueue.HOMES, homes),
-        periodic(PeriodicQueue.KUDOS, thanking),
+        about_issues(IssueQueue.SYNC, sync.reconcile, concurrency=4),
+        about_issues(IssueQueue.CARD, cards.reconcile, concurrency=4),
+        about_issues(IssueQueue.REMINDERS, reminding.reconcile, concurrency=2),
+        periodic(PeriodicQueue.POLL, poll.reconcile, longest_wait=max(LONGEST_PERIOD, every)),
+        periodic(PeriodicQueue.DUTY, duty.reconcile, longest_wait=LONGEST_PERIOD),
+        periodic(PeriodicQueue.LINKS, services.linking.reconcile, longest_wait=LONGEST_PERIOD),
+        periodic(PeriodicQueue.SUMMARY, backlog.reconcile),
+        periodic(PeriodicQueue.GAP, GapNotice(record, outbox).reconcile),
+        periodic(PeriodicQueue.HANDOVER, handover.reconcile),
+        periodic(PeriodicQueue.RESPONSES, responses.reconcile, longest_wait=2 * RESPONSES_EVERY),
+        periodic(PeriodicQueue.HOMES, homes.reconcile),
+        periodic(PeriodicQueue.KUDOS, thanking.reconcile),
     ]
     if settings.ssat_close_good:
-        works.append(periodic(PeriodicQueue.IDLE, IdleClosing(record, gitlab)))
+        works.append(periodic(PeriodicQueue.IDLE, IdleClosing(record, gitlab).reconcile))
     if (minute := settings.ssat_digest) is not None:
         digest = DailyDigest(record, responded, viewer, outbox, hours, minute)
-        works.append(periodic(PeriodicQueue.DIGEST, digest))
+        works.append(periodic(PeriodicQueue.DIGEST, digest.reconcile))
     if (channel := settings.ssat_stats_channel) is not None:
         at = STATS_MINUTE if settings.ssat_digest is None else settings.ssat_digest
         weekly = WeeklyStats(record, slack, services.trends, outbox, viewer.zone, channel, at)
-        works.append(periodic(PeriodicQueue.STATS, weekly))
+        works.append(periodic(PeriodicQueue.STATS, weekly.reconcile))
     return works
 
 
@@ -403,7 +377,8 @@ def _listen(bolt: AsyncApp, services: Services, desk: Desk, answers: Answers) ->
     profiles, templates = services.profiles, services.templates
     clicking = Clicking(desk, answers)
     drafting = Drafting(desk, answers, profiles, templates, settings.ssat_webmail)
-    thanking = Thanking(desk, answers, services.directory, venue_of(settings))
+    venue = Venue(channel=settings.ssat_kudos_channel, has_week=settings.review_week is not None)
+    thanking = Thanking(desk, answers, services.directory, venue)
     dialogs: dict[Offer, Dialog] = {
         Offer.SNOOZE: Snoozing(desk, answers),
         Offer.DRAFT_EMAIL: drafting,
@@ -445,7 +420,7 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
         hook_receiver(settings, record, services.gitlab),
         readiness,
     )
-    watch = Watch(record, services.slack, services.gitlab, services.health, settings.ssat_channel)
+    watch = Watch(record, slack, services.gitlab, services.health, settings.ssat_channel)
     clock_watch = ClockWatch(record, [worker.queue for worker in workers])
     async with (
         afterwards.awaited(),
@@ -498,10 +473,8 @@ async def _connected(handler: "SocketHandler | None") -> AsyncIterator[None]:
     if handler is None:
         yield
         return
-    connecting = asyncio.create_task(handler.connect_async())  # type: ignore[no-untyped-call]
     try:
-        yield
+        async with _in_background(handler.connect_async()):  # type: ignore[no-untyped-call]
+            yield
     finally:
-        connecting.cancel()
-        await asyncio.gather(connecting, return_exceptions=True)
         await handler.close_async()  # type: ignore[no-untyped-call]

@@ -134,15 +134,13 @@ async def _rebuild(settings: Settings) -> int:
 async def _stats(settings: Settings, arguments: argparse.Namespace) -> int:
     from slackbot.past import stats_for  # a start of the bot needs none of it
 
-    words = [*arguments.period, *(["by", arguments.by] if arguments.by else [])]
+    text = " ".join([*arguments.period, *(["by", arguments.by] if arguments.by else [])])
     try:
-        stats = await stats_for(
-            settings, " ".join(words), _show_reading, from_gitlab=arguments.from_gitlab
-        )
+        stats = await stats_for(settings, text, _show_reading, from_gitlab=arguments.from_gitlab)
     except NotAsked as asked:
         print(without_markup(not_asked_words(asked)), file=sys.stderr)
         return SETUP_IS_WRONG
-    if arguments.csv:
+    if arguments.csv or "csv" in text.casefold().split():
         print(csv_of(stats), end="")
     else:
         print(*lines(stats), sep="\n")

@@ -73,8 +73,8 @@ class Doorkeeper:
             except NotAuthentic as problem:
                 receiver.turn_away(problem, request.remote)
                 return _sent_away(HTTPStatus.UNAUTHORIZED)
-            except _Refused as refused:
-                return _sent_away(refused.status)
+            except web.HTTPException as refused:
+                return _sent_away(HTTPStatus(refused.status))
             return await receiver.receive(request)
 
         return watch
@@ -82,7 +82,7 @@ class Doorkeeper:
     async def _let_in(self, request: web.Request, receiver: Receiver) -> None:
         encodings = request.headers.getall(hdrs.CONTENT_ENCODING, ())
         if any(each.lower() != "identity" for each in encodings):
-            raise _Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)  # neither platform packs its bodies
+            raise web.HTTPUnsupportedMediaType  # neither platform packs its bodies
         with _proving():
             is_proven = receiver.is_proven(request.headers)
         if is_proven:
@@ -99,7 +99,7 @@ class Doorkeeper:
             async with asyncio.timeout(ROOM_SECONDS):
                 await self._room.acquire()
         except TimeoutError:
-            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE) from None
+            raise web.HTTPServiceUnavailable from None
         try:
             yield
         finally:
@@ -107,23 +107,15 @@ class Doorkeeper:
 
     async def _read(self, request: web.Request) -> bytes:
         """Read the body, which the request keeps."""
-        if (request.content_length or 0) > BODY_LIMIT:
-            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if (length := request.content_length or 0) > BODY_LIMIT:
+            raise web.HTTPRequestEntityTooLarge(BODY_LIMIT, length)
         try:
             async with asyncio.timeout(self._seconds):
                 return await request.read()
         except TimeoutError:
-            raise _Refused(HTTPStatus.REQUEST_TIMEOUT) from None
-        except web.HTTPRequestEntityTooLarge:
-            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE) from None
+            raise web.HTTPRequestTimeout from None
         except (web.RequestPayloadError, ConnectionError):  # or the client has left
-            raise _Refused(HTTPStatus.BAD_REQUEST) from None
-
-
-class _Refused(Exception):
-    def __init__(self, status: HTTPStatus) -> None:
-        super().__init__(status.phrase)
-        self.status = status
+            raise web.HTTPBadRequest from None
 
 
 @contextlib.contextmanager

@@ -41,16 +41,8 @@ def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> No
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     # At lower levels these write whole requests, with people's text.
-    for library in (
-        "slack_bolt",
-        "slack_sdk",
-        "urllib3",
-        "aiohttp.access",
-        "httpx2",
-        "pagerduty",
-        "alembic",
-        "sqlalchemy",
-    ):
+    web, record = ("aiohttp.access", "httpx2", "urllib3"), ("alembic", "sqlalchemy")
+    for library in (*web, *record, "pagerduty", "slack_bolt", "slack_sdk"):
         logging.getLogger(library).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -40,13 +40,13 @@ async def stats_for(
 
     Raises:
         NotAsked: It isn't understood.
-        DatabaseError: Unusable, or a running bot has the file.
+        DatabaseError: Unusable, or of an earlier release.
         PlatformError: GitLab does not answer.
     """
     rules, region_scope = rules_of(settings), settings.ssat_region_scope
     question = read_question(text, clock().astimezone(rules.hours.timezone).date())
     if not from_gitlab:
-        async with at_hand(settings.database_url) as database:
+        async with at_hand(settings.database_url, reads_only=True) as database:
             await database.open()
             retention = settings.ssat_retention_days
             record = Record(database, clock)
@@ -57,7 +57,8 @@ async def stats_for(
         found = await reading.read(None if question.is_default else question.period)
     period = _whole(found, question, rules) if question.is_default else question.period
     measure = Measure(rules=rules, region_scope=region_scope, now=clock())
-    return measure.stats(found, period, by=question.by)
+    stats = measure.stats(found, period, by=question.by)
+    return replace(stats, before=None) if question.is_default else stats  # nothing was before
 
 
 def _whole(found: Sequence[Request], question: Question, rules: Rules) -> Period:

@@ -9,15 +9,13 @@ from uuid import UUID
 import structlog
 
 from slackbot.app import Clients, Services
-from slackbot.channel.adoption import CardAdoption
 from slackbot.clock import Clock, system_clock
 from slackbot.platforms.errors import Missing
-from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.patience import patiently
 from slackbot.platforms.snapshot import IssueSnapshot, Note
 from slackbot.report import IssueOutcome, Report, differences
 from slackbot.rules.decision import Decision, MarkContacted
-from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules
+from slackbot.rules.request import UNFINISHED, IssueKey, Request
 from slackbot.settings import Settings
 from slackbot.store import cards, decisions, jobs, requests
 from slackbot.store.changes import announce, note_delivered
@@ -65,25 +63,15 @@ async def rebuild_record(
         salvage = await replace_if_damaged(database, clock())
         await database.open()
         services = Services(settings, clients, Record(database, clock))
-        rebuild = Rebuild(
-            services.record, services.adoption, services.gitlab, services.rules, progress
-        )
-        return await rebuild.run(salvage)
+        return await Rebuild(services, progress).run(salvage)
 
 
 class Rebuild:
     """Safe to repeat, and to stop; ``progress`` gets the counts done and of all."""
 
-    def __init__(
-        self,
-        record: Record,
-        adoption: CardAdoption,
-        gitlab: GitLabClient,
-        rules: Rules,
-        progress: Callable[[int, int], None],
-    ) -> None:
-        self._record, self._adoption = record, adoption
-        self._gitlab, self._rules = gitlab, rules
+    def __init__(self, services: Services, progress: Callable[[int, int], None]) -> None:
+        self._record, self._adoption = services.record, services.adoption
+        self._gitlab, self._rules = services.gitlab, services.rules
         self._progress = progress
 
     async def run(self, salvage: Salvage | None) -> Report:

@@ -314,7 +314,7 @@ class Settings(BaseSettings):
     ssat_contacted_label: str = "ssat-manager-contacted-customer"
     ssat_label_scope: LabelScope = "feedback"
     ssat_people_file: PeopleFile | None = None
-    ssat_retention_days: Retention = _written(90)
+    ssat_retention_days: Retention = _written(200)
     ssat_managers: SlackIds = _written("")
     ssat_link_issue: int | None = Field(None, ge=1, lt=2**31)
     ssat_review_csm: bool = False

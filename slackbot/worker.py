@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
 
 import structlog
 
@@ -62,33 +61,22 @@ class Work:
     """Then a job is looked at anyway."""
 
 
-class IssueReconciler(Protocol):
-    async def reconcile(self, key: IssueKey) -> datetime | None:
-        """Return when to look again, if ever."""
-
-
-class PeriodicReconciler(Protocol):
-    """About no issue."""
-
-    async def reconcile(self) -> datetime | None:
-        """Return when to look again, if ever."""
-
-
-def about_issues(queue: IssueQueue, reconciler: IssueReconciler, *, concurrency: int) -> Work:
-    return Work(
-        queue=queue,
-        reconcile=lambda job: reconciler.reconcile(job.key),
-        concurrency=concurrency,
-    )
+def about_issues(
+    queue: IssueQueue,
+    reconcile: Callable[[IssueKey], Awaitable[datetime | None]],
+    *,
+    concurrency: int,
+) -> Work:
+    return Work(queue=queue, reconcile=lambda job: reconcile(job.key), concurrency=concurrency)
 
 
 def periodic(
     queue: PeriodicQueue,
-    reconciler: PeriodicReconciler,
+    reconcile: Callable[[], Awaitable[datetime | None]],
     *,
     longest_wait: timedelta = LONGEST_WAIT,
 ) -> Work:
-    return Work(queue=queue, reconcile=lambda _: reconciler.reconcile(), longest_wait=longest_wait)
+    return Work(queue=queue, reconcile=lambda _: reconcile(), longest_wait=longest_wait)
 
 
 class Worker:
@@ -150,7 +138,7 @@ class Worker:
         if self._stopping:
             return 0.0
         self._has_passed_over = bool(self._under_way)
-        room = self._room
+        room = self._work.concurrency - len(self._under_way)
         if room <= 0:
             return LONGEST_IDLE_SECONDS  # the first to end wakes
         try:
@@ -176,10 +164,6 @@ class Worker:
             self._under_way[task] = job.key
             task.add_done_callback(self._ended)
         return LONGEST_IDLE_SECONDS
-
-    @property
-    def _room(self) -> int:
-        return self._work.concurrency - len(self._under_way)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]

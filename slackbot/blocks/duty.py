@@ -15,7 +15,7 @@ from slackbot.rules.request import Person
 from slackbot.rules.shifts import AHEAD, COMING, Plan, Shift, Uncovered
 
 PROBLEM_CHARACTERS, UNREAD_CHARACTERS = 300, 180
-MANAGERS_CHARACTERS = 2_000
+MANAGERS_CHARACTERS = 1_300
 """In the line to copy."""
 UNCOVERED_SHOWN, SCHEDULES_SHOWN = 4, 5
 
@@ -151,8 +151,9 @@ def _to_copy(manager: str, plan: Plan | None) -> str:
 
     The document names the reviewing manager, with a link to the rotation.
     """
-    urls = [each.url for each in plan.schedules if is_address(each.url)] if plan else []
-    rotation = f" (rotation: {escape(urls[0].replace('`', '%60'))})" if urls else ""
+    schedules = plan.schedules[:SCHEDULES_SHOWN] if plan else ()
+    urls = [escape(each.url.replace("`", "%60")) for each in schedules if is_address(each.url)]
+    rotation = f" (rotation: {', '.join(urls)})" if urls else ""
     line = f"SSAT Reviewing Manager: {shorten(manager, MANAGERS_CHARACTERS)}{rotation}"
     return f"For the Week in Review:\n```{line}```"
 

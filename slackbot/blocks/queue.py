@@ -14,7 +14,7 @@ from slackbot.blocks.card import (
 )
 from slackbot.blocks.elements import Block, actions, button, context, link, section, with_side
 from slackbot.blocks.menu import IN_ROW, menu
-from slackbot.blocks.text import count, escape, first_lines, moment, name
+from slackbot.blocks.text import count, escape, first_lines, moment, name, short_moment
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
     COMBINED,
@@ -164,7 +164,7 @@ def request_line(view: CardView) -> str:
     request = view.request
     owner = someone(request.holder) if request.holder else "unclaimed"
     if request.holder and request.held_since:
-        owner += f" since {moment(request.held_since, view.hours.timezone)}"
+        owner += f" since {short_moment(request.held_since, view.hours.timezone)}"
     return " · ".join([request_link(view), time_left(view), owner, *_trouble(view)])
 
 
@@ -183,10 +183,10 @@ def _facts(view: CardView) -> list[str]:
     request, zone = view.request, view.hours.timezone
     facts = []
     if request.state in UNFINISHED:
-        facts += [time_left(view), f"due {moment(request.due_at, zone)}"]
+        facts += [time_left(view), f"due {short_moment(request.due_at, zone)}"]
     elif request.contacted_at is not None and request.state is State.CONTACTED:
         late = OVERDUE_MARK if request.is_late else ""
-        facts.append(f"{late} contacted {moment(request.contacted_at, zone)}".strip())
+        facts.append(f"{late} contacted {short_moment(request.contacted_at, zone)}".strip())
         if request.contacted_by:
             facts.append(f"by {someone(request.contacted_by)}")
     elif is_in_triage(request):
@@ -254,7 +254,8 @@ def wait_line(view: CardView) -> str:
 def _since(view: CardView) -> str:
     request = view.request
     late = f"{OVERDUE_MARK} " if request.awaits_response(view.now) else ""
-    return f"{late}since {moment(request.created_at or request.asked_at, view.hours.timezone)}"
+    since = short_moment(request.created_at or request.asked_at, view.hours.timezone)
+    return f"{late}since {since}"
 
 
 def _closes_by_itself(view: CardView) -> list[str]:

@@ -203,12 +203,12 @@ def _group_words(figures: Figures) -> str:
 
 
 def notes(stats: Stats) -> Iterator[str]:
-    if stats.kept_days is not None:
-        compared = "" if stats.before else " and not compared with the period before"
+    if stats.since is not None:
+        lack = "may be incomplete and are" if stats.period.start <= stats.since else "are"
         yield (
-            f"The record keeps what has ended for {count(stats.kept_days, 'day')}, so these "
-            f"figures may be incomplete{compared}. `ssat-bot stats --from-gitlab` on the command "
-            "line reads the project's whole past."
+            f"The record is complete only since {_day(stats.since, with_year=True)}, so these "
+            f"figures {lack} not compared with the period before. `ssat-bot stats --from-gitlab` "
+            "on the command line reads the project's whole past."
         )
 
 
@@ -251,9 +251,11 @@ def render_stats(stats: Stats) -> tuple[SlackMessage, ...]:
         blocks = (title, section(no_data_words(stats)), *ending)
         return (SlackMessage(text=said, blocks=blocks),)
     totals, *rest = (_part_section(*part, stats) for part in parts(stats))
-    drawn = [data_visualization(each) for each in charts(stats)]
-    full = (title, totals, *drawn, *rest, *data_table(stats), *ending)
     plain = (title, totals, *rest, *ending)
+    drawn, table = [data_visualization(each) for each in charts(stats)], data_table(stats)
+    if table and len(table[0]["rows"]) > len(stats.groups if stats.by else counted_labels(stats)):
+        del rest[-1 if stats.by else 0]  # the table has the whole list
+    full = (title, totals, *drawn, *rest, *table, *ending)
     return SlackMessage(text=said, blocks=full), SlackMessage(text=said, blocks=plain)
 
 
@@ -370,7 +372,7 @@ def _cell(said: Cell) -> Block:
 
 # --- Where there are none ----------------------------------------------------------------------
 
-_PERIODS = "`7d`, `30d`, `quarter`, `last quarter` or `2026-10-01..2026-11-01`"
+_PERIODS = "`7d`, `30d`, `last week`, `quarter`, `last quarter` or `2026-10-01..2026-11-01`"
 _GROUPINGS = ", ".join(f"`by {each}`" for each in Grouping)
 
 
@@ -386,6 +388,8 @@ def not_asked_words(asked: NotAsked) -> str:
         case Trouble.UNKNOWN_GROUPING:
             tried = f"I can't group by {word}.{hint}" if asked.word else "By what?"
             return f"{tried} I know {_GROUPINGS}."
+        case Trouble.ONE_TOO_MANY:
+            return f"{word} is one too many. Name one period and one grouping at most."
         case Trouble.NO_SUCH_DATE:
             tried = f"There is no date {word}." if asked.word else "A date is missing."
             return f"{tried} Write a period as `2026-10-01..2026-11-01`."

@@ -71,7 +71,7 @@ def moment(at: datetime, zone: ZoneInfo) -> str:
 
 
 def short_moment(at: datetime, zone: ZoneInfo) -> str:
-    """Leave room on a phone; only for what is rendered again, as it may say "tomorrow"."""
+    """Leave room on a phone: Slack says "tomorrow" where that is so as it is read."""
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}}, {{time}}|{plain_moment(at, zone)}>"
 
 

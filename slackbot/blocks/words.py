@@ -19,6 +19,7 @@ from slackbot.platforms.errors import (
 from slackbot.rules import refusals
 from slackbot.rules.countdown import Left, Overdue
 from slackbot.rules.decision import (
+    ENDS,
     Action,
     Channel,
     ChooseLabel,
@@ -315,7 +316,8 @@ def _told(step: Step) -> str:
     if step.on_duty is not None:
         return _still_waiting(step, step.on_duty)
     owner = _other_owner(step)
-    return f" · owner: {mention(owner)}" if owner and step.kind in _TELLS_OWNER else ""
+    is_told = step.kind in _TELLS_OWNER and not (step.in_gitlab and step.kind in ENDS)
+    return f" · owner: {mention(owner)}" if owner and is_told else ""
 
 
 def _other_owner(step: Step) -> Person | None:
@@ -349,7 +351,8 @@ def _closed(step: Step, _: Rules) -> str:
     if step.detail == IDLE:
         return f"⚫ Closed: nobody acted on this good review for {IDLE_DAYS} days"
     if not step.in_gitlab:
-        how = " without contact" if step.is_without_contact else ""
+        # The release before noted it in the other field.
+        how = " without contact" if step.is_without_contact or step.is_partial else ""
         why = CLOSINGS.get(step.detail or "", "")
         return f"⚫ {someone(step.who)} closed this{how}: {why}"
     did = "closed the issue"

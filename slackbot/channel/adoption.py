@@ -32,12 +32,12 @@ class Adoption:
     """Nobody will repaint their older cards."""
 
 
+NOTHING = Adoption(standing={}, news=(), doubled=())
+
+
 class CardAdoption:
-    def __init__(
-        self, record: Record, slack: SlackClient, outbox: Outbox, bad_channel: str | None
-    ) -> None:
+    def __init__(self, record: Record, slack: SlackClient, outbox: Outbox) -> None:
         self._record, self._slack, self._outbox = record, slack, outbox
-        self._bad_channel = bad_channel
         self._is_done, self._searching = False, asyncio.Lock()
 
     async def ensure(self) -> None:
@@ -63,20 +63,21 @@ class CardAdoption:
         """
         main = await self._search(await self._outbox.channel())
         bad = await self._search_bad()
-        found = {**(bad.standing if bad else {}), **main.standing}
-        doubled = {*main.doubled, *(bad.doubled if bad else ())}
-        news = [*main.news, *(key for key in (bad.news if bad else ()) if key not in main.news)]
-        return Adoption(standing=found, news=news, doubled=sorted(doubled))
+        return Adoption(
+            standing={**bad.standing, **main.standing},
+            news=[*main.news, *(key for key in bad.news if key not in main.news)],
+            doubled=sorted({*main.doubled, *bad.doubled}),
+        )
 
-    async def _search_bad(self) -> Adoption | None:
+    async def _search_bad(self) -> Adoption:
         """No customer waits there, so its trouble holds nothing up."""
-        if self._bad_channel is None:
-            return None
+        if self._outbox.bad_channel is None:
+            return NOTHING
         try:
-            return await self._search(await self._outbox.channel(self._bad_channel))
+            return await self._search(await self._outbox.channel(self._outbox.bad_channel))
         except PlatformError as error:
             log.warning("bad_channel_not_searched", problem=str(error))
-            return None
+            return NOTHING
 
     async def _search(self, channel: str) -> Adoption:
         since = (self._record.now() - CARD_MEMORY).timestamp()
@@ -99,9 +100,8 @@ class CardAdoption:
                 if await cards.save_found(tx, key, channel, ts)
             ]
             # Listings lack closed issues; their cards are kept up, too.
-            jobs.enqueue(tx, IssueQueue.SYNC, news, self._record.now())
-            jobs.enqueue(tx, IssueQueue.CARD, news, self._record.now())
-            jobs.enqueue(tx, IssueQueue.REMINDERS, news, self._record.now())
+            for queue in IssueQueue:
+                jobs.enqueue(tx, queue, news, self._record.now())
             await facts.CARDS_ADOPTED.save(tx, channel)
         return news
 

@@ -54,9 +54,7 @@ class CardSync:
         outbox: Outbox,
         backlog: Backlog,
         adoption: CardAdoption,
-        bad_channel: str | None,
     ) -> None:
-        self._bad_channel = bad_channel
         self._record, self._slack, self._directory = record, slack, directory
         self._viewer, self._outbox = viewer, outbox
         self._backlog, self._adoption = backlog, adoption
@@ -73,7 +71,7 @@ class CardSync:
         except Denied as error:
             if not await self._is_elsewhere(key):
                 raise
-            raise Postponed(f"SSAT_BAD_CHANNEL {self._bad_channel}: {error}") from error
+            raise Postponed(f"SSAT_BAD_CHANNEL {self._outbox.bad_channel}: {error}") from error
 
     async def _bring_together(self, key: IssueKey) -> datetime | None:
         async with self._record.transaction() as tx:
@@ -103,7 +101,7 @@ class CardSync:
 
     async def _is_elsewhere(self, key: IssueKey) -> bool:
         """Return whether the card stands in the second channel, or is to."""
-        if self._bad_channel is None:
+        if self._outbox.bad_channel is None:
             return False
         async with self._record.transaction() as tx:
             shown = await self._load(tx, key)
@@ -144,7 +142,7 @@ class CardSync:
                 posted = await self._note(tx, card.key, channel, outcome.ts, drawn)
 
         is_bad = outline.request.state is State.OPEN
-        channel = await self._outbox.channel(self._bad_channel if is_bad else None)
+        channel = await self._outbox.channel(self._outbox.bad_channel if is_bad else None)
         post = Post(
             key=str(card.key),
             event=CARD_EVENT,
@@ -240,7 +238,8 @@ class CardSync:
 
     async def _is_misplaced(self, card: Card, view: CardView) -> bool:
         """Return whether a customer waits, and the card stands where all bad feedback does."""
-        if self._bad_channel is None or card.ts is None or view.request.state not in UNFINISHED:
+        is_possible = self._outbox.bad_channel is not None and card.ts is not None
+        if not is_possible or view.request.state not in UNFINISHED:
             return False
         return card.channel != await self._outbox.channel()
 

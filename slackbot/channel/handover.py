@@ -9,14 +9,13 @@ from slackbot.blocks.handover import HANDOVER_EVENT, HandOver, render_handover
 from slackbot.channel.digest import contacts
 from slackbot.channel.views import Viewer
 from slackbot.people.members import Members
-from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox, Place, Post
-from slackbot.platforms.slack import SlackClient
+from slackbot.platforms.outbox import Outbox
+from slackbot.platforms.patience import all_tried
 from slackbot.rules.decision import Action, ChooseLabel, MarkContacted
 from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, Request
-from slackbot.store import cards, decisions, outbox, requests
+from slackbot.store import cards, decisions, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.people import DutyTurn, list_turns_since
 
@@ -34,13 +33,12 @@ class Handover:
     def __init__(
         self,
         record: Record,
-        slack: SlackClient,
         members: Members,
         viewer: Viewer,
         outbox: Outbox,
         rules: ReminderRules,
     ) -> None:
-        self._record, self._slack, self._members = record, slack, members
+        self._record, self._members = record, members
         self._viewer, self._outbox, self._rules = viewer, outbox, rules
 
     async def reconcile(self) -> datetime | None:
@@ -55,18 +53,12 @@ class Handover:
             turns = await list_turns_since(tx, self._earliest())
         follows = turns[0].on_duty.people if turns and turns[0].ended_at is None else ()
         ended = [turn for turn in turns if turn.ended_at is not None]
-        moments: list[datetime] = []
-        errors: list[PlatformError] = []
-        for turn in ended:
-            for person, is_outgoing in _concerned(turn, follows, is_latest=turn == ended[0]):
-                try:
-                    later = await self._tell(person, turn, follows, is_outgoing=is_outgoing)
-                    moments += [later] if later else []
-                except PlatformError as error:
-                    errors.append(error)
-        if errors:
-            raise errors[0]
-        return min(moments, default=None)
+        moments = await all_tried(
+            self._tell(person, turn, follows, is_outgoing=is_outgoing)
+            for turn in ended
+            for person, is_outgoing in _concerned(turn, follows, is_latest=turn == ended[0])
+        )
+        return min(filter(None, moments), default=None)
 
     def _earliest(self) -> datetime:
         """Return since when a turn may have ended that somebody is still to be told of.
@@ -92,19 +84,15 @@ class Handover:
         ready_at = self._rules.quiet.end(min(at, now), zone, self._rules.hours)
         if now < ready_at:
             return ready_at
-        is_late = now > ready_at + MEMORY
-        channel = None if is_late else await self._slack.direct_messages(user)
-        if channel is None:
-            async with self._record.transaction() as tx:
-                await outbox.leave_out(tx, [key], None, now)
+        if now > ready_at + MEMORY:
+            await self._outbox.leave_out(key)
             return None
 
         async def draw(tx: Transaction) -> Sequence[SlackMessage]:
             hand_over = await self._hand_over(tx, ended, follows)
             return [render_handover(hand_over, is_outgoing=is_outgoing)]
 
-        post = Post(key=key, event=HANDOVER_EVENT, place=Place(channel=channel), draw=draw)
-        if await self._outbox.post(post):
+        if await self._outbox.tell(user, draw, key=key, event=HANDOVER_EVENT):
             log.info("handed_over", is_outgoing=is_outgoing)
         return None
 

@@ -6,10 +6,11 @@ from datetime import date, datetime, timedelta
 
 import structlog
 
-from slackbot.platforms.outbox import Message, Outbox, Outcome, Place, Post, drawn
+from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, drawn
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.period import midnight
-from slackbot.store import jobs, outbox
+from slackbot.store import jobs
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed
 
@@ -37,8 +38,12 @@ class MorningPost(ABC):
         self._waits_since: datetime | None = None
 
     @abstractmethod
-    async def _messages(self, day: date, now: datetime) -> Sequence[Message]:
+    async def _messages(self, day: date, now: datetime) -> Sequence[SlackMessage]:
         """Return several if Slack may not take the first, none if there is nothing to say."""
+
+    def _day(self, today: date) -> date:
+        """Return the day whose post is due today."""
+        return today
 
     async def reconcile(self) -> datetime:
         """Return when the next is due.
@@ -56,15 +61,14 @@ class MorningPost(ABC):
         return self._hours.next_opening(now + length)
 
     async def _post(self, now: datetime) -> None:
-        day = now.astimezone(self._hours.timezone).date()
+        day = self._day(now.astimezone(self._hours.timezone).date())
         key, outcomes = f"{self.prefix}{day}", list[Outcome]()
         if await self._outbox.is_posted(key):
             return
         await self._catch_up(now)
         messages = await self._messages(day, now)
         if not messages:
-            async with self._record.transaction() as tx:
-                await outbox.leave_out(tx, [key], None, now)
+            await self._outbox.leave_out(key)
             return
 
         async def note(_tx: Transaction, outcome: Outcome) -> None:

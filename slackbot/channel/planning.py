@@ -100,7 +100,7 @@ class ReminderPlanner:
         lead: str | None,
     ) -> None:
         self._record, self._directory, self._members = record, directory, members
-        self._viewer, self._rules, self._lead = viewer, rules, lead
+        self._viewer, self._rules, self.lead = viewer, rules, lead
 
     async def plan(self, key: IssueKey) -> Due | None:
         """Return ``None`` if nothing is to remind of, now or later.
@@ -158,21 +158,18 @@ class ReminderPlanner:
     async def _recipients(self, situation: Situation) -> tuple[Recipient, ...]:
         """Return the owner, else the managers on duty, if reachable."""
         holder = situation.request.holder
-        for people in ((holder,) if holder else (), situation.on_duty):
-            known = [await self._directory.in_slack(each) for each in people]
-            found = [each for each in known if await self._members.is_reachable(each)]
-            if found:
-                return tuple([await self._recipient(each, situation) for each in found])
-        return ()
+        owner = (holder,) if holder else ()
+        found = await self._directory.first_reachable(owner, situation.on_duty)
+        return tuple([await self._recipient(each, situation) for each in found])
 
     async def _recipient(self, person: Person, situation: Situation) -> Recipient:
         zone = await self._members.zone(person.slack_user, self._zone)
         return Recipient(person=person, zone=zone, acted_at=situation.acted_at(person))
 
     async def _lead_at(self, situation: Situation, now: datetime) -> datetime | None:
-        if self._lead is None or situation.told_at is None or LEAD in situation.done:
+        if self.lead is None or situation.told_at is None or LEAD in situation.done:
             return None
-        user = self._lead if not self._lead.startswith("S") else None
+        user = self.lead if not self.lead.startswith("S") else None
         zone = await self._members.zone(user, self._zone)
         return lead_at(situation.request.due_at, situation.told_at, self._rules, zone, now)
 

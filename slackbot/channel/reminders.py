@@ -40,15 +40,10 @@ class ReminderSync:
     """
 
     def __init__(
-        self,
-        record: Record,
-        slack: SlackClient,
-        planner: ReminderPlanner,
-        outbox: Outbox,
-        lead: str | None,
+        self, record: Record, slack: SlackClient, planner: ReminderPlanner, outbox: Outbox
     ) -> None:
-        self._record, self._slack, self._planner = record, slack, planner
-        self._outbox, self._lead = outbox, lead
+        self._record, self._slack = record, slack
+        self._planner, self._outbox = planner, outbox
 
     async def reconcile(self, key: IssueKey) -> datetime | None:
         """Return when the next one is due."""
@@ -148,7 +143,7 @@ class ReminderSync:
             await self._leave_out(situation, [LEAD])
             return
         place = replace(situation.place, is_broadcast=True)
-        message = render_lead(situation.view, self._lead or "")
+        message = render_lead(situation.view, self._planner.lead or "")
         if await self._post(situation, LEAD, place, message):
             log.info("lead_told", issue=str(situation.request.key))
 

@@ -10,13 +10,11 @@ from slackbot.blocks.view import CardView
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import Directory
 from slackbot.people.members import Members
-from slackbot.platforms.outbox import Outbox, Place, Post, drawn
+from slackbot.platforms.outbox import Outbox, drawn
 from slackbot.platforms.patience import all_tried
-from slackbot.platforms.slack import SlackClient
 from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, Request
 from slackbot.rules.responses import Mark, mark_of, needs_response, reminded_from
-from slackbot.store import outbox
 from slackbot.store.database import Record
 
 log = structlog.get_logger()
@@ -30,7 +28,6 @@ class ResponseReminders:
     def __init__(
         self,
         record: Record,
-        slack: SlackClient,
         has_response: Callable[[Request], Awaitable[bool]],
         directory: Directory,
         members: Members,
@@ -38,7 +35,7 @@ class ResponseReminders:
         outbox: Outbox,
         rules: ReminderRules,
     ) -> None:
-        self._record, self._slack, self._has_response = record, slack, has_response
+        self._record, self._has_response = record, has_response
         self._directory, self._members = directory, members
         self._viewer, self._outbox, self._rules = viewer, outbox, rules
 
@@ -78,29 +75,19 @@ class ResponseReminders:
         """Return who has it, else who was on duty when it was created: handbook."""
         request = view.request
         assigned = [Person(name=each, gitlab=each) for each in request.assignees]
-        for people in ([request.holder] if request.holder else assigned, request.responsible):
-            known = [await self._directory.in_slack(each) for each in people]
-            found = [each for each in known if await self._members.is_reachable(each)]
-            if found:
-                return found
-        return ()
+        owners = [request.holder] if request.holder else assigned
+        return await self._directory.first_reachable(owners, request.responsible)
 
     async def _tell(self, view: CardView, mark: Mark, person: Person) -> None:
-        key = _key(view, mark, person)
-        channel = await self._slack.direct_messages(person.slack_user or "")
-        if channel is None:
-            async with self._record.transaction() as tx:
-                await outbox.leave_out(tx, [key], view.key, self._record.now())
-            return
-        post = Post(
-            key=key,
+        is_told = await self._outbox.tell(
+            person.slack_user or "",
+            drawn(render_response_reminder(view)),
+            key=_key(view, mark, person),
             event=RESPONSE_EVENT,
-            place=Place(channel=channel),
-            draw=drawn(render_response_reminder(view)),
             about=view.key,
             look_since=reminded_from(view.request),  # a lost record reminds nobody twice
         )
-        if await self._outbox.post(post):
+        if is_told:
             log.info("response_reminded", issue=str(view.key), mark=mark)
 
 

@@ -20,11 +20,13 @@ from slackbot.rules.period import Period, Question, midnight, read_question
 from slackbot.rules.request import Rules
 from slackbot.rules.stats import Measure, Stats
 from slackbot.store.database import Record
+from slackbot.store.facts import KNOWN_SINCE
 from slackbot.store.stats import feedback_between
 
 log = structlog.get_logger()
 
-MONDAY = 0
+DAYS = frozenset({0, 1, 2})
+"""From Monday to Wednesday: the bot may have been away on Monday."""
 WEEK = timedelta(days=7)
 
 
@@ -49,10 +51,12 @@ class Trends:
         period, zone = question.period, self._rules.hours.timezone
         since, until = midnight(period.before.start, zone), midnight(period.end, zone)
         found = [each async for each in feedback_between(self._record, since, until, self._rules)]
-        measure = Measure(
-            rules=self._rules, region_scope=self._region_scope, now=self._record.now()
-        )
-        return measure.stats(found, period, by=question.by, kept_days=self._retention.days)
+        now = self._record.now()
+        async with self._record.transaction() as tx:
+            known = await KNOWN_SINCE.load(tx) or now
+        measure = Measure(rules=self._rules, region_scope=self._region_scope, now=now)
+        since = max(known, now - self._retention)
+        return measure.stats(found, period, by=question.by, since=since)
 
 
 async def picture_of(stats: Stats) -> File | None:
@@ -70,7 +74,7 @@ async def picture_of(stats: Stats) -> File | None:
 
 
 class WeeklyStats(MorningPost):
-    """Reconciles the queue ``STATS``: on Monday, the seven days before."""
+    """Reconciles the queue ``STATS``: the seven days before Monday, once."""
 
     event, prefix = STATS_EVENT, "stats:"
 
@@ -84,9 +88,12 @@ class WeeklyStats(MorningPost):
         channel: str,
         minute: int,
     ) -> None:
-        mondays = BusinessHours(timezone=zone, workdays=frozenset({MONDAY}), opens=minute)
-        super().__init__(record, outbox, mondays, channel)
+        hours = BusinessHours(timezone=zone, workdays=DAYS, opens=minute)
+        super().__init__(record, outbox, hours, channel)
         self._slack, self._trends = slack, trends
+
+    def _day(self, today: date) -> date:
+        return today - timedelta(days=today.weekday())
 
     async def _stats(self, monday: date) -> Stats:
         return await self._trends.stats(Question(period=Period(start=monday - WEEK, end=monday)))

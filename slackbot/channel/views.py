@@ -1,7 +1,7 @@
 """The one place that makes views from the record."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,15 +25,6 @@ def _born(request: Request) -> tuple[datetime, IssueKey]:
 
 
 LARGEST_IID = 2**31
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Common:
-    labels: Mapping[str, str]
-    on_duty: DutyView | None
-
-
-_OF_ROWS = _Common(labels={}, on_duty=None)
 
 
 class Viewer:
@@ -93,8 +84,13 @@ class Viewer:
         found = await requests.load_request_record(tx, key)
         if found is None:
             return None
-        view = self._view(found, await self._common(tx))
-        return replace(view, earlier=await self._earlier(tx, view.request))
+        view = self._view(found)
+        return replace(
+            view,
+            labels=await self.labels(tx),
+            on_duty=await self.duty(tx),
+            earlier=await self._earlier(tx, view.request),
+        )
 
     async def _earlier(self, tx: Transaction, request: Request) -> tuple[Request, ...]:
         if request.ticket is None:
@@ -109,24 +105,22 @@ class Viewer:
     async def outline(self, tx: Transaction, key: IssueKey) -> CardView | None:
         """Return what a row shows: neither who is on duty nor a label's description."""
         found = await requests.load_request_record(tx, key)
-        return self._view(found, _OF_ROWS) if found else None
+        return self._view(found) if found else None
 
-    async def _common(self, tx: Transaction) -> _Common:
-        return _Common(labels=await self.labels(tx), on_duty=await self.duty(tx))
-
-    def _view(self, found: RequestRecord, common: _Common) -> CardView:
+    def _view(self, found: RequestRecord, on_duty: DutyView | None = None) -> CardView:
+        """Leave out what no row shows."""
         problems = [each.problem for each in found.pending if each.problem]
         return CardView(
             request=found.decided(self.rules),
             pending=tuple(each.decision for each in found.pending),
             waits_because=problems[0] if problems else None,
             refused=tuple((each.decision, each.problem or "") for each in found.refused),
-            labels=common.labels,
+            labels={},
             scope=self.rules.scope,
             asks_csm=self.rules.asks_csm,
             hours=self.rules.hours,
             now=self._clock(),
-            on_duty=common.on_duty,
+            on_duty=on_duty,
             url=self._permalink(*found.card) if found.card else None,
         )
 
@@ -141,17 +135,17 @@ class Viewer:
             most_untriaged: How much untriaged feedback is loaded; what is left is counted.
                 ``None``: all is loaded.
         """
-        common = replace(_OF_ROWS, on_duty=await self.duty(tx))
-        views = self._views(await requests.list_unfinished_records(tx), common)
+        on_duty = await self.duty(tx)
+        views = self._views(await requests.list_unfinished_records(tx), on_duty)
         # What GitLab lacks yet has ended for people.
         done = [view for view in views if view.request.state not in UNFINISHED]
         if days is not None:
             since = self._clock() - timedelta(days=days)
-            done += self._views(await requests.list_ended_records(tx, since), common)
+            done += self._views(await requests.list_ended_records(tx, since), on_duty)
         untriaged, more = await self._untriaged(tx, most_untriaged)
         return Board(
             waiting=tuple(view for view in views if view.request.state in UNFINISHED),
-            triage=tuple(self._views(untriaged, common)),
+            triage=tuple(self._views(untriaged, on_duty)),
             more_untriaged=more,
             done=tuple(view for view in done if view.request.was_handled),
             hours=self.rules.hours,
@@ -184,9 +178,11 @@ class Viewer:
             return found, max(await requests.count_untriaged(tx) - most, 0)
         return [*found, *await requests.list_labeled_records(tx)], 0
 
-    def _views(self, found: Sequence[RequestRecord], common: _Common = _OF_ROWS) -> list[CardView]:
-        """For rows."""
-        return [self._view(each, common) for each in found]
+    def _views(
+        self, found: Sequence[RequestRecord], on_duty: DutyView | None = None
+    ) -> list[CardView]:
+        """For rows; who is on duty has a name where they are assigned."""
+        return [self._view(each, on_duty) for each in found]
 
     async def find(self, tx: Transaction, targets: Sequence[Target]) -> Found:
         project = await facts.PROJECT.load(tx)
@@ -225,4 +221,4 @@ class Viewer:
             found += [request] if request else []
         if target.kind is not Kind.ISSUE:
             found += await requests.list_records_about(tx, target.number)
-        return self._views(found, replace(_OF_ROWS, on_duty=await self.duty(tx)))
+        return self._views(found, await self.duty(tx))

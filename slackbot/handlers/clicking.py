@@ -10,7 +10,7 @@ from slackbot.blocks.card import CHOOSE_LABEL, CLAIM, DISMISS, RELEASE, TAKE_OVE
 from slackbot.handlers.answers import Answers, Reply
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.incoming import Interaction
-from slackbot.rules.decision import ChooseLabel, Claim, Release, TakeOver
+from slackbot.rules.decision import Action, ChooseLabel, Claim, Release, TakeOver
 from slackbot.rules.offers import Offer
 from slackbot.rules.request import Request
 
@@ -24,9 +24,9 @@ class Clicking:
 
     def register(self, app: AsyncApp) -> None:
         acts: dict[str, Act] = {
-            CLAIM: self.claim,
-            TAKE_OVER: self._take_over,
-            RELEASE: self._release,
+            CLAIM: self._choosing(_claimed),
+            TAKE_OVER: self._choosing(taken_over),
+            RELEASE: self._choosing(_released),
             CHOOSE_LABEL: self._choose_label,
             TRY_AGAIN: lambda _, click: self.desk.retry(click),
             DISMISS: lambda _, click: self.desk.dismiss(click),
@@ -41,25 +41,22 @@ class Clicking:
 
         return answer
 
-    async def claim(self, reply: Reply, click: Interaction) -> None:
-        await self.desk.choose(click, lambda _: Claim())
-        reply.show_choice()
+    def _choosing(self, action_on: Callable[[Request, str], Action]) -> Act:
+        """``action_on`` gets the request, and what the click says besides."""
+
+        async def choose(reply: Reply, click: Interaction) -> None:
+            await self.desk.choose(click, lambda request: action_on(request, click.detail))
+            reply.show_choice()
+
+        return choose
 
     @property
     def of_menu(self) -> Mapping[Offer, Act]:
         """Return what the menu offers that needs no form."""
         return {
-            Offer.CLAIM: self.claim,
-            Offer.RELEASE: self._release,
+            Offer.CLAIM: self._choosing(_claimed),
+            Offer.RELEASE: self._choosing(_released),
         }
-
-    async def _take_over(self, reply: Reply, click: Interaction) -> None:
-        await self.desk.choose(click, lambda request: taken_over(request, click.detail))
-        reply.show_choice()
-
-    async def _release(self, reply: Reply, click: Interaction) -> None:
-        await self.desk.choose(click, lambda request: Release(since=request.held_since))
-        reply.show_choice()
 
     async def _choose_label(self, _: Reply, click: Interaction) -> None:
         scope = self.desk.scope
@@ -67,6 +64,14 @@ class Clicking:
             click,
             lambda request: ChooseLabel(label=click.detail, replaces=request.label_of(scope)),
         )
+
+
+def _claimed(_request: Request, _detail: str) -> Claim:
+    return Claim()
+
+
+def _released(request: Request, _detail: str) -> Release:
+    return Release(since=request.held_since)
 
 
 def taken_over(request: Request, seen: str) -> Claim | TakeOver:

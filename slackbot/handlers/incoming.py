@@ -156,7 +156,7 @@ def tell_of_event(error: Exception, body: Body) -> None:
 def _tell(error: Exception, body: dict[str, Any], *, fault: str) -> None:
     what = _what(body)
     if isinstance(error, Refusal):
-        lacks = str(error) if isinstance(error, Incomplete) else None
+        lacks = error.part if isinstance(error, Incomplete) else None
         log.info("slack_request_refused", what=what, refusal=type(error).__name__, lacks=lacks)
     elif isinstance(error, RecordAway):
         log.warning("slack_request_not_recorded", what=what, problem=str(error))

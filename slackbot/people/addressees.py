@@ -33,7 +33,7 @@ class Addressees:
         group = await self._gitlab.group(path)
         if group is None:
             raise NotInGitLab("names", path, is_group=True)
-        return group.path
+        return group
 
     async def _user(self, name: str) -> str:
         account = await self._gitlab.users.named(name)

@@ -58,10 +58,10 @@ class Directory:
         await self._identities.meet(users)
 
     async def _match_account(self, user: str) -> GitLabUser | None:
-        email = await self._members.email(user)
-        if email is None:
+        member = await self._members.if_told(user)
+        if member is None or member.email is None:
             return None  # the note names the person
-        account = await self._account_by_email(email)
+        account = await self._account_by_email(member.email)
         await self.meet([account] if account else [])
         who = await self._identities.read()
         if account is not None and who.linked_to(account.username) is not None:
@@ -118,6 +118,18 @@ class Directory:
         """
         is_reachable = await self._members.is_reachable(person)
         return person if is_reachable else replace(person, slack_user=None)
+
+    async def first_reachable(self, *groups: Iterable[Person]) -> list[Person]:
+        """Return those of a group who read Slack, of the first group that has any.
+
+        Raises:
+            PlatformError: Slack does not answer.
+        """
+        for people in groups:
+            known = [await self.in_slack(each) for each in people]
+            if found := [each for each in known if await self._members.is_reachable(each)]:
+                return found
+        return []
 
     async def name_in_slack(self, person: Person) -> str:
         """Return the known name if Slack does not tell."""

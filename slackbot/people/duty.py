@@ -166,8 +166,10 @@ class DutySync:
         self, people: Iterable[Person], now: datetime
     ) -> dict[str, datetime | None]:
         users = [each.slack_user for each in people if each.slack_user]
-        found = [(user, await self._members.status(user)) for user in users]
-        return {user: status.ends_at for user, status in found if status and status.is_away(now)}
+        found = [await self._members.if_told(user) for user in users]
+        return {
+            each.user: each.status.ends_at for each in found if each and each.status.is_away(now)
+        }
 
     async def _go_on(self, outcome: str, problem: str) -> None:
         """Keep the last known: a manager off duty is better than nobody."""

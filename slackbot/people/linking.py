@@ -15,8 +15,7 @@ from slackbot.people.identities import Identities
 from slackbot.platforms.errors import Missing, PlatformError
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox, Place, Post, drawn
-from slackbot.platforms.slack import SlackClient
+from slackbot.platforms.outbox import Outbox, drawn
 from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
 from slackbot.rules.refusals import (
     AccountTaken,
@@ -94,13 +93,12 @@ class Linking:
     def __init__(
         self,
         record: Record,
-        slack: SlackClient,
         gitlab: GitLabClient,
         identities: Identities,
         outbox: Outbox,
         issue: int | None,
     ) -> None:
-        self._record, self._slack, self._gitlab = record, slack, gitlab
+        self._record, self._gitlab = record, gitlab
         self._identities, self._outbox, self._iid = identities, outbox, issue
         self._issue: IssueSnapshot | None = None
 
@@ -236,12 +234,6 @@ class Linking:
             await forget_code(tx, code)
 
     async def _tell(self, code: Code, key: str, message: SlackMessage) -> None:
-        key = f"link:{key}"
-        if await self._outbox.is_posted(key):
-            return  # notes are read again while a code may arrive
-        channel = await self._slack.direct_messages(code.slack_user)
-        if channel is not None:
-            place = Place(channel=channel)
-            await self._outbox.post(
-                Post(key=key, event=words.LINK_EVENT, place=place, draw=drawn(message))
-            )
+        """Tell it once: notes are read again while a code may arrive."""
+        key, event = f"link:{key}", words.LINK_EVENT
+        await self._outbox.tell(code.slack_user, drawn(message), key=key, event=event)

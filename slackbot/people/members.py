@@ -8,7 +8,6 @@ from slackbot import metrics
 from slackbot.people.cache import CACHE_SECONDS, Cache
 from slackbot.platforms.errors import PlatformError, Rejected
 from slackbot.platforms.slack import Member, SlackClient
-from slackbot.rules.away import Status
 from slackbot.rules.deadline import parse_timezone
 from slackbot.rules.refusals import Guest, NotAHuman, NotAllowed, OtherWorkspace
 from slackbot.rules.request import Person
@@ -65,17 +64,10 @@ class Members:
     async def find_by_email(self, email: str | None) -> str | None:
         return await self._slack.users.with_email(email) if email else None
 
-    async def email(self, user: str) -> str | None:
+    async def if_told(self, user: str) -> Member | None:
         """Return ``None`` if Slack does not tell; raise nothing."""
         try:
-            return (await self._profile(user)).email
-        except PlatformError:
-            return None
-
-    async def status(self, user: str) -> Status | None:
-        """Return ``None`` if Slack does not tell; raise nothing."""
-        try:
-            return (await self._profile(user)).status
+            return await self._profile(user)
         except PlatformError:
             return None
 

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 import gitlab
 
-from slackbot.platforms.errors import Missing, Platform, Unreachable
-from slackbot.platforms.gitlab_api import NOTES, PACES, GitLabApi
+from slackbot.platforms.errors import Missing, Unreachable
+from slackbot.platforms.gitlab_api import PACES, GitLabApi
 from slackbot.platforms.gitlab_issues import PAGE as PAGE
 from slackbot.platforms.gitlab_issues import (
     GitLabIssues,
     as_dict,
     issue_path,
-    issues_path,
+    list_issues,
     listed_only,
 )
 from slackbot.platforms.pace import Allowances
@@ -218,25 +218,8 @@ class GitLabClient(GitLabIssues):
         return await self._of(key, self.ask(read))
 
     async def _of(self, key: IssueKey, answer: Awaitable[T]) -> T:
-        """Believe a 404 about an issue only if GitLab's list lacks the issue, too.
-
-        Replicas of GitLab's database may be behind, and a project may be out of sight for a while.
-
-        Raises:
-            Missing: There is no such issue.
-            Unreachable: There is, or GitLab shows nothing of its project.
-        """
-        try:
-            return await answer
-        except Missing as missing:
-            try:
-                is_listed = await self._is_listed(key.project, key.iid)
-            except Missing as hidden:
-                problem = "GitLab does not show the project (404)"
-                raise Unreachable(Platform.GITLAB, problem, 404) from hidden
-            if not is_listed:
-                raise
-            raise listed_only() from missing
+        """Ask about an issue of the feedback project."""
+        return await self._believed(key.project, key.iid, answer, is_ours=True)
 
     async def issue_pages(
         self, since: datetime | None = None, *, only_open: bool
@@ -261,34 +244,25 @@ class GitLabClient(GitLabIssues):
         return await self.ask(read)
 
     def _list(self, client: gitlab.Gitlab, query: dict[str, Any]) -> Iterator[IssueSnapshot]:
-        issues = client.http_list(
-            issues_path(self.named),
-            query,
-            iterator=True,
-            scope="all",
-            pagination="keyset",
-            order_by="updated_at",
-            sort="asc",
-            per_page=PAGE,
-        )
-        return (parse_issue(issue) for issue in issues)
+        query = query | {"scope": "all"}
+        return list_issues(client, self.named, query, order_by="updated_at", sort="asc")
 
     async def label_events(self, key: IssueKey) -> list[LabelEvent]:
-        def read(client: gitlab.Gitlab) -> list[LabelEvent]:
-            path = f"{_issue(key)}/resource_label_events"
-            events = client.http_list(path, iterator=True, per_page=PAGE)
-            parsed = (parse_label_event(self._as_own(event, "user")) for event in events)
-            return sorted((event for event in parsed if event), key=lambda event: event.at)
-
-        return await self._of(key, self.ask(read))
+        found = await self._of(key, self._events(key, "label", parse_label_event))
+        return sorted((event for event in found if event), key=lambda event: event.at)
 
     async def state_events(self, key: IssueKey) -> list[StateEvent]:
-        def read(client: gitlab.Gitlab) -> list[StateEvent]:
-            path = f"{_issue(key)}/resource_state_events"
-            events = client.http_list(path, iterator=True, per_page=PAGE)
-            return [parse_state_event(self._as_own(event, "user")) for event in events]
+        return await self._of(key, self._events(key, "state", parse_state_event))
 
-        return await self._of(key, self.ask(read))
+    async def _events(
+        self, key: IssueKey, kind: str, parse: Callable[[dict[str, Any]], T]
+    ) -> list[T]:
+        def read(client: gitlab.Gitlab) -> list[T]:
+            path = f"{_issue(key)}/resource_{kind}_events"
+            events = client.http_list(path, iterator=True, per_page=PAGE)
+            return [parse(self._as_own(event, "user")) for event in events]
+
+        return await self.ask(read)
 
     async def notes(self, key: IssueKey, since: datetime | None = None) -> list[Note]:
         """Read newest first; ``since`` is inclusive."""
@@ -296,7 +270,7 @@ class GitLabClient(GitLabIssues):
 
     async def add_note(self, key: IssueKey, body: str) -> None:
         """Post; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown."""
-        await self._of(key, self._post_note(key.project, key.iid, body))
+        await self._of(key, self._post_note(_issue(key), body))
 
     async def discussions(self, key: IssueKey) -> list[Discussion]:
         """Read oldest first."""
@@ -317,9 +291,7 @@ class GitLabClient(GitLabIssues):
         The replies are among the notes, too
         (https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/api/notes.rb).
         """
-        path = f"{_issue(key)}/discussions/{discussion}/notes"
-        post = self.change(lambda client: client.http_post(path, post_data={"body": body}), NOTES)
-        await self._of(key, post)
+        await self._of(key, self._post_note(f"{_issue(key)}/discussions/{discussion}", body))
 
     async def change_issue(self, key: IssueKey, change: IssueChange) -> IssueSnapshot:
         """Send one PUT, safe to repeat.

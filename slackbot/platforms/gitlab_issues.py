@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any, TypeVar
@@ -30,15 +29,6 @@ PAGE = 100
 """GitLab's largest page."""
 _MARKERS = re.compile(r"<!-- ssat-bot: \{.*\} -->")
 _GROUP = re.compile(r"\.?\w[\w.-]*(/\.?\w[\w.-]*)*", re.ASCII)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupRef:
-    id: int
-    path: str
-    """What mentions it, behind an ``@``."""
-    name: str
-    url: str
 
 
 class GitLabIssues(GitLabApi):
@@ -86,7 +76,7 @@ class GitLabIssues(GitLabApi):
             query["created_after"] = since.astimezone(UTC).isoformat()
 
         def read(client: gitlab.Gitlab) -> IssueSnapshot | None:
-            issues = _newest(client, project, query)
+            issues = list_issues(client, project, query)
             return next((each for each in issues if is_marked(each.description, mark)), None)
 
         return await self.ask(read)
@@ -94,17 +84,19 @@ class GitLabIssues(GitLabApi):
     async def find_open_issue(self, project: int | str, label: str) -> IssueSnapshot | None:
         """Find the newest with the label."""
         query = {"scope": "all", "state": "opened", "labels": label, "issue_type": "issue"}
-        return await self.ask(lambda client: next(_newest(client, project, query, 1), None))
+        return await self.ask(
+            lambda client: next(list_issues(client, project, query, per_page=1), None)
+        )
 
     async def note_on(self, project: int | str, iid: int, body: str) -> None:
         """Post; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown."""
-        await self._elsewhere(project, iid, self._post_note(project, iid, body))
+        await self._believed(project, iid, self._post_note(issue_path(project, iid), body))
 
     async def notes_of(
         self, project: int | str, iid: int, since: datetime | None = None
     ) -> list[Note]:
         """Read newest first; ``since`` is inclusive."""
-        return await self._elsewhere(project, iid, self._read_notes(project, iid, since))
+        return await self._believed(project, iid, self._read_notes(project, iid, since))
 
     async def issue_template(self, project: int | str, name: str) -> str | None:
         """Read it by its file's name without ``.md``; the groups' templates count, too.
@@ -118,32 +110,41 @@ class GitLabIssues(GitLabApi):
             return None
         return found.get("content")
 
-    async def group(self, path: str) -> GroupRef | None:
-        """Find what ``@path`` mentions, if the bot may see it."""
+    async def group(self, path: str) -> str | None:
+        """Return the path of the group that ``@path`` mentions, if the bot may see it."""
         if not _GROUP.fullmatch(path):
             return None
-
         try:
             # Without its projects: they are slow (https://docs.gitlab.com/api/groups/).
             group = await self.ask(lambda client: client.groups.get(path, with_projects="false"))
         except Missing:
             return None
-        found = group.attributes
-        if found["full_path"].casefold() != path.casefold():  # a number finds one, too
-            return None
-        return GroupRef(
-            id=int(found["id"]),
-            path=found["full_path"],
-            name=found.get("name") or found["full_path"],
-            url=found.get("web_url") or "",
-        )
+        found: str = group.attributes["full_path"]
+        return found if found.casefold() == path.casefold() else None  # a number finds one, too
 
-    async def _elsewhere(self, project: int | str, iid: int, answer: Awaitable[T]) -> T:
-        """Believe a 404 only if GitLab's list lacks the issue, too, or shows no such project."""
+    async def _believed(
+        self, project: int | str, iid: int, answer: Awaitable[T], *, is_ours: bool = False
+    ) -> T:
+        """Believe a 404 about an issue only if GitLab's list lacks the issue, too.
+
+        Replicas of GitLab's database may be behind. The feedback project is always there, though it
+        may be out of sight for a while.
+
+        Raises:
+            Missing: There is no such issue, or no such project.
+            Unreachable: There is one, or GitLab shows nothing of the feedback project.
+        """
         try:
             return await answer
         except Missing as missing:
-            if not await self._is_listed(project, iid):
+            try:
+                is_listed = await self._is_listed(project, iid)
+            except Missing as hidden:
+                if not is_ours:
+                    raise
+                problem = "GitLab does not show the project (404)"
+                raise Unreachable(Platform.GITLAB, problem, 404) from hidden
+            if not is_listed:
                 raise
             raise listed_only() from missing
 
@@ -169,8 +170,8 @@ class GitLabIssues(GitLabApi):
 
         return await self.ask(read)
 
-    async def _post_note(self, project: int | str, iid: int, body: str) -> None:
-        path, note = f"{issue_path(project, iid)}/notes", {"body": body}
+    async def _post_note(self, place: str, body: str) -> None:
+        path, note = f"{place}/notes", {"body": body}
         await self.change(lambda client: client.http_post(path, post_data=note), NOTES)
 
     def _as_own(self, data: dict[str, Any], role: str) -> dict[str, Any]:
@@ -201,18 +202,18 @@ def listed_only() -> Unreachable:
     return Unreachable(Platform.GITLAB, problem, 404)
 
 
-def _newest(
-    client: gitlab.Gitlab, project: int | str, query: dict[str, str], per_page: int = PAGE
+def list_issues(
+    client: gitlab.Gitlab,
+    project: int | str,
+    query: dict[str, Any],
+    *,
+    order_by: str = "created_at",
+    sort: str = "desc",
+    per_page: int = PAGE,
 ) -> Iterator[IssueSnapshot]:
-    issues = client.http_list(
-        issues_path(project),
-        query,
-        iterator=True,
-        pagination="keyset",
-        order_by="created_at",
-        sort="desc",
-        per_page=per_page,
-    )
+    order = {"order_by": order_by, "sort": sort, "pagination": "keyset"}
+    path = issues_path(project)
+    issues = client.http_list(path, query | order, iterator=True, per_page=per_page)
     return (parse_issue(issue) for issue in issues)
 
 

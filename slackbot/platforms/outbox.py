@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from slackbot import metrics
 from slackbot.health import SLACK, Health
 from slackbot.platforms.errors import PlatformError, Rejected, Unreachable
+from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey
 from slackbot.store import outbox
@@ -25,16 +26,6 @@ QUIETLY = {"unfurl_links": False, "unfurl_media": False}
 _TOO_MUCH = frozenset({"invalid_blocks", "msg_blocks_too_long", "msg_too_long"})
 
 
-class Message(Protocol):
-    """``text`` shows in notifications."""
-
-    @property
-    def text(self) -> str: ...
-
-    @property
-    def blocks(self) -> Sequence[Mapping[str, Any]]: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """A channel or direct message by id, or a thread in it."""
@@ -44,7 +35,7 @@ class Place:
     is_broadcast: bool = False
 
 
-Draw = Callable[[Transaction], Awaitable[Sequence[Message]]]
+Draw = Callable[[Transaction], Awaitable[Sequence[SlackMessage]]]
 """Draws a message when its turn has come.
 
 None: no longer wanted. Several: each is tried if Slack cannot take the one before.
@@ -86,8 +77,8 @@ class Post:
     """Try again if Slack rejects it; else leave it out."""
 
 
-def drawn(*messages: Message) -> Draw:
-    async def draw(_tx: Transaction) -> Sequence[Message]:
+def drawn(*messages: SlackMessage) -> Draw:
+    async def draw(_tx: Transaction) -> Sequence[SlackMessage]:
         return messages
 
     return draw
@@ -99,9 +90,18 @@ class Outbox:
     Use it inside a job only: its lease keeps two replicas from posting together.
     """
 
-    def __init__(self, record: Record, slack: SlackClient, health: Health, channel: str) -> None:
+    def __init__(
+        self,
+        record: Record,
+        slack: SlackClient,
+        health: Health,
+        channel: str,
+        bad_channel: str | None = None,
+    ) -> None:
         self._record, self._slack = record, slack
         self._health, self._channel = health, channel
+        self.bad_channel = bad_channel
+        """For bad feedback that asks for no contact, as it is set."""
 
     async def channel(self, named: str | None = None) -> str:
         """Return the id of the cards' channel, or of another one.
@@ -140,6 +140,34 @@ class Outbox:
             return False
         return await self._send(post, messages)
 
+    async def tell(
+        self,
+        user: str,
+        draw: Draw,
+        *,
+        key: str,
+        event: str,
+        about: IssueKey | None = None,
+        look_since: datetime | None = None,
+    ) -> bool:
+        """Post a direct message, as ``post`` does; leave it out if the person can have none."""
+        if await self.is_posted(key):
+            return False
+        channel = await self._slack.direct_messages(user)
+        if channel is None:
+            await self.leave_out(key, about)
+            return False
+        place = Place(channel=channel)
+        post = Post(
+            key=key, event=event, place=place, draw=draw, about=about, look_since=look_since
+        )
+        return await self.post(post)
+
+    async def leave_out(self, key: str, about: IssueKey | None = None) -> None:
+        """Do not post it any more: its moment has passed, or it has no place."""
+        async with self._record.transaction() as tx:
+            await outbox.leave_out(tx, [key], about, self._record.now())
+
     async def _known(self, post: Post) -> Entry | None:
         if not post.is_remembered:
             return None
@@ -162,11 +190,10 @@ class Outbox:
         await self._note(post, Outcome(is_over=True, ts=ts))
         return True
 
-    async def _send(self, post: Post, messages: Sequence[Message]) -> bool:
+    async def _send(self, post: Post, messages: Sequence[SlackMessage]) -> bool:
         try:
-            answer = await send(
-                self._slack, "chat.postMessage", messages, **_where(post.place), **_metadata(post)
-            )
+            where = _where(post.place) | metadata(post.event, post.key)
+            answer = await send(self._slack, "chat.postMessage", messages, **where)
         except Unreachable:
             raise  # it may have been taken: the next try looks for it
         except Rejected as error:
@@ -174,7 +201,8 @@ class Outbox:
                 await self._note(post, NOT_TAKEN)
                 raise
             # For good: the thread is gone, or the person takes none.
-            log.warning("post_rejected", post=post.event, issue=_name(post), problem=error.code)
+            issue = str(post.about) if post.about else None
+            log.warning("post_rejected", post=post.event, issue=issue, problem=error.code)
             await self._note(post, NEVER)
             return False
         except PlatformError:
@@ -204,7 +232,7 @@ def looked_from(begun_at: datetime, now: datetime) -> datetime:
 
 
 async def send(
-    slack: SlackClient, method: str, messages: Sequence[Message], **arguments: object
+    slack: SlackClient, method: str, messages: Sequence[SlackMessage], **arguments: object
 ) -> Any:
     """Send the first message that Slack can take, after ``turn``.
 
@@ -223,7 +251,7 @@ async def send(
 
 
 async def _call(
-    slack: SlackClient, method: str, message: Message, arguments: Mapping[str, object]
+    slack: SlackClient, method: str, message: SlackMessage, arguments: Mapping[str, object]
 ) -> Any:
     return await slack.call_now(method, text=message.text, blocks=list(message.blocks), **arguments)
 
@@ -233,16 +261,8 @@ def metadata(event: str, key: str) -> dict[str, dict[str, Any]]:
     return {"metadata": {"event_type": event, "event_payload": {"key": key}}}
 
 
-def _metadata(post: Post) -> dict[str, dict[str, Any]]:
-    return metadata(post.event, post.key)
-
-
 def _where(place: Place) -> dict[str, object]:
     where: dict[str, object] = {"channel": place.channel, **QUIETLY}
     if place.thread is not None:
         where |= {"thread_ts": place.thread, "reply_broadcast": place.is_broadcast}
     return where
-
-
-def _name(post: Post) -> str | None:
-    return str(post.about) if post.about else None

@@ -150,30 +150,24 @@ class SharedPace:
 
     async def turn(self, patience: float = PATIENCE_SECONDS) -> float:
         try:
-            return await self._take_turn(patience)
+            async with self._database.transaction() as tx:
+                taken_until, now = await self._lock(tx)
+                seconds = self._allowance.wait(taken_until, now)
+                if seconds > patience:
+                    raise TooBusy(seconds)
+                await self._save(tx, self._allowance.take(taken_until, now))
         except RecordAway:
             return await self._own.turn(patience)
+        return seconds
 
     async def hold(self, seconds: float) -> None:
         try:
-            await self._hold_all(seconds)
+            # In any case: the platform said so, whoever has the job.
+            async with self._database.transaction(in_any_case=True) as tx:
+                taken_until, now = await self._lock(tx)
+                await self._save(tx, self._allowance.held(taken_until, now, seconds))
         except RecordAway:
             await self._own.hold(seconds)
-
-    async def _take_turn(self, patience: float) -> float:
-        async with self._database.transaction() as tx:
-            taken_until, now = await self._lock(tx)
-            seconds = self._allowance.wait(taken_until, now)
-            if seconds > patience:
-                raise TooBusy(seconds)
-            await self._save(tx, self._allowance.take(taken_until, now))
-        return seconds
-
-    async def _hold_all(self, seconds: float) -> None:
-        # In any case: the platform said so, whoever has the job.
-        async with self._database.transaction(in_any_case=True) as tx:
-            taken_until, now = await self._lock(tx)
-            await self._save(tx, self._allowance.held(taken_until, now, seconds))
 
     async def _lock(self, tx: Transaction) -> tuple[float, float]:
         """Return ``taken_until`` and now; others wait for the commit."""
@@ -181,7 +175,7 @@ class SharedPace:
             await tx.execute(text("SET LOCAL synchronous_commit TO OFF"))
         now = database_now(is_sqlite=tx.is_sqlite)
         fresh = upsert(tx, paces).values(name=self._name, taken_until=now)
-        await tx.execute(fresh.on_conflict_do_nothing(index_elements=["name"]))
+        await tx.execute(fresh.on_conflict_do_nothing())
         query = select(paces.c.taken_until).where(paces.c.name == self._name).with_for_update()
         taken_until: datetime = (await tx.execute(query)).scalar_one()
         # Only now: others may have kept it waiting.

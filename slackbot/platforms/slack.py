@@ -147,17 +147,13 @@ class SlackClient(SlackApi):
         self.users = SlackUsers(self)
         self.team: str | None = None
         self.address: str | None = None
-        self._identity: Identity | None = None
+        self.known_identity: Identity | None = None
         self._channels: dict[str, str] = {}
         self._finding = asyncio.Lock()
 
     async def identity(self) -> Identity:
         """Ask once: it does not change for a token."""
-        return self._identity or await self.check_identity()
-
-    @property
-    def known_identity(self) -> Identity | None:
-        return self._identity
+        return self.known_identity or await self.check_identity()
 
     def permalink(self, channel: str, ts: str) -> str | None:
         """Spell it as ``chat.getPermalink`` does; ``None`` until the address is known."""
@@ -171,14 +167,14 @@ class SlackClient(SlackApi):
         """Check the token, too."""
         answer = await self.call("auth.test")
         told = answer.headers.get(SCOPES_HEADER)
-        self._identity = Identity(
+        self.known_identity = own = Identity(
             team=answer["team_id"],
             address=answer.get("url") or "",
             user=answer["user_id"],
             scopes=None if told is None else _listed(told),
         )
-        self.team, self.address = self._identity.team, self._identity.address
-        return self._identity
+        self.team, self.address = own.team, own.address
+        return own
 
     async def channel_id(self, channel: str) -> str:
         """Find by ``#name`` or id, and remember.

@@ -194,7 +194,7 @@ _KEYS: Mapping[Kind, str] = {
 }
 _KIND_OF_KEY = {key: kind for kind, keys in _KEYS.items() for key in keys.split(", ")}
 # Within a comment these are the customer's own words, unless a form made them bold.
-_OWN_WORDS = re.compile(r"(?:[-*] )?(?:tags?|action|next (?:actions?|steps))\b", re.IGNORECASE)
+_ALSO_OWN_WORDS = (Kind.TAGS, Kind.ACTION)
 # "Would you like a manager to contact you?", "Manager contact", "Contact requested", …
 _CONTACT_WORDS = ("manager", "request")
 
@@ -231,6 +231,7 @@ class _Field:
     lines: list[str] = field(default_factory=list)
     stated: bool = False
     """A whole line says so, such as "Manager contact requested"."""
+    is_below_heading: bool = False
 
     def takes(self, text: str) -> bool:
         if not text:
@@ -240,7 +241,7 @@ class _Field:
         if self.kind is Kind.CONTACT:
             return _answer(text) is not None or _CHECKBOX.match(_without_marker(text)) is not None
         # Below a heading, a list of tags or actions is read to its end.
-        goes_on = self.kind in (Kind.TAGS, Kind.ACTION) and not any(self.lines[:1])
+        goes_on = self.kind in _ALSO_OWN_WORDS and self.is_below_heading
         return not any(self.lines) or (goes_on and bool(self.lines[-1].strip()))
 
     def says_yes(self) -> bool:
@@ -347,8 +348,10 @@ def _checkbox_field(text: str, *, checked: bool) -> _Field | None:
 
 
 class Description:
-    def __init__(self, text: str) -> None:
-        self.text = _normalised(text)
+    """``has_action``: a form's next action is told apart from the customer's own words."""
+
+    def __init__(self, text: str, *, has_action: bool = False) -> None:
+        self.text, self._has_action = _normalised(text), has_action
         self._fields: list[_Field] = []
         self._open: _Field | None = None
         self._columns: list[Kind | None] = []
@@ -363,16 +366,23 @@ class Description:
             self._read_row(text)
             return
         self._columns = []
-        is_own = self._open and self._open.kind is Kind.COMMENT and _OWN_WORDS.match(text)
         heading = _HEADING.fullmatch(text)
         if heading:
-            self._begin(self._heading_field(heading[1]))
+            self._begin(self._believed(self._heading_field(heading[1])))
         elif _RULE.fullmatch(text):
             self._begin(None)
-        elif text and not is_own and (found := _field_in(text)):
+        elif text and (found := self._believed(_field_in(text))) and not self._is_own(found, text):
             self._begin(found)
         else:
             self._read_text(line, text)
+
+    def _believed(self, found: _Field | None) -> _Field | None:
+        return found if self._has_action or not found or found.kind is not Kind.ACTION else None
+
+    def _is_own(self, found: _Field, text: str) -> bool:
+        is_in_comment = self._open is not None and self._open.kind is Kind.COMMENT
+        is_bold = _without_marker(text).startswith(("**", "__"))
+        return is_in_comment and found.kind in _ALSO_OWN_WORDS and not is_bold
 
     def value(self, kind: Kind) -> str | None:
         values = (_clean_value(" ".join(each.lines)) for each in self._of(kind))
@@ -397,9 +407,8 @@ class Description:
         return _shortened(text, MAX_COMMENT) or None
 
     def is_form(self) -> bool:
-        """Return whether a form wrote it, or it is a quotation and nothing else."""
-        is_quoted = bool(self._quoted) and not "".join(self._prose).strip()
-        return is_quoted or any(map(self._of, (Kind.ORGANIZATION, Kind.CUSTOMER, Kind.COMMENT)))
+        """Return whether a form wrote it; a team's own notes quote, and name customers, too."""
+        return any(map(self._of, (Kind.ORGANIZATION, Kind.COMMENT)))
 
     def says_contact_requested(self) -> bool:
         """Let no "no" take back a yes."""
@@ -416,7 +425,7 @@ class Description:
     def _heading_field(self, text: str) -> _Field | None:
         bare = text.rstrip("# ")
         kind = _kind_of(bare)
-        return _keyed_field(bare) or (_Field(kind) if kind else None)
+        return _keyed_field(bare) or (_Field(kind, is_below_heading=True) if kind else None)
 
     def _read_text(self, line: str, text: str) -> None:
         if self._open and self._open.takes(text):

@@ -46,8 +46,8 @@ class Feedback:
 def read_feedback(*, title: str, description: str | None, labels: Collection[str]) -> Feedback:
     """Never fails: what is not found is None."""
     title = title[:MAX_TITLE]
-    said = Description(description or "")
     is_indirect = any(map(_INDIRECT.search, (title, *labels)))
+    said = Description(description or "", has_action=is_indirect)
     return Feedback(
         title_sentiment=_title_sentiment(title),
         label_sentiment=_label_sentiment(labels),

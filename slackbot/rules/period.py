@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum, auto
 from zoneinfo import ZoneInfo
@@ -73,6 +73,7 @@ class Trouble(StrEnum):
 
     UNKNOWN_WORD = auto()
     UNKNOWN_GROUPING = auto()
+    ONE_TOO_MANY = auto()
     NO_SUCH_DATE = auto()
     ENDS_BEFORE_START = auto()
     IN_THE_FUTURE = auto()
@@ -98,8 +99,11 @@ class Question:
 
 _SPAN = re.compile(r"([1-9][0-9]{0,3})([dw])")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_QUARTER, _LAST_QUARTER = "quarter", "last-quarter"
-_WORDS = (_QUARTER, "by", "csv")
+_QUARTER, _LAST_QUARTER, _LAST_WEEK = "quarter", "last quarter", "last week"
+_WORDS = (_QUARTER, _LAST_QUARTER, _LAST_WEEK, "csv", *(f"by {each}" for each in Grouping))
+_WORD = re.compile(r"last (?:quarter|week)\b|by \S+|\S+")
+_SPELLED = re.compile(r"\b([0-9]+) ?(?:(d)(?:ays?)?|(w)(?:eeks?)?)\b")
+_DOTS = re.compile(r" ?(?:\.{2,}|\u2026) ?")
 
 
 def read_question(text: str, today: date) -> Question:
@@ -108,16 +112,21 @@ def read_question(text: str, today: date) -> Question:
     Raises:
         NotAsked: It is not understood.
     """
-    question = Question(period=days_until(today, DAYS), is_default=True)
-    words = iter(" ".join(text.casefold().split()).replace("last quarter", _LAST_QUARTER).split())
+    said = _DOTS.sub("..", _SPELLED.sub(r"\1\2\3", " ".join(text.casefold().split())))
+    words = _WORD.findall(said)
+    period, by, is_second = None, None, False
     for word in words:
-        if word == "csv":
-            question = replace(question, as_csv=True)
-        elif word == "by":
-            question = replace(question, by=_grouping(next(words, "")))
-        else:
-            question = replace(question, period=_period(word, today), is_default=False)
-    return question
+        first, _, grouping = word.partition(" ")
+        if first == "by":
+            is_second, by = by is not None, _grouping(grouping)
+        elif word != "csv":
+            is_second, period = period is not None, _period(word, today)
+        if is_second:
+            raise NotAsked(Trouble.ONE_TOO_MANY, word)
+    default = days_until(today, DAYS)
+    return Question(
+        period=period or default, is_default=period is None, by=by, as_csv="csv" in words
+    )
 
 
 def _grouping(word: str) -> Grouping:
@@ -135,9 +144,12 @@ def _period(word: str, today: date) -> Period:
         return Period(start=quarter, end=today + _DAY)
     if word == _LAST_QUARTER:
         return Period(start=_quarter_of(quarter - _DAY), end=quarter)
+    if word == _LAST_WEEK:
+        return days_until(today - (today.weekday() + 1) * _DAY, 7)
     first, dots, last = word.partition("..")
     if not dots:
-        raise NotAsked(Trouble.UNKNOWN_WORD, word, nearest(word[:40], _WORDS, LIKENESS))
+        known = (f"{word}d",) if _SPAN.fullmatch(f"{word}d") else _WORDS
+        raise NotAsked(Trouble.UNKNOWN_WORD, word, nearest(word[:40], known, LIKENESS))
     start, end = max(_date(first), EARLIEST), _date(last)
     if end <= start:
         raise NotAsked(Trouble.ENDS_BEFORE_START, word)

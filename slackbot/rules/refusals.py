@@ -23,6 +23,8 @@ class Unknown(Refusal):
 class Incomplete(Refusal):
     """What Slack sent lacks something."""
 
+    part: str | None = None
+
 
 class FormNotOpened(Refusal):
     """Slack does not open the form."""

@@ -280,7 +280,7 @@ class Request:
         Handbook, "Handling 'Good' Reviews".
         """
         is_good = self.sentiment is Sentiment.POSITIVE and self.state is State.OPEN
-        is_wanted = self.says_contact or self.waits_on is not None
+        is_wanted = self.says_contact or self.plans_contact or self.waits_on is not None
         if not is_good or is_wanted or self.gitlab_updated_at is None:
             return None
         return self.gitlab_updated_at + timedelta(days=IDLE_DAYS)

@@ -3,11 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median, quantiles
 
 from slackbot.rules.feedback import Sentiment, score_of
-from slackbot.rules.period import Grouping, Period
+from slackbot.rules.period import Grouping, Period, midnight
 from slackbot.rules.request import UNFINISHED, Person, Request, Rules, State
 
 HIGH = 0.9
@@ -94,8 +94,8 @@ class Stats:
     """By name; what has none is under ``None``."""
     bars: Mapping[Period, Figures] = field(default_factory=dict)
     """Of each stretch of the period."""
-    kept_days: int | None = None
-    """Said where the period reaches further back than the record."""
+    since: date | None = None
+    """The first day of which the record has all, where the period before begins earlier."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,27 +112,23 @@ class Measure:
         period: Period,
         *,
         by: Grouping | None = None,
-        kept_days: int | None = None,
+        since: datetime | None = None,
     ) -> Stats:
-        """Count the period and the one before; ``kept_days`` is how far back the record reaches."""
-        feedback, before = list(found), period.before
+        """Count the period, and the one before if nothing of it lies before ``since``."""
+        feedback, before, zone = list(found), period.before, self.rules.hours.timezone
         asked = self.asked_in(feedback, period)
-        since = None
-        if kept_days is not None:
-            zone = self.rules.hours.timezone
-            since = (self.now - timedelta(days=kept_days)).astimezone(zone).date()
-        is_short = since is not None and before.start < since
+        lacks = since if since and midnight(before.start, zone) < since else None
         return Stats(
             period=period,
             now=self._summary(feedback, period),
-            before=None if is_short else self._summary(feedback, before),
+            before=None if lacks else self._summary(feedback, before),
             by=by,
             groups=self._groups(asked, by) if by else {},
             bars={
                 each: self._figures(self.asked_in(asked, each))
                 for each in period.stretches(MOST_BARS)
             },
-            kept_days=kept_days if is_short else None,
+            since=lacks.astimezone(zone).date() if lacks else None,
         )
 
     def asked_in(self, found: Iterable[Request], period: Period) -> list[Request]:

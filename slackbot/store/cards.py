@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Executable, Row, and_, bindparam, func, or
 
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import Transaction, insert_into, upsert
+from slackbot.store.database import Transaction, add_row, insert_into, upsert
 from slackbot.store.schema import Instant, cards, if_readable, messages
 
 
@@ -172,11 +172,8 @@ async def list_standing(tx: Transaction) -> list[IssueKey]:
 
 async def forget_post(tx: Transaction, key: IssueKey) -> None:
     """Note that the card is gone from Slack, or was never posted."""
-    await tx.execute(
-        update(cards)
-        .where(*_is(key))
-        .values(channel=None, ts=None, painted=0, posting_since=None, rendering_since=None)
-    )
+    forgotten = dict.fromkeys(("channel", "ts", "posting_since", "rendering_since"))
+    await tx.execute(_OF_CARD, **_place(key), **forgotten, painted=0)
 
 
 async def add_message(
@@ -192,16 +189,14 @@ async def add_message(
     With ``of``, its decision or cause, it is queued only once. ``begun_at``: since when a lost
     record may have had it posted, UTC.
     """
-    await tx.execute(
-        upsert(tx, messages)
-        .values(
-            id=str(uuid5(of, step.kind) if of else uuid4()),
-            project=key.project,
-            iid=key.iid,
-            begun_at=begun_at,
-            document=step,
-        )
-        .on_conflict_do_nothing(index_elements=["id"])
+    await add_row(
+        tx,
+        messages,
+        id=str(uuid5(of, step.kind) if of else uuid4()),
+        project=key.project,
+        iid=key.iid,
+        begun_at=begun_at,
+        document=step,
     )
 
 
@@ -270,7 +265,3 @@ async def end_message(tx: Transaction, message: UUID, now: datetime) -> None:
 
 def _place(key: IssueKey) -> dict[str, object]:
     return {"of_project": key.project, "of_iid": key.iid}
-
-
-def _is(key: IssueKey) -> tuple[ColumnElement[bool], ...]:
-    return (cards.c.project == key.project, cards.c.iid == key.iid)

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -62,10 +63,6 @@ _fence: ContextVar[Fence | None] = ContextVar("fence", default=None)
 _goes_first: ContextVar[bool] = ContextVar("goes_first", default=False)
 
 GIVE_WAY_SECONDS = 0.02
-
-
-async def _no_fence(_tx: "Transaction") -> None:
-    """No job is under way in this task."""
 
 
 WAKE_UP_CHANNEL = "ssat_bot_errands"
@@ -269,8 +266,10 @@ def fenced_by(fence: Fence) -> Iterator[None]:
 
 
 async def _meet_fence(tx: Transaction, *, in_any_case: bool) -> LeaseLost | None:
+    fence = _fence.get()
     try:
-        await (_fence.get() or _no_fence)(tx)
+        if fence is not None:
+            await fence(tx)
     except LeaseLost as error:
         if not in_any_case:
             raise
@@ -291,13 +290,13 @@ class DatabaseError(Exception):
 
 
 @asynccontextmanager
-async def at_hand(url: str) -> AsyncIterator["Database"]:
+async def at_hand(url: str, *, reads_only: bool = False) -> AsyncIterator["Database"]:
     """Yield it for a command, which opens it; close it in the end.
 
     Raises:
         DatabaseError: It does not answer, or has a row that cannot be read.
     """
-    database = Database(url)
+    database = Database(url, reads_only=reads_only)
     try:
         yield database
     except SQLAlchemyError as error:
@@ -334,8 +333,12 @@ def _unusable(error: Exception) -> DatabaseError:
 
 
 class Database:
-    def __init__(self, database_url: str, wake_ups: WakeUps | None = None) -> None:
-        self._url = async_url(database_url)
+    """One that ``reads_only`` may be opened beside a process that works on it."""
+
+    def __init__(
+        self, database_url: str, wake_ups: WakeUps | None = None, *, reads_only: bool = False
+    ) -> None:
+        self._url, self._reads_only = async_url(database_url), reads_only
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self._own_pids: set[int] = set()
         """Of PostgreSQL's processes that serve this one."""
@@ -348,10 +351,11 @@ class Database:
 
     def _make_engine(self) -> "AsyncEngine | SqliteEngine":
         if self.is_sqlite:
-            return SqliteEngine(self._url)
+            return SqliteEngine(self._url, reads_only=self._reads_only)
         from slackbot.store.postgres import postgres_engine  # takes 50 ms and 10 MB to import
 
-        return postgres_engine(self._url, self._own_pids)
+        engine = postgres_engine(self._url, self._own_pids)
+        return engine.execution_options(postgresql_readonly=True) if self._reads_only else engine
 
     @property
     def file(self) -> Path | None:
@@ -434,13 +438,16 @@ class Database:
             await postgres.hear_others(self._engine, self.wake_ups, self._own_pids)
 
     async def open(self) -> None:
-        """Claim the database and migrate it.
+        """Claim the database and migrate it, unless it is only to be read.
 
         Raises:
             DatabaseError: It cannot be used, another process has it, or it is damaged.
         """
         try:
-            self.own()
+            if not self._reads_only:
+                self.own()
+            elif self.file and not self.file.exists():
+                raise OSError(f"there is no file {self.file}; `ssat-bot run` creates it")
             if self.file and is_damaged(self.file):
                 raise DamagedError(f"{self.file} is damaged: run `ssat-bot rebuild`")
             await self.migrate()
@@ -466,13 +473,13 @@ class Database:
 
     async def migrate(self) -> None:
         """Safe at every start; what a newer release has made of the schema stays."""
-        if self.file is not None:
+        if self.file is not None and not self._reads_only:
             self.file.touch(mode=0o600)  # it has people's words: for this account only
         async with self.transaction() as tx:
             await tx.be_patient()
             if not self.is_sqlite:  # replicas take turns
                 await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('ssat-bot schema'))"))
-            await tx.run_sync(_bring_up_to_date)
+            await tx.run_sync(_bring_up_to_date, self._reads_only)
 
     async def tidy(self) -> None:
         """Empty SQLite's log."""
@@ -509,9 +516,12 @@ class Record:
         return self.database.outage
 
 
-def _bring_up_to_date(connection: Connection) -> None:
+def _bring_up_to_date(connection: Connection, reads_only: bool) -> None:
     revisions = _revisions(connection)
-    if revisions != {newest_revision()}:
+    if reads_only:
+        if max(revisions, default="") < newest_revision():
+            raise OSError("it is empty or of an earlier release; `ssat-bot run` upgrades it")
+    elif revisions != {newest_revision()}:
         from slackbot.store.upgrade import upgrade  # takes 100 ms and 10 MB to import
 
         upgrade(connection, revisions)
@@ -538,6 +548,28 @@ def database_now(*, is_sqlite: bool, ahead: timedelta = timedelta(0)) -> ColumnE
         return bindparam(None, callable_=lambda: datetime.now(UTC) + ahead, type_=Instant)
     now = func.clock_timestamp(type_=DateTime(timezone=True))
     return type_coerce(now + literal(ahead, Interval), Instant)
+
+
+async def add_row(tx: Transaction, table: Table, **values: object) -> None:
+    """Insert a row, unless it is there."""
+    await tx.execute(_adding(table, tx.is_sqlite), **values)
+
+
+async def save_row(tx: Transaction, table: Table, **values: object) -> None:
+    """Insert a row, or replace the one with its key; ``values`` are those of all columns."""
+    await tx.execute(_saving(table, tx.is_sqlite), **values)
+
+
+@cache
+def _adding(table: Table, is_sqlite: bool) -> Executable:
+    return insert_into(table, is_sqlite=is_sqlite).on_conflict_do_nothing()
+
+
+@cache
+def _saving(table: Table, is_sqlite: bool) -> Executable:
+    new = insert_into(table, is_sqlite=is_sqlite)
+    kept = {column.name: new.excluded[column.name] for column in table.c if not column.primary_key}
+    return new.on_conflict_do_update(index_elements=table.primary_key.columns, set_=kept)
 
 
 def upsert(tx: Transaction, table: Table) -> "sqlite.Insert | postgresql.Insert":

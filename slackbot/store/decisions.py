@@ -34,12 +34,8 @@ _OF_INTERACTION = select(decisions).where(decisions.c.interaction == bindparam("
 _ADD = decisions.insert()
 _TO_WITHDRAW = (
     select(if_readable(decisions))
-    .where(
-        decisions.c.project == bindparam("project"),
-        decisions.c.iid == bindparam("iid"),
-        IS_GIVEN_UP,
-        decisions.c.begun_at.is_not(None),
-    )
+    .filter_by(project=bindparam("project"), iid=bindparam("iid"))
+    .where(IS_GIVEN_UP, decisions.c.begun_at.is_not(None))
     .order_by(decisions.c.seq)
 )
 _IS_IT = decisions.c.id == bindparam("decision")
@@ -85,38 +81,28 @@ async def list_undelivered(tx: Transaction) -> list[DecisionRecord]:
 
 
 async def list_decisions_since(tx: Transaction, key: IssueKey, since: datetime) -> list[Decision]:
-    rows = await tx.scalars(
-        select(if_readable(decisions))
-        .where(
-            decisions.c.project == key.project,
-            decisions.c.iid == key.iid,
-            decisions.c.decided_at >= since,
-        )
-        .order_by(decisions.c.seq)
-    )
-    return [decision for decision in rows if decision is not None]
+    return await _list_readable(tx, *_is_about(key), decisions.c.decided_at >= since)
 
 
 async def list_decisions_between(
     tx: Transaction, since: datetime, until: datetime
 ) -> list[Decision]:
-    rows = await tx.scalars(
-        select(if_readable(decisions))
-        .where(decisions.c.decided_at >= since, decisions.c.decided_at < until)
-        .order_by(decisions.c.seq)
-    )
+    return await _list_readable(tx, decisions.c.decided_at >= since, decisions.c.decided_at < until)
+
+
+async def _list_readable(tx: Transaction, *which: ColumnElement[bool]) -> list[Decision]:
+    rows = await tx.scalars(select(if_readable(decisions)).where(*which).order_by(decisions.c.seq))
     return [decision for decision in rows if decision is not None]
 
 
 async def count_closed_idle(tx: Transaction, since: datetime, until: datetime) -> int:
-    rows = await tx.scalars(
-        select(if_readable(decisions)).where(
-            decisions.c.decided_at >= since,
-            decisions.c.decided_at < until,
-            decisions.c.status == Status.DELIVERED,
-        )
+    found = await _list_readable(
+        tx,
+        decisions.c.decided_at >= since,
+        decisions.c.decided_at < until,
+        decisions.c.status == Status.DELIVERED,
     )
-    return sum(each is not None and isinstance(each.action, CloseIdle) for each in rows)
+    return sum(isinstance(each.action, CloseIdle) for each in found)
 
 
 async def list_pending_moments(tx: Transaction) -> Sequence[datetime]:
@@ -211,8 +197,7 @@ async def note_problem(tx: Transaction, key: IssueKey, problem: str) -> bool:
     changed = await tx.execute(
         update(decisions)
         .where(
-            decisions.c.project == key.project,
-            decisions.c.iid == key.iid,
+            *_is_about(key),
             decisions.c.status == Status.PENDING,
             decisions.c.problem.is_distinct_from(problem),
         )
@@ -233,18 +218,17 @@ async def drop_unreadable(tx: Transaction, now: datetime) -> list[IssueKey]:
     decision = if_readable(decisions)
     rows = (await tx.execute(select(*columns, decision).where(IS_UNDELIVERED))).all()
     lost = [row for row in rows if row.document is None]
-    for row in lost:
-        await tx.execute(
-            update(decisions)
-            .where(decisions.c.seq == row.seq)
-            .values(status=Status.DROPPED, finished_at=now, problem="could not be read")
-        )
+    await tx.execute(
+        update(decisions)
+        .where(decisions.c.seq.in_([row.seq for row in lost]))
+        .values(status=Status.DROPPED, finished_at=now, problem="could not be read")
+    )
     return [IssueKey(row.project, row.iid) for row in lost]
 
 
 def _is(key: IssueKey, decision: UUID) -> tuple[ColumnElement[bool], ...]:
-    return (
-        decisions.c.project == key.project,
-        decisions.c.iid == key.iid,
-        decisions.c.id == str(decision),
-    )
+    return (*_is_about(key), decisions.c.id == str(decision))
+
+
+def _is_about(key: IssueKey) -> tuple[ColumnElement[bool], ...]:
+    return decisions.c.project == key.project, decisions.c.iid == key.iid

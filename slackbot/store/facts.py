@@ -108,6 +108,8 @@ LAST_IN_TURN = Fact("last_in_turn", int)
 LAST_FEEDBACK_IN_TURN = Fact("last_feedback_in_turn", int)
 ALL_READ = Fact("all_feedback_read", str)
 """What was polled when all open issues were last read: a release before left most of them out."""
+KNOWN_SINCE = Fact("known_since", datetime)
+"""Since when the record has all feedback: before, it has only what was still open then."""
 PROJECT = Fact("project", KnownProject)
 SLACK_TEAM = Fact("slack_team", str)
 """A click must not have to wait until Slack tells it again."""

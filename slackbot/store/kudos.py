@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 
 from slackbot.rules.decision import Decision, Kudos
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import Transaction, upsert
+from slackbot.store.database import Transaction, add_row
 from slackbot.store.schema import kudos
 
 
@@ -39,16 +39,14 @@ class KudosRecord:
 
 
 async def add_kudos(tx: Transaction, decision: Decision) -> None:
-    await tx.execute(
-        upsert(tx, kudos)
-        .values(
-            id=str(decision.id),
-            project=decision.key.project,
-            iid=decision.key.iid,
-            given_at=decision.at,
-            document=decision,
-        )
-        .on_conflict_do_nothing(index_elements=["id"])
+    await add_row(
+        tx,
+        kudos,
+        id=str(decision.id),
+        project=decision.key.project,
+        iid=decision.key.iid,
+        given_at=decision.at,
+        document=decision,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, func, select, update
 
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import Transaction, upsert
+from slackbot.store.database import Transaction, add_row
 from slackbot.store.schema import posts
 
 _NO_ISSUE = IssueKey(0, 0)
@@ -57,11 +57,7 @@ async def ended_keys(tx: Transaction, about: IssueKey) -> set[str]:
 async def begin(tx: Transaction, key: str, about: IssueKey | None, now: datetime) -> None:
     """Keep the first moment."""
     about = about or _NO_ISSUE
-    await tx.execute(
-        upsert(tx, posts)
-        .values(key=key, project=about.project, iid=about.iid, begun_at=now)
-        .on_conflict_do_nothing(index_elements=["key"])
-    )
+    await add_row(tx, posts, key=key, project=about.project, iid=about.iid, begun_at=now)
 
 
 async def abandon(tx: Transaction, key: str) -> None:
@@ -78,12 +74,7 @@ async def leave_out(
     tx: Transaction, keys: Iterable[str], about: IssueKey | None, now: datetime
 ) -> None:
     """Do not send these any more, even if begun: their moment has passed."""
-    about = about or _NO_ISSUE
     for key in keys:
-        await tx.execute(
-            upsert(tx, posts)
-            .values(key=key, project=about.project, iid=about.iid, begun_at=now, ended_at=now)
-            .on_conflict_do_update(
-                index_elements=["key"], set_={"ended_at": now}, where=posts.c.ended_at.is_(None)
-            )
-        )
+        await begin(tx, key, about, now)
+        is_it = (posts.c.key == key) & posts.c.ended_at.is_(None)
+        await tx.execute(update(posts).where(is_it).values(ended_at=now))

@@ -11,7 +11,7 @@ from sqlalchemy import Row, bindparam, delete, or_, select, type_coerce, update
 
 from slackbot.rules.request import Person, Request
 from slackbot.rules.shifts import Plan
-from slackbot.store.database import Transaction, upsert
+from slackbot.store.database import Transaction, save_row
 from slackbot.store.facts import Fact
 from slackbot.store.schema import (
     Code,
@@ -78,11 +78,12 @@ async def forget_links(tx: Transaction, who: str) -> list[Link]:
 
 
 async def save_code(tx: Transaction, code: Code) -> None:
-    values = {"expires_at": code.expires_at, "document": code}
-    await tx.execute(
-        upsert(tx, link_codes)
-        .values(slack_user=code.slack_user, **values)
-        .on_conflict_do_update(index_elements=["slack_user"], set_=values)
+    await save_row(
+        tx,
+        link_codes,
+        slack_user=code.slack_user,
+        expires_at=code.expires_at,
+        document=code,
     )
 
 
@@ -113,12 +114,7 @@ async def redeem_code(
         at=now,
         account=code.account,
     )
-    values = {"gitlab": own, "document": link}
-    await tx.execute(
-        upsert(tx, links)
-        .values(slack_user=code.slack_user, **values)
-        .on_conflict_do_update(index_elements=["slack_user"], set_=values)
-    )
+    await save_row(tx, links, slack_user=code.slack_user, gitlab=own, document=link)
     await save_code(tx, replace(code, is_spent=True))
     return Redeemed.LINKED
 

@@ -3,7 +3,7 @@
 from sqlalchemy import delete, select
 
 from slackbot.rules.profile import Profile
-from slackbot.store.database import Transaction, upsert
+from slackbot.store.database import Transaction, save_row
 from slackbot.store.schema import profiles
 
 
@@ -18,11 +18,7 @@ async def save_profile(tx: Transaction, slack_user: str, profile: Profile) -> No
     if profile == Profile():
         await tx.execute(delete(profiles).where(profiles.c.slack_user == slack_user))
         return
-    await tx.execute(
-        upsert(tx, profiles)
-        .values(slack_user=slack_user, document=profile)
-        .on_conflict_do_update(index_elements=["slack_user"], set_={"document": profile})
-    )
+    await save_row(tx, profiles, slack_user=slack_user, document=profile)
 
 
 async def list_profiles(tx: Transaction) -> dict[str, Profile]:

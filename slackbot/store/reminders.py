@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 
-from sqlalchemy import Executable, bindparam, delete, select
+from sqlalchemy import bindparam, delete, select
 
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import Transaction, insert_into, upsert
+from slackbot.store.database import Transaction, add_row, save_row
 from slackbot.store.schema import missed_reminders, reminder_plans
 
 _PLAN = select(reminder_plans.c.planned_at).where(reminder_plans.c.round == bindparam("round"))
@@ -29,30 +28,14 @@ async def load_plan(tx: Transaction, round_key: str) -> datetime | None:
 
 
 async def save_plan(tx: Transaction, round_key: str, about: IssueKey, at: datetime) -> None:
-    await tx.execute(
-        _save_plan(tx.is_sqlite),
-        round=round_key,
-        project=about.project,
-        iid=about.iid,
-        planned_at=at,
-    )
-
-
-@cache
-def _save_plan(is_sqlite: bool) -> Executable:
-    insert = insert_into(reminder_plans, is_sqlite=is_sqlite)
-    return insert.on_conflict_do_update(
-        index_elements=["round"], set_={"planned_at": insert.excluded.planned_at}
+    await save_row(
+        tx, reminder_plans, round=round_key, project=about.project, iid=about.iid, planned_at=at
     )
 
 
 async def note_missed(tx: Transaction, key: str, about: IssueKey, now: datetime) -> None:
     """Keep the first moment."""
-    await tx.execute(
-        upsert(tx, missed_reminders)
-        .values(key=key, project=about.project, iid=about.iid, noted_at=now)
-        .on_conflict_do_nothing(index_elements=["key"])
-    )
+    await add_row(tx, missed_reminders, key=key, project=about.project, iid=about.iid, noted_at=now)
 
 
 async def missed(tx: Transaction) -> list[Missed]:

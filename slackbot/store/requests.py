@@ -4,13 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, reduce
+from functools import reduce
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    Executable,
     Row,
     Select,
     bindparam,
@@ -24,7 +23,7 @@ from slackbot.rules.decision import apply
 from slackbot.rules.feedback import Sentiment
 from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules, State, Triage
-from slackbot.store.database import Transaction, insert_into, upsert
+from slackbot.store.database import Transaction, save_row
 from slackbot.store.decisions import IS_UNDELIVERED, DecisionRecord, Status
 from slackbot.store.schema import cards, decisions, requests, snoozes
 
@@ -69,36 +68,9 @@ _UNFINISHED = _several(requests.c.state.in_(UNFINISHED))
 _ABOUT = _several(requests.c.ticket == bindparam("ticket"))
 _UNTRIAGED = _several(_IS_UNTRIAGED, *_OLDEST_FIRST)
 _OLDEST_UNTRIAGED = _UNTRIAGED._replace(requests=_UNTRIAGED.requests.limit(bindparam("most")))
-_UNTRIAGED_BETWEEN = _several(
-    _IS_UNTRIAGED
-    & (requests.c.created_at > bindparam("since"))
-    & (requests.c.created_at <= bindparam("until")),
-    *_OLDEST_FIRST,
-)
 _LABELED = _several(requests.c.triage == Triage.LABELED, *_OLDEST_FIRST)
-_ANSWERED = _several(
-    requests.c.is_open
-    & or_(requests.c.state == State.CONTACTED, requests.c.triage == Triage.LABELED)
-)
-_DEPENDENT = _several(
-    requests.c.is_open & requests.c.waits_until.is_not(None), requests.c.waits_until, *_OLDEST_FIRST
-)
-_UNTOUCHED = _several(
-    (requests.c.state == State.OPEN)
-    & (requests.c.sentiment == Sentiment.POSITIVE)
-    & (requests.c.gitlab_updated_at <= bindparam("until")),
-    requests.c.gitlab_updated_at,
-    requests.c.iid,
-)
 _HOW_MUCH_UNTRIAGED = select(func.count()).select_from(requests).where(_IS_UNTRIAGED)
 _IN_PROGRESS = (*UNFINISHED, State.OPEN)
-_ENDED = (
-    _WITH_CARD.where(
-        requests.c.gitlab_updated_at >= bindparam("since"), requests.c.state.not_in(_IN_PROGRESS)
-    )
-    .order_by(requests.c.gitlab_updated_at.desc())
-    .limit(MOST_ENDED)
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +127,9 @@ async def list_untriaged_between(
     tx: Transaction, since: datetime, until: datetime
 ) -> list[RequestRecord]:
     """List by the moment of creation."""
-    return await _list_records(tx, _UNTRIAGED_BETWEEN, since=since, until=until)
+    at = requests.c.created_at
+    which = _IS_UNTRIAGED & (at > since) & (at <= until)
+    return await _list_records(tx, _several(which, *_OLDEST_FIRST))
 
 
 async def count_untriaged(tx: Transaction) -> int:
@@ -169,12 +143,19 @@ async def list_labeled_records(tx: Transaction) -> list[RequestRecord]:
 
 async def list_dependent_records(tx: Transaction) -> list[RequestRecord]:
     """List what is open and waits on others, the earliest day first."""
-    return await _list_records(tx, _DEPENDENT)
+    which = requests.c.is_open & requests.c.waits_until.is_not(None)
+    return await _list_records(tx, _several(which, requests.c.waits_until, *_OLDEST_FIRST))
 
 
 async def list_untouched_records(tx: Transaction, until: datetime) -> list[RequestRecord]:
     """List open good feedback that asks for no contact, unchanged since then; oldest first."""
-    return await _list_records(tx, _UNTOUCHED, until=until)
+    which = (
+        (requests.c.state == State.OPEN)
+        & (requests.c.sentiment == Sentiment.POSITIVE)
+        & (requests.c.gitlab_updated_at <= until)
+    )
+    order = requests.c.gitlab_updated_at, requests.c.iid
+    return await _list_records(tx, _several(which, *order))
 
 
 async def list_triaged_between(tx: Transaction, since: datetime, until: datetime) -> set[IssueKey]:
@@ -183,7 +164,13 @@ async def list_triaged_between(tx: Transaction, since: datetime, until: datetime
 
 
 async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRecord]:
-    found = await tx.execute(_ENDED, since=since)
+    found = await tx.execute(
+        _WITH_CARD.where(
+            requests.c.gitlab_updated_at >= since, requests.c.state.not_in(_IN_PROGRESS)
+        )
+        .order_by(requests.c.gitlab_updated_at.desc())
+        .limit(MOST_ENDED)
+    )
     return [RequestRecord.of(row) for row in found]
 
 
@@ -205,8 +192,9 @@ async def load_request(tx: Transaction, key: IssueKey, *, lock: bool = False) ->
 
 
 async def save_request(tx: Transaction, request: Request) -> None:
-    await tx.execute(
-        _save_request(tx.is_sqlite),
+    await save_row(
+        tx,
+        requests,
         project=request.key.project,
         iid=request.key.iid,
         state=request.state,
@@ -223,16 +211,6 @@ async def save_request(tx: Transaction, request: Request) -> None:
     )
 
 
-@cache
-def _save_request(is_sqlite: bool) -> Executable:
-    insert = insert_into(requests, is_sqlite=is_sqlite)
-    kept = [column for column in requests.c if not column.primary_key]
-    return insert.on_conflict_do_update(
-        index_elements=["project", "iid"],
-        set_={column.name: insert.excluded[column.name] for column in kept},
-    )
-
-
 async def forget_request(tx: Transaction, key: IssueKey) -> None:
     """Only for one that is no feedback, or cannot be read and is gone from GitLab."""
     await tx.execute(
@@ -246,9 +224,17 @@ async def list_keys(tx: Transaction) -> list[IssueKey]:
     return await _list_keys(tx, asked.order_by(requests.c.project, requests.c.iid))
 
 
+async def load_earliest_end(tx: Transaction) -> datetime | None:
+    """Return when the first one changed last of those that have ended."""
+    earliest = func.min(requests.c.gitlab_updated_at)
+    moment: datetime | None = await tx.scalar(select(earliest).where(~requests.c.is_open))
+    return moment
+
+
 async def list_answered(tx: Transaction) -> list[RequestRecord]:
     """List what is open although its customer was contacted, or its triage is done."""
-    return await _list_records(tx, _ANSWERED)
+    is_done = or_(requests.c.state == State.CONTACTED, requests.c.triage == Triage.LABELED)
+    return await _list_records(tx, _several(requests.c.is_open & is_done))
 
 
 async def list_open_deadlines(tx: Transaction) -> list[tuple[IssueKey, datetime]]:
@@ -332,9 +318,5 @@ async def load_snooze(tx: Transaction, key: IssueKey) -> Snooze | None:
 
 
 async def save_snooze(tx: Transaction, key: IssueKey, snooze: Snooze) -> None:
-    values = {"until": snooze.until, "document": snooze}
-    await tx.execute(
-        upsert(tx, snoozes)
-        .values(project=key.project, iid=key.iid, **values)
-        .on_conflict_do_update(index_elements=["project", "iid"], set_=values)
-    )
+    place = {"project": key.project, "iid": key.iid}
+    await save_row(tx, snoozes, **place, until=snooze.until, document=snooze)

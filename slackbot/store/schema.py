@@ -19,7 +19,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
     type_coerce,
 )
 from sqlalchemy.engine import Dialect
@@ -194,39 +193,31 @@ requests = Table(
     metadata,
     *_issue(is_key=True),
     Column("state", String(16), nullable=False),
-    Column("due_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False, index=True),
     Column("is_open", Boolean, nullable=False),
     Column("document", Document(Request), nullable=False),
-    Column("gitlab_updated_at", Instant),
-    Column("ticket", BigInteger),
-    Column("created_at", Instant),
+    Column("gitlab_updated_at", Instant, index=True),
+    Column("ticket", BigInteger, index=True),
+    Column("created_at", Instant, index=True),
     # Of feedback that asks for no contact.
     Column("triage", String(16)),
-    Column("triaged_at", Instant),
-    Column("waits_until", Date),
+    Column("triaged_at", Instant, index=True),
+    Column("waits_until", Date, index=True),
     Column("sentiment", String(16)),
     Index(None, "state", "due_at"),
-    Index(None, "due_at"),
-    Index(None, "created_at"),
     Index(None, "triage", "created_at"),
-    Index(None, "triaged_at"),
-    Index(None, "waits_until"),
-    Index(None, "gitlab_updated_at"),
-    Index(None, "ticket"),
 )
 
 feedbacks = Table(
     "feedbacks",
     metadata,
     *_issue(is_key=True),
-    Column("ticket", BigInteger),
+    Column("ticket", BigInteger, index=True),
     Column("created_at", Instant, nullable=False),
     Column("triage", String(16), nullable=False),
-    Column("triaged_at", Instant),
+    Column("triaged_at", Instant, index=True),
     Column("document", Text, nullable=False),
     Index(None, "triage", "created_at"),
-    Index(None, "triaged_at"),
-    Index(None, "ticket"),
 )
 """The release before keeps here what asks for no contact. This one has it in ``requests``."""
 
@@ -236,14 +227,13 @@ decisions = Table(
     _number(),
     Column("id", String(36), nullable=False, unique=True),
     *_issue(),
-    Column("interaction", String(255), nullable=False),
+    Column("interaction", String(255), nullable=False, unique=True),
     Column("status", String(16), nullable=False),
     Column("decided_at", Instant, nullable=False),
     Column("begun_at", Instant),
     Column("finished_at", Instant),
     Column("problem", Text),
     Column("document", Document(Decision), nullable=False),
-    UniqueConstraint("interaction"),
     Index(None, "project", "iid", "status"),
     # No number is given twice, so that the order survives purging.
     sqlite_autoincrement=True,
@@ -296,8 +286,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("id", String(255), primary_key=True),
-    Column("received_at", Instant, nullable=False),
-    Index(None, "received_at"),
+    Column("received_at", Instant, nullable=False, index=True),
 )
 
 paces = Table(
@@ -312,9 +301,8 @@ links = Table(
     metadata,
     Column("slack_user", String(32), primary_key=True),
     # In lower case, because GitLab ignores case.
-    Column("gitlab", String(255), nullable=False),
+    Column("gitlab", String(255), nullable=False, unique=True),
     Column("document", Document(Link, lenient=True), nullable=False),
-    UniqueConstraint("gitlab"),
 )
 
 profiles = Table(
@@ -349,10 +337,9 @@ posts = Table(
     # 0/0 where it is about no single issue.
     *_issue(),
     Column("begun_at", Instant, nullable=False),
-    Column("ended_at", Instant),
+    Column("ended_at", Instant, index=True),
     Column("ts", String(32)),
     Index(None, "project", "iid"),
-    Index(None, "ended_at"),
 )
 """The outbox. A release before also kept plans here."""
 

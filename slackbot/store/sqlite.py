@@ -2,10 +2,11 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import Connection, CursorResult, Executable, create_engine, event
 from sqlalchemy.engine import URL, Dialect
@@ -38,15 +39,19 @@ class SqliteEngine:
     that share it may be lost, once it is on its way there.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, reads_only: bool = False) -> None:
+        pragmas, begin = ((), "BEGIN") if reads_only else (PRAGMAS, "BEGIN IMMEDIATE")
+        if reads_only:  # beside the writer
+            query = {"mode": "ro", "uri": "true"}
+            url = url.set(database=f"file:{quote(str(url.database))}", query=query)
         self._engine = create_engine(
             url,
             poolclass=StaticPool,
             hide_parameters=True,
             connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
         )
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin_immediately)
+        event.listen(self._engine, "connect", partial(_configure, pragmas))
+        event.listen(self._engine, "begin", partial(_execute, begin))
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._turn, self._waiting = asyncio.Lock(), 0
         self._ended: list[asyncio.Future[None]] = []
@@ -158,7 +163,8 @@ class SqliteEngine:
         await self.take_turn()
         try:
             if not self.is_shared:  # else another time
-                await self.in_thread(partial(_patiently, self.connection, _empty_log))
+                empty = partial(_execute, "PRAGMA wal_checkpoint(TRUNCATE)")
+                await self.in_thread(partial(_patiently, self.connection, empty))
         finally:
             self.end_turn()
 
@@ -235,18 +241,16 @@ class SqliteConnection:
             self._engine.end_turn()
 
 
-def _configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+def _configure(
+    pragmas: Iterable[str], connection: sqlite3.Connection, _entry: ConnectionPoolEntry
+) -> None:
     connection.isolation_level = None  # begun below, not by the driver
-    for pragma in PRAGMAS:
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_immediately(connection: Connection) -> None:
-    _driver_of(connection).execute("BEGIN IMMEDIATE")
-
-
-def _empty_log(connection: Connection) -> None:
-    _driver_of(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+def _execute(statement: str, connection: Connection) -> None:
+    _driver_of(connection).execute(statement)
 
 
 def _patiently(connection: Connection, act: Callable[[Connection], object]) -> None:

@@ -50,20 +50,18 @@ def conflicts_since(
     since = _judged_by(decision, own, notes)
     if since is None:
         return Conflicts()
+
+    def is_theirs(event: LabelEvent | StateEvent) -> bool:
+        return event.at > since and not (event.by and event.by.gitlab == own)
+
     return Conflicts(
         assignment=max(
             (note for note in notes if _is_assignment(note, own) and note.at > since),
             key=lambda note: note.at,
             default=None,
         ),
-        labels=frozenset(
-            event.label
-            for event in label_events
-            if event.at > since and not (event.by and event.by.gitlab == own)
-        ),
-        state=any(
-            event.at > since and not (event.by and event.by.gitlab == own) for event in state_events
-        ),
+        labels=frozenset(event.label for event in label_events if is_theirs(event)),
+        state=any(map(is_theirs, state_events)),
     )
 
 

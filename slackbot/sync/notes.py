@@ -59,7 +59,7 @@ _ADDRESS = (
     r"(?:/[\w./-]*)?(?:\?[\w=.&-]*)?(?:#[\w-]+)?(?![^\s.,)])"
 )
 _REFERENCE = re.compile(
-    rf"(?P<slashes>(?<!\\)\\*+)(?:(?P<code>(?<!`)`*+(?:{_PAGE}|{_WORD})`*)|(?P<address>{_ADDRESS})"
+    rf"(?P<slashes>(?<!\\)\\*+)(?:(?P<code>(?<!`)`*+(?:(?:{_PAGE}|{_WORD})`*)++)|(?P<address>{_ADDRESS})"
     rf"|(?P<sign>{_SIGN}))",
     re.ASCII | re.IGNORECASE,
 )

@@ -209,7 +209,15 @@ class Poll:
                 await facts.PLACE.save(tx, place)
             await facts.save_poll_end(tx, self._about, self._record.now())
             await facts.ALL_READ.save(tx, self._about)
+            await self._note_beginning(tx, is_first=reading.is_first)
             await enqueue_summary(tx, self._record.now())
+
+    async def _note_beginning(self, tx: Transaction, *, is_first: bool) -> None:
+        """Begin a record of an earlier release with the first end that it has seen."""
+        known, now = await facts.KNOWN_SINCE.load(tx), self._record.now()
+        if is_first or known is None or known > now:
+            earliest = None if is_first else await requests.load_earliest_end(tx)
+            await facts.KNOWN_SINCE.save(tx, earliest or now)
 
     async def _read_in_turn(self, project: int, listed: set[IssueKey]) -> None:
         """Read a page of known open issues: one that lost a label may miss from a listing."""

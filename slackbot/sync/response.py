@@ -32,5 +32,5 @@ async def has_response(gitlab: GitLabClient, feedback: Request) -> bool:
     )
 
 
-_OWNING = ("claim", "take_over", "release")
-"""They say who will respond."""
+_OWNING = ("claim", "take_over", "release", "supplement")
+"""They say who will respond, or what GitLab has left out of that."""

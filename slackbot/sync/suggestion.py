@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -40,7 +41,7 @@ class Suggestion:
         if account is None or await self._was_made(request):
             return
         await check_unchanged(self._gitlab, seen.issue)
-        await self._begin(key, account)
+        await self._note(key, suggested_to=account.username)
         issue = seen.issue
         try:
             change = IssueChange(assignee_ids=(account.id,))
@@ -62,17 +63,14 @@ class Suggestion:
         notes, own = await self._gitlab.notes(request.key), await self._gitlab.own_username()
         if not was_suggested(notes, own):
             return False
-        async with self._record.transaction() as tx:
-            known = await requests.load_request(tx, request.key, lock=True)
-            if known is not None:
-                await requests.save_request(tx, _suggested(known))
+        await self._note(request.key, is_suggested=True, suggested_to=None)
         return True
 
-    async def _begin(self, key: IssueKey, account: GitLabUser) -> None:
+    async def _note(self, key: IssueKey, **changes: Any) -> None:
         async with self._record.transaction() as tx:
             known = await requests.load_request(tx, key, lock=True)
             if known is not None:
-                await requests.save_request(tx, replace(known, suggested_to=account.username))
+                await requests.save_request(tx, replace(known, **changes))
 
     async def _end(self, seen: Observation) -> None:
         async with self._record.transaction() as tx:

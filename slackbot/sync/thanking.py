@@ -20,7 +20,6 @@ from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.platforms.patience import all_tried
-from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey, Request
 from slackbot.rules.week import ReviewWeek
 from slackbot.store import kudos as store
@@ -45,14 +44,13 @@ class KudosSync:
     def __init__(
         self,
         record: Record,
-        slack: SlackClient,
         gitlab: GitLabClient,
         outbox: Outbox,
         channel: str | None,
         week: ReviewWeek | None,
     ) -> None:
-        self._record, self._slack, self._gitlab = record, slack, gitlab
-        self._outbox, self._channel, self._week = outbox, channel, week
+        self._record, self._gitlab, self._outbox = record, gitlab, outbox
+        self._channel, self._week = channel, week
 
     async def reconcile(self) -> datetime | None:
         """Return when to look again for what is missing.
@@ -169,16 +167,14 @@ class KudosSync:
         if problem == each.problem:
             return
         user, decision = each.decision.by.slack_user, each.decision
-        place = await self._slack.direct_messages(user) if user else None
-        if place is not None:
+        if user is not None:
             said = sha256((problem or "").encode()).hexdigest()[:16]
-            post = Post(
+            await self._outbox.tell(
+                user,
+                drawn(message),
                 key=f"about_kudos:{decision.id}:{said}",
                 event=ABOUT_KUDOS_EVENT,
-                place=Place(channel=place),
-                draw=drawn(message),
                 about=decision.key,
             )
-            await self._outbox.post(post)
         async with self._record.transaction() as tx:
             await store.note_problem(tx, decision.id, problem)

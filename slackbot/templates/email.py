@@ -75,14 +75,19 @@ class EmailTemplates:
 
     def problems(self) -> Iterator[str]:
         """Say what to fix in the team's own templates, a line each."""
-        for file in self._own_files():
-            if not is_language(file.stem):
+        for file in self._own_files("*"):
+            language, _, _ = file.name.partition(".")
+            proper = file.with_name(f"{language}{SUFFIX}")
+            if file.suffix != SUFFIX:
+                if is_language(language) and not proper.exists():
+                    yield f"{file.name}: it is not used; name it {proper.name}"
+            elif file != proper or not is_language(language):
                 yield f"{file.name}: name it by its language, such as en{SUFFIX}"
-                continue
-            try:
-                _try_out(_read(file))
-            except TemplateProblem as problem:
-                yield f"{file.name}: {problem}"
+            else:
+                try:
+                    _try_out(_read(file))
+                except TemplateProblem as problem:
+                    yield f"{file.name}: {problem}"
 
     def draft(self, language: str, facts: EmailFacts) -> Draft:
         """Write in this language, or in English; never fails."""
@@ -100,8 +105,8 @@ class EmailTemplates:
         email = _render(_built_in(language), facts)
         return Draft(email=email, language=language, replaces_own=own is not None)
 
-    def _own_files(self) -> list[Path]:
-        return sorted(self._folder.glob(f"*{SUFFIX}")) if self._folder else []
+    def _own_files(self, pattern: str = f"*{SUFFIX}") -> list[Path]:
+        return sorted(self._folder.glob(pattern)) if self._folder else []
 
 
 def _built_in(language: str) -> str:

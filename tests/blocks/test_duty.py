@@ -116,6 +116,14 @@ def test_the_line_for_the_week_in_review_names_who_has_the_rest_of_the_week() ->
     assert f"```SSAT Reviewing Manager: nobody {rotation}```" in said_of(nobody)
 
 
+def test_the_line_for_the_week_in_review_links_each_schedule_in_order() -> None:
+    unlinked = Schedule(name="Spare", url="")
+    second = Schedule(name="Nights", url="https://example.pagerduty.com/schedules/P`2")
+    several = replace(COVERED, schedules=(ROTATION, unlinked, second))
+    links = f"{ROTATION.url}, https://example.pagerduty.com/schedules/P%602"
+    assert f"Blake Sample (rotation: {links})```" in said_of(several)
+
+
 def test_where_nothing_is_known_ahead_only_the_present_is_said() -> None:
     said = said_of(None)
     assert said.endswith("For the Week in Review:\n```SSAT Reviewing Manager: Avery Example```")

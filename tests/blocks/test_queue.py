@@ -181,7 +181,7 @@ def test_a_row_says_state_time_left_deadline_and_where_to_look() -> None:
         "🔵 Claimed by Avery Example · ticket 412345\n"
         "“Nobody answered for three days.”\n"
         "30 business hours left"
-        " · due <!date^1770130800^{date_long}, {time}|Tue 3 Feb, 15:00 UTC>"
+        " · due <!date^1770130800^{date_short_pretty}, {time}|Tue 3 Feb, 15:00 UTC>"
         " · <https://gitlab.example/-/issues/12|#12>"
         " · <https://support.gitlab.com/hc/requests/412345|ticket 412345>"
         " · <https://example.slack.com/x|card>"
@@ -192,8 +192,8 @@ def test_what_awaits_triage_says_what_it_is_since_when_and_whose() -> None:
     [row] = lines(drawn(a_board(triage=[GOOD])))
     assert row == (
         "🙂 Positive feedback · ticket 412390\n"
-        "since <!date^1769785200^{date_long}, {time}|Fri 30 Jan, 15:00 UTC> · assigned to avery"
-        " · <https://gitlab.example/-/issues/90|#90>"
+        "since <!date^1769785200^{date_short_pretty}, {time}|Fri 30 Jan, 15:00 UTC>"
+        " · assigned to avery · <https://gitlab.example/-/issues/90|#90>"
         " · <https://support.gitlab.com/hc/requests/412390|ticket 412390>"
     )
 

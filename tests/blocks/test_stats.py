@@ -3,7 +3,7 @@
 import csv
 import io
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,7 +34,17 @@ from slackbot.rules.period import Grouping, NotAsked, Period, Question, Trouble,
 from slackbot.rules.request import Person, Request
 from slackbot.rules.stats import Stats
 from tests.blocks.test_card import shown
-from tests.rules.test_stats import A_WEEK, MEASURE, MONDAY, RULES, WEEK, asked, contacted, labels
+from tests.rules.test_stats import (
+    A_WEEK,
+    MEASURE,
+    MONDAY,
+    NOW,
+    RULES,
+    WEEK,
+    asked,
+    contacted,
+    labels,
+)
 
 CHARACTERS = 10_000
 """Slack takes a few more."""
@@ -94,7 +104,35 @@ def test_a_workspace_that_takes_charts_gets_two_and_a_table() -> None:
     kinds = [block["type"] for block in full.blocks]
     assert (kinds.count(CHART_BLOCK), kinds.count(TABLE_BLOCK)) == (2, 1)
     words = [block for block in full.blocks if block["type"] not in (CHART_BLOCK, TABLE_BLOCK)]
-    assert words == list(plain.blocks)  # nobody depends on a picture
+    [listed] = [block for block in plain.blocks if block not in words]
+    assert [block for block in plain.blocks if block != listed] == words
+    # Nobody depends on a picture: the table says what the list says elsewhere.
+    title, *rows = listed["text"]["text"].splitlines()
+    assert title.startswith("*Feedback labels, and the change")
+    [table] = [block for block in full.blocks if block["type"] == TABLE_BLOCK]
+    cells = [[cell["text"] for cell in row] for row in table["rows"]]
+    assert cells[1] == ["soft-skills", "2", "0", "2"]
+    assert [row.removeprefix("• ").partition(":")[0] for row in rows] == [
+        label for label, *_ in cells[1:]
+    ]
+
+
+@pytest.mark.parametrize("by", [None, Grouping.LABEL])
+def test_a_list_stays_where_the_table_has_not_all_of_it(by: Grouping | None) -> None:
+    found = [asked(each, labels=labels(f"feedback::{each:060}")) for each in range(1, 61)]
+    full, plain = render_stats(MEASURE.stats(found, WEEK, by=by))
+    assert [each for each in texts(full) if "more: `/ssat stats" in each] == [
+        each for each in texts(plain) if "more: `/ssat stats" in each
+    ]
+    [table] = [block for block in full.blocks if block["type"] == TABLE_BLOCK]
+    assert len(table["rows"]) < 61
+
+
+def test_groups_are_in_the_table_and_labels_in_the_list() -> None:
+    full, plain = render_stats(of_week(Grouping.MANAGER))
+    assert any(each.startswith("*Feedback labels") for each in texts(full))
+    assert not any(each.startswith("*By the manager") for each in texts(full))
+    assert any(each.startswith("*By the manager") for each in texts(plain))
 
 
 def test_the_first_chart_shows_requests_day_by_day() -> None:
@@ -133,13 +171,16 @@ def test_labels_too_long_for_a_chart_are_told_apart_and_stand_whole_below(
     assert [[point["label"] for point in each["data"]] for each in chart["series"]] == [
         categories for _ in chart["series"]
     ]
-    # The list has them in the order of the chart.
-    [listed] = [each for each in texts(full) if each.startswith("*Feedback labels")]
-    rows = [line.removeprefix("• ").partition(":")[0] for line in listed.splitlines()[1:]]
-    assert rows == sorted(names)
+    # The table, or else the list, has them in the order of the chart.
+    listed = [each for each in texts(full) if each.startswith("*Feedback labels")]
     [table] = [block for block in full.blocks if block["type"] == TABLE_BLOCK]
     if by is None:
+        assert listed == []
         assert [row[0]["text"] for row in table["rows"]] == ["Label", *sorted(names)]
+    else:
+        [text] = listed
+        rows = [line.removeprefix("• ").partition(":")[0] for line in text.splitlines()[1:]]
+        assert rows == sorted(names)
     # Where Slack sets no limit, they are whole in the chart, too.
     [_, drawn] = charts(stats)
     assert drawn.categories == tuple(sorted(names))
@@ -165,10 +206,28 @@ def test_a_table_has_a_row_for_each_group() -> None:
 
 
 def test_where_the_record_does_not_reach_back_it_says_so_and_what_does() -> None:
-    [*_, plain] = render_stats(of_week(kept_days=5))
-    assert "The record keeps what has ended for 5 days" in said(plain)
+    [*_, plain] = render_stats(of_week(since=NOW - timedelta(days=5)))
+    assert "The record is complete only since 3 Feb 2026" in said(plain)
     assert "`ssat-bot stats --from-gitlab`" in said(plain)
     assert "before" not in said(plain).replace("compared with the period before", "")
+
+
+@pytest.mark.parametrize(
+    ("begun", "words"),
+    [
+        (MONDAY, "2 Feb 2026, so these figures may be incomplete and are not compared"),
+        (MONDAY - timedelta(days=3), "30 Jan 2026, so these figures are not compared"),
+    ],
+)
+def test_a_record_that_is_too_young_to_compare_says_when_it_began(
+    begun: datetime, words: str
+) -> None:
+    full, plain = render_stats(of_week(since=begun))
+    for each in (full, plain):
+        assert f"The record is complete only since {words} with the period before" in said(each)
+        assert "(+" not in said(each)
+        assert "change" not in said(each).casefold()
+    assert {before for _, before in rows_of(csv_of(of_week(since=begun))).values()} == {""}
 
 
 def test_without_data_there_are_words_and_no_charts() -> None:
@@ -190,7 +249,7 @@ def test_a_period_is_named_with_its_last_day(start: date, end: date, words: str)
 
 
 def test_the_command_line_says_the_same_without_marks() -> None:
-    told = list(lines(of_week(Grouping.MANAGER, kept_days=5)))
+    told = list(lines(of_week(Grouping.MANAGER, since=NOW - timedelta(days=5))))
     assert told[:2] == ["2 Feb to 8 Feb 2026 (7 days)", "Contact requests: 9"]
     assert "  It was lost between two managers on duty: 1" in told
     assert any(line.startswith("  Avery Example: 3 requests; 3 of 3") for line in told)
@@ -205,12 +264,15 @@ def test_the_command_line_says_the_same_without_marks() -> None:
 TROUBLE = {
     NotAsked(Trouble.UNKNOWN_WORD, "quater", "quarter"): (
         "I don't know `quater` here. Did you mean `quarter`? Name a period (`7d`, `30d`, "
-        "`quarter`, `last quarter` or `2026-10-01..2026-11-01`), how to group (`by label`, "
-        "`by region`, `by manager`, `by score`), or `csv` for a file."
+        "`last week`, `quarter`, `last quarter` or `2026-10-01..2026-11-01`), how to group "
+        "(`by label`, `by region`, `by manager`, `by score`), or `csv` for a file."
     ),
     NotAsked(Trouble.UNKNOWN_GROUPING, "regoin", "region"): (
         "I can't group by `regoin`. Did you mean `region`? I know `by label`, `by region`, "
         "`by manager`, `by score`."
+    ),
+    NotAsked(Trouble.ONE_TOO_MANY, "by region"): (
+        "`by region` is one too many. Name one period and one grouping at most."
     ),
     NotAsked(Trouble.UNKNOWN_GROUPING): (
         "By what? I know `by label`, `by region`, `by manager`, `by score`."
@@ -311,7 +373,7 @@ def test_messages_fit_and_wake_nobody_whatever_labels_and_people_are_called(
     found = [hostile_request(number, *each) for number, each in enumerate(names, 1)]
     end = (MONDAY + timedelta(days=1)).date()
     period = Period(start=end - timedelta(days=days), end=end)
-    stats = MEASURE.stats(found, period, by=by, kept_days=90)
+    stats = MEASURE.stats(found, period, by=by, since=NOW)
     for each in render_stats(stats):
         assert validate_blocks(list(each.blocks), "message") == []
         assert characters(list(each.blocks)) < CHARACTERS

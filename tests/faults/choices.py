@@ -12,6 +12,8 @@ from tests.faults.people import Sent, words_told
 from tests.process import BotProcess
 
 DENIED = "Nothing was changed"
+_DENYING = ("CannotTell", "FormNotOpened", "GitLabSilent")
+"""The refusals that say so."""
 
 _LOGGED = ("choice_refused", "choice_failed")
 
@@ -106,11 +108,12 @@ def _lines(attempts: dict[str, list[Sent]]) -> Iterator[tuple[BotProcess, dict[s
 
 
 def _refusals(attempts: dict[str, list[Sent]]) -> defaultdict[tuple[str, str], list[datetime]]:
-    """Return when what was asked of each issue was refused, by the logs."""
+    """Return when what was asked of each issue was denied, by the logs."""
     refused: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
     for _, line in _lines(attempts):
-        place = line.get("issue", ""), line.get("what", "")
-        refused[place].append(datetime.fromisoformat(line["timestamp"]))
+        if line.get("refusal") in _DENYING:
+            place = line.get("issue", ""), line.get("what", "")
+            refused[place].append(datetime.fromisoformat(line["timestamp"]))
     return refused
 
 

@@ -188,7 +188,7 @@ SAFEGUARDS = (
         name="a repeated click has no further effect",
         module="handlers/desk.py",
         code="            if await decisions.load_by_interaction(tx, interaction.id):\n"
-        "                return who\n"
+        "                return\n"
         "            action = action_on(request)\n",
         broken='            interaction = replace(interaction, id=f"{interaction.id} {uuid4()}")\n'
         "            action = action_on(request)\n",

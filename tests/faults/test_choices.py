@@ -9,14 +9,14 @@ from typing import Any, cast
 import pytest
 
 from slackbot.local.slack import Outcome, Workspace
-from tests.faults.choices import choices
+from tests.faults.choices import DENIED, choices
 from tests.faults.history import Choice
 from tests.faults.people import Sent
 from tests.process import BotProcess
 
 NOW = datetime(2026, 3, 4, 9, 0, tzinfo=UTC)
 KEY = "17/4"
-REFUSAL = "You own this request already."
+REFUSAL = f"Slack isn't saying who you are right now. {DENIED}. Try again."
 
 
 class Case:
@@ -27,12 +27,22 @@ class Case:
         self.slack = Workspace(clock=lambda: NOW)
         token = self.slack.leases.issue_response_url("U0AVERY", "C0000000001")
         self._told = self.slack.leases.response_urls[token].said
-        self._payload = {"trigger_id": "1.2.3", "response_url": f"http://slack.test/{token}"}
+        self._payload = {
+            "trigger_id": "1.2.3",
+            "response_url": f"http://slack.test/{token}",
+            "actions": [{"action_id": "take_over"}],
+        }
         self._sent: list[Sent] = []
 
-    def process(self, name: str, *, refusals: int) -> BotProcess:
-        """Return one that has logged so many refusals."""
-        line = {"event": "choice_refused", "issue": KEY, "timestamp": NOW.isoformat()}
+    def process(self, name: str, *, refusals: int, kind: str = "CannotTell") -> BotProcess:
+        """Return one that has logged so many refusals, after all that is sent."""
+        line = {
+            "event": "choice_refused",
+            "issue": KEY,
+            "what": "take_over",
+            "refusal": kind,
+            "timestamp": (NOW + timedelta(hours=1)).isoformat(),
+        }
         output = self._folder / name
         output.with_suffix(".err").write_text(f"{json.dumps(line)}\n" * refusals)
         child = cast("Any", SimpleNamespace(pid=len(name)))
@@ -57,8 +67,9 @@ class Case:
             )
         )
 
-    def judged(self) -> Choice:
-        (choice,) = choices(self._sent, self.slack, recorded=())
+    def judged(self, *, is_recorded: bool = False) -> Choice:
+        recorded = [each.interaction for each in self._sent] if is_recorded else ()
+        (choice,) = choices(self._sent, self.slack, recorded)
         return choice
 
 
@@ -126,3 +137,13 @@ def test_what_the_next_process_refused_excuses_no_ack_of_the_one_before(case: Ca
     case.send(case.process("one", refusals=0), told=False)
     case.send(case.process("next one", refusals=1), told=True)
     assert not case.judged().is_refused
+
+
+@pytest.mark.parametrize(("kind", "is_denied"), [("CannotTell", True), ("AlreadyYours", False)])
+def test_what_was_accepted_is_denied_only_by_words_that_deny_it(
+    case: Case, kind: str, is_denied: bool
+) -> None:
+    process = case.process("one", refusals=1, kind=kind)
+    case.send(process, told=False)
+    case.send(process, told=True)  # else these words are about the first, and late
+    assert case.judged(is_recorded=True).is_denied is is_denied

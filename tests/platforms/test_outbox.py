@@ -1,7 +1,7 @@
 """The outbox: a message stands in Slack once, whatever becomes of the answer or the process."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from slackbot.health import Health
 from slackbot.local.slack import Channel, serve
 from slackbot.local.slack import Workspace as Slack
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Throttled, Unreachable
+from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import CLOCK_MARGIN, Outbox, Outcome, Place, Post, drawn
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey
@@ -29,14 +30,12 @@ KEY, EVENT, ABOUT = "reminder:7/1:deadline", "ssat_reminder", IssueKey(7, 1)
 LOOKS = {"conversations.history", "conversations.replies"}
 
 
-@dataclass(frozen=True)
-class Words:
-    text: str
-    blocks: Sequence[dict[str, Any]] = field(default_factory=list)
+def words(text: str, *blocks: dict[str, Any]) -> SlackMessage:
+    return SlackMessage(text=text, blocks=blocks)
 
 
-HELLO = Words("Hello")
-TOO_MUCH = Words("Too much", [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}])
+HELLO = words("Hello")
+TOO_MUCH = words("Too much", {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}})
 
 
 @dataclass
@@ -221,7 +220,7 @@ async def test_it_is_found_though_the_clock_is_wrong_then_or_now(
 async def test_what_was_drawn_to_no_end_is_not_looked_for(house: House) -> None:
     """It is begun with the drawing, in one transaction."""
 
-    async def fail(_tx: Transaction) -> Sequence[Words]:
+    async def fail(_tx: Transaction) -> Sequence[SlackMessage]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -274,8 +273,8 @@ async def test_what_must_stand_is_tried_again_though_slack_has_rejected_it(house
     assert not house.has_looked
 
 
-def drawing(*messages: Words) -> Any:
-    async def draw(_tx: Transaction) -> Sequence[Words]:
+def drawing(*messages: SlackMessage) -> Any:
+    async def draw(_tx: Transaction) -> Sequence[SlackMessage]:
         return messages
 
     return draw
@@ -290,7 +289,7 @@ async def test_where_slack_takes_a_message_for_too_much_the_next_one_is_posted(
 
 async def test_another_reason_does_not_make_the_next_message_come(house: House) -> None:
     house.slack.faults.add("chat.postMessage", error="a_word_of_2031")
-    assert not await house.outbox.post(house.a_post(draw=drawing(Words("First"), HELLO)))
+    assert not await house.outbox.post(house.a_post(draw=drawing(words("First"), HELLO)))
     assert house.said == []
 
 

@@ -779,10 +779,9 @@ FEEDBACK = [
     ("Indirect feedback from Acme", None),
     ("Indirect Feedback: Acme is unhappy", PROSE),
     ("Indirect customer feedback from Acme", PROSE),
-    # neither, but a form or a quotation
+    # neither, but a form
     ("Feedback from Acme", FORM),
     ("Feedback from Acme", "Organization: Acme\n\nThey were slow."),
-    ("Feedback from Acme", QUOTED),
     ("Acme left feedback", FORM),
     # neither, but a score
     ("Customer feedback", SCORE),
@@ -821,6 +820,10 @@ NO_FEEDBACK = [
     ("Improve indirect feedback", PROSE),
     ("Customer feedback: how we handle it", PROSE),
     ("Feedback from the managers about the rota", PROSE),
+    # by the team
+    ("Feedback from the offsite 2026", QUOTED),
+    ("Team retro - feedback from Q3", QUOTED),
+    ("Feedback on the new process", "Customer: Acme\n\nWe changed it."),
     # about more than one
     ("Positive feedback of the week", QUOTED),
     ("Positive and negative feedback by region", PROSE),
@@ -950,3 +953,33 @@ class TestIndirect:
     ) -> None:
         found = read_feedback(title=title, description="This is indirect.", labels=labels)
         assert found.is_indirect is is_indirect
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The support was slow.\nNext steps: call me back today.\nThanks",
+        "Action: I demand a refund.",
+        "**Next steps**\n- Call me.\n- Write to me.",
+    ],
+)
+def test_what_a_customer_wants_done_stays_their_words(words: str) -> None:
+    found = read_feedback(title="Negative feedback for ticket 412345", description=words, labels=[])
+    assert found.next_action is None
+    for line in words.splitlines():
+        assert line in str(found.comment)
+
+
+@pytest.mark.parametrize("key", ["Action", "Requested action", "1. Action", "Zendesk tags"])
+def test_a_key_within_a_comment_ends_it_only_where_a_form_made_it_bold(key: str) -> None:
+    said = f"Comment: Slow.\n{key}: refund me\nI am leaving."
+    found = read_feedback(title="Indirect feedback from Acme", description=said, labels=[])
+    assert found.comment == f"Slow.\n{key}: refund me\nI am leaving."
+
+
+def test_a_list_below_a_heading_is_read_to_its_end() -> None:
+    said = "## Next steps\n- call\n- write\n\n## Tags\nspam\nfoo\n"
+    found = read_feedback(title="Indirect feedback from Acme", description=said, labels=[])
+    assert found.next_action == "- call\n- write"
+    assert {"spam", "foo"} <= set(found.tags)
+    assert found.comment is None

@@ -90,6 +90,7 @@ def test_a_good_review_is_closed_by_itself_from_seven_idle_days_on(since: timede
         replace(GOOD, says_contact=True),
         replace(GOOD, contacted_at=CLOSES),
         replace(GOOD, waits_on=WAIT),
+        replace(GOOD, plans_contact=True),
         replace(GOOD, gitlab_updated_at=None),
     ],
 )

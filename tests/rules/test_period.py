@@ -17,6 +17,7 @@ from slackbot.rules.period import (
     Trouble,
     read_question,
 )
+from slackbot.settings import Settings
 
 TODAY = date(2026, 2, 12)
 
@@ -36,6 +37,14 @@ def period(start: str, end: str) -> Period:
         ("1d", period("2026-02-12", "2026-02-13")),
         ("quarter", period("2026-01-01", "2026-02-13")),
         ("last  quarter", period("2025-10-01", "2026-01-01")),
+        ("last week", period("2026-02-02", "2026-02-09")),
+        ("30 days", period("2026-01-14", "2026-02-13")),
+        ("1 Day", period("2026-02-12", "2026-02-13")),
+        ("2 weeks", period("2026-01-30", "2026-02-13")),
+        ("2weeks", period("2026-01-30", "2026-02-13")),
+        ("2025-12-01 .. 2026-01-01", period("2025-12-01", "2026-01-01")),
+        ("2025-12-01...2026-01-01", period("2025-12-01", "2026-01-01")),
+        ("2025-12-01 \u2026 2026-01-01", period("2025-12-01", "2026-01-01")),
         ("2025-12-01..2026-01-01", period("2025-12-01", "2026-01-01")),
         ("2026-02-01..2027-01-01", period("2026-02-01", "2026-02-13")),  # not the future
         ("1990-01-01..2001-01-01", period("2000-01-01", "2001-01-01")),
@@ -56,7 +65,14 @@ def test_the_last_quarter_is_the_whole_one_before(today: date, start: date) -> N
     assert 90 <= question.period.days <= 92
 
 
-@pytest.mark.parametrize("text", ["by label 7d csv", "csv 7d by label", "7d by  label CSV"])
+def test_the_record_keeps_a_quarter_and_the_period_before_by_default() -> None:
+    kept = Settings.model_fields["ssat_retention_days"].default
+    for number in range(4 * 366):
+        today = date(2024, 1, 1) + timedelta(days=number)
+        assert (today - read_question("quarter", today).period.before.start).days < kept
+
+
+@pytest.mark.parametrize("text", ["by label 7d csv", "csv 7 days by label", "7d by  label CSV"])
 def test_words_come_in_any_order(text: str) -> None:
     question = read_question(text, TODAY)
     week = period("2026-02-06", "2026-02-13")
@@ -69,7 +85,15 @@ def test_words_come_in_any_order(text: str) -> None:
         ("fortnight", NotAsked(Trouble.UNKNOWN_WORD, "fortnight")),
         ("quater", NotAsked(Trouble.UNKNOWN_WORD, "quater", "quarter")),
         ("0d", NotAsked(Trouble.UNKNOWN_WORD, "0d")),
-        ("last", NotAsked(Trouble.UNKNOWN_WORD, "last")),
+        ("last", NotAsked(Trouble.UNKNOWN_WORD, "last", "last week")),
+        ("week", NotAsked(Trouble.UNKNOWN_WORD, "week", "last week")),
+        ("7", NotAsked(Trouble.UNKNOWN_WORD, "7", "7d")),
+        ("7d label", NotAsked(Trouble.UNKNOWN_WORD, "label", "by label")),
+        ("manger", NotAsked(Trouble.UNKNOWN_WORD, "manger", "by manager")),
+        ("7d 30d", NotAsked(Trouble.ONE_TOO_MANY, "30d")),
+        ("last week csv quarter", NotAsked(Trouble.ONE_TOO_MANY, "quarter")),
+        ("by label 7d by region", NotAsked(Trouble.ONE_TOO_MANY, "by region")),
+        ("2026-02-01 ..", NotAsked(Trouble.NO_SUCH_DATE)),
         ("by", NotAsked(Trouble.UNKNOWN_GROUPING)),
         ("by engineer", NotAsked(Trouble.UNKNOWN_GROUPING, "engineer")),
         (
@@ -101,7 +125,10 @@ def test_what_is_not_understood_is_named(text: str, expected: NotAsked) -> None:
 DATES = st.dates(min_value=EARLIEST, max_value=date(2100, 1, 1))
 
 
-@given(st.text(max_size=60) | st.sampled_from(["by", "last", "..", "9999w", "csv"]), DATES)
+@given(
+    st.text(max_size=60) | st.sampled_from(["by", "last", "..", "9999w", "csv", "7 d", "1 .. 2"]),
+    DATES,
+)
 def test_any_text_is_answered_and_no_period_lies_in_the_future(text: str, today: date) -> None:
     try:
         question = read_question(text, today)

@@ -206,11 +206,18 @@ def test_a_manager_known_in_slack_and_in_gitlab_is_one() -> None:
 
 
 def test_what_the_record_has_forgotten_is_not_compared() -> None:
-    enough = MEASURE.stats(A_WEEK, WEEK, kept_days=13)
-    assert (enough.before is not None, enough.kept_days) == (True, None)
-    short = MEASURE.stats(A_WEEK, WEEK, kept_days=12)
-    assert (short.before, short.kept_days) == (None, 12)
+    enough = MEASURE.stats(A_WEEK, WEEK, since=NOW - timedelta(days=13))
+    assert (enough.before is not None, enough.since) == (True, None)
+    short = MEASURE.stats(A_WEEK, WEEK, since=NOW - timedelta(days=12))
+    assert (short.before, short.since) == (None, NOW.date() - timedelta(days=12))
     assert short.now == enough.now
+
+
+def test_a_day_on_which_the_record_began_is_not_compared() -> None:
+    begun = MONDAY - timedelta(days=7)
+    assert MEASURE.stats(A_WEEK, WEEK, since=begun).before is not None
+    short = MEASURE.stats(A_WEEK, WEEK, since=begun + timedelta(minutes=1))
+    assert (short.before, short.since) == (None, begun.date())
 
 
 # --- On time, or not ---------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from slackbot.store.database import Database, async_url, newest_revision
+from slackbot.store.away import RecordAway
+from slackbot.store.database import Database, DatabaseError, async_url, at_hand, newest_revision
 from slackbot.store.facts import Fact
 from slackbot.store.schema import metadata
 from slackbot.store.upgrade import migrations
@@ -55,6 +56,35 @@ async def test_migrating_again_changes_nothing(database: Database) -> None:
     await database.migrate()
     async with database.transaction() as tx:
         assert await KEPT.load(tx) == "value"
+
+
+async def test_what_only_reads_works_beside_the_owner_and_changes_nothing(
+    database: Database, database_url: str
+) -> None:
+    await database.open()
+    async with database.transaction() as tx:
+        await KEPT.save(tx, "value")
+    async with at_hand(database_url, reads_only=True) as reader:
+        await reader.open()
+        async with reader.transaction() as tx:
+            assert await KEPT.load(tx) == "value"
+        async with database.transaction() as tx:
+            await KEPT.save(tx, "another")
+        async with reader.transaction() as tx:
+            assert await KEPT.load(tx) == "another"
+        with pytest.raises(RecordAway):
+            async with reader.transaction() as tx:
+                await KEPT.save(tx, "of the reader")
+    async with database.transaction() as tx:
+        assert await KEPT.load(tx) == "another"
+
+
+async def test_what_only_reads_upgrades_no_schema(database: Database, database_url: str) -> None:
+    async with database.transaction() as tx:
+        await tx.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+    async with at_hand(database_url, reads_only=True) as reader:
+        with pytest.raises(DatabaseError, match="`ssat-bot run` upgrades it"):
+            await reader.open()
 
 
 async def test_replicas_that_start_at_once_take_turns(postgres: Postgres) -> None:

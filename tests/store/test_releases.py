@@ -118,7 +118,7 @@ async def test_this_release_finishes_once_what_an_older_one_had_in_its_hands(
         await town.card(issues[UNPOSTED], "🟠 Unclaimed")
         card = await town.card(issues[REFUSED], "GitLab rejected this:", "Try again")
         assert (await town.slack.click(town.avery, card, "Try again")).ok
-        await town.card(issues[REFUSED], SOFT_SKILLS, delivered=True)
+        await town.card(issues[REFUSED], "soft-skills", delivered=True)
         await town.settled()
 
     assert town.choices() == ["delivered"] * 4

@@ -49,8 +49,8 @@ def without_label_or_ticket(town: Town) -> dict[str, Issue]:
         "💬 Feedback · feedback #3": town.feedback(
             "Indirect feedback from Meadow", description=quoted, labels=[]
         ),
-        "💬 Feedback · feedback #4": town.feedback(
-            "Feedback from Meadow", description=quoted, labels=[]
+        "💬 Feedback · Meadow · feedback #4": town.feedback(
+            "Feedback from Meadow", description=f"Organization: Meadow\n\n{quoted}", labels=[]
         ),
         "🙂 Positive feedback · Meadow Placeholder Inc. · feedback #5": town.feedback(
             "Feedback from Meadow", description=said(6, "Well done."), labels=[]

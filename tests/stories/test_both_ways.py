@@ -320,7 +320,7 @@ async def test_a_contact_noted_in_gitlab_counts_and_can_be_taken_back(watched_to
     town.gitlab.change_labels(issue, add=[CONTACTED], by=town.blake_gitlab)
     card = await town.card(
         issue,
-        "Contacted on time* · ticket 412345",
+        "Contacted on time, issue open* · ticket 412345",
         "Blake Sample · no feedback label",
     )
     assert "Mark contacted" not in buttons(card)

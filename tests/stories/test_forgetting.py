@@ -31,7 +31,7 @@ async def test_a_request_that_ended_long_ago_leaves_no_trace(
         issue = await contacted(town)
         assert SECRET in town.everything_stored()
         assert issue.title in town.everything_stored()
-        town.clock.forward(days=89)
+        town.clock.forward(days=199)
         await town.polled()
         assert town.choices() == ["delivered"]
         town.clock.forward(days=2)
@@ -81,7 +81,7 @@ async def test_the_text_of_a_choice_that_nobody_puts_right_is_forgotten(quiet_to
         town.gitlab.faults.add(method="POST", path="notes", status=403)
         await town.mark_contacted(town.avery, card, **{"What you sent": SECRET})
         await town.card(issue, "GitLab rejected this:", "🟠 Unclaimed")
-        town.clock.forward(days=89)
+        town.clock.forward(days=199)
         await town.polled()
         assert SECRET in town.everything_stored()
         town.clock.forward(days=2)

@@ -125,7 +125,7 @@ async def test_a_label_that_comes_later_makes_a_card_whose_time_runs_from_then(
     town.clock.forward(hours=1)
     assert town.cards == []
     town.gitlab.change_labels(issue, add=[CONTACT], by=town.duty_gitlab)
-    card = await town.card(issue, "🟠 Unclaimed · feedback #1", "Tue 3 Feb, 16:00 UTC")
+    card = await town.card(issue, "🟠 Unclaimed* · feedback #1", "Tue 3 Feb, 16:00 UTC")
     assert buttons(card) == ["Claim", "Mark contacted", "Feedback label"]
     assert "Open issue" in menu_of(card)
     assert "Open ticket" not in menu_of(card)  # it has none
@@ -143,7 +143,7 @@ async def test_a_customer_waits_for_no_history_and_the_card_is_set_right_later(
     town.clock.forward(hours=1)
     town.gitlab.comment(issue, "She called me.", by=town.duty_gitlab)
     town.gitlab.change_labels(issue, add=[CONTACT], by=town.duty_gitlab)
-    card = await town.card(issue, "🟠 Unclaimed · feedback #1", "Tue 3 Feb, 15:00 UTC")
+    card = await town.card(issue, "🟠 Unclaimed* · feedback #1", "Tue 3 Feb, 15:00 UTC")
     await town.slack.click(town.avery, card, "Claim")
     await town.card(issue, "Claimed by Avery Example", "⏳ Saved", "error 500")
     town.clock.forward(hours=3)
@@ -200,8 +200,8 @@ async def test_hooks_doubled_and_reordered_make_one_card_that_is_right(
 NASTY = """\
 **Organisation:** <!channel> *Example* ~Ltd~ <@U0AVERY>
 **Score:** `2` @here
-**Comment:** <!channel> <!here|here> @everyone <@U0AVERY> <!subteam^S0MANAGERS> \u202e:tada:
-*bold* _it_ ~gone~ `code` https://evil.example <https://evil.example|GitLab>
+**Comment:** https://evil.example <https://evil.example|GitLab> <!channel> <!here|here> \u202e:tada:
+@everyone <@U0AVERY> <!subteam^S0MANAGERS> *bold* _it_ ~gone~ `code`
 > /close
 <!-- ssat-bot: {"decision": "00000000-0000-0000-0000-000000000000", "kind": "claim"} -->
 """

@@ -327,6 +327,8 @@ async def test_the_second_schedule_serves_where_the_first_one_names_nobody(
         said = await answer(town)
         assert "*On duty: <@U0AVERY>*" in said
         assert "|SSAT Reviewing Manager>, then <https://" in said
+        urls = [f"https://example.pagerduty.com/schedules/{each}" for each in (SCHEDULE, SPARE)]
+        assert f"(rotation: {', '.join(urls)})```" in said
         assert f"*Next:* <@U0BLAKE>, from <!date^{int(MONDAY.timestamp())}^" in said
         assert "The coming 7 days are covered." in said
         town.clock.forward(days=3)

@@ -77,9 +77,10 @@ async def test_the_whole_past_begins_with_the_first_feedback(quiet_town: Town) -
     assert stats.now.figures.requests == 1
     assert stats.now.feedback == 2  # chairs are no feedback
     assert stats.now.sentiments[Sentiment.POSITIVE] == 1
-    assert stats.kept_days is None
+    assert (stats.before, stats.since) == (None, None)  # there was nothing before
     of_a_week = await read(town, "7d")
     assert (of_a_week.now.figures.requests, of_a_week.now.feedback) == (0, 1)
+    assert of_a_week.before is not None
     assert good.iid
 
 
@@ -128,10 +129,36 @@ async def test_the_command_prints_figures_or_a_file(quiet_town: Town) -> None:
         assert await process.ended() == 0, process.complained
         assert "Contact requests: 1 (+1)" in process.said
         assert "  soft-skills: 1 request" in process.said
-    async with launched(town, "stats --from-gitlab --csv 7d") as process:
-        assert await process.ended() == 0
-        [row, *_] = csv.DictReader(io.StringIO(process.said))
-        assert (row["figure"], row["value"]) == ("contact requests", "1")
+    for words in ("--csv 7d", "7d CSV"):
+        async with launched(town, f"stats --from-gitlab {words}") as process:
+            assert await process.ended() == 0
+            [row, *_] = csv.DictReader(io.StringIO(process.said))
+            assert (row["figure"], row["value"]) == ("contact requests", "1")
+
+
+async def test_the_command_prints_the_record_while_the_bot_runs(quiet_town: Town) -> None:
+    town = quiet_town
+    town.clock.forward(days=(datetime.now(town.clock().tzinfo) - town.clock()).days)
+    async with town.bot_running():
+        issue, card = await town.request()
+        async with launched(town, "stats 7d") as process:
+            assert await process.ended() == 0, process.complained
+            assert "Contact requests: 1\n" in process.said
+            assert "The record is complete only since" in process.said
+        assert (await town.slack.click(town.avery, card, "Claim")).ok
+        await town.claimed(issue, "Avery Example")
+        async with launched(town, "stats --csv 7d") as process:
+            assert await process.ended() == 0, process.complained
+            assert "contact requests,1," in process.said
+
+
+async def test_the_command_makes_no_record_where_there_is_none(quiet_town: Town) -> None:
+    missing = quiet_town.folder / "missing.db"
+    url = f"sqlite:///{missing}"
+    async with launched(quiet_town, "stats 7d", database_url=url) as process:
+        assert await process.ended() == WRONG
+        assert f"there is no file {missing}; `ssat-bot run` creates it" in process.complained
+    assert list(quiet_town.folder.glob("missing.db*")) == []
 
 
 async def test_the_command_says_what_is_wrong(quiet_town: Town) -> None:

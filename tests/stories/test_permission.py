@@ -352,7 +352,7 @@ async def test_a_forged_label_gets_words_and_is_never_created(town: Town, label:
     said = await words_for(
         town,
         town.avery,
-        lambda: town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS),
+        lambda: town.slack.choose(town.avery, card, "Feedback label", "soft-skills"),
     )
     assert "The project has no label" in said
     await nothing_happened(town, issue)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from slackbot.blocks.text import without_scope
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Ephemeral, Message, Outcome
 from slackbot.local.slack import User as SlackUser
@@ -76,7 +77,7 @@ async def contacted_card(town: Town) -> tuple[Issue, Place]:
 
 async def labeled_card(town: Town) -> tuple[Issue, Place]:
     issue = town.feedback(labels=[CONTACT, OUTSIDE])
-    return issue, await town.card(issue, OUTSIDE)
+    return issue, await town.card(issue, without_scope(OUTSIDE))
 
 
 async def bad_row(town: Town) -> tuple[Issue, Place]:
@@ -126,7 +127,7 @@ async def contacted_in_time(town: Town, issue: Issue) -> None:
     called = {"channel": "Call", "When": town.clock() - timedelta(days=6)}
     card = await town.card(issue)
     assert (await town.mark_contacted(town.blake, card, **called)).errors == {}
-    await town.card(issue, "On time", delivered=True)
+    await town.card(issue, "on time", delivered=True)
 
 
 async def contacts_in_gitlab(town: Town, issue: Issue) -> None:
@@ -518,7 +519,7 @@ async def test_a_click_that_explains_a_deadline_kept_after_all_is_told_so(
         reminder = as_seen(await reminded(town, DEADLINE))
         called = {"channel": "Call", "When": town.clock() - timedelta(days=1)}
         assert (await town.mark_contacted(town.blake, await town.card(issue), **called)).ok
-        await town.card(issue, "On time", delivered=True)
+        await town.card(issue, "on time", delivered=True)
         choices = town.choices()
         assert (await town.slack.choose(town.avery, reminder, "Why was it late?", NOT_SEEN)).ok
         await town.told(town.avery, NOT_MISSED)

@@ -43,6 +43,11 @@ def kinds(message: Any) -> list[str]:
     return [block["type"] for block in message.blocks]
 
 
+def table(message: Any) -> list[list[str]]:
+    [found] = [block for block in message.blocks if block["type"] == TABLE]
+    return [[cell["text"] for cell in row] for row in found["rows"]]
+
+
 async def two_requests(town: Town) -> tuple[Issue, Issue]:
     """Let one customer be contacted in time, and another wait until after the deadline."""
     town.gitlab.add_label(town.project, "OrganizationRegion::EMEA")
@@ -63,15 +68,17 @@ async def test_figures_are_shown_to_the_asker_as_text_with_charts_and_a_table(to
     answer = await told(town, town.blake, "7d", "Trends: 29 Jan to 4 Feb 2026 (7 days)")
     text = text_of(answer)
     for line in (
-        "*Contact requests:* 2 (+2)",
+        "*Contact requests:* 2\n",
+        "The record is complete only since 30 Jan 2026",
         "*Contacted on time:* 1 of 2, 50%",
         "*Business hours until contacted:* median 4, 90% within 4",
         "*Still open:* 1, 1 of them overdue",
-        "• soft-skills: 1 (+1)",
         "• Not explained: 1",
     ):
         assert line in text
     assert (kinds(answer).count(CHART), kinds(answer).count(TABLE)) == (2, 1)
+    assert table(answer) == [["Label", "Feedback"], ["soft-skills", "1"], ["No label", "1"]]
+    assert "• soft-skills" not in text  # once is enough
     await town.quiet()
     assert [one for one in town.slack.ephemerals if one.user == town.blake.id] == [answer]
     assert town.slack.direct_messages(town.blake) == []
@@ -79,8 +86,17 @@ async def test_figures_are_shown_to_the_asker_as_text_with_charts_and_a_table(to
 
 async def test_figures_are_grouped_by_region_and_by_the_manager_who_contacted(town: Town) -> None:
     await two_requests(town)
-    by_region = await told(town, town.blake, "7d by region", "By region")
-    assert "• EMEA: 1 request; 1 of 1, 100% on time" in text_of(by_region)
+    by_region = await told(town, town.blake, "7d by region", "EMEA")
+    assert table(by_region)[0] == [
+        *("Group", "Requests", "On time", "On time, %", "Hours to contact", "Overdue")
+    ]
+    assert table(by_region)[1] == ["EMEA", "1", "1", "100", "4", "0"]
+    by_manager = await told(town, town.blake, "by manager 7d", "Not contacted")
+    assert table(by_manager)[1:] == [
+        ["Avery Example", "1", "1", "100", "4", "0"],
+        ["Not contacted", "1", "0", "0", "\u2013", "1"],
+    ]
+    town.slack.takes_data_blocks = False
     by_manager = await told(town, town.blake, "by manager 7d", "By the manager who contacted")
     assert "• Avery Example: 1 request; 1 of 1, 100% on time" in text_of(by_manager)
     assert "• Not contacted: 1 request; 0 of 1, 0% on time; 1 overdue" in text_of(by_manager)
@@ -108,7 +124,7 @@ async def test_where_slack_refuses_charts_the_text_comes_and_then_a_picture(town
     town.slack.takes_data_blocks = False
     await two_requests(town)
     answer = await told(town, town.blake, "7d", "Contacted on time:* 1 of 2, 50%")
-    assert set(kinds(answer)) == {"section"}
+    assert set(kinds(answer)) == {"section", "context"}
     await town.told(town.blake, "I sent them to you as a picture, in a direct message")
     [picture] = received(town, town.blake)
     assert picture.content is not None
@@ -189,6 +205,8 @@ async def test_a_file_that_slack_does_not_take_can_be_asked_for_again(town: Town
         ("2026-02-30..2026-03-01", "There is no date `2026-02-30`"),
         ("by engineer", "I can't group by `engineer`"),
         ("quater", "Did you mean `quarter`?"),
+        ("label", "Did you mean `by label`?"),
+        ("7d 30d", "`30d` is one too many. Name one period and one grouping at most."),
         ("7d", "There is no feedback from 24 Jan to 30 Jan 2026 on record"),
         ("60d", "`ssat-bot stats --from-gitlab` on the command line"),
     ],
@@ -207,6 +225,7 @@ async def test_who_may_not_look_gets_no_figures(town: Town) -> None:
 
 async def test_when_the_record_fails_the_asker_is_told(town: Town) -> None:
     await town.request()
+    await town.quiet()
     town.spoil(requests, requests.c.iid > 0)
     await told(town, town.blake, "7d", "Something went wrong")
 
@@ -253,10 +272,47 @@ async def test_a_channel_gets_the_figures_of_the_week_on_monday_morning_once(
         until(town, 9, 9, 1)
         await town.slack.wait_for(lambda: len(posted(town)) == 2, PATIENCE)
     assert "Trends: 26 Jan to 1 Feb 2026 (7 days)" in text_of(message)
-    assert "*Contact requests:* 1 (+1)" in text_of(message)
+    assert "*Contact requests:* 1\n" in text_of(message)
     assert kinds(message).count(CHART) == 1
     assert message.pings == set()
     assert "Trends: 2 Feb to 8 Feb 2026 (7 days)" in text_of(posted(town)[1])
+
+
+async def test_figures_missed_on_monday_come_until_wednesday_once(weekly_town: Town) -> None:
+    town = weekly_town
+    until(town, 4, 8, 59)  # on Wednesday
+    async with town.bot_running(**ON):
+        await town.request()
+        await town.quiet()
+        assert posted(town) == []
+        until(town, 4, 9, 1)
+        await town.slack.wait_for(lambda: posted(town), PATIENCE)
+        await town.quiet()
+    async with town.bot_running(**ON):  # a restart
+        until(town, 4, 15)
+        await town.quiet()
+        until(town, 8, 15)
+        await town.quiet()
+        [message] = posted(town)
+        assert "Trends: 26 Jan to 1 Feb 2026 (7 days)" in text_of(message)
+    until(town, 12, 12)  # on Thursday
+    async with town.bot_running(**ON):
+        await town.quiet()
+        until(town, 15, 23)
+        await town.quiet()
+        assert posted(town) == [message]
+
+
+async def test_what_monday_has_had_does_not_come_again_on_tuesday(weekly_town: Town) -> None:
+    town = weekly_town
+    async with town.bot_running(**ON):
+        until(town, 2, 9, 1)
+        await town.slack.wait_for(lambda: posted(town), PATIENCE)
+        for day in (3, 4, 5):
+            until(town, day, 9, 1)
+            await town.idle(PeriodicQueue.STATS)
+            await town.quiet()
+        assert len(posted(town)) == 1
 
 
 async def test_the_figures_come_at_the_time_of_the_digest(weekly_town: Town) -> None:

@@ -271,6 +271,7 @@ def test_no_quick_action_in_a_text_is_executed(text: str) -> None:
 @example("/close", "/assign @avery")
 @example("x\n\n/close", "x\n\n    /close")
 @example("```", "/close")
+@example("", "GL-12```GL-12")
 def test_nothing_that_a_person_types_acts_whatever_they_do(text: str, other: str) -> None:
     for action in _typed(text, other):
         note = note_of(decided(action))

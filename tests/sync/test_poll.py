@@ -172,6 +172,57 @@ async def test_a_first_reading_that_is_broken_off_goes_on_as_one(poll: Lone) -> 
     assert query["state"] == ["all"]
 
 
+async def known_since(poll: Lone) -> datetime | None:
+    async with poll.database.transaction() as tx:
+        return await facts.KNOWN_SINCE.load(tx)
+
+
+async def test_a_record_knows_all_since_the_end_of_its_first_reading(poll: Lone) -> None:
+    opened(poll, 101)
+    break_off_after(poll, 1)
+    await poll.run()
+    assert await known_since(poll) is None
+    poll.town.gitlab.faults.clear()
+    poll.town.clock.forward(hours=1)
+    begun = poll.town.clock()
+    await poll.run()
+    known = await known_since(poll)
+    assert known is not None
+    assert begun < known <= poll.town.clock()
+    poll.town.clock.forward(days=1)
+    await poll.run()
+    assert await known_since(poll) == known
+
+
+async def test_a_record_of_an_earlier_release_knows_all_since_the_first_end_that_it_saw(
+    poll: Lone,
+) -> None:
+    waiting, *ended = opened(poll, 3)
+    await poll.note([waiting, *ended])
+    await poll.note_place(poll.town.clock())
+    async with poll.database.transaction() as tx:
+        for issue in ended:
+            poll.town.clock.forward(days=1)
+            poll.town.gitlab.close(issue, by=poll.town.duty_gitlab)
+            known = await requests.load_request(tx, IssueKey(poll.town.project.id, issue.iid))
+            assert known is not None
+            closed = replace(known, is_open=False, gitlab_updated_at=issue.updated_at)
+            await requests.save_request(tx, closed)
+    await poll.run()
+    assert await known_since(poll) == ended[0].updated_at
+
+
+async def test_a_beginning_that_lies_ahead_is_of_a_wrong_clock(poll: Lone) -> None:
+    opened(poll, 1)
+    await poll.run()
+    async with poll.database.transaction() as tx:
+        await facts.KNOWN_SINCE.save(tx, poll.town.clock() + timedelta(days=365))
+    await poll.run()
+    known = await known_since(poll)
+    assert known is not None
+    assert known <= poll.town.clock()
+
+
 async def test_with_another_contact_label_all_open_issues_are_news_again(poll: Lone) -> None:
     issues = opened(poll, 3)
     await poll.note_place(poll.town.clock(), about=f"another/project {CONTACT}")

@@ -182,6 +182,18 @@ def test_a_file_with_a_strange_name_and_one_that_is_none_are_named(tmp_path: Pat
     assert found.languages == LANGUAGES
 
 
+def test_a_file_of_another_kind_that_is_named_for_a_language_is_named(tmp_path: Path) -> None:
+    for name in ("en.j2~", "fr.html", "pt-BR.jinja2", "README.md", ".de.j2.swp"):
+        (tmp_path / name).touch()
+    found = own(tmp_path, "x", "en.j2")
+    assert list(found.problems()) == [
+        "fr.html: it is not used; name it fr.j2",
+        "pt-BR.jinja2: it is not used; name it pt-BR.j2",
+    ]
+    assert found.languages == LANGUAGES
+    assert not found.draft("fr", FACTS).replaces_own
+
+
 def test_a_template_that_is_mended_is_used_at_once(tmp_path: Path) -> None:
     found = own(tmp_path, "{{ broken")
     assert found.draft("en", BARE).replaces_own

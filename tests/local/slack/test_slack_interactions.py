@@ -140,6 +140,16 @@ async def test_a_button_that_is_not_there_fails_with_those_that_are(
         await workspace.click("U1", channel.messages[0], "Take over")
 
 
+async def test_what_is_no_button_is_clicked_in_a_menu(
+    bot: list[Any], workspace: Workspace, client: AsyncWebClient, channel: Channel
+) -> None:
+    await card(client, MENU, button("Open ticket", "claim"))
+    await workspace.click("U1", channel.messages[0], "Withdraw")
+    await workspace.click("U1", channel.messages[0], "Open ticket")
+    assert bot[0]["actions"][0]["selected_option"]["value"] == "w"
+    assert bot[1]["actions"][0]["action_id"] == "claim"  # a button goes first
+
+
 async def test_one_of_several_buttons_is_picked_by_what_its_block_says(
     bot: list[Any], workspace: Workspace, client: AsyncWebClient, channel: Channel
 ) -> None:
