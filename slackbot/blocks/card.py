@@ -59,7 +59,7 @@ from slackbot.blocks.words import (
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.decision import Decision, MarkContacted, Step, typed_in
 from slackbot.rules.offers import Offer
-from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, Rules, State
+from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules, State
 
 CLAIM, TAKE_OVER, RELEASE = Offer.CLAIM, Offer.TAKE_OVER, Offer.RELEASE
 CHOOSE_LABEL, MARK_CONTACTED = "choose_label", Offer.MARK_CONTACTED
@@ -72,7 +72,6 @@ STEP_EVENT = "ssat_step"
 
 COMMENT_CHARACTERS = 120
 PROBLEM_CHARACTERS = 400
-"""The headline's room for a name."""
 _PRIMARY = {"style": "primary"}
 
 
@@ -208,9 +207,8 @@ def _deadline(view: CardView) -> str:
 
 def _duty(view: CardView) -> list[str]:
     """Only a new card pings who is on duty."""
-    now = _on_duty(view)
     then = [
-        each for each in view.request.responsible if not any(each.is_same(other) for other in now)
+        each for each in view.request.responsible if not any(map(each.is_same, view.people_on_duty))
     ]
     said = [f"on duty when it was created: {', '.join(map(someone, then))}"] if then else []
     if view.on_duty is None or view.request.state is not State.WAITING:
@@ -218,16 +216,12 @@ def _duty(view: CardView) -> list[str]:
     return [duty_line(view.on_duty), *said]
 
 
-def _on_duty(view: CardView) -> tuple[Person, ...]:
-    return view.on_duty.people if view.on_duty else ()
-
-
 def _assigned(view: CardView) -> list[str]:
     """Leave out whom the card names already: the owner, or else who is on duty."""
     if view.request.holder:
         return []
-    now, is_waiting = _on_duty(view), view.request.state is State.WAITING
-    others = [someone(each) for each in view.assignees if not (is_waiting and each in now)]
+    named = view.people_on_duty if view.request.state is State.WAITING else ()
+    others = [someone(each) for each in view.assignees if each not in named]
     return [f"assigned to {', '.join(others)}"] if others else []
 
 

@@ -116,7 +116,7 @@ def _feedback(digest: Digest, room: int) -> Iterator[Block]:
         ("🗂️ *Untriaged feedback*", "`/ssat`", digest.untriaged),
     ):
         rows = [feedback_row(view) for view in views[:FEEDBACK_ROWS]]
-        lengths = accumulate(len(row["text"]["text"]) + MENU_LENGTH for row in rows)
+        lengths = [*accumulate(len(row["text"]["text"]) + MENU_LENGTH for row in rows)]
         fitting = sum(length <= room for length in lengths)
         left = len(views) - fitting
         if views:
@@ -124,7 +124,7 @@ def _feedback(digest: Digest, room: int) -> Iterator[Block]:
         yield from rows[:fitting]
         if left:
             yield context(f"… and {left} more: {all_in} shows all")
-        room -= sum(len(row["text"]["text"]) + MENU_LENGTH for row in rows[:fitting])
+        room -= lengths[fitting - 1] if fitting else 0
 
 
 def _tail(digest: Digest) -> Iterator[Block]:

@@ -43,7 +43,7 @@ from slackbot.rules.listing import (
     page_of,
     rows_of,
 )
-from slackbot.rules.offers import Offer, offers
+from slackbot.rules.offers import offers
 from slackbot.rules.query import (
     Filter,
     Listing,
@@ -119,7 +119,7 @@ def request_row(
     row = _said(view, *((READ_LINES, READ_SHOWN) if reads_words else (1, WORDS_SHOWN)))
     if not asker.may_act:
         return [row]
-    blocks = [with_side(row, menu(view, without=_in_row(view)))]
+    blocks = [_with_menu(view, row)]
     if again is not None:
         blocks = [blocks[0] | {"block_id": again_id(view.key, again, mark=ROW)}]
     if elements := _buttons(view, asker):
@@ -130,7 +130,7 @@ def request_row(
 
 def feedback_row(view: CardView) -> Block:
     """For everybody: the rules judge who may use the menu."""
-    return with_side(_said(view, 1, WORDS_SHOWN), menu(view, without=_in_row(view)))
+    return _with_menu(view, _said(view, 1, WORDS_SHOWN))
 
 
 def _said(view: CardView, lines: int, shown: int) -> Block:
@@ -138,8 +138,9 @@ def _said(view: CardView, lines: int, shown: int) -> Block:
     return section("\n".join([escape(headline(view)), *words, " · ".join(_facts(view))]))
 
 
-def _in_row(view: CardView) -> frozenset[Offer]:
-    return IN_ROW if view.request.state in UNFINISHED else frozenset()
+def _with_menu(view: CardView, row: Block) -> Block:
+    has_buttons = view.request.state in UNFINISHED
+    return with_side(row, menu(view, without=IN_ROW if has_buttons else ()))
 
 
 WORDS_SHOWN = 120

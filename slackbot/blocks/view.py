@@ -39,9 +39,13 @@ class CardView:
         return waits_on if self.request.is_open and waits_on and waits_on.until >= today else None
 
     @property
+    def people_on_duty(self) -> tuple[Person, ...]:
+        return self.on_duty.people if self.on_duty else ()
+
+    @property
     def assignees(self) -> list[Person]:
         """Mostly this is a manager on duty, whose name is known."""
-        known = (*(self.on_duty.people if self.on_duty else ()), *self.request.responsible)
+        known = (*self.people_on_duty, *self.request.responsible)
         users = (Person(name=each, gitlab=each) for each in self.request.assignees)
         return [next(filter(user.is_same, known), user) for user in users]
 

@@ -117,6 +117,7 @@ PEOPLE_SHOWN = 5
 
 
 NAME_CHARACTERS = 40
+"""The headline's room for a name."""
 
 
 def short_name(text: str) -> str:
