@@ -4,13 +4,23 @@ PYTHON ?= python3
 PROCESSES ?= 3
 MINUTES ?= 10
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := uv pip compile --quiet pyproject.toml --extra build --universal --generate-hashes --no-header --no-annotate
 
-.PHONY: run check test lint bench soak safeguards pictures lock clean
+.PHONY: run demo check test lint bench soak safeguards pictures lock clean
 
 run: .venv/installed
-	@if [ -f .env ]; then exec $(BIN)/ssat-bot run; else exec $(BIN)/ssat-bot local; fi
+	@if [ -f .env ]; then \
+		echo "Running the real bot, with the settings of .env (make demo runs the local workspace)."; \
+		exec $(BIN)/ssat-bot run; \
+	else \
+		echo "Running the local workspace: there is no .env with the settings of a real one."; \
+		exec $(BIN)/ssat-bot local; \
+	fi
+
+# Always the local workspace. For example: make demo DEMO="--scenario gitlab-down"
+demo: .venv/installed
+	@exec $(BIN)/ssat-bot local $(DEMO)
 
 check: lint
 	$(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal -m "not story"

@@ -6,6 +6,7 @@ import gc
 import signal
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 
 from slackbot.exit_codes import STOPPED
 
@@ -61,10 +62,24 @@ def _parser() -> argparse.ArgumentParser:
             "people", help="list or remove links from Slack to GitLab; list profiles"
         )
     )
-    local = commands.add_parser("local", help="try the bot with a Slack and a GitLab of its own")
-    local.add_argument("--port", type=int, default=8080, help="the page's port (default: 8080)")
-    local.set_defaults(command="local")
+    _add_local(
+        commands.add_parser("local", help="try the bot with a Slack and a GitLab of its own")
+    )
     return parser
+
+
+def _add_local(local: argparse.ArgumentParser) -> None:
+    local.add_argument(
+        "--port", type=int, help="the page's port (default: 8080, or another if that is taken)"
+    )
+    either = local.add_mutually_exclusive_group()
+    either.add_argument(
+        "--scenario", metavar="NAME", help="play a scene, or a file: see docs/local.md"
+    )
+    either.add_argument(
+        "--blocks", type=Path, metavar="FILE", help="only show this Block Kit JSON, and check it"
+    )
+    local.set_defaults(command="local")
 
 
 def _add_stats(stats: argparse.ArgumentParser) -> None:

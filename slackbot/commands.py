@@ -42,9 +42,12 @@ def perform(arguments: argparse.Namespace) -> int:
         case "people unlink":
             return _with_settings(partial(_unlink, who=arguments.who))
         case "local":
-            from slackbot.local.command import run_local  # the stand-ins are for trying only
+            # The stand-ins are for trying only.
+            from slackbot.local.command import run_local, run_preview
 
-            return asyncio.run(run_local(arguments.port))
+            if arguments.blocks:
+                return asyncio.run(run_preview(arguments.port, arguments.blocks))
+            return asyncio.run(run_local(arguments.port, arguments.scenario))
         case unknown:
             raise ValueError(unknown)
 

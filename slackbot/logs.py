@@ -14,11 +14,12 @@ HIDDEN = "[hidden]"
 
 
 def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> None:
-    """Hide ``secrets`` in all that the process prints; ``watched`` writes for a terminal."""
+    """Hide ``secrets`` in all that the process prints; ``watched`` writes for people to read."""
+    has_colors = sys.stderr.isatty()
     hide = _hider(secrets)
     # Below all that prints: log, warnings, uncaught exceptions.
     sys.stdout, sys.stderr = _hiding(sys.stdout, hide), _hiding(sys.stderr, hide)
-    to_terminal = sys.stderr.isatty() if watched is None else watched
+    for_people = has_colors if watched is None else watched
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -26,8 +27,8 @@ def configure_logs(secrets: Iterable[str], *, watched: bool | None = None) -> No
         structlog.processors.format_exc_info,
     ]
     last = (
-        structlog.dev.ConsoleRenderer(colors=True)
-        if to_terminal
+        structlog.dev.ConsoleRenderer(colors=has_colors)
+        if for_people
         else structlog.processors.JSONRenderer()
     )
     formatter = structlog.stdlib.ProcessorFormatter(

@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slackbot.local.cast import PEOPLE, Figure, Story
-from slackbot.local.gitlab import Issue
+from slackbot.local.gitlab import Issue, Project
 from slackbot.local.gitlab.model import Change, Label
-from slackbot.local.sample import Sample
+from slackbot.local.pagerduty import Turn
 from slackbot.local.shown import deadlines
 from slackbot.local.slack import Ephemeral, Message, Outcome, View
+from slackbot.local.times import moment_of
+from slackbot.local.world import TimePasses, World
+from slackbot.people.duty import EVERY as DUTY_IS_ASKED_EVERY
 from slackbot.rules.feedback import Sentiment
 
 BEFORE_DEADLINE = timedelta(hours=1)
@@ -29,22 +32,28 @@ class Problem(Exception):
 class Acts:
     """The acts by name; each takes what the page sends with it."""
 
-    def __init__(self, sample: Sample) -> None:
-        self._sample, self._clock = sample, sample.clock
-        self._slack, self._gitlab = sample.slack, sample.gitlab
+    def __init__(self, world: World) -> None:
+        self._world, self._sample = world, world.sample
+        self._slack, self._gitlab = self._sample.slack, self._sample.gitlab
         self._acts: dict[str, Callable[[Json], Awaitable[None]]] = {
             "click": self._click,
             "choose": self._choose,
             "submit": self._submit,
             "close_view": self._close_view,
             "say": self._say,
+            "shortcut": self._shortcut,
             "home": self._open_home,
             "hide": self._hide,
             "feedback": self._new_feedback,
             "issue": self._change_issue,
+            "open_issue": self._open_issue,
+            "move": self._move_issue,
             "comment": self._comment,
-            "time": self._move_time,
-            "switch": self._switch,
+            "label": self._change_label,
+            "time": self._pass_time,
+            "trouble": self._trouble,
+            "duty": self._change_duty,
+            "schedule": self._change_schedule,
         }
 
     def __contains__(self, name: str) -> bool:
@@ -58,7 +67,7 @@ class Acts:
         """
         try:
             await self._acts[name](body)
-        except (AssertionError, LookupError, TypeError, ValueError) as error:
+        except (AssertionError, LookupError, TimePasses, TypeError, ValueError) as error:
             # The stand-ins say in words what a person's own client would not have let them do.
             raise Problem(str(error)) from error
 
@@ -100,12 +109,19 @@ class Acts:
     async def _say(self, body: Json) -> None:
         me, channel, text = self._in_slack(body), _text(body, "channel"), _text(body, "text")
         if not text.startswith("/"):
-            self._slack.person_posts(me, channel, text)
+            await self._slack.share_link(me, channel, text, thread_ts=body.get("thread_ts"))
             return
         command, _, rest = text.partition(" ")
         if command != COMMAND:
             raise Problem(f"{command} is not a command here; {COMMAND} is.")
         _check(await self._slack.command(me, command, rest.strip(), channel))
+
+    async def _shortcut(self, body: Json) -> None:
+        me = self._in_slack(body)
+        message = self._slack.message(_text(body, "channel"), _text(body, "ts"))
+        if not isinstance(message, Message):
+            raise Problem("Slack has no shortcuts for a message that only you see.")
+        _check(await self._slack.shortcut(me, message, _text(body, "shortcut")))
 
     async def _open_home(self, body: Json) -> None:
         _check(await self._slack.open_home(self._in_slack(body)))
@@ -133,9 +149,13 @@ class Acts:
         if self._gitlab.faults.down:
             raise Problem("GitLab is down: it answers 502.")
 
-    def _issue(self, body: Json) -> Issue:
+    def _project(self, body: Json) -> Project:
         self._refuse_if_gitlab_is_down()
-        return self._sample.project.issues[int(body["iid"])]
+        wanted = body.get("project", self._sample.project.path)
+        return next(each for each in self._gitlab.projects if each.path == wanted)
+
+    def _issue(self, body: Json) -> Issue:
+        return self._project(body).issues[int(body["iid"])]
 
     async def _change_issue(self, body: Json) -> None:
         issue, by = self._issue(body), self._sample.account(self._me(body))
@@ -144,43 +164,86 @@ class Acts:
             title=body.get("title"),
             description=body.get("description"),
             state_event=body.get("state_event"),
-            add_labels=self._labels(body.get("add", ())),
-            remove_labels=self._labels(body.get("remove", ())),
+            add_labels=self._labels(issue.project, body.get("add", ())),
+            remove_labels=self._labels(issue.project, body.get("remove", ())),
             assignees=None if assignees is None else tuple(map(self._gitlab.user, assignees)),
         )
         self._gitlab.update(issue, by, change)
 
-    def _labels(self, names: Iterable[str]) -> tuple[Label, ...]:
-        labels = (self._sample.project.label(name) for name in names)
+    def _labels(self, project: Project, names: Iterable[str]) -> tuple[Label, ...]:
+        labels = (project.label(name) for name in names)
         return tuple(label for label in labels if label)
+
+    async def _open_issue(self, body: Json) -> None:
+        self._gitlab.open_issue(
+            self._project(body),
+            author=self._sample.account(self._me(body)),
+            title=_text(body, "title"),
+            description=body.get("description") or None,
+            labels=body.get("labels", ()),
+            assignees=body.get("assignees", ()),
+        )
+
+    async def _move_issue(self, body: Json) -> None:
+        issue = self._sample.project.issues[int(body["iid"])]
+        self._gitlab.move_issue(issue, self._project(body), self._sample.account(self._me(body)))
 
     async def _comment(self, body: Json) -> None:
         issue, by = self._issue(body), self._sample.account(self._me(body))
         self._gitlab.comment(issue, _text(body, "text"), by, internal=body.get("internal") is True)
 
-    async def _move_time(self, body: Json) -> None:
-        await self._gitlab.hooks_settled()  # one under way would be refused as stale
-        if body.get("to") == "deadline":
-            self._clock.move_to(self._hour_before_deadline())
-            return
-        hours = float(body["hours"])
-        if not 0 < hours <= LONGEST_MOVE_HOURS:
-            raise Problem("The time goes forward only, by two weeks at the most.")
-        self._clock.move(timedelta(hours=hours))
+    async def _change_label(self, body: Json) -> None:
+        self._sample.account(self._me(body))
+        project, name = self._project(body), _text(body, "name")
+        self._gitlab.archive_label(project, name, archived=body.get("archived") is True)
+
+    # The time, trouble and PagerDuty
+
+    async def _pass_time(self, body: Json) -> None:
+        await self._world.pass_until(self._moment(body))
+
+    def _moment(self, body: Json) -> datetime:
+        now = self._sample.clock()
+        match body:
+            case {"to": "deadline"}:
+                return self._hour_before_deadline()
+            case {"to": "morning"}:
+                return moment_of("next morning 09:05", now)
+            case {"to": "week-end"}:
+                return moment_of("Friday 17:00", now)
+            case {"hours": int() | float() as hours} if 0 < hours <= LONGEST_MOVE_HOURS:
+                return now + timedelta(hours=hours)
+        raise Problem("The time goes forward only, by two weeks at the most.")
 
     def _hour_before_deadline(self) -> datetime:
         moments = (due - BEFORE_DEADLINE for due in deadlines(self._sample))
-        ahead = [moment for moment in moments if moment > self._clock()]
+        ahead = [moment for moment in moments if moment > self._sample.clock()]
         if not ahead:
             raise Problem("No deadline is more than an hour away.")
         return min(ahead)
 
-    async def _switch(self, body: Json) -> None:
-        platform = self._slack if body["platform"] == "slack" else self._gitlab
-        if body["down"]:
-            platform.down()
-        else:
-            platform.up()
+    async def _trouble(self, body: Json) -> None:
+        await self._world.troubles.switch(_text(body, "name"), on=body.get("on") is True)
+
+    async def _change_duty(self, body: Json) -> None:
+        who = _text(body, "who")
+        if who not in self._sample.on_call:
+            raise Problem("Only managers have a turn on the schedule.")
+        self._sample.schedule.on_call = [self._sample.on_call[who]]
+        await self._until_the_bot_asks()
+
+    async def _change_schedule(self, body: Json) -> None:
+        schedule, nobody = self._sample.schedule, body.get("gap") is True
+        if not schedule.until or not schedule.later:
+            raise Problem("The schedule has no next turn.")
+        first = schedule.later[0]
+        start = schedule.until + timedelta(days=1) if nobody else schedule.until
+        schedule.later[0] = Turn(user=first.user, start=start, end=first.end)
+        await self._until_the_bot_asks()
+
+    async def _until_the_bot_asks(self) -> None:
+        """Let the few minutes pass after which the bot looks at the schedule again."""
+        await self._world.pass_until(self._sample.clock() + DUTY_IS_ASKED_EVERY)
 
 
 _SCORES = {Sentiment.NEGATIVE: "2 of 7", Sentiment.NEUTRAL: "4 of 7", Sentiment.POSITIVE: "7 of 7"}

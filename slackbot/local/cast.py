@@ -17,6 +17,8 @@ class Figure:
     slack: str
     name: str
     role: str
+    rights: str
+    """What they may do, in a sentence."""
     gitlab: str | None = None
     is_linked: bool = True
     """Whether the people file tells the bot of the GitLab account."""
@@ -36,42 +38,61 @@ class Figure:
         return f"{self.handle}@example.com"
 
 
-AVERY = Figure(slack="U0AVERY", name="Avery Example", role="manager, on duty", gitlab="avery")
-BLAKE = Figure(slack="U0BLAKE", name="Blake Sample", role="manager", gitlab="blake.sample")
-CASEY = Figure(slack="U0CASEY", name="Casey Placeholder", role="manager", gitlab="casey")
-PEOPLE = (
-    AVERY,
-    BLAKE,
-    CASEY,
-    Figure(
-        slack="U0FINLEY",
-        name="Finley Unlinked",
-        role="manager whose GitLab account the bot does not know",
-        gitlab="finley",
-        is_linked=False,
-    ),
-    Figure(
-        slack="U0HARPER",
-        name="Harper Helper",
-        role="support engineer, not a manager",
-        gitlab="harper",
-        is_manager=False,
-    ),
-    Figure(
-        slack="U0DANA",
-        name="Dana Guest",
-        role="guest of the workspace",
-        is_manager=False,
-        is_guest=True,
-    ),
-    Figure(
-        slack="U0ELLIS",
-        name="Ellis Elsewhere",
-        role="from another workspace, by Slack Connect",
-        is_manager=False,
-        team="T0ELSEWHERE",
-    ),
+AVERY = Figure(
+    slack="U0AVERY",
+    name="Avery Example",
+    role="manager on duty",
+    rights="Takes every action, and is reminded of what nobody has claimed.",
+    gitlab="avery",
 )
+BLAKE = Figure(
+    slack="U0BLAKE",
+    name="Blake Sample",
+    role="manager",
+    rights="Takes every action, and is on duty after Avery.",
+    gitlab="blake.sample",
+)
+CASEY = Figure(
+    slack="U0CASEY",
+    name="Casey Placeholder",
+    role="support lead",
+    rights="Takes every action, and is told of each missed deadline.",
+    gitlab="casey",
+)
+FINLEY = Figure(
+    slack="U0FINLEY",
+    name="Finley Unlinked",
+    role="manager without a linked GitLab account",
+    rights="Is asked to link a GitLab account first: type /ssat link finley.",
+    gitlab="finley",
+    is_linked=False,
+)
+HARPER = Figure(
+    slack="U0HARPER",
+    name="Harper Helper",
+    role="support engineer",
+    rights="May see everything, and take no action: is not in @support-managers.",
+    gitlab="harper",
+    is_manager=False,
+)
+DANA = Figure(
+    slack="U0DANA",
+    name="Dana Guest",
+    role="guest",
+    rights="May see the channel only: guests take no action.",
+    is_manager=False,
+    is_guest=True,
+)
+ELLIS = Figure(
+    slack="U0ELLIS",
+    name="Ellis Elsewhere",
+    role="from another company",
+    rights="Is in the channel by Slack Connect, and takes no action.",
+    is_manager=False,
+    team="T0ELSEWHERE",
+)
+PEOPLE = (AVERY, BLAKE, CASEY, FINLEY, HARPER, DANA, ELLIS)
+LEAD = CASEY
 
 
 @dataclass(frozen=True, kw_only=True)

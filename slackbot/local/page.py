@@ -8,16 +8,18 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from slackbot.local.acts import Acts, Problem
+from slackbot.local.acts import Problem
 from slackbot.local.cast import PEOPLE
-from slackbot.local.sample import Sample
+from slackbot.local.preview import Preview
 from slackbot.local.shown import Json, shown_to
+from slackbot.local.stage import Stage
+from slackbot.local.ticket import ticket_page
 
 STATIC = Path(__file__).parent / "static"
 CONTENT_TYPES = {
@@ -49,14 +51,9 @@ AT_MOST_EVERY = 0.05
 class Page:
     """What the page shows to one of the people, and what they do there."""
 
-    def __init__(self, sample: Sample) -> None:
-        self._sample, self._acts = sample, Acts(sample)
-        self._is_ready = self._is_closing = False
-
-    def begin(self) -> None:
-        """Let people act: the sample is complete."""
-        self._is_ready = True
-        self._sample.slack.changed()
+    def __init__(self, stage: Stage) -> None:
+        self._stage, self._world = stage, stage.world
+        self._is_closing = False
 
     async def close(self, _: web.Application) -> None:
         """End the streams of news."""
@@ -75,16 +72,29 @@ class Page:
         return web.json_response(self._state(_who(request)))
 
     def _state(self, me: str) -> Json:
-        return {"ready": self._is_ready} | shown_to(me, self._sample)
+        return shown_to(me, self._world) | self._stage.shown()
 
     async def upload(self, request: web.Request) -> web.Response:
         """Return a file that the bot has shared."""
         wanted = request.match_info["id"]
-        shared = self._sample.slack.uploads.values()
+        shared = self._world.sample.slack.uploads.values()
         found = next((each for each in shared if each.id == wanted and each.is_shared), None)
         if found is None:
             raise web.HTTPNotFound
         return web.Response(body=found.content, content_type=found.mimetype)
+
+    async def traffic(self, request: web.Request) -> web.Response:
+        """Return the exchanges that came after a certain one."""
+        after = request.query.get("after", "0")
+        if not after.isdecimal():
+            raise web.HTTPBadRequest
+        entries = self._world.traffic.after(int(after))
+        return web.json_response({"entries": [each.to_json() for each in entries]})
+
+    async def ticket(self, request: web.Request) -> web.Response:
+        """Return what stands for a ticket in the help desk."""
+        text = ticket_page(int(request.match_info["number"]), self._world.sample)
+        return web.Response(text=text, content_type="text/html")
 
     async def news(self, request: web.Request) -> web.StreamResponse:
         """Send what one person sees, again after every change: server-sent events."""
@@ -108,26 +118,24 @@ class Page:
         seen = self._version
         await asyncio.sleep(AT_MOST_EVERY)
         if self._version == seen:
-            await self._sample.slack.next_change(LOOK_SECONDS)
+            await self._world.sample.slack.next_change(LOOK_SECONDS)
 
     @property
-    def _version(self) -> tuple[int, int]:
-        return self._sample.slack.version, self._sample.gitlab.change_count
+    def _version(self) -> tuple[int, int, int]:
+        sample = self._world.sample
+        return sample.slack.version, sample.gitlab.change_count, self._world.traffic.count
 
     async def act(self, request: web.Request) -> web.Response:
         """Do what somebody asks for; what keeps it from being done is told in words."""
-        name = request.match_info["act"]
-        if name not in self._acts:
-            raise web.HTTPNotFound
         body = await request.json()
         try:
-            if not self._is_ready:
-                raise Problem("The past days are still being played. Try again in a moment.")
-            await self._acts.do(name, body if isinstance(body, dict) else {})
+            await self._stage.do(request.match_info["act"], body if isinstance(body, dict) else {})
         except Problem as problem:
             return web.json_response({"problem": str(problem)})
+        except LookupError as error:
+            raise web.HTTPNotFound from error
         finally:
-            self._sample.slack.changed()  # time and switches count for no platform's change
+            self._world.show()
         return web.json_response({})
 
 
@@ -168,16 +176,54 @@ async def _harden(_: web.Request, response: web.StreamResponse) -> None:
 @contextlib.asynccontextmanager
 async def serve_page(page: Page, listener: socket.socket) -> AsyncIterator[str]:
     """Serve the page on a socket that listens already; yields its URL."""
+    routes = [
+        web.get("/", page.index),
+        web.get("/static/{name}", page.file),
+        web.get(r"/tickets/{number:\d+}", page.ticket),
+        web.get("/api/state", page.state),
+        web.get("/api/news", page.news),
+        web.get("/api/traffic", page.traffic),
+        web.get("/api/file/{id}", page.upload),
+        web.post("/api/{act}", page.act),
+    ]
+    async with _serving(routes, listener, page.close) as url:
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def serve_preview(preview: Preview, listener: socket.socket) -> AsyncIterator[str]:
+    """Serve the page that shows a file with blocks; yields its URL."""
+
+    async def shown(_: web.Request) -> web.Response:
+        return web.json_response(preview.read())
+
+    async def index(_: web.Request) -> web.Response:
+        return _file("preview.html")
+
+    async def file(request: web.Request) -> web.Response:
+        return _file(request.match_info["name"])
+
+    routes = [
+        web.get("/preview", index),
+        web.get("/static/{name}", file),
+        web.get("/api/preview", shown),
+    ]
+    async with _serving(routes, listener) as url:
+        yield f"{url}/preview"
+
+
+@contextlib.asynccontextmanager
+async def _serving(
+    routes: Iterable[web.RouteDef],
+    listener: socket.socket,
+    when_closing: Callable[[web.Application], Awaitable[None]] | None = None,
+) -> AsyncIterator[str]:
     host, port = listener.getsockname()[:2]
     app = web.Application(middlewares=[_guard(frozenset({f"{host}:{port}", f"localhost:{port}"}))])
-    app.router.add_get("/", page.index)
-    app.router.add_get("/static/{name}", page.file)
-    app.router.add_get("/api/state", page.state)
-    app.router.add_get("/api/news", page.news)
-    app.router.add_get("/api/file/{id}", page.upload)
-    app.router.add_post("/api/{act}", page.act)
+    app.add_routes(routes)
     app.on_response_prepare.append(_harden)
-    app.on_shutdown.append(page.close)
+    if when_closing:
+        app.on_shutdown.append(when_closing)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:

@@ -41,7 +41,7 @@ from slackbot.rules.handbook import HANDBOOK_LABELS
 
 PROJECT = "gitlab-com/support/feedback"
 FOLLOW_UPS = "gitlab-com/support/support-team-meta"
-CHANNEL, KUDOS_CHANNEL = "support_escalations", "kudos"
+CHANNEL, BAD_CHANNEL, KUDOS_CHANNEL = "support_escalations", "support_feedback", "kudos"
 MANAGERS = "S0MANAGERS"
 SCHEDULE = "P9UIIDY"
 
@@ -82,7 +82,7 @@ class Sample:
 
     def __init__(self, clock: LocalClock) -> None:
         self.clock = clock
-        today = clock()
+        self.today = today = clock()
         self.scenes = self._scenes(today)
         # The accounts are older than the first feedback.
         clock.start_at(today - timedelta(days=PAST[0].days_ago + 1))
@@ -113,16 +113,24 @@ class Sample:
         )
         everybody = [each.slack for each in PEOPLE]
         self.channel = self.slack.add_channel(CHANNEL, members=everybody)
-        self.slack.add_channel(KUDOS_CHANNEL, members=everybody)
+        for name in (BAD_CHANNEL, KUDOS_CHANNEL):
+            self.slack.add_channel(name, members=everybody)
 
     def _furnish_pagerduty(self, today: datetime) -> None:
         """Let the turn end on Monday; nobody has taken that day yet."""
-        avery, blake = (self.pagerduty.add_user(one.name, one.email) for one in (AVERY, BLAKE))
+        accounts = {
+            one.slack: self.pagerduty.add_user(one.name, one.email)
+            for one in PEOPLE
+            if one.is_manager
+        }
         monday = today.replace(hour=9, minute=0, second=0) + timedelta(days=7 - today.weekday())
-        schedule = self.pagerduty.add_schedule(SCHEDULE, avery)
-        schedule.until = monday
         tuesday = monday + timedelta(days=1)
-        schedule.later = [Turn(user=blake, start=tuesday, end=tuesday + timedelta(days=6))]
+        self.on_call = accounts
+        self.schedule = self.pagerduty.add_schedule(SCHEDULE, accounts[AVERY.slack])
+        self.schedule.until = monday
+        self.schedule.later = [
+            Turn(user=accounts[BLAKE.slack], start=tuesday, end=tuesday + timedelta(days=6))
+        ]
 
     def _furnish_gitlab(self) -> None:
         gitlab = self.gitlab
@@ -136,6 +144,12 @@ class Sample:
         self.token = gitlab.add_token(bot)
         people = [gitlab.add_user(each.gitlab, each.name) for each in PEOPLE if each.gitlab]
         follow_ups = gitlab.add_project(FOLLOW_UPS)
+        self.link_issue = gitlab.open_issue(
+            self.project,
+            author=bot,
+            title="Links between Slack and GitLab",
+            description="Post the code from `/ssat link` here, to link both of your accounts.",
+        )
         for member in (*people, self.automation, bot):
             gitlab.add_member(self.project, member)
             gitlab.add_member(follow_ups, member)
@@ -192,14 +206,13 @@ class Sample:
                 return message
         raise LookupError(f"no card for #{issue.iid}")
 
-    async def play(self) -> None:
+    async def play(self, pass_until: Callable[[datetime], Awaitable[None]]) -> None:
         """Let the past days happen, up to the present."""
         try:
             for scene in self.scenes:
-                self.clock.move_to(scene.at)
+                await pass_until(scene.at)
                 await scene.act()
-                # A hook under way would be refused as stale when the clock jumps meanwhile.
-                await self.gitlab.hooks_settled()
+            await pass_until(datetime.now(UTC))
         finally:
             self.clock.move_to(datetime.now(UTC))
 

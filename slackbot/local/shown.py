@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from slackbot.handlers.showing import SHOW_FEEDBACK
 from slackbot.local.cast import CONTACT_LABEL, CONTACTED_LABEL, PEOPLE, Figure
-from slackbot.local.gitlab import Issue
+from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab.entities import Entities
 from slackbot.local.sample import Sample
+from slackbot.local.slack.chat import permalink
+from slackbot.local.troubles import TROUBLES
+from slackbot.local.world import World
 from slackbot.platforms.snapshot import parse_issue, parse_label_event
 from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.request import UNFINISHED, Rules
@@ -21,46 +27,105 @@ RULES = Rules(
     deadline=timedelta(hours=48),
 )
 
+SHOWN_SCHEDULE = timedelta(days=14)
+SHORTCUTS = (
+    {
+        "callback_id": SHOW_FEEDBACK,
+        "name": "Show feedback",
+        "description": "Shows the customer feedback that a message is about",
+    },
+)
+"""The message shortcuts of manifest.yml."""
+
 Json = dict[str, Any]
 
 
-def shown_to(me: str, sample: Sample) -> Json:
+def shown_to(me: str, world: World) -> Json:
     """Return everything that one person sees."""
+    sample = world.sample
     slack, gitlab = sample.slack, sample.gitlab
     return {
+        "ready": world.is_ready,
         "me": me,
         "offset": round(sample.clock.offset.total_seconds()),
         "deadlines": sorted(due.isoformat() for due in deadlines(sample)),
         "people": [_figure(each) for each in PEOPLE],
         "down": {"slack": slack.is_down, "gitlab": gitlab.faults.down},
+        "tried": world.tried.look(),
+        "troubles": [
+            {
+                "name": each.name,
+                "group": each.group,
+                "title": each.title,
+                "look_at": each.look_at,
+                "is_on": world.troubles.is_on(each),
+                "is_once": each.is_once,
+            }
+            for each in TROUBLES
+        ],
+        "bot": {"is_running": world.bot.is_running},
+        "clock": _clock(me, world),
+        "traffic": world.traffic.count,
         "objections": [
             *(f"Slack: {each}" for each in slack.refusals),
             *(f"GitLab: {each}" for each in gitlab.violations),
         ],
         "slack": _slack(me, sample),
         "gitlab": _gitlab(sample),
+        "pagerduty": _pagerduty(sample),
+    }
+
+
+def _clock(me: str, world: World) -> Json:
+    """Tell whether the person must not be disturbed now, by the bot's own rules."""
+    sample, settings = world.sample, world.bot.settings
+    now, quiet = sample.clock(), settings.ssat_quiet_hours
+    zone = ZoneInfo(sample.slack.users[me].tz or "UTC")
+    ends = quiet.end(now, zone, settings.business_hours)
+    return {
+        "is_quiet": ends > now,
+        "quiet_until": ends.isoformat(),
+        "quiet": _quiet_hours(quiet.awake),
+        "moving_to": world.moving_to.isoformat() if world.moving_to else None,
     }
 
 
 def deadlines(sample: Sample) -> Iterator[datetime]:
-    """Yield when the customers who wait are to be contacted, by the bot's own rules."""
-    entities = Entities(sample.gitlab.url)
+    """Yield when the customers who wait are to be contacted."""
     for issue in sample.project.issues.values():
-        events = [parse_label_event(entities.label_event(issue, e)) for e in issue.label_events]
-        seen = Observation(
-            issue=parse_issue(entities.issue(issue)),
-            label_events=[event for event in events if event],
-            at=sample.clock(),
-        )
-        request, _ = observe(None, seen, RULES)
-        if request and request.state in UNFINISHED:
-            yield request.due_at
+        if due := due_at(sample, issue):
+            yield due
+
+
+def due_at(sample: Sample, issue: Issue) -> datetime | None:
+    """Return when a customer who waits is to be contacted, by the bot's own rules."""
+    entities = Entities(sample.gitlab.url)
+    events = [parse_label_event(entities.label_event(issue, e)) for e in issue.label_events]
+    seen = Observation(
+        issue=parse_issue(entities.issue(issue)),
+        label_events=[event for event in events if event],
+        at=sample.clock(),
+    )
+    request, _ = observe(None, seen, RULES)
+    return request.due_at if request and request.state in UNFINISHED else None
+
+
+def _quiet_hours(awake: tuple[tuple[int, int], ...]) -> str:
+    """Write what lies between windows of minutes after midnight, as the setting does."""
+    (opens, _), (_, closes) = awake[0], awake[-1]
+    begin, end = (f"{at // 60 % 24:02}:{at % 60:02}" for at in (closes, opens))
+    return f"{begin}-{end}"
 
 
 def _slack(me: str, sample: Sample) -> Json:
     slack = sample.slack
     shown = slack.snapshot(me)
     del shown["now"], shown["version"]  # they would make every look seem like news
+    for channel in shown["channels"]:
+        for message in channel["messages"]:
+            _complete(message, channel["id"], sample)
+            for reply in message["thread"]:
+                _complete(reply, channel["id"], sample)
     chosen = slack.selections.items()
     issues = {
         message.ts: issue.iid
@@ -71,15 +136,30 @@ def _slack(me: str, sample: Sample) -> Json:
         "issues": issues,
         "selections": {ts: values for (user, ts), values in chosen if user == me},
         "usergroups": {each.id: each.handle for each in slack.usergroups.values()},
+        "shortcuts": list(SHORTCUTS),
     }
+
+
+def _complete(shown: Json, channel: str, sample: Sample) -> None:
+    """Add what Slack's own client knows of a message."""
+    message = sample.slack.channels[channel].find(shown["ts"])
+    if message:
+        shown["unfurls"] = message.unfurls
+        shown["permalink"] = permalink(sample.slack, message)
 
 
 def _gitlab(sample: Sample) -> Json:
     project = sample.project
     return {
         "project": project.path,
+        "projects": [each.path for each in sample.gitlab.projects],
         "labels": [
-            {"name": each.name, "colour": each.color, "description": each.description}
+            {
+                "name": each.name,
+                "colour": each.color,
+                "description": each.description,
+                "archived": each.archived,
+            }
             for each in sorted(project.labels, key=lambda label: label.name)
         ],
         "members": [
@@ -87,7 +167,39 @@ def _gitlab(sample: Sample) -> Json:
             for each in project.members
             if not each.bot
         ],
-        "issues": [_issue(each) for each in project.issues.values()],
+        "issues": [
+            _issue(each, sample.gitlab)
+            for project in sample.gitlab.projects
+            for each in project.issues.values()
+        ],
+    }
+
+
+def _pagerduty(sample: Sample) -> Json:
+    """Tell who is on duty in the next days, and when nobody is."""
+    now, schedule = sample.clock(), sample.schedule
+    people = {account.id: slack for slack, account in sample.on_call.items()}
+    turns = list(schedule.turns(now, now + SHOWN_SCHEDULE))
+    return {
+        "is_down": sample.pagerduty.status is not None,
+        "schedule": schedule.name,
+        "turns": [
+            {
+                "id": people[each.user.id],
+                "name": each.user.name,
+                "start": each.start.isoformat(),
+                "end": each.end.isoformat(),
+            }
+            for each in turns
+        ],
+        "gap": next(
+            (
+                {"start": one.end.isoformat(), "end": following.start.isoformat()}
+                for one, following in pairwise(turns)
+                if one.end < following.start
+            ),
+            None,
+        ),
     }
 
 
@@ -96,13 +208,17 @@ def _figure(figure: Figure) -> Json:
         "id": figure.slack,
         "name": figure.name,
         "role": figure.role,
+        "rights": figure.rights,
         "gitlab": figure.gitlab,
     }
 
 
-def _issue(issue: Issue) -> Json:
+def _issue(issue: Issue, gitlab: GitLab) -> Json:
     return {
         "iid": issue.iid,
+        "project": issue.project.path,
+        "web_url": _web_url(issue, gitlab),
+        "moved_to": _web_url(issue.moved_to, gitlab) if issue.moved_to else None,
         "title": issue.title,
         "description": issue.description or "",
         "state": issue.state,
@@ -113,6 +229,10 @@ def _issue(issue: Issue) -> Json:
         "created_at": issue.created_at.isoformat(),
         "activity": sorted(_activity(issue), key=lambda entry: (entry["at"], entry["id"])),
     }
+
+
+def _web_url(issue: Issue, gitlab: GitLab) -> str:
+    return str(Entities(gitlab.url).issue(issue)["web_url"])
 
 
 def _activity(issue: Issue) -> Iterator[Json]:

@@ -11,14 +11,21 @@ from aiohttp import web
 
 from slackbot.local.gitlab.faults import BAD_GATEWAY, Fault
 from slackbot.local.gitlab.model import Request, Token, User
+from slackbot.local.traffic import Begun
 
 if TYPE_CHECKING:
     from slackbot.local.gitlab.instance import GitLab
 
 TOKEN = web.RequestKey("token", Token)
 BODY = web.RequestKey("body", dict[str, Any])
+PROBLEM = web.RequestKey("problem", str)
+"""What the bot did wrong, in words."""
+IS_ORDERED = web.RequestKey("is_ordered", bool)
+"""Whether a fault answered in the place of GitLab."""
 
 WINDOW_SECONDS = 60.0
+_MISTAKES = frozenset({400, 401, 403, 405, 422, 429})
+"""What GitLab answers where the bot has no right to ask, or asks in the wrong way."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -78,6 +85,7 @@ class Gate:
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a request through to its handler, and write down what became of it."""
+        begun = self._gitlab.traffic.begin() if self._gitlab.traffic else None
         body = await _body(request)
         request[BODY] = body if isinstance(body, dict) else {}
         record = Request(
@@ -91,16 +99,40 @@ class Gate:
         self._gitlab.note_change()
         try:
             with self._gitlab.crowds.one_more(f"{record.method} {record.path}"):
-                return await self._answer(request, handler, record)
+                response = await self._answer(request, handler, record)
+            if begun is not None:
+                self._show(begun, request, record, response)
+            return response
         finally:
             self._gitlab.note_change()
+
+    def _show(
+        self, begun: Begun, request: web.Request, record: Request, response: web.StreamResponse
+    ) -> None:
+        if self._gitlab.traffic is None:
+            return
+        query = {name: each[0] if len(each) == 1 else each for name, each in record.query.items()}
+        self._gitlab.traffic.add(
+            begun,
+            sender="bot",
+            receiver="GitLab",
+            title=f"{record.method} {record.path.removeprefix('/api/v4')}",
+            status=record.status,
+            ok=record.status is not None and record.status < 400,
+            request=query if record.body is None else record.body,
+            response=_written(response)
+            if record.status is not None
+            else "The connection was lost without an answer.",
+            problem=request.get(PROBLEM),
+            is_ordered=request.get(IS_ORDERED, False),
+        )
 
     async def _answer(
         self, request: web.Request, handler: Handler, record: Request
     ) -> web.StreamResponse:
         faults = self._gitlab.faults
         if faults.down:
-            record.status = 502
+            record.status, request[IS_ORDERED] = 502, True
             return web.Response(status=502, text=BAD_GATEWAY, content_type="text/html")
         fault = faults.take(request.method, record.path, "before")
         answer = await self._strike(fault, request, record) if fault else None
@@ -120,6 +152,8 @@ class Gate:
         """Return the fault's answer; None when it only made the request wait."""
         if fault.hang is not None:
             await self._gitlab.faults.hang(fault.hang)
+        if fault.drop or fault.status is not None:
+            request[IS_ORDERED] = True
         if fault.drop:
             if request.transport is not None:
                 request.transport.abort()
@@ -131,6 +165,17 @@ class Gate:
         return web.Response(status=fault.status, body=fault.body.encode(), headers=headers)
 
     async def _handle(
+        self, request: web.Request, handler: Handler, record: Request
+    ) -> web.StreamResponse:
+        so_far = len(self._gitlab.violations)
+        response = await self._handled(request, handler, record)
+        if problems := self._gitlab.violations[so_far:]:
+            request[PROBLEM] = " · ".join(problems)
+        elif response.status in _MISTAKES:
+            request[PROBLEM] = f"{response.status}: {_words(_written(response))}"
+        return response
+
+    async def _handled(
         self, request: web.Request, handler: Handler, record: Request
     ) -> web.StreamResponse:
         try:
@@ -161,6 +206,20 @@ class Gate:
         """Whether a token still works; it expires when its day begins in UTC."""
         today = self._gitlab.clock().astimezone(UTC).date()
         return not token.revoked and (token.expires_at is None or today < token.expires_at)
+
+
+def _written(response: web.StreamResponse) -> Any:
+    """Return the body of an answer: JSON, or text."""
+    text = response.text if isinstance(response, web.Response) else None
+    if response.content_type == "application/json" and text:
+        return json.loads(text)
+    return text or ""
+
+
+def _words(body: Any) -> str:
+    if isinstance(body, dict):
+        return str(body.get("message") or body.get("error") or body)
+    return str(body).strip()
 
 
 def _check_scope(request: web.Request, token: Token) -> None:

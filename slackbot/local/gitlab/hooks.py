@@ -15,6 +15,7 @@ from typing import Any, Literal
 import aiohttp
 
 from slackbot.local.gitlab.model import Project
+from slackbot.local.traffic import Begun, Traffic
 
 TIMEOUT_SECONDS = 10.0
 FAILURES_TO_PAUSE = 4
@@ -24,6 +25,10 @@ LONGEST_PAUSE = timedelta(hours=24)
 USER_AGENT = "GitLab/19.4.1-ee"
 
 Outcome = Literal["pending", "delivered", "failed", "lost", "disabled"]
+_NOT_SENT: dict[Outcome, str] = {
+    "lost": "Not sent: this hook was lost.",
+    "disabled": "Not sent: the webhook is paused after failures in a row.",
+}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -102,6 +107,7 @@ class Dispatcher:
     """Sends events to hooks in background tasks: one task per hook, in order, each event once."""
 
     def __init__(self, clock: Callable[[], datetime], on_change: Callable[[], None]) -> None:
+        self.traffic: Traffic | None = None
         self.deliveries: list[Delivery] = []
         self.instance_url = ""
         self._clock = clock
@@ -197,22 +203,49 @@ class Dispatcher:
             self._record(delivery, "disabled")
             return
         self.deliveries.append(delivery)
-        delivery.status = await _post(delivery)
+        begun = self.traffic.begin() if self.traffic else None
+        delivery.status, words = await _post(delivery)
         if delivery.status is not None and delivery.status < 300:
             delivery.outcome = "delivered"
             hook.succeeded()
         else:
             delivery.outcome = "failed"
             hook.failed(self._clock())
+        self._show(begun, delivery, words)
         self._on_change()
 
     def _record(self, delivery: Delivery, outcome: Outcome) -> None:
         delivery.outcome = outcome
         self.deliveries.append(delivery)
+        if self.traffic is not None:
+            self._show(self.traffic.begin(), delivery, _NOT_SENT[outcome])
         self._on_change()
 
+    def _show(self, begun: Begun | None, delivery: Delivery, words: str) -> None:
+        if self.traffic is None or begun is None:
+            return
+        status, hook = delivery.status, delivery.hook
+        problem = None
+        if status is not None and status >= 300:
+            problem = (
+                f"{delivery.event}: answered {status}, {hook.failures_in_row} failures in a row"
+            )
+        self.traffic.add(
+            begun,
+            sender="GitLab",
+            receiver="bot",
+            title=delivery.event,
+            status=status,
+            ok=delivery.outcome == "delivered",
+            request=delivery.payload,
+            response=words,
+            problem=problem,
+            is_ordered=status is None and delivery.outcome != "disabled",
+        )
 
-async def _post(delivery: Delivery) -> int | None:
+
+async def _post(delivery: Delivery) -> tuple[int | None, str]:
+    """Send it once; return the status and the words of the answer, or why there is none."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
         async with (
@@ -221,6 +254,16 @@ async def _post(delivery: Delivery) -> int | None:
                 delivery.url, data=delivery.body, headers=delivery.headers, allow_redirects=False
             ) as answer,
         ):
-            return answer.status
+            return answer.status, await _text(answer)
+    except TimeoutError:
+        return None, f"No answer within {TIMEOUT_SECONDS:g} seconds."
+    except aiohttp.ClientError as error:
+        return None, f"Not delivered: {error}."
+
+
+async def _text(answer: aiohttp.ClientResponse) -> str:
+    """Read an answer that counts already, whatever becomes of its body."""
+    try:
+        return await answer.text(errors="replace")
     except (aiohttp.ClientError, TimeoutError):
-        return None
+        return ""

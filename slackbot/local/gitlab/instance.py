@@ -26,6 +26,7 @@ from slackbot.local.gitlab.model import (
 )
 from slackbot.local.gitlab.payloads import HookTimes
 from slackbot.local.gitlab.updates import Updates
+from slackbot.local.traffic import Traffic
 
 
 class GitLab:
@@ -69,6 +70,15 @@ class GitLab:
         self._ids = itertools.count(1001)
         self._dispatcher = Dispatcher(clock, self.note_change)
         self._updates = Updates(self)
+
+    @property
+    def traffic(self) -> Traffic | None:
+        """The record of what bot and GitLab say to each other, if somebody keeps one."""
+        return self._dispatcher.traffic
+
+    @traffic.setter
+    def traffic(self, traffic: Traffic | None) -> None:
+        self._dispatcher.traffic = traffic
 
     # Change, and waiting for it
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from slackbot.local.traffic import Traffic
+
 
 @dataclass(eq=False, kw_only=True)
 class User:
@@ -71,6 +73,7 @@ class PagerDuty:
         self.hang: float = 0
         self.requests: list[str] = []
         self.violations: list[str] = []
+        self.traffic: Traffic | None = None
         self._numbers = itertools.count(1)
 
     def add_user(self, name: str, email: str) -> User:

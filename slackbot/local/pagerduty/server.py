@@ -4,6 +4,7 @@ https://developer.pagerduty.com/api-reference/
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ _KNOWN = {
 }
 """The parameters of each route; PagerDuty ignores others without a word."""
 _LONGEST = timedelta(days=90)
+_MISTAKES = frozenset({400, 401, 403, 429})
 
 
 class Api:
@@ -32,10 +34,32 @@ class Api:
 
     def app(self) -> web.Application:
         """Return the application."""
+        account = self._account
 
         @web.middleware
         async def guard(request: web.Request, handler: Any) -> web.StreamResponse:
-            return await self._refusal(request) or await handler(request)
+            traffic = account.traffic
+            if traffic is None:
+                return await self._refusal(request) or await handler(request)
+            begun, so_far = traffic.begin(), len(account.violations)
+            is_ordered = account.status is not None
+            response = await self._refusal(request) or await handler(request)
+            problem = " · ".join(account.violations[so_far:]) or None
+            if problem is None and not is_ordered and response.status in _MISTAKES:
+                problem = f"{response.status}: {_words(response)}"
+            traffic.add(
+                begun,
+                sender="bot",
+                receiver="PagerDuty",
+                title=f"{request.method} {request.path}",
+                status=response.status,
+                ok=response.status < 400,
+                request=dict(request.query),
+                response=_body(response),
+                problem=problem,
+                is_ordered=is_ordered,
+            )
+            return response
 
         app = web.Application(middlewares=[guard])
         app.add_routes(
@@ -126,6 +150,14 @@ def _written(moment: datetime) -> str:
 def _user(user: User, *, full: bool) -> Json:
     known: Json = {"id": user.id, "summary": user.name, "type": "user_reference"}
     return known | {"type": "user", "name": user.name, "email": user.email} if full else known
+
+
+def _body(response: web.StreamResponse) -> Any:
+    return json.loads(response.text or "null") if isinstance(response, web.Response) else None
+
+
+def _words(response: web.StreamResponse) -> str:
+    return str(_body(response)["error"]["message"])
 
 
 def _error(status: int, message: str, headers: Json | None = None) -> web.Response:

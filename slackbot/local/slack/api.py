@@ -15,6 +15,7 @@ from slackbot.local.slack.conversations import missing_scope
 from slackbot.local.slack.faults import Fault
 from slackbot.local.slack.models import ApiRequest, Json, SlackError
 from slackbot.local.slack.state import State
+from slackbot.local.traffic import Begun
 
 METHOD_MODULES = (chat, conversations, directory, files, views)
 
@@ -25,6 +26,20 @@ class _Answer:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     error: str | None = None
+    problem: str | None = None
+    """What the bot did wrong, in words."""
+    is_ordered: bool = False
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One call as it came."""
+
+    request: web.Request
+    name: str
+    args: Json
+    token: str | None
+    begun: Begun | None
 
 
 class Api:
@@ -41,23 +56,26 @@ class Api:
             return await self._answer(request, name)
 
     async def _answer(self, request: web.Request, name: str) -> web.StreamResponse:
+        begun = self._state.traffic.begin() if self._state.traffic else None
         args, token = await read_arguments(request)
+        asked = _Asked(request, name, args, token, begun)
         if self._state.is_down:
-            return self._lost(request, name, args, token, self._state.down_status)
+            status = self._state.down_status
+            return self._spoilt(asked, Fault(method=name, status=status or 200, drop=not status))
         fault = self._state.faults.take(name, _event_type(args))
         if fault is not None and fault.when == "late":
             late = asyncio.create_task(self._call_late(fault, name, args, token))
             self._late.add(late)
             late.add_done_callback(self._late.discard)
-            return self._spoilt(request, name, args, token, fault)
+            return self._spoilt(asked, fault)
         if fault is not None and fault.hang:
             await self._state.faults.wait(fault)
         if fault is not None and fault.when == "before" and (fault.drop or fault.answers):
-            return self._spoilt(request, name, args, token, fault)
+            return self._spoilt(asked, fault)
         answer = self._call(name, args, token)
         if fault is not None and (fault.drop or fault.answers):
-            return self._spoilt(request, name, args, token, fault)
-        self._record(name, args, token, answer)
+            return self._spoilt(asked, fault, answer.problem)
+        self._record(asked, answer)
         return _response(answer)
 
     async def _call_late(self, fault: Fault, name: str, args: Json, token: str | None) -> None:
@@ -65,6 +83,12 @@ class Api:
         self._call(name, args, token)
 
     def _call(self, name: str, args: Json, token: str | None) -> _Answer:
+        so_far = len(self._state.refusals)
+        answer = self._carried_out(name, args, token)
+        answer.problem = " · ".join(self._state.refusals[so_far:]) or None
+        return answer
+
+    def _carried_out(self, name: str, args: Json, token: str | None) -> _Answer:
         method = METHODS.get(name)
         try:
             if method is None:
@@ -112,42 +136,57 @@ class Api:
             self._state.refuse(f"{name}: {error.code} {' '.join(error.messages)}".rstrip())
         return _Answer(body=body, headers=self._scopes(), error=error.code)
 
-    def _lost(
-        self, request: web.Request, name: str, args: Json, token: str | None, status: int | None
-    ) -> web.StreamResponse:
-        fault = Fault(method=name, status=status or 200, drop=status is None)
-        return self._spoilt(request, name, args, token, fault)
-
     def _spoilt(
-        self, request: web.Request, name: str, args: Json, token: str | None, fault: Fault
+        self, asked: _Asked, fault: Fault, problem: str | None = None
     ) -> web.StreamResponse:
         """Answer with the trouble that was ordered, or close the connection."""
         body = fault.body
         if body is None and fault.error is not None:
             body = {"ok": False, "error": fault.error}
         error = fault.error or f"fault {fault.status}"
-        answer = _Answer(fault.status, body, dict(fault.headers), error)
+        answer = _Answer(fault.status, body, dict(fault.headers), error, problem, is_ordered=True)
         if not fault.drop:
-            self._record(name, args, token, answer)
+            self._record(asked, answer)
             return _response(answer)
-        self._record(name, args, token, None)
-        if request.transport is not None:
-            request.transport.close()
+        self._record(asked, None, problem)
+        if asked.request.transport is not None:
+            asked.request.transport.close()
         return web.Response()
 
-    def _record(self, name: str, args: Json, token: str | None, answer: _Answer | None) -> None:
+    def _record(self, asked: _Asked, answer: _Answer | None, problem: str | None = None) -> None:
         self._state.requests.append(
             ApiRequest(
-                method=name,
-                args=args,
-                token=token,
+                method=asked.name,
+                args=asked.args,
+                token=asked.token,
                 status=answer.status if answer else None,
                 ok=answer is not None and answer.error is None,
                 error=answer.error if answer else "dropped",
                 at=time.monotonic(),
             )
         )
+        if self._state.traffic is not None and asked.begun is not None:
+            self._state.traffic.add(
+                asked.begun,
+                sender="bot",
+                receiver="Slack",
+                title=asked.name,
+                status=answer.status if answer else None,
+                ok=answer is not None and answer.error is None,
+                request=_shown(asked.args),
+                response=answer.body if answer else "The connection was lost without an answer.",
+                problem=answer.problem if answer else problem,
+                is_ordered=answer is None or answer.is_ordered,
+            )
         self._state.changed()
+
+
+def _shown(args: Json) -> Json:
+    """Return the arguments as JSON, also those that came as JSON inside a form."""
+    try:
+        return structured(args)
+    except SlackError:
+        return args
 
 
 def _response(answer: _Answer) -> web.Response:

@@ -49,18 +49,39 @@ class Uploads:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Take a file's bytes, raw or as a form."""
+        traffic = self._state.traffic
+        begun = traffic.begin() if traffic else None
+        content = await _content(request)
+        so_far = len(self._state.refusals)
+        status, text, is_ordered = self._taken(request.match_info["token"], content)
+        if traffic is not None and begun is not None:
+            traffic.add(
+                begun,
+                sender="bot",
+                receiver="Slack",
+                title=UPLOAD,
+                status=status,
+                ok=status == 200,
+                request=content,
+                response=text,
+                problem=" · ".join(self._state.refusals[so_far:]) or None,
+                is_ordered=is_ordered,
+            )
+        return web.Response(status=status, text=text)
+
+    def _taken(self, token: str, content: bytes) -> tuple[int, str, bool]:
+        """Keep a file's bytes; return status, words and whether trouble was ordered."""
         if self._state.is_down:
-            return web.Response(status=self._state.down_status or 503)
+            return self._state.down_status or 503, "", True
         fault = self._state.faults.take(UPLOAD)
         if fault is not None:
-            return web.Response(status=fault.status, text="upload failed")
-        upload = self._state.uploads.get(request.match_info["token"])
-        content = await _content(request)
+            return fault.status, "upload failed", True
+        upload = self._state.uploads.get(token)
         if upload is None or upload.content is not None or len(content) != upload.length:
             self._state.refuse(f"upload: {len(content)} bytes are not what was announced")
-            return web.Response(status=400, text="invalid upload")
+            return 400, "invalid upload", False
         upload.content = content
-        return web.Response(text=f"OK - {len(content)}")
+        return 200, f"OK - {len(content)}", False
 
 
 async def _content(request: web.Request) -> bytes:

@@ -186,10 +186,15 @@ class Interactions(State):
         return self.post(place, self.person(user).id, text, thread_ts=thread_ts)
 
     async def share_link(
-        self, user: User | str, channel: Channel | str, text: str
+        self,
+        user: User | str,
+        channel: Channel | str,
+        text: str,
+        *,
+        thread_ts: str | None = None,
     ) -> tuple[Message, Outcome | None]:
         """Let a person post a message with links; the bot hears of those to its domains."""
-        message = self.person_posts(user, channel, text)
+        message = self.person_posts(user, channel, text, thread_ts=thread_ts)
         urls = [url for url in _URL.findall(text) if url.split("/")[2] in self.unfurl_domains]
         if not urls or "links:read" not in self.scopes:
             return message, None

@@ -21,20 +21,40 @@ class Responses:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one use of a response_url."""
+        traffic = self._state.traffic
+        begun = traffic.begin() if traffic else None
         args, _ = await read_arguments(request)
+        so_far = len(self._state.refusals)
+        status, body = self._answer(request.match_info["token"], args)
+        if traffic is not None and begun is not None:
+            traffic.add(
+                begun,
+                sender="bot",
+                receiver="Slack",
+                title="response_url",
+                status=status,
+                ok=status == 200,
+                request=args,
+                response=body,
+                problem=" · ".join(self._state.refusals[so_far:]) or None,
+                is_ordered=self._state.is_down,
+            )
+        if body is None:
+            return web.Response(status=status)
+        return web.json_response(body, status=status)
+
+    def _answer(self, token: str, args: Json) -> tuple[int, Json | None]:
         if self._state.is_down:
-            return web.Response(status=self._state.down_status or 503)
+            return self._state.down_status or 503, None
         try:
-            lease = self._state.leases.use_response_url(request.match_info["token"])
-            respond(self._state, lease, structured(args))
+            respond(self._state, self._state.leases.use_response_url(token), structured(args))
         except SlackError as error:
             if error.mistake:
                 what = " ".join([error.code, *error.messages])
                 self._state.refuse(f"response_url: {what}")
             gone = error.code in {"used_url", "expired_url", "invalid_url"}
-            body = {"ok": False, "error": error.code}
-            return web.json_response(body, status=404 if gone else 400)
-        return web.json_response({"ok": True})
+            return 404 if gone else 400, {"ok": False, "error": error.code}
+        return 200, {"ok": True}
 
 
 def respond(state: State, lease: ResponseUrl, args: Json) -> None:

@@ -28,6 +28,7 @@ from slackbot.local.slack.models import (
 )
 from slackbot.local.slack.mrkdwn import pings
 from slackbot.local.slack.rates import Rates
+from slackbot.local.traffic import Traffic
 
 ALL_SCOPES = frozenset(
     {
@@ -90,6 +91,7 @@ class State:
         self.views: dict[str, list[View]] = defaultdict(list)
         self.homes: dict[str, View] = {}
         self.requests: list[ApiRequest] = []
+        self.traffic: Traffic | None = None
         self.crowds = Crowds()
         self.refusals: list[str] = []
         self.rates = Rates()

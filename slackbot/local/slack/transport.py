@@ -13,6 +13,7 @@ from slackbot.local.patience import within
 from slackbot.local.slack.models import Json, Outcome
 from slackbot.local.slack.socket_mode import SocketMode
 from slackbot.local.slack.state import State
+from slackbot.local.traffic import Begun
 
 ACK_SECONDS = 3.0
 
@@ -32,20 +33,42 @@ class Transport:
     ) -> Outcome:
         """Send a payload of any kind; the outcome says what came back."""
         outcome = Outcome(kind=_kind(payload), payload=payload)
+        begun = self._state.traffic.begin() if self._state.traffic else None
+        problem = None
         try:
             by = self._by_socket if self._sockets.connections else self._by_http
             await within(self.ack_seconds, by(outcome, retry_num, retry_reason))
         except TimeoutError:
             outcome.error = f"no ack within {self.ack_seconds:g} s"
-            self._state.refuse(f"{_what(payload)}: {outcome.error}")
+            problem = f"{_what(payload)}: {outcome.error}"
         except (aiohttp.ClientError, ConnectionError) as error:
             # The bot is not there: its process may be down as part of the story.
             outcome.error = f"not delivered: {error}"
         if outcome.status not in (None, 200):
             outcome.error = f"answered {outcome.status}"
-            self._state.refuse(f"{_what(payload)}: {outcome.error}")
+            problem = f"{_what(payload)}: {outcome.error}"
+        if begun is not None:
+            self._record(begun, outcome, problem)
+        if problem is not None:
+            self._state.refuse(problem)
         self._state.changed()
         return outcome
+
+    def _record(self, begun: Begun, outcome: Outcome, problem: str | None) -> None:
+        if self._state.traffic is None:
+            return
+        self._state.traffic.add(
+            begun,
+            sender="Slack",
+            receiver="bot",
+            title=_title(outcome.payload),
+            status=outcome.status,
+            ok=outcome.ok,
+            request=outcome.payload,
+            response=outcome.body if outcome.status is not None else _sentence(outcome.error),
+            problem=problem,
+            is_ordered=outcome.status is None,
+        )
 
     async def _by_socket(self, outcome: Outcome, retry_num: int | None, reason: str) -> None:
         kinds = {"event_callback": "events_api", "slash_command": "slash_commands"}
@@ -94,6 +117,24 @@ def encode(payload: Json) -> tuple[str, str]:
 
 def _kind(payload: Json) -> str:
     return "slash_command" if "command" in payload else str(payload["type"])
+
+
+def _title(payload: Json) -> str:
+    """Return what a payload is called in the record of the traffic."""
+    match payload:
+        case {"type": "view_submission" | "view_closed" as kind, "view": {"callback_id": view}}:
+            return f"{kind} {view}".strip()
+        case {"type": "message_action" as kind, "callback_id": shortcut}:
+            return f"{kind} {shortcut}"
+        case {"type": "block_suggestion" as kind, "action_id": action}:
+            return f"{kind} {action}"
+        case _:
+            return _what(payload).strip()
+
+
+def _sentence(error: str | None) -> str:
+    words = error or "no answer"
+    return f"{words[0].upper()}{words[1:].removesuffix('.')}."
 
 
 def _what(payload: Json) -> str:
