@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := uv pip compile --quiet pyproject.toml --extra build --universal --generate-hashes --no-header --no-annotate
 
-.PHONY: run demo check test lint bench soak safeguards pictures lock clean
+.PHONY: run demo check test lint bench soak safeguards screenshots lock clean
 
 run: .venv/installed
 	@if [ -f .env ]; then \
@@ -46,8 +46,8 @@ soak: .venv/installed-dev
 safeguards: .venv/installed-dev
 	$(BIN)/python -m tests.faults.safeguards
 
-# Takes the pictures in docs/ anew. Needs Chromium and a font with emoji.
-pictures: .venv/installed-dev
+# Takes every picture of README.md and docs/ anew. Needs Chromium and a font with emoji.
+screenshots: .venv/installed-dev
 	$(BIN)/python -m tests.local.pictures
 
 .venv/python:

@@ -105,7 +105,9 @@ def ordinal(number: int) -> str:
 
 def duration(length: timedelta) -> str:
     """Count in minutes, in hours, from two days on in days."""
-    minutes = max(int(length.total_seconds() // 60), 1)
+    minutes = int(length.total_seconds() // 60)
+    if minutes < 1:
+        return "less than a minute"
     if minutes < 60:
         return count(minutes, "minute")
     if minutes < 48 * 60:

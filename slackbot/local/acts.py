@@ -3,6 +3,7 @@
 So a click on the page becomes the same signed HTTP that Slack or GitLab would send to the bot.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from slackbot.local.gitlab.model import Change, Label
 from slackbot.local.pagerduty import Turn
 from slackbot.local.shown import deadlines
 from slackbot.local.slack import Ephemeral, Message, Outcome, View
+from slackbot.local.slack.interactions import Incomplete
 from slackbot.local.times import moment_of
 from slackbot.local.world import TimePasses, World
 from slackbot.people.duty import EVERY as DUTY_IS_ASKED_EVERY
@@ -100,7 +102,8 @@ class Acts:
 
     async def _submit(self, body: Json) -> None:
         me = self._in_slack(body)
-        _check(await self._slack.submit(me, dict(body.get("values") or {})))
+        with contextlib.suppress(Incomplete):  # the modal says at which input
+            _check(await self._slack.submit(me, dict(body.get("values") or {})))
 
     async def _close_view(self, body: Json) -> None:
         if outcome := await self._slack.close_view(self._me(body).slack):

@@ -24,7 +24,8 @@ BANNER = """
 
       Open  {url}
 
-  Ctrl-C stops it, and everything that was done is forgotten.
+  Ctrl-C stops it, and everything that was done is forgotten. For other programs,
+  the stand-ins are served at {stand_ins}.
 """
 PREVIEW = """
   {path}: {verdict}
@@ -58,7 +59,8 @@ async def run_local(port: int | None, scenario_name: str | None) -> int:
         try:
             await world.begin()
             async with serve_page(Page(stage), listener) as url:
-                print(BANNER.format(url=url), flush=True)
+                stand_ins = ", ".join(map(" ".join, world.addresses.items()))
+                print(BANNER.format(url=url, stand_ins=stand_ins), flush=True)
                 await _until(stopped, stage, scenario)
         finally:
             await stage.end()
@@ -107,7 +109,7 @@ def _listen(port: int | None) -> socket.socket:
 
 
 def _log_for_people() -> None:
-    """Write faults of the bot only, and in words: of trouble that people switch on the page tells."""
+    """Write the faults of the bot only: the page tells of the trouble that people switch on."""
     configure_logs((), watched=True)
     logging.getLogger().setLevel(logging.ERROR)
 

@@ -80,10 +80,10 @@ def business_ago(hours: BusinessHours, now: datetime, amount: timedelta) -> date
 class Sample:
     """The two platforms, furnished, and the past days to be played in them."""
 
-    def __init__(self, clock: LocalClock) -> None:
+    def __init__(self, clock: LocalClock, *, with_past: bool = True) -> None:
         self.clock = clock
-        self.today = today = clock()
-        self.scenes = self._scenes(today)
+        today = clock()
+        self.scenes = self._scenes(today) if with_past else []
         # The accounts are older than the first feedback.
         clock.start_at(today - timedelta(days=PAST[0].days_ago + 1))
         self.slack = Workspace(clock=clock, signing_secret=secrets.token_hex(16))
@@ -95,8 +95,8 @@ class Sample:
         self._furnish_pagerduty(today)
         self._furnish_gitlab()
         self._tickets = FRESH.ticket
-        self._answered = [self._live_through(past, today) for past in PAST]
-        clock.move_to(self.scenes[0].at - timedelta(hours=1))
+        self._answered = [self._live_through(past, today) for past in PAST if with_past]
+        clock.move_to(self.scenes[0].at - timedelta(hours=1) if with_past else today)
 
     def _furnish_slack(self) -> None:
         for figure in PEOPLE:

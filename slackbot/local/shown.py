@@ -10,6 +10,7 @@ from slackbot.handlers.showing import SHOW_FEEDBACK
 from slackbot.local.cast import CONTACT_LABEL, CONTACTED_LABEL, PEOPLE, Figure
 from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab.entities import Entities
+from slackbot.local.markdown import rendered, sources
 from slackbot.local.sample import Sample
 from slackbot.local.slack.chat import permalink
 from slackbot.local.troubles import TROUBLES
@@ -44,6 +45,7 @@ def shown_to(me: str, world: World) -> Json:
     """Return everything that one person sees."""
     sample = world.sample
     slack, gitlab = sample.slack, sample.gitlab
+    shown_slack, shown_gitlab = _slack(me, sample), _gitlab(sample)
     return {
         "ready": world.is_ready,
         "me": me,
@@ -70,8 +72,9 @@ def shown_to(me: str, world: World) -> Json:
             *(f"Slack: {each}" for each in slack.refusals),
             *(f"GitLab: {each}" for each in gitlab.violations),
         ],
-        "slack": _slack(me, sample),
-        "gitlab": _gitlab(sample),
+        "slack": shown_slack,
+        "gitlab": shown_gitlab,
+        "markdown": {each: rendered(each) for each in _markdown(shown_slack, shown_gitlab)},
         "pagerduty": _pagerduty(sample),
     }
 
@@ -84,10 +87,20 @@ def _clock(me: str, world: World) -> Json:
     ends = quiet.end(now, zone, settings.business_hours)
     return {
         "is_quiet": ends > now,
-        "quiet_until": ends.isoformat(),
         "quiet": _quiet_hours(quiet.awake),
         "moving_to": world.moving_to.isoformat() if world.moving_to else None,
     }
+
+
+def _markdown(slack: Json, gitlab: Json) -> Iterator[str]:
+    """Yield the Markdown that is shown: descriptions and notes, and Slack's blocks of it."""
+    for issue in gitlab["issues"]:
+        yield issue["description"]
+        yield from (entry["body"] for entry in issue["activity"])
+    top = (message for channel in slack["channels"] for message in channel["messages"])
+    messages = (message for one in top for message in (one, *one["thread"]))
+    for message in (*messages, *slack["ephemerals"]):
+        yield from sources(message.get("blocks", ()))
 
 
 def deadlines(sample: Sample) -> Iterator[datetime]:
@@ -177,9 +190,11 @@ def _gitlab(sample: Sample) -> Json:
 
 def _pagerduty(sample: Sample) -> Json:
     """Tell who is on duty in the next days, and when nobody is."""
-    now, schedule = sample.clock(), sample.schedule
+    # From midnight on: bounds that move with the time would make every look seem like news.
+    today = sample.clock().replace(hour=0, minute=0, second=0, microsecond=0)
+    schedule = sample.schedule
     people = {account.id: slack for slack, account in sample.on_call.items()}
-    turns = list(schedule.turns(now, now + SHOWN_SCHEDULE))
+    turns = list(schedule.turns(today, today + SHOWN_SCHEDULE))
     return {
         "is_down": sample.pagerduty.status is not None,
         "schedule": schedule.name,

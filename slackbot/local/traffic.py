@@ -130,9 +130,11 @@ class Traffic:
         """Return the exchanges that are remembered and came after the one with this id."""
         return [each for each in self._entries if each.id > number]
 
-    def clear(self) -> None:
-        """Forget the exchanges; their ids go on."""
+    def forget(self, platform: Platform) -> None:
+        """Forget the exchanges with one platform; the ids go on."""
+        kept = [each for each in self._entries if platform not in (each.sender, each.receiver)]
         self._entries.clear()
+        self._entries.extend(kept)
 
 
 def _platform(sender: Party, receiver: Party) -> Platform:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -50,20 +51,31 @@ class World:
         self._playing: asyncio.Task[None] | None = None
         self.is_ready = False
         self.moving_to: datetime | None = None
+        self.addresses: dict[str, str] = {}
+        """Where the stand-ins are served, by the platform's name."""
+
+    def _port(self, platform: str) -> int:
+        """Return the port that a stand-in has had, or 0 for any: an address stays as it is."""
+        return urlsplit(self.addresses.get(platform, "")).port or 0
 
     async def begin(self) -> None:
         """Serve the platforms, start the bot, and let the past days happen meanwhile."""
         everything = self._everything
         folder = everything.enter_context(tempfile.TemporaryDirectory(prefix="ssat-local-"))
-        sample = Sample(LocalClock())
+        sample = Sample(LocalClock(), with_past=self._with_past)
         traffic = Traffic(sample.clock)
         for platform in (sample.slack, sample.gitlab, sample.pagerduty):
             platform.traffic = traffic
-        await everything.enter_async_context(serve_slack(sample.slack))
-        gitlab = await everything.enter_async_context(serve_gitlab(sample.gitlab))
-        sample.slack.unfurl_domains = {gitlab.split("/")[2]}
-        pagerduty = await everything.enter_async_context(serve_pagerduty(sample.pagerduty))
-        bot = Bot(sample, Path(folder), pagerduty)
+        serving = {
+            "Slack": serve_slack(sample.slack, port=self._port("Slack")),
+            "GitLab": serve_gitlab(sample.gitlab, port=self._port("GitLab")),
+            "PagerDuty": serve_pagerduty(sample.pagerduty, port=self._port("PagerDuty")),
+        }
+        for name, served in serving.items():
+            url = await everything.enter_async_context(served)
+            self.addresses[name] = url.removesuffix("/api/")
+        sample.slack.unfurl_domains = {urlsplit(self.addresses["GitLab"]).netloc}
+        bot = Bot(sample, Path(folder), self.addresses["PagerDuty"])
         everything.push_async_callback(bot.kill)
         await bot.start()
         self.sample, self.bot, self.traffic = sample, bot, traffic
@@ -91,10 +103,7 @@ class World:
     async def _play(self) -> None:
         with self.tried.paused():
             try:
-                if self._with_past:
-                    await self.sample.play(self.pass_until)
-                else:
-                    await self.pass_until(self.sample.today)
+                await self.sample.play(self.pass_until)
             except (AssertionError, LookupError) as error:
                 # Something is there to see all the same.
                 log.error("sample_incomplete", problem=str(error))

@@ -75,6 +75,12 @@ _NOTHING_SAID = re.compile(
 _NO_ANSWER = re.compile(rf"(?:no|without) (?:response|answer|reason)(?:{_LEFT})?")
 _NO_ANSWER_OF_A_FORM = "_no response_"
 _AROUND_WORDS = " \t\n*_`~.!,;\"'()[]<>\u2013\u2014\u2018\u2019\u201c\u201d-"
+# Within words an underscore is none.
+_MARKS = {
+    "*": re.compile(r"\*+"),
+    "_": re.compile(r"(?<!\w)_+|_+(?!\w)"),
+    "`": re.compile(r"`+"),
+}
 _LINK = re.compile(r"\[([^\]\n]{1,200})\]\([^)\n]{0,500}\)")
 _FENCES = ("```", "~~~")
 
@@ -132,11 +138,41 @@ def _clean(text: str) -> str:
 
 
 def _clean_value(text: str) -> str | None:
-    plain = " ".join(_clean(text[: 4 * MAX_VALUE]).split()).strip("*_` ")
+    plain = _without_marks(" ".join(_clean(text[: 4 * MAX_VALUE]).split()))
     link = _LINK.fullmatch(plain)
     plain = link[1].strip() if link else plain
     is_missing = _says_nothing(plain) or _NO_ANSWER.fullmatch(plain.lower().strip(_AROUND_WORDS))
     return None if is_missing else _shortened(plain, MAX_VALUE)
+
+
+def _without_marks(text: str) -> str:
+    """Take away the marks around a whole value, and those that begin or end outside of it.
+
+    Others belong to the value, as in ``Acme & *Sons*``.
+    """
+    before = None
+    while text != before:
+        before = text
+        for mark in _MARKS:
+            lead, trail = _foreign(text, mark)
+            text = text[lead : len(text) - trail].strip()
+    return text
+
+
+def _foreign(text: str, mark: str) -> tuple[int, int]:
+    """Count the marks at each end that are not part of the value."""
+    inside = text.lstrip(mark)
+    lead = len(text) - len(inside)
+    trail = len(inside) - len(inside.rstrip(mark))
+    runs = [len(each[0]) for each in _MARKS[mark].finditer(inside.rstrip(mark))]
+    if not runs:
+        return lead, trail
+    if len(runs) % 2 == 0:  # they pair with each other, or the outer ones with those at the ends
+        own = (lead, trail) == (runs[0], runs[-1])
+        return (0, 0) if own else (lead, trail)
+    if trail:
+        return lead, max(trail - runs[-1], 0)
+    return max(lead - runs[0], 0), 0
 
 
 def _clean_comment(lines: Iterable[str]) -> str:

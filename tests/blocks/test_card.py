@@ -412,7 +412,7 @@ def test_a_finished_card_says_the_label_even_if_the_project_does_not_describe_it
         (MONDAY, "✅ Contacted on time"),
         # To the second, and over the weekend.
         (DUE, "✅ Contacted on time"),
-        (DUE + timedelta(seconds=1), "✅ Contacted 1 minute late"),
+        (DUE + timedelta(seconds=1), "✅ Contacted less than a minute late"),
         (DUE + timedelta(hours=1), "✅ Contacted 1 hour late"),
         (datetime(2026, 2, 9, 15, 0, tzinfo=UTC), "✅ Contacted 6 days late"),
         # Contacted in the very minute of the request, as people pick minutes.

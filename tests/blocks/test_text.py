@@ -200,8 +200,9 @@ def test_things_are_counted(number: int, one: str, many: str | None, said: str) 
 @pytest.mark.parametrize(
     ("length", "said"),
     [
-        (timedelta(0), "1 minute"),
-        (timedelta(seconds=59), "1 minute"),
+        (timedelta(0), "less than a minute"),
+        (timedelta(seconds=59), "less than a minute"),
+        (timedelta(minutes=1), "1 minute"),
         (timedelta(minutes=59, seconds=59), "59 minutes"),
         (timedelta(hours=1), "1 hour"),
         (timedelta(hours=47, minutes=59), "47 hours"),

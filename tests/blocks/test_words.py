@@ -755,6 +755,7 @@ def test_the_time_left_can_be_read_aloud(counted: Left | Overdue, words: str) ->
     [
         (timedelta(hours=-44), "on time"),
         (timedelta(0), "on time"),
+        (timedelta(seconds=20), "less than a minute late"),
         (timedelta(hours=1), "1 hour late"),
         (timedelta(days=2, hours=3), "2 days and 3 hours late"),
     ],

@@ -1,26 +1,18 @@
-"""Takes the pictures in docs/ of the page of `ssat-bot local`: `make pictures`."""
+"""Takes every picture of the README and of docs/ from `ssat-bot local`: `make screenshots`."""
 
 import asyncio
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from slackbot.local.cast import CONTACTED, FRESH, NEARLY_DUE, OVERDUE, Story
+from tests.local.browser.phone import five_finished, shown_at_once, two_open
+from tests.local.browser.visit import BLAKE, Visit, chromium, launched, visiting
 from tests.local.process import Local, running
-from tests.local.test_page import (
-    ARGUMENTS,
-    BLAKE,
-    SECONDS,
-    Visit,
-    five_finished,
-    shown_at_once,
-    two_open,
-    visiting,
-)
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 WIDE = (1400, 730)
@@ -136,8 +128,12 @@ async def _picture_the_page(visit: Visit, story: Story) -> None:
     await _take(visit.page, "local")
 
 
+taken: set[str] = set()
+
+
 async def _take(shown: Locator | Page, name: str) -> None:
     await shown.screenshot(path=DOCS / f"{name}.png")
+    taken.add(name)
     print(f"docs/{name}.png")
 
 
@@ -146,20 +142,29 @@ def _has_emoji() -> bool:
     return bool(found.stdout.strip())
 
 
+PICTURES: dict[Callable[[Browser, Local], Awaitable[None]], tuple[str, ...]] = {
+    picture_answers: ("queue", "stats"),
+    picture_the_home: ("home",),
+    picture_cards: (
+        *("card", "finished", "contact", "review", "draft", "more", "waiting", "local"),
+        "reminder",
+    ),
+    picture_a_phone: ("phone", "phone-finished"),
+}
+"""Who takes which, one after the other on one `ssat-bot local`."""
+
+
 async def main() -> int:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None or not _has_emoji():
+    executable = chromium()
+    if executable is None or not _has_emoji():
         print(MISSING)
         return 1
-    expect.set_options(timeout=SECONDS * 1000)
     with running() as local:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-            await picture_answers(browser, local)
-            await picture_the_home(browser, local)
-            await picture_cards(browser, local)
-            await picture_a_phone(browser, local)
-            await browser.close()
+        async with launched(executable) as browser:
+            for take, names in PICTURES.items():
+                await take(browser, local)
+                assert set(names) <= taken, f"{take.__name__} does not take all that it should"
+    assert taken == {name for names in PICTURES.values() for name in names}
     return 0
 
 

@@ -310,7 +310,9 @@ def test_only_the_latest_are_remembered_and_their_ids_go_on(traffic: Traffic) ->
     assert traffic.count == KEPT + 3
     assert next(each.id for each in traffic.after(0)) == 4
     assert [each.id for each in traffic.after(KEPT + 1)] == [KEPT + 2, KEPT + 3]
-    traffic.clear()
+    traffic.forget("GitLab")
+    assert traffic.after(0)
+    traffic.forget("Slack")
     assert (traffic.after(0), add(traffic).id) == ([], KEPT + 4)
 
 

@@ -337,6 +337,36 @@ class TestFields:
         assert feedback.comment == "Too slow."
 
     @pytest.mark.parametrize(
+        ("value", "organization"),
+        [
+            # marks that belong to the name
+            ("<!here> & *Sons*", "<!here> & *Sons*"),
+            ("*Sons* & Daughters", "*Sons* & Daughters"),
+            ("*Sons* & *Daughters*", "*Sons* & *Daughters*"),
+            ("Acme `beta`", "Acme `beta`"),
+            ("**Acme** and **Sons**", "**Acme** and **Sons**"),
+            ("acme_of_sons", "acme_of_sons"),
+            # marks around all of it
+            ("**Acme Ltd**", "Acme Ltd"),
+            ("***Acme Ltd***", "Acme Ltd"),
+            ("**_Acme Ltd_**", "Acme Ltd"),
+            ("_acme of sons_", "acme of sons"),
+            ("``Acme Ltd``", "Acme Ltd"),
+            ("**[Acme Ltd](https://example.com/a_b)**", "Acme Ltd"),
+            # marks that begin or end outside of it
+            ("Acme Ltd**", "Acme Ltd"),
+            ("**Acme Ltd", "Acme Ltd"),
+            ("Acme *Sons***", "Acme *Sons*"),
+            ("***", None),
+        ],
+    )
+    @pytest.mark.parametrize("key", ["- **Organization:** ", "Organization: "])
+    def test_a_name_keeps_its_own_marks(
+        self, key: str, value: str, organization: str | None
+    ) -> None:
+        assert described(f"{key}{value}\nComment: Slow.").organization == organization
+
+    @pytest.mark.parametrize(
         ("description", "comment"),
         [
             # over several paragraphs, with Markdown as it was written

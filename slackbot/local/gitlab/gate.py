@@ -58,6 +58,10 @@ class RateLimit:
         self._monotonic = monotonic
         self._seen: dict[User, deque[float]] = {}
 
+    def forget(self) -> None:
+        """Forget what was counted."""
+        self._seen.clear()
+
     def count(self, user: User, limit: int) -> None:
         """Count one request.
 
@@ -82,6 +86,7 @@ class Gate:
         self._gitlab = gitlab
         # A test may exchange the instance's clock after the gate was built.
         self._requests = RateLimit(lambda: gitlab.monotonic())
+        gitlab.on_reset.append(self._requests.forget)
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a request through to its handler, and write down what became of it."""

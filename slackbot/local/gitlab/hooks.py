@@ -139,6 +139,15 @@ class Dispatcher:
         while running := [task for task in self._tasks.values() if not task.done()]:
             await asyncio.gather(*running)
 
+    def forget(self) -> None:
+        """Forget what was sent, and drop what is still to be."""
+        self.deliveries.clear()
+        self._queues.clear()
+        self._held.clear()
+        for task in self._tasks.values():
+            task.cancel()
+        self._tasks.clear()
+
     async def stop(self) -> None:
         """Drop what is still to be sent."""
         self._queues.clear()

@@ -41,6 +41,7 @@ class GitLab:
         violations: what a well-behaved bot must not do, in words; tests expect it to be empty
         faults: misfortunes on order
         watchers: told of an issue whenever it has changed or was commented on
+        on_reset: called when everything that has happened is to be forgotten
         notes_per_minute: how many notes one user may post by API in 60 seconds
         requests_per_minute: how many requests one user may make in 60 seconds
         hook_times: the notation of time in hooks
@@ -61,6 +62,7 @@ class GitLab:
         self.violations: list[str] = []
         self.faults = Faults()
         self.watchers: list[Callable[[Issue], None]] = []
+        self.on_reset: list[Callable[[], None]] = []
         self.notes_per_minute = 60
         self.requests_per_minute = 2000
         self.hook_times: HookTimes = "utc"
@@ -107,6 +109,27 @@ class GitLab:
                 if predicate():
                     return
                 await changed.wait()
+
+    def reset(self) -> None:
+        """Forget what has happened; people, tokens, projects, labels and hooks stay.
+
+        New issues and notes get other numbers than those that are forgotten.
+        """
+        for project in self.projects:
+            project.issues.clear()
+            project.labels_created_silently.clear()
+        self.requests.clear()
+        self.violations.clear()
+        self.faults.clear()
+        self._dispatcher.forget()
+        for hook in self.hooks:
+            hook.succeeded()
+            hook.disabled = hook.lose = hook.double = hook.reorder = False
+        for forget in self.on_reset:
+            forget()
+        if self.traffic is not None:
+            self.traffic.forget("GitLab")
+        self.note_change()
 
     def down(self) -> None:
         """Answer everything with 502 until `up`."""
@@ -270,9 +293,11 @@ class GitLab:
         label.updated_at = self.clock()
         self.note_change()
 
-    def archive_label(self, project: Project, name: str) -> None:
-        """Archive a label: issues that carry it keep it, and no other gets it."""
-        self._label(project, name).archived = True
+    def archive_label(self, project: Project, name: str, archived: bool = True) -> None:
+        """Archive a label, or restore it: issues that carry it keep it, and no other gets it."""
+        label = self._label(project, name)
+        label.archived = archived
+        label.updated_at = self.clock()
         self.note_change()
 
     def delete_label(self, project: Project, name: str) -> None:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from slackbot.local.control import Control, control_routes
 from slackbot.local.gitlab.api import Api
 from slackbot.local.gitlab.instance import GitLab
 from slackbot.local.gitlab.page import Pages
@@ -35,6 +36,20 @@ async def serve(gitlab: GitLab, *, host: str = "127.0.0.1", port: int = 0) -> As
 def _application(gitlab: GitLab) -> web.Application:
     app = web.Application()
     app.add_subapp("/api/v4", Api(gitlab).app())
+    app.add_routes(control_routes(_control(gitlab)))
     issue = r"/{path:.+?}/-/{kind:issues|work_items}/{iid:\d+}"
     app.router.add_get(issue, Pages(gitlab).issue)
     return app
+
+
+def _control(gitlab: GitLab) -> Control:
+    return Control(
+        clock=gitlab.clock,
+        reset=gitlab.reset,
+        requests=lambda: gitlab.requests,
+        refusals=lambda: gitlab.violations,
+        add_fault=gitlab.faults.add,
+        faults=lambda: gitlab.faults.pending,
+        clear_faults=gitlab.faults.clear,
+        changed=gitlab.note_change,
+    )

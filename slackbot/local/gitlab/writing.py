@@ -47,6 +47,7 @@ class Writing:
         self._gitlab = gitlab
         self._updates = Updates(gitlab)
         self._notes = RateLimit(lambda: gitlab.monotonic())
+        gitlab.on_reset.append(self._notes.forget)
 
     def create_label(self, project: Project, user: User, body: dict[str, Any]) -> Label:
         """Make a label; 409 when there is one of that name."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from slackbot.local.pagerduty.faults import Faults
 from slackbot.local.traffic import Traffic
 
 
@@ -59,6 +60,7 @@ class PagerDuty:
         status: answer this to everything, until set to None again
         headers: what such an answer carries
         hang: wait so many seconds before any answer
+        faults: the same three, as trouble to order and to call off
         requests: the paths asked for, in order
         violations: what a well-behaved client must not do, in words
     """
@@ -74,7 +76,18 @@ class PagerDuty:
         self.requests: list[str] = []
         self.violations: list[str] = []
         self.traffic: Traffic | None = None
+        self.faults = Faults(self)
         self._numbers = itertools.count(1)
+
+    def reset(self) -> None:
+        """Forget what has happened and what trouble was ordered; people and schedules stay."""
+        self.requests.clear()
+        self.violations.clear()
+        self.faults.clear()
+        for schedule in self.schedules.values():
+            schedule.status = None
+        if self.traffic is not None:
+            self.traffic.forget("PagerDuty")
 
     def add_user(self, name: str, email: str) -> User:
         """Add a person."""

@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from slackbot.local.control import PREFIX, Control, control_routes
 from slackbot.local.pagerduty.account import PagerDuty, Schedule, Turn, User
 
 Json = dict[str, Any]
@@ -37,7 +39,9 @@ class Api:
         account = self._account
 
         @web.middleware
-        async def guard(request: web.Request, handler: Any) -> web.StreamResponse:
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path.startswith(f"{PREFIX}/"):
+                return await handler(request)
             traffic = account.traffic
             if traffic is None:
                 return await self._refusal(request) or await handler(request)
@@ -66,6 +70,7 @@ class Api:
             [
                 web.get("/schedules/{id}", self._schedule, name="schedule"),
                 web.get("/schedules/{id}/users", self._schedule_users, name="users"),
+                *control_routes(_control(account)),
             ]
         )
         return app
@@ -107,6 +112,18 @@ class Api:
             return _error(400, "Invalid Input Provided")
         named = dict.fromkeys(turn.user for turn in schedule.turns(*period))
         return web.json_response({"users": [_user(one, full=True) for one in named]})
+
+
+def _control(account: PagerDuty) -> Control:
+    return Control(
+        clock=account.clock,
+        reset=account.reset,
+        requests=lambda: account.requests,
+        refusals=lambda: account.violations,
+        add_fault=account.faults.add,
+        faults=lambda: account.faults.pending,
+        clear_faults=account.faults.clear,
+    )
 
 
 def _period(request: web.Request) -> tuple[datetime, datetime] | None:

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 # The modules of methods register theirs when they are imported.
-from slackbot.local.slack import chat, conversations, directory, files, views
+from slackbot.local.slack import chat, conversations, directory, files, validation, views
 from slackbot.local.slack.calls import METHODS, Method, structured
 from slackbot.local.slack.conversations import missing_scope
 from slackbot.local.slack.faults import Fault
@@ -17,7 +17,7 @@ from slackbot.local.slack.models import ApiRequest, Json, SlackError
 from slackbot.local.slack.state import State
 from slackbot.local.traffic import Begun
 
-METHOD_MODULES = (chat, conversations, directory, files, views)
+METHOD_MODULES = (chat, conversations, directory, files, validation, views)
 
 
 @dataclass
@@ -115,7 +115,11 @@ class Api:
             raise SlackError("not_authed", mistake=True)
         if token in self._state.revoked:
             raise SlackError("token_revoked")
-        right = {"bot": self._state.bot_token, "app": self._state.app_token}
+        right = {
+            "bot": self._state.bot_token,
+            "app": self._state.app_token,
+            "configuration": self._state.configuration_token,
+        }
         if token not in right.values():
             raise SlackError("invalid_auth", mistake=True)
         if token != right[method.bearer]:

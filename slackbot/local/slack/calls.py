@@ -11,6 +11,8 @@ from slackbot.local.slack.state import State
 
 T = TypeVar("T")
 Call = Callable[[State, Json], Json]
+Bearer = Literal["bot", "app", "configuration", "none"]
+"""The kind of token that a method takes."""
 # Arguments that are JSON inside a form, as slack_sdk sends them with `data=` or `params=`.
 _STRUCTURED = {
     "blocks": "invalid_blocks_format",
@@ -29,7 +31,7 @@ class Method:
     call: Call
     scope: str | None
     tier: int
-    bearer: Literal["bot", "app", "none"]
+    bearer: Bearer
 
 
 METHODS: dict[str, Method] = {}
@@ -40,7 +42,7 @@ def method(
     *,
     scope: str | None = None,
     tier: int = 3,
-    bearer: Literal["bot", "app", "none"] = "bot",
+    bearer: Bearer = "bot",
 ) -> Callable[[Call], Call]:
     """Register the function as a method of the Web API."""
 

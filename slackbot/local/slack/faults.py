@@ -35,7 +35,7 @@ class Faults:
     """The trouble that is still to come, first in first out for each method."""
 
     def __init__(self) -> None:
-        self._pending: list[Fault] = []
+        self.pending: list[Fault] = []
         self._released = asyncio.Event()
 
     def add(
@@ -73,13 +73,13 @@ class Faults:
             drop=drop,
             hang=hang,
         )
-        self._pending.append(fault)
+        self.pending.append(fault)
         return fault
 
     def call_off(self, fault: Fault) -> None:
         """Call off what is left of one kind of trouble."""
-        if fault in self._pending:
-            self._pending.remove(fault)
+        if fault in self.pending:
+            self.pending.remove(fault)
 
     async def wait(self, fault: Fault) -> None:
         """Wait for as long as a fault hangs."""
@@ -94,14 +94,14 @@ class Faults:
 
     def clear(self) -> None:
         """Call off all trouble that has not happened yet."""
-        self._pending.clear()
+        self.pending.clear()
 
     def take(self, method: str, about: str | None = None) -> Fault | None:
         """Return the trouble that this call meets, if any, and use it up."""
-        for fault in self._pending:
+        for fault in self.pending:
             if fault.method in {method, ANY_METHOD} and fault.about in {None, about}:
                 fault.hits += 1
                 if fault.hits >= fault.times:
-                    self._pending.remove(fault)
+                    self.pending.remove(fault)
                 return fault
         return None

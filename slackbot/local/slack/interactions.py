@@ -31,6 +31,18 @@ _BUTTONS = frozenset({"button", "workflow_button"})
 _NOT_IN_ACTION = frozenset({"options", "option_groups", "confirm", "focus_on_load"})
 
 
+class Incomplete(AssertionError):
+    """Slack's own client would not send this modal.
+
+    Its view's `errors` say what is wrong with which input, so the person sees it there.
+    """
+
+    def __init__(self, complaints: dict[str, str]) -> None:
+        super().__init__(f"Slack's client would not send this: {complaints}")
+        self.complaints = complaints
+        """What is wrong, by block_id."""
+
+
 class Interactions(State):
     """The acts of people; each sends what Slack would send and waits for the bot's answer."""
 
@@ -228,12 +240,17 @@ class Interactions(State):
     async def submit(self, user: User | str, values: Mapping[str, Any] | None = None) -> Outcome:
         """Fill in inputs, found by label, block_id or action_id, and submit the open modal.
 
-        AssertionError where Slack's own client would not send: a required input is empty, or a
-        text too long. The outcome and the view carry the errors that the bot answers.
+        The outcome and the view carry the errors that the bot answers.
+
+        Raises:
+            Incomplete: Slack's own client would not send: a required input is empty, or a text
+                too long.
         """
         view = await self.enter(user, values or {})
-        if complaints := _complaints(view):
-            raise AssertionError(f"Slack's client would not send this: {complaints}")
+        view.errors = _complaints(view)
+        self.changed()
+        if view.errors:
+            raise Incomplete(view.errors)
         outcome = await self.transport.send(payloads.view_submission(self, self.person(user), view))
         if outcome.ok:
             try:
@@ -338,5 +355,5 @@ def _complaints(view: View) -> dict[str, str]:
             continue
         entered = view.values[block["block_id"]][block["element"]["action_id"]]
         if what := complaint(block, entered):
-            found[block["label"]["text"]] = what
+            found[block["block_id"]] = what
     return found

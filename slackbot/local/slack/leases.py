@@ -3,6 +3,7 @@
 Both run in real time, because Slack's do, whatever the workspace's clock says.
 """
 
+import itertools
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -45,10 +46,17 @@ class Leases:
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self.tickets: set[str] = set()
+        self._numbers = itertools.count(1)
+
+    def forget(self) -> None:
+        """Let nothing that was handed out be of use any longer."""
+        self.triggers.clear()
+        self.response_urls.clear()
+        self.tickets.clear()
 
     def issue_trigger(self, user: str) -> str:
         """Return a fresh trigger_id."""
-        trigger_id = f"{len(self.triggers) + 1}.{int(time.time())}.{secrets.token_hex(16)}"
+        trigger_id = f"{next(self._numbers)}.{int(time.time())}.{secrets.token_hex(16)}"
         self.triggers[trigger_id] = Trigger(user=user, issued=fair_time())
         return trigger_id
 

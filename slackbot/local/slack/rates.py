@@ -36,6 +36,10 @@ class Rates:
     def enforce(self, on: bool) -> None:
         """Switch the limits on or off, and forget what has been used."""
         self._enforced = on
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what has been used."""
         self._buckets.clear()
 
     def wait(self, method: str, tier: int, channel: str = "") -> int:

@@ -6,8 +6,11 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import web
 
+from slackbot.local.control import Control, control_routes
 from slackbot.local.slack.api import Api
-from slackbot.local.slack.files import Uploads
+from slackbot.local.slack.calls import METHODS
+from slackbot.local.slack.faults import ANY_METHOD
+from slackbot.local.slack.files import UPLOAD, Uploads
 from slackbot.local.slack.responses import Responses
 from slackbot.local.slack.workspace import Workspace
 
@@ -21,7 +24,22 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         web.post("/response/{token}", Responses(workspace).handle),
         web.post("/upload/v1/{token}", Uploads(workspace).handle),
         web.get("/socket", workspace.sockets.handle, allow_head=False),
+        *control_routes(_control(workspace)),
     ]
+
+
+def _control(workspace: Workspace) -> Control:
+    return Control(
+        clock=workspace.clock,
+        reset=workspace.reset,
+        requests=lambda: workspace.requests,
+        refusals=lambda: workspace.refusals,
+        add_fault=workspace.faults.add,
+        faults=lambda: workspace.faults.pending,
+        clear_faults=workspace.faults.clear,
+        changed=workspace.changed,
+        targets=frozenset({*METHODS, ANY_METHOD, UPLOAD}),
+    )
 
 
 @asynccontextmanager

@@ -69,6 +69,7 @@ class State:
         self.signing_secret = signing_secret
         self.bot_token = "xoxb-local-bot-token"  # noqa: S105
         self.app_token = "xapp-local-app-token"  # noqa: S105
+        self.configuration_token = "xoxe.xoxp-local-configuration-token"  # noqa: S105
         self.app_id = "A0SSAT"
         self.bot_id = "B0SSATBOT"
         self.bot_user_id = "U0SSATBOT"
@@ -336,6 +337,26 @@ class State:
             for element in elements_of(block):
                 element.setdefault("action_id", secrets.token_urlsafe(4))
         return filled
+
+    def reset(self) -> None:
+        """Forget what has happened; people, channels, groups, scopes and tokens stay.
+
+        New messages and views get other ids than those that are forgotten.
+        """
+        for channel in self.channels.values():
+            channel.messages.clear()
+        for happened in (self.ephemerals, self.requests, self.refusals):
+            happened.clear()
+        for by_id in (self.uploads, self.views, self.homes, self.selections):
+            by_id.clear()
+        self.leases.forget()
+        self.rates.forget()
+        self.faults.clear()
+        self.faults.release()
+        self.is_down, self.down_status = False, None
+        if self.traffic is not None:
+            self.traffic.forget("Slack")
+        self.changed()
 
     # Views
 

@@ -1,13 +1,16 @@
 // Block Kit: https://docs.slack.dev/reference/block-kit/blocks
 
-import { combo } from "./combo.js";
+import { waiting } from "./combo.js";
 import { h } from "./dom.js";
 import { figures, table } from "./figures.js";
-import { entered, input } from "./inputs.js";
+import { control, entered, input, isControl } from "./inputs.js";
+import { link, open } from "./links.js";
+import { markdown } from "./markdown.js";
 import { menu } from "./menu.js";
-import { isSafe, lines, link, mention, person, text } from "./mrkdwn.js";
+import { text } from "./mrkdwn.js";
+import { richText } from "./rich_text.js";
 import { act, set, store } from "./store.js";
-import { exact, slackDate } from "./time.js";
+import { picture, smallPicture, unknown } from "./unknown.js";
 
 const BLOCKS = {
   actions: (block, place) =>
@@ -16,37 +19,49 @@ const BLOCKS = {
       { class: "actions" },
       block.elements.map((each) => element(each, block, place)),
     ),
-  context: (block) =>
-    h(
-      "div",
-      { class: "context" },
-      block.elements.filter((each) => each.text).map((each) => h("span", null, text(each))),
-    ),
+  context: (block) => h("div", { class: "context" }, block.elements.map(aside)),
   data_table: table,
   data_visualization: figures,
   divider: () => h("hr"),
-  header: (block) => h("h3", { class: "block-header" }, text(block.text)),
-  image: () => null,
-  input,
-  markdown: (block) => h("div", { class: "section" }, lines([block.text])),
-  rich_text: (block) => h("div", { class: "rich-text" }, block.elements.map(richText)),
+  // Always of one level, so that none is skipped: the page's title, the pane's, and this one.
+  header: (block) => h("h3", { class: `block-header level-${block.level ?? 1}` }, text(block.text)),
+  image: picture,
+  input: (block, place) =>
+    place.view ? input(block, place, answering(block.element, block, place)) : unknown(block),
+  markdown: (block) => h("div", { class: "section markdown" }, markdown(block.text)),
+  rich_text: richText,
   section,
 };
 
-/** Draw blocks; `place` says where they stand: a message's channel and ts, a modal's view, or the Home's. */
+/**
+ * Draw blocks. `place` says where they stand, and what tells their elements from all others:
+ *   id            of the place
+ *   channel, ts   of a message
+ *   view, isHome  of a modal, or of the Home
+ *   tell          in place of the server, is told what somebody does
+ */
 export function blocks(all, place) {
-  return all.map((block) => {
-    const draw = BLOCKS[block.type] ?? unknown;
-    return h(
+  return all.map((block) =>
+    h(
       "div",
       { key: block.block_id, class: `block block-${block.type}` },
-      draw(block, place),
-    );
-  });
+      drawn(block, place),
+    ),
+  );
 }
 
-function unknown({ type }) {
-  return h("p", { class: "unknown" }, `A ${type}, which this page cannot show.`);
+function drawn(block, place) {
+  try {
+    return (BLOCKS[block.type] ?? unknown)(block, place);
+  } catch {
+    // Something is missing in it: Slack would have refused it.
+    return unknown(block);
+  }
+}
+
+function aside(one) {
+  if (one.type === "image") return smallPicture(one);
+  return one.text ? h("span", null, text(one)) : unknown(one);
 }
 
 function section(block, place) {
@@ -59,10 +74,10 @@ function section(block, place) {
         block.fields.map((each) => h("div", { class: "field" }, text(each))),
       ),
   ];
-  if (!block.accessory || block.accessory.type === "image") return words;
+  if (!block.accessory) return words;
   return h(
     "div",
-    { class: "with-accessory" },
+    { class: `with-accessory with-${block.accessory.type}` },
     h("div", { class: "accessory-text" }, words),
     element(block.accessory, block, place),
   );
@@ -71,13 +86,19 @@ function section(block, place) {
 // Elements that act
 
 function element(one, block, place) {
-  if (one.type === "button") return button(one, block, place);
-  if (one.type === "static_select") return select(one, block, place);
+  if (one.type === "button" || one.type === "workflow_button") return button(one, block, place);
   if (one.type === "overflow") return overflow(one, block, place);
-  return unknown(one);
+  if (one.type === "image") return picture(one);
+  return isControl(one) ? chooser(one, block, place) : unknown(one);
 }
 
 const idOf = (one, block, place) => `${place.id}/${block.block_id}/${one.action_id}`;
+
+function tell(name, one, block, place, more) {
+  const body = { block: block.block_id, element: one.action_id, ...more };
+  if (place.tell) return place.tell(name, body);
+  return act(name, { ...target(place), ...body }, idOf(one, block, place));
+}
 
 function target(place) {
   if (place.isHome) return { home: true };
@@ -86,45 +107,42 @@ function target(place) {
 
 function button(one, block, place) {
   const id = idOf(one, block, place);
-  const go = () =>
-    act("click", { ...target(place), block: block.block_id, element: one.action_id }, id);
+  const go = () => tell("click", one, block, place);
   const isBusy = store.ui.busy.has(id);
   const props = {
     key: one.action_id,
+    id,
     class: `button ${one.style ?? ""}`.trim(),
     "aria-label": one.accessibility_label,
   };
   if (one.url) {
     const safe = link(one.url, one.text.text);
-    if (typeof safe === "string") return unknown({ type: "link of an unknown kind" });
-    // Slack opens the page and tells the bot all the same.
+    if (typeof safe === "string") return unknown(one);
+    const follow = safe.props.on?.click;
+    const click = (event) => {
+      follow?.(event);
+      go(); // Slack opens the page and tells the bot all the same.
+    };
     return h(
       "a",
-      { ...props, ...safe.props, on: { click: go } },
+      { ...props, ...safe.props, on: { click } },
       one.text.text,
       h("span", { "aria-hidden": "true" }, "↗"),
     );
   }
   const click = () => isBusy || confirmed(one, go);
-  // A browser would take the focus from a button that is disabled.
-  const busy = isBusy && { "aria-disabled": "true", "aria-busy": "true" };
-  return h("button", { ...props, type: "button", ...busy, on: { click } }, one.text.text);
+  return h("button", { ...props, type: "button", ...waiting(isBusy), on: { click } }, one.text.text);
 }
 
-function select(one, block, place) {
-  const id = idOf(one, block, place);
-  const options = one.options ?? one.option_groups.flatMap((group) => group.options);
+/** Draw what somebody chooses from or fills in outside of an input block. */
+function chooser(one, block, place) {
   const held = place.view ? place.view.state.values : store.state.slack.selections[place.ts];
-  const remembered = held?.[block.block_id]?.[one.action_id];
-  const chosen = (remembered ? remembered.selected_option : one.initial_option)?.value ?? null;
-  return combo({
-    id,
+  return control(one, {
+    id: idOf(one, block, place),
     label: one.placeholder?.text ?? "Choose",
-    placeholder: one.placeholder?.text ?? "Choose",
-    options,
-    chosen,
-    busy: store.ui.busy.has(id),
-    choose: (option) => choose(one, block, place, option),
+    held: held?.[block.block_id]?.[one.action_id],
+    busy: store.ui.busy.has(idOf(one, block, place)),
+    answer: answering(one, block, place),
   });
 }
 
@@ -135,66 +153,20 @@ function overflow(one, block, place) {
     options: one.options,
     busy: store.ui.busy.has(id),
     choose: (option) => {
-      // Slack opens the page and tells the bot all the same.
-      if (isSafe(option.url)) window.open(option.url, "_blank", "noopener,noreferrer");
-      choose(one, block, place, option.value);
+      open(option.url); // Slack opens the page and tells the bot all the same.
+      answering(one, block, place)(option.value);
     },
   });
 }
 
-function choose(one, block, place, option) {
-  const chosen = { ...target(place), block: block.block_id, element: one.action_id, option };
-  confirmed(one, () => act("choose", chosen, idOf(one, block, place)));
+/** Return what tells the bot of a choice; an input block's is told with the modal, or at once, too. */
+function answering(one, block, place) {
+  if (block.type === "input" && !block.dispatch_action) return null;
+  return (option) => confirmed(one, () => tell("choose", one, block, place, { option }));
 }
 
 /** Do something at once, or once the person has said yes in the element's dialog. */
 function confirmed(one, go) {
   if (one.confirm) set({ confirm: { ...one.confirm, go } });
   else go();
-}
-
-// Rich text
-
-const RICH = {
-  rich_text_section: (part) => h("div", { class: "section" }, part.elements.map(run)),
-  rich_text_quote: (part) => h("blockquote", null, part.elements.map(run)),
-  rich_text_preformatted: (part) => h("pre", null, part.elements.map(run)),
-  rich_text_list: (part) =>
-    h(
-      part.style === "ordered" ? "ol" : "ul",
-      { class: `indent-${Math.min(part.indent ?? 0, 4)}` },
-      part.elements.map((item) => h("li", null, item.elements.map(run))),
-    ),
-};
-
-function richText(part) {
-  return (RICH[part.type] ?? unknown)(part);
-}
-
-const RUNS = {
-  text: (part) => lines([part.text]),
-  link: (part) => link(part.url, part.text ?? part.url),
-  emoji: (part) =>
-    part.unicode
-      ? String.fromCodePoint(...part.unicode.split("-").map((code) => parseInt(code, 16)))
-      : `:${part.name}:`,
-  user: (part) => person(part.user_id),
-  usergroup: (part) =>
-    mention(`@${store.state.slack.usergroups[part.usergroup_id] ?? part.usergroup_id}`),
-  broadcast: (part) => mention(`@${part.range}`, true),
-  date: (part) =>
-    h(
-      "time",
-      { title: exact(part.timestamp * 1000) },
-      slackDate(part.timestamp, part.format, part.fallback ?? ""),
-    ),
-};
-const STYLES = { bold: "strong", italic: "em", strike: "s", code: "code" };
-
-function run(part) {
-  const plain = RUNS[part.type]?.(part) ?? part.text ?? "";
-  return Object.entries(STYLES).reduce(
-    (inner, [style, tag]) => (part.style?.[style] ? h(tag, null, inner) : inner),
-    plain,
-  );
 }

@@ -1,14 +1,19 @@
 // The left side, as Slack would show it to one person: the channel, their direct messages, the Home.
 
 import { blocks } from "./blocks.js";
+import { waiting } from "./combo.js";
 import { h } from "./dom.js";
 import { files } from "./figures.js";
+import { focusOn, showMessage } from "./links.js";
+import { menu } from "./menu.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { act, redraw, set, store } from "./store.js";
 import { exact, longDay, time, within } from "./time.js";
+import { unknown } from "./unknown.js";
 
 const HOME = "home"; // in the place of a channel
 const NEAR_THE_END = 80; // pixels: whoever is this near follows what is new
+const LONGEST_LABEL = 60; // characters of a message that tell it from others
 
 /** Draw the channel or the Home that is open, with tabs for the others. */
 export function channelPane() {
@@ -26,6 +31,7 @@ export function channelPane() {
       "aria-label": "Slack",
       "data-shown": String(store.ui.pane === "slack"),
     },
+    h("h2", { class: "visually-hidden" }, "Slack"),
     h(
       "header",
       { class: "pane-header" },
@@ -90,9 +96,10 @@ function home() {
 let shown = { channel: null, count: 0, isAtEnd: true };
 
 function timeline(channel) {
-  const whispers = store.state.slack.ephemerals.filter((each) => each.channel === channel.id);
-  const all = [...channel.messages, ...whispers.map((each) => ({ ...each, isWhisper: true }))];
-  all.sort((one, other) => Number(one.ts) - Number(other.ts));
+  const all = inOrder(
+    channel.messages,
+    whispers(channel).filter((each) => !parentOf(each, channel)),
+  );
   const drawn = [];
   let day = "";
   for (const message of all) {
@@ -100,9 +107,7 @@ function timeline(channel) {
     if (today !== day)
       drawn.push(h("li", { key: `day-${today}`, class: "day" }, h("span", null, today)));
     day = today;
-    drawn.push(
-      h("li", { key: `${message.ts}-${message.isWhisper ?? false}` }, article(message, channel)),
-    );
+    drawn.push(h("li", { key: keyOf(message) }, article(message, channel)));
   }
   const list = h(
     "div",
@@ -110,6 +115,7 @@ function timeline(channel) {
       class: "timeline",
       tabindex: "0",
       role: "log",
+      "aria-relevant": "additions", // and not each word that changes on a card
       "aria-label": nameOf(channel),
       hook: (element) => follow(element, channel.id, all.length),
       on: { scroll: scrolled },
@@ -127,6 +133,22 @@ function timeline(channel) {
     list,
     store.ui.newBelow && below,
   );
+}
+
+const inOrder = (...lists) =>
+  lists.flat().sort((one, other) => Number(one.ts) - Number(other.ts));
+
+const keyOf = (message) => `${message.ts}-${message.isWhisper ?? false}`;
+
+function whispers(channel) {
+  return store.state.slack.ephemerals
+    .filter((each) => each.channel === channel.id)
+    .map((each) => ({ ...each, isWhisper: true }));
+}
+
+/** Find the message in whose thread this one is. */
+function parentOf({ ts, thread_ts: thread }, channel) {
+  return thread === ts ? undefined : channel.messages.find((each) => each.ts === thread);
 }
 
 /** Keep to the end of a list that grows, unless somebody is reading further up: tell them then. */
@@ -155,49 +177,165 @@ function scrollToEnd() {
 function article(message, channel) {
   const iid = store.state.slack.issues[message.ts] ?? null;
   const isSelected = iid !== null && iid === store.ui.issue;
-  const at = Number(message.ts) * 1000;
-  const place = { id: message.ts, channel: channel.id, ts: message.ts };
-  const whispered = message.isWhisper && h("p", { class: "only-you" }, "Only visible to you");
+  const names = { "is-whisper": message.isWhisper, "is-selected": isSelected };
   return h(
     "article",
     {
-      class: ["message", message.isWhisper && "is-whisper", isSelected && "is-selected"]
-        .filter(Boolean)
-        .join(" "),
+      class: ["message", ...Object.keys(names).filter((each) => names[each])].join(" "),
+      "aria-label": labelOf(message, iid === null ? "Message" : "Card"),
       "data-ts": message.ts,
       "data-issue": iid,
       on: iid === null ? {} : { click: () => set({ issue: iid, editing: null }) },
     },
-    avatar(author(message)),
+    content(message, channel, {
+      isBroadcast: message.subtype === "thread_broadcast",
+      chip: iid !== null && issueChip(iid, isSelected),
+    }),
+  );
+}
+
+function reply(message, channel) {
+  return h(
+    "li",
+    { key: keyOf(message) },
     h(
       "div",
-      { class: "message-body" },
-      whispered,
-      h(
-        "p",
-        { class: "byline" },
-        byline(message),
-        h("time", { title: exact(at) }, time(at)),
-        iid !== null && issueChip(iid, isSelected),
-      ),
-      message.blocks?.length
-        ? blocks(message.blocks, place)
-        : message.text && h("div", { class: "section" }, mrkdwn(message.text)),
-      files(message.files),
-      message.thread?.length > 0 && thread(message),
-      message.isWhisper &&
-        h(
-          "button",
-          {
-            type: "button",
-            class: "quiet",
-            on: { click: () => act("hide", { ts: message.ts }, `hide-${message.ts}`) },
-          },
-          "Dismiss message",
-        ),
+      {
+        class: message.isWhisper ? "reply is-whisper" : "reply",
+        role: "group",
+        "aria-label": labelOf(message, "Reply"),
+        "data-ts": message.ts,
+      },
+      content(message, channel, {}),
     ),
   );
 }
+
+function labelOf(message, kind) {
+  const words = (message.text ?? "").replace(/<[^>]*>|[*_~`]/g, "").trim();
+  const about = /\bticket \d+/.exec(words)?.[0] ?? words.split("\n")[0].slice(0, LONGEST_LABEL);
+  const { real_name: name } = writer(message);
+  return `${kind}: ${about ? `${about}, ` : ""}from ${name}, ${time(Number(message.ts) * 1000)}`;
+}
+
+/** Draw what a message and a reply have alike. */
+function content(message, channel, { isBroadcast, chip }) {
+  const at = Number(message.ts) * 1000;
+  const parent = parentOf(message, channel);
+  return [
+    avatar(writer(message)),
+    h(
+      "div",
+      { class: "message-body" },
+      message.isWhisper && h("p", { class: "only-you" }, "Only visible to you"),
+      isBroadcast && parent && inThread(parent, channel),
+      h(
+        "p",
+        { class: "byline" },
+        h("strong", null, writer(message).real_name),
+        writer(message).is_bot && h("span", { class: "app" }, "APP"),
+        h("time", { title: exact(at) }, time(at)),
+        chip,
+        !message.isWhisper && actions(message, channel, parent ?? message),
+      ),
+      said(message, channel),
+      files(message.files),
+      unfurls(message, channel),
+      !parent && thread(message, channel),
+      message.isWhisper &&
+        h("button", { type: "button", class: "quiet", on: { click: hide } }, "Dismiss message"),
+    ),
+  ];
+
+  async function hide(event) {
+    const own = event.target.closest("li");
+    const next = own.nextElementSibling ?? own.previousElementSibling;
+    if (await act("hide", { ts: message.ts }, `hide-${message.ts}`))
+      focusOn(next?.querySelector("[data-ts]"));
+  }
+}
+
+function said(message, channel) {
+  const place = { id: placeId(message, channel), channel: channel.id, ts: message.ts };
+  if (message.blocks?.length) return blocks(message.blocks, place);
+  if (!message.text && !message.files?.length) return unknown({ type: "message", ...message });
+  return [
+    message.text && h("div", { class: "section" }, mrkdwn(message.text)),
+    message.edited && h("p", { class: "hint" }, "(edited)"),
+  ];
+}
+
+// The same message may stand in the channel and in its thread.
+const placeId = (message, channel) =>
+  channel.messages.includes(message) ? message.ts : `${message.ts}-reply`;
+
+/** Draw what stands under the links of a message: https://docs.slack.dev/messaging/unfurling-links-in-messages */
+function unfurls(message, channel) {
+  return Object.entries(message.unfurls ?? {}).map(([address, all]) =>
+    h(
+      "div",
+      { key: address, class: "attachment", role: "group", "aria-label": `Preview of ${address}` },
+      blocks(all, { id: `${message.ts}-${address}`, channel: channel.id, ts: message.ts }),
+    ),
+  );
+}
+
+function inThread(parent, channel) {
+  const open = () => {
+    store.ui.threads.add(parent.ts);
+    showMessage({ channel: channel.id, ts: parent.ts });
+  };
+  return h(
+    "p",
+    { class: "hint" },
+    "replied to ",
+    h("button", { type: "button", class: "quiet", on: { click: open } }, "a thread"),
+  );
+}
+
+// What may be done with a message, and not by its own buttons
+
+let answered = null; // the thread whose box is about to get the focus
+
+function actions(message, channel, top) {
+  const id = `actions-${placeId(message, channel)}`;
+  const shortcuts = (store.state.slack.shortcuts ?? []).map((each) => ({
+    ...option(each.callback_id, each.name, each.description),
+    run: () =>
+      act("shortcut", { channel: channel.id, ts: message.ts, shortcut: each.callback_id }, id),
+  }));
+  const replying = {
+    ...option("reply", "Reply in thread"),
+    run: () => {
+      answered = top.ts;
+      store.ui.threads.add(top.ts);
+      redraw();
+    },
+  };
+  const linking = {
+    ...option("link", "Copy link", "Into the message box"),
+    run: () => {
+      const box = document.querySelector(".composer:not(.is-thread) input");
+      box.value = `${box.value} ${message.permalink}`.trim();
+      box.focus();
+    },
+  };
+  return menu({
+    id,
+    label: "Message actions", // the menu of a card is called "More actions" by Slack, too
+    dots: "⋮",
+    look: "message-actions",
+    options: [replying, message.permalink && linking, ...shortcuts].filter(Boolean),
+    busy: store.ui.busy.has(id),
+    choose: ({ run }) => run(),
+  });
+}
+
+const option = (value, words, about) => ({
+  value,
+  text: { text: words },
+  description: about && { text: about },
+});
 
 function issueChip(iid, isSelected) {
   const click = () => set({ issue: iid, editing: null, pane: "gitlab" });
@@ -226,10 +364,7 @@ function author(message) {
 }
 
 // What only one person sees carries the name of the bot, too: its user is whom it is for.
-function byline(message) {
-  const user = message.isWhisper ? botUser() : author(message);
-  return [h("strong", null, user.real_name), user.is_bot && h("span", { class: "app" }, "APP")];
-}
+const writer = (message) => (message.isWhisper ? botUser() : author(message));
 
 const botUser = () => store.state.slack.users[store.state.slack.bot];
 
@@ -250,67 +385,81 @@ export function avatar(user) {
   );
 }
 
-function thread(message) {
+const told = new Set(); // the whispers whose threads have been opened for them
+
+function thread(message, channel) {
   const { threads } = store.ui;
+  const mine = whispers(channel).filter((each) => each.thread_ts === message.ts);
+  for (const each of mine) {
+    if (!told.has(each.ts)) threads.add(message.ts);
+    told.add(each.ts);
+  }
   const isOpen = threads.has(message.ts);
-  const count = message.thread.length;
+  const all = inOrder(message.thread ?? [], mine);
   const toggle = () => {
     if (isOpen) threads.delete(message.ts);
     else threads.add(message.ts);
     redraw();
   };
-  const latest = Number(message.thread.at(-1).ts) * 1000;
   return [
-    h(
-      "button",
-      {
-        type: "button",
-        class: "thread-toggle",
-        "aria-expanded": String(isOpen),
-        on: { click: toggle },
-      },
-      h("strong", null, `${count} ${count === 1 ? "reply" : "replies"}`),
-      h("span", null, isOpen ? "Hide thread" : `Last ${within(latest)}`),
-    ),
-    isOpen && h("ol", { class: "thread" }, message.thread.map(reply)),
+    all.length > 0 &&
+      h(
+        "button",
+        {
+          type: "button",
+          class: "thread-toggle",
+          "aria-expanded": String(isOpen),
+          on: { click: toggle },
+        },
+        h("strong", null, `${all.length} ${all.length === 1 ? "reply" : "replies"}`),
+        h("span", null, isOpen ? "Hide thread" : `Last ${within(Number(all.at(-1).ts) * 1000)}`),
+      ),
+    isOpen &&
+      h(
+        "div",
+        { class: "thread" },
+        h(
+          "ol",
+          null,
+          all.map((each) => reply(each, channel)),
+        ),
+        composer(channel, message.ts),
+      ),
   ];
 }
 
-function reply(message) {
-  const at = Number(message.ts) * 1000;
-  const place = { id: message.ts, channel: message.channel, ts: message.ts };
-  const words = message.blocks?.length ? blocks(message.blocks, place) : mrkdwn(message.text);
-  return h(
-    "li",
-    { key: message.ts, class: "reply" },
-    avatar(author(message)),
-    h(
-      "div",
-      { class: "message-body" },
-      h("p", { class: "byline" }, byline(message), h("time", { title: exact(at) }, time(at))),
-      words,
-      files(message.files),
-    ),
-  );
-}
-
-function composer(channel) {
+/** Draw the box for a message to the channel, or for a reply in a thread. */
+function composer(channel, thread = null) {
+  const busy = thread ? `say-${thread}` : "say";
   const send = async (event) => {
     event.preventDefault();
     const field = event.target.elements.text;
     if (!field.value.trim()) return;
-    if (!(await act("say", { channel: channel.id, text: field.value }))) return;
+    const said = { channel: channel.id, text: field.value };
+    if (!(await act("say", thread ? { ...said, thread_ts: thread } : said, busy))) return;
     field.value = "";
-    scrollToEnd();
+    if (!thread) scrollToEnd();
   };
-  const label = channel.is_im ? "Message SSAT bot" : `Message #${channel.name}, or type /ssat`;
+  const name = channel.is_im ? "Message SSAT bot" : `Message #${channel.name}, or type /ssat`;
+  const label = thread ? "Reply…" : name;
+  const focus = (element) => {
+    if (!thread || answered !== thread) return;
+    answered = null;
+    element.focus();
+  };
   return h(
     "form",
-    { class: "composer", on: { submit: send } },
-    h("input", { name: "text", autocomplete: "off", placeholder: label, "aria-label": label }),
+    { class: thread ? "composer is-thread" : "composer", on: { submit: send } },
+    h("input", {
+      name: "text",
+      autocomplete: "off",
+      placeholder: label,
+      "aria-label": label,
+      hook: focus,
+    }),
     h(
       "button",
-      { type: "submit", class: "button primary", disabled: store.ui.busy.has("say") },
+      { type: "submit", class: "button primary", ...waiting(store.ui.busy.has(busy)) },
       "Send",
     ),
   );

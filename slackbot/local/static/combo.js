@@ -16,50 +16,73 @@ const LISTBOX = { list: "listbox", option: "option" };
  *   id           tells it from all others
  *   label        what a screen reader calls it
  *   placeholder  shown while nothing is chosen
- *   options      Slack's option objects
- *   chosen       the value of the option chosen, or null
- *   choose       called with the option's value
+ *   options      Slack's option objects; the first of a group has the group's name
+ *   isMany       whether several may be chosen
+ *   chosen       the value of the option chosen, or null; of several, a list
+ *   choose       called with what is chosen then
  */
 export function combo({
   id,
   label,
   placeholder,
   options,
+  isMany = false,
   chosen,
   choose,
   busy = false,
-  describedBy = null,
+  aria = {},
 }) {
   const isOpen = store.ui.open === id;
-  const current = options.find((each) => each.value === chosen);
+  const values = isMany ? (chosen ?? []) : [chosen];
+  const current = options.filter((each) => values.includes(each.value));
+  const words = current.map((each) => each.text.text).join(", ");
   const button = h(
     "button",
     {
       key: "button",
       id,
       type: "button",
-      class: current ? "combo-button" : "combo-button is-empty",
-      disabled: busy,
+      class: words ? "combo-button" : "combo-button is-empty",
+      ...aria,
+      // A button is neither invalid nor required: the words at its label say so.
+      "aria-invalid": null,
+      "aria-required": null,
+      ...waiting(busy),
       "aria-haspopup": "listbox",
       "aria-expanded": String(isOpen),
-      "aria-label": current ? `${label}: ${current.text.text}` : label,
-      "aria-describedby": describedBy,
-      on: opening(id, Math.max(0, options.indexOf(current))),
+      "aria-label": words ? `${label}: ${words}` : label,
+      on: opening(id, Math.max(0, options.indexOf(current[0])), busy),
     },
-    h("span", { class: "combo-text" }, current?.text.text ?? placeholder),
+    h("span", { class: "combo-text" }, words || placeholder),
     h("span", { class: "chevron", "aria-hidden": "true" }, "▾"),
   );
+  const toggled = (value) =>
+    values.includes(value) ? values.filter((each) => each !== value) : [...values, value];
   return h(
     "span",
     { key: `combo-${id}`, class: "combo" },
     button,
-    isOpen && list({ id, label, options, current, choose: (option) => choose(option.value) }),
+    isOpen &&
+      list({
+        id,
+        label,
+        options,
+        current,
+        isMany,
+        choose: ({ value }) => choose(isMany ? toggled(value) : value),
+      }),
   );
 }
 
+/** Return what shows that a button's work is under way. Disabled, it would lose the focus. */
+export function waiting(busy) {
+  return busy && { "aria-disabled": "true", "aria-busy": "true" };
+}
+
 /** Return what opens and closes a list with a button; `first` is the option that is active then. */
-export function opening(id, first = 0) {
+export function opening(id, first = 0, busy = false) {
   const toggle = () => {
+    if (busy) return;
     [active, typed] = [first, ""];
     set({ open: store.ui.open === id ? null : id });
   };
@@ -72,13 +95,21 @@ export function opening(id, first = 0) {
 }
 
 /** Draw the list that a button has opened; `roles` are those of the list and its options. */
-export function list({ id, label, options, current, choose, roles = LISTBOX }) {
+export function list({
+  id,
+  label,
+  options,
+  current = [],
+  isMany = false,
+  choose,
+  roles = LISTBOX,
+}) {
   const close = () => {
     set({ open: null });
     document.getElementById(id)?.focus();
   };
   const pick = (option) => {
-    close();
+    if (!isMany) close();
     choose(option);
   };
   const idOf = (index) => `${id}-option-${index}`;
@@ -100,6 +131,7 @@ export function list({ id, label, options, current, choose, roles = LISTBOX }) {
       role: roles.list,
       tabindex: "-1",
       "aria-label": label,
+      "aria-multiselectable": isMany && "true",
       "aria-activedescendant": idOf(active),
       on: { keydown },
       hook: (element, isNew) => {
@@ -118,12 +150,13 @@ export function list({ id, label, options, current, choose, roles = LISTBOX }) {
           id: idOf(index),
           role: roles.option,
           class: index === active ? "option is-active" : "option",
-          "aria-selected": roles === LISTBOX && String(option === current),
+          "aria-selected": roles === LISTBOX && String(current.includes(option)),
           hook: (element, isNew) => {
             if (index === active && !isNew) element.scrollIntoView({ block: "nearest" });
           },
           on: { click: () => pick(option) },
         },
+        option.group && h("span", { class: "option-group" }, option.group),
         h("span", { class: "option-text" }, option.text.text),
         option.description && h("span", { class: "option-description" }, option.description.text),
       ),
@@ -133,7 +166,8 @@ export function list({ id, label, options, current, choose, roles = LISTBOX }) {
 
 /** Move a list that would reach out of what it stands in. */
 function keepInside(element) {
-  const edge = element.closest(".timeline, .home, dialog")?.getBoundingClientRect().right ?? innerWidth;
+  const around = element.closest(".timeline, .home, dialog");
+  const edge = around?.getBoundingClientRect().right ?? innerWidth;
   const room = Math.min(edge, innerWidth) - MARGIN - element.getBoundingClientRect().right;
   if (room < 0) element.style.left = `${room}px`;
 }

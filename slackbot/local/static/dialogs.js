@@ -1,27 +1,58 @@
 // What lies over the page: the bot's modals, confirmations, and the form for new feedback.
 
 import { blocks } from "./blocks.js";
+import { waiting } from "./combo.js";
 import { h } from "./dom.js";
 import { entered } from "./inputs.js";
+import { focusOn, placeOf } from "./links.js";
 import { text } from "./mrkdwn.js";
 import { act, forget, set, store } from "./store.js";
 
-function open(element) {
-  if (element.open) return;
-  element.showModal();
-  // The browser would begin with the cross in the corner.
-  const inputs = element.querySelector(".dialog-body :is(input, textarea, button)");
-  (inputs ?? element.querySelector("footer button:last-child")).focus();
+// What had the focus when each dialog came that is open, the undermost dialog first.
+const openers = [];
+let focused = null; // before the page is drawn
+
+function whereTheFocusIs() {
+  const element = document.activeElement;
+  return { element, id: element.id, ts: element.closest("[data-ts]")?.dataset.ts };
+}
+
+/** Show a dialog, and begin at its first input. */
+function opening(key) {
+  return (element) => {
+    if (element.open) return;
+    element.showModal();
+    const first = element.querySelector("[data-first]");
+    // The browser would begin with the cross in the corner.
+    const input = first ?? element.querySelector(".dialog-body :is(input, textarea, button)");
+    (input ?? element.querySelector("footer button:last-child")).focus();
+    if (!openers.some((each) => each.key === key)) openers.push({ key, ...focused });
+  };
+}
+
+/** Go back to where somebody was before the dialogs that are gone. */
+function returning(keys) {
+  let left = null;
+  while (openers.length && !keys.includes(openers.at(-1).key)) left = openers.pop();
+  if (!left) return;
+  const { element, id, ts } = left;
+  const same = element.isConnected ? element : document.getElementById(id);
+  if (same && same !== document.body) same.focus({ preventScroll: true });
+  else focusOn(placeOf(ts) ?? document.querySelector(".timeline"));
 }
 
 /** Draw whatever lies over the page now. */
 export function dialogs() {
   const { ui, state } = store;
-  return [
+  focused = whereTheFocusIs();
+  const keys = [state.slack.view?.id, ui.confirm && "confirm", ui.feedback && "feedback"];
+  return h(
+    "div",
+    { key: "dialogs", hook: () => returning(keys) },
     state.slack.view && modal(state.slack.view),
     ui.confirm && confirmation(ui.confirm),
     ui.feedback && feedback(),
-  ];
+  );
 }
 
 /** Tell whether something lies over the page; what lies under it can be neither read nor used. */
@@ -72,7 +103,7 @@ function dialog({ key, title, close, submit, busy }, body, ...buttons) {
       key,
       class: "dialog",
       "aria-labelledby": titleId,
-      hook: open,
+      hook: opening(key),
       on: { cancel: onCancel, close },
     },
     h(
@@ -103,14 +134,18 @@ function dialog({ key, title, close, submit, busy }, body, ...buttons) {
 const cancel = (words, close) =>
   h("button", { type: "button", class: "button", on: { click: close } }, words);
 const confirm = (words, busy, style = "primary") =>
-  h("button", { type: "submit", class: `button ${style}`, disabled: busy }, words);
+  h("button", { type: "submit", class: `button ${style}`, ...waiting(busy) }, words);
 
 let complained = "";
 
 function modal(view) {
   const busy = store.ui.busy.has("submit");
   const close = () => act("close_view");
-  const submit = () => act("submit", { values: entered(view) });
+  const submit = async () => {
+    await act("submit", { values: entered(view) });
+    complained = ""; // the same complaint again is told again
+    set({});
+  };
   const body = h(
     "div",
     {

@@ -1,6 +1,7 @@
 // Charts and tables of data, drawn as simply as they can be: bars in a table.
 
 import { h } from "./dom.js";
+import { richText } from "./rich_text.js";
 
 /** Draw a chart: https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block. */
 export function figures({ title, chart }) {
@@ -12,14 +13,12 @@ export function figures({ title, chart }) {
   const most = Math.max(...all, 1);
   const values = (label) =>
     series.map((each) => each.data.find((point) => point.label === label)?.value ?? 0);
-  return h(
-    "table",
-    { class: "figures" },
-    h("caption", null, title),
+  return scrolling(
+    title,
     h(
       "thead",
       null,
-      h("tr", null, h("th", null), series.map((each) => h("th", { scope: "col" }, each.name))),
+      h("tr", null, h("td", null), series.map((each) => h("th", { scope: "col" }, each.name))),
     ),
     h(
       "tbody",
@@ -36,41 +35,45 @@ export function figures({ title, chart }) {
   );
 }
 
+/** Draw a table that is as wide as it has to be; who has no mouse scrolls it by keyboard. */
+function scrolling(caption, ...parts) {
+  return h(
+    "div",
+    { class: "scrolling", tabindex: "0", role: "group", "aria-label": caption },
+    h("table", { class: "figures" }, h("caption", null, caption), ...parts),
+  );
+}
+
 function bar(value, most) {
   return h("meter", { min: "0", max: String(most), value: String(value), "aria-hidden": "true" });
 }
 
 /** Draw a table: https://docs.slack.dev/reference/block-kit/blocks/data-table-block. */
-export function table({ caption, rows }) {
+export function table({ caption, rows, row_header_column_index: first = 0 }) {
   const [header, ...others] = rows;
-  return h(
-    "table",
-    { class: "figures" },
-    h("caption", null, caption),
+  const cell = (content, at) =>
+    h(at === first ? "th" : "td", at === first ? { scope: "row" } : null, words(content));
+  return scrolling(
+    caption,
     h(
       "thead",
       null,
       h(
         "tr",
         null,
-        header.map((cell) => h("th", { scope: "col" }, words(cell))),
+        header.map((content) => h("th", { scope: "col" }, words(content))),
       ),
     ),
     h(
       "tbody",
       null,
-      others.map((row) =>
-        h(
-          "tr",
-          null,
-          row.map((cell, at) => h(at ? "td" : "th", at ? null : { scope: "row" }, words(cell))),
-        ),
-      ),
+      others.map((row) => h("tr", null, row.map(cell))),
     ),
   );
 }
 
-const words = (cell) => cell.text ?? String(cell.value);
+const words = (cell) =>
+  cell.type === "rich_text" ? richText(cell) : (cell.text ?? String(cell.value));
 
 /** Draw the files of a message: pictures as such, others by name. */
 export function files(all) {

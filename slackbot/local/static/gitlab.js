@@ -5,23 +5,29 @@ import { markdown } from "./markdown.js";
 import { act, me, set, store } from "./store.js";
 import { exact, within } from "./time.js";
 
-/** Draw the issue that is open. */
+const VIEWS = { new: newIssue, labels: labelList };
+
+/** Draw the issue that is open, the form for a new one, or the project's labels. */
 export function gitlabPane() {
   const { gitlab, down } = store.state;
-  const issue = gitlab.issues.find((each) => each.iid === store.ui.issue);
+  const { ui } = store;
+  const project = ui.project ?? gitlab.project;
+  const issue = gitlab.issues.find((each) => each.iid === ui.issue && each.project === project);
   return h(
     "section",
     {
       key: "gitlab",
       class: "pane gitlab",
       "aria-label": "GitLab",
-      "data-shown": String(store.ui.pane === "gitlab"),
+      "data-shown": String(ui.pane === "gitlab"),
+      "data-side": String(ui.side === "gitlab"),
     },
     h(
       "header",
       { class: "pane-header" },
-      h("span", { class: "project" }, gitlab.project.replaceAll("/", " / ")),
-      picker(gitlab.issues, issue),
+      picker(gitlab, issue),
+      opener("new", "New issue"),
+      opener("labels", "Labels"),
     ),
     down.gitlab
       ? h(
@@ -37,33 +43,70 @@ export function gitlabPane() {
         )
       : h(
           "div",
-          { key: "issue", class: "issue" },
-          issue ? page(issue) : h("p", { class: "hint" }, "No issue is open."),
+          { key: ui.gitlab, class: "issue" },
+          VIEWS[ui.gitlab]?.() ??
+            (issue ? page(issue) : h("p", { class: "hint" }, "No issue is open.")),
         ),
   );
 }
 
-function picker(issues, issue) {
-  const pick = (event) => set({ issue: Number(event.target.value), editing: null });
-  const newestFirst = [...issues].reverse();
+function opener(view, words) {
+  const isOpen = store.ui.gitlab === view;
+  return h(
+    "button",
+    {
+      key: view,
+      type: "button",
+      class: "button small",
+      "aria-pressed": String(isOpen),
+      on: { click: () => set({ gitlab: isOpen ? "issue" : view }) },
+    },
+    words,
+  );
+}
+
+const reference = ({ iid, project }) => `${project}#${iid}`;
+
+function picker({ issues, projects }, issue) {
+  const pick = (event) => {
+    const picked = issues.find((each) => reference(each) === event.target.value);
+    show(picked);
+  };
+  const option = (each) =>
+    h(
+      "option",
+      { key: reference(each), value: reference(each) },
+      `#${each.iid} ${each.title}${stateOf(each)}`,
+    );
   return h(
     "select",
     {
+      key: "picker",
       class: "picker",
       "aria-label": "Issue",
-      value: String(issue?.iid ?? ""),
+      value: issue ? reference(issue) : "",
       live: true,
       on: { change: pick },
     },
-    newestFirst.map((each) =>
+    projects.map((path) =>
       h(
-        "option",
-        { key: each.iid, value: String(each.iid) },
-        `#${each.iid} ${each.title}${each.state === "closed" ? " (closed)" : ""}`,
+        "optgroup",
+        { key: path, label: path },
+        issues
+          .filter((each) => each.project === path)
+          .reverse()
+          .map(option),
       ),
     ),
   );
 }
+
+function stateOf({ state, moved_to: to }) {
+  if (to) return " (moved)";
+  return state === "closed" ? " (closed)" : "";
+}
+
+const show = ({ iid, project }) => set({ issue: iid, project, editing: null });
 
 function page(issue) {
   const account = me().gitlab;
@@ -71,7 +114,8 @@ function page(issue) {
   const isEditing = store.ui.editing === issue.iid;
   return h(
     "div",
-    { key: issue.iid, class: "issue-page" },
+    { key: reference(issue), class: "issue-page" },
+    h("p", { class: "project" }, issue.project.replaceAll("/", " / ")),
     h(
       "p",
       { class: "issue-state" },
@@ -93,6 +137,7 @@ function page(issue) {
         ` by ${issue.author}`,
       ),
     ),
+    issue.moved_to && moved(issue.moved_to),
     isEditing ? editor(issue) : words(issue, account),
     !account &&
       h(
@@ -104,11 +149,56 @@ function page(issue) {
     h("h3", null, "Activity"),
     h("ol", { class: "activity" }, issue.activity.map(entry)),
     account && commentForm(issue),
+    account && !issue.moved_to && store.state.gitlab.projects.length > 1 && mover(issue),
   );
 }
 
 const change = (issue, body, busy) =>
-  act("issue", { iid: issue.iid, ...body }, busy ?? `issue-${issue.iid}`);
+  act(
+    "issue",
+    { iid: issue.iid, project: issue.project, ...body },
+    busy ?? `issue-${reference(issue)}`,
+  );
+
+function moved(address) {
+  const heir = store.state.gitlab.issues.find((each) => each.web_url === address);
+  return h(
+    "p",
+    { class: "notice" },
+    "This issue was moved to ",
+    heir
+      ? h(
+          "button",
+          { type: "button", class: "quiet", on: { click: () => show(heir) } },
+          reference(heir),
+        )
+      : address,
+    ".",
+  );
+}
+
+function mover(issue) {
+  const others = store.state.gitlab.projects.filter((path) => path !== issue.project);
+  const move = (event) => {
+    event.preventDefault();
+    act("move", { iid: issue.iid, project: event.target.elements.project.value });
+  };
+  return h(
+    "form",
+    { key: "move", class: "move", on: { submit: move } },
+    h("label", { for: "move-to" }, "Move to"),
+    h(
+      "select",
+      { id: "move-to", name: "project" },
+      others.map((path) => h("option", { key: path, value: path }, path)),
+    ),
+    h(
+      "button",
+      { type: "submit", class: "button", disabled: store.ui.busy.has("move") },
+      "Move issue",
+    ),
+  );
+}
 
 function words(issue, account) {
   return h(
@@ -217,7 +307,7 @@ function label(name, issue, account) {
   const known = store.state.gitlab.labels.find((each) => each.name === name);
   const scoped = name.includes("::");
   const cut = name.lastIndexOf("::");
-  const colour = (element) => element.style.setProperty("--label", known?.colour ?? "#666");
+  const colour = paint(known?.colour ?? "#666666");
   const remove = () => change(issue, { remove: [name] });
   return h(
     "span",
@@ -242,8 +332,22 @@ function label(name, issue, account) {
   );
 }
 
+/** Return what gives a label its color, and black or white words on it: whichever is read better. */
+function paint(colour) {
+  const [red, green, blue] = [1, 3, 5]
+    .map((at) => parseInt(colour.slice(at, at + 2), 16) / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  const isLight = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179;
+  return ({ style }) => {
+    style.setProperty("--label", colour);
+    style.setProperty("--on-label", isLight ? "#000" : "#fff");
+  };
+}
+
 function labelPicker(issue) {
-  const others = store.state.gitlab.labels.filter((each) => !issue.labels.includes(each.name));
+  const others = store.state.gitlab.labels.filter(
+    (each) => !each.archived && !issue.labels.includes(each.name),
+  );
   const add = (event) => {
     const name = event.target.value;
     event.target.value = "";
@@ -290,13 +394,22 @@ function entry({ id, who, at, kind, body }) {
 }
 
 function commentForm(issue) {
-  const busy = `comment-${issue.iid}`;
+  const busy = `comment-${reference(issue)}`;
   const isOpen = issue.state === "opened";
   const send = async (event) => {
     event.preventDefault();
     const { text, internal } = event.target.elements;
     if (
-      await act("comment", { iid: issue.iid, text: text.value, internal: internal.checked }, busy)
+      await act(
+        "comment",
+        {
+          iid: issue.iid,
+          project: issue.project,
+          text: text.value,
+          internal: internal.checked,
+        },
+        busy,
+      )
     )
       text.value = "";
   };
@@ -330,10 +443,146 @@ function commentForm(issue) {
         {
           type: "button",
           class: "button",
-          disabled: store.ui.busy.has(`issue-${issue.iid}`),
+          disabled: store.ui.busy.has(`issue-${reference(issue)}`),
           on: { click: toggle },
         },
         isOpen ? "Close issue" : "Reopen issue",
+      ),
+    ),
+  );
+}
+
+// The project
+
+function labelList() {
+  const account = me().gitlab;
+  return h(
+    "div",
+    { class: "issue-page" },
+    h("h2", null, "Labels"),
+    h(
+      "p",
+      { class: "hint" },
+      "An archived label stays on its issues, and can't be chosen any longer.",
+    ),
+    h("ul", { class: "label-list" }, store.state.gitlab.labels.map(labelRow(account))),
+  );
+}
+
+function labelRow(account) {
+  return ({ name, description, archived }) => {
+    const busy = `label-${name}`;
+    const words = archived ? "Restore" : "Archive";
+    return h(
+      "li",
+      { key: name },
+      h(
+        "div",
+        null,
+        label(name, null, false),
+        archived && h("span", { class: "badge is-archived" }, "Archived"),
+        h("p", { class: "hint" }, description),
+      ),
+      account &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "button small",
+            "aria-label": `${words} ${name}`,
+            disabled: store.ui.busy.has(busy),
+            on: { click: () => act("label", { name, archived: !archived }, busy) },
+          },
+          words,
+        ),
+    );
+  };
+}
+
+function newIssue() {
+  const { labels, members, projects, project } = store.state.gitlab;
+  if (!me().gitlab)
+    return h(
+      "p",
+      { class: "notice" },
+      `${me().name} has no account in this GitLab, so can only read here.`,
+    );
+  const save = async (event) => {
+    event.preventDefault();
+    const values = new FormData(event.target);
+    const body = {
+      project: values.get("project"),
+      title: values.get("title"),
+      description: values.get("description"),
+      labels: values.getAll("labels"),
+      assignees: values.getAll("assignees").filter(Boolean),
+    };
+    if (!(await act("open_issue", body))) return;
+    const newest = store.state.gitlab.issues.findLast((each) => each.project === body.project);
+    if (newest) show(newest);
+  };
+  const field = (id, words, input) => [h("label", { for: id }, words), input];
+  const select = (id, name, options) => h("select", { id, name }, options);
+  return h(
+    "form",
+    { key: "new", class: "editor issue-page", on: { submit: save } },
+    h("h2", null, "New issue"),
+    field(
+      "new-project",
+      "Project",
+      select(
+        "new-project",
+        "project",
+        projects.map((path) =>
+          h("option", { key: path, value: path, selected: path === project }, path),
+        ),
+      ),
+    ),
+    field(
+      "new-title",
+      "Title",
+      h("input", { id: "new-title", name: "title", required: true, maxlength: 255 }),
+    ),
+    field(
+      "new-description",
+      "Description",
+      h("textarea", { id: "new-description", name: "description", rows: 6 }),
+    ),
+    field(
+      "new-assignee",
+      "Assigned to",
+      select("new-assignee", "assignees", [
+        h("option", { key: "", value: "" }, "Nobody"),
+        members.map((each) => h("option", { key: each.username, value: each.username }, each.name)),
+      ]),
+    ),
+    h(
+      "fieldset",
+      { class: "choices" },
+      h("legend", null, "Labels"),
+      labels
+        .filter((each) => !each.archived)
+        .map(({ name }) =>
+          h(
+            "label",
+            { key: name, class: "choice" },
+            h("input", { type: "checkbox", name: "labels", value: name }),
+            h("span", null, name),
+          ),
+        ),
+    ),
+    h(
+      "p",
+      { class: "buttons" },
+      h(
+        "button",
+        { type: "submit", class: "button primary", disabled: store.ui.busy.has("open_issue") },
+        "Create issue",
+      ),
+      h(
+        "button",
+        { type: "button", class: "button", on: { click: () => set({ gitlab: "issue" }) } },
+        "Cancel",
       ),
     ),
   );

@@ -3,12 +3,16 @@
 import { channelPane } from "./channel.js";
 import { dialogs, isCovered, warnings } from "./dialogs.js";
 import { h, render } from "./dom.js";
+import { goToNewest, keepFocus } from "./focus.js";
 import { gitlabPane } from "./gitlab.js";
-import { follow, onChange, redraw, set, store } from "./store.js";
-import { topbar } from "./topbar.js";
+import { guide, lookAsAsked, openScene } from "./guide.js";
+import { inspectorPane } from "./inspector.js";
+import { pagerdutyPane } from "./pagerduty.js";
+import { NARROW, follow, onChange, redraw, set, store } from "./store.js";
+import { panel, passing, topbar } from "./topbar.js";
 
 const TICK_MILLISECONDS = 5000;
-const PANES = { slack: "Slack", gitlab: "GitLab" };
+const PANES = { slack: "Slack", gitlab: "GitLab", pagerduty: "PagerDuty", inspector: "Inspector" };
 const app = document.getElementById("app");
 
 function draw() {
@@ -26,48 +30,74 @@ function draw() {
     return;
   }
   chooseIssue();
-  const focused = document.activeElement;
-  const message = focused?.closest("[data-ts]")?.dataset.ts;
-  render(app, [
-    topbar(),
-    notices(),
-    h("main", { key: "main" }, channelPane(), gitlabPane()),
-    tabs(),
-    dialogs(),
-    !isCovered() && warnings(),
-  ]);
-  // A button that has done its work is gone: stay at its message rather than at the page's top.
-  if (message && !focused.isConnected) focusMessage(message);
-}
-
-function focusMessage(ts) {
-  const article = document.querySelector(`[data-ts="${CSS.escape(ts)}"]`);
-  if (!article) return;
-  article.tabIndex = -1;
-  article.focus({ preventScroll: true });
+  lookAsAsked();
+  keepFocus(() =>
+    render(app, [
+      skipLink(),
+      topbar(),
+      panel(),
+      guide(),
+      notices(),
+      h(
+        "main",
+        { key: "main", id: "panes", "data-side": store.ui.side },
+        channelPane(),
+        tabs(),
+        gitlabPane(),
+        store.ui.side === "pagerduty" && pagerdutyPane(),
+        store.ui.side === "inspector" && inspectorPane(),
+      ),
+      dialogs(),
+      !isCovered() && warnings(),
+    ]),
+  );
 }
 
 /** Open the issue of the newest card until somebody has chosen one. */
 function chooseIssue() {
   const { ui, state } = store;
-  if (!state.ready || state.gitlab.issues.some((each) => each.iid === ui.issue)) return;
+  const { issues, project } = state.gitlab;
+  const isOpen = (each) => each.iid === ui.issue && each.project === (ui.project ?? project);
+  if (!state.ready || issues.some(isOpen)) return;
   const newest = Object.keys(state.slack.issues).sort(
     (one, other) => Number(other) - Number(one),
   )[0];
-  ui.issue = state.slack.issues[newest] ?? state.gitlab.issues.at(-1)?.iid ?? null;
+  const last = issues.findLast((each) => each.project === project);
+  [ui.project, ui.issue] = [null, state.slack.issues[newest] ?? last?.iid ?? null];
 }
 
 function notices() {
+  const told = (kind, words) => words && h("p", { key: kind, class: kind }, words);
   return h(
     "div",
     { key: "notices", class: "notices", role: "status" },
-    !store.isConnected &&
-      h("p", { class: "outage" }, "The page's server does not answer. What is shown may be old."),
-    store.isConnected &&
-      !store.state.ready &&
-      h("p", { class: "preparing" }, "The past days are being played…"),
+    store.isConnected
+      ? [
+          told("preparing", !store.state.ready && "The past days are being played…"),
+          told("passing", store.state.ready && passing()),
+          told("stopped", !store.state.bot.is_running && "The bot does not run. See Trouble."),
+        ]
+      : told("outage", "The page's server does not answer. What is shown may be old."),
   );
 }
+
+const skipLink = () =>
+  h(
+    "a",
+    {
+      key: "skip",
+      class: "skip",
+      href: "#panes",
+      accesskey: "n",
+      on: {
+        click: (event) => {
+          event.preventDefault();
+          goToNewest();
+        },
+      },
+    },
+    "Skip to the newest card",
+  );
 
 function tabs() {
   const tab = (pane) =>
@@ -76,7 +106,8 @@ function tabs() {
       {
         key: pane,
         type: "button",
-        "aria-pressed": String(store.ui.pane === pane),
+        class: `pane-tab to-${pane}`,
+        "aria-pressed": String((NARROW.matches ? store.ui.pane : store.ui.side) === pane),
         on: { click: () => set({ pane }) },
       },
       PANES[pane],
@@ -88,14 +119,13 @@ function tabs() {
   );
 }
 
-// A click elsewhere closes what is open.
+// A click elsewhere closes the menu that is open.
 document.addEventListener("click", (event) => {
   if (store.ui.open && !event.target.closest(".combo")) set({ open: null });
-  const details = document.querySelector("details[open]");
-  if (details && !details.contains(event.target)) details.open = false;
 });
 
+NARROW.addEventListener("change", redraw);
 onChange(draw);
 setInterval(redraw, TICK_MILLISECONDS);
 draw();
-follow(store.ui.me);
+follow(store.ui.me, openScene);

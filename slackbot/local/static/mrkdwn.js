@@ -2,10 +2,10 @@
 // https://docs.slack.dev/messaging/formatting-message-text
 
 import { h } from "./dom.js";
+import { link } from "./links.js";
 import { store } from "./store.js";
 import { exact, slackDate } from "./time.js";
 
-const SAFE_LINK = /^(https?:|mailto:)/i;
 // A mark opens after a space, a bracket or another mark, and closes before one.
 const STYLES = [
   ["strong", "*"],
@@ -118,22 +118,24 @@ function special(source) {
   const [target, ...rest] = source.split("|");
   const label = rest.length ? unescape(rest.join("|")) : null;
   if (target.startsWith("!date^")) return date(target, label);
-  if (target.startsWith("!subteam^"))
-    return mention(`@${store.state.slack.usergroups[target.slice(9)] ?? label ?? "a group"}`);
+  if (target.startsWith("!subteam^")) return group(target.slice(9), label);
   if (target.startsWith("!")) return mention(`@${target.slice(1)}`, true);
   if (target.startsWith("@")) return person(target.slice(1), label);
-  if (target.startsWith("#"))
-    return mention(`#${channelName(target.slice(1)) ?? label ?? "a channel"}`);
+  if (target.startsWith("#")) return channel(target.slice(1), label);
   return link(unescape(target), label ?? unescape(target));
 }
 
 function date(target, fallback) {
-  const [, seconds, shape] = target.split("^");
-  return h(
-    "time",
-    { title: exact(Number(seconds) * 1000) },
-    slackDate(seconds, shape ?? "", fallback ?? ""),
-  );
+  const [, seconds, pattern = "", ...address] = target.split("^");
+  return moment(seconds, pattern, fallback ?? "", unescape(address.join("^")));
+}
+
+/** Draw a moment in the viewer's own zone; it may lead somewhere. */
+export function moment(seconds, pattern, fallback, address) {
+  const at = Number(seconds) * 1000;
+  const title = Number.isNaN(new Date(at).getTime()) ? null : exact(at);
+  const drawn = h("time", { title }, slackDate(seconds, pattern, fallback));
+  return address ? link(address, drawn) : drawn;
 }
 
 /** Draw a mention of a person. */
@@ -143,22 +145,18 @@ export function person(id, label = null) {
   return h("span", { class: id === store.ui.me ? "mention me" : "mention" }, words);
 }
 
-function channelName(id) {
-  return store.state.slack.channels.find((each) => each.id === id)?.name;
+/** Draw a mention of a channel. */
+export function channel(id, label = null) {
+  const known = store.state.slack.channels.find((each) => each.id === id);
+  return mention(`#${known?.name ?? label ?? "a channel"}`);
+}
+
+/** Draw a mention of a group of people. */
+export function group(id, label = null) {
+  return mention(`@${store.state.slack.usergroups[id] ?? label ?? "a group"}`);
 }
 
 /** Draw a mention of a group; a loud one wakes everybody. */
 export function mention(words, loud = false) {
   return h("span", { class: loud ? "mention me" : "mention" }, words);
-}
-
-/** Tell whether opening an address cannot run anything. */
-export function isSafe(target) {
-  return SAFE_LINK.test(target ?? "");
-}
-
-/** Draw a link that cannot run anything. */
-export function link(target, words) {
-  if (!isSafe(target)) return words;
-  return h("a", { href: target, target: "_blank", rel: "noopener noreferrer" }, words);
 }

@@ -2,19 +2,26 @@
 
 const WARNING_SECONDS = 12;
 
+/** Matches a window that shows one pane at a time. */
+export const NARROW = matchMedia("(max-width: 820px)");
+
 export const store = {
   state: null,
   isConnected: true,
   ui: {
     me: new URLSearchParams(location.search).get("me") ?? "",
-    pane: "slack", // which of the two a narrow window shows
+    pane: "slack", // the pane that a narrow window shows
+    side: "gitlab", // the pane that a wide window shows beside Slack
+    panel: null, // the panel under the bar: "time", "trouble" or "rules"
     channel: null,
     issue: null,
+    project: null, // of the issue that is open; null is the feedback project
+    gitlab: "issue", // what the GitLab pane shows: "issue", "labels" or "new"
     newBelow: false, // whether something came while somebody read further up
     threads: new Set(),
     open: null, // the key of the menu that is open
     confirm: null, // what is to be confirmed before it is done
-    controls: false, // whether a narrow window shows the controls
+    sceneClosed: false, // whether the panel of the scene that was played last is closed
     feedback: false, // whether the form for new feedback is open
     editing: null, // the issue being edited
     busy: new Set(),
@@ -42,6 +49,8 @@ export function redraw() {
 
 /** Change what this window is about. */
 export function set(changes) {
+  if ("issue" in changes) changes = { project: null, gitlab: "issue", ...changes };
+  if (changes.pane && changes.pane !== "slack") changes = { side: changes.pane, ...changes };
   Object.assign(store.ui, changes);
   redraw();
 }
@@ -58,9 +67,13 @@ export function forget(id) {
   set({ warnings: store.ui.warnings.filter((each) => each.id !== id) });
 }
 
+let begin = null;
+const ready = new Promise((resolve) => (begin = resolve));
+
 /**
- * Do something as the person whom this window stands for. Tells the person what keeps it from
- * being done, and returns whether it was. `busy` names what shows that it is under way.
+ * Do something as the person whom this window stands for, once the past days have been played.
+ * Tells the person what keeps it from being done, and returns whether it was. `busy` names what
+ * shows that it is under way.
  */
 export async function act(name, body = {}, busy = name) {
   const { ui } = store;
@@ -68,6 +81,7 @@ export async function act(name, body = {}, busy = name) {
   ui.busy.add(busy);
   ui.warnings = [];
   redraw();
+  await ready;
   try {
     const answer = await fetch(`/api/${name}`, {
       method: "POST",
@@ -87,17 +101,34 @@ export async function act(name, body = {}, busy = name) {
   return false;
 }
 
+/** Return the address of this window with some of its parameters changed; null takes one out. */
+export function address(changes) {
+  const parameters = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null) parameters.delete(name);
+    else parameters.set(name, value);
+  }
+  return parameters.size ? `/?${parameters}` : "/";
+}
+
 let stream = null;
 
-/** Follow the news of what one person sees; another window may follow somebody else's. */
-export function follow(me) {
+/**
+ * Follow the news of what one person sees; another window may follow somebody else's. Calls
+ * `first` once there is something to see.
+ */
+export function follow(me, first = () => {}) {
   stream?.close();
-  if (me) history.replaceState(null, "", `?me=${encodeURIComponent(me)}`);
+  if (me) history.replaceState(null, "", address({ me }));
+  let isFirst = true;
   stream = new EventSource(`/api/news?me=${encodeURIComponent(me)}`);
   stream.onmessage = (message) => {
     store.state = JSON.parse(message.data);
     store.isConnected = true;
     store.ui.me = store.state.me;
+    if (store.state.ready) begin();
+    if (isFirst) first();
+    isFirst = false;
     redraw();
   };
   stream.onerror = () => {

@@ -31,41 +31,63 @@ function day(at) {
 }
 
 /** Today, yesterday and tomorrow by name, other days by date. */
-export function prettyDay(at, other = SHORT) {
+function dayName(at, other = SHORT) {
   const distance = Math.round((day(at) - day(now())) / DAY);
-  const named = { "-1": "Yesterday", 0: "Today", 1: "Tomorrow" }[distance];
+  const named = { "-1": "yesterday", 0: "today", 1: "tomorrow" }[distance];
   return named ?? other.format(at);
 }
 
-export const longDay = (at) => prettyDay(at, LONG);
-export const moment = (at) => `${prettyDay(at)}, ${time(at)}`;
+const capitalized = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
+export const longDay = (at) => capitalized(dayName(at, LONG));
 
 /** A moment within a sentence. */
-export const within = (at) =>
-  moment(at).replace(/^[TY](?=oday|omorrow|esterday)/, (letter) => letter.toLowerCase());
+export const within = (at) => `${dayName(at)}, ${time(at)}`;
 
-/** Fill the placeholders of Slack's date format: https://docs.slack.dev/messaging/formatting-message-text */
+const UNITS = { year: 365 * DAY, month: 30 * DAY, day: DAY, hour: DAY / 24, minute: DAY / 24 / 60 };
+const RELATIVE = new Intl.RelativeTimeFormat("en-GB");
+
+function ago(at) {
+  const distance = at - now();
+  const unit = Object.keys(UNITS).find((each) => Math.abs(distance) >= UNITS[each]);
+  return unit ? RELATIVE.format(Math.trunc(distance / UNITS[unit]), unit) : "just now";
+}
+
+const DATE = format({ day: "numeric", month: "long" });
+const DATE_FULL = format({ dateStyle: "long" });
+const DATE_SHORT = format({ dateStyle: "medium" });
+const DATE_SLASH = format({ day: "2-digit", month: "2-digit", year: "numeric" });
+const DIVIDER = format({ weekday: "long", day: "numeric", month: "long" });
+const TIME_SECONDS = format({ timeStyle: "medium" });
+const isThisYear = (at) => new Date(at).getFullYear() === new Date(now()).getFullYear();
+
+// https://docs.slack.dev/reference/block-kit/block-elements/date-element
+const TOKENS = {
+  day_divider_pretty: (at) => dayName(at, isThisYear(at) ? DIVIDER : LONG),
+  date_num: (at) => toLocalInput(at / 1000).slice(0, 10),
+  date_slash: (at) => DATE_SLASH.format(at),
+  date_long: (at) => LONG.format(at),
+  date_long_full: (at) => DATE_FULL.format(at),
+  date_long_pretty: (at) => dayName(at, LONG),
+  date: (at) => DATE.format(at),
+  date_pretty: (at) => dayName(at, DATE),
+  date_short: (at) => DATE_SHORT.format(at),
+  date_short_pretty: (at) => dayName(at, DATE_SHORT),
+  time,
+  time_secs: (at) => TIME_SECONDS.format(at),
+  ago,
+};
+
+/**
+ * Fill the placeholders of Slack's date format. Slack makes the first letter a capital, whatever
+ * stands before it in the sentence: https://metacpan.org/pod/Slack::BlockKit::Block::RichText::Date
+ */
 export function slackDate(seconds, pattern, fallback) {
   const at = Number(seconds) * 1000;
-  if (!Number.isFinite(at)) return fallback;
-  const known = {
-    date_num: () => new Date(at).toISOString().slice(0, 10),
-    date: () => format({ dateStyle: "long" }).format(at),
-    date_short: () => format({ dateStyle: "medium" }).format(at),
-    date_long: () => LONG.format(at),
-    date_pretty: () => prettyDay(at, format({ dateStyle: "long" })),
-    date_short_pretty: () => prettyDay(at, format({ dateStyle: "medium" })),
-    date_long_pretty: () => prettyDay(at, LONG),
-    time: () => time(at),
-    time_secs: () => format({ timeStyle: "medium" }).format(at),
-    ago: () => moment(at),
-  };
-  let isKnown = true;
-  const text = pattern.replace(/\{(\w+)\}/g, (_, name) => {
-    if (!(name in known)) isKnown = false;
-    return known[name]?.() ?? "";
-  });
-  return isKnown ? text : fallback;
+  const tokens = [...pattern.matchAll(/\{(\w+)\}/g)];
+  const isKnown = tokens.length > 0 && tokens.every(([, name]) => Object.hasOwn(TOKENS, name));
+  if (!isKnown || Number.isNaN(new Date(at).getTime())) return fallback;
+  return capitalized(pattern.replace(/\{(\w+)\}/g, (_, name) => TOKENS[name](at)));
 }
 
 /** As an input of type datetime-local has it. */

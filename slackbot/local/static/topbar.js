@@ -1,15 +1,24 @@
-// The bar at the top: who one is, what time it is, and what may go wrong.
+// The bar at the top: who one is, and what opens under it.
 
+import { goToNewest } from "./focus.js";
+import { guideButton } from "./guide.js";
 import { h } from "./dom.js";
 import { act, follow, me, set, store } from "./store.js";
 import { clock, now } from "./time.js";
+import { isTrouble, troublePanel } from "./trouble.js";
 
 const HOUR = 3600 * 1000;
-const MOVES = { "+1 h": 1, "+8 h": 8, "+1 day": 24 };
+const MOVES = { "+1 h": { hours: 1 }, "+8 h": { hours: 8 }, "+1 day": { hours: 24 } };
+const ENDS = { "Next morning": { to: "morning" }, "End of the week": { to: "week-end" } };
+const UNTIL = new Intl.DateTimeFormat("en-GB", {
+  weekday: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+});
+const PANELS = { time: timePanel, trouble: troublePanel, rules: rulesPanel };
 
 /** Draw the bar. */
 export function topbar() {
-  const { ui } = store;
   return h(
     "header",
     { key: "top", class: "topbar" },
@@ -21,23 +30,81 @@ export function topbar() {
     ),
     who(),
     h(
-      "button",
-      {
-        type: "button",
-        class: "bar-button more",
-        "aria-expanded": String(ui.controls),
-        on: { click: () => set({ controls: !ui.controls }) },
-      },
-      "Controls",
-    ),
-    h(
       "div",
-      { class: ui.controls ? "controls is-open" : "controls" },
-      timeControls(),
-      trouble(),
-      objections(),
-      newFeedback(),
+      { class: "bar-buttons" },
+      h(
+        "button",
+        { type: "button", class: "bar-button to-newest", on: { click: goToNewest } },
+        "Newest card",
+      ),
+      guideButton(),
+      h("span", { class: "clock", title: "The time here; it can be moved forward" }, clock()),
+      opener("time", ["Time", store.state.clock.is_quiet && note("Quiet hours", "is-spare")]),
+      opener("trouble", ["Trouble", isTrouble() && note("on")]),
+      opener("rules", rulesWords(), store.state.objections.length ? "is-bad" : "is-good"),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "bar-button is-strong",
+          on: { click: () => set({ feedback: true }) },
+        },
+        "New",
+        more("feedback"),
+      ),
     ),
+  );
+}
+
+/** Draw the panel that is open under the bar. */
+export function panel() {
+  const { panel: name } = store.ui;
+  if (!name) return null;
+  const close = () => {
+    set({ panel: null });
+    document.getElementById(`open-${name}`)?.focus();
+  };
+  const keydown = (event) => event.key === "Escape" && close();
+  const { title, body } = PANELS[name]();
+  return h(
+    "section",
+    {
+      key: `panel-${name}`,
+      id: "panel",
+      class: `panel panel-${name}`,
+      "aria-labelledby": "panel-title",
+      on: { keydown },
+    },
+    h(
+      "header",
+      null,
+      h("h2", { id: "panel-title" }, title),
+      h(
+        "button",
+        { type: "button", class: "icon", "aria-label": `Close ${title}`, on: { click: close } },
+        "✕",
+      ),
+    ),
+    body,
+  );
+}
+
+const note = (words, style = "") => h("span", { class: `bar-note ${style}`.trim() }, words);
+
+function opener(name, words, style = "") {
+  const isOpen = store.ui.panel === name;
+  return h(
+    "button",
+    {
+      key: name,
+      id: `open-${name}`,
+      type: "button",
+      class: `bar-button ${style}`.trim(),
+      "aria-expanded": String(isOpen),
+      "aria-controls": isOpen && "panel",
+      on: { click: () => set({ panel: isOpen ? null : name }) },
+    },
+    words,
   );
 }
 
@@ -52,7 +119,7 @@ function who() {
     h("span", null, "You are"),
     h(
       "select",
-      { value: me().id, live: true, title: me().role, on: { change } },
+      { "aria-label": "You are", value: me().id, live: true, title: me().rights, on: { change } },
       store.state.people.map((each) =>
         h("option", { key: each.id, value: each.id }, `${each.name} · ${each.role}`),
       ),
@@ -60,87 +127,67 @@ function who() {
   );
 }
 
-function timeControls() {
-  const move = (body) => () => act("time", body);
+function timePanel() {
+  const { is_quiet: isQuiet, quiet, moving_to: until } = store.state.clock;
+  const [begin, end] = quiet.split("-");
   const ahead = store.state.deadlines.some((due) => Date.parse(due) - HOUR > now());
-  const busy = store.ui.busy.has("time");
-  const button = (words, body, props) =>
+  const busy = until !== null || store.ui.busy.has("time");
+  const button = (words, body, isPossible = true) =>
     h(
       "button",
       {
         key: words,
         type: "button",
-        class: "bar-button",
-        disabled: busy,
-        on: { click: move(body) },
-        ...props,
+        class: "button small",
+        disabled: busy || !isPossible,
+        on: { click: () => act("time", body) },
       },
       words,
     );
-  return h(
-    "div",
-    { class: "time", role: "group", "aria-label": "Time" },
-    h("span", { class: "clock", title: "The time here; it can be moved forward" }, clock()),
-    Object.entries(MOVES).map(([words, hours]) => button(words, { hours })),
-    button(
-      "1 h to deadline",
-      { to: "deadline" },
-      { disabled: busy || !ahead, title: "To one hour before the next deadline" },
-    ),
-  );
-}
-
-function trouble() {
-  const { down } = store.state;
-  const toggle = (platform, name) =>
+  const all = (moves) => Object.entries(moves).map(([words, body]) => button(words, body));
+  const body = [
     h(
-      "button",
-      {
-        key: platform,
-        type: "button",
-        class: "bar-button switch",
-        role: "switch",
-        "aria-checked": String(down[platform]),
-        on: { click: () => act("switch", { platform, down: !down[platform] }) },
-      },
-      h("span", { class: "knob", "aria-hidden": "true" }),
-      `${name} down`,
-    );
-  return h(
-    "div",
-    { class: "trouble", role: "group", "aria-label": "Trouble" },
-    toggle("gitlab", "GitLab"),
-    toggle("slack", "Slack"),
-  );
-}
-
-function objections() {
-  const { objections: all } = store.state;
-  const words = all.length
-    ? `${all.length} broken ${all.length === 1 ? "rule" : "rules"}`
-    : "0 broken rules";
-  return h(
-    "details",
-    { class: all.length ? "objections is-bad" : "objections" },
-    h("summary", { title: "What Slack and GitLab would object to in the bot's behaviour" }, words),
+      "p",
+      null,
+      h("strong", null, clock()),
+      isQuiet
+        ? ` · Quiet hours: reminders to people wait until ${end}.`
+        : ` · Quiet hours are from ${begin} to ${end}.`,
+    ),
     h(
       "div",
-      { class: "objections-list" },
-      all.length
-        ? h(
-            "ul",
-            null,
-            all.map((each) => h("li", null, each)),
-          )
-        : h("p", null, "Neither platform has had anything to object to in what the bot does."),
+      { class: "buttons", role: "group", "aria-label": "Move the time" },
+      all(MOVES),
+      button("1 h to deadline", { to: "deadline" }, ahead),
+      all(ENDS),
     ),
-  );
+    h("p", { class: "hint" }, "The bot lives through the hours: each reminder comes at its time."),
+  ];
+  return { title: "Time", body };
 }
 
-function newFeedback() {
-  return h(
-    "button",
-    { type: "button", class: "bar-button is-strong", on: { click: () => set({ feedback: true }) } },
-    "New feedback",
-  );
+/** Say until when time passes now; null while it goes at its usual pace. */
+export function passing() {
+  const until = store.state.clock.moving_to;
+  return until && `Time passes… until ${UNTIL.format(Date.parse(until))}`;
+}
+
+function rulesWords() {
+  const { length } = store.state.objections;
+  return [length, more(length === 1 ? "broken rule" : "broken rules")];
+}
+
+/** Return words that a phone has no room for. */
+const more = (words) => h("span", { class: "bar-more" }, ` ${words}`);
+
+function rulesPanel() {
+  const all = store.state.objections;
+  const body = all.length
+    ? h(
+        "ul",
+        { class: "objections" },
+        all.map((each) => h("li", null, each)),
+      )
+    : h("p", null, "Neither Slack nor GitLab objects to anything that the bot has done.");
+  return { title: "Rules that the bot has broken", body };
 }

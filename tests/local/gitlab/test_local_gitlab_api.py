@@ -380,3 +380,15 @@ async def test_internal_notes_are_hidden_from_guests(
     gitlab.add_member(project, bot, 10)
     notes = await get(client, "/projects/7/issues/1/notes")
     assert [note["body"] for note in notes] == ["for all"]
+
+
+async def test_an_archived_label_stays_where_it_is_until_it_is_restored(
+    gitlab: GitLab, client: Client, project: Project, issue: Issue
+) -> None:
+    gitlab.archive_label(project, "SSAT::Contact")
+    gitlab.archive_label(project, "feedback::other")
+    await put(client, issue, add_labels="feedback::other")
+    assert issue.labels == ["SSAT::Contact"]
+    gitlab.archive_label(project, "feedback::other", archived=False)
+    await put(client, issue, add_labels="feedback::other")
+    assert issue.labels == ["SSAT::Contact", "feedback::other"]

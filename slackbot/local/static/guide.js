@@ -1,0 +1,249 @@
+// The first minute: what this is, what to try, and scenes that play by themselves.
+
+import { h } from "./dom.js";
+import { NARROW, act, address, follow, me, set, store, warn } from "./store.js";
+
+const FOLDED = "ssat-bot.guide"; // in the browser's storage: "folded" or "open"
+// What to try, as the state names it, and the button that does it.
+const TRIES = {
+  claim: { words: "Claim a request", button: "Claim", how: "on the newest card" },
+  label: { words: "Choose a feedback label", button: "Feedback label", how: "on your card" },
+  contacted: {
+    words: "Say that you contacted them",
+    button: "Mark contacted",
+    how: "on your card",
+  },
+};
+
+const areAllTried = () => Object.keys(TRIES).every((name) => store.state.tried[name]);
+
+function isOpen() {
+  if (store.ui.panel) return false; // there is room for one of them
+  const remembered = localStorage.getItem(FOLDED);
+  return remembered ? remembered === "open" : !(NARROW.matches || areAllTried());
+}
+
+function fold(isFolded) {
+  localStorage.setItem(FOLDED, isFolded ? "folded" : "open");
+  set({ panel: null });
+}
+
+/** Draw the button that opens and folds the guide. */
+export function guideButton() {
+  const open = isOpen();
+  const done = Object.keys(TRIES).filter((name) => store.state.tried[name]).length;
+  return h(
+    "button",
+    {
+      key: "guide",
+      type: "button",
+      class: "bar-button",
+      "aria-expanded": String(open),
+      "aria-controls": "guide",
+      on: { click: () => fold(open) },
+    },
+    "Guide",
+    h("span", { class: "bar-note is-spare" }, `${done}/${Object.keys(TRIES).length}`),
+  );
+}
+
+/** Draw the guide, and the scene that plays or was played last. */
+export function guide() {
+  const open = isOpen();
+  const { scene } = store.state;
+  const isShown = scene && (scene.is_playing || !store.ui.sceneClosed);
+  if (store.ui.panel && !isShown) return null;
+  return h(
+    "section",
+    {
+      key: "guide",
+      id: "guide",
+      class: isShown ? "guide has-scene" : "guide",
+      "aria-label": "Guide",
+    },
+    isShown ? [scenes(), stage(scene)] : open ? [about(), tries(), scenes()] : folded(),
+  );
+}
+
+const title = () => h("h2", null, "Try it in a minute");
+
+function what() {
+  const { name, role, rights } = me();
+  return `ssat-bot posts each customer who asked for a manager's contact into #support_escalations. You are ${name} (${role}). ${rights}`;
+}
+
+const folded = () =>
+  h("div", { key: "folded", class: "about is-folded" }, title(), h("p", null, what()));
+
+function about() {
+  const startOver = () =>
+    set({
+      confirm: {
+        title: { text: "Start over" },
+        text: { type: "plain_text", text: "Everything that was done here is forgotten." },
+        confirm: { text: "Start over" },
+        deny: { text: "Cancel" },
+        style: "danger",
+        go: () => {
+          localStorage.removeItem(FOLDED);
+          act("start_over");
+        },
+      },
+    });
+  return h(
+    "div",
+    { key: "about", class: "about" },
+    title(),
+    h("p", null, what()),
+    h("button", { type: "button", class: "quiet", on: { click: startOver } }, "Start over"),
+  );
+}
+
+function tries() {
+  return h(
+    "ol",
+    { key: "tries", class: "tries", "aria-label": "Three things to try" },
+    Object.entries(TRIES).map(([name, { words, button, how }]) => {
+      const isDone = store.state.tried[name];
+      const go = (event) => {
+        event.preventDefault();
+        showButton(button);
+      };
+      return h(
+        "li",
+        { key: name, class: isDone ? "is-done" : "" },
+        h(
+          "span",
+          { class: "tick", role: "img", "aria-label": isDone ? "Done" : "To do" },
+          isDone ? "✓" : "",
+        ),
+        h(
+          "span",
+          null,
+          h("strong", null, words),
+          ": press ",
+          h("a", { href: "#", on: { click: go } }, button),
+          ` ${how}.`,
+        ),
+      );
+    }),
+  );
+}
+
+/** Go to the newest button of this name in the channel. */
+function showButton(name) {
+  set({ pane: "slack", channel: null });
+  const pattern = new RegExp(`^${name}(,|$)`);
+  // After the channel has been drawn.
+  requestAnimationFrame(() => {
+    const all = [...document.querySelectorAll("[role=log] article[data-issue] button")];
+    const found = all.findLast((each) => pattern.test(each.ariaLabel ?? each.textContent));
+    if (found) {
+      found.scrollIntoView({ block: "center" });
+      found.focus({ preventScroll: true, focusVisible: true });
+    } else {
+      warn(`No card here has “${name}” for you now. New feedback brings another card.`);
+    }
+  });
+}
+
+// Scenes
+
+const sceneInAddress = () => new URLSearchParams(location.search).get("scene");
+
+function play(name) {
+  set({ sceneClosed: false, panel: null, pane: "slack" });
+  act("scene", { name });
+}
+
+/** Play the scene of the window's address, unless it is the one that plays or was played last. */
+export function openScene() {
+  const name = sceneInAddress();
+  if (name && store.state.scene?.name !== name) play(name);
+  else set({ sceneClosed: !name });
+}
+
+addEventListener("popstate", () => {
+  const chosen = new URLSearchParams(location.search).get("me") ?? store.state.people[0].id;
+  if (chosen !== store.ui.me) follow(chosen);
+  openScene();
+});
+
+function scenes() {
+  const link = ({ name, title: words, about: hint }) => {
+    const click = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a window of its own
+      event.preventDefault();
+      history.pushState(null, "", address({ scene: name }));
+      play(name);
+    };
+    return h(
+      "li",
+      { key: name },
+      h("a", { href: `/?scene=${name}`, title: hint, on: { click } }, words),
+    );
+  };
+  return h(
+    "nav",
+    { key: "scenes", class: "scenes", "aria-labelledby": "scenes-title" },
+    h("h2", { id: "scenes-title" }, "Watch a scene"),
+    h("ul", null, store.state.scenes.map(link)),
+  );
+}
+
+let askedFor = null; // whom the scene that plays has asked to look as
+
+/** Look as the person whom the scene asks for, once. */
+export function lookAsAsked() {
+  const { scene } = store.state;
+  const wanted = scene?.is_playing ? scene.me : null;
+  if (scene?.is_playing === false || wanted === askedFor) return;
+  askedFor = wanted;
+  if (wanted && wanted !== store.ui.me) follow(wanted);
+}
+
+function stage(scene) {
+  const close = () => {
+    if (sceneInAddress()) history.pushState(null, "", address({ scene: null }));
+    set({ sceneClosed: true });
+  };
+  const person = store.state.people.find((each) => each.id === scene.me);
+  const button = (words, click, props) =>
+    h(
+      "button",
+      { key: words, type: "button", class: "button small", on: { click }, ...props },
+      words,
+    );
+  return h(
+    "div",
+    { key: "stage", class: "stage", role: "group", "aria-labelledby": "scene-title" },
+    h(
+      "div",
+      null,
+      h("h3", { id: "scene-title" }, scene.title),
+      h("p", null, scene.about),
+      h("p", { class: "doing", role: "status" }, scene.is_playing ? scene.doing : "It is over."),
+      scene.problem && h("p", { class: "error" }, scene.problem),
+    ),
+    scene.look_at.length > 0 &&
+      h(
+        "div",
+        null,
+        h("h4", null, "Look at"),
+        h(
+          "ul",
+          null,
+          scene.look_at.map((each) => h("li", null, each)),
+        ),
+      ),
+    h(
+      "p",
+      { class: "buttons" },
+      person &&
+        person.id !== store.ui.me &&
+        button(`Look as ${person.name}`, () => follow(person.id)),
+      button("Play again", () => play(scene.name), { disabled: scene.is_playing }),
+      button("Close", close),
+    ),
+  );
+}

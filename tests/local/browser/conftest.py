@@ -1,0 +1,52 @@
+"""One browser for all stories of a worker, and `ssat-bot local` to look at."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.local.browser.visit import chromium, launched
+from tests.local.process import Local, running
+
+REQUIRED = "SSAT_REQUIRE_BROWSER"
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in this folder, and run it in the event loop that the browser belongs to."""
+    for item in items:
+        if not item.path.is_relative_to(HERE) or not pytest_asyncio.is_async_test(item):
+            continue
+        item.add_marker("browser")
+        item.add_marker("story")
+        item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Start it once: that takes as long as a story does."""
+    found = chromium()
+    if found is None:
+        missing = "no Chromium on this machine (Debian: apt-get install chromium)"
+        if os.environ.get(REQUIRED) == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    async with launched(found) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def local() -> Iterator[Local]:
+    """One for all stories that leave time and platforms alone: each acts on an issue of its own."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def restless() -> Iterator[Local]:
+    """One for all stories that move the time, break something, or fill the channel."""
+    with running() as started:
+        yield started

@@ -1,0 +1,82 @@
+"""The first minute: what this is, what to try, and the scenes."""
+
+import re
+
+from playwright.async_api import Browser, expect
+
+from tests.local.browser.visit import AVERY, BLAKE, PHONE, visiting
+from tests.local.process import Local
+
+SCENES = {
+    "two-claims": "Two people claim at once",
+    "gitlab-down": "GitLab is down",
+    "deadline-near": "The deadline comes near",
+    "guest-clicks": "A guest clicks",
+    "week-end": "The end of the week",
+}
+
+
+async def test_the_guide_says_what_this_is_who_one_is_and_what_to_try(
+    browser: Browser, local: Local
+) -> None:
+    async with visiting(browser, local, BLAKE) as visit:
+        guide = visit.page.get_by_role("region", name="Try it in a minute")
+        await expect(guide).to_contain_text("You are Blake Sample")
+        await expect(guide).to_contain_text("asked for a manager's contact")
+        tries = guide.get_by_role("list", name="Three things to try").get_by_role("listitem")
+        await expect(tries).to_have_count(3)
+        for shown, words in zip(await tries.all(), ("Claim", "label", "contacted"), strict=True):
+            await expect(shown).to_contain_text(words)
+        links = guide.get_by_role("navigation").get_by_role("link")
+        assert await links.all_inner_texts() == list(SCENES.values())
+        for link, name in zip(await links.all(), SCENES, strict=True):
+            await expect(link).to_have_attribute("href", re.compile(f"scene={name}$"))
+
+
+async def test_what_was_tried_is_ticked_off_and_forgotten_when_one_starts_over(
+    browser: Browser, restless: Local
+) -> None:
+    async with visiting(browser, restless, AVERY) as visit:
+        guide = visit.page.get_by_role("region", name="Try it in a minute")
+        done = guide.get_by_role("img", name="Done")
+        await guide.get_by_role("button", name="Start over").click()
+        await visit.modal.get_by_role("button", name="Start over").click()
+        await expect(visit.page.get_by_text("The past days are being played")).to_be_visible()
+        await expect(visit.page.get_by_text("The past days are being played")).to_have_count(0)
+        await expect(done).to_have_count(0)
+        card = await visit.arrives()
+        # The guide leads to the button.
+        await guide.get_by_role("link", name="Claim", exact=True).click()
+        claim = card.get_by_role("button", name=re.compile("^Claim"))
+        await expect(claim).to_be_focused()
+        await visit.page.keyboard.press("Enter")
+        await expect(done).to_have_count(1)
+        await visit.labels(card, "soft-skills")
+        await visit.modal.get_by_role("button", name="Set label").click()
+        await expect(done).to_have_count(2)
+        await card.get_by_role("button", name=re.compile("^Mark contacted")).click()
+        await visit.modal.get_by_label("What you sent").fill("Dear customer, I am sorry.")
+        await visit.modal.get_by_role("button", name="Save contact").click()
+        await expect(done).to_have_count(3)
+
+
+async def test_the_guide_is_folded_on_a_phone_and_opens(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, BLAKE, PHONE) as visit:
+        opener = visit.page.get_by_role("button", name=re.compile("^Guide"))
+        tries = visit.page.get_by_role("list", name="Three things to try")
+        await expect(tries).to_have_count(0)
+        await opener.click()
+        await expect(tries).to_be_visible()
+        await opener.click()
+        await expect(tries).to_have_count(0)
+
+
+async def test_what_people_may_do_is_said_of_each(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, AVERY) as visit:
+        guide = visit.page.get_by_role("region", name="Try it in a minute")
+        people = (await visit.state())["people"]
+        assert len(people) >= 6
+        assert len({each["rights"] for each in people}) == len(people)
+        for person in people:
+            await visit.page.get_by_label("You are").select_option(person["id"])
+            await expect(guide).to_contain_text(person["rights"])

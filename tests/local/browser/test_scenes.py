@@ -1,0 +1,121 @@
+"""Each scene has an address, plays by itself, and shows what it tells people to look at."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Browser, Locator, expect
+
+from tests.local.browser.axe import no_violations
+from tests.local.browser.visit import CASEY, HARPER, Visit, opened
+from tests.local.process import Local
+
+
+@asynccontextmanager
+async def scene(
+    browser: Browser, restless: Local, name: str
+) -> AsyncIterator[tuple[Visit, Locator]]:
+    """Open a scene by its address, and let it play; yields the newest card, too."""
+    async with opened(browser, f"{restless.url}/?scene={name}") as page:
+        stage = page.locator(".stage")
+        await expect(stage).to_contain_text("Look at")
+        visit = Visit(page, "U0AVERY", restless.url)
+        known = (await visit.state())["objections"]
+        await expect(stage.get_by_role("button", name="Play again")).to_be_enabled()
+        state = await visit.state()
+        assert state["scene"]["name"] == name
+        assert state["scene"]["problem"] is None, state["scene"]["problem"]
+        visit.me = state["scene"]["me"] or visit.me
+        for words in state["scene"]["look_at"]:
+            await expect(stage).to_contain_text(words)
+        numbers = await page.locator("article[data-issue]").evaluate_all(
+            "cards => cards.map(card => Number(card.dataset.issue))"
+        )
+        try:
+            yield visit, visit.card_of(str(max(numbers)))
+            await no_violations(page)
+            assert (await visit.state())["objections"] == known
+        finally:
+            for each in (await visit.state())["troubles"]:
+                if each["is_on"]:
+                    await visit.act("trouble", name=each["name"], on=False)
+
+
+async def looks_as(visit: Visit, person: str) -> None:
+    await visit.page.get_by_label("You are").select_option(person)
+    visit.me = person
+
+
+async def test_two_people_claim_at_once(browser: Browser, restless: Local) -> None:
+    async with scene(browser, restless, "two-claims") as (visit, card):
+        await expect(card).to_contain_text(re.compile("Claimed by (Avery Example|Blake Sample)"))
+        assert len((await visit.issue(card))["assignees"]) == 1
+        thread = await visit.opens_thread(card)
+        await expect(thread.get_by_text("claimed this request")).to_have_count(1)
+        whispers = {}
+        for person in ("U0AVERY", "U0BLAKE"):
+            visit.me = person
+            whispers[person] = len((await visit.state())["slack"]["ephemerals"])
+        assert sum(whispers.values()) >= 1
+
+
+async def test_gitlab_is_down(browser: Browser, restless: Local) -> None:
+    async with scene(browser, restless, "gitlab-down") as (visit, card):
+        await expect(visit.page.get_by_label("You are")).to_have_value("U0BLAKE")
+        await expect(visit.gitlab).to_contain_text("502")
+        await expect(card).to_contain_text("⏳ Saved")
+        await visit.switches("GitLab down")
+        await visit.lets_pass("+1 h")
+        await expect(card).not_to_contain_text("⏳ Saved")
+        issue = await visit.issue(card)
+        assert issue["assignees"] == ["blake.sample"]
+        assert "feedback::docs-not-helpful" in issue["labels"]
+
+
+async def test_the_deadline_comes_near(browser: Browser, restless: Local) -> None:
+    async with scene(browser, restless, "deadline-near") as (visit, card):
+        await expect(card).to_contain_text("Overdue")
+        thread = await visit.opens_thread(card)
+        await expect(thread).not_to_contain_text("This reminder is late")
+        await expect(
+            thread.get_by_role("combobox", name="Why was it late?")
+            .or_(thread.get_by_role("button", name="Why was it late?"))
+            .first
+        ).to_be_visible()
+        ticket = re.search(r"ticket (\d+)", await card.inner_text())
+        assert ticket
+        await visit.opens("SSAT bot")
+        await expect(visit.slack.get_by_role("log")).to_contain_text(ticket[0])
+        await looks_as(visit, CASEY)
+        await visit.opens("SSAT bot")
+        await expect(visit.slack.get_by_role("log")).to_contain_text(ticket[0])
+
+
+async def test_a_guest_clicks(browser: Browser, restless: Local) -> None:
+    async with scene(browser, restless, "guest-clicks") as (visit, card):
+        await expect(visit.page.get_by_label("You are")).to_have_value("U0DANA")
+        await expect(visit.told.last).to_contain_text("Guests can't take action")
+        await expect(card).to_contain_text("Unclaimed")
+        assert (await visit.issue(card))["assignees"] != ["harper"]
+        await looks_as(visit, HARPER)
+        await expect(visit.told.last).to_contain_text("View only")
+
+
+async def test_the_end_of_the_week(browser: Browser, restless: Local) -> None:
+    async with scene(browser, restless, "week-end") as (visit, _):
+        log = visit.slack.get_by_role("log")
+        await expect(
+            log.get_by_role("article").filter(has_text="Good morning").last
+        ).to_be_visible()
+        await expect(log.get_by_role("article").filter(has_text="Trends from").last).to_be_visible()
+        for person in ("U0AVERY", "U0BLAKE"):
+            await looks_as(visit, person)
+            await visit.opens("SSAT bot")
+            await expect(log.last).to_contain_text(re.compile("hand|duty", re.IGNORECASE))
+
+
+async def test_a_scene_is_left_and_its_address_is_gone(browser: Browser, restless: Local) -> None:
+    async with scene(browser, restless, "two-claims") as (visit, _):
+        await visit.page.locator(".stage").get_by_role("button", name="Close").click()
+        await expect(visit.page.locator(".stage")).to_have_count(0)
+        assert "scene=" not in visit.page.url
