@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LOCK := uv pip compile --quiet pyproject.toml --extra build --universal --generate-hashes --no-header --no-annotate
 
-.PHONY: run demo check test lint bench soak safeguards screenshots lock clean
+.PHONY: run demo check test contract lint bench soak safeguards screenshots lock clean
 
 run: .venv/installed
 	@if [ -f .env ]; then \
@@ -27,6 +27,10 @@ check: lint
 
 test: lint
 	$(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal
+
+# Against the stand-ins, and with credentials against a real Slack and GitLab: docs/local.md.
+contract: .venv/installed-dev
+	SSAT_CONTRACT=real $(BIN)/pytest tests/contract
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

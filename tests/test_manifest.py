@@ -7,6 +7,7 @@ import yaml
 
 from slackbot.handlers.queue import COMMAND
 from slackbot.handlers.showing import SHOW_FEEDBACK
+from slackbot.local.shown import SHORTCUTS
 from slackbot.platforms.slack import MESSAGES_SCOPES, REQUIRED_SCOPES, UNFURL_SCOPES
 from slackbot.platforms.slack_files import FILE_SCOPES
 
@@ -64,3 +65,9 @@ def test_the_texts_are_within_slacks_limits() -> None:
     assert len(shown["name"]) <= NAME_LIMIT
     assert len(shown["description"]) <= DESCRIPTION_LIMIT
     assert len(shown["long_description"]) >= LONG_DESCRIPTION_LEAST
+
+
+def test_the_local_workspace_has_the_same_shortcuts() -> None:
+    names = ("callback_id", "name", "description")
+    declared = manifest()["features"]["shortcuts"]
+    assert [{name: each[name] for name in names} for each in declared] == list(SHORTCUTS)

@@ -162,6 +162,13 @@ PRAISE = Story(
     score="7 of 7",
     comment="Quick, friendly and right the first time. Thank you!",
 )
+THANKED = Story(
+    ticket=412121,
+    sentiment=Sentiment.POSITIVE,
+    wants_contact=False,
+    score="7 of 7",
+    comment="Harper explained the cause, not only the fix. I have learned something today.",
+)
 LUKEWARM = Story(
     ticket=412171,
     sentiment=Sentiment.NEUTRAL,

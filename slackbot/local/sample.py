@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from slackbot.blocks.card import CARD_EVENT, CHOOSE_LABEL, CLAIM, MARK_CONTACTED
 from slackbot.blocks.contact import TEXT
+from slackbot.blocks.kudos import THANKS
 from slackbot.local.cast import (
     ANNOYED,
     AVERY,
@@ -17,6 +18,7 @@ from slackbot.local.cast import (
     CONTACTED,
     CONTACTED_LABEL,
     FRESH,
+    HARPER,
     INDIRECT_TEXT,
     INDIRECT_TITLE,
     LETTER,
@@ -27,6 +29,7 @@ from slackbot.local.cast import (
     PAST,
     PEOPLE,
     PRAISE,
+    THANKED,
     Figure,
     Past,
     Story,
@@ -231,6 +234,8 @@ class Sample:
             ago(31, lambda: self._arrives(CLAIMED)),
             ago(30, lambda: self._clicks(CASEY, CLAIMED, CLAIM)),
             ago(29.5, lambda: self._labels(CASEY, CLAIMED, "feedback::docs-new-issue")),
+            ago(37, lambda: self._arrives(THANKED)),
+            ago(36, self._thank_an_engineer),
             ago(26, lambda: self._arrives(PRAISE)),
             ago(25, lambda: self._arrives(LUKEWARM)),
             ago(21, self._share_indirect_feedback),
@@ -266,6 +271,19 @@ class Sample:
         await self.slack.wait_for(lambda: self.slack.views[BLAKE.slack])
         _answered(await self.slack.submit(BLAKE.slack, {TEXT: LETTER}))
         await self.slack.wait_for(lambda: len(card.thread) > told and issue.state == "closed")
+
+    async def _thank_an_engineer(self) -> None:
+        """Give kudos from the list of good reviews, which is dismissed then."""
+        slack, kudos = self.slack, self.slack.channel(KUDOS_CHANNEL)
+        _answered(await slack.command(BLAKE.slack, "/ssat", "good", self.channel))
+        await slack.wait_for(lambda: slack.ephemerals)
+        [told] = slack.ephemerals
+        _answered(await slack.click(BLAKE.slack, told, "Kudos…", within=str(THANKED.ticket)))
+        await slack.wait_for(lambda: slack.views[BLAKE.slack])
+        _answered(await slack.submit(BLAKE.slack, {THANKS: [HARPER.slack], TEXT: "Well done!"}))
+        await slack.wait_for(lambda: kudos.messages)
+        await slack.close_view(BLAKE.slack)
+        slack.ephemerals.clear()
 
     async def _close_what_was_answered(self) -> None:
         """Close only now: when the bot comes, it reads what is open."""
