@@ -11,6 +11,7 @@ from slackbot.local.pagerduty import serve as serve_pagerduty
 from slackbot.local.slack import Workspace
 from slackbot.local.slack import serve as serve_slack
 from slackbot.local.slack.block_kit import validate_blocks, validate_view
+from slackbot.local.slack.manifest import validate_manifest
 from slackbot.local.traffic import Traffic
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "serve_pagerduty",
     "serve_slack",
     "validate_blocks",
+    "validate_manifest",
     "validate_view",
 ]

@@ -35,7 +35,7 @@ def _drawn(node: SyntaxTreeNode) -> list[Drawn]:
     if node.type == "image":  # of another host: the page loads none
         return [("a", str(node.attrs["src"]), (node.content or "picture",))]
     if node.type in _WORDS:
-        inside = [node.content]
+        inside = [node.content] if node.content else []
     if node.type == "text" or node.type in _IN_PLACE or node.hidden:
         return inside
     address = str(node.attrs["href"]) if node.type == "link" else None

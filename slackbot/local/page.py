@@ -42,8 +42,8 @@ HEADERS = {
 
 LOOK_SECONDS = 0.1
 """How often to look whether there is something new to show."""
-QUIET_LOOKS = 100
-"""After how many looks without news to say so, that a page that is gone gets noticed."""
+QUIET_LOOKS = 50
+"""After how many looks without a change to draw the state anew."""
 AT_MOST_EVERY = 0.05
 """Seconds between two pieces of news: a burst of changes is shown at once."""
 
@@ -101,23 +101,24 @@ class Page:
         me = _who(request)
         stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await stream.prepare(request)
-        sent, quiet = "", 0
+        sent = ""
         with contextlib.suppress(ConnectionError):
             while not self._is_closing:
                 state = json.dumps(self._state(me))
-                quiet = 0 if state != sent else quiet + 1
-                if state != sent:
-                    await stream.write(f"data: {state}\n\n".encode())
-                elif quiet % QUIET_LOOKS == 0:
-                    await stream.write(b": still here\n\n")
+                # A page that is gone gets noticed.
+                news = f"data: {state}" if state != sent else ": still here"
+                await stream.write(f"{news}\n\n".encode())
                 sent = state
                 await self._next_change()
         return stream
 
     async def _next_change(self) -> None:
+        """Return after the next change; without one after a while, for what comes with the time."""
         seen = self._version
         await asyncio.sleep(AT_MOST_EVERY)
-        if self._version == seen:
+        for _ in range(QUIET_LOOKS):
+            if self._version != seen or self._is_closing:
+                return
             await self._world.sample.slack.next_change(LOOK_SECONDS)
 
     @property

@@ -16,7 +16,7 @@ from slackbot.local.fidelity import Met, Platform, rule_of
 
 Party = Literal["Slack", "GitLab", "PagerDuty", "bot"]
 
-KEPT = 500
+KEPT = 1000
 """How many exchanges are remembered."""
 HIDDEN = "[hidden]"
 LONGEST_TEXT = 12_000
@@ -24,7 +24,7 @@ LONGEST_LIST = 100
 """What is longer is shown in part: a list of issues may be megabytes."""
 
 _NEVER = frozenset({"token", "client_secret", "signing_secret", "verification_token"})
-_HIDDEN = frozenset({"trigger_id", "response_url", "upload_url", "view_hash"})
+_HIDDEN = frozenset({"trigger_id", "response_url", "upload_url"})
 _SECRETS = re.compile(
     r"\b(?:xox[a-z]-|xapp-|glpat-|whsec_)[\w+/=.-]+"
     r"|(?<=/response/)[\w-]+|(?<=/upload/v1/)[\w-]+|(?<=[?&]ticket=)[\w-]+"

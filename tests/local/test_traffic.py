@@ -175,6 +175,17 @@ def app(slack: Workspace, client: AsyncWebClient) -> AsyncApp:
     return AsyncApp(client=client, signing_secret=slack.signing_secret)
 
 
+async def test_the_right_to_open_a_websocket_is_not_recorded(
+    slack: Workspace, client: AsyncWebClient, traffic: Traffic
+) -> None:
+    opened = await client.apps_connections_open(app_token=slack.app_token)
+    ticket = opened["url"].partition("ticket=")[2].partition("&")[0]
+    [found] = traffic.after(0)
+    assert ticket in slack.leases.tickets
+    assert f"ticket={HIDDEN}&" in found.response["url"]
+    assert ticket not in str(found)
+
+
 async def test_what_does_not_reach_the_bot_is_recorded(slack: Workspace, traffic: Traffic) -> None:
     await slack.open_home("U1")
     found = last(traffic)

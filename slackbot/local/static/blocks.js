@@ -65,6 +65,7 @@ function aside(one) {
 }
 
 function section(block, place) {
+  if (!block.text && !block.fields) return unknown(block);
   const words = [
     block.text && h("div", { class: "section" }, text(block.text)),
     block.fields &&

@@ -100,6 +100,7 @@ function timeline(channel) {
     channel.messages,
     whispers(channel).filter((each) => !parentOf(each, channel)),
   );
+  const newest = all.findLast((each) => issueOf(each) !== null);
   const drawn = [];
   let day = "";
   for (const message of all) {
@@ -107,7 +108,7 @@ function timeline(channel) {
     if (today !== day)
       drawn.push(h("li", { key: `day-${today}`, class: "day" }, h("span", null, today)));
     day = today;
-    drawn.push(h("li", { key: keyOf(message) }, article(message, channel)));
+    drawn.push(h("li", { key: keyOf(message) }, article(message, channel, message === newest)));
   }
   const list = h(
     "div",
@@ -174,13 +175,16 @@ function scrollToEnd() {
   if (store.ui.newBelow) set({ newBelow: false });
 }
 
-function article(message, channel) {
-  const iid = store.state.slack.issues[message.ts] ?? null;
+const issueOf = (message) => store.state.slack.issues[message.ts] ?? null;
+
+function article(message, channel, isNewest) {
+  const iid = issueOf(message);
   const isSelected = iid !== null && iid === store.ui.issue;
   const names = { "is-whisper": message.isWhisper, "is-selected": isSelected };
   return h(
     "article",
     {
+      id: isNewest && "newest", // where the page's first link leads
       class: ["message", ...Object.keys(names).filter((each) => names[each])].join(" "),
       "aria-label": labelOf(message, iid === null ? "Message" : "Card"),
       "data-ts": message.ts,

@@ -176,8 +176,8 @@ function confirmation(asked) {
   return dialog(
     { key: "confirm", title: asked.title.text, close, submit },
     h("p", null, text(asked.text)),
-    cancel(asked.deny.text, close),
-    confirm(asked.confirm.text, false, asked.style),
+    cancel(asked.deny?.text ?? "Cancel", close),
+    confirm(asked.confirm?.text ?? "Yes", false, asked.style),
   );
 }
 

@@ -30,6 +30,7 @@ export function keepFocus(draw) {
 
 function restore() {
   const { element, ts, pane } = last;
+  if (element.isConnected && element.disabled) return; // until what it does is done
   const message = ts && document.querySelector(`[data-ts="${CSS.escape(ts)}"]`);
   const place = [element, element.id && document.getElementById(element.id), message, pane];
   const found = place.find((each) => each && isFocusable(each));

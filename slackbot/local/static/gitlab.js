@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { markdown } from "./markdown.js";
-import { act, me, set, store } from "./store.js";
+import { act, me, ready, set, store } from "./store.js";
 import { exact, within } from "./time.js";
 
 const VIEWS = { new: newIssue, labels: labelList };
@@ -517,9 +517,11 @@ function newIssue() {
       labels: values.getAll("labels"),
       assignees: values.getAll("assignees").filter(Boolean),
     };
-    if (!(await act("open_issue", body))) return;
-    const newest = store.state.gitlab.issues.findLast((each) => each.project === body.project);
-    if (newest) show(newest);
+    await ready();
+    const { issues } = store.state.gitlab;
+    const before = issues.filter((each) => each.project === body.project);
+    const iid = 1 + Math.max(0, ...before.map((each) => each.iid));
+    if (await act("open_issue", body)) show({ iid, project: body.project });
   };
   const field = (id, words, input) => [h("label", { for: id }, words), input];
   const select = (id, name, options) => h("select", { id, name }, options);

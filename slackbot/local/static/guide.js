@@ -61,7 +61,7 @@ export function guide() {
       class: isShown ? "guide has-scene" : "guide",
       "aria-label": "Guide",
     },
-    isShown ? [scenes(), stage(scene)] : open ? [about(), tries(), scenes()] : folded(),
+    isShown ? [open && scenes(), stage(scene)] : open ? [about(), tries(), scenes()] : folded(),
   );
 }
 
@@ -84,9 +84,10 @@ function about() {
         confirm: { text: "Start over" },
         deny: { text: "Cancel" },
         style: "danger",
-        go: () => {
+        go: async () => {
+          if (!(await act("start_over"))) return;
           localStorage.removeItem(FOLDED);
-          act("start_over");
+          set({ issue: null });
         },
       },
     });
@@ -220,7 +221,7 @@ function stage(scene) {
     h(
       "div",
       null,
-      h("h3", { id: "scene-title" }, scene.title),
+      h("h2", { id: "scene-title" }, scene.title),
       h("p", null, scene.about),
       h("p", { class: "doing", role: "status" }, scene.is_playing ? scene.doing : "It is over."),
       scene.problem && h("p", { class: "error" }, scene.problem),
@@ -229,7 +230,7 @@ function stage(scene) {
       h(
         "div",
         null,
-        h("h4", null, "Look at"),
+        h("h3", null, "Look at"),
         h(
           "ul",
           null,

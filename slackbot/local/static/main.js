@@ -53,12 +53,11 @@ function draw() {
   );
 }
 
-/** Open the issue of the newest card until somebody has chosen one. */
+/** Open the issue of the newest card until somebody has chosen one, or has opened one just now. */
 function chooseIssue() {
   const { ui, state } = store;
   const { issues, project } = state.gitlab;
-  const isOpen = (each) => each.iid === ui.issue && each.project === (ui.project ?? project);
-  if (!state.ready || issues.some(isOpen)) return;
+  if (!state.ready || ui.issue !== null) return;
   const newest = Object.keys(state.slack.issues).sort(
     (one, other) => Number(other) - Number(one),
   )[0];

@@ -16,9 +16,8 @@ const STYLES = [
 const unescape = (text) =>
   text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 
-/** Draw a text object. */
+/** Draw a text object; an error, where there is none. */
 export function text(object) {
-  if (!object) return [];
   return object.type === "mrkdwn"
     ? mrkdwn(object.text, object.verbatim === true)
     : lines([object.text]);

@@ -67,8 +67,11 @@ export function forget(id) {
   set({ warnings: store.ui.warnings.filter((each) => each.id !== id) });
 }
 
-let begin = null;
-const ready = new Promise((resolve) => (begin = resolve));
+const waiting = []; // what goes on once the past days have been played
+
+/** Wait until there is everything that one may act on. */
+export const ready = async () =>
+  store.state.ready || new Promise((resolve) => waiting.push(resolve));
 
 /**
  * Do something as the person whom this window stands for, once the past days have been played.
@@ -81,12 +84,13 @@ export async function act(name, body = {}, busy = name) {
   ui.busy.add(busy);
   ui.warnings = [];
   redraw();
-  await ready;
+  const sent = JSON.stringify({ me: ui.me, ...body }); // by whom it was done, whoever looks later
+  await ready();
   try {
     const answer = await fetch(`/api/${name}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ me: ui.me, ...body }),
+      body: sent,
     });
     if (!answer.ok) throw new Error(`answered ${answer.status}`);
     const { problem } = await answer.json();
@@ -126,7 +130,7 @@ export function follow(me, first = () => {}) {
     store.state = JSON.parse(message.data);
     store.isConnected = true;
     store.ui.me = store.state.me;
-    if (store.state.ready) begin();
+    if (store.state.ready) for (const goOn of waiting.splice(0)) goOn();
     if (isFirst) first();
     isFirst = false;
     redraw();

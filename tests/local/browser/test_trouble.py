@@ -153,7 +153,7 @@ async def test_the_bot_says_that_pagerduty_does_not_answer(
         await visit.looks_at("PagerDuty")
         await expect(visit.pagerduty).to_contain_text("PagerDuty is down")
         await visit.lets_pass("+1 h")
-        await expect(await visit.asks("/ssat duty")).to_contain_text("PagerDuty does")
+        await expect(await visit.asks("/ssat duty")).to_contain_text("PagerDuty is failing")
 
 
 async def feedback_while_unseen(visit: Visit, comment: str) -> str:
