@@ -5,6 +5,7 @@ import contextlib
 import gc
 import signal
 import sys
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -72,6 +73,9 @@ def _add_local(local: argparse.ArgumentParser) -> None:
     local.add_argument(
         "--port", type=int, help="the page's port (default: 8080, or another if that is taken)"
     )
+    local.add_argument(
+        "--at", type=_moment, metavar="MOMENT", help="begin at 2026-12-01T10:00Z instead of now"
+    )
     either = local.add_mutually_exclusive_group()
     either.add_argument(
         "--scenario", metavar="NAME", help="play a scene, or a file: see docs/local.md"
@@ -105,6 +109,12 @@ def _add_people(people: argparse.ArgumentParser) -> None:
     unlinking = commands.add_parser("unlink", help="remove a link made with /ssat link")
     unlinking.add_argument("who", help="a Slack user id or a GitLab username")
     unlinking.set_defaults(command="people unlink")
+
+
+def _moment(text: str) -> datetime:
+    """Read it with its zone, or in UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 if __name__ == "__main__":

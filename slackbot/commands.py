@@ -47,7 +47,7 @@ def perform(arguments: argparse.Namespace) -> int:
 
             if arguments.blocks:
                 return asyncio.run(run_preview(arguments.port, arguments.blocks))
-            return asyncio.run(run_local(arguments.port, arguments.scenario))
+            return asyncio.run(run_local(arguments.port, arguments.scenario, arguments.at))
         case unknown:
             raise ValueError(unknown)
 

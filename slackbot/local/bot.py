@@ -11,7 +11,6 @@ from typing import Any
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from sqlalchemy import create_engine, func, or_, select
 from sqlalchemy.engine import URL
-from sqlalchemy.pool import NullPool
 
 from slackbot.app import connect, run_bot
 from slackbot.local.cast import LEAD, PEOPLE
@@ -59,9 +58,7 @@ class Bot:
         url = URL.create("sqlite", database=str(folder / "ssat-bot.db")).render_as_string()
         self.settings = LocalSettings(**_settings(sample, folder, url, pagerduty_url))
         # The bot may be writing to the file.
-        self._engine = create_engine(
-            async_url(url), poolclass=NullPool, connect_args={"timeout": 60}
-        )
+        self._engine = create_engine(async_url(url), connect_args={"timeout": 60})
         self._wake_ups = WakeUps()
         self._running: asyncio.Task[None] | None = None
 
@@ -86,6 +83,10 @@ class Bot:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
         self._running = None
+
+    def close(self) -> None:
+        """Leave its record alone."""
+        self._engine.dispose()
 
     async def _run(self, started: asyncio.Future[None]) -> None:
         async with (

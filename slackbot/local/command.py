@@ -6,8 +6,10 @@ import os
 import signal
 import socket
 import sys
+from datetime import datetime
 from pathlib import Path
 
+from slackbot import health
 from slackbot.local.page import Page, serve_page, serve_preview
 from slackbot.local.preview import Preview
 from slackbot.local.scenario import Scenario, ScenarioError, load
@@ -36,13 +38,16 @@ PREVIEW = """
 """
 
 
-async def run_local(port: int | None, scenario_name: str | None) -> int:
+async def run_local(
+    port: int | None, scenario_name: str | None, begins_at: datetime | None = None
+) -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit code.
 
     Args:
         port: The page's port on this machine; 0 for any that is free, ``None`` for the usual one
             or, where that is taken, any.
         scenario_name: What is played at once: a name, or the path of a file.
+        begins_at: The moment at which people come to the page, aware; by default now.
     """
     stopped = _stop_on_signals()
     try:
@@ -53,7 +58,8 @@ async def run_local(port: int | None, scenario_name: str | None) -> int:
         return CANNOT_START
     _forget_proxies()
     _log_for_people()
-    world = World(with_past=scenario is None or scenario.begins == "with the sample")
+    with_past = scenario is None or scenario.begins == "with the sample"
+    world = World(with_past=with_past, begins_at=begins_at)
     stage = Stage(world)
     with listener:
         try:
@@ -112,6 +118,7 @@ def _log_for_people() -> None:
     """Write the faults of the bot only: the page tells of the trouble that people switch on."""
     configure_logs((), watched=True)
     logging.getLogger().setLevel(logging.ERROR)
+    logging.getLogger(health.__name__).setLevel(logging.CRITICAL)
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -69,6 +69,7 @@ class Page:
 
     async def state(self, request: web.Request) -> web.Response:
         """Return what one person sees now."""
+        await self._world.present.wait()
         return web.json_response(self._state(_who(request)))
 
     def _state(self, me: str) -> Json:
@@ -104,6 +105,7 @@ class Page:
         sent = ""
         with contextlib.suppress(ConnectionError):
             while not self._is_closing:
+                await self._world.present.wait()
                 state = json.dumps(self._state(me))
                 # A page that is gone gets noticed.
                 news = f"data: {state}" if state != sent else ": still here"

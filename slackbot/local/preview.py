@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from slackbot.local.markdown import rendered, sources
 from slackbot.local.slack.block_kit import validate_blocks, validate_view
 
 Json = dict[str, Any]
@@ -43,4 +44,10 @@ def _judged(content: Any) -> Json:
         view = None
     blocks = content.get("blocks")
     drawable = [one for one in blocks if isinstance(one, dict)] if isinstance(blocks, list) else []
-    return {"surface": surface, "view": view, "blocks": drawable, "problems": problems}
+    return {
+        "surface": surface,
+        "view": view,
+        "blocks": drawable,
+        "markdown": {source: rendered(source) for source in sources(drawable)},
+        "problems": problems,
+    }

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from slackbot.blocks.card import CARD_EVENT, CHOOSE_LABEL, CLAIM, MARK_CONTACTED
 from slackbot.blocks.contact import TEXT
@@ -85,7 +85,7 @@ class Sample:
 
     def __init__(self, clock: LocalClock, *, with_past: bool = True) -> None:
         self.clock = clock
-        today = clock()
+        self._today = today = clock()
         self.scenes = self._scenes(today) if with_past else []
         # The accounts are older than the first feedback.
         clock.start_at(today - timedelta(days=PAST[0].days_ago + 1))
@@ -215,9 +215,9 @@ class Sample:
             for scene in self.scenes:
                 await pass_until(scene.at)
                 await scene.act()
-            await pass_until(datetime.now(UTC))
+            await pass_until(self._today)
         finally:
-            self.clock.move_to(datetime.now(UTC))
+            self.clock.move_to(self._today)
 
     def _scenes(self, now: datetime) -> list[Scene]:
         def ago(hours: float, act: Callable[[], Awaitable[object]]) -> Scene:

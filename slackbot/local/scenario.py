@@ -185,6 +185,11 @@ class Play:
         name = self.scenario.look_as
         return _person(name).slack if name else None
 
+    @property
+    def issue_number(self) -> int | None:
+        """The issue that it is about now."""
+        return self._latest.iid if self._latest else None
+
     async def run(self) -> None:
         """Play it from the first step to the last; a problem ends it, and is told."""
         self.is_playing = True

@@ -142,7 +142,8 @@ def _slack(me: str, sample: Sample) -> Json:
     chosen = slack.selections.items()
     issues = {
         message.ts: issue.iid
-        for message in sample.channel.messages
+        for channel in slack.channels.values()
+        for message in channel.messages
         if (issue := sample.issue_of(message))
     }
     return shown | {

@@ -30,6 +30,7 @@ class Stage:
                 "about": play.scenario.about,
                 "look_at": play.scenario.look_at,
                 "me": play.look_as,
+                "issue": play.issue_number,
                 "is_playing": play.is_playing,
                 "doing": play.doing,
                 "problem": play.problem,

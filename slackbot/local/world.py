@@ -45,10 +45,13 @@ class World:
     troubles: Troubles
     tried: Tried
 
-    def __init__(self, *, with_past: bool = True) -> None:
-        self._with_past = with_past
+    def __init__(self, *, with_past: bool = True, begins_at: datetime | None = None) -> None:
+        """Begin at a moment, by default now; the past lies before it."""
+        self._with_past, self._begins_at = with_past, begins_at
         self._everything = contextlib.AsyncExitStack()
         self._playing: asyncio.Task[None] | None = None
+        self.present = asyncio.Event()
+        """Set while there is something to see: not between an end and a new beginning."""
         self.is_ready = False
         self.moving_to: datetime | None = None
         self.addresses: dict[str, str] = {}
@@ -62,7 +65,10 @@ class World:
         """Serve the platforms, start the bot, and let the past days happen meanwhile."""
         everything = self._everything
         folder = everything.enter_context(tempfile.TemporaryDirectory(prefix="ssat-local-"))
-        sample = Sample(LocalClock(), with_past=self._with_past)
+        clock = LocalClock()
+        if self._begins_at:
+            clock.start_at(self._begins_at)
+        sample = Sample(clock, with_past=self._with_past)
         traffic = Traffic(sample.clock)
         for platform in (sample.slack, sample.gitlab, sample.pagerduty):
             platform.traffic = traffic
@@ -76,14 +82,17 @@ class World:
             self.addresses[name] = url.removesuffix("/api/")
         sample.slack.unfurl_domains = {urlsplit(self.addresses["GitLab"]).netloc}
         bot = Bot(sample, Path(folder), self.addresses["PagerDuty"])
+        everything.callback(bot.close)
         everything.push_async_callback(bot.kill)
         await bot.start()
         self.sample, self.bot, self.traffic = sample, bot, traffic
         self.troubles, self.tried = Troubles(sample, bot), Tried(bot)
         self._playing = asyncio.create_task(self._play())
+        self.present.set()
 
     async def end(self) -> None:
         """Stop everything, and forget it."""
+        self.present.clear()
         self.is_ready = False
         if self._playing:
             self._playing.cancel()
@@ -150,13 +159,13 @@ class World:
             if schedule.until:
                 yield schedule.until
         settings = self.bot.settings
-        zone = settings.ssat_timezone
-        midnight = datetime.combine(now.astimezone(zone).date(), clock_time(), zone)
-        for day in (midnight, midnight + timedelta(days=1)):
-            yield day + timedelta(minutes=settings.ssat_digest or 0)
+        hours, morning = settings.business_hours, timedelta(minutes=settings.ssat_digest or 0)
+        today = datetime.combine(now.astimezone(hours.timezone), clock_time(), hours.timezone)
+        for day in (today, hours.next_opening(today + timedelta(days=1))):
+            yield day + morning
         zones = {ZoneInfo(user.tz) for user in self.sample.slack.users.values() if user.tz}
         for quiet_in in zones:
-            yield settings.ssat_quiet_hours.end(now, quiet_in, settings.business_hours)
+            yield settings.ssat_quiet_hours.end(now, quiet_in, hours)
 
     async def settled(self) -> None:
         """Wait until nothing is under way, and nothing is due."""

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from slackbot.local.cast import CONTACTED, FRESH, NEARLY_DUE, OVERDUE, Story
 from tests.local.browser.phone import five_finished, shown_at_once, two_open
-from tests.local.browser.visit import BLAKE, Visit, chromium, launched, visiting
+from tests.local.browser.visit import BLAKE, PHONE, Visit, chromium, launched, visiting
 from tests.local.process import Local, running
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -48,6 +48,21 @@ async def picture_the_home(browser: Browser, local: Local) -> None:
         await _take(visit.page.get_by_role("region", name="Slack"), "home")
 
 
+async def picture_the_page_in_the_dark(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, BLAKE, WIDE, color_scheme="dark") as visit:
+        await visit.looks_at("Inspector")
+        row = visit.inspector.get_by_role("listitem").first
+        await row.get_by_role("button").click()
+        await expect(row.locator("pre").first).to_be_visible()
+        await _take(visit.page, "inspector-dark")
+
+
+async def picture_trouble_on_a_phone(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, BLAKE, PHONE) as visit:
+        await visit.opens_panel("trouble")
+        await _take(visit.page, "trouble-phone")
+
+
 async def picture_a_phone(browser: Browser, local: Local) -> None:
     """Last: the channel is full then."""
     async with visiting(browser, local, BLAKE) as visit:
@@ -72,7 +87,7 @@ async def picture_cards(browser: Browser, local: Local) -> None:
     async with visiting(browser, local, size=WIDE) as visit:
         await _picture_the_page(visit, FRESH)
     async with visiting(browser, local, size=TALL) as visit:
-        await visit.page.get_by_role("button", name="1 h to deadline").click()
+        await visit.lets_pass("1 h to deadline")
         reminders = visit.page.get_by_role("article").filter(has_text="⏰")
         reminder = reminders.filter(has_text=f"ticket {NEARLY_DUE.ticket}").last
         await expect(reminder.get_by_role("button", name="Snooze")).to_be_visible()
@@ -111,12 +126,11 @@ async def _take_modal(visit: Visit, name: str) -> None:
 
 
 async def _picture_a_choice_that_waits(visit: Visit, story: Story) -> None:
-    switch = visit.page.get_by_role("switch", name="GitLab down")
-    await switch.click()
+    await visit.switches("GitLab down")
     await visit.button(story, "Claim").click()
     await expect(visit.card(story)).to_contain_text("502")
     await _take(visit.card(story), "waiting")
-    await switch.click()
+    await visit.switches("GitLab down")
 
 
 async def _picture_the_page(visit: Visit, story: Story) -> None:
@@ -149,6 +163,8 @@ PICTURES: dict[Callable[[Browser, Local], Awaitable[None]], tuple[str, ...]] = {
         *("card", "finished", "contact", "review", "draft", "more", "waiting", "local"),
         "reminder",
     ),
+    picture_the_page_in_the_dark: ("inspector-dark",),
+    picture_trouble_on_a_phone: ("trouble-phone",),
     picture_a_phone: ("phone", "phone-finished"),
 }
 """Who takes which, one after the other on one `ssat-bot local`."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SECONDS = 30
+SECONDS = 60
 
 # What a machine may have set for other things must not matter here.
 STRAY = {
@@ -34,9 +34,9 @@ class Local:
         return self.process.wait(SECONDS)
 
 
-def start(port: int) -> subprocess.Popen[str]:
+def start(port: int, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "slackbot", "local", "--port", str(port)],
+        [sys.executable, "-m", "slackbot", "local", "--port", str(port), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -45,9 +45,9 @@ def start(port: int) -> subprocess.Popen[str]:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Local]:
+def running(*arguments: str) -> Iterator[Local]:
     """Start it on any free port; it is gone afterwards."""
-    process = start(0)
+    process = start(0, *arguments)
     # Without this, a process that never says its address would be waited for until the end of days.
     watchdog = threading.Timer(SECONDS, process.kill)
     watchdog.start()

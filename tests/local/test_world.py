@@ -7,7 +7,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slackbot.local.acts import Acts, Problem
-from slackbot.local.cast import AVERY, BLAKE, CASEY, DANA, HARPER
+from slackbot.local.cast import (
+    AVERY,
+    BLAKE,
+    CASEY,
+    CLAIMED,
+    CONTACTED,
+    DANA,
+    FRESH,
+    HARPER,
+    NASTY,
+    NEARLY_DUE,
+    OVERDUE,
+)
 from slackbot.local.gitlab import Issue
 from slackbot.local.scenario import SCENES, Play, load
 from slackbot.local.shown import due_at, shown_to
@@ -17,13 +29,14 @@ from slackbot.local.world import TimePasses, World
 from slackbot.rules.feedback import Sentiment
 
 pytestmark = pytest.mark.story
+TUESDAY = datetime(2026, 12, 1, 10, tzinfo=UTC)
 LATE = "This reminder is late"
 PATIENCE = 60.0
 
 
 @asynccontextmanager
-async def begun(*, with_past: bool) -> AsyncIterator[World]:
-    world = World(with_past=with_past)
+async def begun(*, with_past: bool, at: datetime = TUESDAY) -> AsyncIterator[World]:
+    world = World(with_past=with_past, begins_at=at)
     await world.begin()
     try:
         await world.ready()
@@ -75,13 +88,33 @@ async def test_each_reminder_comes_at_its_own_moment(world: World) -> None:
     assert due is not None
     await world.pass_until(due - timedelta(minutes=30))
     reminders = [one for one in card(world, issue).thread if "⏰" in one.text]
-    assert len(reminders) >= 3
     assert LATE not in words(*reminders)
-    moments = [when(one) for one in reminders]
-    assert len({moment.date() for moment in moments}) >= 2
-    assert due - moments[-1] == pytest.approx(timedelta(hours=1), abs=timedelta(minutes=2)) or (
-        moments[-1].minute == 0  # the end of the quiet hours
-    )
+    # By the settings 24, 12, 4 and 1 hours before; by night in the morning.
+    assert [when(one).strftime("%a %H:%M") for one in reminders] == [
+        "Wed 10:00",
+        "Thu 07:00",
+        "Thu 09:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime(2026, 12, 5, 12, tzinfo=UTC),  # a Saturday
+        datetime(2026, 11, 30, 8, 59, tzinfo=UTC),  # before Monday's digest
+        datetime(2026, 12, 4, 22, 50, tzinfo=UTC),  # a Friday night
+        datetime(2027, 1, 1, 0, 0, tzinfo=UTC),
+    ],
+    ids=["Saturday", "Monday morning", "Friday night", "New Year"],
+)
+async def test_the_sample_is_complete_whenever_one_comes(at: datetime) -> None:
+    async with begun(with_past=True, at=at) as world:
+        said = world.sample.channel.messages
+        for story in (OVERDUE, CONTACTED, NEARLY_DUE, CLAIMED, NASTY, FRESH):
+            world.sample.card_of(world.sample.issue_about(str(story.ticket)))
+        assert LATE not in words(*said)
+        assert "Overdue" in words(card(world, world.sample.issue_about(str(OVERDUE.ticket))))
+        assert timedelta(0) <= world.sample.clock() - at < timedelta(minutes=5)
 
 
 async def test_the_time_goes_one_way_and_one_at_a_time(world: World) -> None:

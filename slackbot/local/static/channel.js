@@ -118,7 +118,10 @@ function timeline(channel) {
       role: "log",
       "aria-relevant": "additions", // and not each word that changes on a card
       "aria-label": nameOf(channel),
-      hook: (element) => follow(element, channel.id, all.length),
+      hook: (element, isNew) => {
+        if (isNew) stay(element);
+        follow(channel.id, all.length);
+      },
       on: { scroll: scrolled },
     },
     h("ol", null, drawn),
@@ -153,12 +156,19 @@ function parentOf({ ts, thread_ts: thread }, channel) {
 }
 
 /** Keep to the end of a list that grows, unless somebody is reading further up: tell them then. */
-function follow(element, channel, count) {
+function follow(channel, count) {
   const hasGrown = count > shown.count;
   const isOther = shown.channel !== channel;
   shown = { channel, count, isAtEnd: isOther || shown.isAtEnd };
   if (isOther || (hasGrown && shown.isAtEnd)) scrollToEnd();
   else if (hasGrown) set({ newBelow: true });
+}
+
+/** Stay at the end when a card grows, or when a panel takes some of the room. */
+function stay(element) {
+  const watch = new ResizeObserver(() => shown.isAtEnd && scrollToEnd());
+  watch.observe(element);
+  watch.observe(element.firstElementChild);
 }
 
 // What grows fires no event, so this tells where somebody was before it did.
@@ -170,6 +180,7 @@ function scrolled({ target }) {
 
 function scrollToEnd() {
   const element = document.querySelector(".timeline");
+  if (!element) return;
   element.scrollTop = element.scrollHeight;
   shown.isAtEnd = true;
   if (store.ui.newBelow) set({ newBelow: false });
@@ -216,7 +227,8 @@ function reply(message, channel) {
 }
 
 function labelOf(message, kind) {
-  const words = (message.text ?? "").replace(/<[^>]*>|[*_~`]/g, "").trim();
+  const shown = (message.text ?? "").replace(/<[^|>]*\|([^>]*)>/g, "$1");
+  const words = shown.replace(/<[^>]*>|[*_~`]/g, "").trim();
   const about = /\bticket \d+/.exec(words)?.[0] ?? words.split("\n")[0].slice(0, LONGEST_LABEL);
   const { real_name: name } = writer(message);
   return `${kind}: ${about ? `${about}, ` : ""}from ${name}, ${time(Number(message.ts) * 1000)}`;

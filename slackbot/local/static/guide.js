@@ -47,8 +47,12 @@ export function guideButton() {
   );
 }
 
+let wereAllTried = true; // as far as this window has seen
+
 /** Draw the guide, and the scene that plays or was played last. */
 export function guide() {
+  if (areAllTried() && !wereAllTried) localStorage.setItem(FOLDED, "folded");
+  wereAllTried = areAllTried();
   const open = isOpen();
   const { scene } = store.state;
   const isShown = scene && (scene.is_playing || !store.ui.sceneClosed);

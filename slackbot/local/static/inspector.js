@@ -123,7 +123,7 @@ function row(one) {
       h("span", { class: "status" }, one.ok ? one.status : `${one.status} failed`),
       h("span", { class: "ms" }, `${Math.round(one.ms)} ms`),
       one.rule && h("span", { class: "kept" }, one.rule.kept ? "✓ rule met" : "✗ rule broken"),
-      h("strong", { class: "what" }, one.title),
+      h("strong", { class: "what" }, one.title.replaceAll("%2F", "/")),
     ),
     isOpen && details(one),
   );

@@ -53,10 +53,15 @@ function draw() {
   );
 }
 
-/** Open the issue of the newest card until somebody has chosen one, or has opened one just now. */
+let staged = null; // the issue that the scene is about
+
+/** Open the issue of the newest card until somebody has chosen one, and that of a scene. */
 function chooseIssue() {
   const { ui, state } = store;
   const { issues, project } = state.gitlab;
+  const issue = state.scene?.issue ?? null;
+  if (issue !== staged && issue !== null) [ui.project, ui.issue] = [null, issue];
+  staged = issue;
   if (!state.ready || ui.issue !== null) return;
   const newest = Object.keys(state.slack.issues).sort(
     (one, other) => Number(other) - Number(one),

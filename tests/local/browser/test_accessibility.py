@@ -38,11 +38,11 @@ async def test_nothing_is_wrong_with_the_modals(
         await visit.button(NEARLY_DUE, "Mark contacted").click()
         await visit.modal.get_by_role("button", name="Save contact").click()
         await expect(visit.modal).to_contain_text("Paste the text of the email")
-        await no_violations(visit.page)
+        await no_violations(visit.page, "dialog[open]")
         await leaves(visit)
         for offer in ("Review…", "Draft email…", "More…"):
             await chooses(visit, NEARLY_DUE, offer)
-            await no_violations(visit.page)
+            await no_violations(visit.page, "dialog[open]")
             await leaves(visit)
 
 
@@ -53,17 +53,38 @@ async def test_nothing_is_wrong_with_home_and_answers(
         for command in ("/ssat", "/ssat stats", "/ssat help"):
             await visit.asks(command)
         await no_violations(visit.page)
-        await visit.page.get_by_role("button", name="Home", exact=True).click()
-        await expect(visit.page.get_by_role("region", name="Home")).to_contain_text("On duty")
+        await visit.opens("Home")
+        await expect(visit.home).to_contain_text("On duty")
         await no_violations(visit.page)
 
 
-async def test_nothing_is_wrong_with_gitlab(
+async def test_nothing_is_wrong_with_what_stands_beside_slack(
     browser: Browser, local: Local, scheme: Any, size: Size
 ) -> None:
     async with visiting(browser, local, size=size, color_scheme=scheme) as visit:
-        await visit.opens_in_gitlab(CLAIMED)
+        await visit.looks_at("GitLab")
         await no_violations(visit.page)
+        for view in ("Labels", "New issue"):
+            await visit.gitlab.get_by_role("button", name=view, exact=True).click()
+            await no_violations(visit.page, ".gitlab")
+        await visit.looks_at("PagerDuty")
+        await no_violations(visit.page, ".pagerduty")
+        await visit.looks_at("Inspector")
+        await visit.inspector.get_by_label("Contains").fill("views.publish")
+        await visit.inspector.get_by_role("listitem").first.get_by_role("button").click()
+        await expect(visit.inspector.locator("pre").first).to_be_visible()
+        await no_violations(visit.page, ".inspector")
+
+
+async def test_nothing_is_wrong_with_the_panels(
+    browser: Browser, local: Local, scheme: Any, size: Size
+) -> None:
+    async with visiting(browser, local, size=size, color_scheme=scheme) as visit:
+        for panel in ("time", "trouble", "rules"):
+            await visit.opens_panel(panel)
+            await no_violations(visit.page, "#panel")
+        await visit.opens_guide()
+        await no_violations(visit.page, "#guide")
 
 
 async def chooses(visit: Visit, story: Story, offer: str) -> None:

@@ -38,7 +38,8 @@ async def test_a_new_issue_is_opened_and_gets_a_card(browser: Browser, local: Lo
         await visit.gitlab.get_by_role("button", name="Create issue").click()
         await expect(visit.gitlab.get_by_role("heading", level=2).last).to_contain_text("412990")
         card = visit.page.locator("article[data-issue]").filter(has_text="412990")
-        await expect(card).to_contain_text("Claimed by Casey Placeholder")
+        await expect(card).to_contain_text("Unclaimed")
+        await expect(visit.gitlab.get_by_label("Assignee")).to_have_value("casey")
         await visit.gitlab.get_by_role("button", name="Remove SSAT::Contact").click()
         await expect(named_button(card, "Mark contacted")).to_have_count(0)
 

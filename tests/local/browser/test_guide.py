@@ -4,7 +4,7 @@ import re
 
 from playwright.async_api import Browser, expect
 
-from tests.local.browser.visit import AVERY, BLAKE, PHONE, visiting
+from tests.local.browser.visit import AVERY, BLAKE, PATIENCE, PHONE, visiting
 from tests.local.process import Local
 
 SCENES = {
@@ -20,7 +20,7 @@ async def test_the_guide_says_what_this_is_who_one_is_and_what_to_try(
     browser: Browser, local: Local
 ) -> None:
     async with visiting(browser, local, BLAKE) as visit:
-        guide = visit.page.get_by_role("region", name="Try it in a minute")
+        guide = await visit.opens_guide()
         await expect(guide).to_contain_text("You are Blake Sample")
         await expect(guide).to_contain_text("asked for a manager's contact")
         tries = guide.get_by_role("list", name="Three things to try").get_by_role("listitem")
@@ -37,27 +37,31 @@ async def test_what_was_tried_is_ticked_off_and_forgotten_when_one_starts_over(
     browser: Browser, restless: Local
 ) -> None:
     async with visiting(browser, restless, AVERY) as visit:
-        guide = visit.page.get_by_role("region", name="Try it in a minute")
+        guide = await visit.opens_guide()
         done = guide.get_by_role("img", name="Done")
+        tried = visit.page.get_by_role("button", name=re.compile("^Guide"))
         await guide.get_by_role("button", name="Start over").click()
         await visit.modal.get_by_role("button", name="Start over").click()
-        await expect(visit.page.get_by_text("The past days are being played")).to_be_visible()
-        await expect(visit.page.get_by_text("The past days are being played")).to_have_count(0)
-        await expect(done).to_have_count(0)
+        playing = visit.page.get_by_text("The past days are being played")
+        await expect(playing).to_be_visible()
+        await expect(playing).to_have_count(0, timeout=PATIENCE)
+        await expect(tried).to_contain_text("0/3")
         card = await visit.arrives()
         # The guide leads to the button.
         await guide.get_by_role("link", name="Claim", exact=True).click()
         claim = card.get_by_role("button", name=re.compile("^Claim"))
         await expect(claim).to_be_focused()
         await visit.page.keyboard.press("Enter")
+        await expect(tried).to_contain_text("1/3")
         await expect(done).to_have_count(1)
         await visit.labels(card, "soft-skills")
         await visit.modal.get_by_role("button", name="Set label").click()
+        await expect(tried).to_contain_text("2/3")
         await expect(done).to_have_count(2)
         await card.get_by_role("button", name=re.compile("^Mark contacted")).click()
         await visit.modal.get_by_label("What you sent").fill("Dear customer, I am sorry.")
         await visit.modal.get_by_role("button", name="Save contact").click()
-        await expect(done).to_have_count(3)
+        await expect(tried).to_contain_text("3/3")
 
 
 async def test_the_guide_is_folded_on_a_phone_and_opens(browser: Browser, local: Local) -> None:
@@ -73,7 +77,7 @@ async def test_the_guide_is_folded_on_a_phone_and_opens(browser: Browser, local:
 
 async def test_what_people_may_do_is_said_of_each(browser: Browser, local: Local) -> None:
     async with visiting(browser, local, AVERY) as visit:
-        guide = visit.page.get_by_role("region", name="Try it in a minute")
+        guide = await visit.opens_guide()
         people = (await visit.state())["people"]
         assert len(people) >= 6
         assert len({each["rights"] for each in people}) == len(people)

@@ -18,7 +18,7 @@ async def test_a_phone_shows_one_pane_at_a_time(browser: Browser, local: Local) 
         await expect(visit.card(FRESH)).to_be_hidden()
         await visit.looks_at("Slack")
         await expect(visit.card(FRESH)).to_be_visible()
-        panel = await visit.opens_panel("Time")
+        panel = await visit.opens_panel("time")
         await expect(panel.get_by_role("button", name="+8 h")).to_be_visible()
 
 
@@ -46,7 +46,7 @@ async def test_a_phone_never_scrolls_to_the_side(browser: Browser, local: Local)
             await expect(region).to_be_visible()
             assert await width_of(visit) == PHONE[0], pane
         await visit.looks_at("Slack")
-        for panel in ("Time", "Trouble", "0"):
+        for panel in ("time", "trouble", "rules"):
             await visit.opens_panel(panel)
             await expect(visit.page.locator("#panel")).to_be_in_viewport()
             assert await width_of(visit) == PHONE[0], panel

@@ -138,13 +138,15 @@ async def test_kudos_are_given_in_their_channel(browser: Browser, local: Local) 
         answer = await visit.asks("/ssat good")
         await visit.chooses(answer, "Kudos…")
         await visit.modal.get_by_role("button", name="Whom does the customer thank?").click()
-        await visit.page.get_by_role("option", name="Harper Helper").click()
+        await visit.modal.get_by_role("option", name="Harper Helper").click()
         await visit.modal.get_by_label("In your own words").fill("Well done.")
         await visit.modal.get_by_role("button", name="Give kudos").click()
+        await expect(visit.modal).to_contain_text("Saved for ticket")
+        await visit.modal.get_by_role("button", name="OK").click()
         await expect(visit.modal).to_have_count(0)
         await visit.opens("# kudos")
         log = visit.slack.get_by_role("log", name="kudos")
-        await expect(log).to_contain_text("Harper Helper")
+        await expect(log).to_contain_text("Well done.")
 
 
 async def test_the_lead_is_told_of_a_missed_deadline(browser: Browser, local: Local) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from playwright.async_api import Browser, expect
 
-from tests.local.browser.visit import AVERY, BLAKE, Json, Visit, named_button, visiting
+from tests.local.browser.visit import AVERY, BLAKE, PATIENCE, Json, Visit, named_button, visiting
 from tests.local.process import Local
 
 LATE = "This reminder is late"
@@ -65,7 +65,7 @@ async def test_snooze_is_pressed_in_the_thread(browser: Browser, restless: Local
 
 async def test_the_panel_tells_of_quiet_hours(browser: Browser, restless: Local) -> None:
     async with visiting(browser, restless, BLAKE) as visit:
-        panel = await visit.opens_panel("Time")
+        panel = await visit.opens_panel("time")
         await expect(panel).to_contain_text("20:00")
         await expect(panel).to_contain_text("08:00")
         seen: set[bool] = set()
@@ -81,10 +81,10 @@ async def test_the_panel_tells_of_quiet_hours(browser: Browser, restless: Local)
 
 async def test_the_time_shows_that_it_is_on_its_way(browser: Browser, restless: Local) -> None:
     async with visiting(browser, restless, BLAKE) as visit:
-        panel = await visit.opens_panel("Time")
+        panel = await visit.opens_panel("time")
         await panel.get_by_role("button", name="Next morning").click()
         await expect(visit.page.get_by_text("Time passes…")).to_be_visible()
-        await expect(visit.page.get_by_text("Time passes…")).to_have_count(0)
+        await expect(visit.page.get_by_text("Time passes…")).to_have_count(0, timeout=PATIENCE)
         digest = visit.page.get_by_role("article").filter(has_text="Good morning").last
         await expect(digest).to_be_visible()
         clock = (await visit.state())["clock"]

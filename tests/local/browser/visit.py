@@ -31,6 +31,8 @@ ARGUMENTS = (
 )
 DESKTOP, PHONE = (1400, 900), (390, 844)
 SECONDS = 40
+PATIENCE = 180_000
+"""Milliseconds in which days may pass on a busy machine."""
 AVERY, BLAKE, CASEY = "U0AVERY", "U0BLAKE", "U0CASEY"
 FINLEY, HARPER, DANA, ELLIS = "U0FINLEY", "U0HARPER", "U0DANA", "U0ELLIS"
 
@@ -99,15 +101,21 @@ class Visit:
         await self.slack.get_by_role("button", name=channel, exact=True).click()
 
     async def opens_panel(self, name: str) -> Locator:
-        """Open a panel under the bar, unless it is open."""
-        opener = self.page.get_by_role("banner").get_by_role("button", name=re.compile(name))
+        """Open a panel under the bar: time, trouble or rules."""
+        opener = self.page.locator(f"#open-{name}")
         if await opener.get_attribute("aria-expanded") == "false":
             await opener.click()
         return self.page.locator("#panel")
 
+    async def opens_guide(self) -> Locator:
+        opener = self.page.get_by_role("button", name=re.compile("^Guide"))
+        if await opener.get_attribute("aria-expanded") == "false":
+            await opener.click()
+        return self.page.get_by_role("region", name="Guide", exact=True)
+
     async def switches(self, title: str) -> None:
         """Switch a trouble on, or off again."""
-        panel = await self.opens_panel("Trouble")
+        panel = await self.opens_panel("trouble")
         switch = panel.get_by_role("switch", name=title, exact=True)
         was = await switch.get_attribute("aria-checked")
         await switch.click()
@@ -115,11 +123,11 @@ class Visit:
 
     async def lets_pass(self, move: str) -> None:
         """Let the time pass, and wait until it has arrived."""
-        panel = await self.opens_panel("Time")
+        panel = await self.opens_panel("time")
         button = panel.get_by_role("button", name=move, exact=True)
         before = (await self.state())["offset"]
         await button.click()
-        await expect(button).to_be_enabled()
+        await expect(button).to_be_enabled(timeout=PATIENCE)
         assert (await self.state())["offset"] > before, f"the time stands still after {move}"
 
     async def opens_thread(self, card: Locator) -> Locator:
@@ -267,13 +275,15 @@ async def visiting(
     async with opened(browser, f"{local.url}/?me={me}", size, **options) as page:
         visit = Visit(page, me, local.url)
         # The card of the last scene before now: the sample is complete then.
-        await expect(visit.card(FRESH)).to_be_visible()
+        await expect(visit.card(FRESH)).to_be_visible(timeout=PATIENCE)
         await expect(page.get_by_text("The past days are being played")).to_have_count(0)
         known = (await visit.state())["objections"]
         try:
             yield visit
         finally:
-            await visit.post("close_view")  # it would lie over the next visit's page
+            # A modal would lie over the page of the next visit, too.
+            while (await visit.state())["slack"]["view"]:
+                await visit.act("close_view")
         broken = (await visit.state())["objections"][len(known) :]
         told = [each for each in broken if not (breaking and breaking(each))]
         assert not told, f"rules are broken: {told}"
