@@ -106,7 +106,9 @@ def _plan_texts(plan: Plan, hours: BusinessHours, now: datetime, since: datetime
     else:
         begins = moment(following.begins, hours.timezone)
         yield f"*Next:* {_people(following.people, mention)}, from {begins}{last_known}"
-    uncovered = plan.uncovered(now, now + COMING, hours)
+    # Each with its own end, which may lie later.
+    until, known = now + COMING, plan.uncovered(now, plan.known_until, hours)
+    uncovered = [each for each in known if each.begins < until]
     if not uncovered:
         yield f"The coming {COMING.days} days are covered{last_known}."
         return

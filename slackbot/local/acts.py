@@ -4,14 +4,13 @@ So a click on the page becomes the same signed HTTP that Slack or GitLab would s
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from slackbot.local.cast import PEOPLE, Figure, Story
+from slackbot.local.cast import PEOPLE, Figure
 from slackbot.local.gitlab import Issue, Project
 from slackbot.local.gitlab.model import Change, Label
-from slackbot.local.pagerduty import Turn
 from slackbot.local.shown import deadlines
 from slackbot.local.slack import Ephemeral, Message, Outcome, View
 from slackbot.local.slack.interactions import Incomplete
@@ -25,6 +24,7 @@ LONGEST_MOVE_HOURS = 24 * 14
 COMMAND = "/ssat"
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 class Problem(Exception):
@@ -58,23 +58,31 @@ class Acts:
             "schedule": self._change_schedule,
         }
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._acts
-
     async def do(self, name: str, body: Json) -> None:
-        """Do what somebody asks for.
+        """Do what a person asks for.
 
         Raises:
+            LookupError: There is no such act.
             Problem: It could not be done.
         """
+        act = self._acts[name]
         try:
-            await self._acts[name](body)
+            await act(body)
         except (AssertionError, LookupError, TimePasses, TypeError, ValueError) as error:
             # The stand-ins say in words what a person's own client would not have let them do.
             raise Problem(str(error)) from error
 
     def _me(self, body: Json) -> Figure:
-        return next(each for each in PEOPLE if each.slack == _text(body, "me"))
+        me = _text(body, "me")
+        return _found(
+            (each for each in PEOPLE if each.slack == me), f"There is nobody called {me}."
+        )
+
+    def _check(self, outcome: Outcome) -> None:
+        if outcome.error and not self._world.bot.is_running:
+            raise Problem("Nobody answers: the bot does not run. Start it under Trouble.")
+        if outcome.error:
+            raise Problem(f"The bot did not answer as it should: {outcome.error}.")
 
     def _in_slack(self, body: Json) -> str:
         if self._slack.is_down:
@@ -92,22 +100,22 @@ class Acts:
     async def _click(self, body: Json) -> None:
         me = self._in_slack(body)
         place, block = await self._place(body), _text(body, "block")
-        _check(await self._slack.click(me, place, _text(body, "element"), within=block))
+        self._check(await self._slack.click(me, place, _text(body, "element"), within=block))
 
     async def _choose(self, body: Json) -> None:
         me = self._in_slack(body)
         place, block = await self._place(body), _text(body, "block")
         element, option = _text(body, "element"), body.get("option")
-        _check(await self._slack.choose(me, place, element, option, within=block))
+        self._check(await self._slack.choose(me, place, element, option, within=block))
 
     async def _submit(self, body: Json) -> None:
         me = self._in_slack(body)
         with contextlib.suppress(Incomplete):  # the modal says at which input
-            _check(await self._slack.submit(me, dict(body.get("values") or {})))
+            self._check(await self._slack.submit(me, dict(body.get("values") or {})))
 
     async def _close_view(self, body: Json) -> None:
         if outcome := await self._slack.close_view(self._me(body).slack):
-            _check(outcome)
+            self._check(outcome)
 
     async def _say(self, body: Json) -> None:
         me, channel, text = self._in_slack(body), _text(body, "channel"), _text(body, "text")
@@ -117,17 +125,17 @@ class Acts:
         command, _, rest = text.partition(" ")
         if command != COMMAND:
             raise Problem(f"{command} is not a command here; {COMMAND} is.")
-        _check(await self._slack.command(me, command, rest.strip(), channel))
+        self._check(await self._slack.command(me, command, rest.strip(), channel))
 
     async def _shortcut(self, body: Json) -> None:
         me = self._in_slack(body)
         message = self._slack.message(_text(body, "channel"), _text(body, "ts"))
         if not isinstance(message, Message):
             raise Problem("Slack has no shortcuts for a message that only you see.")
-        _check(await self._slack.shortcut(me, message, _text(body, "shortcut")))
+        self._check(await self._slack.shortcut(me, message, _text(body, "shortcut")))
 
     async def _open_home(self, body: Json) -> None:
-        _check(await self._slack.open_home(self._in_slack(body)))
+        self._check(await self._slack.open_home(self._in_slack(body)))
 
     async def _hide(self, body: Json) -> None:
         me, ts = self._me(body).slack, _text(body, "ts")
@@ -138,15 +146,13 @@ class Acts:
     async def _new_feedback(self, body: Json) -> None:
         self._refuse_if_gitlab_is_down()
         sentiment = Sentiment(_text(body, "sentiment"))
-        story = Story(
-            ticket=self._sample.new_ticket(),
+        self._sample.new_feedback(
+            comment=_text(body, "comment"),
             sentiment=sentiment,
+            wants_contact=sentiment is Sentiment.NEGATIVE and body.get("contact") is True,
             organization="Garden Example Ltd",
             score=_SCORES[sentiment],
-            comment=_text(body, "comment"),
-            wants_contact=sentiment is Sentiment.NEGATIVE and body.get("contact") is True,
         )
-        self._sample.open_feedback(story)
 
     def _refuse_if_gitlab_is_down(self) -> None:
         if self._gitlab.faults.down:
@@ -155,10 +161,13 @@ class Acts:
     def _project(self, body: Json) -> Project:
         self._refuse_if_gitlab_is_down()
         wanted = body.get("project", self._sample.project.path)
-        return next(each for each in self._gitlab.projects if each.path == wanted)
+        projects = (each for each in self._gitlab.projects if each.path == wanted)
+        return _found(projects, f"There is no project {wanted}.")
 
     def _issue(self, body: Json) -> Issue:
-        return self._project(body).issues[int(body["iid"])]
+        issues = self._project(body).issues.values()
+        wanted = body.get("iid")
+        return _found((one for one in issues if one.iid == wanted), f"There is no issue #{wanted}.")
 
     async def _change_issue(self, body: Json) -> None:
         issue, by = self._issue(body), self._sample.account(self._me(body))
@@ -188,7 +197,7 @@ class Acts:
         )
 
     async def _move_issue(self, body: Json) -> None:
-        issue = self._sample.project.issues[int(body["iid"])]
+        issue = self._issue({"iid": body.get("iid")})
         self._gitlab.move_issue(issue, self._project(body), self._sample.account(self._me(body)))
 
     async def _comment(self, body: Json) -> None:
@@ -196,7 +205,7 @@ class Acts:
         self._gitlab.comment(issue, _text(body, "text"), by, internal=body.get("internal") is True)
 
     async def _change_label(self, body: Json) -> None:
-        self._sample.account(self._me(body))
+        self._sample.account(self._me(body))  # nobody else can do anything in GitLab
         project, name = self._project(body), _text(body, "name")
         self._gitlab.archive_label(project, name, archived=body.get("archived") is True)
 
@@ -226,22 +235,29 @@ class Acts:
         return min(ahead)
 
     async def _trouble(self, body: Json) -> None:
-        await self._world.troubles.switch(_text(body, "name"), on=body.get("on") is True)
+        name = _text(body, "name")
+        await self._world.troubles.switch(name, on=body.get("on") is True)
+        if name.startswith("pagerduty"):
+            await self._until_the_bot_asks()
 
     async def _change_duty(self, body: Json) -> None:
         who = _text(body, "who")
         if who not in self._sample.on_call:
             raise Problem("Only managers have a turn on the schedule.")
-        self._sample.schedule.on_call = [self._sample.on_call[who]]
+        schedule = self._sample.schedule
+        schedule.forget_past(self._sample.clock())
+        schedule.on_call = [self._sample.on_call[who]]
         await self._until_the_bot_asks()
 
     async def _change_schedule(self, body: Json) -> None:
-        schedule, nobody = self._sample.schedule, body.get("gap") is True
-        if not schedule.until or not schedule.later:
-            raise Problem("The schedule has no next turn.")
-        first = schedule.later[0]
-        start = schedule.until + timedelta(days=1) if nobody else schedule.until
-        schedule.later[0] = Turn(user=first.user, start=start, end=first.end)
+        """Let the next turn begin when this one ends, or leave the day between them to nobody."""
+        schedule = self._sample.schedule
+        schedule.forget_past(self._sample.clock())
+        if not schedule.later:
+            raise Problem("The schedule ends here.")
+        following = schedule.later[0]
+        ends = schedule.until = schedule.until or following.start
+        following.start = ends + timedelta(days=1) if body.get("gap") is True else ends
         await self._until_the_bot_asks()
 
     async def _until_the_bot_asks(self) -> None:
@@ -252,13 +268,15 @@ class Acts:
 _SCORES = {Sentiment.NEGATIVE: "2 of 7", Sentiment.NEUTRAL: "4 of 7", Sentiment.POSITIVE: "7 of 7"}
 
 
+def _found(candidates: Iterator[T], otherwise: str) -> T:
+    found = next(candidates, None)
+    if found is None:
+        raise Problem(otherwise)
+    return found
+
+
 def _text(body: Json, name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value.strip():
         raise Problem(f"Nothing was given for {name}.")
     return value
-
-
-def _check(outcome: Outcome) -> None:
-    if outcome.error:
-        raise Problem(f"The bot did not answer as it should: {outcome.error}.")

@@ -41,29 +41,29 @@ class Figure:
 AVERY = Figure(
     slack="U0AVERY",
     name="Avery Example",
-    role="manager on duty",
-    rights="Takes every action, and is reminded of what nobody has claimed.",
+    role="manager",
+    rights="You can take every action.",
     gitlab="avery",
 )
 BLAKE = Figure(
     slack="U0BLAKE",
     name="Blake Sample",
     role="manager",
-    rights="Takes every action, and is on duty after Avery.",
+    rights="You can take every action.",
     gitlab="blake.sample",
 )
 CASEY = Figure(
     slack="U0CASEY",
     name="Casey Placeholder",
     role="support lead",
-    rights="Takes every action, and is told of each missed deadline.",
+    rights="You can take every action, and the bot tells you of each missed deadline.",
     gitlab="casey",
 )
 FINLEY = Figure(
     slack="U0FINLEY",
     name="Finley Unlinked",
     role="manager without a linked GitLab account",
-    rights="Is asked to link a GitLab account first: type /ssat link finley.",
+    rights="You can claim, but GitLab assigns nobody until you type /ssat link finley.",
     gitlab="finley",
     is_linked=False,
 )
@@ -71,7 +71,7 @@ HARPER = Figure(
     slack="U0HARPER",
     name="Harper Helper",
     role="support engineer",
-    rights="May see everything, and take no action: is not in @support-managers.",
+    rights="You can see everything and take no action: you are not in @support-managers.",
     gitlab="harper",
     is_manager=False,
 )
@@ -79,7 +79,7 @@ DANA = Figure(
     slack="U0DANA",
     name="Dana Guest",
     role="guest",
-    rights="May see the channel only: guests take no action.",
+    rights="You can read the channel: guests take no action.",
     is_manager=False,
     is_guest=True,
 )
@@ -87,7 +87,7 @@ ELLIS = Figure(
     slack="U0ELLIS",
     name="Ellis Elsewhere",
     role="from another company",
-    rights="Is in the channel by Slack Connect, and takes no action.",
+    rights="You are in the channel by Slack Connect and can take no action.",
     is_manager=False,
     team="T0ELSEWHERE",
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from slackbot import health
 from slackbot.local.page import Page, serve_page, serve_preview
 from slackbot.local.preview import Preview
-from slackbot.local.scenario import Scenario, ScenarioError, load
+from slackbot.local.scenario import ScenarioError, load
 from slackbot.local.stage import Stage
 from slackbot.local.world import World
 from slackbot.logs import configure_logs
@@ -22,7 +22,7 @@ CANNOT_START = 2
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 BANNER = """
-  ssat-bot runs here with a Slack and a GitLab of its own; nothing leaves this machine.
+  ssat-bot runs here with its own Slack, GitLab and PagerDuty. Nothing leaves this machine.
 
       Open  {url}
 
@@ -53,7 +53,7 @@ async def run_local(
     try:
         scenario = load(scenario_name) if scenario_name else None
         listener = _listen(port)
-    except (ScenarioError, _NoPort) as problem:
+    except (ScenarioError, _CannotStart) as problem:
         print(problem, file=sys.stderr)
         return CANNOT_START
     _forget_proxies()
@@ -63,33 +63,27 @@ async def run_local(
     stage = Stage(world)
     with listener:
         try:
-            await world.begin()
+            await stage.begin()
             async with serve_page(Page(stage), listener) as url:
                 stand_ins = ", ".join(map(" ".join, world.addresses.items()))
                 print(BANNER.format(url=url, stand_ins=stand_ins), flush=True)
-                await _until(stopped, stage, scenario)
+                if scenario:
+                    stage.perform(scenario)
+                await stopped.wait()
         finally:
             await stage.end()
-            await world.end()
     return 0
-
-
-async def _until(stopped: asyncio.Event, stage: Stage, scenario: Scenario | None) -> None:
-    if scenario:
-        await stage.world.ready()
-        stage.perform(scenario)
-    await stopped.wait()
 
 
 async def run_preview(port: int | None, path: Path) -> int:
     """Show a file with blocks until Ctrl-C or SIGTERM; returns the exit code."""
     stopped = _stop_on_signals()
     try:
+        preview = _preview(path)
         listener = _listen(port)
-    except _NoPort as problem:
+    except _CannotStart as problem:
         print(problem, file=sys.stderr)
         return CANNOT_START
-    preview = Preview(path)
     problems = preview.read()["problems"]
     verdict = "Slack would take it." if not problems else "\n    ".join(["", *problems])
     with listener:
@@ -99,8 +93,14 @@ async def run_preview(port: int | None, path: Path) -> int:
     return 0
 
 
-class _NoPort(Exception):
+class _CannotStart(Exception):
     """The message says what to do."""
+
+
+def _preview(path: Path) -> Preview:
+    if not path.is_file():
+        raise _CannotStart(f"There is no file {path}.")
+    return Preview(path)
 
 
 def _listen(port: int | None) -> socket.socket:
@@ -110,12 +110,12 @@ def _listen(port: int | None) -> socket.socket:
         if port is None:
             print(f"  Port {PORT} is taken; the page takes another.", flush=True)
             return socket.create_server((HOST, 0))
-        reason = getattr(error, "strerror", None) or error
-        raise _NoPort(f"Port {port}: {reason}. Choose another with --port.") from error
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise _CannotStart(f"Port {port}: {reason}. Choose another with --port.") from error
 
 
 def _log_for_people() -> None:
-    """Write the faults of the bot only: the page tells of the trouble that people switch on."""
+    """Write errors only, in words: the page tells of what happens, and of trouble switched on."""
     configure_logs((), watched=True)
     logging.getLogger().setLevel(logging.ERROR)
     logging.getLogger(health.__name__).setLevel(logging.CRITICAL)

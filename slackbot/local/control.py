@@ -10,20 +10,25 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, NoReturn
 
 from aiohttp import web
-from pydantic import ValidationError, validate_call
+from pydantic import BaseModel, Field, ValidationError, validate_call
 
+from slackbot.local.json_type import Json
 from slackbot.local.traffic import clean
 
 PREFIX = "/_local"
-Json = dict[str, Any]
+FURTHEST = timedelta(days=366)
+"""How far the clock goes at once: it can't be moved back."""
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _SAFE = frozenset({"GET", "HEAD"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Name = Annotated[str, Field(pattern=r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\z")]
+_Value = Annotated[str, Field(pattern=r"\A[\t\x20-\x7e]*\z")]
+"""What a header of HTTP may be called and hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,17 +37,28 @@ class Control:
 
     clock: Callable[[], datetime]
     reset: Callable[[], None]
-    requests: Callable[[], Iterable[Any]]
+    requests: Callable[[], Iterable[object]]
     """What it was asked, oldest first: dataclasses, or texts."""
     refusals: Callable[[], Iterable[str]]
     """What the client did wrong, in words."""
-    add_fault: Callable[..., Any]
-    faults: Callable[[], Iterable[Any]]
+    add_fault: Callable[..., object]
+    """Its `faults.add`: the arguments differ, and are checked by their annotations."""
+    faults: Callable[[], Iterable[object]]
+    """The faults that are still to strike: dataclasses."""
     clear_faults: Callable[[], None]
     changed: Callable[[], None] = lambda: None
-    """Tell those who wait that something is different."""
+    """Wake the tasks that wait for a change, such as the page's."""
     targets: frozenset[str] | None = None
     """What a fault's `method` may name, if that is known."""
+
+
+class _Limits(BaseModel):
+    """The arguments of a fault that any platform's server could not carry out as they are."""
+
+    status: Annotated[int, Field(ge=200, le=599)] | None = None
+    headers: dict[_Name, _Value] | None = None
+    times: Annotated[int, Field(ge=1)] | None = None
+    hang: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 class Wrong(Exception):
@@ -90,8 +106,11 @@ class _Routes:
         move_to = getattr(self._control.clock, "move_to", None)
         if move_to is None:
             raise Wrong(409, "This clock can't be moved: it has no move_to.")
-        if moment < self._control.clock():
+        now = self._control.clock()
+        if moment < now:
             raise Wrong(409, "The time goes forward only.")
+        if moment - now > FURTHEST:
+            raise Wrong(400, "at: the time goes forward by a year at most.")
         moved = move_to(moment)
         if inspect.isawaitable(moved):
             await moved
@@ -103,11 +122,12 @@ class _Routes:
 
     async def add_fault(self, request: web.Request) -> web.Response:
         wanted = await _body(request)
-        known = self._control.targets
-        if known is not None and wanted.get("method", "*") not in known:
-            raise Wrong(400, f"method: {wanted['method']!r} is not known here.")
+        known, method = self._control.targets, wanted.get("method")
+        if known is not None and isinstance(method, str) and method not in known:
+            raise Wrong(400, f"method: {method!r} is not known here.")
         add = validate_call(self._control.add_fault)
         try:
+            _Limits.model_validate(wanted)
             fault = add(**wanted)
         except ValidationError as error:
             found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
@@ -116,6 +136,7 @@ class _Routes:
             raise Wrong(400, f"path: no regular expression ({error})") from None
         except ValueError as error:
             raise Wrong(400, str(error)) from None
+        self._control.changed()
         return web.json_response(_shown(fault), status=201)
 
     async def clear_faults(self, _: web.Request) -> web.Response:
@@ -146,12 +167,17 @@ def _refusal(status: int, words: str) -> web.Response:
 
 async def _body(request: web.Request) -> Json:
     try:
-        body = json.loads(await request.text() or "{}")
-    except ValueError:
+        body = json.loads(await request.text() or "{}", parse_constant=_refuse)
+    except (LookupError, RecursionError, ValueError):  # an unknown charset; nested without end
         raise Wrong(400, "The body is not JSON.") from None
     if not isinstance(body, dict):
         raise Wrong(400, "The body must be a JSON object.")
     return body
+
+
+def _refuse(constant: str) -> NoReturn:
+    """Refuse what Python takes for JSON and no other reader does: NaN and Infinity."""
+    raise ValueError(constant)
 
 
 def _moment(body: Json) -> datetime:

@@ -290,7 +290,7 @@ RULES = (
         broken=r"invalid_blocks|json-pointer:/blocks|invalid_arguments",
     ),
     _slack(
-        "Mentions: what would notify somebody is found in text and blocks (`<!here>`, `@here` with "
+        "Mentions: what would notify people is found in text and blocks (`<!here>`, `@here` with "
         "`parse`, `<@U…>`, user groups), and shown as a ping.",
         f"{_SLACK}/messaging/formatting-message-text#special-mentions",
     ),

@@ -20,6 +20,7 @@ from slackbot.local.preview import Preview
 from slackbot.local.shown import Json, shown_to
 from slackbot.local.stage import Stage
 from slackbot.local.ticket import ticket_page
+from slackbot.local.world import World
 
 STATIC = Path(__file__).parent / "static"
 CONTENT_TYPES = {
@@ -52,8 +53,12 @@ class Page:
     """What the page shows to one of the people, and what they do there."""
 
     def __init__(self, stage: Stage) -> None:
-        self._stage, self._world = stage, stage.world
+        self._stage = stage
         self._is_closing = False
+
+    @property
+    def _world(self) -> World:
+        return self._stage.world
 
     async def close(self, _: web.Application) -> None:
         """End the streams of news."""
@@ -69,7 +74,7 @@ class Page:
 
     async def state(self, request: web.Request) -> web.Response:
         """Return what one person sees now."""
-        await self._world.present.wait()
+        await self._stage.is_set.wait()
         return web.json_response(self._state(_who(request)))
 
     def _state(self, me: str) -> Json:
@@ -105,7 +110,7 @@ class Page:
         sent = ""
         with contextlib.suppress(ConnectionError):
             while not self._is_closing:
-                await self._world.present.wait()
+                await self._stage.is_set.wait()
                 state = json.dumps(self._state(me))
                 # A page that is gone gets noticed.
                 news = f"data: {state}" if state != sent else ": still here"
@@ -129,8 +134,11 @@ class Page:
         return sample.slack.version, sample.gitlab.change_count, self._world.traffic.count
 
     async def act(self, request: web.Request) -> web.Response:
-        """Do what somebody asks for; what keeps it from being done is told in words."""
-        body = await request.json()
+        """Do what a person asks for; what keeps it from being done is told in words."""
+        try:
+            body = await request.json()
+        except ValueError as error:
+            raise web.HTTPBadRequest from error
         try:
             await self._stage.do(request.match_info["act"], body if isinstance(body, dict) else {})
         except Problem as problem:

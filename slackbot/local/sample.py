@@ -1,5 +1,6 @@
 """Both platforms with people and feedback in them, so that there is something to click at once."""
 
+import itertools
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.pagerduty import PagerDuty, Turn
 from slackbot.local.slack import Message, Outcome, Workspace
 from slackbot.rules.deadline import ALWAYS, BusinessHours
+from slackbot.rules.feedback import Sentiment
 from slackbot.rules.handbook import HANDBOOK_LABELS
 
 PROJECT = "gitlab-com/support/feedback"
@@ -48,21 +50,25 @@ CHANNEL, BAD_CHANNEL, KUDOS_CHANNEL = "support_escalations", "support_feedback",
 MANAGERS = "S0MANAGERS"
 SCHEDULE = "P9UIIDY"
 
+ROTATION = (BLAKE, CASEY, AVERY)
+"""Who follows whom on duty, after Avery's first week."""
+WEEKS_PLANNED = 52
+
 SPEED = 40
 """How many times faster than real Slack this one lets calls through: days pass in seconds here."""
 
-_COLOURS = {
+_COLORS = {
     CONTACT_LABEL: "#c9342b",
     CONTACTED_LABEL: "#217645",
     "satisfaction::bad": "#9a5b13",
     "satisfaction::good": "#2e6f9e",
 }
-_FEEDBACK_COLOUR = "#5a5fb8"
+_FEEDBACK_COLOR = "#5a5fb8"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
-    """Something that happened at a certain moment before now."""
+class PastMoment:
+    """Something that happened at a certain moment before people came."""
 
     at: datetime
     act: Callable[[], Awaitable[object]]
@@ -86,7 +92,7 @@ class Sample:
     def __init__(self, clock: LocalClock, *, with_past: bool = True) -> None:
         self.clock = clock
         self._today = today = clock()
-        self.scenes = self._scenes(today) if with_past else []
+        self._past = self._past_of(today) if with_past else []
         # The accounts are older than the first feedback.
         clock.start_at(today - timedelta(days=PAST[0].days_ago + 1))
         self.slack = Workspace(clock=clock, signing_secret=secrets.token_hex(16))
@@ -99,7 +105,7 @@ class Sample:
         self._furnish_gitlab()
         self._tickets = FRESH.ticket
         self._answered = [self._live_through(past, today) for past in PAST if with_past]
-        clock.move_to(self.scenes[0].at - timedelta(hours=1) if with_past else today)
+        clock.move_to(self._past[0].at - timedelta(hours=1) if with_past else today)
 
     def _furnish_slack(self) -> None:
         for figure in PEOPLE:
@@ -120,28 +126,32 @@ class Sample:
             self.slack.add_channel(name, members=everybody)
 
     def _furnish_pagerduty(self, today: datetime) -> None:
-        """Let the turn end on Monday; nobody has taken that day yet."""
-        accounts = {
+        """Let managers take turns of a week; nobody has taken the Mondays in between yet."""
+        accounts = self.on_call = {
             one.slack: self.pagerduty.add_user(one.name, one.email)
             for one in PEOPLE
             if one.is_manager
         }
-        monday = today.replace(hour=9, minute=0, second=0) + timedelta(days=7 - today.weekday())
-        tuesday = monday + timedelta(days=1)
-        self.on_call = accounts
+        midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
+        monday = midnight + timedelta(days=7 - today.weekday(), hours=9)
         self.schedule = self.pagerduty.add_schedule(SCHEDULE, accounts[AVERY.slack])
         self.schedule.until = monday
         self.schedule.later = [
-            Turn(user=accounts[BLAKE.slack], start=tuesday, end=tuesday + timedelta(days=6))
+            Turn(
+                user=accounts[figure.slack],
+                start=monday + timedelta(weeks=week, days=1),
+                end=monday + timedelta(weeks=week + 1),
+            )
+            for week, figure in zip(range(WEEKS_PLANNED), itertools.cycle(ROTATION), strict=False)
         ]
 
     def _furnish_gitlab(self) -> None:
         gitlab = self.gitlab
         self.project = gitlab.add_project(PROJECT)
         for name, text in HANDBOOK_LABELS.items():
-            gitlab.add_label(self.project, name, text, _FEEDBACK_COLOUR)
-        for name, colour in _COLOURS.items():
-            gitlab.add_label(self.project, name, color=colour)
+            gitlab.add_label(self.project, name, text, _FEEDBACK_COLOR)
+        for name, color in _COLORS.items():
+            gitlab.add_label(self.project, name, color=color)
         self.automation = gitlab.add_user("support-automation", "Support Automation", bot=True)
         bot = gitlab.add_user("ssat-bot", "SSAT bot", bot=True)
         self.token = gitlab.add_token(bot)
@@ -168,20 +178,44 @@ class Sample:
 
     # What happens
 
-    def new_ticket(self) -> int:
-        """Return the number of a ticket that nobody has heard of yet."""
+    def new_feedback(
+        self,
+        *,
+        comment: str,
+        sentiment: Sentiment,
+        wants_contact: bool,
+        organization: str | None = None,
+        score: str | None = None,
+    ) -> Issue:
+        """Let a customer leave feedback on a ticket of which nobody has heard yet."""
         self._tickets += 1
-        return self._tickets
+        return self.open_feedback(
+            Story(
+                ticket=self._tickets,
+                sentiment=sentiment,
+                organization=organization,
+                score=score,
+                comment=comment,
+                wants_contact=wants_contact,
+            )
+        )
+
+    def on_duty(self) -> Figure | None:
+        """Return the manager on duty by the schedule; nobody on some days."""
+        now = self.clock()
+        users = [turn.user for turn in self.schedule.turns(now, now + timedelta(seconds=1))]
+        return next((one for one in PEOPLE if self.on_call.get(one.slack) in users), None)
 
     def open_feedback(self, story: Story) -> Issue:
         """Let the automation open a feedback issue and assign the manager on duty."""
+        figure = self.on_duty()
         return self.gitlab.open_issue(
             self.project,
             author=self.automation,
             title=story.title,
             description=story.description,
             labels=story.labels,
-            assignees=[AVERY.gitlab] if AVERY.gitlab else [],
+            assignees=[figure.gitlab] if figure and figure.gitlab else [],
         )
 
     def account(self, figure: Figure) -> GitLabUser:
@@ -212,18 +246,18 @@ class Sample:
     async def play(self, pass_until: Callable[[datetime], Awaitable[None]]) -> None:
         """Let the past days happen, up to the present."""
         try:
-            for scene in self.scenes:
-                await pass_until(scene.at)
-                await scene.act()
+            for moment in self._past:
+                await pass_until(moment.at)
+                await moment.act()
             await pass_until(self._today)
         finally:
             self.clock.move_to(self._today)
 
-    def _scenes(self, now: datetime) -> list[Scene]:
-        def ago(hours: float, act: Callable[[], Awaitable[object]]) -> Scene:
-            return Scene(at=business_ago(ALWAYS, now, timedelta(hours=hours)), act=act)
+    def _past_of(self, now: datetime) -> list[PastMoment]:
+        def ago(hours: float, act: Callable[[], Awaitable[object]]) -> PastMoment:
+            return PastMoment(at=business_ago(ALWAYS, now, timedelta(hours=hours)), act=act)
 
-        scenes = [
+        past = [
             ago(53, lambda: self._arrives(OVERDUE)),
             ago(45.9, lambda: self._arrives(NEARLY_DUE)),
             ago(45.5, lambda: self._arrives(CONTACTED)),
@@ -242,9 +276,9 @@ class Sample:
             ago(18, self._ask_for_contact_by_hand),
             ago(12, lambda: self._arrives(ANNOYED)),
             ago(9, lambda: self._arrives(NASTY)),
-            Scene(at=now - timedelta(minutes=12), act=lambda: self._arrives(FRESH)),
+            PastMoment(at=now - timedelta(minutes=12), act=lambda: self._arrives(FRESH)),
         ]
-        return sorted(scenes, key=lambda scene: scene.at)
+        return sorted(past, key=lambda moment: moment.at)
 
     async def _arrives(self, story: Story) -> None:
         issue = self.open_feedback(story)

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from slackbot.local.acts import Acts, Json, Problem
-from slackbot.local.cast import PEOPLE, Figure, Story
+from slackbot.local.cast import PEOPLE, Figure
 from slackbot.local.gitlab import Issue
 from slackbot.local.shown import due_at
 from slackbot.local.slack import Message, View
@@ -145,7 +145,10 @@ def load(name_or_path: str) -> Scenario:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: {error}") from error
     except ValidationError as error:
-        places = [f"{_place(each['loc'])}: {each['msg']}" for each in error.errors()]
+        places = [
+            f"{_place(each['loc'])}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
+        ]
         raise ScenarioError("\n".join(f"{path}: {each}" for each in places)) from error
 
 
@@ -179,20 +182,25 @@ class Play:
             "together": self._together,
         }
 
-    @property
-    def look_as(self) -> str | None:
-        """Who sees it best, by Slack's id."""
-        name = self.scenario.look_as
-        return _person(name).slack if name else None
-
-    @property
-    def issue_number(self) -> int | None:
-        """The issue that it is about now."""
-        return self._latest.iid if self._latest else None
+    def shown(self) -> Json:
+        """Return what the page tells of it."""
+        scenario = self.scenario
+        return {
+            "name": scenario.name,
+            "title": scenario.title,
+            "about": scenario.about,
+            "look_at": scenario.look_at,
+            "me": _person(scenario.look_as).slack if scenario.look_as else None,
+            "issue": self._latest.iid if self._latest else None,
+            "is_playing": self.is_playing,
+            "doing": self.doing,
+            "problem": self.problem,
+        }
 
     async def run(self) -> None:
         """Play it from the first step to the last; a problem ends it, and is told."""
         self.is_playing = True
+        await self._world.ready()
         with self._world.tried.paused():
             try:
                 await self._world.troubles.end_all()
@@ -218,15 +226,15 @@ class Play:
 
     async def _feedback(self, _: Figure, said: Feedback) -> None:
         sample = self._world.sample
-        story = Story(
-            ticket=sample.new_ticket(),
+        if sample.gitlab.faults.down:
+            raise Problem("Nobody can open an issue: GitLab is down.")
+        issue = self._latest = sample.new_feedback(
+            comment=said.comment,
             sentiment=said.sentiment,
+            wants_contact=said.contact,
             organization=said.organization,
             score=said.score,
-            comment=said.comment,
-            wants_contact=said.contact,
         )
-        issue = self._latest = sample.open_feedback(story)
         if said.contact and self._world.bot.is_running and not sample.slack.is_down:
             await sample.slack.wait_for(lambda: sample.card_of(issue), SEEN_SECONDS)
 
@@ -289,7 +297,7 @@ class Play:
 
         def is_shown() -> bool:
             card = sample.card_of(self._issue)
-            return any(words in str((one.text, one.blocks)) for one in (card, *card.thread))
+            return any(words in f"{one.text} {one.blocks}" for one in (card, *card.thread))
 
         await sample.slack.wait_for(is_shown, SEEN_SECONDS)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ from slackbot.local.cast import CONTACT_LABEL, CONTACTED_LABEL, PEOPLE, Figure
 from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab.entities import Entities
 from slackbot.local.markdown import rendered, sources
+from slackbot.local.pagerduty.account import EARLIEST, LATEST, Turn
 from slackbot.local.sample import Sample
 from slackbot.local.slack.chat import permalink
 from slackbot.local.troubles import TROUBLES
@@ -51,8 +51,7 @@ def shown_to(me: str, world: World) -> Json:
         "me": me,
         "offset": round(sample.clock.offset.total_seconds()),
         "deadlines": sorted(due.isoformat() for due in deadlines(sample)),
-        "people": [_figure(each) for each in PEOPLE],
-        "down": {"slack": slack.is_down, "gitlab": gitlab.faults.down},
+        "people": [_figure(each, sample) for each in PEOPLE],
         "tried": world.tried.look(),
         "troubles": [
             {
@@ -60,7 +59,7 @@ def shown_to(me: str, world: World) -> Json:
                 "group": each.group,
                 "title": each.title,
                 "look_at": each.look_at,
-                "is_on": world.troubles.is_on(each),
+                "is_on": world.troubles.is_on(each.name),
                 "is_once": each.is_once,
             }
             for each in TROUBLES
@@ -170,7 +169,7 @@ def _gitlab(sample: Sample) -> Json:
         "labels": [
             {
                 "name": each.name,
-                "colour": each.color,
+                "color": each.color,
                 "description": each.description,
                 "archived": each.archived,
             }
@@ -190,41 +189,45 @@ def _gitlab(sample: Sample) -> Json:
 
 
 def _pagerduty(sample: Sample) -> Json:
-    """Tell who is on duty in the next days, and when nobody is."""
-    # From midnight on: bounds that move with the time would make every look seem like news.
-    today = sample.clock().replace(hour=0, minute=0, second=0, microsecond=0)
-    schedule = sample.schedule
+    """Return who is on duty now and in the next days, and when nobody is."""
+    now, schedule = sample.clock(), sample.schedule
     people = {account.id: slack for slack, account in sample.on_call.items()}
-    turns = list(schedule.turns(today, today + SHOWN_SCHEDULE))
+
+    def shown(turn: Turn) -> Json:
+        return {
+            "id": people[turn.user.id],
+            "name": turn.user.name,
+            "start": turn.start.isoformat(),
+            "end": turn.end.isoformat(),
+        }
+
+    turns = list(schedule.turns(EARLIEST, LATEST))
+    current = next((turn for turn in turns if turn.start <= now < turn.end), None)
+    ahead = [turn for turn in turns if now < turn.start < now + SHOWN_SCHEDULE]
+    # Nothing here may move with the time: every look would seem like news.
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    begins = (
+        current.end if current else max((t.end for t in turns if t.end <= now), default=midnight)
+    )
+    is_gap = bool(ahead) and begins < ahead[0].start
     return {
-        "is_down": sample.pagerduty.status is not None,
         "schedule": schedule.name,
-        "turns": [
-            {
-                "id": people[each.user.id],
-                "name": each.user.name,
-                "start": each.start.isoformat(),
-                "end": each.end.isoformat(),
-            }
-            for each in turns
-        ],
-        "gap": next(
-            (
-                {"start": one.end.isoformat(), "end": following.start.isoformat()}
-                for one, following in pairwise(turns)
-                if one.end < following.start
-            ),
-            None,
-        ),
+        "current": shown(current) if current else None,
+        "next": [shown(turn) for turn in ahead],
+        "gap": {"start": begins.isoformat(), "end": ahead[0].start.isoformat()} if is_gap else None,
     }
 
 
-def _figure(figure: Figure) -> Json:
+def _figure(figure: Figure, sample: Sample) -> Json:
+    is_on_duty = figure is sample.on_duty()
+    role = f"{figure.role}, on duty" if is_on_duty else figure.role
+    reminded = " You are on duty: the bot reminds you of what nobody has claimed."
     return {
         "id": figure.slack,
         "name": figure.name,
-        "role": figure.role,
-        "rights": figure.rights,
+        "role": role,
+        "is_manager": figure.is_manager,
+        "rights": figure.rights + reminded if is_on_duty else figure.rights,
         "gitlab": figure.gitlab,
     }
 

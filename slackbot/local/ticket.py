@@ -1,5 +1,6 @@
 """What stands for a ticket in the help desk, to which the bot's cards lead."""
 
+import re
 from html import escape
 
 from slackbot.local.gitlab import Issue
@@ -28,7 +29,8 @@ _PAGE = """<!doctype html>
 
 def ticket_page(number: int, sample: Sample) -> str:
     """Return the page of a ticket, with the feedback that the customer left on it."""
-    issues = [each for each in sample.project.issues.values() if str(number) in each.title]
+    whole = re.compile(rf"(?<!\d){number}(?!\d)")
+    issues = [each for each in sample.project.issues.values() if whole.search(each.title)]
     about = "".join(map(_feedback, issues)) or "<p>Nobody has left feedback on this ticket.</p>"
     return _PAGE.format(number=number, about=about)
 

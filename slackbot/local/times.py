@@ -6,9 +6,10 @@ from datetime import datetime, time, timedelta
 _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _LATER = re.compile(r"(\d+) (minute|hour|day)s?(?: (before|after) the deadline)?")
-_DAY = re.compile(rf"(next morning|{'|'.join(_DAYS)})(?: (\d\d):(\d\d))?")
+_DAY = re.compile(rf"(next morning|workday|{'|'.join(_DAYS)})(?: (\d\d):(\d\d))?")
 _ALLOWED = (
-    "Write a time as '2 hours', '1 hour before the deadline', 'next morning' or 'Monday 09:30'."
+    "Write a time as '2 hours', '1 hour before the deadline', 'next morning', 'workday 10:00' or "
+    "'Monday 09:30'."
 )
 MORNING = time(9, 0)
 
@@ -36,7 +37,7 @@ def _relative(said: str, now: datetime, due_at: datetime | None) -> datetime | N
     if match[3] is None:
         return now + amount
     if due_at is None:
-        raise ValueError("There is no deadline: the feedback asks for no contact.")
+        raise ValueError("There is no deadline: nobody is waiting for contact.")
     return due_at - amount if match[3] == "before" else due_at + amount
 
 
@@ -46,8 +47,13 @@ def _on_a_day(said: str, now: datetime) -> datetime | None:
     if match is None:
         return None
     at = time(int(match[2]), int(match[3])) if match[2] else MORNING
-    days = 1 if match[1] not in _DAYS else (_DAYS.index(match[1]) - now.weekday()) % 7
-    day = now.date() + timedelta(days=days)
-    moment = datetime.combine(day, at, tzinfo=now.tzinfo)
-    is_past = moment <= now and match[1] in _DAYS
-    return moment + timedelta(days=7) if is_past else moment
+    moment = datetime.combine(now.date(), at, tzinfo=now.tzinfo)
+    while moment <= now or not _is_meant(match[1], moment):
+        moment += timedelta(days=1)
+    return moment
+
+
+def _is_meant(name: str, day: datetime) -> bool:
+    if name == "workday":
+        return day.weekday() < _DAYS.index("saturday")
+    return name == "next morning" or day.weekday() == _DAYS.index(name)

@@ -27,6 +27,7 @@ _NEVER = frozenset({"token", "client_secret", "signing_secret", "verification_to
 _HIDDEN = frozenset({"trigger_id", "response_url", "upload_url"})
 _SECRETS = re.compile(
     r"\b(?:xox[a-z]-|xapp-|glpat-|whsec_)[\w+/=.-]+"
+    r"|\b\d+\.\d+\.[0-9a-f]{32}\b"  # a trigger_id
     r"|(?<=/response/)[\w-]+|(?<=/upload/v1/)[\w-]+|(?<=[?&]ticket=)[\w-]+"
 )
 

@@ -31,7 +31,7 @@ class Tried:
             self._after = max([self._after, *(seq for seq, _ in self._bot.delivered(self._after))])
 
     def look(self) -> dict[str, bool]:
-        """Tell of each thing whether it has been done."""
+        """Return of each thing whether it has been done."""
         if not self._is_paused and len(self._done) < len(THINGS):
             for _, decision in self._bot.delivered(self._after):
                 self._done |= _things(decision)

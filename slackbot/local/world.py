@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
@@ -25,7 +25,7 @@ from slackbot.local.troubles import Troubles
 
 log = structlog.get_logger()
 
-LONGEST_STEP = timedelta(hours=12)
+LONGEST_STEP = timedelta(days=2)
 """Of the time that passes, where nothing is known to come."""
 SETTLE_SECONDS = 10.0
 """How long the bot has to finish what is due before the time goes on: a fault may keep it."""
@@ -37,7 +37,13 @@ class TimePasses(Exception):
 
 
 class World:
-    """What ``ssat-bot local`` runs; it can begin anew."""
+    """One run of everything, from its beginning to its end.
+
+    Args:
+        with_past: Whether the days of the sample happen first.
+        begins_at: The moment at which people come, aware; by default now. The past lies before it.
+        addresses: Where the stand-ins are to be served, by the platform's name; else anywhere.
+    """
 
     sample: Sample
     bot: Bot
@@ -45,33 +51,40 @@ class World:
     troubles: Troubles
     tried: Tried
 
-    def __init__(self, *, with_past: bool = True, begins_at: datetime | None = None) -> None:
-        """Begin at a moment, by default now; the past lies before it."""
-        self._with_past, self._begins_at = with_past, begins_at
+    def __init__(
+        self,
+        *,
+        with_past: bool = True,
+        begins_at: datetime | None = None,
+        addresses: Mapping[str, str] | None = None,
+    ) -> None:
+        self.with_past, self.begins_at = with_past, begins_at
+        self.addresses = dict(addresses or {})
+        self.moving_to: datetime | None = None
         self._everything = contextlib.AsyncExitStack()
         self._playing: asyncio.Task[None] | None = None
-        self.present = asyncio.Event()
-        """Set while there is something to see: not between an end and a new beginning."""
-        self.is_ready = False
-        self.moving_to: datetime | None = None
-        self.addresses: dict[str, str] = {}
-        """Where the stand-ins are served, by the platform's name."""
+        self._has_past = asyncio.Event()
 
-    def _port(self, platform: str) -> int:
-        """Return the port that a stand-in has had, or 0 for any: an address stays as it is."""
-        return urlsplit(self.addresses.get(platform, "")).port or 0
+    @property
+    def is_ready(self) -> bool:
+        """Whether the past days have happened."""
+        return self._has_past.is_set()
+
+    async def ready(self) -> None:
+        """Return when the past days have happened."""
+        await self._has_past.wait()
 
     async def begin(self) -> None:
         """Serve the platforms, start the bot, and let the past days happen meanwhile."""
         everything = self._everything
         folder = everything.enter_context(tempfile.TemporaryDirectory(prefix="ssat-local-"))
         clock = LocalClock()
-        if self._begins_at:
-            clock.start_at(self._begins_at)
-        sample = Sample(clock, with_past=self._with_past)
-        traffic = Traffic(sample.clock)
+        if self.begins_at:
+            clock.start_at(self.begins_at)
+        sample = self.sample = Sample(clock, with_past=self.with_past)
+        self.traffic = Traffic(sample.clock)
         for platform in (sample.slack, sample.gitlab, sample.pagerduty):
-            platform.traffic = traffic
+            platform.traffic = self.traffic
         serving = {
             "Slack": serve_slack(sample.slack, port=self._port("Slack")),
             "GitLab": serve_gitlab(sample.gitlab, port=self._port("GitLab")),
@@ -81,46 +94,35 @@ class World:
             url = await everything.enter_async_context(served)
             self.addresses[name] = url.removesuffix("/api/")
         sample.slack.unfurl_domains = {urlsplit(self.addresses["GitLab"]).netloc}
-        bot = Bot(sample, Path(folder), self.addresses["PagerDuty"])
+        bot = self.bot = Bot(sample, Path(folder), self.addresses["PagerDuty"])
         everything.callback(bot.close)
         everything.push_async_callback(bot.kill)
         await bot.start()
-        self.sample, self.bot, self.traffic = sample, bot, traffic
         self.troubles, self.tried = Troubles(sample, bot), Tried(bot)
         self._playing = asyncio.create_task(self._play())
-        self.present.set()
+
+    def _port(self, platform: str) -> int:
+        return urlsplit(self.addresses.get(platform, "")).port or 0
 
     async def end(self) -> None:
         """Stop everything, and forget it."""
-        self.present.clear()
-        self.is_ready = False
         if self._playing:
             self._playing.cancel()
             await asyncio.gather(self._playing, return_exceptions=True)
         await self._everything.aclose()
 
-    async def begin_anew(self) -> None:
-        """Forget everything, and let the past days happen once more."""
-        await self.end()
-        await self.begin()
-
-    async def ready(self) -> None:
-        """Return when the past days have happened."""
-        if self._playing:
-            await self._playing
-
     async def _play(self) -> None:
         with self.tried.paused():
             try:
                 await self.sample.play(self.pass_until)
-            except (AssertionError, LookupError) as error:
+            except Exception:
                 # Something is there to see all the same.
-                log.error("sample_incomplete", problem=str(error))
-        self.is_ready = True
+                log.exception("sample_incomplete")
+        self._has_past.set()
         self.show()
 
     def show(self) -> None:
-        """Let those who look at the page see what has changed."""
+        """Let the pages that are open show what has changed."""
         self.sample.slack.changed()
 
     # Time

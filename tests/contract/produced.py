@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from slackbot.local.cast import AVERY, BLAKE, CASEY, DANA, FINLEY, Story
+from slackbot.local.cast import AVERY, BLAKE, CASEY, DANA, FINLEY
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Ephemeral, Message, View, Workspace
 from slackbot.local.slack.block_kit import elements_of
@@ -119,13 +119,12 @@ class _Crawler:
         await self._slack.wait_for(lambda: words in str(card.blocks))
 
     async def _card(self, comment: str) -> Message:
-        story = Story(
-            ticket=self._sample.new_ticket(),
-            sentiment=Sentiment.NEGATIVE,
-            organization="Acme Ltd",
+        issue = self._sample.new_feedback(
             comment=comment,
+            sentiment=Sentiment.NEGATIVE,
+            wants_contact=True,
+            organization="Acme Ltd",
         )
-        issue = self._sample.open_feedback(story)
         return await self._slack.wait_for(lambda: self._sample.card_of(issue))
 
     async def _refused(self) -> None:

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from slackbot.local.cast import CONTACTED, FRESH, NEARLY_DUE, OVERDUE, Story
 from tests.local.browser.phone import five_finished, shown_at_once, two_open
 from tests.local.browser.visit import BLAKE, PHONE, Visit, chromium, launched, visiting
-from tests.local.process import Local, running
+from tests.local.process import TUESDAY, Local, running
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 WIDE = (1400, 730)
@@ -175,7 +175,7 @@ async def main() -> int:
     if executable is None or not _has_emoji():
         print(MISSING)
         return 1
-    with running() as local:
+    with running(*TUESDAY) as local:
         async with launched(executable) as browser:
             for take, names in PICTURES.items():
                 await take(browser, local)

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 SECONDS = 60
 
+TUESDAY = ("--at", "2026-12-01T10:00Z")
+"""When people come to the page: the day and the hour of the test must not matter."""
+
 # What a machine may have set for other things must not matter here.
 STRAY = {
     "SLACK_APP_TOKEN": "xapp-of-something-else",
@@ -34,9 +37,10 @@ class Local:
         return self.process.wait(SECONDS)
 
 
-def start(port: int, *arguments: str) -> subprocess.Popen[str]:
+def start(port: int | None, *arguments: str) -> subprocess.Popen[str]:
+    wanted = () if port is None else ("--port", str(port))
     return subprocess.Popen(
-        [sys.executable, "-m", "slackbot", "local", "--port", str(port), *arguments],
+        [sys.executable, "-m", "slackbot", "local", *wanted, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

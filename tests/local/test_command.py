@@ -1,7 +1,10 @@
 """`ssat-bot local` from the outside: it starts, serves its page, and stops."""
 
 import asyncio
+import contextlib
+import itertools
 import json
+import re
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,6 +16,7 @@ import pytest
 
 from slackbot.local.cast import NASTY, NEARLY_DUE, OVERDUE, PRAISE, Story
 from slackbot.local.clock import LocalClock
+from slackbot.local.command import HOST, PORT
 from slackbot.local.sample import business_ago
 from slackbot.rules.deadline import ALWAYS
 from tests.local.process import SECONDS, Local, running, start
@@ -104,7 +108,11 @@ async def test_a_claim_on_the_page_ends_in_gitlab(visitor: Visitor) -> None:
 
 async def test_the_sample_has_a_card_for_each_request_and_none_for_praise(visitor: Visitor) -> None:
     state = await visitor.until(lambda state: True)
-    assert len(state["slack"]["issues"]) == 7
+    cards = [
+        [each["ts"] for each in channel["messages"] if each["ts"] in state["slack"]["issues"]]
+        for channel in state["slack"]["channels"]
+    ]
+    assert [len(each) for each in cards[:2]] == [7, 1]  # contact requests, other bad reviews
     assert card_of(state, issue_about(state, PRAISE)) is None
     texts = [each["text"] for each in state["slack"]["channels"][0]["messages"]]
     assert any("Overdue" in text for text in texts)
@@ -173,6 +181,37 @@ def test_a_busy_port_is_named_with_the_remedy() -> None:
     assert process.returncode == 2
     assert "in use" in problem
     assert "--port" in problem
+
+
+def test_another_port_is_taken_where_the_usual_one_is_in_use() -> None:
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # somebody else has it: that is as well
+            stack.enter_context(socket.create_server((HOST, PORT)))
+        process = start(None)
+        try:
+            assert process.stdout
+            said = list(itertools.islice(process.stdout, 6))
+        finally:
+            process.kill()
+            process.communicate()
+    assert f"Port {PORT} is taken" in said[0]
+    [url] = re.findall(r"Open +http://127\.0\.0\.1:(\d+)", "".join(said))
+    assert url != str(PORT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--scenario", "no-such"), "There are deadline-near"),
+        (("--at", "soon"), "--at"),
+        (("--blocks", "a.json", "--scenario", "week-end"), "not allowed with"),
+    ],
+)
+def test_what_cannot_be_started_is_explained(arguments: tuple[str, ...], complaint: str) -> None:
+    process = start(0, *arguments)
+    _, problem = process.communicate(timeout=SECONDS)
+    assert process.returncode == 2
+    assert complaint in problem
 
 
 def test_the_clock_never_goes_back() -> None:

@@ -1,6 +1,7 @@
 """What bot and platforms say to each other is recorded: in order, whole, and without a secret."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -302,6 +303,60 @@ async def test_requests_to_pagerduty_are_recorded(
     assert account.token not in json.dumps([each.to_json() for each in traffic.after(0)])
 
 
+SECRETS = (
+    r"xox[a-z]-[\w-]{4}|xapp-[\w-]{4}|glpat-[\w-]{4}|whsec_\w{4}",
+    r"\b\d+\.\d+\.[0-9a-f]{32}\b",  # a trigger_id
+    r"/response/\w",
+    r"/upload/v1/\w",
+    r"[?&]ticket=\w",
+    r'"(?:trigger_id|response_url|upload_url)": (?!"\[hidden\]")',
+)
+
+
+async def test_the_record_holds_no_secret_wherever_one_stands(
+    slack: Workspace, client: AsyncWebClient, app: AsyncApp, traffic: Traffic
+) -> None:
+    @app.command("/ssat")
+    async def command(ack, body, respond) -> None:  # type: ignore[no-untyped-def]
+        await ack(f"{body['trigger_id']} {body['response_url']}")
+        await client.views_open(trigger_id=body["trigger_id"], view=modal(section("Hi")))
+        with pytest.raises(SlackApiError):
+            await client.views_push(trigger_id=body["trigger_id"], view=modal(section("Hi")))
+        await respond(text=f"{body['trigger_id']} {body['response_url']} {slack.bot_token}")
+
+    async with over_http(app, slack):
+        assert (await slack.command("U1", "/ssat", "", "C1")).ok
+        await slack.wait_for(lambda: "response_url" in titles(traffic))
+    await client.files_upload_v2(channel="C1", filename="a.csv", content="a,b")
+    opened = await client.apps_connections_open(app_token=slack.app_token)
+    await client.chat_postMessage(channel="C1", text=f"see {opened['url']}, {slack.app_token}")
+    record = json.dumps([each.to_json() for each in traffic.after(0)])
+    assert {each: re.findall(each, record) for each in SECRETS} == {each: [] for each in SECRETS}
+    assert record.count(HIDDEN) > 8
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ({"trigger_id": "12.34.ab"}, {"trigger_id": HIDDEN}),
+        ({"view": [{"response_url": "http://a/b"}]}, {"view": [{"response_url": HIDDEN}]}),
+        ({"upload_url": "http://a/b"}, {"upload_url": HIDDEN}),
+        ({"trigger_id": ""}, {"trigger_id": ""}),
+        ({"token": "x", "a": 1}, {"a": 1}),
+        (f"by 1.23.{'0a' * 16}.", f"by {HIDDEN}."),
+        ("at 1769785200.000100 and 1.2.3", "at 1769785200.000100 and 1.2.3"),
+        ("http://a/response/a-_b?c", f"http://a/response/{HIDDEN}?c"),
+        ("http://a/upload/v1/a-_b", f"http://a/upload/v1/{HIDDEN}"),
+        ("ws://a/socket?ticket=a-_b&c=d", f"ws://a/socket?ticket={HIDDEN}&c=d"),
+        ("ws://a/socket?c=d&ticket=ab", f"ws://a/socket?c=d&ticket={HIDDEN}"),
+        ("https://a.example/tickets/7?ticket_form=8", "https://a.example/tickets/7?ticket_form=8"),
+        ("xoxe.xoxp-1-ab xapp-1 glpat-a_b whsec_a+/=", f"xoxe.{' '.join([HIDDEN] * 4)}"),
+    ],
+)
+def test_a_secret_is_hidden_by_its_name_or_its_looks(said: object, shown: object) -> None:
+    assert clean(said) == shown
+
+
 def add(traffic: Traffic) -> Exchange:
     return traffic.add(
         traffic.begin(),
@@ -327,7 +382,7 @@ def test_only_the_latest_are_remembered_and_their_ids_go_on(traffic: Traffic) ->
     assert (traffic.after(0), add(traffic).id) == ([], KEPT + 4)
 
 
-def test_what_was_recorded_changes_no_more() -> None:
+def test_what_was_recorded_stays_as_it_was() -> None:
     blocks = [{"type": "divider"}]
     shown = clean({"blocks": blocks})
     blocks.append({"type": "header"})

@@ -1,5 +1,6 @@
 """The world of `ssat-bot local`: its time, its troubles, its scenes, without the page."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,12 +25,18 @@ from slackbot.local.gitlab import Issue
 from slackbot.local.scenario import SCENES, Play, load
 from slackbot.local.shown import due_at, shown_to
 from slackbot.local.slack import Message
-from slackbot.local.troubles import TROUBLES
+from slackbot.local.stage import Stage
 from slackbot.local.world import TimePasses, World
 from slackbot.rules.feedback import Sentiment
 
 pytestmark = pytest.mark.story
 TUESDAY = datetime(2026, 12, 1, 10, tzinfo=UTC)
+ODD_MOMENTS = [
+    pytest.param(datetime(2026, 12, 5, 12, tzinfo=UTC), id="Saturday"),
+    pytest.param(datetime(2026, 11, 30, 8, 59, tzinfo=UTC), id="Monday before the digest"),
+    pytest.param(datetime(2026, 12, 4, 22, 50, tzinfo=UTC), id="Friday night"),
+    pytest.param(datetime(2027, 1, 1, 0, 0, tzinfo=UTC), id="New Year"),
+]
 LATE = "This reminder is late"
 PATIENCE = 60.0
 
@@ -97,16 +104,7 @@ async def test_each_reminder_comes_at_its_own_moment(world: World) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "at",
-    [
-        datetime(2026, 12, 5, 12, tzinfo=UTC),  # a Saturday
-        datetime(2026, 11, 30, 8, 59, tzinfo=UTC),  # before Monday's digest
-        datetime(2026, 12, 4, 22, 50, tzinfo=UTC),  # a Friday night
-        datetime(2027, 1, 1, 0, 0, tzinfo=UTC),
-    ],
-    ids=["Saturday", "Monday morning", "Friday night", "New Year"],
-)
+@pytest.mark.parametrize("at", ODD_MOMENTS)
 async def test_the_sample_is_complete_whenever_one_comes(at: datetime) -> None:
     async with begun(with_past=True, at=at) as world:
         said = world.sample.channel.messages
@@ -144,13 +142,12 @@ async def test_the_bot_is_killed_and_reads_what_it_has_missed(world: World) -> N
 
 async def test_an_answer_that_is_lost_makes_no_second_card(world: World) -> None:
     await world.troubles.switch("slack-drops", on=True)
-    trouble = next(each for each in TROUBLES if each.name == "slack-drops")
-    assert world.troubles.is_on(trouble)
+    assert world.troubles.is_on("slack-drops")
     issue = await request(world)
     await world.pass_until(world.sample.clock() + timedelta(minutes=10))
     cards = [one for one in world.sample.channel.messages if world.sample.issue_of(one) is issue]
     assert len(cards) == 1
-    assert not world.troubles.is_on(trouble)
+    assert not world.troubles.is_on("slack-drops")
 
 
 @pytest.mark.parametrize("name", ["gitlab-forbidden", "gitlab-invalid"])
@@ -199,9 +196,31 @@ async def test_the_rotation_changes_and_the_next_card_names_the_new_manager(worl
     await Acts(world).do("duty", {"me": AVERY.slack, "who": BLAKE.slack})
     issue = await request(world)
     await world.sample.slack.wait_for(lambda: BLAKE.slack in words(card(world, issue)), PATIENCE)
-    assert shown_to(AVERY.slack, world)["pagerduty"]["turns"][0]["id"] == BLAKE.slack
+    assert shown_to(AVERY.slack, world)["pagerduty"]["current"]["id"] == BLAKE.slack
     with pytest.raises(Problem, match="Only managers"):
         await Acts(world).do("duty", {"me": AVERY.slack, "who": DANA.slack})
+
+
+async def test_the_rotation_goes_on_week_after_week(world: World) -> None:
+    await world.pass_until(world.sample.clock() + timedelta(days=8))
+    assert shown_to(AVERY.slack, world)["pagerduty"]["current"]["id"] == BLAKE.slack
+    await Acts(world).do("duty", {"me": AVERY.slack, "who": CASEY.slack})
+    shown = shown_to(AVERY.slack, world)
+    assert shown["pagerduty"]["current"]["id"] == CASEY.slack
+    assert shown["pagerduty"]["gap"] is not None
+    roles = {each["id"]: each["role"] for each in shown["people"]}
+    assert roles[CASEY.slack] == "support lead, on duty"
+    assert roles[AVERY.slack] == "manager"
+
+
+async def test_on_a_monday_that_nobody_takes_nobody_is_on_duty(world: World) -> None:
+    await world.pass_until(datetime(2026, 12, 7, 10, tzinfo=UTC))
+    shown = shown_to(AVERY.slack, world)["pagerduty"]
+    assert shown["current"] is None
+    assert shown["gap"]["start"].startswith("2026-12-07T09:00")
+    assert shown["next"][0]["id"] == BLAKE.slack
+    issue = await request(world)
+    assert issue.assigned_to == []
 
 
 async def test_the_schedule_has_a_gap_or_none(world: World) -> None:
@@ -224,19 +243,78 @@ async def test_what_is_tried_is_ticked_once_gitlab_has_it(world: World) -> None:
 
 
 async def test_what_a_scene_does_ticks_nothing(world: World) -> None:
-    await play(world, "two-claims")
+    played = asyncio.create_task(play(world, "two-claims"))
+    while not played.done():
+        assert not any(world.tried.look().values())
+        await world.sample.slack.next_change(0.05)
+    await played
     assert not any(world.tried.look().values())
     await request(world)
     assert not any(world.tried.look().values())
 
 
-async def test_all_is_forgotten_when_somebody_starts_over(world: World) -> None:
-    issue, addresses = await request(world), dict(world.addresses)
-    await world.begin_anew()
-    await world.ready()
-    assert issue.title not in [one.title for one in world.sample.project.issues.values()]
-    assert world.addresses == addresses
-    await request(world)
+async def test_all_is_forgotten_when_people_start_over() -> None:
+    stage = Stage(World(with_past=False, begins_at=TUESDAY))
+    await stage.begin()
+    try:
+        await stage.world.ready()
+        issue, addresses = await request(stage.world), dict(stage.world.addresses)
+        await stage.do("scene", {"name": "deadline-near"})
+        await asyncio.gather(stage.start_over(), stage.start_over())
+        assert stage.number == 3
+        await stage.world.ready()
+        assert stage.shown()["scene"] is None
+        titles = [one.title for one in stage.world.sample.project.issues.values()]
+        assert issue.title not in titles
+        assert stage.world.addresses == addresses
+        await request(stage.world)
+    finally:
+        await stage.end()
+
+
+async def test_a_scenario_waits_for_the_past_and_can_be_broken_off() -> None:
+    stage = Stage(World(begins_at=TUESDAY))
+    await stage.begin()
+    stage.perform(load("two-claims"))
+    assert not stage.world.is_ready
+    await stage.end()  # at once, and without a trace
+
+
+async def test_one_scene_is_played_at_a_time_and_can_be_stopped(world: World) -> None:
+    stage = Stage(world)
+    with pytest.raises(Problem, match="no scene nonsense"):
+        await stage.do("scene", {"name": "nonsense"})
+    with pytest.raises(LookupError):
+        await stage.do("nonsense", {"me": AVERY.slack})
+    await stage.do("scene", {"name": "week-end"})
+    with pytest.raises(Problem, match="being played"):
+        await stage.do("scene", {"name": "two-claims"})
+    await stage.do("stop_scene", {})
+    assert stage.shown()["scene"]["is_playing"] is False
+    assert world.moving_to is None
+
+
+@pytest.mark.parametrize(
+    ("act", "body", "words"),
+    [
+        ("say", {"me": "U0NOBODY", "channel": "x", "text": "Hi"}, "nobody called U0NOBODY"),
+        ("comment", {"me": "U0AVERY", "iid": 999, "text": "Hi"}, "no issue #999"),
+        ("comment", {"me": "U0AVERY", "iid": 1, "project": "a/b", "text": "Hi"}, "no project a/b"),
+        ("comment", {"me": "U0DANA", "iid": 1, "text": "Hi"}, "Dana Guest has no account"),
+        ("time", {"me": "U0AVERY", "hours": -1}, "goes forward only"),
+        (
+            "say",
+            {"me": "U0AVERY", "channel": "support_escalations", "text": "/joke"},
+            "/joke is not",
+        ),
+        ("comment", {"iid": 1, "text": "Hi"}, "Nothing was given for me"),
+    ],
+)
+async def test_what_cannot_be_done_is_said(
+    world: World, act: str, body: dict[str, object], words: str
+) -> None:
+    with pytest.raises(Problem, match=words):
+        await Acts(world).do(act, body)
 
 
 # The scenes: each shows what it promises
@@ -268,15 +346,17 @@ async def test_while_gitlab_is_down_the_card_says_what_is_saved(world: World) ->
     assert "feedback::docs-not-helpful" in issue.labels
 
 
-async def test_near_the_deadline_reminders_come_and_then_the_lead_is_told(world: World) -> None:
-    await play(world, "deadline-near")
-    issue = list(world.sample.project.issues.values())[-1]
-    thread = card(world, issue).thread
-    assert LATE not in words(*thread)
-    assert any("🚨" in one.text and CASEY.slack in one.text for one in thread)
-    assert any("Why was it late?" in words(one) for one in thread)
-    shown = [one for one in world.sample.channel.messages if one.broadcast]
-    assert len(shown) >= 2
+@pytest.mark.parametrize("at", ODD_MOMENTS)
+async def test_near_the_deadline_reminders_come_and_then_the_lead_is_told(at: datetime) -> None:
+    async with begun(with_past=False, at=at) as world:
+        await play(world, "deadline-near")
+        issue = list(world.sample.project.issues.values())[-1]
+        thread = card(world, issue).thread
+        assert LATE not in words(*thread)
+        assert any("🚨" in one.text and CASEY.slack in one.text for one in thread)
+        assert any("Why was it late?" in words(one) for one in thread)
+        shown = [one for one in world.sample.channel.messages if one.broadcast]
+        assert len(shown) >= 2
 
 
 async def test_a_guest_and_an_engineer_are_told_why_nothing_happened(world: World) -> None:

@@ -1,7 +1,6 @@
 """What the REST API v4 says of things, shaped as its entities are."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from slackbot.local.gitlab.model import (
     MAINTAINER,
@@ -16,8 +15,7 @@ from slackbot.local.gitlab.model import (
     Token,
     User,
 )
-
-Json = dict[str, Any]
+from slackbot.local.json_type import Json
 
 
 def timestamp(moment: datetime | None) -> str | None:
@@ -112,7 +110,7 @@ class Entities:
         }
 
     def project(self, project: Project, user: User) -> Json:
-        """Build a project as one who sees it does."""
+        """Build a project as its readers see it."""
         namespace, _, name = project.path.rpartition("/")
         role = project.role(user)
         return {

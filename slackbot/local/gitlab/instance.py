@@ -75,7 +75,7 @@ class GitLab:
 
     @property
     def traffic(self) -> Traffic | None:
-        """The record of what bot and GitLab say to each other, if somebody keeps one."""
+        """The record of what bot and GitLab say to each other; None keeps none."""
         return self._dispatcher.traffic
 
     @traffic.setter
@@ -85,7 +85,7 @@ class GitLab:
     # Change, and waiting for it
 
     def note_change(self, issue: Issue | None = None) -> None:
-        """Count a change of state, perhaps of an issue, and wake those who wait for one."""
+        """Count a change of state, perhaps of an issue, and wake the tasks that wait for one."""
         if issue is not None:
             for watch in self.watchers:
                 watch(issue)
@@ -236,7 +236,7 @@ class GitLab:
         return project
 
     def archive_project(self, project: Project) -> None:
-        """Let nothing in a project be changed any more."""
+        """Let nothing in a project be changed from now on."""
         project.archived = True
         self.note_change()
 

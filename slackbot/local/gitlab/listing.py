@@ -69,7 +69,7 @@ def find_issues(request: web.Request, project: Project, user: User) -> list[Issu
     for name in ("issue_type", "confidential", "author_id", "assignee_id", "search"):
         if value := query.get(name):
             found = [issue for issue in found if _matches(issue, name, value)]
-    # Whoever sees the project sees its issues, but for the confidential ones.
+    # Everybody who sees the project sees its issues, but for the confidential ones.
     return [issue for issue in found if not issue.confidential or project.may_read(user, issue)]
 
 
@@ -184,7 +184,7 @@ def issue_page(
         last = _decoded(cursor, order)
         is_further = operator.lt if descending else operator.gt
         issues = [issue for issue in issues if is_further(mark(issue), last)]
-    # One more than is shown tells whether there is another page; the rest need not be sorted.
+    # One more than is shown: so it is known whether there is another page. The rest stays unsorted.
     first = heapq.nlargest if descending else heapq.nsmallest
     found = first(per_page + 1, issues, key=mark)
     shown = found[:per_page]

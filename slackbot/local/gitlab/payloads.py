@@ -1,11 +1,11 @@
 """What a webhook's body says, shaped as GitLab 17 to 19 shape it."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Literal
 
 from slackbot.local.gitlab.model import STATE_IDS, Issue, Label, Note, Project, User
+from slackbot.local.json_type import Json
 
-Json = dict[str, Any]
 HookTimes = Literal["utc", "offset", "iso"]
 
 _STATUS_NAMES = {"opened": ("To do", "to_do"), "closed": ("Done", "done")}

@@ -10,6 +10,8 @@ from slackbot.local.gitlab.api import Api
 from slackbot.local.gitlab.instance import GitLab
 from slackbot.local.gitlab.page import Pages
 
+METHODS = frozenset({"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"})
+
 
 @asynccontextmanager
 async def serve(gitlab: GitLab, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
@@ -52,4 +54,5 @@ def _control(gitlab: GitLab) -> Control:
         faults=lambda: gitlab.faults.pending,
         clear_faults=gitlab.faults.clear,
         changed=gitlab.note_change,
+        targets=METHODS,
     )

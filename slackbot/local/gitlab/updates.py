@@ -17,7 +17,8 @@ from slackbot.local.gitlab.model import (
     StateEvent,
     User,
 )
-from slackbot.local.gitlab.payloads import HookTimes, Json, Payloads, changes_between
+from slackbot.local.gitlab.payloads import HookTimes, Payloads, changes_between
+from slackbot.local.json_type import Json
 
 _TOUCH_INTERVAL = timedelta(minutes=1)
 _REFERENCE = re.compile(r'[~@](?:"([^"]+)"|([^\s,]+))')
@@ -44,7 +45,7 @@ class Host(Protocol):
         """Return a number that no other thing has."""
 
     def note_change(self, issue: Issue | None = None) -> None:
-        """Wake those who wait for a change, perhaps of an issue."""
+        """Wake the tasks that wait for a change, perhaps of an issue."""
 
     def is_heard(self, project: Project) -> bool:
         """Whether a project has hooks at all."""
@@ -319,7 +320,7 @@ class Updates:
 
     def _fire_issue(self, issue: Issue, by: User, action: str, changes: Json) -> None:
         if not self._gitlab.is_heard(issue.project):
-            return  # to spell out for nobody what happened takes most of the time
+            return  # without a hook, payloads would be built in vain, and take most of the time
         event = "Confidential Issue Hook" if issue.confidential else "Issue Hook"
         payload = self._payloads.issue_event(issue, by, action, changes)
         self._gitlab.fire(issue.project, event, payload)

@@ -68,7 +68,7 @@ class Writing:
     def create_issue(self, project: Project, user: User, body: dict[str, Any]) -> Issue:
         """Open an issue; a guest's labels and assignees are dropped without a word.
 
-        Whoever sees a public project may open one there, too
+        Everybody who sees a public project may open one there, too
         (https://docs.gitlab.com/user/permissions/).
         """
         if body.get("title") is None:

@@ -43,6 +43,15 @@ class Schedule:
     status: int | None = None
     """Answer this when asked for the schedule, until set to None again."""
 
+    def forget_past(self, now: datetime) -> None:
+        """Let the turn that is under way be the first one, and drop those that have ended."""
+        begun = [turn for turn in self.later if turn.start <= now]
+        if begun:
+            self.on_call, self.until = [begun[-1].user], begun[-1].end
+        self.later = [turn for turn in self.later if turn.start > now]
+        if self.until and self.until <= now:
+            self.on_call, self.until = [], self.later[0].start if self.later else None
+
     def turns(self, since: datetime, until: datetime) -> Iterator[Turn]:
         """Tell who is on call in a period, cut off at its bounds."""
         now = [Turn(user=user, start=EARLIEST, end=self.until or LATEST) for user in self.on_call]

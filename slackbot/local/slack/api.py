@@ -8,12 +8,14 @@ from typing import Any
 
 from aiohttp import web
 
+from slackbot.local.json_type import Json
+
 # The modules of methods register theirs when they are imported.
 from slackbot.local.slack import chat, conversations, directory, files, validation, views
 from slackbot.local.slack.calls import METHODS, Method, structured
 from slackbot.local.slack.conversations import missing_scope
 from slackbot.local.slack.faults import Fault
-from slackbot.local.slack.models import ApiRequest, Json, SlackError
+from slackbot.local.slack.models import ApiRequest, SlackError
 from slackbot.local.slack.state import State
 from slackbot.local.traffic import Begun
 
@@ -194,9 +196,9 @@ def _shown(args: Json) -> Json:
 
 
 def _response(answer: _Answer) -> web.Response:
-    if isinstance(answer.body, dict | list):
-        return web.json_response(answer.body, status=answer.status, headers=answer.headers)
-    return web.Response(text=answer.body or "", status=answer.status, headers=answer.headers)
+    if answer.body is None or isinstance(answer.body, str):
+        return web.Response(text=answer.body, status=answer.status, headers=answer.headers)
+    return web.json_response(answer.body, status=answer.status, headers=answer.headers)
 
 
 def _event_type(args: Json) -> str | None:

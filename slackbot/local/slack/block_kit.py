@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack import elements
 from slackbot.local.slack.data_blocks import check_together, data_blocks
 from slackbot.local.slack.elements import LIMITS, identifier, plain, text, url
-from slackbot.local.slack.models import Json
 from slackbot.local.slack.schema import (
     Check,
     Problems,
@@ -15,6 +15,7 @@ from slackbot.local.slack.schema import (
     boolean,
     by_type,
     integer,
+    list_of,
     listing,
     one_of,
     string,
@@ -178,13 +179,13 @@ def validate_view(view: Any) -> list[str]:
     """Return what Slack would refuse in a modal or a home tab."""
     problems = Problems()
     by_type({"modal": _MODAL, "home": _HOME}, "view")(problems, "/view", view)
-    if not isinstance(view, dict) or view.get("type") not in {"modal", "home"}:
+    if not isinstance(view, dict) or view.get("type") not in ("modal", "home"):
         return problems.found
     blocks = view.get("blocks")
     if not blocks and view["type"] == "modal":
         problems.add("/view/blocks", "no fewer than 1 items allowed")
     problems.found += validate_blocks(blocks, view["type"], "/view/blocks")
-    kinds = {b.get("type") for b in blocks if isinstance(b, dict)} if blocks else set()
+    kinds = [one.get("type") for one in list_of(blocks) if isinstance(one, dict)]
     if view["type"] == "modal" and "input" in kinds and "submit" not in view:
         problems.add("/view/submit", "missing required field: submit (the view has inputs)")
     focused = [one for one in _actionable(blocks) if one.get("focus_on_load")]
@@ -207,12 +208,12 @@ def elements_of(block: Json) -> list[Json]:
     """Return the elements of a block that a person can act upon."""
     inside = [block.get("accessory"), block.get("element")]
     if block.get("type") == "actions":
-        inside += block.get("elements", [])
+        inside += list_of(block.get("elements"))
     return [one for one in inside if isinstance(one, dict) and one.get("type") != "image"]
 
 
 def _actionable(blocks: Any) -> Iterator[Json]:
-    for block in blocks if isinstance(blocks, list) else []:
+    for block in list_of(blocks):
         if isinstance(block, dict):
             yield from elements_of(block)
 
@@ -221,9 +222,9 @@ def _unique_ids(problems: Problems, path: str, blocks: list[Json]) -> None:
     seen: set[str] = set()
     for position, block in enumerate(blocks):
         block_id = block.get("block_id")
-        if block_id in seen:
-            problems.add(f"{path}/{position}/block_id", f"duplicate block_id: {block_id}")
         if isinstance(block_id, str):
+            if block_id in seen:
+                problems.add(f"{path}/{position}/block_id", f"duplicate block_id: {block_id}")
             seen.add(block_id)
         actions = [one["action_id"] for one in elements_of(block) if "action_id" in one]
         if len(actions) != len({str(one) for one in actions}):

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from slackbot.local.slack.models import Json, SlackError
+from slackbot.local.json_type import Json
+from slackbot.local.slack.models import SlackError
 from slackbot.local.slack.state import State
 
 T = TypeVar("T")

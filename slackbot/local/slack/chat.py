@@ -5,11 +5,12 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.block_kit import MAX_CHARACTERS, characters, validate_blocks
 from slackbot.local.slack.calls import flag, method, needed
 from slackbot.local.slack.conversations import by_id, readable
 from slackbot.local.slack.data_blocks import DATA_BLOCKS
-from slackbot.local.slack.models import Channel, Json, Message, SlackError
+from slackbot.local.slack.models import Channel, Message, SlackError
 from slackbot.local.slack.shapes import message_json
 from slackbot.local.slack.state import State
 
@@ -174,7 +175,7 @@ def post_ephemeral(state: State, args: Json) -> Json:
 
 @method("chat.unfurl", scope="links:write", tier=3)
 def unfurl(state: State, args: Json) -> Json:
-    """Attach blocks to the links in a message that somebody has posted.
+    """Attach blocks to the links in a person's message.
 
     https://docs.slack.dev/reference/methods/chat.unfurl
     """

@@ -1,7 +1,8 @@
 """The methods conversations.*: channels, who is in them and what was said there."""
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.calls import flag, method, needed, next_cursor, page
-from slackbot.local.slack.models import Channel, Json, Message, SlackError
+from slackbot.local.slack.models import Channel, Message, SlackError
 from slackbot.local.slack.shapes import channel_json, message_json
 from slackbot.local.slack.state import State
 
@@ -106,7 +107,7 @@ def replies(state: State, args: Json) -> Json:
 
 
 def _in_range(message: Message, args: Json) -> bool:
-    """Tell whether a message lies between `oldest` and `latest`, exclusive unless `inclusive`."""
+    """Return whether a message lies between `oldest` and `latest`, exclusive unless `inclusive`."""
     ts = _order(message.ts)
     oldest, latest = _order(args.get("oldest") or "0"), _order(args.get("latest") or "9" * 10)
     if flag(args, "inclusive"):

@@ -7,14 +7,16 @@ https://docs.slack.dev/reference/block-kit/blocks/data-table-block
 from collections.abc import Iterator
 from typing import Any
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.elements import LIMITS, identifier
-from slackbot.local.slack.models import Json
 from slackbot.local.slack.schema import (
     Check,
     Problems,
     Spec,
     by_type,
+    dict_of,
     integer,
+    list_of,
     listing,
     number,
     string,
@@ -51,12 +53,12 @@ _segment = Spec(
 
 def _points_match_categories(problems: Problems, path: str, chart: Json) -> None:
     """Each series has one point for each category, by the same name; no series has two names."""
-    series = [one for one in _list_of(chart.get("series")) if isinstance(one, dict)]
-    categories = _list_of(_dict_of(chart.get("axis_config")).get("categories"))
+    series = [one for one in list_of(chart.get("series")) if isinstance(one, dict)]
+    categories = list_of(dict_of(chart.get("axis_config")).get("categories"))
     if len(set(map(str, categories))) != len(categories):
         problems.add(f"{path}/axis_config/categories", "duplicate category")
     for position, one in enumerate(series):
-        labels = [_dict_of(point).get("label") for point in _list_of(one.get("data"))]
+        labels = [dict_of(point).get("label") for point in list_of(one.get("data"))]
         if sorted(map(str, labels)) != sorted(map(str, categories)):
             problems.add(f"{path}/series/{position}/data", "labels must match the categories")
     names = [one.get("name") for one in series]
@@ -83,7 +85,7 @@ _header_cell = by_type(_RAW, "cell of a header")
 
 
 def _is_rectangle(problems: Problems, path: str, table: Json) -> None:
-    rows = [one for one in _list_of(table.get("rows")) if isinstance(one, list)]
+    rows = [one for one in list_of(table.get("rows")) if isinstance(one, list)]
     if len({len(one) for one in rows}) > 1:
         problems.add(f"{path}/rows", "all rows must have the same number of cells")
     for position, cell in enumerate(rows[0] if rows else []):
@@ -135,11 +137,3 @@ def _texts(cells: Any) -> Iterator[str]:
     if isinstance(cells, list):
         for each in cells:
             yield from _texts(each)
-
-
-def _list_of(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _dict_of(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}

@@ -1,7 +1,8 @@
 """The methods that tell who and what is there: auth, users, usergroups, bots, team, apps."""
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.calls import flag, method, needed, next_cursor, page
-from slackbot.local.slack.models import Json, SlackError
+from slackbot.local.slack.models import SlackError
 from slackbot.local.slack.shapes import user_json
 from slackbot.local.slack.state import State
 

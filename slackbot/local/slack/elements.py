@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from slackbot.local.slack.models import Json
+from slackbot.local.json_type import Json
 from slackbot.local.slack.schema import (
     Check,
     Problems,
@@ -16,7 +16,9 @@ from slackbot.local.slack.schema import (
     anything,
     boolean,
     by_type,
+    dict_of,
     integer,
+    list_of,
     listing,
     one_of,
     string,
@@ -100,8 +102,9 @@ _RESPONSE = {"response_url_enabled": boolean}
 
 
 def _options_of(element: Json) -> list[Any]:
-    grouped = [group.get("options", []) for group in element.get("option_groups", [])]
-    return [*element.get("options", []), *(one for options in grouped for one in options)]
+    groups = [dict_of(group) for group in list_of(element.get("option_groups"))]
+    grouped = [one for group in groups for one in list_of(group.get("options"))]
+    return [*list_of(element.get("options")), *grouped]
 
 
 def _known_initial(problems: Problems, path: str, element: Json) -> None:
@@ -109,7 +112,7 @@ def _known_initial(problems: Problems, path: str, element: Json) -> None:
     offered = _options_of(element)
     if "initial_option" in element and element["initial_option"] not in offered:
         problems.add(f"{path}/initial_option", "must be equal to one of the options")
-    for position, one in enumerate(element.get("initial_options", [])):
+    for position, one in enumerate(list_of(element.get("initial_options"))):
         if one not in offered:
             problems.add(
                 f"{path}/initial_options/{position}", "must be equal to one of the options"
@@ -117,7 +120,8 @@ def _known_initial(problems: Problems, path: str, element: Json) -> None:
 
 
 def _distinct_values(problems: Problems, path: str, element: Json) -> None:
-    values = [one.get("value") for one in _options_of(element) if isinstance(one, dict)]
+    given = [dict_of(one).get("value") for one in _options_of(element)]
+    values = [one for one in given if isinstance(one, str)]
     if len(values) != len(set(values)):
         problems.add(f"{path}/options", "option values must be unique")
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 ANY_METHOD = "*"
 
 
-@dataclass(kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Fault:
-    """One kind of trouble, for the next `times` calls of a method."""
+    """One kind of trouble, for the next `times` calls of a method; None is all of them."""
 
     method: str
     about: str | None = None
@@ -19,7 +19,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     error: str | None = None
-    times: int = 1
+    times: int | None = 1
     when: Literal["before", "after", "late"] = "before"
     drop: bool = False
     hang: float | None = None
@@ -47,12 +47,12 @@ class Faults:
         headers: Mapping[str, str] | None = None,
         body: Any = None,
         error: str | None = None,
-        times: int = 1,
+        times: int | None = 1,
         when: Literal["before", "after", "late"] = "before",
         drop: bool = False,
         hang: float | None = None,
     ) -> Fault:
-        """Order trouble for the next `times` calls of `method` (`*`: of any).
+        """Order trouble for the next `times` calls of `method` (`*`: of any); None is for all.
 
         `about` names the event type in the metadata of the messages that it is for.
         `when` is `before` (nothing happened), `after` (it happened, and the caller never hears) or
@@ -101,7 +101,7 @@ class Faults:
         for fault in self.pending:
             if fault.method in {method, ANY_METHOD} and fault.about in {None, about}:
                 fault.hits += 1
-                if fault.hits >= fault.times:
+                if fault.times is not None and fault.hits >= fault.times:
                     self.pending.remove(fault)
                 return fault
         return None

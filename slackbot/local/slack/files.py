@@ -9,8 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.calls import method, needed
-from slackbot.local.slack.models import Json, SlackError, Upload
+from slackbot.local.slack.models import SlackError, Upload
 from slackbot.local.slack.shapes import file_json
 from slackbot.local.slack.state import State
 
@@ -70,7 +71,7 @@ class Uploads:
         return web.Response(status=status, text=text)
 
     def _taken(self, token: str, content: bytes) -> tuple[int, str, bool]:
-        """Keep a file's bytes; return status, words and whether trouble was ordered."""
+        """Keep a file's bytes; return the status, the words, and whether a fault answered."""
         if self._state.is_down:
             return self._state.down_status or 503, "", True
         fault = self._state.faults.take(UPLOAD)

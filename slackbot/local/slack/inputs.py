@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.block_kit import elements_of
-from slackbot.local.slack.models import Json
 
 # The field of an element's state, and of the element that gives it at first, by type.
 _STATE_FIELDS = {
@@ -35,7 +35,7 @@ _TEXT_INPUTS = frozenset({"plain_text_input", "email_text_input", "url_text_inpu
 
 
 def initial_values(blocks: list[Json]) -> dict[str, Json]:
-    """Return `state.values` before anybody has touched anything."""
+    """Return `state.values` before a person has touched anything."""
     values: dict[str, Json] = {}
     for block, element in stateful(blocks):
         field, initial = _STATE_FIELDS[element["type"]]

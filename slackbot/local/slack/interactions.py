@@ -5,20 +5,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack import payloads
 from slackbot.local.slack.block_kit import elements_of
 from slackbot.local.slack.inputs import complaint, initial_values, pick, state_of, words
 from slackbot.local.slack.leases import ResponseUrl
-from slackbot.local.slack.models import (
-    Channel,
-    Ephemeral,
-    Json,
-    Message,
-    Outcome,
-    SlackError,
-    User,
-    View,
-)
+from slackbot.local.slack.models import Channel, Ephemeral, Message, Outcome, SlackError, User, View
 from slackbot.local.slack.responses import respond
 from slackbot.local.slack.socket_mode import SocketMode
 from slackbot.local.slack.state import State

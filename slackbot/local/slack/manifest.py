@@ -7,7 +7,7 @@ apps that Slack hosts are not looked into.
 
 from typing import Any
 
-from slackbot.local.slack.models import Json
+from slackbot.local.json_type import Json
 from slackbot.local.slack.schema import (
     Check,
     Problems,

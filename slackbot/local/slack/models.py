@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-Json = dict[str, Any]
+from slackbot.local.json_type import Json
 
 
 class SlackError(Exception):

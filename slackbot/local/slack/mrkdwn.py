@@ -12,7 +12,7 @@ _BARE_LINK = re.compile(r"(?<![<|\w])https?://[^\s<>|]+")
 
 
 def pings(content: Any, *, literal: bool = True) -> set[str]:
-    """Return what in a text or in blocks would wake somebody.
+    """Return what in a text or in blocks would notify people.
 
     A string is read as the top-level `text` of a message; anything else as blocks, or as a list or
     dict that holds them. A mention comes back as Slack writes it (`<!channel>`, `<@U123>`), a

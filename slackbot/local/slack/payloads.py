@@ -3,12 +3,13 @@
 import time
 from typing import Any
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.inputs import initial_values
-from slackbot.local.slack.models import Channel, Ephemeral, Json, Message, User, View
+from slackbot.local.slack.models import Channel, Ephemeral, Message, User, View
 from slackbot.local.slack.shapes import message_json, view_json
 from slackbot.local.slack.state import State
 
-VERIFICATION_TOKEN = "verification_token"  # noqa: S105 - deprecated by Slack, checked by nobody
+VERIFICATION_TOKEN = "verification_token"  # noqa: S105 - deprecated by Slack; the bot checks signatures
 
 
 def _team(state: State, user: User) -> Json:

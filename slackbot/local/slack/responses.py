@@ -5,11 +5,12 @@ https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
 
 from aiohttp import web
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.api import read_arguments
 from slackbot.local.slack.calls import flag, structured
 from slackbot.local.slack.chat import check_content
 from slackbot.local.slack.leases import ResponseUrl
-from slackbot.local.slack.models import Ephemeral, Json, SlackError
+from slackbot.local.slack.models import Ephemeral, SlackError
 from slackbot.local.slack.state import State
 
 

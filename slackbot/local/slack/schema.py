@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from slackbot.local.slack.models import Json
+from slackbot.local.json_type import Json
 
 
 @dataclass
@@ -33,13 +33,14 @@ class Spec:
     also: CrossCheck | None = None
 
     def __call__(self, problems: Problems, path: str, value: Any) -> None:
-        """Note whatever in `value` is not as it should be."""
+        """Note what in `value` is not as it should be."""
         if not isinstance(value, dict):
             problems.add(path, "must provide an object")
             return
         fields = {**self.required, **self.optional}
-        for name in self.required.keys() - value.keys():
-            problems.add(path, f"missing required field: {name}")
+        for name in self.required:
+            if name not in value:
+                problems.add(path, f"missing required field: {name}")
         for name, content in value.items():
             if name == "type":
                 continue
@@ -101,13 +102,18 @@ def number(above: float | None = None) -> Check:
     """Check a number, whole or not."""
 
     def check(problems: Problems, path: str, value: Any) -> None:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value):
+        if not _is_number(value):
             problems.add(path, "must be a number")
         elif above is not None and value <= above:
             problems.add(path, f"must be greater than {above}")
 
     return check
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def boolean(problems: Problems, path: str, value: Any) -> None:
@@ -145,3 +151,13 @@ def listing(item: Check, max_items: int | None = None, min_items: int = 0) -> Ch
             item(problems, f"{path}/{position}", content)
 
     return check
+
+
+def list_of(value: Any) -> list[Any]:
+    """Return a list where there is one, for a check beyond single fields."""
+    return value if isinstance(value, list) else []
+
+
+def dict_of(value: Any) -> Json:
+    """Return an object where there is one."""
+    return value if isinstance(value, dict) else {}

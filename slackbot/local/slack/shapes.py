@@ -3,7 +3,8 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from slackbot.local.slack.models import Channel, Json, Message, Upload, User, View
+from slackbot.local.json_type import Json
+from slackbot.local.slack.models import Channel, Message, Upload, User, View
 from slackbot.local.slack.state import State
 
 ORGANIZATION = "E0EXAMPLE"
@@ -37,7 +38,7 @@ def user_json(state: State, user: User) -> Json:
         "is_app_user": False,
         "updated": int(state.clock().timestamp()),
     }
-    if user.tz and not user.deleted:  # of bots and of those who have left Slack gives no zone
+    if user.tz and not user.deleted:  # Slack gives no zone of bots and deactivated people
         offset = state.clock().astimezone(ZoneInfo(user.tz)).utcoffset()
         seconds = int(offset.total_seconds()) if offset else 0
         shape |= {"tz": user.tz, "tz_label": user.tz, "tz_offset": seconds}

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from slackbot.local.slack.models import Json
+from slackbot.local.json_type import Json
 from slackbot.local.slack.state import State
 
 MAX_CONNECTIONS = 10
@@ -57,7 +57,7 @@ class SocketMode:
         return socket
 
     def _lost(self, socket: web.WebSocketResponse) -> None:
-        """Forget a connection; what went out over it is not acknowledged any more.
+        """Forget a connection; what went out over it is no longer acknowledged.
 
         After a refresh it still may be: the client acks over its new connection.
         """

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from slackbot.local.crowds import Crowds
+from slackbot.local.json_type import Json
 from slackbot.local.slack.block_kit import elements_of
 from slackbot.local.slack.faults import Faults
 from slackbot.local.slack.inputs import initial_values
@@ -18,7 +19,6 @@ from slackbot.local.slack.models import (
     ApiRequest,
     Channel,
     Ephemeral,
-    Json,
     Message,
     SlackError,
     Upload,
@@ -287,7 +287,7 @@ class State:
         self._shown(message)
 
     def _shown(self, message: Message) -> None:
-        """Tell those who follow every version of every message."""
+        """Call the watchers with a new version of a message."""
         for watch in self.watchers:
             watch(message)
         self.changed()
@@ -328,6 +328,11 @@ class State:
         self.ephemerals.append(ephemeral)
         self.changed()
         return ephemeral
+
+    def dismiss(self, user: str, ts: str) -> None:
+        """Take a message that one person sees off their screen, as they do in their client."""
+        self.ephemerals[:] = [one for one in self.ephemerals if (one.user, one.ts) != (user, ts)]
+        self.changed()
 
     def with_ids(self, blocks: list[Json]) -> list[Json]:
         """Return a copy of the blocks with the ids that Slack fills in where the bot gave none."""
@@ -398,7 +403,7 @@ class State:
         self.changed()
 
     def changed(self) -> None:
-        """Note a change of state and let everybody look who waits for one."""
+        """Note a change of state, and wake the tasks that wait for one."""
         self.version += 1
         self._changed.set()
         self._changed = asyncio.Event()

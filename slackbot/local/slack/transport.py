@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from slackbot.local.json_type import Json
 from slackbot.local.patience import within
-from slackbot.local.slack.models import Json, Outcome
+from slackbot.local.slack.models import Outcome
 from slackbot.local.slack.socket_mode import SocketMode
 from slackbot.local.slack.state import State
 from slackbot.local.traffic import Begun

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.block_kit import (
     MAX_CHARACTERS,
     characters,
@@ -12,10 +13,10 @@ from slackbot.local.slack.block_kit import (
 )
 from slackbot.local.slack.calls import method, needed
 from slackbot.local.slack.manifest import validate_manifest
-from slackbot.local.slack.models import Json, SlackError
+from slackbot.local.slack.models import SlackError
 from slackbot.local.slack.state import State
 
-_PROBLEM = re.compile(r"\[ERROR\] (?P<message>.*) \[json-pointer:(?P<pointer>[^\]]*)\]", re.DOTALL)
+_PROBLEM = re.compile(r"\[ERROR\] (?P<message>.*) \[json-pointer:(?P<pointer>.*)\]", re.DOTALL)
 _KINDS = ("blocks", "message", "view")
 
 

@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.block_kit import validate_view
 from slackbot.local.slack.calls import method, needed
-from slackbot.local.slack.models import Json, SlackError, View
+from slackbot.local.slack.models import SlackError, View
 from slackbot.local.slack.shapes import view_json
 from slackbot.local.slack.state import State
 
@@ -29,7 +30,7 @@ def checked(state: State, body: Any, kind: str) -> Json:
 
 @method("views.open", tier=4)
 def open_view(state: State, args: Json) -> Json:
-    """Open a modal for whoever set the trigger off."""
+    """Open a modal for the person who set the trigger off."""
     body = checked(state, args.get("view"), "modal")
     trigger = state.leases.use_trigger(needed(args, "trigger_id"))
     view = state.make_view(trigger.user, body)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
+from slackbot.local.json_type import Json
 from slackbot.local.slack.interactions import Interactions
-from slackbot.local.slack.models import Channel, Ephemeral, Json, Message, User, View
+from slackbot.local.slack.models import Channel, Ephemeral, Message, User, View
 from slackbot.local.slack.shapes import message_json, view_json
 
 T = TypeVar("T")

@@ -38,7 +38,7 @@ const BLOCKS = {
  *   id            of the place
  *   channel, ts   of a message
  *   view, isHome  of a modal, or of the Home
- *   tell          in place of the server, is told what somebody does
+ *   tell          is called, in place of the server, with each act
  */
 export function blocks(all, place) {
   return all.map((block) =>
@@ -119,9 +119,9 @@ function button(one, block, place) {
   if (one.url) {
     const safe = link(one.url, one.text.text);
     if (typeof safe === "string") return unknown(one);
-    const follow = safe.props.on?.click;
+    const showMessage = safe.props.on?.click;
     const click = (event) => {
-      follow?.(event);
+      showMessage?.(event);
       go(); // Slack opens the page and tells the bot all the same.
     };
     return h(
@@ -135,7 +135,7 @@ function button(one, block, place) {
   return h("button", { ...props, type: "button", ...waiting(isBusy), on: { click } }, one.text.text);
 }
 
-/** Draw what somebody chooses from or fills in outside of an input block. */
+/** Draw an element to choose from or to fill in, outside of an input block. */
 function chooser(one, block, place) {
   const held = place.view ? place.view.state.values : store.state.slack.selections[place.ts];
   return control(one, {
@@ -166,7 +166,7 @@ function answering(one, block, place) {
   return (option) => confirmed(one, () => tell("choose", one, block, place, { option }));
 }
 
-/** Do something at once, or once the person has said yes in the element's dialog. */
+/** Act at once, or once the person has said yes in the element's dialog. */
 function confirmed(one, go) {
   if (one.confirm) set({ confirm: { ...one.confirm, go } });
   else go();

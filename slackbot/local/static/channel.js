@@ -4,15 +4,16 @@ import { blocks } from "./blocks.js";
 import { waiting } from "./combo.js";
 import { h } from "./dom.js";
 import { files } from "./figures.js";
-import { focusOn, showMessage } from "./links.js";
+import { focusOn } from "./focus.js";
+import { showMessage } from "./links.js";
 import { menu } from "./menu.js";
 import { mrkdwn } from "./mrkdwn.js";
-import { act, redraw, set, store } from "./store.js";
+import { act, isOn, redraw, set, store } from "./store.js";
 import { exact, longDay, time, within } from "./time.js";
 import { unknown } from "./unknown.js";
 
 const HOME = "home"; // in the place of a channel
-const NEAR_THE_END = 80; // pixels: whoever is this near follows what is new
+const NEAR_THE_END = 80; // pixels: a reader this near to the end is taken along to new messages
 const LONGEST_LABEL = 60; // characters of a message that tell it from others
 
 /** Draw the channel or the Home that is open, with tabs for the others. */
@@ -43,7 +44,7 @@ export function channelPane() {
       ),
       !isHome && h("span", { class: "members" }, `${channel.members.length} members`),
     ),
-    store.state.down.slack &&
+    isOn("slack-down") &&
       h(
         "p",
         { class: "outage" },
@@ -100,7 +101,6 @@ function timeline(channel) {
     channel.messages,
     whispers(channel).filter((each) => !parentOf(each, channel)),
   );
-  const newest = all.findLast((each) => issueOf(each) !== null);
   const drawn = [];
   let day = "";
   for (const message of all) {
@@ -108,7 +108,7 @@ function timeline(channel) {
     if (today !== day)
       drawn.push(h("li", { key: `day-${today}`, class: "day" }, h("span", null, today)));
     day = today;
-    drawn.push(h("li", { key: keyOf(message) }, article(message, channel, message === newest)));
+    drawn.push(h("li", { key: keyOf(message) }, article(message, channel)));
   }
   const list = h(
     "div",
@@ -120,7 +120,7 @@ function timeline(channel) {
       "aria-label": nameOf(channel),
       hook: (element, isNew) => {
         if (isNew) stay(element);
-        follow(channel.id, all.length);
+        keepUp(channel.id, all.length);
       },
       on: { scroll: scrolled },
     },
@@ -155,8 +155,8 @@ function parentOf({ ts, thread_ts: thread }, channel) {
   return thread === ts ? undefined : channel.messages.find((each) => each.ts === thread);
 }
 
-/** Keep to the end of a list that grows, unless somebody is reading further up: tell them then. */
-function follow(channel, count) {
+/** Stay at the end of a list that grows; a reader further up is told of new messages instead. */
+function keepUp(channel, count) {
   const hasGrown = count > shown.count;
   const isOther = shown.channel !== channel;
   shown = { channel, count, isAtEnd: isOther || shown.isAtEnd };
@@ -171,7 +171,7 @@ function stay(element) {
   watch.observe(element.firstElementChild);
 }
 
-// What grows fires no event, so this tells where somebody was before it did.
+// Growing fires no event, so this records where the reader was before.
 function scrolled({ target }) {
   const left = target.scrollHeight - target.scrollTop - target.clientHeight;
   shown.isAtEnd = left < NEAR_THE_END;
@@ -188,14 +188,13 @@ function scrollToEnd() {
 
 const issueOf = (message) => store.state.slack.issues[message.ts] ?? null;
 
-function article(message, channel, isNewest) {
+function article(message, channel) {
   const iid = issueOf(message);
   const isSelected = iid !== null && iid === store.ui.issue;
   const names = { "is-whisper": message.isWhisper, "is-selected": isSelected };
   return h(
     "article",
     {
-      id: isNewest && "newest", // where the page's first link leads
       class: ["message", ...Object.keys(names).filter((each) => names[each])].join(" "),
       "aria-label": labelOf(message, iid === null ? "Message" : "Card"),
       "data-ts": message.ts,
@@ -379,12 +378,12 @@ function author(message) {
   );
 }
 
-// What only one person sees carries the name of the bot, too: its user is whom it is for.
+// A message that only one person sees is the bot's, too: its `user` is that person.
 const writer = (message) => (message.isWhisper ? botUser() : author(message));
 
 const botUser = () => store.state.slack.users[store.state.slack.bot];
 
-/** Draw the square with somebody's initials. */
+/** Draw the square with a person's initials. */
 export function avatar(user) {
   const words = user.is_bot
     ? "✓"
@@ -401,10 +400,8 @@ export function avatar(user) {
   );
 }
 
-const told = new Set(); // the whispers whose threads have been opened for them
-
 function thread(message, channel) {
-  const { threads } = store.ui;
+  const { threads, whispers: told } = store.ui;
   const mine = whispers(channel).filter((each) => each.thread_ts === message.ts);
   for (const each of mine) {
     if (!told.has(each.ts)) threads.add(message.ts);

@@ -4,64 +4,38 @@ import { blocks } from "./blocks.js";
 import { waiting } from "./combo.js";
 import { h } from "./dom.js";
 import { entered } from "./inputs.js";
-import { focusOn, placeOf } from "./links.js";
 import { text } from "./mrkdwn.js";
 import { act, forget, set, store } from "./store.js";
 
-// What had the focus when each dialog came that is open, the undermost dialog first.
-const openers = [];
-let focused = null; // before the page is drawn
-
-function whereTheFocusIs() {
-  const element = document.activeElement;
-  return { element, id: element.id, ts: element.closest("[data-ts]")?.dataset.ts };
-}
-
 /** Show a dialog, and begin at its first input. */
-function opening(key) {
-  return (element) => {
-    if (element.open) return;
-    element.showModal();
-    const first = element.querySelector("[data-first]");
-    // The browser would begin with the cross in the corner.
-    const input = first ?? element.querySelector(".dialog-body :is(input, textarea, button)");
-    (input ?? element.querySelector("footer button:last-child")).focus();
-    if (!openers.some((each) => each.key === key)) openers.push({ key, ...focused });
-  };
+function show(element) {
+  if (element.open) return;
+  element.showModal();
+  const first = element.querySelector("[data-first]");
+  // The browser would begin with the cross in the corner.
+  const input = first ?? element.querySelector(".dialog-body :is(input, textarea, button)");
+  (input ?? element.querySelector("footer button:last-child")).focus();
 }
 
-/** Go back to where somebody was before the dialogs that are gone. */
-function returning(keys) {
-  let left = null;
-  while (openers.length && !keys.includes(openers.at(-1).key)) left = openers.pop();
-  if (!left) return;
-  const { element, id, ts } = left;
-  const same = element.isConnected ? element : document.getElementById(id);
-  if (same && same !== document.body) same.focus({ preventScroll: true });
-  else focusOn(placeOf(ts) ?? document.querySelector(".timeline"));
-}
-
-/** Draw whatever lies over the page now. */
+/** Draw what lies over the page now. */
 export function dialogs() {
   const { ui, state } = store;
-  focused = whereTheFocusIs();
-  const keys = [state.slack.view?.id, ui.confirm && "confirm", ui.feedback && "feedback"];
   return h(
     "div",
-    { key: "dialogs", hook: () => returning(keys) },
+    { key: "dialogs" },
     state.slack.view && modal(state.slack.view),
     ui.confirm && confirmation(ui.confirm),
     ui.feedback && feedback(),
   );
 }
 
-/** Tell whether something lies over the page; what lies under it can be neither read nor used. */
+/** Return whether something lies over the page; what lies under it can be neither read nor used. */
 export function isCovered() {
   const { ui, state } = store;
   return Boolean(state.slack.view || ui.confirm || ui.feedback);
 }
 
-/** Draw what did not work, on top of whatever there is. */
+/** Draw what did not work, on top of everything. */
 export function warnings() {
   return h(
     "div",
@@ -103,7 +77,7 @@ function dialog({ key, title, close, submit, busy }, body, ...buttons) {
       key,
       class: "dialog",
       "aria-labelledby": titleId,
-      hook: opening(key),
+      hook: show,
       on: { cancel: onCancel, close },
     },
     h(

@@ -1,8 +1,8 @@
 // A small virtual DOM: views are functions that return descriptions of elements, and `patch` makes
-// the page so with as few changes as it takes. What somebody is typing, where the focus is and how
+// the page so with as few changes as it takes. What a person is typing, where the focus is and how
 // far a list is scrolled stay as they are, because an element that is still wanted is kept.
 //
-// Text only ever becomes text nodes and attributes, so nobody's words can turn into markup.
+// Text only ever becomes text nodes and attributes, so no words can turn into markup.
 
 const TEXT = "#text";
 const PROPERTIES = new Set(["checked", "disabled", "selected", "value"]);
@@ -15,7 +15,7 @@ let hooks = [];
  *   key   tells it from its siblings, so that it is kept when others come and go
  *   on    listeners by event type
  *   hook  called with the element after every patch, and whether it is new
- *   live  keep `value` as described, even if somebody has chosen otherwise
+ *   live  keep `value` as described, even if the person has chosen otherwise
  */
 export function h(tag, props, ...children) {
   return { tag, props: props ?? {}, children: flatten(children) };

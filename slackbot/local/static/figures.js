@@ -35,7 +35,7 @@ export function figures({ title, chart }) {
   );
 }
 
-/** Draw a table that is as wide as it has to be; who has no mouse scrolls it by keyboard. */
+/** Draw a table that is as wide as it has to be; without a mouse, it scrolls by keyboard. */
 function scrolling(caption, ...parts) {
   return h(
     "div",

@@ -2,14 +2,14 @@
 
 import { h } from "./dom.js";
 import { markdown } from "./markdown.js";
-import { act, me, ready, set, store } from "./store.js";
+import { act, isOn, me, ready, set, store } from "./store.js";
 import { exact, within } from "./time.js";
 
 const VIEWS = { new: newIssue, labels: labelList };
 
 /** Draw the issue that is open, the form for a new one, or the project's labels. */
 export function gitlabPane() {
-  const { gitlab, down } = store.state;
+  const { gitlab } = store.state;
   const { ui } = store;
   const project = ui.project ?? gitlab.project;
   const issue = gitlab.issues.find((each) => each.iid === ui.issue && each.project === project);
@@ -29,7 +29,7 @@ export function gitlabPane() {
       opener("new", "New issue"),
       opener("labels", "Labels"),
     ),
-    down.gitlab
+    isOn("gitlab-down")
       ? h(
           "div",
           { key: "down", class: "bad-gateway" },
@@ -307,7 +307,6 @@ function label(name, issue, account) {
   const known = store.state.gitlab.labels.find((each) => each.name === name);
   const scoped = name.includes("::");
   const cut = name.lastIndexOf("::");
-  const colour = paint(known?.colour ?? "#666666");
   const remove = () => change(issue, { remove: [name] });
   return h(
     "span",
@@ -315,7 +314,7 @@ function label(name, issue, account) {
       key: name,
       class: scoped ? "label is-scoped" : "label",
       title: known?.description || null,
-      hook: colour,
+      hook: inColor(known?.color ?? "#666666"),
     },
     scoped
       ? [
@@ -333,13 +332,13 @@ function label(name, issue, account) {
 }
 
 /** Return what gives a label its color, and black or white words on it: whichever is read better. */
-function paint(colour) {
+function inColor(color) {
   const [red, green, blue] = [1, 3, 5]
-    .map((at) => parseInt(colour.slice(at, at + 2), 16) / 255)
+    .map((at) => parseInt(color.slice(at, at + 2), 16) / 255)
     .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
   const isLight = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179;
   return ({ style }) => {
-    style.setProperty("--label", colour);
+    style.setProperty("--label", color);
     style.setProperty("--on-label", isLight ? "#000" : "#fff");
   };
 }

@@ -1,7 +1,8 @@
 // The first minute: what this is, what to try, and scenes that play by themselves.
 
 import { h } from "./dom.js";
-import { NARROW, act, address, follow, me, set, store, warn } from "./store.js";
+import { goTo } from "./focus.js";
+import { NARROW, act, address, follow, me, redraw, set, store, warn } from "./store.js";
 
 const FOLDED = "ssat-bot.guide"; // in the browser's storage: "folded" or "open"
 // What to try, as the state names it, and the button that does it.
@@ -89,9 +90,7 @@ function about() {
         deny: { text: "Cancel" },
         style: "danger",
         go: async () => {
-          if (!(await act("start_over"))) return;
-          localStorage.removeItem(FOLDED);
-          set({ issue: null });
+          if (await act("start_over")) localStorage.removeItem(FOLDED);
         },
       },
     });
@@ -137,18 +136,12 @@ function tries() {
 
 /** Go to the newest button of this name in the channel. */
 function showButton(name) {
-  set({ pane: "slack", channel: null });
   const pattern = new RegExp(`^${name}(,|$)`);
-  // After the channel has been drawn.
-  requestAnimationFrame(() => {
+  goTo(() => {
     const all = [...document.querySelectorAll("[role=log] article[data-issue] button")];
     const found = all.findLast((each) => pattern.test(each.ariaLabel ?? each.textContent));
-    if (found) {
-      found.scrollIntoView({ block: "center" });
-      found.focus({ preventScroll: true, focusVisible: true });
-    } else {
-      warn(`No card here has “${name}” for you now. New feedback brings another card.`);
-    }
+    if (!found) warn(`No card here has “${name}” for you now. New feedback brings another card.`);
+    return found;
   });
 }
 
@@ -156,9 +149,22 @@ function showButton(name) {
 
 const sceneInAddress = () => new URLSearchParams(location.search).get("scene");
 
-function play(name) {
+let before = null; // the number of the play before the one that this window has begun
+
+async function play(name) {
   set({ sceneClosed: false, panel: null, pane: "slack" });
-  act("scene", { name });
+  const { number = 0 } = store.state.scene ?? {};
+  if (!(await act("scene", { name }))) return;
+  before = number;
+  redraw();
+}
+
+/** Look as the person whom a scene asks for, once, in the window that has begun it. */
+export function lookAsAsked() {
+  const { scene } = store.state;
+  if (before === null || !scene || scene.number === before) return;
+  before = null;
+  if (scene.me && scene.me !== store.ui.me) follow(scene.me);
 }
 
 /** Play the scene of the window's address, unless it is the one that plays or was played last. */
@@ -194,17 +200,6 @@ function scenes() {
     h("h2", { id: "scenes-title" }, "Watch a scene"),
     h("ul", null, store.state.scenes.map(link)),
   );
-}
-
-let askedFor = null; // whom the scene that plays has asked to look as
-
-/** Look as the person whom the scene asks for, once. */
-export function lookAsAsked() {
-  const { scene } = store.state;
-  const wanted = scene?.is_playing ? scene.me : null;
-  if (scene?.is_playing === false || wanted === askedFor) return;
-  askedFor = wanted;
-  if (wanted && wanted !== store.ui.me) follow(wanted);
 }
 
 function stage(scene) {

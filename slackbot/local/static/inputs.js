@@ -1,4 +1,4 @@
-// Where people choose and fill in. In a modal, what somebody types stays in the page until they
+// Where people choose and fill in. In a modal, what a person types stays in the page until they
 // submit it: a drawing never writes into an input that is there already.
 
 import { combo } from "./combo.js";
@@ -9,7 +9,6 @@ import { fromLocalInput, toLocalInput } from "./time.js";
 import { unknown } from "./unknown.js";
 
 const LONGEST_TEXT = 3000;
-const chosen = new Map(); // what the selects of modals hold, by id
 
 const asOption = (value, words) => ({ value, text: { type: "plain_text", text: words } });
 const people = () =>
@@ -66,7 +65,7 @@ function selects(kind, what, options) {
   };
 }
 
-/** Tell whether this is an element to choose from or to fill in. */
+/** Return whether this is an element to choose from or to fill in. */
 export const isControl = ({ type }) => Object.hasOwn(KINDS, type);
 
 const idOf = (view, block) => `${view.id}-${block.block_id}`;
@@ -221,18 +220,18 @@ function moment(element, { id, label, aria, kind, value, answer, isInput }) {
 }
 
 function select(element, { id, label, aria, kind, value, busy, answer, isInput }) {
-  if (isInput && !chosen.has(id)) chosen.set(id, value);
+  if (isInput && !store.ui.chosen.has(id)) store.ui.chosen.set(id, value);
   return combo({
     id,
     label,
     placeholder: element.placeholder?.text ?? "Choose an option",
     options: kind.options(element),
-    chosen: isInput ? chosen.get(id) : value,
+    chosen: isInput ? store.ui.chosen.get(id) : value,
     isMany: kind.isMany,
     busy,
     aria: { ...aria, ...focusing(element) },
     choose: (wanted) => {
-      if (isInput) chosen.set(id, wanted);
+      if (isInput) store.ui.chosen.set(id, wanted);
       answer?.(wanted);
       redraw();
     },
@@ -262,7 +261,7 @@ function searched(words, { isMany }) {
   return isMany ? all : words.trim() || null;
 }
 
-/** Return what somebody has entered into a view, by block. */
+/** Return what the person has entered into a view, by block. */
 export function entered(view) {
   const inputs = view.blocks.filter((block) => block.type === "input" && isControl(block.element));
   return Object.fromEntries(
@@ -272,7 +271,7 @@ export function entered(view) {
 
 function valueOf({ element }, id) {
   const kind = KINDS[element.type];
-  if (kind.draw === select) return chosen.get(id) ?? (kind.isMany ? [] : null);
+  if (kind.draw === select) return store.ui.chosen.get(id) ?? (kind.isMany ? [] : null);
   if (kind.draw === choices) return element.type === "checkboxes" ? checked(id) : (checked(id)[0] ?? null);
   const value = document.getElementById(id)?.value || "";
   if (kind.draw === asked) return searched(value, kind);

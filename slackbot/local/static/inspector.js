@@ -9,16 +9,12 @@ const AT = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 const texts = new WeakMap(); // what an entry is searched for
 
-let entries = []; // newest first
-let counted = 0; // how many there were by the state when last asked
-let isAsking = false;
-let opened = new Set(); // the ids of those whose JSON is shown
 let filter = { platform: "", words: "", isBad: false };
 
 /** Draw the inspector; asks for what is new. */
 export function inspectorPane() {
   ask();
-  const shown = entries.filter(isWanted);
+  const shown = store.ui.traffic.entries.filter(isWanted);
   return h(
     "section",
     {
@@ -37,19 +33,19 @@ export function inspectorPane() {
 }
 
 async function ask() {
-  const { traffic } = store.state;
-  if (isAsking || traffic === counted) return;
-  if (traffic < counted) [entries, opened] = [[], new Set()]; // it has begun anew
-  isAsking = true;
+  const { traffic: count } = store.state;
+  const { traffic } = store.ui; // the next world has its own: a late answer does not get into it
+  if (traffic.isAsking || traffic.counted === count) return;
+  traffic.isAsking = true;
   try {
-    const answer = await fetch(`/api/traffic?after=${entries[0]?.id ?? 0}`);
-    const { entries: news } = await answer.json();
-    entries = [...news.reverse(), ...entries].slice(0, MOST);
-    counted = traffic;
+    const answer = await fetch(`/api/traffic?after=${traffic.entries[0]?.id ?? 0}`);
+    const { entries } = await answer.json();
+    traffic.entries = [...entries.reverse(), ...traffic.entries].slice(0, MOST);
+    traffic.counted = count;
   } catch {
     // The page says already that its server does not answer.
   }
-  isAsking = false;
+  traffic.isAsking = false;
   redraw();
 }
 
@@ -101,11 +97,12 @@ function filters(count) {
       }),
       h("span", null, "Failed or broken only"),
     ),
-    h("span", { class: "hint", role: "status" }, `${count} of the last ${entries.length}`),
+    h("span", { class: "hint", role: "status" }, `${count} of the last ${store.ui.traffic.entries.length}`),
   );
 }
 
 function row(one) {
+  const { opened } = store.ui.traffic;
   const isOpen = opened.has(one.id);
   const toggle = () => {
     if (isOpen) opened.delete(one.id);

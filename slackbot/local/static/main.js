@@ -31,31 +31,29 @@ function draw() {
   }
   chooseIssue();
   lookAsAsked();
-  keepFocus(() =>
-    render(app, [
-      skipLink(),
-      topbar(),
-      panel(),
-      guide(),
-      notices(),
-      h(
-        "main",
-        { key: "main", id: "panes", "data-side": store.ui.side },
-        channelPane(),
-        tabs(),
-        gitlabPane(),
-        store.ui.side === "pagerduty" && pagerdutyPane(),
-        store.ui.side === "inspector" && inspectorPane(),
-      ),
-      dialogs(),
-      !isCovered() && warnings(),
-    ]),
-  );
+  render(app, [
+    skipLink(),
+    topbar(),
+    panel(),
+    guide(),
+    notices(),
+    h(
+      "main",
+      { key: "main", id: "panes", "data-side": store.ui.side },
+      channelPane(),
+      tabs(),
+      gitlabPane(),
+      store.ui.side === "pagerduty" && pagerdutyPane(),
+      store.ui.side === "inspector" && inspectorPane(),
+    ),
+    dialogs(),
+    !isCovered() && warnings(),
+  ]);
 }
 
 let staged = null; // the issue that the scene is about
 
-/** Open the issue of the newest card until somebody has chosen one, and that of a scene. */
+/** Open the issue of the newest card until the person has chosen one, and that of a scene. */
 function chooseIssue() {
   const { ui, state } = store;
   const { issues, project } = state.gitlab;
@@ -129,7 +127,7 @@ document.addEventListener("click", (event) => {
 });
 
 NARROW.addEventListener("change", redraw);
-onChange(draw);
+onChange(() => keepFocus(draw));
 setInterval(redraw, TICK_MILLISECONDS);
 draw();
 follow(store.ui.me, openScene);

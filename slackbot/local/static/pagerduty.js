@@ -1,18 +1,14 @@
 // Who is on duty by the schedule, and what can be changed there.
 
 import { h } from "./dom.js";
-import { act, store } from "./store.js";
-import { now, within } from "./time.js";
-
-const MINUTE = 60 * 1000;
+import { act, isOn, store } from "./store.js";
+import { within } from "./time.js";
+import { toggle, troubleSwitch } from "./trouble.js";
 
 /** Draw the schedule. */
 export function pagerdutyPane() {
-  const { pagerduty, people } = store.state;
-  const { turns, gap, is_down: isDown } = pagerduty;
-  // The turn that has begun starts now by the state, which may be a little ahead of this clock.
-  const later = turns.filter((each) => Date.parse(each.start) > now() + MINUTE);
-  const current = turns.find((each) => !later.includes(each));
+  const { pagerduty, people, troubles } = store.state;
+  const { schedule, current, next, gap } = pagerduty;
   return h(
     "section",
     {
@@ -21,18 +17,19 @@ export function pagerdutyPane() {
       "aria-label": "PagerDuty",
       "data-shown": String(store.ui.pane === "pagerduty"),
     },
-    h("header", { class: "pane-header" }, h("h2", null, pagerduty.schedule)),
+    h("header", { class: "pane-header" }, h("h2", null, schedule)),
     h(
       "div",
       { class: "pane-body" },
-      isDown &&
+      isOn("pagerduty-down") &&
         h("p", { class: "notice" }, "PagerDuty is down: the bot gets 503 for each question."),
       h("h3", null, "On duty now"),
       h(
         "p",
         { class: "on-duty" },
-        h("strong", null, current?.name ?? "Nobody"),
-        current && until(current),
+        current
+          ? [h("strong", null, current.name), until(current)]
+          : ["Nobody is on duty now", gap && until(gap), "."],
       ),
       h("label", { for: "duty" }, "Put on duty"),
       h(
@@ -45,24 +42,21 @@ export function pagerdutyPane() {
           on: { change: (event) => act("duty", { who: event.target.value }) },
         },
         !current && h("option", { key: "", value: "" }, "Nobody"),
-        people.map((each) => h("option", { key: each.id, value: each.id }, each.name)),
+        people
+          .filter((each) => each.is_manager)
+          .map((each) => h("option", { key: each.id, value: each.id }, each.name)),
       ),
       h("h3", null, "Next"),
-      later.length || gap
-        ? h(
-            "ol",
-            { class: "turns" },
-            [...later, ...(gap ? [gap] : [])]
-              .sort((one, other) => Date.parse(one.start) - Date.parse(other.start))
-              .map(turn),
-          )
-        : h("p", { class: "hint" }, "Nothing changes within the next 14 days."),
-      toggle("Nobody takes next Monday", gap !== null, () =>
-        act("schedule", { gap: gap === null }),
-      ),
-      toggle("PagerDuty down", isDown, () =>
-        act("trouble", { name: "pagerduty-down", on: !isDown }, "pagerduty-down"),
-      ),
+      next.length
+        ? h("ol", { class: "turns" }, current && gap && turn(gap), next.map(turn))
+        : h("p", { class: "hint" }, "No other turn begins within the next 14 days."),
+      toggle({
+        words: "Nobody takes next Monday",
+        isOn: gap !== null,
+        busy: "schedule",
+        click: () => act("schedule", { gap: gap === null }),
+      }),
+      troubleSwitch(troubles.find((each) => each.name === "pagerduty-down")),
     ),
   );
 }
@@ -75,21 +69,5 @@ function turn(one) {
     { key: one.start, class: one.name ? "" : "is-gap" },
     h("strong", null, one.name ?? "Nobody"),
     ` from ${within(Date.parse(one.start))}${until(one)}`,
-  );
-}
-
-function toggle(words, isOn, click) {
-  return h(
-    "button",
-    {
-      key: words,
-      type: "button",
-      class: "switch",
-      role: "switch",
-      "aria-checked": String(isOn),
-      on: { click },
-    },
-    h("span", { class: "knob", "aria-hidden": "true" }),
-    words,
   );
 }

@@ -4,6 +4,7 @@ import { blocks } from "./blocks.js";
 import { avatar } from "./channel.js";
 import { dialogs } from "./dialogs.js";
 import { h, render } from "./dom.js";
+import { keepFocus } from "./focus.js";
 import { onChange, redraw, set, store } from "./store.js";
 import { exact, now, time } from "./time.js";
 
@@ -147,5 +148,5 @@ document.addEventListener("click", (event) => {
   if (store.ui.open && !event.target.closest(".combo")) set({ open: null });
 });
 
-onChange(draw);
+onChange(() => keepFocus(draw));
 look();

@@ -5,6 +5,24 @@ const WARNING_SECONDS = 12;
 /** Matches a window that shows one pane at a time. */
 export const NARROW = matchMedia("(max-width: 820px)");
 
+/** Return what this window is about at the beginning of each world. */
+const atFirst = () => ({
+  channel: null,
+  issue: null,
+  project: null, // of the issue that is open; null is the feedback project
+  gitlab: "issue", // what the GitLab pane shows: "issue", "labels" or "new"
+  newBelow: false, // whether a message came while the reader was further up
+  threads: new Set(), // those that are open
+  whispers: new Set(), // those whose threads have been opened for them
+  open: null, // the key of the menu that is open
+  confirm: null, // what is to be confirmed before it is done
+  editing: null, // the issue being edited
+  chosen: new Map(), // what the selects of modals hold, by id
+  // The inspector's: its exchanges, newest first, how many there were by the state when it last
+  // asked for more, and the ids of those whose JSON is shown.
+  traffic: { entries: [], counted: 0, opened: new Set(), isAsking: false },
+});
+
 export const store = {
   state: null,
   isConnected: true,
@@ -13,28 +31,20 @@ export const store = {
     pane: "slack", // the pane that a narrow window shows
     side: "gitlab", // the pane that a wide window shows beside Slack
     panel: null, // the panel under the bar: "time", "trouble" or "rules"
-    channel: null,
-    issue: null,
-    project: null, // of the issue that is open; null is the feedback project
-    gitlab: "issue", // what the GitLab pane shows: "issue", "labels" or "new"
-    newBelow: false, // whether something came while somebody read further up
-    threads: new Set(),
-    open: null, // the key of the menu that is open
-    confirm: null, // what is to be confirmed before it is done
     sceneClosed: false, // whether the panel of the scene that was played last is closed
     feedback: false, // whether the form for new feedback is open
-    editing: null, // the issue being edited
     busy: new Set(),
     warnings: [],
+    ...atFirst(),
   },
 };
 
 let isDue = false;
-let paint = () => {};
+let draw = () => {};
 
-/** Say how the page is drawn. */
-export function onChange(draw) {
-  paint = draw;
+/** Set how the page is drawn. */
+export function onChange(drawing) {
+  draw = drawing;
 }
 
 /** Draw the page again soon. */
@@ -43,7 +53,7 @@ export function redraw() {
   isDue = true;
   queueMicrotask(() => {
     isDue = false;
-    paint();
+    draw();
   });
 }
 
@@ -67,16 +77,16 @@ export function forget(id) {
   set({ warnings: store.ui.warnings.filter((each) => each.id !== id) });
 }
 
-const waiting = []; // what goes on once the past days have been played
+const delayed = []; // what goes on once the past days have been played
 
-/** Wait until there is everything that one may act on. */
+/** Wait until there is everything to act on. */
 export const ready = async () =>
-  store.state.ready || new Promise((resolve) => waiting.push(resolve));
+  store.state.ready || new Promise((resolve) => delayed.push(resolve));
 
 /**
  * Do something as the person whom this window stands for, once the past days have been played.
- * Tells the person what keeps it from being done, and returns whether it was. `busy` names what
- * shows that it is under way.
+ * Tells the person what keeps it from being done, and returns whether it was. `busy` names the
+ * part of the page that shows that it is under way.
  */
 export async function act(name, body = {}, busy = name) {
   const { ui } = store;
@@ -84,7 +94,7 @@ export async function act(name, body = {}, busy = name) {
   ui.busy.add(busy);
   ui.warnings = [];
   redraw();
-  const sent = JSON.stringify({ me: ui.me, ...body }); // by whom it was done, whoever looks later
+  const sent = JSON.stringify({ me: ui.me, ...body }); // now: later, the window may be about another person
   await ready();
   try {
     const answer = await fetch(`/api/${name}`, {
@@ -118,7 +128,7 @@ export function address(changes) {
 let stream = null;
 
 /**
- * Follow the news of what one person sees; another window may follow somebody else's. Calls
+ * Follow the news of what one person sees; another window may follow another person's. Calls
  * `first` once there is something to see.
  */
 export function follow(me, first = () => {}) {
@@ -127,10 +137,12 @@ export function follow(me, first = () => {}) {
   let isFirst = true;
   stream = new EventSource(`/api/news?me=${encodeURIComponent(me)}`);
   stream.onmessage = (message) => {
-    store.state = JSON.parse(message.data);
+    const state = JSON.parse(message.data);
+    if (state.world !== store.state?.world) Object.assign(store.ui, atFirst());
+    store.state = state;
     store.isConnected = true;
     store.ui.me = store.state.me;
-    if (store.state.ready) for (const goOn of waiting.splice(0)) goOn();
+    if (store.state.ready) for (const goOn of delayed.splice(0)) goOn();
     if (isFirst) first();
     isFirst = false;
     redraw();
@@ -145,3 +157,7 @@ export function follow(me, first = () => {}) {
 export function me() {
   return store.state.people.find((each) => each.id === store.ui.me) ?? store.state.people[0];
 }
+
+/** Return whether a trouble is switched on. */
+export const isOn = (name) =>
+  store.state.troubles.some((each) => each.name === name && each.is_on);

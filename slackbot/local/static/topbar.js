@@ -1,4 +1,4 @@
-// The bar at the top: who one is, and what opens under it.
+// The bar at the top: the person whom this window stands for, and what opens under it.
 
 import { goToNewest } from "./focus.js";
 import { guideButton } from "./guide.js";

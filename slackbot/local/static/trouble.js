@@ -1,5 +1,6 @@
 // What can be made to go wrong, and what to look at then.
 
+import { waiting } from "./combo.js";
 import { h } from "./dom.js";
 import { act, store } from "./store.js";
 
@@ -27,23 +28,54 @@ export function troublePanel() {
 
 function trouble(one) {
   const id = `look-at-${one.name}`;
-  const props = {
-    type: "button",
-    disabled: one.is_once && one.is_on,
-    "aria-describedby": id,
-    on: { click: () => act("trouble", { name: one.name, on: !one.is_on }, one.name) },
-  };
+  const props = { "aria-describedby": id };
   return h(
     "div",
     { key: one.name, class: "trouble" },
-    one.is_once
-      ? h("button", { ...props, class: "button small" }, one.title, one.is_on && " – next call")
-      : h(
-          "button",
-          { ...props, class: "switch", role: "switch", "aria-checked": String(one.is_on) },
-          h("span", { class: "knob", "aria-hidden": "true" }),
-          one.title,
-        ),
+    one.is_once ? troubleButton(one, props) : troubleSwitch(one, props),
     h("p", { id, class: "hint" }, one.look_at),
+  );
+}
+
+const change = (one) => act("trouble", { name: one.name, on: !one.is_on }, one.name);
+
+function troubleButton(one, props) {
+  return h(
+    "button",
+    {
+      ...props,
+      type: "button",
+      class: "button small",
+      disabled: one.is_on,
+      on: { click: () => change(one) },
+    },
+    one.title,
+    one.is_on && " – next call",
+  );
+}
+
+/** Draw the switch of a trouble. */
+export function troubleSwitch(one, props) {
+  const click = () => change(one);
+  return toggle({ ...props, words: one.title, isOn: one.is_on, busy: one.name, click });
+}
+
+/** Draw a switch; `busy` names the act that it begins, and while that is under way it rests. */
+export function toggle({ words, isOn, busy, click, ...props }) {
+  const isBusy = store.ui.busy.has(busy);
+  return h(
+    "button",
+    {
+      ...props,
+      key: words,
+      type: "button",
+      class: "switch",
+      role: "switch",
+      "aria-checked": String(isOn),
+      ...waiting(isBusy),
+      on: { click: () => isBusy || click() },
+    },
+    h("span", { class: "knob", "aria-hidden": "true" }),
+    words,
   );
 }

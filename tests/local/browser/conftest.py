@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.local.browser.visit import chromium, launched
-from tests.local.process import Local, running
+from tests.local.process import TUESDAY, Local, running
 
 REQUIRED = "SSAT_REQUIRE_BROWSER"
 HERE = Path(__file__).parent
@@ -41,12 +41,12 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture(scope="session")
 def local() -> Iterator[Local]:
     """One for all stories that leave time and platforms alone: each acts on an issue of its own."""
-    with running() as started:
+    with running(*TUESDAY) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def restless() -> Iterator[Local]:
     """One for all stories that move the time, break something, or fill the channel."""
-    with running() as started:
+    with running(*TUESDAY) as started:
         yield started

@@ -4,7 +4,8 @@ import re
 
 from playwright.async_api import Browser, expect
 
-from tests.local.browser.visit import AVERY, BLAKE, PATIENCE, PHONE, visiting
+from slackbot.local.cast import FRESH, NASTY, NEARLY_DUE
+from tests.local.browser.visit import AVERY, BLAKE, PATIENCE, PHONE, number_of, visiting
 from tests.local.process import Local
 
 SCENES = {
@@ -62,6 +63,29 @@ async def test_what_was_tried_is_ticked_off_and_forgotten_when_one_starts_over(
         await visit.modal.get_by_label("What you sent").fill("Dear customer, I am sorry.")
         await visit.modal.get_by_role("button", name="Save contact").click()
         await expect(tried).to_contain_text("3/3")
+
+
+async def test_other_windows_are_about_the_new_world_when_one_starts_over(
+    browser: Browser, restless: Local
+) -> None:
+    async with visiting(browser, restless, BLAKE) as visit:
+        await visit.looks_at("Inspector")
+        row = visit.inspector.get_by_role("listitem").first
+        await row.get_by_role("button").click()
+        await visit.looks_at("GitLab")
+        await visit.opens_in_gitlab(NASTY)
+        thread = await visit.opens_thread(visit.card(NEARLY_DUE))
+        await visit.act("start_over")
+        playing = visit.page.get_by_text("The past days are being played")
+        await expect(playing).to_be_visible()
+        await expect(playing).to_have_count(0, timeout=PATIENCE)
+        newest = await number_of(visit.card(FRESH))
+        await expect(visit.gitlab.get_by_text(f"#{newest} · opened")).to_be_visible()
+        await expect(thread).to_have_count(0)
+        await visit.looks_at("Inspector")
+        await expect(row.get_by_role("button", expanded=True)).to_have_count(0)
+        traffic = (await visit.state())["traffic"]
+        await expect(visit.inspector.get_by_role("listitem")).to_have_count(min(traffic, 500))
 
 
 async def test_the_guide_is_folded_on_a_phone_and_opens(browser: Browser, local: Local) -> None:

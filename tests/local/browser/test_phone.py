@@ -67,13 +67,15 @@ async def test_a_modal_fits_on_a_phone(browser: Browser, local: Local) -> None:
         await expect(save).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.parametrize("width", [1280, 1366, 1400])
+@pytest.mark.parametrize("width", [821, 1001, 1101, 1241, 1400])
 async def test_the_bar_has_one_row(browser: Browser, local: Local, width: int) -> None:
     async with visiting(browser, local, size=(width, 800)) as visit:
         bar = visit.page.get_by_role("banner").first
         middles = await bar.evaluate(MIDDLES)
         assert max(middles) - min(middles) < 8, middles
         assert await height(bar) < 64
+        await expect(bar.get_by_role("button", name="Newest card")).to_be_in_viewport(ratio=1)
+        assert await visit.page.get_by_label("You are").evaluate("one => one.clientWidth") > 80
 
 
 MIDDLES = """bar => [...bar.querySelectorAll("h1, button, select, .clock")]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from playwright.async_api import Browser, Locator, expect
 
 from tests.local.browser.axe import no_violations
-from tests.local.browser.visit import HARPER, PATIENCE, Visit, opened
+from tests.local.browser.visit import DANA, HARPER, PATIENCE, Visit, opened
 from tests.local.process import Local
 
 
@@ -98,6 +98,25 @@ async def test_a_guest_clicks(browser: Browser, restless: Local) -> None:
         assert (await visit.issue(card))["assignees"] != ["harper"]
         await looks_as(visit, HARPER)
         await expect(visit.told.last).to_contain_text("View only")
+
+
+async def test_a_scene_is_played_again_as_its_person_in_one_window(
+    browser: Browser, restless: Local
+) -> None:
+    async with (
+        scene(browser, restless, "guest-clicks") as (visit, _),
+        opened(browser, f"{restless.url}/?me={HARPER}") as other,
+    ):
+        await looks_as(visit, HARPER)
+        again = visit.page.get_by_role("button", name="Play again")
+        await again.click()
+        await expect(visit.page.get_by_label("You are")).to_have_value(DANA)
+        await expect(again).to_be_enabled(timeout=PATIENCE)
+        await looks_as(visit, HARPER)
+        number = (await visit.state())["scene"]["issue"]
+        await expect(other.locator(f"article[data-issue='{number}']")).to_be_visible()
+        for page in (visit.page, other):
+            await expect(page.get_by_label("You are")).to_have_value(HARPER)
 
 
 async def test_the_end_of_the_week(browser: Browser, restless: Local) -> None:

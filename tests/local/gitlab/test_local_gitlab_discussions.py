@@ -21,7 +21,7 @@ async def reply(client: Client, discussion: Any, body: str) -> Any:
     return await to_thread(discussion.notes.create, {"body": body})
 
 
-async def test_each_note_is_a_discussion_until_somebody_replies(
+async def test_each_note_is_a_discussion_until_it_gets_a_reply(
     gitlab: GitLab, client: Client, issue: Issue, manager: User
 ) -> None:
     for body in ("first", "second"):

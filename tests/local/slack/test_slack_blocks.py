@@ -249,7 +249,7 @@ def test_a_view_that_slack_accepts_is_accepted() -> None:
         ({"type": "user", "user_id": "U1"}, {"<@U1>"}),
     ],
 )
-def test_what_would_wake_somebody_is_found(content: Any, woken: set[str]) -> None:
+def test_what_would_notify_people_is_found(content: Any, woken: set[str]) -> None:
     assert pings(content) == woken
 
 

@@ -229,7 +229,7 @@ async def test_an_overflow_is_chosen_from(
 ) -> None:
     await card(client, MENU)
     await workspace.choose("U1", channel.messages[0], "label", "Withdraw")
-    # Whoever follows a link of a menu tells the bot, too.
+    # A person who follows a link of a menu tells the bot, too.
     await workspace.choose("U1", channel.messages[0], "label", "Open ticket")
     chosen = [body["actions"][0] for body in bot]
     assert [each["selected_option"]["value"] for each in chosen] == ["w", "t"]
@@ -433,3 +433,17 @@ async def test_a_response_url_works_five_times(
         await workspace.wait_for(lambda: workspace.refusals)
     assert [one.text for one in channel.messages[1:]] == [f"answer {n}" for n in range(5)]
     assert workspace.refusals == ["response_url: used_url"]
+
+
+async def test_a_person_dismisses_what_only_they_see(
+    workspace: Workspace, channel: Channel
+) -> None:
+    mine, other = (workspace.whisper(channel, "U1", text) for text in ("mine", "other"))
+    theirs = workspace.whisper(channel, "U2", "theirs")
+    before = workspace.version
+    workspace.dismiss("U1", mine.ts)
+    assert workspace.ephemerals == [other, theirs]
+    assert workspace.version > before
+    workspace.dismiss("U1", mine.ts)  # which is gone
+    workspace.dismiss("U1", theirs.ts)  # which they don't see
+    assert workspace.ephemerals == [other, theirs]

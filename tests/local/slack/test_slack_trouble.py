@@ -77,6 +77,22 @@ async def test_trouble_before_the_effect_leaves_nothing_behind(
     assert workspace.refusals == []
 
 
+async def test_trouble_can_last_until_it_is_called_off(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    lasting = workspace.faults.add("auth.test", error="fatal_error", times=None)
+    other = workspace.faults.add("auth.test", error="fatal_error", times=None)
+    workspace.faults.call_off(other)
+    assert [each is lasting for each in workspace.faults.pending] == [True]
+    for _ in range(3):
+        with pytest.raises(SlackApiError, match="fatal_error"):
+            await client.auth_test()
+    assert (len(workspace.faults.pending), lasting.hits) == (1, 3)
+    workspace.faults.call_off(lasting)
+    workspace.faults.call_off(other)  # which is over
+    assert (await client.auth_test())["ok"]
+
+
 async def test_a_call_can_hang(workspace: Workspace, client: AsyncWebClient) -> None:
     workspace.faults.add("auth.test", hang=60)
     with pytest.raises(TimeoutError):

@@ -39,6 +39,7 @@ async def test_what_is_valid_is_valid(client: AsyncWebClient, workspace: Workspa
         ({"message": {"blocks": [{"type": "no such"}]}}, "invalid_message", "/blocks/0/type"),
         ({"view": {"type": "home", "blocks": [{"type": "x"}]}}, "invalid_view", "/blocks/0/type"),
         ({"view": modal(section("x"), title="x" * 25)}, "invalid_view", "/title/text"),
+        ({"blocks": [{**section("x"), "[a] b": 1}]}, "invalid_blocks", "/0/[a] b"),
     ],
 )
 async def test_an_error_has_the_pointer_of_the_culprit(
