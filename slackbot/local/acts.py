@@ -6,11 +6,12 @@ So a click on the page becomes the same signed HTTP that Slack or GitLab would s
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from slackbot.local.cast import PEOPLE, Figure
 from slackbot.local.gitlab import Issue, Project
 from slackbot.local.gitlab.model import Change, Label
+from slackbot.local.json_type import Json
 from slackbot.local.shown import deadlines
 from slackbot.local.slack import Ephemeral, Message, Outcome, View
 from slackbot.local.slack.interactions import Incomplete
@@ -23,7 +24,6 @@ BEFORE_DEADLINE = timedelta(hours=1)
 LONGEST_MOVE_HOURS = 24 * 14
 COMMAND = "/ssat"
 
-Json = dict[str, Any]
 T = TypeVar("T")
 
 
@@ -99,12 +99,14 @@ class Acts:
 
     async def _click(self, body: Json) -> None:
         me = self._in_slack(body)
-        place, block = await self._place(body), _text(body, "block")
+        place = await self._place(body)
+        block = _block_now(place, _text(body, "block"))
         self._check(await self._slack.click(me, place, _text(body, "element"), within=block))
 
     async def _choose(self, body: Json) -> None:
         me = self._in_slack(body)
-        place, block = await self._place(body), _text(body, "block")
+        place = await self._place(body)
+        block = _block_now(place, _text(body, "block"))
         element, option = _text(body, "element"), body.get("option")
         self._check(await self._slack.choose(me, place, element, option, within=block))
 
@@ -138,10 +140,7 @@ class Acts:
         self._check(await self._slack.open_home(self._in_slack(body)))
 
     async def _hide(self, body: Json) -> None:
-        me, ts = self._me(body).slack, _text(body, "ts")
-        kept = [one for one in self._slack.ephemerals if (one.user, one.ts) != (me, ts)]
-        self._slack.ephemerals[:] = kept
-        self._slack.changed()
+        self._slack.dismiss(self._me(body).slack, _text(body, "ts"))
 
     async def _new_feedback(self, body: Json) -> None:
         self._refuse_if_gitlab_is_down()
@@ -266,6 +265,17 @@ class Acts:
 
 
 _SCORES = {Sentiment.NEGATIVE: "2 of 7", Sentiment.NEUTRAL: "4 of 7", Sentiment.POSITIVE: "7 of 7"}
+
+
+def _block_now(place: Message | Ephemeral | View, block: str) -> str:
+    """Return the id that a block has by now: a card that is rendered anew gets another version.
+
+    A person may press a button in the very moment in which that happens; Slack takes it.
+    """
+    subject, _, _ = block.partition(":")
+    ids = [str(each["block_id"]) for each in place.blocks]
+    same = (each for each in ids if each.partition(":")[0] == subject)
+    return block if block in ids else next(same, block)
 
 
 def _found(candidates: Iterator[T], otherwise: str) -> T:

@@ -16,8 +16,9 @@ from aiohttp.typedefs import Handler, Middleware
 
 from slackbot.local.acts import Problem
 from slackbot.local.cast import PEOPLE
+from slackbot.local.json_type import Json
 from slackbot.local.preview import Preview
-from slackbot.local.shown import Json, shown_to
+from slackbot.local.shown import shown_to
 from slackbot.local.stage import Stage
 from slackbot.local.ticket import ticket_page
 from slackbot.local.world import World
@@ -45,7 +46,7 @@ LOOK_SECONDS = 0.1
 """How often to look whether there is something new to show."""
 QUIET_LOOKS = 50
 """After how many looks without a change to draw the state anew."""
-AT_MOST_EVERY = 0.05
+AT_MOST_EVERY, WHILE_PLAYING = 0.05, 0.4
 """Seconds between two pieces of news: a burst of changes is shown at once."""
 
 
@@ -122,7 +123,7 @@ class Page:
     async def _next_change(self) -> None:
         """Return after the next change; without one after a while, for what comes with the time."""
         seen = self._version
-        await asyncio.sleep(AT_MOST_EVERY)
+        await asyncio.sleep(AT_MOST_EVERY if self._world.is_ready else WHILE_PLAYING)
         for _ in range(QUIET_LOOKS):
             if self._version != seen or self._is_closing:
                 return
@@ -190,7 +191,7 @@ async def serve_page(page: Page, listener: socket.socket) -> AsyncIterator[str]:
     routes = [
         web.get("/", page.index),
         web.get("/static/{name}", page.file),
-        web.get(r"/tickets/{number:\d+}", page.ticket),
+        web.get(r"/tickets/{number:\d{1,12}}", page.ticket),
         web.get("/api/state", page.state),
         web.get("/api/news", page.news),
         web.get("/api/traffic", page.traffic),

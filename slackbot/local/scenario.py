@@ -18,9 +18,10 @@ from pydantic import (
     model_validator,
 )
 
-from slackbot.local.acts import Acts, Json, Problem
+from slackbot.local.acts import Acts, Problem
 from slackbot.local.cast import PEOPLE, Figure
 from slackbot.local.gitlab import Issue
+from slackbot.local.json_type import Json
 from slackbot.local.shown import due_at
 from slackbot.local.slack import Message, View
 from slackbot.local.times import moment_of

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from slackbot.handlers.showing import SHOW_FEEDBACK
 from slackbot.local.cast import CONTACT_LABEL, CONTACTED_LABEL, PEOPLE, Figure
 from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab.entities import Entities
+from slackbot.local.json_type import Json
 from slackbot.local.markdown import rendered, sources
 from slackbot.local.pagerduty.account import EARLIEST, LATEST, Turn
 from slackbot.local.sample import Sample
@@ -37,8 +37,6 @@ SHORTCUTS = (
     },
 )
 """The message shortcuts of manifest.yml."""
-
-Json = dict[str, Any]
 
 
 def shown_to(me: str, world: World) -> Json:
@@ -198,7 +196,7 @@ def _pagerduty(sample: Sample) -> Json:
             "id": people[turn.user.id],
             "name": turn.user.name,
             "start": turn.start.isoformat(),
-            "end": turn.end.isoformat(),
+            "end": None if turn.end == LATEST else turn.end.isoformat(),
         }
 
     turns = list(schedule.turns(EARLIEST, LATEST))

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from slackbot.local.acts import Acts, Json, Problem
+from slackbot.local.acts import Acts, Problem
+from slackbot.local.json_type import Json
 from slackbot.local.scenario import SCENES, Play, Scenario, load
 from slackbot.local.world import World
 

@@ -11,8 +11,6 @@ from slackbot.local.gitlab.faults import READ_ONLY
 from slackbot.local.sample import Sample
 
 RETRY_AFTER_SECONDS = 5
-MANY = 1_000_000
-"""More calls than are made here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +212,7 @@ def _slack_limits(sample: Sample) -> _Switch:
     return _ordered(
         faults.pending,
         lambda: [
-            faults.add(method, status=429, error="ratelimited", headers=headers, times=MANY)
+            faults.add(method, status=429, error="ratelimited", headers=headers, times=None)
             for method in ("chat.postMessage", "chat.update")
         ],
     )

@@ -82,6 +82,7 @@ class World:
         if self.begins_at:
             clock.start_at(self.begins_at)
         sample = self.sample = Sample(clock, with_past=self.with_past)
+        sample.pagerduty.changed = self.show
         self.traffic = Traffic(sample.clock)
         for platform in (sample.slack, sample.gitlab, sample.pagerduty):
             platform.traffic = self.traffic

@@ -294,6 +294,20 @@ async def test_one_scene_is_played_at_a_time_and_can_be_stopped(world: World) ->
     assert world.moving_to is None
 
 
+async def test_a_button_that_was_just_rendered_anew_can_be_pressed(world: World) -> None:
+    issue = await request(world)
+    shown = card(world, issue)
+    [block] = [each for each in shown.blocks if each["type"] == "actions"]
+    before, place = block["block_id"], {"channel": shown.channel, "ts": shown.ts}
+    await world.sample.slack.choose(
+        BLAKE.slack, shown, "Feedback label", "feedback::soft-skills", within=before
+    )
+    await world.sample.slack.wait_for(lambda: before not in words(card(world, issue)), PATIENCE)
+    body = {"me": BLAKE.slack, "block": before, "element": "mark_contacted", **place}
+    await Acts(world).do("click", body)
+    await world.sample.slack.wait_for(lambda: world.sample.slack.views[BLAKE.slack], PATIENCE)
+
+
 @pytest.mark.parametrize(
     ("act", "body", "words"),
     [

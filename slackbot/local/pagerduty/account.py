@@ -72,6 +72,7 @@ class PagerDuty:
         faults: the same three, as trouble to order and to call off
         requests: the paths asked for, in order
         violations: what a well-behaved client must not do, in words
+        changed: called after each change that comes over HTTP
     """
 
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
@@ -84,6 +85,7 @@ class PagerDuty:
         self.hang: float = 0
         self.requests: list[str] = []
         self.violations: list[str] = []
+        self.changed: Callable[[], None] = lambda: None
         self.traffic: Traffic | None = None
         self.faults = Faults(self)
         self._numbers = itertools.count(1)

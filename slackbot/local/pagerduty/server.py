@@ -123,6 +123,7 @@ def _control(account: PagerDuty) -> Control:
         add_fault=account.faults.add,
         faults=lambda: account.faults.pending,
         clear_faults=account.faults.clear,
+        changed=lambda: account.changed(),
     )
 
 

@@ -33,8 +33,16 @@ export function keepFocus(draw) {
 
 function restore({ target, ts, pane }) {
   if (target.isConnected && target.disabled) return; // until what it does is done
-  const same = target.id && document.getElementById(target.id);
+  const same = target.id && (document.getElementById(target.id) ?? namesake(target.id, ts));
   focusOn([target, same, placeOf(ts), pane].find((each) => each && isFocusable(each)));
+}
+
+const VERSION = /:[^/]*(?=\/[^/]*$)/; // of a block: a message that is rendered anew has another
+
+/** Find the element that does the same in a message that was rendered anew. */
+function namesake(id, ts) {
+  const all = placeOf(ts)?.querySelectorAll("[id*='/']") ?? [];
+  return [...all].find((each) => each.id.replace(VERSION, "") === id.replace(VERSION, ""));
 }
 
 /** Find what shows a message, or the Home. */

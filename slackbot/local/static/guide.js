@@ -154,9 +154,10 @@ let before = null; // the number of the play before the one that this window has
 async function play(name) {
   set({ sceneClosed: false, panel: null, pane: "slack" });
   const { number = 0 } = store.state.scene ?? {};
-  if (!(await act("scene", { name }))) return;
+  if (!(await act("scene", { name }))) return false;
   before = number;
   redraw();
+  return true;
 }
 
 /** Look as the person whom a scene asks for, once, in the window that has begun it. */
@@ -182,11 +183,10 @@ addEventListener("popstate", () => {
 
 function scenes() {
   const link = ({ name, title: words, about: hint }) => {
-    const click = (event) => {
+    const click = async (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a window of its own
       event.preventDefault();
-      history.pushState(null, "", address({ scene: name }));
-      play(name);
+      if (await play(name)) history.pushState(null, "", address({ scene: name }));
     };
     return h(
       "li",
@@ -242,7 +242,9 @@ function stage(scene) {
       person &&
         person.id !== store.ui.me &&
         button(`Look as ${person.name}`, () => follow(person.id)),
-      button("Play again", () => play(scene.name), { disabled: scene.is_playing }),
+      scene.is_playing
+        ? button("Stop", () => act("stop_scene"))
+        : button("Play again", () => play(scene.name)),
       button("Close", close),
     ),
   );

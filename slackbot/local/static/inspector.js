@@ -86,6 +86,7 @@ function filters(count) {
       type: "search",
       "aria-label": "Contains",
       placeholder: "Contains…",
+      value: filter.words,
       on: { input: ({ target }) => change({ words: target.value }) },
     }),
     h(
@@ -93,6 +94,7 @@ function filters(count) {
       { class: "choice" },
       h("input", {
         type: "checkbox",
+        checked: filter.isBad,
         on: { change: ({ target }) => change({ isBad: target.checked }) },
       }),
       h("span", null, "Failed or broken only"),

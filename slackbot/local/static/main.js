@@ -37,6 +37,7 @@ function draw() {
     panel(),
     guide(),
     notices(),
+    !isCovered() && warnings(),
     h(
       "main",
       { key: "main", id: "panes", "data-side": store.ui.side },
@@ -47,7 +48,6 @@ function draw() {
       store.ui.side === "inspector" && inspectorPane(),
     ),
     dialogs(),
-    !isCovered() && warnings(),
   ]);
 }
 

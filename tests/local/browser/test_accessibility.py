@@ -70,7 +70,7 @@ async def test_nothing_is_wrong_with_what_stands_beside_slack(
         await visit.looks_at("PagerDuty")
         await no_violations(visit.page, ".pagerduty")
         await visit.looks_at("Inspector")
-        await visit.inspector.get_by_label("Contains").fill("views.publish")
+        await visit.inspector.get_by_label("Contains").fill("chat.postMessage")
         await visit.inspector.get_by_role("listitem").first.get_by_role("button").click()
         await expect(visit.inspector.locator("pre").first).to_be_visible()
         await no_violations(visit.page, ".inspector")

@@ -84,7 +84,7 @@ async def test_the_deadline_comes_near(browser: Browser, restless: Local) -> Non
         ).to_be_visible()
         ticket = re.search(r"ticket \d+", await card.inner_text())
         assert ticket
-        articles = visit.slack.get_by_role("article")
+        articles = visit.slack.get_by_role("article").filter(has_not_text="Good morning")
         for mark, who in (("⏰", "Avery|Blake"), ("🔴", "Avery|Blake"), ("🚨", "Casey")):
             told = articles.filter(has_text=mark).filter(has_text=ticket[0]).last
             await expect(told).to_contain_text(re.compile(f"@({who})"))

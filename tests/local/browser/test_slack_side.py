@@ -4,7 +4,7 @@ import re
 
 from playwright.async_api import Browser, expect
 
-from slackbot.local.cast import FRESH, NASTY, OVERDUE
+from slackbot.local.cast import FRESH, NASTY
 from tests.local.browser.axe import no_violations
 from tests.local.browser.visit import (
     BLAKE,
@@ -23,8 +23,7 @@ async def test_the_command_is_typed_into_the_message_box(browser: Browser, local
         box = visit.page.get_by_label("Message #support_escalations")
         await box.fill("/ssat")
         await box.press("Enter")
-        told = visit.page.get_by_role("article").filter(has_text="Only visible to you")
-        await expect(told).to_contain_text("waiting to hear from a manager")
+        await expect(visit.told.last).to_contain_text("waiting to hear from a manager")
         await expect(box).to_have_value("")
         await box.fill("/unknown")
         await box.press("Enter")
@@ -179,13 +178,16 @@ async def test_an_account_is_linked_by_a_code_left_in_gitlab(
 
 
 async def test_who_may_not_act_is_told_so(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, BLAKE) as visit:
+        number = await (await visit.arrives()).get_attribute("data-issue")
     for person, words in ((HARPER, "View only"), (ELLIS, "")):
         async with visiting(browser, local, person) as visit:
+            card = visit.page.locator(f"article[data-issue='{number}']")
             before = await visit.told.count()
-            await visit.button(NASTY, "Claim").click()
+            await named_button(card, "Claim").click()
             await expect(visit.told).to_have_count(before + 1)
             await expect(visit.told.last).to_contain_text(words)
-            await expect(visit.card(NASTY)).to_contain_text("Unclaimed")
+            await expect(card).to_contain_text("Unclaimed")
 
 
 async def test_a_required_field_left_empty_is_named_as_slack_does(
@@ -216,8 +218,11 @@ async def test_a_ticket_is_a_page_of_this_machine(browser: Browser, local: Local
 
 
 async def test_moments_are_told_in_the_readers_own_zone(browser: Browser, local: Local) -> None:
+    async with visiting(browser, local, BLAKE) as visit:
+        number = await (await visit.arrives()).get_attribute("data-issue")
     shown = set()
     for zone in ("America/Los_Angeles", "Asia/Tokyo"):
         async with visiting(browser, local, BLAKE, timezone_id=zone) as visit:
-            shown.add(await visit.card(OVERDUE).locator(".section time").first.inner_text())
+            card = visit.page.locator(f"article[data-issue='{number}']")
+            shown.add(await card.locator(".section time").first.inner_text())
     assert len(shown) == 2

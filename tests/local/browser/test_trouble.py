@@ -138,7 +138,7 @@ async def test_a_bot_that_was_killed_posts_what_it_has_missed(
     async with trouble(browser, restless, "Bot killed") as (visit, card):
         await expect(visit.page.get_by_text("The bot does not run")).to_be_visible()
         await named_button(card, "Claim").click()
-        await expect(visit.alert).to_contain_text("did not")
+        await expect(visit.alert).to_contain_text("the bot does not run")
         number = await feedback_while_unseen(visit, "Said while the bot was dead.")
         await visit.switches("Bot killed")
         await expect(visit.card_of(number)).to_have_count(1)
