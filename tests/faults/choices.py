@@ -73,6 +73,7 @@ def _choice(
         process=first.process.pid if first.process else None,
         typed=first.typed,
         about=first.decision,
+        answered_at=max((each.answered_at for each in group if each.answered_at), default=None),
     )
 
 

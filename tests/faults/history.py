@@ -152,6 +152,8 @@ class Choice:
     typed: frozenset[str] = frozenset()
     about: str | None = None
     """The refused decision that it settles."""
+    answered_at: datetime | None = None
+    """When its last answer came: what it asks for was judged before."""
 
     @property
     def is_late(self) -> bool:

@@ -400,8 +400,10 @@ def _may_replace(
         return False
     if decision.was_retried:  # its person has seen by then what was made
         return True
-    chosen = (each.at for each in history.choices if each.interaction == decision.interaction)
-    return any(at > made.at for at in chosen) or decision.instead_of in came
+    # A click that was under way when GitLab changed is judged by what the bot knows by then.
+    chosen = [each for each in history.choices if each.interaction == decision.interaction]
+    judged = (each.answered_at or each.at for each in chosen)
+    return any(at > made.at for at in judged) or decision.instead_of in came
 
 
 def _knew(history: History, key: str, since: datetime, until: datetime) -> bool:

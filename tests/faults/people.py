@@ -54,6 +54,8 @@ class Sent:
     process: BotProcess | None
     told_before: int
     """How much the person had been told about it before it was sent, or sent again."""
+    answered_at: datetime | None = None
+    """When the answer came, or was no longer waited for."""
     is_to_show: bool = False
     """It asks for a form or a row, and chooses nothing yet."""
     has_opened: bool = False
@@ -196,6 +198,7 @@ class People:
             outcome=outcome,
             process=process,
             told_before=told_before,
+            answered_at=self._town.clock(),
             is_to_show=is_to_show,
         )
         self.sent.append(sent)

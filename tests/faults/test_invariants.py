@@ -933,6 +933,19 @@ def test_what_the_bot_could_not_have_read_counts_as_no_overwriting() -> None:
     assert violations(replace(spoilt, calls=calls)) == []
 
 
+@pytest.mark.parametrize("seconds", [None, -0.5, 0.5])
+def test_a_click_that_was_under_way_when_gitlab_changed_may_be_judged_by_the_change(
+    seconds: float | None,
+) -> None:
+    history = an_assignment_overwritten(ORDERLY)
+    made = next(each for each in history.standings if each.by == "duty")
+    answered = None if seconds is None else made.at + timedelta(seconds=seconds)
+    choices = tuple(replace(each, answered_at=answered) for each in history.choices)
+    found = violations(replace(history, choices=choices))
+    is_seen = any(each.startswith("nobody_is_overwritten") for each in found)
+    assert is_seen is (seconds != 0.5)
+
+
 @pytest.mark.parametrize(("read_at", "is_seen"), [(23, False), (24.5, True)])
 def test_what_is_undone_and_done_again_between_two_readings_is_no_news(
     read_at: float, is_seen: bool
