@@ -64,7 +64,7 @@ class Bot:
 
     @property
     def is_running(self) -> bool:
-        """Whether somebody would answer."""
+        """Whether it answers."""
         return self._running is not None and not self._running.done()
 
     async def start(self) -> None:

@@ -65,14 +65,6 @@ class Page:
         """End the streams of news."""
         self._is_closing = True
 
-    async def index(self, _: web.Request) -> web.Response:
-        """Return the page itself."""
-        return _file("index.html")
-
-    async def file(self, request: web.Request) -> web.Response:
-        """Return a part of the page."""
-        return _file(request.match_info["name"])
-
     async def state(self, request: web.Request) -> web.Response:
         """Return what one person sees now."""
         await self._stage.is_set.wait()
@@ -156,6 +148,17 @@ def _who(request: web.Request) -> str:
     return next((each.slack for each in PEOPLE if each.slack == wanted), PEOPLE[0].slack)
 
 
+def _page(name: str) -> Handler:
+    async def page(_: web.Request) -> web.Response:
+        return _file(name)
+
+    return page
+
+
+async def _part(request: web.Request) -> web.Response:
+    return _file(request.match_info["name"])
+
+
 def _file(name: str) -> web.Response:
     path = STATIC / name
     if path.parent != STATIC or not path.is_file():
@@ -189,8 +192,7 @@ async def _harden(_: web.Request, response: web.StreamResponse) -> None:
 async def serve_page(page: Page, listener: socket.socket) -> AsyncIterator[str]:
     """Serve the page on a socket that listens already; yields its URL."""
     routes = [
-        web.get("/", page.index),
-        web.get("/static/{name}", page.file),
+        web.get("/", _page("index.html")),
         web.get(r"/tickets/{number:\d{1,12}}", page.ticket),
         web.get("/api/state", page.state),
         web.get("/api/news", page.news),
@@ -209,17 +211,7 @@ async def serve_preview(preview: Preview, listener: socket.socket) -> AsyncItera
     async def shown(_: web.Request) -> web.Response:
         return web.json_response(preview.read())
 
-    async def index(_: web.Request) -> web.Response:
-        return _file("preview.html")
-
-    async def file(request: web.Request) -> web.Response:
-        return _file(request.match_info["name"])
-
-    routes = [
-        web.get("/preview", index),
-        web.get("/static/{name}", file),
-        web.get("/api/preview", shown),
-    ]
+    routes = [web.get("/preview", _page("preview.html")), web.get("/api/preview", shown)]
     async with _serving(routes, listener) as url:
         yield f"{url}/preview"
 
@@ -232,7 +224,7 @@ async def _serving(
 ) -> AsyncIterator[str]:
     host, port = listener.getsockname()[:2]
     app = web.Application(middlewares=[_guard(frozenset({f"{host}:{port}", f"localhost:{port}"}))])
-    app.add_routes(routes)
+    app.add_routes([web.get("/static/{name}", _part), *routes])
     app.on_response_prepare.append(_harden)
     if when_closing:
         app.on_shutdown.append(when_closing)

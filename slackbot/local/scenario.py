@@ -285,7 +285,7 @@ class Play:
         await self._world.pass_until(moment_of(words, sample.clock(), due))
 
     async def _duty(self, by: Figure, name: str) -> None:
-        await self._acts.do("duty", {"me": by.slack, "who": _person(name).slack})
+        await self._do("duty", by, who=_person(name).slack)
 
     async def _trouble(self, _: Figure, name: str) -> None:
         await self._world.troubles.switch(name, on=True)
@@ -302,8 +302,8 @@ class Play:
 
         await sample.slack.wait_for(is_shown, SEEN_SECONDS)
 
-    async def _do(self, act: str, who: Figure, **body: Any) -> None:
-        await self._acts.do(act, {"me": who.slack, **body})
+    async def _do(self, act: str, by: Figure, /, **body: Any) -> None:
+        await self._acts.do(act, {"me": by.slack, **body})
 
 
 def _want(holds: object, otherwise: str) -> None:

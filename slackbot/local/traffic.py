@@ -50,20 +50,7 @@ class Exchange:
 
     def to_json(self) -> dict[str, Any]:
         """Return the exchange as JSON."""
-        rule = self.rule
-        return {
-            "id": self.id,
-            "at": self.at.isoformat(),
-            "ms": self.ms,
-            "sender": self.sender,
-            "receiver": self.receiver,
-            "title": self.title,
-            "status": self.status,
-            "ok": self.ok,
-            "request": self.request,
-            "response": self.response,
-            "rule": rule and {"words": rule.words, "source": rule.source, "kept": rule.kept},
-        }
+        return {**vars(self), "at": self.at.isoformat(), "rule": self.rule and vars(self.rule)}
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from slackbot.local.control import PREFIX, Control, control_routes
+from slackbot.local.json_type import Json
 from slackbot.local.pagerduty.account import PagerDuty, Schedule, Turn, User
 
-Json = dict[str, Any]
 VERSION = "application/vnd.pagerduty+json;version=2"
 SITE = "https://example.pagerduty.com"
 _KNOWN = {

@@ -87,7 +87,7 @@ class Api:
     def _call(self, name: str, args: Json, token: str | None) -> _Answer:
         so_far = len(self._state.refusals)
         answer = self._carried_out(name, args, token)
-        answer.problem = " · ".join(self._state.refusals[so_far:]) or None
+        answer.problem = self._state.refused_since(so_far)
         return answer
 
     def _carried_out(self, name: str, args: Json, token: str | None) -> _Answer:

@@ -65,7 +65,7 @@ class Uploads:
                 ok=status == 200,
                 request=content,
                 response=text,
-                problem=" · ".join(self._state.refusals[so_far:]) or None,
+                problem=self._state.refused_since(so_far),
                 is_ordered=is_ordered,
             )
         return web.Response(status=status, text=text)

@@ -37,7 +37,7 @@ class Responses:
                 ok=status == 200,
                 request=args,
                 response=body,
-                problem=" · ".join(self._state.refusals[so_far:]) or None,
+                problem=self._state.refused_since(so_far),
                 is_ordered=self._state.is_down,
             )
         if body is None:

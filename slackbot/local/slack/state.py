@@ -402,6 +402,10 @@ class State:
         self.refusals.append(what)
         self.changed()
 
+    def refused_since(self, so_far: int) -> str | None:
+        """Return what the bot did wrong after so many refusals, in words."""
+        return " · ".join(self.refusals[so_far:]) or None
+
     def changed(self) -> None:
         """Note a change of state, and wake the tasks that wait for one."""
         self.version += 1
