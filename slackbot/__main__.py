@@ -1,4 +1,7 @@
-"""The command line: ``ssat-bot run``, ``check``, ``rebuild``, ``stats``, ``people``, ``local``."""
+"""The command line.
+
+``ssat-bot run``, ``check``, ``migrate``, ``backup``, ``rebuild``, ``stats``, ``people``, ``local``.
+"""
 
 import argparse
 import contextlib
@@ -53,8 +56,18 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command="run")
     check = commands.add_parser("check", help="check the setup, without changing anything")
     check.set_defaults(command="check")
+    migrate = commands.add_parser(
+        "migrate", help="upgrade the database's schema, and end; run does it by itself"
+    )
+    migrate.set_defaults(command="migrate")
+    _add_backup(
+        commands.add_parser("backup", help="copy the SQLite database next to the running bot")
+    )
     rebuild = commands.add_parser(
         "rebuild", help="restore the record from GitLab and Slack; stop the bot first"
+    )
+    rebuild.add_argument(
+        "--backup", type=Path, metavar="FILE", help="put this backup in the database's place before"
     )
     rebuild.set_defaults(command="rebuild")
     _add_stats(commands.add_parser("stats", help="show trends: figures of a period"))
@@ -67,6 +80,17 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("local", help="try the bot with a Slack and a GitLab of its own")
     )
     return parser
+
+
+def _add_backup(backup: argparse.ArgumentParser) -> None:
+    backup.add_argument(
+        "place", type=Path, metavar="PLACE", help="a file, or a folder for one named for its time"
+    )
+    backup.add_argument("--replace", action="store_true", help="replace a file that exists")
+    backup.add_argument(
+        "--keep", type=_count, metavar="N", help="in a folder, delete all but the newest N"
+    )
+    backup.set_defaults(command="backup")
 
 
 def _add_local(local: argparse.ArgumentParser) -> None:
@@ -109,6 +133,13 @@ def _add_people(people: argparse.ArgumentParser) -> None:
     unlinking = commands.add_parser("unlink", help="remove a link made with /ssat link")
     unlinking.add_argument("who", help="a Slack user id or a GitLab username")
     unlinking.set_defaults(command="people unlink")
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return count
 
 
 def _moment(text: str) -> datetime:

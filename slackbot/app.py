@@ -73,7 +73,7 @@ from slackbot.rules.offers import Offer
 from slackbot.rules.request import Rules
 from slackbot.settings import Settings
 from slackbot.store import facts, jobs
-from slackbot.store.database import Database, Record, RightOfWay, WakeUps
+from slackbot.store.database import Database, DatabaseError, Record, RightOfWay, WakeUps
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.sync.idling import IdleClosing
 from slackbot.sync.issue import IssueSync
@@ -355,6 +355,11 @@ async def run_bot(
             clients.slack.paces.share(database)
             clients.gitlab.paces.share(database)
         async with database.transaction() as tx:
+            if (copied_at := await facts.BACKUP_OF.load(tx)) is not None:
+                raise DatabaseError(
+                    f"the database is a backup of {copied_at}, and GitLab and Slack may know more: "
+                    "run `ssat-bot rebuild` first"
+                )
             clients.slack.team = await facts.SLACK_TEAM.load(tx)
             clients.slack.address = await facts.SLACK_ADDRESS.load(tx)
         services = Services(settings, clients, Record(database, clock))

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -15,6 +16,7 @@ from slackbot.blocks.csv_file import csv_of
 from slackbot.blocks.stats import lines, not_asked_words
 from slackbot.blocks.text import without_markup
 from slackbot.check import Finding, Verdict, examine, examine_database
+from slackbot.clock import system_clock
 from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG, STOPPED
 from slackbot.logs import configure_logs
 from slackbot.people.file import PeopleFileError, read_people, read_profiles, read_weeks
@@ -22,7 +24,7 @@ from slackbot.people.roster import list_people, unlink
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.period import NotAsked
 from slackbot.settings import Settings, SettingsError, load_settings
-from slackbot.store.database import DatabaseError
+from slackbot.store.database import Database, DatabaseError, at_hand
 
 log = structlog.get_logger()
 
@@ -33,8 +35,9 @@ def perform(arguments: argparse.Namespace) -> int:
             return _with_settings(_run, when_stopped=0)
         case "check":
             return _with_settings(_check)
-        case "rebuild":
-            return _with_settings(_rebuild)
+        case "migrate" | "backup" | "rebuild":
+            upkeep = {"migrate": _migrate, "backup": _back_up, "rebuild": _rebuild}
+            return _with_settings(partial(upkeep[arguments.command], arguments=arguments))
         case "stats":
             return _with_settings(partial(_stats, arguments=arguments))
         case "people list":
@@ -118,14 +121,36 @@ async def _run(settings: Settings) -> int:
     return 0
 
 
-async def _rebuild(settings: Settings) -> int:
+async def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with at_hand(settings.database_url) as database:
+        await database.open()
+    print("The database is ready for this release.")
+    return 0
+
+
+async def _back_up(settings: Settings, arguments: argparse.Namespace) -> int:
+    from slackbot.store import backup  # a start of the bot needs none of it
+
+    place: Path = arguments.place
+    source = Database(settings.database_url).file
+    if source is None:
+        print(backup.dump_advice(settings.database_url, place), file=sys.stderr)
+        return SETUP_IS_WRONG
+    copy = partial(backup.back_up, source, place, system_clock())
+    print(await asyncio.to_thread(copy, replaces=arguments.replace, keep=arguments.keep))
+    return 0
+
+
+async def _rebuild(settings: Settings, arguments: argparse.Namespace) -> int:
     from slackbot.rebuild import rebuild_record  # a start of the bot needs none of it
 
     async with connect(settings) as clients:
         if not await _may_start(settings, clients):
             return SETUP_IS_WRONG
         try:
-            report = await rebuild_record(settings, clients, _show_progress)
+            report = await rebuild_record(
+                settings, clients, _show_progress, backup=arguments.backup
+            )
         except PlatformError as error:
             print(f"{error}\nThe rebuild has stopped; it can be run again.", file=sys.stderr)
             return SETUP_IS_WRONG

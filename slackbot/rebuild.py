@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 import structlog
@@ -18,9 +19,11 @@ from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import UNFINISHED, IssueKey, Request
 from slackbot.settings import Settings
 from slackbot.store import cards, decisions, jobs, requests
+from slackbot.store.backup import put_back
 from slackbot.store.changes import announce, note_delivered
 from slackbot.store.database import Record, Transaction, at_hand
 from slackbot.store.decisions import DecisionRecord, Status
+from slackbot.store.facts import BACKUP_OF
 from slackbot.store.jobs import IssueQueue
 from slackbot.store.people import list_links, list_on_duty_at
 from slackbot.store.requests import count_snoozes
@@ -51,19 +54,22 @@ async def rebuild_record(
     progress: Callable[[int, int], None],
     *,
     clock: Clock = system_clock,
+    backup: Path | None = None,
 ) -> Report:
-    """Restore the record over an empty or damaged database.
+    """Restore the record over an empty or damaged database, or over a backup.
 
     Raises:
-        DatabaseError: It is unusable, or another process uses it.
-        OSError: A damaged file cannot be replaced.
+        DatabaseError: It is unusable, or another process uses it; or the backup is damaged.
+        OSError: The file cannot be replaced.
         PlatformError: The channel or GitLab cannot be read.
     """
     async with at_hand(settings.database_url) as database:
+        replaced = put_back(database, backup, clock()) if backup else None
         salvage = await replace_if_damaged(database, clock())
         await database.open()
         services = Services(settings, clients, Record(database, clock))
-        return await Rebuild(services, progress).run(salvage)
+        report = await Rebuild(services, progress).run(salvage)
+        return replace(report, replaced=replaced)
 
 
 class Rebuild:
@@ -92,6 +98,7 @@ class Rebuild:
         outcomes = await self._restore_all(sorted(keys), waiting)
         async with self._record.transaction() as tx:
             kept = await decisions.list_undelivered(tx)  # without those that GitLab has
+            await BACKUP_OF.forget(tx)
         return Report(
             issues=issues,
             adoption=adoption,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from slackbot.channel.adoption import Adoption
 from slackbot.rules.request import UNFINISHED, IssueKey, Request
@@ -40,12 +41,19 @@ class Report:
     lost: Sequence[IssueKey]
     """Of unreadable choices."""
     salvage: Salvage | None = None
+    replaced: Path | None = None
+    """Where the database is kept that a backup has replaced."""
     linked: int = 0
     """By ``/ssat link``."""
     snoozed: int = 0
 
     def lines(self) -> Iterator[str]:
         """Say the most important last: an administrator looks there first."""
+        if self.replaced:
+            yield (
+                f"The database from before is kept as {self.replaced}, with people's words in it: "
+                "delete it when all is well."
+            )
         if self.salvage:
             yield (
                 f"The database was damaged. It is kept as {self.salvage.aside}, with people's "

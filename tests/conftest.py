@@ -162,6 +162,11 @@ class Postgres:
         name = make_url(database_url).database
         self._tell(f"ALTER DATABASE {name} SET default_transaction_read_only = {is_so}")
 
+    @property
+    def programs(self) -> Path:
+        """Where this server's own pg_dump and pg_restore are."""
+        return Path(self._running.bin_path)
+
     def halt(self, mode: str) -> None:
         """Stop it as an administrator does (``fast``) or as a power cut does (``immediate``)."""
         server = self._running

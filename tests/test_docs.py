@@ -10,7 +10,7 @@ from slackbot.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 NOTHING = "\u2013"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 SETTING = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)`|(required|\u2013)) \|", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")

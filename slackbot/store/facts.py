@@ -119,6 +119,9 @@ FEEDBACK_LABELS = Fact("feedback_labels", dict[str, str])
 CATCH_UP = Fact("catch_up", CatchUp)
 CARDS_ADOPTED = Fact("cards_adopted", str)
 """The channel searched for cards unknown to the record."""
+BACKUP = "backup_of"
+BACKUP_OF = Fact(BACKUP, str)
+"""When this database was copied: no bot may start on a backup before a rebuild."""
 _POLL_ENDED = Fact("poll_ended", str)
 _WRITTEN = Fact("written", str)
 

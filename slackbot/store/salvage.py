@@ -58,18 +58,29 @@ async def replace_if_damaged(database: Database, now: datetime) -> Salvage | Non
     if file is None:
         return None
     database.own()
-    new = file.with_name(f"{file.name}.new")
+    new = new_beside(file)
     _end_replacement(file, new)
     if not is_damaged(file):
         return None
     rows, unreadable, is_partial = _read(file)
     await _write(new, rows)
-    aside = file.with_name(f"{file.name}.damaged-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
-    _rename(file, aside)
-    _rename(new, file)
+    aside = take_the_place(new, file, "damaged", now)
     return Salvage(
         aside=aside, saved=len(rows[decisions]), unreadable=unreadable, is_partial=is_partial
     )
+
+
+def new_beside(file: Path) -> Path:
+    """Say where a new file is made; once it is complete, it takes the place of the other."""
+    return file.with_name(f"{file.name}.new")
+
+
+def take_the_place(new: Path, file: Path, reason: str, now: datetime) -> Path:
+    """Replace a file; return under which name it is kept. A rebuild completes what was stopped."""
+    aside = file.with_name(f"{file.name}.{reason}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    _rename(file, aside)
+    _rename(new, file)
+    return aside
 
 
 def _end_replacement(file: Path, new: Path) -> None:

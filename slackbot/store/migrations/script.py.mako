@@ -8,5 +8,5 @@ down_revision = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """Expand; what an older release still uses is dropped one release later."""
+    """Expand; what the release before still uses is dropped one release later."""
     ${upgrades if upgrades else "pass"}

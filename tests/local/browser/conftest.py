@@ -1,6 +1,5 @@
 """One browser for all stories of a worker, and `ssat-bot local` to look at."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,8 +9,8 @@ from playwright.async_api import Browser
 
 from tests.local.browser.visit import chromium, launched
 from tests.local.process import TUESDAY, Local, running
+from tests.tools import required
 
-REQUIRED = "SSAT_REQUIRE_BROWSER"
 HERE = Path(__file__).parent
 
 
@@ -28,13 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Start it once: that takes as long as a story does."""
-    found = chromium()
-    if found is None:
-        missing = "no Chromium on this machine (Debian: apt-get install chromium)"
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    async with launched(found) as browser:
+    async with launched(chromium() or required("chromium")) as browser:
         yield browser
 
 
