@@ -25,7 +25,7 @@ async def hooks(databases: Databases) -> None:
             what="a webhook until its card, SQLite / a script that posts the same message",
             bot=in_ms(median(posted)),
             beside=in_ms(median(beside)),
-            figure=median(posted) / median(beside),
+            ratio=median(posted) / median(beside),
             aim=3,
         )
     )
@@ -55,7 +55,7 @@ async def many_cards(databases: Databases) -> None:
             what=f"{MANY} cards / Slack's one a second, with {refused} answers 429",
             bot=f"{rate:.3f}/s",
             beside="1/s",
-            figure=rate,
+            ratio=rate,
             aim=0.97,
             at_least=True,
         )

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from bench.pair import RUNS, Databases
-from bench.report import MILLISECONDS, Row, in_ms, median
+from bench.report import Row, in_ms, median
 from slackbot.clock import system_clock
 from slackbot.health import Health
 from slackbot.rules.request import IssueKey
@@ -18,20 +18,23 @@ REST_SECONDS = 0.1
 
 async def engine(databases: Databases) -> None:
     for kind, url in databases.each().items():
-        taken = await _taken(url)
+        commits, starts = zip(*await _taken(url), strict=True)
         print(
             Row(
-                what=f"enqueue until the job's start, idle, {kind}",
-                bot=in_ms(median(taken)),
-                figure=median(taken) * MILLISECONDS,
+                what=f"enqueue until the job's start, idle, {kind} / the commit that enqueues",
+                bot=in_ms(median(starts)),
+                beside=in_ms(median(commits)),
+                ratio=median(starts) / median(commits),
                 aim=5,
-                unit=" ms",
             )
         )
 
 
-async def _taken(url: str) -> list[float]:
-    """All queues have their worker, as in the bot; the jobs have nothing to do."""
+async def _taken(url: str) -> list[tuple[float, float]]:
+    """Return the seconds of each commit, and until its job starts.
+
+    All queues have their worker, as in the bot; the jobs have nothing to do.
+    """
     started: asyncio.Queue[float] = asyncio.Queue()
 
     async def start(_: Job) -> None:
@@ -56,9 +59,10 @@ async def _taken(url: str) -> list[float]:
         await database.close()
 
 
-async def _one(record: Record, number: int, started: asyncio.Queue[float]) -> float:
+async def _one(record: Record, number: int, started: asyncio.Queue[float]) -> tuple[float, float]:
     await asyncio.sleep(REST_SECONDS)
     begun = time.perf_counter()
     async with record.transaction() as tx:
         jobs.enqueue(tx, IssueQueue.CARD, [IssueKey(1, number)], record.now())
-    return await started.get() - begun
+    committed = time.perf_counter()
+    return committed - begun, await started.get() - begun

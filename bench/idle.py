@@ -34,18 +34,19 @@ async def idle(databases: Databases) -> None:
             polls = sum(each.path.endswith("/labels") for each in place.gitlab.requests)
     print(
         Row(
-            what=f"idle, {OPEN} requests open: of a core",
-            bot=f"{used:.2f} s in {seconds} s",
-            figure=used / seconds * 100,
-            aim=2,
-            unit=" %",
+            what=f"idle, {OPEN} requests open: processor / time",
+            bot=f"{used:.2f} s",
+            beside=f"{seconds} s",
+            ratio=used / seconds,
+            aim=0.02,
         )
     )
     print(
         Row(
-            what=f"a poll with nothing new, {OPEN} requests open: requests to GitLab",
-            bot=f"{requests} in {polls} polls",
-            figure=requests / polls,
+            what=f"nothing new, {OPEN} requests open: requests to GitLab / polls",
+            bot=f"{requests}",
+            beside=f"{polls}",
+            ratio=requests / polls,
             aim=3,
         )
     )

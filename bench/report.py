@@ -11,27 +11,28 @@ from importlib.metadata import version
 MILLISECONDS = 1000
 LIBRARIES = ("slack-bolt", "aiohttp", "sqlalchemy", "python-gitlab")
 
-HEADER = "| what | the bot | beside it | figure | aim | reached |\n|---|---:|---:|---:|---:|---|"
+HEADER = "| what | the bot | beside it | ratio | aim | reached |\n|---|---:|---:|---:|---:|---|"
+FINEST = 0.1
+"""Smaller ratios have two more digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A figure and its aim: at most so much, or at least."""
+    """A ratio of two figures of one run, and its aim: at most so much, or at least."""
 
     what: str
     bot: str
-    beside: str = "-"
-    figure: float
+    beside: str
+    ratio: float
     aim: float
-    unit: str = ""
     at_least: bool = False
 
     def __str__(self) -> str:
-        is_reached = self.figure >= self.aim if self.at_least else self.figure <= self.aim
+        is_reached = self.ratio >= self.aim if self.at_least else self.ratio <= self.aim
         sign = "≥" if self.at_least else "≤"
-        figure, aim = f"{self.figure:.2f}{self.unit}", f"{sign} {self.aim:g}{self.unit}"
-        reached = "yes" if is_reached else "no"
-        return f"| {self.what} | {self.bot} | {self.beside} | {figure} | {aim} | {reached} |"
+        ratio = f"{self.ratio:.2f}" if self.ratio >= FINEST else f"{self.ratio:.4f}"
+        aim, reached = f"{sign} {self.aim:g}", "yes" if is_reached else "no"
+        return f"| {self.what} | {self.bot} | {self.beside} | {ratio} | {aim} | {reached} |"
 
 
 def median(seconds: Sequence[float]) -> float:
