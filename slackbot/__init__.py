@@ -1,1 +1,3 @@
-"""ssat-bot: no customer who asked for a manager's contact is forgotten."""
+"""The bot."""
+
+__version__ = "0.1.0"

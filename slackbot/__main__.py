@@ -1,6 +1,7 @@
 """The command line.
 
-``ssat-bot run``, ``check``, ``migrate``, ``backup``, ``rebuild``, ``stats``, ``people``, ``local``.
+``ssat-bot init``, ``manifest``, ``check``, ``run``, ``migrate``, ``backup``, ``rebuild``, ``stats``,
+``people``, ``local``.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 
+from slackbot import __version__
 from slackbot.exit_codes import STOPPED
 
 
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="ssat-bot",
         description="Shows requests for a manager's contact in Slack and keeps GitLab in step.",
     )
+    parser.add_argument("--version", action="version", version=f"ssat-bot {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the bot, with the settings of the environment")
     run.set_defaults(command="run")
@@ -63,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_backup(
         commands.add_parser("backup", help="copy the SQLite database next to the running bot")
     )
+    _add_init(commands.add_parser("init", help="ask five questions, and write the file .env"))
+    _add_manifest(commands.add_parser("manifest", help="print the manifest of the Slack app"))
     rebuild = commands.add_parser(
         "rebuild", help="restore the record from GitLab and Slack; stop the bot first"
     )
@@ -91,6 +96,37 @@ def _add_backup(backup: argparse.ArgumentParser) -> None:
         "--keep", type=_count, metavar="N", help="in a folder, delete all but the newest N"
     )
     backup.set_defaults(command="backup")
+
+
+def _add_transport(command: argparse.ArgumentParser) -> None:
+    either = command.add_mutually_exclusive_group()
+    either.add_argument("--url", help="the bot's public address: Slack calls it (HTTP mode)")
+    either.add_argument(
+        "--socket", action="store_true", help="Socket Mode, which needs no public address"
+    )
+
+
+def _add_init(init: argparse.ArgumentParser) -> None:
+    """Secrets are in files: others see the command line."""
+    _add_transport(init)
+    init.add_argument("--project", help="the feedback project in GitLab: its address or path")
+    init.add_argument(
+        "--gitlab-url", metavar="URL", help="GitLab's address, if it has a path of its own"
+    )
+    init.add_argument("--channel", help="the channel for the cards (default: #support_escalations)")
+    for secret in ("slack-bot-token", "slack-app-token", "slack-signing-secret", "gitlab-token"):
+        init.add_argument(f"--{secret}-file", metavar="FILE", help="a file that holds only this")
+    init.set_defaults(command="init")
+
+
+def _add_manifest(manifest: argparse.ArgumentParser) -> None:
+    _add_transport(manifest)
+    form = manifest.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON instead of YAML")
+    form.add_argument(
+        "--link", action="store_true", help="print the link that creates the app from it"
+    )
+    manifest.set_defaults(command="manifest")
 
 
 def _add_local(local: argparse.ArgumentParser) -> None:

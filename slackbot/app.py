@@ -245,7 +245,9 @@ def make_works(services: Services) -> list[Work]:
     if settings.ssat_close_good:
         works.append(periodic(PeriodicQueue.IDLE, IdleClosing(record, gitlab).reconcile))
     if (minute := settings.ssat_digest) is not None:
-        digest = DailyDigest(record, responded, viewer, outbox, hours, minute)
+        digest = DailyDigest(
+            record, responded, viewer, outbox, hours, minute, lambda: gitlab.token_ends_on
+        )
         works.append(periodic(PeriodicQueue.DIGEST, digest.reconcile))
     if (channel := settings.ssat_stats_channel) is not None:
         at = STATS_MINUTE if settings.ssat_digest is None else settings.ssat_digest

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from slackbot import __version__
 from slackbot.app import Clients, connect, run_bot
 from slackbot.blocks.csv_file import csv_of
 from slackbot.blocks.stats import lines, not_asked_words
@@ -38,6 +39,8 @@ def perform(arguments: argparse.Namespace) -> int:
         case "migrate" | "backup" | "rebuild":
             upkeep = {"migrate": _migrate, "backup": _back_up, "rebuild": _rebuild}
             return _with_settings(partial(upkeep[arguments.command], arguments=arguments))
+        case "init" | "manifest":
+            return _set_up(arguments)
         case "stats":
             return _with_settings(partial(_stats, arguments=arguments))
         case "people list":
@@ -53,6 +56,17 @@ def perform(arguments: argparse.Namespace) -> int:
             return asyncio.run(run_local(arguments.port, arguments.scenario, arguments.at))
         case unknown:
             raise ValueError(unknown)
+
+
+def _set_up(arguments: argparse.Namespace) -> int:
+    """Import only what a start of the bot needs nothing of."""
+    if arguments.command == "init":
+        from slackbot.setup.init import run_init
+
+        return run_init(arguments)
+    from slackbot.setup.manifest import run_manifest
+
+    return run_manifest(arguments)
 
 
 def _with_settings(
@@ -114,7 +128,7 @@ async def _run(settings: Settings) -> int:
         if not await _may_start(settings, clients):
             return SETUP_IS_WRONG
         async with run_bot(settings, clients) as url:
-            log.info("running", url=url, socket_mode=settings.uses_socket_mode)
+            log.info("running", version=__version__, url=url, socket_mode=settings.uses_socket_mode)
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()  # for ever
             log.info("stopping")

@@ -10,6 +10,8 @@ log = structlog.get_logger()
 
 DATABASE, SLACK, GITLAB, WORKER = "database", "slack", "gitlab", "worker"
 SOCKET = "socket"
+EXPIRY = "expiry"
+"""What a remark on GitLab may be about, besides others."""
 DUTY = "duty"
 """Who is on duty: only ever a remark, the bot works without."""
 STARTING = "starting"
@@ -26,8 +28,8 @@ class Health:
     outages: set[str] = field(default_factory=set)
     """They pass by themselves; choices are still recorded."""
 
-    remarks: dict[str, str] = field(default_factory=dict)
-    """For an administrator to fix; the part works."""
+    remarks: dict[tuple[str, str], str] = field(default_factory=dict)
+    """For an administrator to fix, by part and what it is about; the part works."""
 
     def report(self, part: str, problem: str | None, *, is_outage: bool = False) -> None:
         """Log changes only."""
@@ -46,21 +48,25 @@ class Health:
         is_outage = error.platform is Platform.GITLAB and isinstance(error, Unreachable | Throttled)
         self.report(error.platform, str(error), is_outage=is_outage)
 
-    def remark(self, part: str, remark: str | None) -> None:
-        if self.remarks.get(part) == remark:
+    def remark(self, part: str, remark: str | None, about: str = "") -> None:
+        key = (part, about)
+        if self.remarks.get(key) == remark:
             return
         if remark:
-            self.remarks[part] = remark
+            self.remarks[key] = remark
             log.error("to_be_fixed", part=part, problem=remark)
         else:
-            log.info("fixed", part=part, before=self.remarks.pop(part))
+            log.info("fixed", part=part, before=self.remarks.pop(key))
 
     @property
     def words(self) -> dict[str, str]:
         return {
-            part: problem or self.remarks.get(part) or "ok"
+            part: problem or self._remarks_on(part) or "ok"
             for part, problem in self.problems.items()
         }
+
+    def _remarks_on(self, part: str) -> str:
+        return "; ".join(said for (on, _), said in sorted(self.remarks.items()) if on == part)
 
     @property
     def is_ready(self) -> bool:

@@ -522,12 +522,26 @@ def _meant_by(name: str, known: Iterable[str]) -> str | None:
 
 
 def _explain(error: ValidationError, misnamed: Iterable[str]) -> str:
-    lines = []
+    lines = [f"  {name.upper()}: {what}" if name else f"  {what}" for name, what in _told(error)]
+    lines += [f"  {each}" for each in misnamed]
+    return "Fix these settings:\n" + "\n".join(lines)
+
+
+def _told(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """Yield each field, if it is about one, and what is wrong with it."""
     for problem in error.errors(include_input=False, include_url=False):
-        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "missing":
             message = "is not set"
-        lines.append(f"  {name}: {message}" if name else f"  {message}")
-    lines += [f"  {each}" for each in misnamed]
-    return "Fix these settings:\n" + "\n".join(lines)
+        yield str(problem["loc"][0]) if problem["loc"] else "", message
+
+
+def problem_of(name: str, given: dict[str, str]) -> str | None:
+    """Say what is wrong with a value before it is set; the others in ``given`` belong to it."""
+    if _trimmed(given[name]) in PLACEHOLDERS:
+        return "is not set"
+    try:
+        Settings(_env_file=None, **given)  # type: ignore[call-arg, arg-type]
+    except ValidationError as error:
+        return dict(_told(error)).get(name)
+    return None

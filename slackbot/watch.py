@@ -9,10 +9,11 @@ import structlog
 
 from slackbot import metrics
 from slackbot.clock import Jumps
-from slackbot.health import GITLAB, SLACK, Health
-from slackbot.platforms.errors import PlatformError
+from slackbot.health import EXPIRY, GITLAB, SLACK, Health
+from slackbot.platforms.errors import Denied, PlatformError, Rejected
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.slack import MESSAGES_SCOPES, SlackClient
+from slackbot.rules.expiry import expiry_problem
 from slackbot.store import decisions, facts, jobs, requests
 from slackbot.store.away import RecordAway
 from slackbot.store.database import Record, Transaction
@@ -36,6 +37,8 @@ STUCK_ATTEMPTS = 8
 
 
 CLOCK_SECONDS = 1.0
+TOKEN_EVERY = timedelta(days=1)
+"""The day on which a token ends hardly ever changes."""
 
 
 async def enqueue_all(tx: Transaction, now: datetime, queues: Iterable[Queue]) -> None:
@@ -104,6 +107,7 @@ class Watch:
     ) -> None:
         self._record, self._slack, self._gitlab = record, slack, gitlab
         self._health, self._channel = health, channel
+        self._asked_for_token_at: datetime | None = None
 
     async def run_every(self, interval: timedelta) -> None:
         while True:
@@ -111,6 +115,7 @@ class Watch:
                 await asyncio.gather(
                     self._look_at(SLACK, self._ask_slack, POSTING),
                     self._look_at(GITLAB, self._gitlab.project, [IssueQueue.SYNC]),
+                    self._look_at_token(),
                     self._measure(),
                 )
             await asyncio.sleep(interval.total_seconds())
@@ -138,6 +143,21 @@ class Watch:
             await facts.SLACK_TEAM.save(tx, identity.team)
             await facts.SLACK_ADDRESS.save(tx, identity.address)
         await self._slack.check_channel(self._channel)
+
+    async def _look_at_token(self) -> None:
+        """Warn before GitLab's token ends."""
+        now, at = self._record.now(), self._asked_for_token_at
+        if at is None or not at <= now < at + TOKEN_EVERY:
+            try:
+                await self._gitlab.token()
+            except (Denied, Rejected) as error:
+                # A token of another kind; or this one has ended, of which the last answer tells.
+                log.debug("token_not_shown", problem=str(error))
+            except PlatformError:
+                return  # others tell
+            self._asked_for_token_at = now
+        problem = expiry_problem(self._gitlab.token_ends_on, now)
+        self._health.remark(GITLAB, f"GITLAB_TOKEN {problem}" if problem else None, EXPIRY)
 
     async def _measure(self) -> None:
         """Also while a platform is away: then people look."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from slackbot import __version__
 from tests.process import (
     MANAGERS,
     PATIENCE_SECONDS,
@@ -172,7 +173,7 @@ IN_SLACK: dict[str, Trouble] = {
 IN_GITLAB: dict[str, Trouble] = {
     "the GitLab token is wrong": (
         setting(gitlab_token="glpat-mistyped"),
-        "GITLAB_TOKEN: GitLab answered 401: GITLAB_TOKEN is not valid: create a project",
+        "GITLAB_TOKEN: GitLab answered 401: GITLAB_TOKEN is not valid: create another",
     ),
     "the GitLab token may only read": (
         reading_token,
@@ -264,6 +265,7 @@ async def test_the_check_may_be_run_next_to_the_bot(town: Town) -> None:
         assert sorted(town.folder.glob("ssat-bot.db*")) == files
         assert (await town.slack.click(town.avery, card, "Claim")).ok
         assert not bot.events("record_away")
+        assert bot.events("running")[0]["version"] == __version__
 
 
 async def test_the_check_names_every_problem_at_once(town: Town) -> None:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from slackbot import __version__
+
 NEEDED_BY_SOME = {
     "alembic",
     "holidays",
@@ -17,6 +19,8 @@ NEEDED_BY_SOME = {
     "slackbot.past",
     "slackbot.rebuild",
     "slackbot.report",
+    "slackbot.setup.init",
+    "slackbot.setup.manifest",
     "sqlalchemy.dialects.postgresql",
 }
 OPEN = """
@@ -50,4 +54,11 @@ def test_the_command_line_is_read_before_the_bot_is_imported() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "slackbot", "--help"]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "run the bot" in ended.stdout
+    assert "slackbot.app" not in ended.stderr
+
+
+def test_the_version_is_told_without_the_bot() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "slackbot", "--version"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == f"ssat-bot {__version__}\n"
     assert "slackbot.app" not in ended.stderr

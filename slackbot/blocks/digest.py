@@ -77,6 +77,8 @@ class Digest:
     zone: ZoneInfo
     uncovered: tuple[Uncovered, ...] = ()
     """Until the end of the next working day."""
+    token_problem: str | None = None
+    """What the bot's administrator has to do about GitLab's token, after its name."""
 
     @property
     def is_empty(self) -> bool:
@@ -90,7 +92,8 @@ class Digest:
             self.untriaged,
         )
         told = (self.uncovered, self.triaged, self.closed_idle, self.kudos, self.stuck_kudos)
-        return not any(lists) and not self.contacted.total and not any(told)
+        concerns = (self.contacted.total, self.token_problem)
+        return not any(lists) and not any(told) and not any(concerns)
 
 
 def render_digest(digest: Digest) -> SlackMessage:
@@ -141,6 +144,8 @@ def _tail(digest: Digest) -> Iterator[Block]:
         since = digest.since.astimezone(digest.zone)
         when = f"{since:%A} {since.day} {since:%b}"
         yield section(f"✅ Since {when}: {'; '.join(done)}.")
+    if digest.token_problem:
+        yield section(f"🔑 *For the bot's administrator:* GITLAB_TOKEN {digest.token_problem}.")
 
 
 def _summary(digest: Digest) -> str:

@@ -14,6 +14,7 @@ from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox
 from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
+from slackbot.rules.expiry import expiry_problem
 from slackbot.rules.period import midnight
 from slackbot.rules.request import Request, State
 from slackbot.rules.shifts import Plan, Uncovered
@@ -43,12 +44,14 @@ class DailyDigest(MorningPost):
         outbox: Outbox,
         hours: BusinessHours,
         minute: int,
+        token_ends_on: Callable[[], date | None],
     ) -> None:
         closes = min(minute + WINDOW_MINUTES, MINUTES_IN_DAY)
         mornings = replace(hours, opens=minute, closes=closes)
         super().__init__(record, outbox, mornings)
         self._has_response = has_response
         self._viewer, self._team_hours = viewer, hours
+        self._token_ends_on = token_ends_on
 
     async def _messages(self, day: date, now: datetime) -> Sequence[SlackMessage]:
         digest = await self._digest(now, day)
@@ -100,6 +103,7 @@ class DailyDigest(MorningPost):
             stuck_kudos=tuple(dict.fromkeys(each.problem for each in kudos if each.problem)),
             zone=zone,
             uncovered=self._uncovered(plan, now) if plan else (),
+            token_problem=expiry_problem(self._token_ends_on(), now),
         )
 
     def _uncovered(self, plan: Plan, now: datetime) -> tuple[Uncovered, ...]:

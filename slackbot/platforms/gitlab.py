@@ -152,6 +152,8 @@ class GitLabClient(GitLabIssues):
         self.named = project
         self.known: Project | None = None
         """As last asked: its path may have changed since it was set."""
+        self.token_ends_on: date | None = None
+        """As last asked; ``None`` if it never ends, or GitLab does not say."""
         self.users = GitLabUsers(self, project)
 
     async def project(self) -> Project:
@@ -192,7 +194,9 @@ class GitLabClient(GitLabIssues):
                 expires_on=date.fromisoformat(expiry) if expiry else None,
             )
 
-        return await self.ask(read)
+        found = await self.ask(read)
+        self.token_ends_on = found.expires_on
+        return found
 
     async def labels(self, *, with_archived: bool = False) -> dict[str, str]:
         """Map each label, the groups' included, to its description.

@@ -12,6 +12,7 @@ import gitlab
 import requests
 from gitlab.exceptions import GitlabError
 
+from slackbot import __version__
 from slackbot.platforms.errors import (
     Denied,
     Missing,
@@ -48,6 +49,11 @@ https://docs.gitlab.com/security/rate_limits/
 _ABOUT_THE_CHANGE = frozenset({400, 422})
 _REFUSALS = _ABOUT_THE_CHANGE | {401, 403, 404, 405, 412}
 """All other errors pass: locks, timeouts, what a proxy or a firewall says of itself."""
+_ENDED = {"expired": "has expired", "revoked": "was revoked"}
+"""By a word of what GitLab says of a token.
+
+https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/api/api_guard.rb
+"""
 _IN_WORDS = re.compile(
     r"Couldn't link \w|No matching [\w ]+ found\b|\S+ cannot be added: "
     r"|Non GET methods are not allowed for moved projects"
@@ -117,6 +123,7 @@ class GitLabApi:
             ssl_verify=trusted,
             timeout=TIMEOUT_SECONDS,
             keep_base_url=True,
+            user_agent=f"ssat-bot/{__version__}",
             retry_transient_errors=False,  # it would post comments twice
             session=session,
         )
@@ -170,6 +177,8 @@ def _refusal(response: requests.Response) -> str | None:
         return None
     if not isinstance(body, dict) or not (said := body.get("message") or body.get("error")):
         return None
+    if status == HTTPStatus.UNAUTHORIZED:
+        said = body.get("error_description") or said
     is_own = str(said).startswith(f"{status} ") or "error_description" in body
     is_own = is_own or bool(_IN_WORDS.match(str(said)))
     return str(said) if is_own or (status in _ABOUT_THE_CHANGE and _names_it(body)) else None
@@ -188,7 +197,8 @@ def _is_json(response: requests.Response) -> bool:
 
 def _refused(status: int, reason: str) -> PlatformError:
     if status == HTTPStatus.UNAUTHORIZED:
-        remedy = "GITLAB_TOKEN is not valid: create a project access token and set it"
+        why = next((words for word, words in _ENDED.items() if word in reason), "is not valid")
+        remedy = f"GITLAB_TOKEN {why}: create another for the bot's account, and set it"
         return Denied(Platform.GITLAB, str(status), remedy)
     kind = Missing if status == HTTPStatus.NOT_FOUND else Rejected
     return kind(Platform.GITLAB, str(status), reason[:REASON_LIMIT])

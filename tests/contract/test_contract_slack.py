@@ -13,7 +13,7 @@ from slackbot.platforms.slack import REQUIRED_SCOPES
 from tests.contract.conftest import SlackSide
 from tests.contract.produced import Produced
 from tests.local.slack.builders import actions, button, modal, section
-from tests.test_manifest import ROOT
+from tests.process import ROOT
 
 NEVER = "1000000000.000001"
 """The ts of a message that was never posted."""

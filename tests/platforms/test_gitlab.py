@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from slackbot import __version__
 from slackbot.local.gitlab import GitLab, Issue, Project, User, serve
 from slackbot.local.gitlab.faults import READ_ONLY
 from slackbot.platforms import gitlab_api
@@ -158,6 +159,32 @@ async def test_a_renamed_project_is_known_by_its_number(
 async def test_the_token_tells_its_scopes_and_expiry(client: GitLabClient) -> None:
     found = await client.token()
     assert (found.scopes, found.expires_on) == (frozenset({"api"}), date(2027, 1, 31))
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [("expired", "has expired"), ("revoked", "was revoked"), ("unknown", "is not valid")],
+)
+async def test_a_token_that_gitlab_refuses_is_named_with_why(
+    gitlab: GitLab, url: str, bot: User, end: str, said: str
+) -> None:
+    token = gitlab.add_token(bot, expires_at=date(2000, 1, 1) if end == "expired" else None)
+    if end == "revoked":
+        gitlab.revoke_token(token)
+    client = GitLabClient(url, "glpat-mistyped" if end == "unknown" else token, PATH)
+    try:
+        with pytest.raises(Denied) as denied:
+            await client.project()
+    finally:
+        await client.close()
+    assert denied.value.remedy == (
+        f"GITLAB_TOKEN {said}: create another for the bot's account, and set it"
+    )
+
+
+def test_the_bot_tells_gitlab_its_name_and_version() -> None:
+    client = GitLabClient("https://gitlab.example.com", "glpat-1", PATH).new_client()
+    assert client.headers["User-Agent"] == f"ssat-bot/{__version__}"
 
 
 async def test_a_token_may_have_no_expiry(gitlab: GitLab, url: str, bot: User) -> None:

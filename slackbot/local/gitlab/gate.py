@@ -27,6 +27,9 @@ WINDOW_SECONDS = 60.0
 _MISTAKES = frozenset({400, 401, 403, 405, 422, 429})
 """What GitLab answers where the bot has no right to ask, or asks in the wrong way."""
 
+_EXPIRED = "Token is expired. You can either do re-authorization or token refresh."
+_REVOKED = "Token was revoked. You have to re-authorize from the user."
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -203,8 +206,12 @@ class Gate:
             scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
             secret = credentials if scheme.lower() == "bearer" else None
         token = next((t for t in self._gitlab.tokens if t.secret == secret), None)
-        if token is None or not self.is_active(token):
+        if token is None:
             raise Refused(401, {"message": "401 Unauthorized"})
+        if not self.is_active(token):
+            # https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/api/api_guard.rb
+            reason = _REVOKED if token.revoked else _EXPIRED
+            raise Refused(401, {"error": "invalid_token", "error_description": reason})
         return token
 
     def is_active(self, token: Token) -> bool:

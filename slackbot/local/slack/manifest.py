@@ -20,7 +20,7 @@ from slackbot.local.slack.schema import (
     string,
 )
 
-SHORTEST_LONG_DESCRIPTION = 174
+SHORTEST_LONG_DESCRIPTION = 175
 
 _URL = r"https?://\S+"
 _COLOR = r"#[0-9a-fA-F]{3}(?:[0-9a-fA-F]{3})?"
@@ -266,9 +266,10 @@ def _check_scopes(problems: Problems, manifest: Json) -> None:
     """Ask for the scopes that events and features need."""
     asked = _part(manifest, "oauth_config", "scopes")
     scopes = [*asked.get("bot", []), *asked.get("bot_optional", [])]
-    for position, scope in enumerate(asked.get("bot", [])):
-        if scope not in _BOT_SCOPES:
-            problems.add(f"/oauth_config/scopes/bot/{position}", f"unknown scope: {scope}")
+    for name in ("bot", "bot_optional"):
+        for position, scope in enumerate(asked.get(name, [])):
+            if scope not in _BOT_SCOPES:
+                problems.add(f"/oauth_config/scopes/{name}/{position}", f"unknown scope: {scope}")
     events = _part(manifest, "settings", "event_subscriptions").get("bot_events", [])
     for position, event in enumerate(events):
         path = f"/settings/event_subscriptions/bot_events/{position}"

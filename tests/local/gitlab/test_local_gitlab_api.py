@@ -64,7 +64,12 @@ async def test_a_token_that_is_no_good_is_refused(
         pytest.raises(GitlabAuthenticationError) as failure,
     ):
         await get(client, "/user")
-    assert failure.value.error_message == "401 Unauthorized"
+    said = {
+        "unknown": "401 Unauthorized",
+        "revoked": "Token was revoked. You have to re-authorize from the user.",
+        "expired": "Token is expired. You can either do re-authorization or token refresh.",
+    }
+    assert said[end] in str(failure.value.response_body)
 
 
 async def test_a_project_is_found_by_number_and_by_path(client: Client, project: Project) -> None:
