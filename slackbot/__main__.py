@@ -1,7 +1,7 @@
 """The command line.
 
-``ssat-bot init``, ``manifest``, ``check``, ``run``, ``migrate``, ``backup``, ``rebuild``, ``stats``,
-``people``, ``local``.
+``ssat-bot init``, ``manifest``, ``check``, ``run``, ``migrate``, ``backup``, ``rebuild``,
+``stats``, ``people``, ``local``.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stats(commands.add_parser("stats", help="show trends: figures of a period"))
     _add_people(
         commands.add_parser(
-            "people", help="list or remove links from Slack to GitLab; list profiles"
+            "people", help="check, list or remove links from Slack to GitLab; list profiles"
         )
     )
     _add_local(
@@ -166,6 +166,9 @@ def _add_people(people: argparse.ArgumentParser) -> None:
     commands = people.add_subparsers(required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="list the links and the profiles")
     listing.set_defaults(command="people list")
+    checking = commands.add_parser("check", help="say who is missing what; change nothing")
+    checking.add_argument("--json", action="store_true", help="print it for programs")
+    checking.set_defaults(command="people check")
     unlinking = commands.add_parser("unlink", help="remove a link made with /ssat link")
     unlinking.add_argument("who", help="a Slack user id or a GitLab username")
     unlinking.set_defaults(command="people unlink")

@@ -141,7 +141,8 @@ class Services:
         self.slack, self.gitlab = clients.slack, clients.gitlab
         self.rules = rules_of(settings)
         self.health = Health()
-        self.people_file = PeopleFile(settings.ssat_people_file)
+        self.people_file = PeopleFile(settings.ssat_people_file, settings.ssat_people_keys)
+        self.people_file.people()  # a folder takes a moment, for which no click should wait
         self.members = Members(self.slack)
         self.identities = Identities(record, self.people_file)
         self.directory = Directory(self.identities, self.members, self.gitlab.users)

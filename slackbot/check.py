@@ -8,6 +8,7 @@ from enum import StrEnum
 from slackbot.app import Clients
 from slackbot.blocks.follow_up import TEMPLATE_LIMIT
 from slackbot.blocks.words import OBSTACLES
+from slackbot.people.file import left_out
 from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected, Untrusted
 from slackbot.platforms.gitlab import Project, obstacle_in, renamed
 from slackbot.platforms.slack import (
@@ -117,6 +118,8 @@ async def examine_database(database_url: str) -> Finding:
 def _examine_settings(settings: Settings) -> Iterator[Finding]:
     for misnamed in settings.misnamed:
         yield _warning("settings", misnamed)
+    for problem in left_out(settings.ssat_people_file, settings.ssat_people_keys):
+        yield _warning("SSAT_PEOPLE_FILE", problem)
     for problem in EmailTemplates(settings.ssat_email_templates).problems():
         yield _warning("SSAT_EMAIL_TEMPLATES", f"{problem}; the bot's own text is used instead")
     if bool(settings.ssat_week_project) != bool(settings.ssat_week_label):

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -20,7 +21,7 @@ from slackbot.check import Finding, Verdict, examine, examine_database
 from slackbot.clock import system_clock
 from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG, STOPPED
 from slackbot.logs import configure_logs
-from slackbot.people.file import PeopleFileError, read_people, read_profiles, read_weeks
+from slackbot.people.file import PeopleFileError, check_people
 from slackbot.people.roster import list_people, unlink
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.period import NotAsked
@@ -45,6 +46,8 @@ def perform(arguments: argparse.Namespace) -> int:
             return _with_settings(partial(_stats, arguments=arguments))
         case "people list":
             return _with_settings(_list_people)
+        case "people check":
+            return _with_settings(partial(_check_people, as_json=arguments.json))
         case "people unlink":
             return _with_settings(partial(_unlink, who=arguments.who))
         case "local":
@@ -76,9 +79,7 @@ def _with_settings(
         settings = load_settings()
         configure_logs(settings.secrets)
         if settings.ssat_people_file:
-            read_people(settings.ssat_people_file)
-            read_profiles(settings.ssat_people_file)
-            read_weeks(settings.ssat_people_file)
+            check_people(settings.ssat_people_file)
         return asyncio.run(_until_stopped(command(settings), when_stopped))
     except (SettingsError, PeopleFileError, DatabaseError, PlatformError, OSError) as error:
         print(error, file=sys.stderr)
@@ -192,6 +193,20 @@ async def _stats(settings: Settings, arguments: argparse.Namespace) -> int:
 async def _list_people(settings: Settings) -> int:
     print(*await list_people(settings), sep="\n")
     return 0
+
+
+async def _check_people(settings: Settings, *, as_json: bool) -> int:
+    from slackbot.people.checkup import examine_people  # a start of the bot needs none of it
+
+    async with connect(settings) as clients:
+        report = await examine_people(settings, clients.slack, clients.gitlab, system_clock())
+    if as_json:
+        print(json.dumps(report.data(), ensure_ascii=False, indent=2))
+    else:
+        print(*report.lines(), sep="\n")
+    if report.gaps:
+        return SETUP_IS_WRONG
+    return NOT_CHECKED if report.unchecked else 0
 
 
 async def _unlink(settings: Settings, who: str) -> int:

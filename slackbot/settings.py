@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +43,7 @@ from slackbot.rules.deadline import (
 )
 from slackbot.rules.exempt import parse_exempt
 from slackbot.rules.outreach import Webmail
+from slackbot.rules.people import parse_keys
 from slackbot.rules.reminders import (
     QuietHours,
     ReminderRules,
@@ -57,7 +58,7 @@ from slackbot.written import encoding_of, nearest
 ENV_FILE = ".env"
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 """Control, format, halves, unassigned, line ends."""
-LISTS = frozenset({"ssat_managers", "ssat_holidays"})
+LISTS = frozenset({"ssat_managers", "ssat_holidays", "ssat_people_keys"})
 """They may span lines."""
 LABELS = frozenset(
     {
@@ -206,6 +207,10 @@ def _scope(text: str) -> str:
     return scope
 
 
+def _is_there(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
+
+
 def _times(unit: timedelta) -> Callable[[float], timedelta]:
     return lambda number: number * unit
 
@@ -249,7 +254,8 @@ ReminderMarks = Annotated[tuple[float, ...], NoDecode, _read(parse_reminders)]
 QuietTimes = Annotated[QuietHours, NoDecode, _read(parse_quiet_hours)]
 Exempt = Annotated[tuple[str, ...], NoDecode, _read(parse_exempt)]
 DigestTime = Annotated[int | None, NoDecode, _read(parse_digest)]
-PeopleFile = Annotated[Path, _must(Path.is_file, "there is no such file")]
+PeopleFile = Annotated[Path, _must(_is_there, "there is no such file or folder")]
+PeopleKeys = Annotated[Mapping[str, str], NoDecode, _read(parse_keys)]
 Folder = Annotated[Path, _must(Path.is_dir, "there is no such folder")]
 SlackIds = Annotated[frozenset[str], NoDecode, _read(_slack_ids)]
 SlackId = Annotated[
@@ -314,6 +320,7 @@ class Settings(BaseSettings):
     ssat_contacted_label: str = "ssat-manager-contacted-customer"
     ssat_label_scope: LabelScope = "feedback"
     ssat_people_file: PeopleFile | None = None
+    ssat_people_keys: PeopleKeys = _written("")
     ssat_retention_days: Retention = _written(200)
     ssat_managers: SlackIds = _written("")
     ssat_link_issue: int | None = Field(None, ge=1, lt=2**31)

@@ -20,9 +20,10 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from slackbot.check import examine_database
-from slackbot.people.file import PeopleFileError, read_people, read_profiles
+from slackbot.people.file import PeopleFileError, read_people
 from slackbot.rules.deadline import BusinessHours, Holidays
 from slackbot.rules.exempt import EXEMPT
+from slackbot.rules.people import DEFAULT_KEYS
 from slackbot.rules.profile import Profile
 from slackbot.rules.reminders import QuietHours
 from slackbot.settings import Settings, SettingsError, load_settings
@@ -60,6 +61,7 @@ DEFAULTS: dict[str, Any] = {
     "ssat_contacted_label": "ssat-manager-contacted-customer",
     "ssat_label_scope": "feedback",
     "ssat_people_file": None,
+    "ssat_people_keys": DEFAULT_KEYS,
     "ssat_retention_days": timedelta(days=200),
     "ssat_managers": frozenset(),
     "ssat_link_issue": None,
@@ -178,6 +180,7 @@ GIVEN = {
     "SSAT_CONTACTED_LABEL": "contacted",
     "SSAT_LABEL_SCOPE": "cause",
     "SSAT_PEOPLE_FILE": "people.toml",
+    "SSAT_PEOPLE_KEYS": "gitlab = handle, signature =",
     "SSAT_RETENTION_DAYS": "30",
     "SSAT_MANAGERS": "S0MANAGERS, U0AVERY W0BLAKE",
     "SSAT_LINK_ISSUE": "12",
@@ -241,6 +244,8 @@ def test_every_setting_can_be_given_and_differs_from_its_default(environment: En
         "ssat_contacted_label": "contacted",
         "ssat_label_scope": "cause",
         "ssat_people_file": Path("people.toml"),
+        "ssat_people_keys": {name: key for name, key in DEFAULT_KEYS.items() if name != "signature"}
+        | {"gitlab": "handle"},
         "ssat_retention_days": timedelta(days=30),
         "ssat_managers": {"S0MANAGERS", "U0AVERY", "W0BLAKE"},
         "ssat_link_issue": 12,
@@ -314,7 +319,11 @@ def test_a_setting_of_nothing_that_can_be_seen_is_unset(
 CONTROL = ["\x01", "\x1b", "\x7f", "\udcff"]
 FORMAT = ["\u200b", "\u202e", "\u2068", "\xad", "\u3164"]
 LINE_ENDS = ["\n", "\r", "\x85", "\u2028"]
-ON_SEVERAL_LINES = {"SSAT_MANAGERS": "S0MANAGERS\n\tU0AVERY\r\n", "SSAT_HOLIDAYS": "NL,\n US"}
+ON_SEVERAL_LINES = {
+    "SSAT_MANAGERS": "S0MANAGERS\n\tU0AVERY\r\n",
+    "SSAT_HOLIDAYS": "NL,\n US",
+    "SSAT_PEOPLE_KEYS": "slack=id,\r\n gitlab=handle",
+}
 UNSEEN = [
     (name, character)
     for name in EVERY_SETTING
@@ -680,7 +689,10 @@ WRONG = [
     ("SSAT_HOURS", "office", ""),
     ("SSAT_HOLIDAYS", "Atlantis", ""),
     ("SSAT_PEOPLE_FILE", "/nowhere/people.toml", "no such file"),
-    ("SSAT_PEOPLE_FILE", "/", "no such file"),
+    ("SSAT_PEOPLE_FILE", "/dev/null", "no such file or folder"),
+    ("SSAT_PEOPLE_KEYS", "slak=id", "is it slack?"),
+    ("SSAT_PEOPLE_KEYS", "slack", "has no ="),
+    ("SSAT_PEOPLE_KEYS", "slack=", "without Slack ids nobody is known"),
     ("SSAT_EMAIL_TEMPLATES", "/nowhere", "no such folder"),
     ("SSAT_WEBMAIL", "pigeon", "'off', 'gmail' or 'outlook'"),
     ("SSAT_RETENTION_DAYS", "0", "greater than or equal to 1"),
@@ -807,9 +819,13 @@ def people(tmp_path: Path, text: str) -> Path:
     return path
 
 
+def usernames(path: Path) -> dict[str, str]:
+    return {user: each.gitlab for user, each in read_people(path).items() if each.gitlab}
+
+
 def test_the_people_file_links_slack_users_to_gitlab(tmp_path: Path) -> None:
     path = people(tmp_path, '[people]\nU0AVERY = "avery"\nU0BLAKE = "@blake.sample"\n')
-    assert read_people(path) == {"U0AVERY": "avery", "U0BLAKE": "blake.sample"}
+    assert usernames(path) == {"U0AVERY": "avery", "U0BLAKE": "blake.sample"}
 
 
 @pytest.mark.parametrize("text", ["", "[people]\n", '[duty]\n2026-W05 = "U0AVERY"\n'])
@@ -858,8 +874,8 @@ def test_the_people_file_says_how_people_sign_their_emails(tmp_path: Path) -> No
         signature = "Kind regards\\nCasey"
         """,
     )
-    assert read_people(path) == {"U0AVERY": "avery", "U0BLAKE": "blake.sample"}
-    assert read_profiles(path) == {
+    assert usernames(path) == {"U0AVERY": "avery", "U0BLAKE": "blake.sample"}
+    assert {user: each.profile for user, each in read_people(path).items()} == {
         "U0AVERY": Profile(),
         "U0BLAKE": Profile(role="Director", language="pt-BR"),
         "U0CASEY": Profile(
@@ -881,7 +897,7 @@ def test_the_people_file_says_how_people_sign_their_emails(tmp_path: Path) -> No
 )
 def test_a_mistake_in_a_profile_is_named(tmp_path: Path, line: str, words: str) -> None:
     with pytest.raises(PeopleFileError, match=r"SSAT_PEOPLE_FILE, \[people\.U0AVERY\]: ") as caught:
-        read_profiles(people(tmp_path, f"[people.U0AVERY]\n{line}\n"))
+        read_people(people(tmp_path, f"[people.U0AVERY]\n{line}\n"))
     assert words in str(caught.value)
 
 
@@ -889,7 +905,7 @@ def test_a_mistake_in_a_profile_is_named(tmp_path: Path, line: str, words: str) 
 def test_a_people_file_of_an_editor_on_windows_is_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "people.toml"
     path.write_bytes('[people]\r\nU0AVERY = "avery"  # Zoë\r\n'.encode(encoding))
-    assert read_people(path) == {"U0AVERY": "avery"}
+    assert usernames(path) == {"U0AVERY": "avery"}
 
 
 def test_a_people_file_that_is_no_text_or_not_there_is_refused(tmp_path: Path) -> None:

@@ -17,11 +17,14 @@ NEEDED_BY_SOME = {
     "slack_sdk.socket_mode",
     "slackbot.local",
     "slackbot.past",
+    "slackbot.people.checkup",
+    "slackbot.people.folder",
     "slackbot.rebuild",
     "slackbot.report",
     "slackbot.setup.init",
     "slackbot.setup.manifest",
     "sqlalchemy.dialects.postgresql",
+    "yaml",
 }
 OPEN = """
 import asyncio, sys

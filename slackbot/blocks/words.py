@@ -247,7 +247,7 @@ LINK_YOURSELF = "type `/ssat link &lt;gitlab username&gt;`"
 def _ask_for_a_line(person: Person | None) -> str:
     user = person.slack_user if person else None
     return (
-        "ask the bot's administrator to add this line to the people file: "
+        "ask the bot's administrator to add this to the people file: "
         f'`{user or "slack-user-id"} = "gitlab-username"`'
     )
 
@@ -487,7 +487,8 @@ def waiting_words(problem: str | None) -> str:
 
 NOBODY_SCHEDULED = "the schedule names nobody now"
 STRANGER_ON_DUTY = (
-    "someone on duty isn't known in Slack: they need the same email there as in the schedule"
+    "someone on duty isn't known in Slack: they need the same email there as in the schedule, or "
+    "their PagerDuty id in the people file"
 )
 FROM_GROUP, FROM_PEOPLE_FILE = "a user group", "the people file"
 

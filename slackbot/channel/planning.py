@@ -163,8 +163,11 @@ class ReminderPlanner:
         return tuple([await self._recipient(each, situation) for each in found])
 
     async def _recipient(self, person: Person, situation: Situation) -> Recipient:
+        acted_at, own = situation.acted_at(person), self._directory.working_hours(person)
+        if own is not None:
+            return Recipient(person=person, zone=own.zone, own_hours=own.awake, acted_at=acted_at)
         zone = await self._members.zone(person.slack_user, self._zone)
-        return Recipient(person=person, zone=zone, acted_at=situation.acted_at(person))
+        return Recipient(person=person, zone=zone, acted_at=acted_at)
 
     async def _lead_at(self, situation: Situation, now: datetime) -> datetime | None:
         if self.lead is None or situation.told_at is None or LEAD in situation.done:

@@ -65,8 +65,10 @@ class ResponseReminders:
             await self._tell(view, mark, person)
 
     async def _due(self, view: CardView, person: Person, now: datetime) -> Mark | None:
-        zone = await self._members.zone(person.slack_user, self._viewer.zone)
-        if self._rules.quiet.end(now, zone, self._rules.hours) > now:
+        own = self._directory.working_hours(person)
+        slack_zone = await self._members.zone(person.slack_user, self._viewer.zone)
+        zone, quiet = own.zone if own else slack_zone, self._rules.quiet_for(own and own.awake)
+        if quiet.end(now, zone, self._rules.hours) > now:
             return None
         mark = mark_of(view.request, now, zone, self._rules)
         return None if await self._outbox.is_posted(_key(view, mark, person)) else mark

@@ -13,6 +13,7 @@ from slackbot.people.members import Members
 from slackbot.platforms.errors import Missing, PlatformError, Rejected
 from slackbot.platforms.gitlab import GitLabUsers
 from slackbot.platforms.snapshot import GitLabUser
+from slackbot.rules.people import WorkingHours
 from slackbot.rules.request import Person
 from slackbot.rules.rota import OnCall
 
@@ -131,6 +132,11 @@ class Directory:
                 return found
         return []
 
+    def working_hours(self, person: Person) -> WorkingHours | None:
+        """Return their own, by the people file."""
+        colleague = self._identities.latest.file.get(person.slack_user or "")
+        return colleague.hours if colleague else None
+
     async def name_in_slack(self, person: Person) -> str:
         """Return the known name if Slack does not tell."""
         member = await self._members.find(person.slack_user) if person.slack_user else None
@@ -154,12 +160,12 @@ class Directory:
             PlatformError: Slack does not answer; then nobody counts as unknown.
         """
         who, team = await self._identities.read(), await self._members.own_team()
-        account = None
-        if each.email and not each.slack_user:
+        account, known = None, each.slack_user or who.of_pagerduty(each.pagerduty)
+        if each.email and not known:
             with contextlib.suppress(PlatformError):
                 account = await self._account_by_email(each.email)
         named = account.person if account else Person(name=each.name)
-        user = each.slack_user or await self._members.find_by_email(each.email)
+        user = known or await self._members.find_by_email(each.email)
         user = user or who.in_slack(named, team).slack_user
         member = await self._members.find_full_member(user)
         if member is None:

@@ -1,22 +1,34 @@
 """The people file: who is who, how they sign their emails, and who has which week of duty."""
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from slackbot.rules.profile import LIMITS, Profile, is_language, judge_profile
+from slackbot.rules.people import (
+    DEFAULT_KEYS,
+    IN_PROFILE,
+    Colleague,
+    Keys,
+    find_doubles,
+    read_colleague,
+)
+from slackbot.rules.profile import Profile
 from slackbot.rules.rota import Weeks, parse_weeks
 from slackbot.rules.slack_ids import USERS, is_id
 from slackbot.written import encoding_of, nearest
+
+if TYPE_CHECKING:
+    from slackbot.people.folder import PeopleFolder
 
 log = structlog.get_logger()
 
 TABLES = frozenset({"people", "duty"})
 ACCOUNT = "gitlab"
-IN_PROFILE = ("role", "booking_link", "signature", "language")
-"""A name is known from Slack."""
+KEYS = (ACCOUNT, *IN_PROFILE, "gitlab_id", "pagerduty", "name", "manager", "hours", "zone")
 
 
 class PeopleFileError(Exception):
@@ -24,49 +36,127 @@ class PeopleFileError(Exception):
 
 
 class PeopleFile:
-    """Reads the file again each time it changes; while it is broken, the last good one counts."""
+    """Read again each time it changes; while it is broken, the last good version counts."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, keys: Keys = DEFAULT_KEYS) -> None:
         self._path = path
+        self._folder = open_folder(path, keys)
         self._read_at_version: int | None = None
-        self._usernames: dict[str, str] = {}
-        self._profiles: dict[str, Profile] = {}
+        self._people: Mapping[str, Colleague] = {}
         self._weeks: Weeks = {}
+        self._problem: str | None = None
+        self._left_out: list[str] = []
+
+    def people(self) -> Mapping[str, Colleague]:
+        """Key by Slack user id."""
+        self._read_again()
+        return self._people
 
     def usernames(self) -> dict[str, str]:
         """Key by Slack user id."""
-        self._read_again()
-        return self._usernames
+        return {user: each.gitlab for user, each in self.people().items() if each.gitlab}
 
     def profiles(self) -> dict[str, Profile]:
         """Key by Slack user id."""
-        self._read_again()
-        return self._profiles
+        return {user: each.profile for user, each in self.people().items()}
 
     def weeks(self) -> Weeks:
+        """Return those of a file; a folder has none."""
         self._read_again()
         return self._weeks
 
     def _read_again(self) -> None:
-        if self._path is None:
-            return
         try:
-            version = self._path.stat().st_mtime_ns
-            if version != self._read_at_version:
-                usernames, profiles = read_people(self._path), read_profiles(self._path)
-                self._weeks = read_weeks(self._path)
-                self._usernames, self._profiles = usernames, profiles
-                self._read_at_version = version
+            if self._folder is not None:
+                self._read_folder(self._folder)
+            elif self._path is not None:
+                self._read_file(self._path)
         except (OSError, PeopleFileError) as error:
-            log.error("people_file_unreadable", problem=str(error))
+            if str(error) != self._problem:
+                log.error("people_file_unreadable", problem=str(error))
+            self._problem = str(error)
+        else:
+            self._problem = None
+
+    def _read_folder(self, folder: "PeopleFolder") -> None:
+        if not folder.look():
+            return
+        before, self._left_out = self._left_out, folder.problems
+        for problem in self._left_out:
+            if problem not in before:
+                log.warning("person_left_out", problem=problem)
+        self._people = folder.people
+
+    def _read_file(self, path: Path) -> None:
+        version = path.stat().st_mtime_ns
+        if version != self._read_at_version:
+            people, weeks = read_people(path), read_weeks(path)
+            self._people, self._weeks = people, weeks
+            self._read_at_version = version
 
 
-def read_people(path: Path) -> dict[str, str]:
-    """Read TOML: a table ``[people]`` of Slack user id = GitLab username, or a table with both.
+def open_folder(path: Path | None, keys: Keys) -> "PeopleFolder | None":
+    if path is None or not path.is_dir():
+        return None
+    from slackbot.people.folder import PeopleFolder  # a file needs no YAML
+
+    return PeopleFolder(path, keys)
+
+
+def check_people(path: Path) -> None:
+    """Look whether the bot can start with it.
 
     Raises:
-        PeopleFileError: It isn't one, or it links two people to one account.
+        PeopleFileError: The file has a mistake, or the folder cannot be read.
     """
+    if path.is_dir():
+        from slackbot.people.folder import list_files  # a file needs no YAML
+
+        list_files(path)
+    else:
+        read_people(path)
+        read_weeks(path)
+
+
+def left_out(path: Path | None, keys: Keys) -> list[str]:
+    """Return what in a folder does not count, and why.
+
+    Raises:
+        PeopleFileError: It cannot be read.
+    """
+    folder = open_folder(path, keys)
+    if folder is None:
+        return []
+    folder.look()
+    return folder.problems
+
+
+def read_people(path: Path) -> dict[str, Colleague]:
+    """Read TOML: a table ``[people]`` of Slack user id = GitLab username, or a table with more.
+
+    Raises:
+        PeopleFileError: It isn't one, or says one thing of two people.
+    """
+    usernames, people = _usernames(path), {}
+    for user, said in _people(path).items():
+        place = f"SSAT_PEOPLE_FILE, [people.{user}]"
+        for name in said.keys() - set(KEYS):
+            near = nearest(name, KEYS)
+            remedy = f"is it {near}?" if near else f"there are {', '.join(KEYS)}"
+            raise PeopleFileError(f"{place}: there is no key {name}; {remedy}")
+        try:
+            colleague, wrong = read_colleague({**said, "slack": user, ACCOUNT: ""})
+        except ValueError as error:
+            raise PeopleFileError(f"{place}: {error}") from error
+        if wrong:
+            raise PeopleFileError(f"{place}: {wrong[0]}")
+        people[user] = replace(colleague, gitlab=usernames.get(user))
+    for double in find_doubles(people.values()):
+        raise PeopleFileError(f"SSAT_PEOPLE_FILE: {double}")
+    return people
+
+
+def _usernames(path: Path) -> dict[str, str]:
     people = {user: said[ACCOUNT] for user, said in _people(path).items() if ACCOUNT in said}
     strange = [
         user
@@ -81,35 +171,6 @@ def read_people(path: Path) -> dict[str, str]:
     if twice:
         raise PeopleFileError(f"SSAT_PEOPLE_FILE: linked to two people: {', '.join(sorted(twice))}")
     return linked
-
-
-def read_profiles(path: Path) -> dict[str, Profile]:
-    """Read how people sign their emails, by Slack user id.
-
-    Raises:
-        PeopleFileError: It isn't a people file, or a profile has a mistake.
-    """
-    return {user: _profile(user, said) for user, said in _people(path).items()}
-
-
-def _profile(user: str, said: dict[str, Any]) -> Profile:
-    place = f"SSAT_PEOPLE_FILE, [people.{user}]"
-    for name in said.keys() - {ACCOUNT, *IN_PROFILE}:
-        near = nearest(name, (ACCOUNT, *IN_PROFILE))
-        remedy = f"is it {near}?" if near else f"there are {', '.join((ACCOUNT, *IN_PROFILE))}"
-        raise PeopleFileError(f"{place}: there is no key {name}; {remedy}")
-    written = {name: said.get(name, "") for name in IN_PROFILE}
-    for name, value in written.items():
-        if not isinstance(value, str) or len(value) > LIMITS[name]:
-            raise PeopleFileError(
-                f"{place}: {name} must be a text of at most {LIMITS[name]} characters"
-            )
-    profile = Profile(**{name: value.strip() for name, value in written.items()})
-    if judge_profile(profile):
-        raise PeopleFileError(f"{place}: booking_link must start with https://")
-    if profile.language and not is_language(profile.language):
-        raise PeopleFileError(f"{place}: language must be a code such as en")
-    return profile
 
 
 def _people(path: Path) -> dict[str, dict[str, Any]]:

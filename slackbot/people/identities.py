@@ -14,6 +14,7 @@ from slackbot.people.cache import Cache
 from slackbot.people.file import PeopleFile
 from slackbot.platforms.slack import Member
 from slackbot.platforms.snapshot import GitLabUser
+from slackbot.rules.people import Colleague
 from slackbot.rules.request import Person
 from slackbot.store import jobs
 from slackbot.store.changes import announce_queue
@@ -98,21 +99,40 @@ async def load_kept(tx: Transaction, now: datetime) -> Kept:
 class WhoIsWho:
     """GitLab usernames by Slack user id; a stronger source goes before a weaker one."""
 
-    in_file: Mapping[str, str]
+    file: Mapping[str, Colleague]
     kept: Kept
     at: datetime
+
+    @cached_property
+    def in_file(self) -> Mapping[str, str]:
+        """As the file has them; a mere number by the name of its account, if that is known."""
+        return {
+            user: each.gitlab or self.kept.called.get(each.gitlab_id or 0) or f"{each.gitlab_id}"
+            for user, each in self.file.items()
+            if each.has_account
+        }
+
+    @property
+    def lines(self) -> Mapping[str, str]:
+        """What the file says by name alone, so that the record keeps whom it means."""
+        people = self.file.items()
+        return {user: x.gitlab for user, x in people if x.gitlab and x.gitlab_id is None}
 
     @cached_property
     def proven(self) -> Mapping[str, Means]:
         """By people file and links."""
         in_file = {
-            user: self._means(name, self.kept.lines.get(user, {}).get(name.casefold()))
-            for user, name in self.in_file.items()
+            user: self._means(each.gitlab, each.gitlab_id or self._number_of_line(user, each))
+            for user, each in self.file.items()
+            if each.has_account
         }
         links = self.kept.links.items()
         return _with(
             in_file, {user: self._means(link.gitlab, link.account) for user, link in links}
         )
+
+    def _number_of_line(self, user: str, each: Colleague) -> int | None:
+        return self.kept.lines.get(user, {}).get((each.gitlab or "").casefold())
 
     @cached_property
     def linked(self) -> Mapping[str, str]:
@@ -145,8 +165,8 @@ class WhoIsWho:
             return UNKNOWN  # nobody knows whose name it was when it was told
         return self._means(username, had if having is None else having)
 
-    def _means(self, username: str, number: int | None) -> Means:
-        having = self.kept.numbers.get(username.casefold())
+    def _means(self, username: str | None, number: int | None) -> Means:
+        having = self.kept.numbers.get((username or "").casefold())
         number = having if number is None else number
         if number is not None and number in self.kept.called:
             return Means(username=self.kept.called[number], number=number)
@@ -155,6 +175,11 @@ class WhoIsWho:
     def linked_to(self, username: str) -> str | None:
         """Ignore what an email says."""
         return _user_of(username, self.linked)
+
+    def of_pagerduty(self, user: str | None) -> str | None:
+        """Return the Slack user whom the people file gives this id in PagerDuty."""
+        found = (each.slack_user for each in self.file.values() if each.pagerduty == user)
+        return next(found, None) if user else None
 
     def in_slack(self, person: Person, team: str) -> Person:
         if person.slack_user or person.gitlab is None:
@@ -210,7 +235,7 @@ class Identities:
     @property
     def latest(self) -> WhoIsWho:
         """By the last reading of the record."""
-        return WhoIsWho(in_file=self._file.usernames(), kept=self._kept, at=self._record.now())
+        return WhoIsWho(file=self._file.people(), kept=self._kept, at=self._record.now())
 
     async def read(self) -> WhoIsWho:
         """Read the record of at most two seconds ago."""
@@ -232,11 +257,9 @@ class Identities:
         news = [user for user in users if before.kept.called.get(user.id) != user.username]
         if not news:
             return
-        now = self._record.now()
+        now, lines = self._record.now(), before.lines
         async with self._record.transaction() as tx:
-            renamed = [
-                await save_account(tx, user.id, user.username, before.in_file) for user in news
-            ]
+            renamed = [await save_account(tx, user.id, user.username, lines) for user in news]
             if any(renamed):
                 for key, due_at in sorted(await list_open_deadlines(tx)):
                     jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from slackbot.people.file import PeopleFile
 from slackbot.people.identities import WhoIsWho, load_kept
+from slackbot.rules.people import Colleague
 from slackbot.rules.profile import FIELDS, Profile
 from slackbot.settings import Settings
 from slackbot.store.database import Transaction, at_hand
@@ -20,18 +21,17 @@ async def list_people(settings: Settings) -> list[str]:
     Raises:
         DatabaseError: Unusable, or a running bot has the file.
     """
-    file = PeopleFile(settings.ssat_people_file)
-    in_file, now = file.usernames(), datetime.now(UTC)
+    file, now = _people_file(settings), datetime.now(UTC)
     async with _record(settings) as tx:
         linked, found = await list_links(tx), await list_email_matches(tx)
         profiles = await list_profiles(tx)
-        who = WhoIsWho(in_file=in_file, kept=await load_kept(tx, now), at=now)
+        who = WhoIsWho(file=file.people(), kept=await load_kept(tx, now), at=now)
     lines = [
-        _line(user, name, f"people file{_now(user, name, who)}")
-        for user, name in sorted(in_file.items())
+        _line(user, name, f"{_in_file(user, who.file)}{_now(user, name, who)}")
+        for user, name in sorted(who.in_file.items())
     ]
     lines += [_line(link.slack_user, link.gitlab, _origin(link, who)) for link in linked]
-    settled = {*in_file, *(link.slack_user for link in linked)}
+    settled = {*who.in_file, *(link.slack_user for link in linked)}
     lines += [
         _line(find.slack_user, find.gitlab, f"email, looked up {find.at:%Y-%m-%d %H:%M} UTC")
         for find in found
@@ -49,13 +49,14 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
         DatabaseError: Unusable, or a running bot has the file.
     """
     who = who.removeprefix("@")
-    in_file = PeopleFile(settings.ssat_people_file).usernames()
+    file, now = _people_file(settings).people(), datetime.now(UTC)
     async with _record(settings) as tx:
+        in_file = WhoIsWho(file=file, kept=await load_kept(tx, now), at=now).in_file
         removed, found = await forget_links(tx, who), await list_email_matches(tx)
         anew = {each.slack_user for each in await forget_file_lines(tx, who)}
     lines = [f"removed: {link.slack_user} is no longer {link.gitlab}" for link in removed]
     lines += [
-        f"{user} is {name} by the people file: remove that line there"
+        f"{user} is {name} by the {_in_file(user, file)}: {_remedy(file[user])}"
         + (", else it is for the account that has the name now" if user in anew else "")
         for user, name in sorted(in_file.items())
         if who == user or who.casefold() == name.casefold()
@@ -66,6 +67,19 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
         if who == find.slack_user or who.casefold() == find.gitlab.casefold()
     ]
     return bool(removed), lines or [f"nobody is linked by {who}; `ssat-bot people list` shows all"]
+
+
+def _people_file(settings: Settings) -> PeopleFile:
+    return PeopleFile(settings.ssat_people_file, settings.ssat_people_keys)
+
+
+def _in_file(user: str, file: Mapping[str, Colleague]) -> str:
+    """Name the file, in a folder."""
+    return f"people file {file[user].file}".rstrip()
+
+
+def _remedy(colleague: Colleague) -> str:
+    return "change the account there" if colleague.file else "remove that line there"
 
 
 @asynccontextmanager

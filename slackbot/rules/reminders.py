@@ -144,6 +144,10 @@ class ReminderRules:
     def is_off(self) -> bool:
         return not self.before
 
+    def quiet_for(self, own_hours: QuietHours | None) -> QuietHours:
+        """Prefer a person's own, unless the team has none at all."""
+        return self.quiet if own_hours is None or self.quiet == QuietHours() else own_hours
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipient:
@@ -152,6 +156,8 @@ class Recipient:
     person: Person
     zone: ZoneInfo
     acted_at: datetime | None = None
+    own_hours: QuietHours | None = None
+    """In the place of the team's quiet hours."""
 
     def has_just_acted(self, now: datetime) -> bool:
         # Further ahead, a clock was wrong.
@@ -287,8 +293,11 @@ def _put_off(mark: Mark, rules: ReminderRules, recipients: Sequence[Recipient]) 
 
 def _awake_at(moment: datetime, rules: ReminderRules, recipients: Sequence[Recipient]) -> datetime:
     """Without recipients, the team counts."""
-    zones = [each.zone for each in recipients] or [rules.hours.timezone]
-    return min(rules.quiet.end(moment, zone, rules.hours) for zone in zones)
+    if not recipients:
+        return rules.quiet.end(moment, rules.hours.timezone, rules.hours)
+    return min(
+        rules.quiet_for(each.own_hours).end(moment, each.zone, rules.hours) for each in recipients
+    )
 
 
 def _awake(

@@ -25,6 +25,8 @@ class OnCall:
     name: str
     email: str | None = None
     slack_user: str | None = None
+    pagerduty: str | None = None
+    """Its id there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +144,12 @@ def read_schedule(schedule: Mapping[str, Any]) -> Schedule:
 def read_user(user: Mapping[str, Any]) -> OnCall:
     """Read a user of PagerDuty; a mere reference has no email."""
     user = whole(dict(user))
-    email = user.get("email")
-    return OnCall(name=_name_of(user, "someone"), email=str(email) if email else None)
+    email, number = user.get("email"), user.get("id")
+    return OnCall(
+        name=_name_of(user, "someone"),
+        email=str(email) if email else None,
+        pagerduty=str(number) if number else None,
+    )
 
 
 def _name_of(data: Mapping[str, Any], fallback: str) -> str:

@@ -610,12 +610,12 @@ _REFUSALS: list[tuple[Refusal, str]] = [
         LinksNotSetUp(BLAKE),
         "`/ssat link` isn't set up here: it needs SSAT_LINK_ISSUE. If your GitLab profile shows "
         "the email that you use in Slack, I'll find your account in a moment. Otherwise, ask the "
-        'bot\'s administrator to add this line to the people file: `U2 = "gitlab-username"`',
+        'bot\'s administrator to add this to the people file: `U2 = "gitlab-username"`',
     ),
     (
         NoIssueForCodes(BLAKE),
         "The issue where people post their codes can't be found: SSAT_LINK_ISSUE needs a change. "
-        "Meanwhile, ask the bot's administrator to add this line to the people file: "
+        "Meanwhile, ask the bot's administrator to add this to the people file: "
         '`U2 = "gitlab-username"`',
     ),
     (

@@ -15,8 +15,8 @@ from tests.conftest import MovableClock
 
 SCHEDULE, SPARE = "P9UIIDY", "PSPARE"
 MONDAY = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
-AVERY = OnCall(name="Avery Example", email="avery@example.com")
-BLAKE = OnCall(name="Blake Sample", email="blake@example.com")
+AVERY = OnCall(name="Avery Example", email="avery@example.com", pagerduty="PUSER1")
+BLAKE = OnCall(name="Blake Sample", email="blake@example.com", pagerduty="PUSER2")
 
 
 @pytest.fixture

@@ -111,11 +111,12 @@ def test_an_entry_of_a_user_whom_pagerduty_does_not_list_has_no_email() -> None:
         "user": {"id": "P1", "summary": "Avery Example"},
     }
     [shift] = read_shifts(schedule(entry), [])
-    assert shift.people == (OnCall(name="Avery Example"),)
+    assert shift.people == (OnCall(name="Avery Example", pagerduty="P1"),)
     assert shift.begins == datetime(2026, 2, 2, 9, tzinfo=UTC)
     listed = {"id": "P1", "name": "Avery Example", "email": "avery@example.com"}
     [shift] = read_shifts(schedule(entry), [listed])
-    assert shift.people == (OnCall(name="Avery Example", email="avery@example.com"),)
+    avery = OnCall(name="Avery Example", email="avery@example.com", pagerduty="P1")
+    assert shift.people == (avery,)
 
 
 @pytest.mark.parametrize("strange", [{}, {"final_schedule": {}}, schedule({"user": {"id": "P1"}})])

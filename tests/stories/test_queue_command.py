@@ -300,7 +300,7 @@ async def test_who_asks_for_what_is_theirs_is_looked_for_by_email_once_answered(
         plain_feedback(town, 412344, assignees=[town.blake_gitlab])
         await town.settled()
         said = await says_in_the_end(town, town.blake, "I don't know your GitLab account yet")
-        assert "Otherwise, ask the bot's administrator to add this line to the people file" in said
+        assert "Otherwise, ask the bot's administrator to add this to the people file" in said
         assert '`U0BLAKE = "gitlab-username"`' in said
         assert "✅" not in said
         said = await says_in_the_end(town, town.blake, "ticket 412344\n")
