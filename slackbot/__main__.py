@@ -57,8 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the bot, with the settings of the environment")
     run.set_defaults(command="run")
-    check = commands.add_parser("check", help="check the setup, without changing anything")
-    check.set_defaults(command="check")
+    _add_check(commands.add_parser("check", help="show the effective set-up, and what to fix"))
     migrate = commands.add_parser(
         "migrate", help="upgrade the database's schema, and end; run does it by itself"
     )
@@ -127,6 +126,21 @@ def _add_manifest(manifest: argparse.ArgumentParser) -> None:
         "--link", action="store_true", help="print the link that creates the app from it"
     )
     manifest.set_defaults(command="manifest")
+
+
+def _add_check(check: argparse.ArgumentParser) -> None:
+    check.add_argument("--json", action="store_true", help="print one JSON document")
+    check.add_argument(
+        "--live",
+        action="store_true",
+        help="also let Slack judge every message, and GitLab test the webhook; posts nothing",
+    )
+    check.add_argument(
+        "--fix", choices=["webhook"], help="only create or mend the project's webhook"
+    )
+    check.add_argument("--url", metavar="ADDRESS", help="with --fix: where GitLab reaches the bot")
+    check.add_argument("--yes", action="store_true", help="with --fix: do it without a question")
+    check.set_defaults(command="check")
 
 
 def _add_local(local: argparse.ArgumentParser) -> None:

@@ -6,7 +6,8 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from slackbot.app import Clients, connect, run_bot
 from slackbot.blocks.csv_file import csv_of
 from slackbot.blocks.stats import lines, not_asked_words
 from slackbot.blocks.text import without_markup
-from slackbot.check import Finding, Verdict, examine, examine_database
 from slackbot.clock import system_clock
 from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG, STOPPED
 from slackbot.logs import configure_logs
@@ -25,65 +25,57 @@ from slackbot.people.file import PeopleFileError, check_people
 from slackbot.people.roster import list_people, unlink
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.period import NotAsked
-from slackbot.settings import Settings, SettingsError, load_settings
+from slackbot.settings import Settings, SettingsError, load_partly, load_settings
+from slackbot.setup.check import examine
+from slackbot.setup.findings import Verdict, fatal
 from slackbot.store.database import Database, DatabaseError, at_hand
 
 log = structlog.get_logger()
 
 
+Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
+
+
 def perform(arguments: argparse.Namespace) -> int:
-    match arguments.command:
-        case "run":
-            return _with_settings(_run, when_stopped=0)
-        case "check":
-            return _with_settings(_check)
-        case "migrate" | "backup" | "rebuild":
-            upkeep = {"migrate": _migrate, "backup": _back_up, "rebuild": _rebuild}
-            return _with_settings(partial(upkeep[arguments.command], arguments=arguments))
-        case "init" | "manifest":
-            return _set_up(arguments)
-        case "stats":
-            return _with_settings(partial(_stats, arguments=arguments))
-        case "people list":
-            return _with_settings(_list_people)
-        case "people check":
-            return _with_settings(partial(_check_people, as_json=arguments.json))
-        case "people unlink":
-            return _with_settings(partial(_unlink, who=arguments.who))
-        case "local":
-            # The stand-ins are for trying only.
-            from slackbot.local.command import run_local, run_preview
-
-            if arguments.blocks:
-                return asyncio.run(run_preview(arguments.port, arguments.blocks))
-            return asyncio.run(run_local(arguments.port, arguments.scenario, arguments.at))
-        case unknown:
-            raise ValueError(unknown)
-
-
-def _set_up(arguments: argparse.Namespace) -> int:
-    """Import only what a start of the bot needs nothing of."""
-    if arguments.command == "init":
-        from slackbot.setup.init import run_init
-
-        return run_init(arguments)
-    from slackbot.setup.manifest import run_manifest
-
-    return run_manifest(arguments)
+    return COMMANDS[arguments.command](arguments)
 
 
 def _with_settings(
-    command: Callable[[Settings], Coroutine[None, None, int]], when_stopped: int = STOPPED
+    command: Command, arguments: argparse.Namespace, when_stopped: int = STOPPED
 ) -> int:
     try:
         settings = load_settings()
         configure_logs(settings.secrets)
-        if settings.ssat_people_file:
-            check_people(settings.ssat_people_file)
-        return asyncio.run(_until_stopped(command(settings), when_stopped))
+        _read_people(settings)
+        return asyncio.run(_until_stopped(command(settings, arguments), when_stopped))
     except (SettingsError, PeopleFileError, DatabaseError, PlatformError, OSError) as error:
         print(error, file=sys.stderr)
         return SETUP_IS_WRONG
+
+
+def _read_people(settings: Settings) -> None:
+    if settings.ssat_people_file:
+        check_people(settings.ssat_people_file)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from slackbot.setup.init import run_init  # a start of the bot needs none of it
+
+    return run_init(arguments)
+
+
+def _manifest(arguments: argparse.Namespace) -> int:
+    from slackbot.setup.manifest import run_manifest  # a start of the bot needs none of it
+
+    return run_manifest(arguments)
+
+
+def _local(arguments: argparse.Namespace) -> int:
+    from slackbot.local.command import run_local, run_preview  # for trying only
+
+    if arguments.blocks:
+        return asyncio.run(run_preview(arguments.port, arguments.blocks))
+    return asyncio.run(run_local(arguments.port, arguments.scenario, arguments.at))
 
 
 async def _until_stopped(work: Coroutine[None, None, int], when_stopped: int) -> int:
@@ -99,21 +91,53 @@ async def _until_stopped(work: Coroutine[None, None, int], when_stopped: int) ->
         stopping.cancel()
 
 
-async def _check(settings: Settings) -> int:
-    verdicts = set()
-    async for finding in _findings(settings):
-        print(finding)
-        verdicts.add(finding.verdict)
-    if Verdict.PROBLEM in verdicts:
+def _check(arguments: argparse.Namespace) -> int:
+    """Check what can be checked, whatever is wrong with the rest."""
+    if not arguments.fix and (arguments.url or arguments.yes):
+        print("--url and --yes go with --fix webhook", file=sys.stderr)
         return SETUP_IS_WRONG
-    return NOT_CHECKED if Verdict.UNKNOWN in verdicts else 0
+    if arguments.fix and (arguments.json or arguments.live):
+        print("--json and --live do not go with --fix", file=sys.stderr)
+        return SETUP_IS_WRONG
+    try:
+        settings, problems = load_partly()
+    except SettingsError as error:
+        if arguments.json:
+            from slackbot.setup.screen import as_json
+
+            print(as_json([fatal("settings", error)]))
+        else:
+            print(error, file=sys.stderr)
+        return SETUP_IS_WRONG
+    configure_logs(settings.secrets)
+    wrong = dict(problems)
+    try:
+        _read_people(settings)
+    except PeopleFileError as error:
+        wrong["ssat_people_file"] = str(error).removeprefix("SSAT_PEOPLE_FILE: ")
+    settings = settings.model_copy(update=dict.fromkeys(wrong.keys() & _NEEDLESS, None))
+    return asyncio.run(_until_stopped(_examine(settings, wrong, arguments), STOPPED))
 
 
-async def _findings(settings: Settings) -> AsyncIterator[Finding]:
-    async with connect(settings) as clients:
-        async for finding in examine(settings, clients):
-            yield finding
-    yield await examine_database(settings.database_url)
+_NEEDLESS = {"slack_app_token", "ssat_people_file"}
+"""What counts as unset if it is wrong, though there is something in its place."""
+
+
+async def _examine(
+    settings: Settings, wrong: Mapping[str, str], arguments: argparse.Namespace
+) -> int:
+    if arguments.fix:
+        from slackbot.setup.fixing import fix_webhook
+
+        return await fix_webhook(settings, wrong, arguments.url, is_agreed=arguments.yes)
+    from slackbot.setup.screen import as_json, examine_all, exit_code, lines
+
+    found = await examine_all(settings, wrong, datetime.now(UTC), is_live=arguments.live)
+    if arguments.json:
+        print(as_json(found))
+    else:
+        print(*lines(found), sep="\n")
+    return exit_code(found)
 
 
 async def _may_start(settings: Settings, clients: Clients) -> bool:
@@ -124,7 +148,7 @@ async def _may_start(settings: Settings, clients: Clients) -> bool:
     return not any(finding.is_fatal for finding in findings)
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, arguments: argparse.Namespace) -> int:
     async with connect(settings) as clients:
         if not await _may_start(settings, clients):
             return SETUP_IS_WRONG
@@ -190,17 +214,17 @@ async def _stats(settings: Settings, arguments: argparse.Namespace) -> int:
     return NOTHING_TO_DO if stats.now.is_empty else 0
 
 
-async def _list_people(settings: Settings) -> int:
+async def _list_people(settings: Settings, arguments: argparse.Namespace) -> int:
     print(*await list_people(settings), sep="\n")
     return 0
 
 
-async def _check_people(settings: Settings, *, as_json: bool) -> int:
+async def _check_people(settings: Settings, arguments: argparse.Namespace) -> int:
     from slackbot.people.checkup import examine_people  # a start of the bot needs none of it
 
     async with connect(settings) as clients:
         report = await examine_people(settings, clients.slack, clients.gitlab, system_clock())
-    if as_json:
+    if arguments.json:
         print(json.dumps(report.data(), ensure_ascii=False, indent=2))
     else:
         print(*report.lines(), sep="\n")
@@ -209,8 +233,8 @@ async def _check_people(settings: Settings, *, as_json: bool) -> int:
     return NOT_CHECKED if report.unchecked else 0
 
 
-async def _unlink(settings: Settings, who: str) -> int:
-    has_removed, lines = await unlink(settings, who)
+async def _unlink(settings: Settings, arguments: argparse.Namespace) -> int:
+    has_removed, lines = await unlink(settings, arguments.who)
     print(*lines, sep="\n", file=sys.stdout if has_removed else sys.stderr)
     return 0 if has_removed else NOTHING_TO_DO
 
@@ -229,6 +253,22 @@ def _show_progress(done: int, total: int) -> None:
         print(f"\r{done:,} of {total:,} issues restored", end=end, file=sys.stderr, flush=True)
     elif done % 100 == 0 or done == total:
         log.info("restored", issues=done, of=total)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "init": _init,
+    "manifest": _manifest,
+    "check": _check,
+    "run": partial(_with_settings, _run, when_stopped=0),
+    "migrate": partial(_with_settings, _migrate),
+    "backup": partial(_with_settings, _back_up),
+    "rebuild": partial(_with_settings, _rebuild),
+    "stats": partial(_with_settings, _stats),
+    "people list": partial(_with_settings, _list_people),
+    "people check": partial(_with_settings, _check_people),
+    "people unlink": partial(_with_settings, _unlink),
+    "local": _local,
+}
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -89,7 +89,14 @@ PLACEHOLDERS = frozenset({"", "xoxb-", "xapp-", "glpat-"})
 
 
 class SettingsError(Exception):
-    """The message lists every setting to fix."""
+    """The message lists every setting to fix.
+
+    ``problems`` has them by field, and is empty if nothing can be read.
+    """
+
+    def __init__(self, message: str, problems: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.problems = problems or {}
 
 
 def _read(made: Callable[[Any], Any], written: Any = str) -> GetPydanticSchema:
@@ -485,7 +492,7 @@ def load_settings(**overrides: Any) -> Settings:
         misnamed = tuple(_misnamed_in(encoding))
         settings = Settings(**{"_env_file_encoding": encoding} | overrides)
     except ValidationError as error:
-        raise SettingsError(_explain(error, misnamed)) from None
+        raise SettingsError(_explain(error, misnamed), _problems_in(error)) from None
     except Exception as error:
         # Its text may be what was read.
         problem = type(error).__name__
@@ -494,6 +501,34 @@ def load_settings(**overrides: Any) -> Settings:
         ) from None
     settings._misnamed = misnamed
     return settings
+
+
+_INSTEAD = {
+    "slack_bot_token": "xoxb-not-set",
+    "slack_app_token": "xapp-not-set",
+    "gitlab_token": "not-set",
+}
+"""Of what has no default."""
+
+
+def load_partly() -> tuple[Settings, Mapping[str, str]]:
+    """Read what can be read, and return also what is wrong, by field; that counts as unset.
+
+    Raises:
+        SettingsError: Nothing can be read.
+    """
+    instead: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    while True:
+        try:
+            return load_settings(**instead), wrong
+        except SettingsError as error:
+            news = error.problems.keys() - instead.keys()
+            if not news or "" in news:
+                raise
+            wrong |= {name: error.problems[name] for name in news}
+            fields = Settings.model_fields
+            instead |= {name: _INSTEAD.get(name, fields[name].default) for name in news}
 
 
 def _encoding() -> str:
@@ -529,18 +564,10 @@ def _meant_by(name: str, known: Iterable[str]) -> str | None:
 
 
 def _explain(error: ValidationError, misnamed: Iterable[str]) -> str:
-    lines = [f"  {name.upper()}: {what}" if name else f"  {what}" for name, what in _told(error)]
+    problems = _problems_in(error).items()
+    lines = [f"  {name.upper()}: {said}" if name else f"  {said}" for name, said in problems]
     lines += [f"  {each}" for each in misnamed]
     return "Fix these settings:\n" + "\n".join(lines)
-
-
-def _told(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """Yield each field, if it is about one, and what is wrong with it."""
-    for problem in error.errors(include_input=False, include_url=False):
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "missing":
-            message = "is not set"
-        yield str(problem["loc"][0]) if problem["loc"] else "", message
 
 
 def problem_of(name: str, given: dict[str, str]) -> str | None:
@@ -550,5 +577,15 @@ def problem_of(name: str, given: dict[str, str]) -> str | None:
     try:
         Settings(_env_file=None, **given)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
-        return dict(_told(error)).get(name)
+        return _problems_in(error).get(name)
     return None
+
+
+def _problems_in(error: ValidationError) -> dict[str, str]:
+    """Key by field."""
+    problems: dict[str, str] = {}
+    for problem in error.errors(include_input=False, include_url=False):
+        said = problem["msg"].removeprefix("Value error, ")
+        name = str(problem["loc"][0]).lower() if problem["loc"] else ""
+        problems.setdefault(name, "is not set" if problem["type"] == "missing" else said)
+    return problems

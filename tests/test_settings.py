@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from slackbot.check import examine_database
 from slackbot.people.file import PeopleFileError, read_people
 from slackbot.rules.deadline import BusinessHours, Holidays
 from slackbot.rules.exempt import EXEMPT
@@ -27,6 +26,7 @@ from slackbot.rules.people import DEFAULT_KEYS
 from slackbot.rules.profile import Profile
 from slackbot.rules.reminders import QuietHours
 from slackbot.settings import Settings, SettingsError, load_settings
+from slackbot.setup.record import examine_database
 from slackbot.store.database import Database, DatabaseError
 
 NEEDED = {

@@ -329,6 +329,14 @@ RULES = (
         broken=r"note|Discussion|body is missing",
     ),
     _gitlab(
+        "Webhooks of a project: for Maintainers; tokens are never told; another URL drops the "
+        "tokens; a new hook wants pushes unless told otherwise; at most 5 tests a minute, which "
+        "succeed with 2xx and then enable the hook again; what was sent, at most 20 on a page.",
+        f"{_GITLAB}/api/project_webhooks/",
+        meets=r"/hooks(/\d+)?(/|$)",
+        broken=r"webhook|url is missing|Invalid url|trigger does not|too many times|Ensure the",
+    ),
+    _gitlab(
         "Threads: each note is in a discussion; a note that gets a reply becomes a thread.",
         f"{_GITLAB}/api/discussions/",
         meets=r"/discussions",

@@ -1,8 +1,10 @@
 """What this bot asks of GitLab."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, TypeVar
@@ -11,6 +13,7 @@ import gitlab
 
 from slackbot.platforms.errors import Missing, Unreachable
 from slackbot.platforms.gitlab_api import PACES, GitLabApi
+from slackbot.platforms.gitlab_hooks import GitLabHooks
 from slackbot.platforms.gitlab_issues import PAGE as PAGE
 from slackbot.platforms.gitlab_issues import (
     GitLabIssues,
@@ -95,6 +98,37 @@ def obstacle_in(project: Project) -> Obstacle | None:
 class Token:
     scopes: frozenset[str]
     expires_on: date | None
+    permissions: tuple[str, ...] = ()
+    """Of a fine-grained token, where GitLab tells them."""
+
+    @property
+    def is_fine_grained(self) -> bool:
+        return FINE_GRAINED in self.scopes
+
+
+FINE_GRAINED = "granular"
+"""Such a token has this scope alone, and permissions: https://docs.gitlab.com/auth/tokens/."""
+_OF_A_RESOURCE = re.compile(r"(project|group)_\d+_bot")
+
+
+class AccountKind(StrEnum):
+    PROJECT = "project access token"
+    GROUP = "group access token"
+    SERVICE = "service account"
+    PERSON = "person's account"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnAccount:
+    username: str
+    kind: AccountKind
+
+
+def _kind(username: str, is_bot: bool | None) -> AccountKind:
+    """GitLab counts service accounts as bots, and names the users of access tokens itself."""
+    if found := _OF_A_RESOURCE.match(username):
+        return AccountKind.PROJECT if found[1] == "project" else AccountKind.GROUP
+    return AccountKind.SERVICE if is_bot else AccountKind.PERSON
 
 
 class GitLabUsers:
@@ -155,6 +189,7 @@ class GitLabClient(GitLabIssues):
         self.token_ends_on: date | None = None
         """As last asked; ``None`` if it never ends, or GitLab does not say."""
         self.users = GitLabUsers(self, project)
+        self.hooks = GitLabHooks(self, project)
 
     async def project(self) -> Project:
         self.known = await self.project_at(self.named)
@@ -192,11 +227,20 @@ class GitLabClient(GitLabIssues):
             return Token(
                 scopes=frozenset(found.attributes.get("scopes") or ()),
                 expires_on=date.fromisoformat(expiry) if expiry else None,
+                permissions=_permissions(found.attributes.get("granular_scopes") or ()),
             )
 
         found = await self.ask(read)
         self.token_ends_on = found.expires_on
         return found
+
+    async def own_account(self) -> OwnAccount:
+        def read(client: gitlab.Gitlab) -> OwnAccount:
+            found = as_dict(client.http_get("/user"))
+            name = str(found["username"])
+            return OwnAccount(username=name, kind=_kind(name, found.get("bot")))
+
+        return await self.ask(read)
 
     async def labels(self, *, with_archived: bool = False) -> dict[str, str]:
         """Map each label, the groups' included, to its description.
@@ -336,6 +380,11 @@ class GitLabClient(GitLabIssues):
             return [IssueKey(each["project_id"], each["iid"]) for each in related]
 
         return await self.ask(read)
+
+
+def _permissions(granular_scopes: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    every = {str(name) for each in granular_scopes for name in each.get("permissions") or ()}
+    return tuple(sorted(every))
 
 
 def _issue(key: IssueKey) -> str:

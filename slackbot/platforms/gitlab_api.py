@@ -56,13 +56,15 @@ https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/api/api_guard.rb
 """
 _IN_WORDS = re.compile(
     r"Couldn't link \w|No matching [\w ]+ found\b|\S+ cannot be added: "
-    r"|Non GET methods are not allowed for moved projects"
+    r"|Non GET methods are not allowed for moved projects|Invalid url given"
 )
 """What GitLab refuses without a number.
 
 https://gitlab.com/gitlab-org/gitlab/-/blob/master/app/services/issuable_links/create_service.rb
 https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/api/helpers.rb
 """
+_HOOK_TEST = re.compile(r"/hooks/\d+/test/")
+"""It refuses in the words of whoever was to get the test."""
 _ABOUT_A_PARAMETER = re.compile(
     r"[a-z_]+(\[\w*\])*(, [a-z_]+(\[\w*\])*)* "
     r"((is|are) (missing|invalid|empty)|does not have a valid value)\b"
@@ -181,7 +183,10 @@ def _refusal(response: requests.Response) -> str | None:
         said = body.get("error_description") or said
     is_own = str(said).startswith(f"{status} ") or "error_description" in body
     is_own = is_own or bool(_IN_WORDS.match(str(said)))
-    return str(said) if is_own or (status in _ABOUT_THE_CHANGE and _names_it(body)) else None
+    is_own = is_own or (status in _ABOUT_THE_CHANGE and bool(_HOOK_TEST.search(response.url)))
+    if not is_own and not (status in _ABOUT_THE_CHANGE and _names_it(body)):
+        return None
+    return str(body.get("error_description") or said)
 
 
 def _names_it(body: dict[str, Any]) -> bool:

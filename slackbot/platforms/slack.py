@@ -1,6 +1,7 @@
 """What this bot asks of Slack."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,6 +54,8 @@ class Identity:
     user: str
     scopes: frozenset[str] | None
     """``None``: a proxy took the header that tells them."""
+    team_name: str = ""
+    user_name: str = ""
 
     def lacks(self, wanted: frozenset[str]) -> frozenset[str]:
         """Return nothing if the scopes are unknown."""
@@ -84,6 +87,12 @@ class Member:
     zone: str | None = None
     """IANA name."""
     status: Status = field(default_factory=Status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserGroup:
+    handle: str
+    is_enabled: bool
 
 
 class SlackUsers:
@@ -135,10 +144,15 @@ class SlackUsers:
             return None
         return frozenset(answer.get("users") or ())
 
-    async def groups(self) -> dict[str, bool]:
-        """Tell by id whether each group is enabled."""
+    async def groups(self) -> dict[str, UserGroup]:
+        """Key by id."""
         answer = await self._api.read("usergroups.list", include_disabled="true")
-        return {str(each["id"]): not each.get("date_delete") for each in answer["usergroups"]}
+        return {
+            str(each["id"]): UserGroup(
+                handle=str(each.get("handle") or each["id"]), is_enabled=not each.get("date_delete")
+            )
+            for each in answer["usergroups"]
+        }
 
 
 class SlackClient(SlackApi):
@@ -172,6 +186,8 @@ class SlackClient(SlackApi):
             address=answer.get("url") or "",
             user=answer["user_id"],
             scopes=None if told is None else _listed(told),
+            team_name=str(answer.get("team") or ""),
+            user_name=str(answer.get("user") or ""),
         )
         self.team, self.address = own.team, own.address
         return own
@@ -186,6 +202,16 @@ class SlackClient(SlackApi):
             if channel not in self._channels:
                 self._channels[channel] = await self._find_channel(channel)
             return self._channels[channel]
+
+    async def judge(self, kind: str, content: Mapping[str, Any]) -> None:
+        """Let Slack judge a ``message`` or a ``view``; nothing is shown.
+
+        https://docs.slack.dev/reference/methods/blocks.validate
+
+        Raises:
+            Rejected: It is not valid; the reason names where.
+        """
+        await self.read("blocks.validate", **{kind: json.dumps(content)})
 
     async def check_channel(self, channel: str) -> None:
         """Check that the bot can post.

@@ -66,6 +66,7 @@ def _tier(per_minute: int) -> Allowance:
 TIER_2, TIER_3, TIER_4 = _tier(20), _tier(50), _tier(100)
 PACES: Allowances = {
     "auth.test": TIER_4,  # of no tier: "hundreds of requests per minute"
+    "blocks.validate": TIER_4,  # of no tier: "special rate limits"
     "chat.delete": TIER_3,
     "chat.postMessage": Allowance(per_second=1, burst=1),
     "chat.unfurl": TIER_3,
@@ -229,4 +230,10 @@ def _by_remedy(error: SlackApiError) -> PlatformError:
         return Throttled(Platform.SLACK, _LATER_SECONDS)
     if code in _ADMINISTRATOR:
         return denied(code, response.get("needed"))
-    return Rejected(Platform.SLACK, code)
+    return Rejected(Platform.SLACK, code, _errors_of(response.get("errors")))
+
+
+def _errors_of(errors: Any) -> str:
+    """Read what ``blocks.validate`` has against each place."""
+    found = [each for each in errors or () if isinstance(each, dict)]
+    return "; ".join(f"{each.get('pointer')}: {each.get('message')}" for each in found[:3])

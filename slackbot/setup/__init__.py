@@ -1,0 +1,1 @@
+"""The administrator's commands: check the set-up, and help to make it."""

@@ -471,6 +471,11 @@ class Database:
         except (SQLAlchemyError, OSError) as error:
             raise _unusable(error) from error
 
+    async def revisions(self) -> set[str]:
+        """Return where the schema is; nowhere if it has never been made."""
+        async with self.transaction() as tx:
+            return await tx.run_sync(_revisions)
+
     async def migrate(self) -> None:
         """Safe at every start; what a newer release has made of the schema stays."""
         if self.file is not None and not self._reads_only:

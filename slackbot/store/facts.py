@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import Executable, Text, delete, literal, select, type_coerce
+from sqlalchemy import Executable, Text, delete, func, literal, select, type_coerce
 
 from slackbot.store.database import Record, Transaction, insert_into, upsert
 from slackbot.store.schema import Document, deliveries, facts
@@ -167,6 +167,14 @@ def _remember(is_sqlite: bool) -> Executable:
 async def was_seen(tx: Transaction, delivery: str) -> bool:
     found = await tx.scalar(select(deliveries.c.id).where(deliveries.c.id == delivery))
     return found is not None
+
+
+async def last_delivery(tx: Transaction, *, but_not: str) -> datetime | None:
+    """Return when the latest came whose id doesn't begin with ``but_not``."""
+    is_other = deliveries.c.id.startswith(but_not, autoescape=True)
+    query = select(func.max(deliveries.c.received_at)).where(~is_other)
+    moment: datetime | None = await tx.scalar(query)
+    return moment
 
 
 async def forget_deliveries(tx: Transaction, before: datetime) -> None:

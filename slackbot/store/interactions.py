@@ -5,6 +5,9 @@ from datetime import datetime
 from slackbot.store import decisions, facts
 from slackbot.store.database import Transaction
 
+_PREFIX = "slack:"
+"""Webhooks are in the same table."""
+
 
 async def is_known(tx: Transaction, interaction: str) -> bool:
     if await decisions.load_by_interaction(tx, interaction):
@@ -18,4 +21,9 @@ async def note(tx: Transaction, interaction: str, now: datetime) -> bool:
 
 
 def _name(interaction: str) -> str:
-    return f"slack:{interaction}"[:255]
+    return f"{_PREFIX}{interaction}"[:255]
+
+
+async def last_hook(tx: Transaction) -> datetime | None:
+    """Return when GitLab's latest webhook came; deliveries of two days are known."""
+    return await facts.last_delivery(tx, but_not=_PREFIX)

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -43,6 +44,8 @@ class SqliteEngine:
         pragmas, begin = ((), "BEGIN") if reads_only else (PRAGMAS, "BEGIN IMMEDIATE")
         if reads_only:  # beside the writer
             query = {"mode": "ro", "uri": "true"}
+            if not Path(f"{url.database}-wal").exists():
+                query["immutable"] = "1"  # without a writer, SQLite would leave files beside it
             url = url.set(database=f"file:{quote(str(url.database))}", query=query)
         self._engine = create_engine(
             url,

@@ -78,6 +78,7 @@ def test_a_digest_with_nothing_in_it_is_none() -> None:
     assert not replace(EMPTY, triaged=1).is_empty
     assert not replace(EMPTY, ended=(a_view(),)).is_empty
     assert not replace(EMPTY, uncovered=(GAP,)).is_empty
+    assert not replace(EMPTY, token_problem="ends soon").is_empty
 
 
 def test_a_list_shows_its_first_rows_and_counts_the_rest() -> None:
@@ -242,6 +243,12 @@ def test_a_digest_says_in_one_line_what_is_not_covered() -> None:
     assert ": Blake Sample on duty, but away by their Slack status. 2 more" in shown(message)
     assert shown(message).endswith("2 more gaps: type `/ssat duty`.")
     assert pings(list(message.blocks)) == set()
+
+
+def test_a_digest_ends_with_what_is_the_administrators_concern() -> None:
+    contacted = Contacts(on_time=1)
+    said = shown(render_digest(replace(EMPTY, contacted=contacted, token_problem="ends soon")))
+    assert said.endswith("\n🔑 *For the bot's administrator:* GITLAB_TOKEN ends soon.")
 
 
 def test_a_digest_says_what_it_could_not_read() -> None:

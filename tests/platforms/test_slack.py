@@ -27,7 +27,7 @@ from slackbot.platforms.errors import (
     Unsettled,
 )
 from slackbot.platforms.pace import Allowance
-from slackbot.platforms.slack import REQUIRED_SCOPES, SlackClient
+from slackbot.platforms.slack import REQUIRED_SCOPES, SlackClient, UserGroup
 from slackbot.platforms.slack_api import PACES
 from slackbot.rules.away import Status
 from slackbot.settings import Settings
@@ -375,7 +375,7 @@ async def test_the_members_of_a_user_group_are_listed(slack: Slack, workspace: S
     assert await workspace.users.in_group("S2") is None, "there is no such group"
     slack.usergroups["S1"].date_delete = 1
     assert await workspace.users.in_group("S1") is None, "it is disabled"
-    assert await workspace.users.groups() == {"S1": False}
+    assert await workspace.users.groups() == {"S1": UserGroup(handle="managers", is_enabled=False)}
     slack.faults.add("usergroups.users.list", error="plan_upgrade_required")
     with pytest.raises(Rejected, match="plan_upgrade_required"):
         await workspace.users.in_group("S1")

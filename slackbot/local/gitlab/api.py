@@ -10,6 +10,7 @@ from slackbot.local.gitlab import listing
 from slackbot.local.gitlab.entities import Entities
 from slackbot.local.gitlab.gate import BODY, TOKEN, Gate, Refused
 from slackbot.local.gitlab.model import Issue, Note, Project, User
+from slackbot.local.gitlab.project_hooks import ProjectHooks
 from slackbot.local.gitlab.writing import Writing
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Api:
         self._gitlab = gitlab
         self._gate = Gate(gitlab)
         self._writing = Writing(gitlab)
+        self._hooks = ProjectHooks(gitlab, self._visible_project)
 
     def app(self) -> web.Application:
         """Return an application to mount at `/api/v4`."""
@@ -65,6 +67,7 @@ class Api:
                 web.get(issue + r"/resource_label_events/{id:\d+}", self._label_event),
                 web.get(f"{issue}/resource_state_events", self._state_events),
                 web.get(issue + r"/resource_state_events/{id:\d+}", self._state_event),
+                *self._hooks.routes(project),
             ]
         )
         return app

@@ -80,6 +80,8 @@ class Entities:
 
     def token(self, token: Token, *, active: bool) -> Json:
         """Build an access token without its secret."""
+        permissions = list(token.permissions)
+        granular = [{"access": "selected_memberships", "permissions": permissions}]
         return {
             "id": token.id,
             "name": "token",
@@ -91,6 +93,7 @@ class Entities:
             "last_used_at": None,
             "active": active,
             "expires_at": token.expires_at.isoformat() if token.expires_at else None,
+            **({"granular_scopes": granular} if permissions else {}),
         }
 
     def group(self, group: Group) -> Json:

@@ -27,8 +27,9 @@ WINDOW_SECONDS = 60.0
 _MISTAKES = frozenset({400, 401, 403, 405, 422, 429})
 """What GitLab answers where the bot has no right to ask, or asks in the wrong way."""
 
-_EXPIRED = "Token is expired. You can either do re-authorization or token refresh."
 _REVOKED = "Token was revoked. You have to re-authorize from the user."
+_EXPIRED = "Token is expired. You can either do re-authorization or token refresh."
+"""GitLab's lib/api/api_guard.rb."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -209,9 +210,8 @@ class Gate:
         if token is None:
             raise Refused(401, {"message": "401 Unauthorized"})
         if not self.is_active(token):
-            # https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/api/api_guard.rb
-            reason = _REVOKED if token.revoked else _EXPIRED
-            raise Refused(401, {"error": "invalid_token", "error_description": reason})
+            state = _REVOKED if token.revoked else _EXPIRED
+            raise Refused(401, {"error": "invalid_token", "error_description": state})
         return token
 
     def is_active(self, token: Token) -> bool:
@@ -235,7 +235,7 @@ def _words(body: Any) -> str:
 
 
 def _check_scope(request: web.Request, token: Token) -> None:
-    enough = {"api"}
+    enough = {"api", "granular"}  # what its permissions leave out is not looked at
     if request.method in ("GET", "HEAD"):
         enough |= {"read_api"}
     if request.path.startswith(("/api/v4/user", "/api/v4/version")):

@@ -25,6 +25,15 @@ LONGEST_PAUSE = timedelta(hours=24)
 USER_AGENT = "GitLab/19.4.1-ee"
 
 Outcome = Literal["pending", "delivered", "failed", "lost", "disabled"]
+TRIGGERS = {
+    "Push Hook": "push_events",
+    "Issue Hook": "issues_events",
+    "Confidential Issue Hook": "confidential_issues_events",
+    "Note Hook": "note_events",
+    "Confidential Note Hook": "confidential_note_events",
+}
+"""What a hook must be set to for an event, by the event's name."""
+USUAL_TRIGGERS = frozenset(TRIGGERS.values()) - {"push_events"}
 _NOT_SENT: dict[Outcome, str] = {
     "lost": "Not sent: this hook was lost.",
     "disabled": "Not sent: the webhook is paused after failures in a row.",
@@ -45,6 +54,10 @@ class Hook:
     url: str
     token: str | None = None
     signing_token: str | None = None
+    name: str = ""
+    triggers: frozenset[str] = USUAL_TRIGGERS
+    verifies_ssl: bool = True
+    created_at: datetime | None = None
     lose: bool = False
     double: bool = False
     reorder: bool = False
@@ -53,14 +66,19 @@ class Hook:
     paused_until: datetime | None = None
     disabled: bool = False
 
+    def wants(self, event: str) -> bool:
+        """Whether it is set to hear of an event; odd ones it always hears."""
+        return event not in TRIGGERS or TRIGGERS[event] in self.triggers
+
     def is_paused(self, now: datetime) -> bool:
         """Whether GitLab sends nothing to it at the moment."""
         return self.disabled or (self.paused_until is not None and now < self.paused_until)
 
     def succeeded(self) -> None:
-        """Forget the failures."""
+        """Forget the failures: a test that succeeds enables a hook again, too."""
         self.failures_in_row = 0
         self.paused_until = None
+        self.disabled = False
 
     def failed(self, now: datetime) -> None:
         """Count a failure, and pause or disable the hook when there are too many in a row."""
@@ -80,7 +98,10 @@ class Delivery:
     event: str
     headers: dict[str, str]
     body: bytes
+    at: datetime | None = None
     status: int | None = None
+    answer: str = ""
+    """The words of the answer, or why there is none."""
     outcome: Outcome = "pending"
 
     @property
@@ -128,6 +149,12 @@ class Dispatcher:
         self._enqueue(delivery)
         if held := self._held.pop(hook, None):
             self._enqueue(held)
+
+    async def test(self, hook: Hook, event: str, payload: dict[str, Any]) -> Delivery:
+        """Send an event at once, also to a hook that is paused or disabled."""
+        delivery = self._prepare(hook, event, payload)
+        await self._attempt(delivery)
+        return delivery
 
     async def settled(self) -> None:
         """Wait until everything that was fired has been sent, held events included."""
@@ -211,16 +238,20 @@ class Dispatcher:
         if hook.is_paused(self._clock()):
             self._record(delivery, "disabled")
             return
+        await self._attempt(delivery)
+
+    async def _attempt(self, delivery: Delivery) -> None:
+        hook, delivery.at = delivery.hook, self._clock()
         self.deliveries.append(delivery)
         begun = self.traffic.begin() if self.traffic else None
-        delivery.status, words = await _post(delivery)
+        delivery.status, delivery.answer = await _post(delivery)
         if delivery.status is not None and delivery.status < 300:
             delivery.outcome = "delivered"
             hook.succeeded()
         else:
             delivery.outcome = "failed"
             hook.failed(self._clock())
-        self._show(begun, delivery, words)
+        self._show(begun, delivery, delivery.answer)
         self._on_change()
 
     def _record(self, delivery: Delivery, outcome: Outcome) -> None:

@@ -44,6 +44,7 @@ class GitLab:
         on_reset: called when everything that has happened is to be forgotten
         notes_per_minute: how many notes one user may post by API in 60 seconds
         requests_per_minute: how many requests one user may make in 60 seconds
+        hook_tests_per_minute: how many tests of hooks one user may ask for in 60 seconds
         hook_times: the notation of time in hooks
     """
 
@@ -65,6 +66,7 @@ class GitLab:
         self.on_reset: list[Callable[[], None]] = []
         self.notes_per_minute = 60
         self.requests_per_minute = 2000
+        self.hook_tests_per_minute = 5
         self.hook_times: HookTimes = "utc"
         self.monotonic: Callable[[], float] = time.monotonic
         self.change_count = 0
@@ -415,10 +417,20 @@ class GitLab:
             signing_token: `whsec_` and 32 bytes in base64; signs every body
         """
         hook = Hook(
-            id=self.next_id(), project=project, url=url, token=token, signing_token=signing_token
+            id=self.next_id(),
+            project=project,
+            url=url,
+            token=token,
+            signing_token=signing_token,
+            created_at=self.clock(),
         )
         self.hooks.append(hook)
         return hook
+
+    async def test_hook(self, hook: Hook, event: str, payload: dict[str, Any]) -> Delivery:
+        """Send an event to one hook at once, as a test on the page of a hook does."""
+        self._dispatcher.instance_url = self.web_url
+        return await self._dispatcher.test(hook, event, payload)
 
     async def hooks_settled(self) -> None:
         """Wait until every hook fired so far is delivered, lost or given up."""
@@ -436,7 +448,7 @@ class GitLab:
         """Send an event to the hooks of a project; tests may send odd ones."""
         self._dispatcher.instance_url = self.web_url
         for hook in self.hooks:
-            if hook.project is project:
+            if hook.project is project and hook.wants(event):
                 self._dispatcher.fire(hook, event, payload)
 
     # Small finders

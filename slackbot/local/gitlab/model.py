@@ -37,6 +37,8 @@ class Token:
     created_at: datetime
     expires_at: date | None = None
     revoked: bool = False
+    permissions: tuple[str, ...] = ()
+    """Of a fine-grained token, whose only scope is `granular`."""
 
 
 @dataclass(eq=False, kw_only=True)

@@ -20,7 +20,7 @@ _PROBLEM = re.compile(r"\[ERROR\] (?P<message>.*) \[json-pointer:(?P<pointer>.*)
 _KINDS = ("blocks", "message", "view")
 
 
-@method("blocks.validate", bearer="none", tier=3)
+@method("blocks.validate", bearer="none", tier=4)
 def blocks_validate(state: State, args: Json) -> Json:
     """Judge blocks, a message or a view without showing them.
 

@@ -1,0 +1,116 @@
+"""What the settings come to: the way in, the deadline, and the features."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from slackbot.blocks.text import count, plain_moment
+from slackbot.platforms.slack import MESSAGES_SCOPES, UNFURL_SCOPES, Identity
+from slackbot.platforms.slack_files import FILE_SCOPES
+from slackbot.rules.deadline import MINUTES_IN_DAY, NeverOpensError
+from slackbot.rules.outreach import Webmail
+from slackbot.settings import Settings
+from slackbot.setup.findings import Finding, good, unknown, warning
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_BY_SCOPE = {
+    "direct messages": MESSAGES_SCOPES,
+    "unfurls": UNFURL_SCOPES,
+    "files": FILE_SCOPES,
+    "user groups": frozenset({"usergroups:read"}),
+}
+
+
+def examine_transport(settings: Settings) -> Iterator[Finding]:
+    """Leave Socket Mode to whoever asks Slack for a websocket."""
+    if settings.slack_signing_secret is None or settings.uses_socket_mode:
+        return
+    where = f"http://{settings.host}:{settings.port}/slack/events"
+    yield good(f"HTTP mode: a proxy with TLS passes Slack's requests to {where}", transport="http")
+
+
+def examine_deadline(settings: Settings, now: datetime) -> Iterator[Finding]:
+    hours, zone = settings.business_hours, settings.ssat_timezone
+    limit = _number(settings.ssat_deadline_hours.total_seconds() / 3600)
+    days = _days(hours.workdays)
+    rule = f"{limit} business hours; {days}; {_window(hours.opens, hours.closes)}; {zone.key}"
+    yield good(rule + _holidays(settings), hours=limit, workdays=days, zone=zone.key)
+    try:
+        due = hours.add(now, settings.ssat_deadline_hours)
+    except NeverOpensError as error:
+        yield warning("deadline", error)
+        return
+    asks, ends = plain_moment(now, zone), plain_moment(due, zone)
+    told = {"asks_at": now.isoformat(), "due_at": due.isoformat()}
+    yield good(f"a customer who asks now, {asks}, must be contacted by {ends}", **told)
+    yield good(_reminders(settings))
+
+
+def _days(workdays: frozenset[int]) -> str:
+    first, last = min(workdays), max(workdays)
+    if len(workdays) == last - first + 1 > 1:
+        return f"{_DAYS[first]}-{_DAYS[last]}"
+    return ", ".join(_DAYS[day] for day in sorted(workdays))
+
+
+def _holidays(settings: Settings) -> str:
+    days = settings.ssat_holidays
+    named = [*("-".join(filter(None, each)) for each in sorted(days.regions))]
+    named += [count(len(days.dates), "date")] if days.dates else []
+    return f"; holidays of {', '.join(named)}" if named else ""
+
+
+def _window(opens: int, closes: int) -> str:
+    return "all day" if closes - opens == MINUTES_IN_DAY else f"{_clock(opens)}-{_clock(closes)}"
+
+
+def _reminders(settings: Settings) -> str:
+    before = ", ".join(map(_number, settings.ssat_reminders))
+    said = f"reminders {before} business hours before" if before else "reminders off"
+    digest = settings.ssat_digest
+    at = "digest off" if digest is None else f"digest on workdays at {_clock(digest)}"
+    return f"{said}; {at}"
+
+
+def examine_features(settings: Settings, identity: Identity | None) -> Iterator[Finding]:
+    if identity is not None:
+        yield _by_scope(identity)
+    on, off = _by_setting(settings)
+    if on:
+        yield good(f"by setting: {', '.join(on)}", on=on)
+    if off:
+        yield good(f"off: {', '.join(off)}", off=off)
+
+
+def _by_scope(identity: Identity) -> Finding:
+    if identity.scopes is None:
+        return unknown("by scope", "a proxy hides the app's scopes", on=None, off=None)
+    on = [name for name, scopes in _BY_SCOPE.items() if not identity.lacks(scopes)]
+    off = [name for name in _BY_SCOPE if name not in on]
+    said = f"by scope: {', '.join(on) or 'nothing'}" + (f"; off: {', '.join(off)}" if off else "")
+    return good(said, on=on, off=off)
+
+
+def _by_setting(settings: Settings) -> tuple[list[str], list[str]]:
+    features = {
+        "kudos channel": settings.ssat_kudos_channel is not None,
+        "review week": settings.review_week is not None,
+        "stats channel": settings.ssat_stats_channel is not None,
+        "bad channel": settings.ssat_bad_channel is not None,
+        "templates": settings.ssat_email_templates is not None,
+        "webmail": settings.ssat_webmail is not Webmail.OFF,
+        "close good": settings.ssat_close_good,
+        "assign on duty": settings.ssat_assign_on_duty,
+        "CSM": settings.ssat_review_csm,
+        "lead": settings.ssat_lead is not None,
+        "/ssat link": settings.ssat_link_issue is not None,
+    }
+    on = [name for name, is_on in features.items() if is_on]
+    return on, [name for name in features if name not in on]
+
+
+def _number(number: float) -> str:
+    return f"{number:g}"
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

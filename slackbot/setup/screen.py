@@ -1,0 +1,186 @@
+"""``ssat-bot check``: the effective set-up on one screen, or as JSON."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from slackbot.app import Clients, connect
+from slackbot.blocks.text import count
+from slackbot.exit_codes import NOT_CHECKED, SETUP_IS_WRONG
+from slackbot.settings import Settings
+from slackbot.setup.check import examine_settings
+from slackbot.setup.duty import examine_duty
+from slackbot.setup.findings import (
+    Finding,
+    Section,
+    Verdict,
+    fatal,
+    in_section,
+    of_section,
+    unknown,
+    warning,
+)
+from slackbot.setup.gitlab import examine_account, examine_gitlab
+from slackbot.setup.overview import examine_deadline, examine_features, examine_transport
+from slackbot.setup.people import examine_people
+from slackbot.setup.record import NOTHING, OnRecord, examine_record
+from slackbot.setup.slack import examine_slack
+from slackbot.setup.webhook import examine_webhook
+
+_OF_SLACK = ("slack_bot_token", "slack_api_url")
+_OF_GITLAB = ("gitlab_token", "gitlab_url", "gitlab_project")
+_OF_THE_DEADLINE = (
+    "ssat_deadline_hours",
+    "ssat_timezone",
+    "ssat_workdays",
+    "ssat_hours",
+    "ssat_holidays",
+)
+_WORST_FIRST = (Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.WARNING)
+_PLURAL = {Verdict.PROBLEM: "problem", Verdict.UNKNOWN: "unknown", Verdict.WARNING: "warning"}
+
+
+async def examine_all(
+    settings: Settings, wrong: Mapping[str, str], now: datetime, *, is_live: bool = False
+) -> list[Finding]:
+    """Examine what can be examined.
+
+    Args:
+        settings: What is wrong with them counts as unset.
+        wrong: By field, what is.
+        now: For the examples.
+        is_live: Slack and GitLab are asked to try things.
+    """
+    of_settings = [fatal(name.upper(), said) for name, said in wrong.items()]
+    found = [*in_section(Section.SETTINGS, examine_settings(settings))]
+    async with connect(settings) as clients:
+        slack, gitlab, (of_record, record) = await asyncio.gather(
+            _slack(settings, wrong, clients),
+            _gitlab(settings, wrong, clients, now),
+            _record(settings, wrong, now),
+        )
+        found += slack + _workspace(clients, record) + gitlab
+        has_slack = clients.slack.known_identity is not None
+        has_gitlab = clients.gitlab.known is not None
+        if has_gitlab:
+            hooks = examine_webhook(settings, clients.gitlab.hooks, record.last_hook)
+            found += await of_section(Section.WEBHOOK, hooks)
+        found += in_section(Section.DEADLINE, _deadline(settings, wrong, now))
+        if has_slack:
+            people = examine_people(settings, clients, record, now)
+            found += await of_section(Section.PEOPLE, people)
+            duty = examine_duty(settings, clients.slack.users, now)
+            found += await of_section(Section.PEOPLE, duty)
+        features = examine_features(settings, clients.slack.known_identity)
+        found += in_section(Section.FEATURES, features) + of_record
+        if is_live and has_slack and has_gitlab:
+            from slackbot.setup.live import examine_live
+
+            found += await of_section(Section.LIVE, examine_live(settings, clients))
+    # In the place of what is wrong is a default, of which nothing is to be said.
+    kept = [each for each in found if not each.about.startswith(tuple(map(str.upper, wrong)))]
+    return in_section(Section.SETTINGS, of_settings) + kept
+
+
+def _skipped(what: str, fields: Iterable[str], wrong: Mapping[str, str]) -> list[Finding]:
+    """Say so if the settings that something needs are wrong."""
+    names = ", ".join(each.upper() for each in fields if each in wrong)
+    return [unknown(what, f"not checked, because {names} has to be fixed first")] if names else []
+
+
+async def _slack(settings: Settings, wrong: Mapping[str, str], clients: Clients) -> list[Finding]:
+    if skipped := _skipped("Slack", _OF_SLACK, wrong):
+        return in_section(Section.SLACK, skipped)
+    found = await of_section(Section.SLACK, examine_slack(settings, clients.slack))
+    return found + in_section(Section.SLACK, examine_transport(settings))
+
+
+def _workspace(clients: Clients, record: OnRecord) -> list[Finding]:
+    """Notice the token of another workspace, where the cards are not."""
+    own = clients.slack.known_identity
+    if own is None or record.team in (None, own.team):
+        return []
+    problem = (
+        f"the bot has worked in {record.team} so far, and its cards are there: is SLACK_BOT_TOKEN "
+        "that of another workspace? If you moved, begin with another DATABASE_URL"
+    )
+    return in_section(Section.SLACK, [warning(f"Slack workspace {own.team}", problem)])
+
+
+async def _gitlab(
+    settings: Settings, wrong: Mapping[str, str], clients: Clients, now: datetime
+) -> list[Finding]:
+    if skipped := _skipped("GitLab", _OF_GITLAB, wrong):
+        return in_section(Section.GITLAB, skipped)
+    found = await of_section(Section.GITLAB, examine_gitlab(settings, clients, now))
+    if project := clients.gitlab.known:
+        found += in_section(Section.GITLAB, [await examine_account(clients, project)])
+    return found
+
+
+async def _record(
+    settings: Settings, wrong: Mapping[str, str], now: datetime
+) -> tuple[list[Finding], OnRecord]:
+    if skipped := _skipped("database", ["database_url"], wrong):
+        return in_section(Section.RECORD, skipped), NOTHING
+    found, record = await examine_record(settings.database_url, now)
+    return in_section(Section.RECORD, found), record
+
+
+def _deadline(settings: Settings, wrong: Mapping[str, str], now: datetime) -> list[Finding]:
+    return _skipped("deadline", _OF_THE_DEADLINE, wrong) or [*examine_deadline(settings, now)]
+
+
+# --- Output ------------------------------------------------------------------------------------
+
+
+def exit_code(findings: Iterable[Finding]) -> int:
+    found = list(findings)
+    if any(each.is_fatal for each in found):
+        return SETUP_IS_WRONG
+    return NOT_CHECKED if any(each.is_unanswered for each in found) else 0
+
+
+def lines(findings: Sequence[Finding]) -> list[str]:
+    """Write a heading for each section."""
+    said = []
+    for section in Section:
+        if own := [each for each in findings if each.section is section]:
+            said += [section.value, *map(str, own)]
+    return [*said, summary(findings)]
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    numbers = {each: sum(one.verdict is each for one in findings) for each in _WORST_FIRST}
+    counted = [
+        f"{number} unknown" if each is Verdict.UNKNOWN else count(number, _PLURAL[each])
+        for each, number in numbers.items()
+        if number
+    ]
+    if not counted:
+        return "All is well."
+    end = ": the bot does not start" if numbers[Verdict.PROBLEM] else ""
+    return f"{', '.join(counted)}{end}."
+
+
+def as_json(findings: Sequence[Finding]) -> str:
+    document = {
+        "exit_code": exit_code(findings),
+        "summary": summary(findings),
+        "sections": [
+            {"name": section.value, "findings": [_as_json(each) for each in own]}
+            for section in Section
+            if (own := [each for each in findings if each.section is section])
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False, default=str)
+
+
+def _as_json(finding: Finding) -> dict[str, object]:
+    return {
+        "about": finding.about,
+        "verdict": finding.verdict.lower(),
+        "what_to_do": finding.problem,
+        "facts": dict(finding.facts),
+    }

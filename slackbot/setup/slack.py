@@ -1,0 +1,149 @@
+"""What the check asks of Slack: the token, scopes, channels and people."""
+
+from collections.abc import AsyncIterator, Iterator
+
+from slackbot.platforms.errors import Denied, PlatformError, Rejected
+from slackbot.platforms.slack import (
+    MESSAGES_SCOPES,
+    REQUIRED_SCOPES,
+    SCOPES_HEADER,
+    UNFURL_SCOPES,
+    Identity,
+    SlackClient,
+)
+from slackbot.platforms.slack_api import slack_client
+from slackbot.platforms.slack_files import FILE_SCOPES
+from slackbot.settings import Settings
+from slackbot.setup.findings import Finding, denied, fatal, good, not_answered, warning
+
+MANAGERS, MAIN_CHANNEL = "SSAT_MANAGERS", "SSAT_CHANNEL"
+
+_OPTIONAL_SCOPES = {
+    MESSAGES_SCOPES: "nobody gets a direct message: no hand-over, no word of a link to GitLab",
+    UNFURL_SCOPES: "a pasted link to a feedback does not show its state",
+    FILE_SCOPES: "`/ssat stats` sends no CSV files, and no picture where Slack shows no charts",
+}
+"""Asked for by a later release; apps of earlier ones work without."""
+
+
+async def examine_slack(settings: Settings, workspace: SlackClient) -> AsyncIterator[Finding]:
+    try:
+        identity = await workspace.check_identity()
+    except (Denied, Rejected) as error:
+        yield denied(error, "SLACK_BOT_TOKEN", "SLACK_API_URL")
+        return
+    except PlatformError as error:
+        yield not_answered("Slack", error)
+        return
+    team, user = identity.team_name or identity.team, identity.user_name or identity.user
+    yield good(
+        f"Slack workspace {team} ({identity.team}), as {user} ({identity.user})",
+        team=identity.team,
+        user=identity.user,
+    )
+    if settings.slack_app_token is not None:
+        yield await _examine_app_token(settings, settings.slack_app_token.get_secret_value())
+    needed = REQUIRED_SCOPES
+    if any(each.startswith("S") for each in _named(settings)):
+        needed |= {"usergroups:read"}  # else nobody is known as a manager
+    for finding in _examine_scopes(identity, needed):
+        yield finding
+    for setting, channel in (
+        (MAIN_CHANNEL, settings.ssat_channel),
+        ("SSAT_BAD_CHANNEL", settings.ssat_bad_channel),
+        ("SSAT_STATS_CHANNEL", settings.ssat_stats_channel),
+        ("SSAT_KUDOS_CHANNEL", settings.ssat_kudos_channel),
+    ):
+        if channel is not None:
+            yield await _examine_channel(setting, channel, workspace)
+    if not identity.lacks(needed):
+        async for finding in _examine_people(settings, workspace):
+            yield finding
+
+
+def _examine_scopes(identity: Identity, needed: frozenset[str]) -> Iterator[Finding]:
+    about, remedy = "Slack scopes", "install the app again with manifest.yml"
+    if identity.scopes is None:
+        yield warning(
+            about,
+            f"unknown, because the header {SCOPES_HEADER} is missing: does a proxy remove it? "
+            "Compare the app's scopes with manifest.yml",
+        )
+    if missing := sorted(identity.lacks(needed)):
+        yield fatal(about, f"missing {', '.join(missing)}: {remedy}")
+    for wanted, purpose in _OPTIONAL_SCOPES.items():
+        if lacking := sorted(identity.lacks(wanted)):
+            yield warning(about, f"without {', '.join(lacking)} {purpose}: {remedy}")
+
+
+async def _examine_channel(setting: str, channel: str, workspace: SlackClient) -> Finding:
+    """Only warn of the others: no customer waits there."""
+    about = f"{setting} {channel}"
+    try:
+        await workspace.check_channel(channel)
+    except (Denied, Rejected) as error:
+        if setting == MAIN_CHANNEL:
+            return fatal(about, error)
+        is_archived = error.code == "is_archived"
+        return warning(about, "the channel is archived: set another" if is_archived else error)
+    except PlatformError as error:
+        return not_answered(about, error)
+    return good(about)
+
+
+async def _examine_people(settings: Settings, workspace: SlackClient) -> AsyncIterator[Finding]:
+    named = _named(settings)
+    looked_up = ", ".join(sorted({setting for uses in named.values() for setting in uses}))
+    try:
+        has_groups = any(each.startswith("S") for each in named)
+        groups = await workspace.users.groups() if has_groups else {}
+        for each, uses in sorted(named.items()):
+            if each.startswith("S"):
+                group = groups.get(each)
+                problem = _problem_of_group(group.is_enabled if group else None)
+            else:
+                problem = await _problem_of_user(workspace, each, uses)
+            if problem:
+                yield warning(f"{', '.join(uses)} {each}", problem)
+    except PlatformError as error:
+        yield not_answered(looked_up, error)
+    else:
+        if named:
+            yield good(f"{looked_up}: looked up in Slack")
+
+
+def _named(settings: Settings) -> dict[str, list[str]]:
+    """Map Slack ids to the settings that name them."""
+    named: dict[str, list[str]] = {each: [MANAGERS] for each in settings.ssat_managers}
+    if settings.ssat_duty_group:
+        named.setdefault(settings.ssat_duty_group, []).append("SSAT_DUTY_GROUP")
+    if settings.ssat_lead:
+        named.setdefault(settings.ssat_lead, []).append("SSAT_LEAD")
+    return named
+
+
+def _problem_of_group(is_in_use: bool | None) -> str | None:
+    if is_in_use is None:
+        return "Slack has no such user group"
+    return None if is_in_use else "the user group is disabled: enable it, or name another"
+
+
+async def _problem_of_user(workspace: SlackClient, user: str, uses: list[str]) -> str | None:
+    try:
+        member = await workspace.users.member(user)
+    except Rejected as error:
+        return f"Slack has no user with this id ({error.code})"
+    if member.is_deactivated or member.is_bot:
+        return "a deactivated account, or a bot, may not act and is told nothing"
+    return "a guest never may act" if member.is_guest and MANAGERS in uses else None
+
+
+async def _examine_app_token(settings: Settings, token: str) -> Finding:
+    # Has no effect: the websocket is never opened.
+    try:
+        await SlackClient(slack_client(settings.slack_api_url, token)).call("apps.connections.open")
+    except (Denied, Rejected):
+        return fatal("SLACK_APP_TOKEN", "not valid: create one with the scope connections:write")
+    except PlatformError as error:
+        return not_answered("Socket Mode", error)
+    return good("Socket Mode", transport="socket")
