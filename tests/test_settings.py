@@ -24,7 +24,7 @@ from slackbot.rules.deadline import BusinessHours, Holidays
 from slackbot.rules.exempt import EXEMPT
 from slackbot.rules.people import DEFAULT_KEYS
 from slackbot.rules.profile import Profile
-from slackbot.rules.reminders import QuietHours
+from slackbot.rules.reminders import DigestTime, QuietHours
 from slackbot.settings import Settings, SettingsError, load_settings
 from slackbot.setup.record import examine_database
 from slackbot.store.database import Database, DatabaseError
@@ -82,11 +82,13 @@ DEFAULTS: dict[str, Any] = {
     "ssat_reminders": (24, 12, 4, 1),
     "ssat_quiet_hours": QuietHours(awake=((8 * 60, 20 * 60),)),
     "ssat_lead": None,
-    "ssat_digest": 9 * 60,
+    "ssat_digest": (DigestTime(minute=9 * 60),),
     "ssat_email_templates": None,
     "ssat_webmail": "off",
     "ssat_stats_channel": None,
     "ssat_region_scope": "OrganizationRegion",
+    "ssat_routes_file": None,
+    "ssat_tier_scope": "Tier",
 }
 
 
@@ -206,6 +208,8 @@ GIVEN = {
     "SSAT_WEBMAIL": "gmail",
     "SSAT_STATS_CHANNEL": "#support_trends",
     "SSAT_REGION_SCOPE": "Region",
+    "SSAT_ROUTES_FILE": "routes.toml",
+    "SSAT_TIER_SCOPE": "Plan",
 }
 """For every setting a value that is not its default."""
 
@@ -216,6 +220,7 @@ EVERY_SETTING = [name.upper() for name in Settings.model_fields]
 def people_file(tmp_path: Path) -> None:
     (tmp_path / "people.toml").touch()
     (tmp_path / "templates").mkdir()
+    (tmp_path / "routes.toml").write_text('[[route]]\nname = "rest"\n')
 
 
 @pytest.mark.usefixtures("people_file")
@@ -265,11 +270,13 @@ def test_every_setting_can_be_given_and_differs_from_its_default(environment: En
         "ssat_reminders": (8, 2),
         "ssat_quiet_hours": QuietHours(awake=((6 * 60, 22 * 60),)),
         "ssat_lead": "U0LEAD",
-        "ssat_digest": 10 * 60 + 30,
+        "ssat_digest": (DigestTime(minute=10 * 60 + 30),),
         "ssat_email_templates": Path("templates"),
         "ssat_webmail": "gmail",
         "ssat_stats_channel": "#support_trends",
         "ssat_region_scope": "Region",
+        "ssat_routes_file": Path("routes.toml"),
+        "ssat_tier_scope": "Plan",
     }
     assert given.uses_socket_mode
 
@@ -357,6 +364,7 @@ LABELS = [
     "SSAT_WEEK_LABEL",
     "SSAT_LABEL_SCOPE",
     "SSAT_REGION_SCOPE",
+    "SSAT_TIER_SCOPE",
 ]
 
 
@@ -629,6 +637,8 @@ WRONG = [
     ("GITLAB_WEBHOOK_SECRET", "hook-sécret", "copy it again"),
     ("SSAT_LABEL_SCOPE", "::", "feedback"),
     ("SSAT_REGION_SCOPE", "::", "feedback"),
+    ("SSAT_TIER_SCOPE", "::", "feedback"),
+    ("SSAT_ROUTES_FILE", "/nowhere/routes.toml", "no such file"),
     ("SLACK_BOT_TOKEN", "xoxp-of-a-person", "starts with xoxb-"),
     ("SLACK_APP_TOKEN", "xoxb-not-an-app's", "starts with xapp-"),
     ("SLACK_API_URL", "slack.com/api", "starts with https://"),

@@ -21,6 +21,7 @@ NEEDED_BY_SOME = {
     "slackbot.people.folder",
     "slackbot.rebuild",
     "slackbot.report",
+    "slackbot.routes_file",
     "slackbot.setup.init",
     "slackbot.setup.manifest",
     "sqlalchemy.dialects.postgresql",

@@ -19,6 +19,8 @@ from slackbot.rules.shifts import Uncovered
 DIGEST_EVENT = "ssat_digest"
 """Metadata of a digest: only which day."""
 
+NOON, EVENING = 12, 18
+"""Hours at which it greets differently."""
 ROWS = 10
 """How many rows of a list show; the rest is a number."""
 PROBLEMS = 3
@@ -79,6 +81,8 @@ class Digest:
     """Until the end of the next working day."""
     token_problem: str | None = None
     """What the bot's administrator has to do about GitLab's token, after its name."""
+    hour: int = 9
+    """At which it comes."""
 
     @property
     def is_empty(self) -> bool:
@@ -162,7 +166,8 @@ def _summary(digest: Digest) -> str:
     if digest.untriaged:
         groups.append(f"{len(digest.untriaged)} untriaged")
     said = "; ".join(filter(None, groups))
-    return f"Good morning. Customer feedback: {said or 'nobody is waiting'}"
+    part = "morning" if digest.hour < NOON else "afternoon" if digest.hour < EVENING else "evening"
+    return f"Good {part}. Customer feedback: {said or 'nobody is waiting'}"
 
 
 def _uncovered(digest: Digest) -> str:

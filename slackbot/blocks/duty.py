@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from slackbot.blocks.elements import is_address, link, section
-from slackbot.blocks.text import escape, moment, name, shorten
+from slackbot.blocks.text import count, escape, moment, name, shorten
 from slackbot.blocks.words import PEOPLE_SHOWN, mention, someone, unread_schedule
 from slackbot.platforms.message import SlackMessage
 from slackbot.rules.deadline import BusinessHours
@@ -18,12 +19,18 @@ PROBLEM_CHARACTERS, UNREAD_CHARACTERS = 300, 180
 MANAGERS_CHARACTERS = 1_300
 """In the line to copy."""
 UNCOVERED_SHOWN, SCHEDULES_SHOWN = 4, 5
+TEAMS_SHOWN = 45
+"""A message has room for 50 blocks."""
+MESSAGE_LIMIT, TEXT_LIMIT = 9_000, 2_900
+"""In characters, for teams: a message has about 10,000, a text in it 3,000."""
 
 NOT_SET_UP = (
     "I don't know who is on duty. The bot's administrator can set up where to look: a schedule in "
     "PagerDuty (PAGERDUTY_API_TOKEN), a user group (SSAT_DUTY_GROUP), or weeks in the people file "
     "(SSAT_PEOPLE_FILE)."
 )
+ALL_TEAMS = "`/ssat duty teams` shows all teams."
+NO_SCHEDULE = "On duty: unknown, because no schedule is set up"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +46,17 @@ class DutyView:
     until: datetime | None = None
     problem: str | None = None
     problem_since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeamDuty:
+    """Who is on duty in a team, and what is to come."""
+
+    team: str
+    """Its name; empty where there is only one."""
+    view: DutyView | None
+    plan: Plan | None = None
+    hours: BusinessHours
 
 
 def duty_line(view: DutyView) -> str:
@@ -80,25 +98,64 @@ def duty_words(view: DutyView | None, zone: ZoneInfo) -> str:
 # --- The time to come --------------------------------------------------------------------------
 
 
-def render_duty(
-    view: DutyView | None, plan: Plan | None, hours: BusinessHours, now: datetime
-) -> SlackMessage:
-    """Answer ``/ssat duty``."""
+def render_duty(duty: TeamDuty, now: datetime) -> SlackMessage:
+    """Answer ``/ssat duty`` for one team."""
+    view, plan, hours = duty.view, duty.plan, duty.hours
     said = duty_words(view, hours.timezone)
-    texts = [said]
+    texts = [f"{_title(duty)}{said}"]
     if plan is not None and now < plan.known_until:
-        # What was to come when it was read last may have begun.
-        since = plan.read_at if view and view.problem else now
-        texts += _plan_texts(plan, hours, now, since)
+        texts += [*filter(None, [_schedules(plan)]), *_to_come(duty, plan, now, UNCOVERED_SHOWN)]
         texts.append(_to_copy(_manager_of_week(plan, hours.timezone, now), plan))
     elif view is not None and view.people:
         texts.append(_to_copy(_people(view.people, someone), plan))
+    texts += [ALL_TEAMS] if duty.team else []
     return SlackMessage(text=said, blocks=tuple(section(each) for each in texts))
 
 
-def _plan_texts(plan: Plan, hours: BusinessHours, now: datetime, since: datetime) -> Iterator[str]:
-    if schedules := _schedules(plan):
-        yield schedules
+def render_duties(duties: Sequence[TeamDuty], now: datetime) -> SlackMessage:
+    """Answer ``/ssat duty`` for all teams."""
+    texts = _fitting([_in_short(each, now) for each in duties], MESSAGE_LIMIT)
+    texts.append("`/ssat duty` and the name of a team shows more of it.")
+    return SlackMessage(text="Who is on duty", blocks=tuple(section(each) for each in texts))
+
+
+def _in_short(duty: TeamDuty, now: datetime) -> str:
+    lines = [f"{_title(duty)}{_short_words(duty)}"]
+    if duty.plan is not None and now < duty.plan.known_until:
+        lines += _to_come(duty, duty.plan, now, 1)
+    return "\n".join(lines)
+
+
+def teams_words(duties: Sequence[TeamDuty]) -> str:
+    """Say in a line each who is on duty in every team."""
+    lines = [f"{_title(each, ' ')}{_short_line(each)}" for each in duties]
+    return "\n".join(_fitting(lines, TEXT_LIMIT))
+
+
+def _fitting(texts: Sequence[str], limit: int) -> list[str]:
+    """Say how many teams are left out where there is no room for all."""
+    lengths = [*accumulate(len(each) + 1 for each in texts)]
+    fitting = sum(length <= limit for length in lengths[:TEAMS_SHOWN])
+    left = len(texts) - fitting
+    return [*texts[:fitting], *([f"… and {count(left, 'more team')}"] if left else [])]
+
+
+def _title(duty: TeamDuty, end: str = "\n") -> str:
+    return f"*{name(duty.team)}*{end}" if duty.team else ""
+
+
+def _short_line(duty: TeamDuty) -> str:
+    return duty_line(duty.view) if duty.view else NO_SCHEDULE
+
+
+def _short_words(duty: TeamDuty) -> str:
+    return duty_words(duty.view, duty.hours.timezone) if duty.view else NO_SCHEDULE
+
+
+def _to_come(duty: TeamDuty, plan: Plan, now: datetime, most: int) -> Iterator[str]:
+    hours = duty.hours
+    # What was to come when it was read last may have begun.
+    since = plan.read_at if duty.view and duty.view.problem else now
     last_known = "" if since == now else f" (last read {moment(plan.read_at, hours.timezone)})"
     following = plan.next_shift(since)
     if following is None:
@@ -112,7 +169,7 @@ def _plan_texts(plan: Plan, hours: BusinessHours, now: datetime, since: datetime
     if not uncovered:
         yield f"The coming {COMING.days} days are covered{last_known}."
         return
-    rows = [uncovered_line(each, hours.timezone, mention) for each in uncovered[:UNCOVERED_SHOWN]]
+    rows = [uncovered_line(each, hours.timezone, mention) for each in uncovered[:most]]
     if len(uncovered) > len(rows):
         rows.append(f"and {len(uncovered) - len(rows)} more: see the schedule")
     title = f"⚠️ *Not covered in the coming {COMING.days} days*{last_known}"

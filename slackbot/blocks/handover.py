@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from slackbot.blocks.digest import Contacts, contacts_words, list_section, triaged_words
 from slackbot.blocks.elements import section
 from slackbot.blocks.queue import request_line, request_link, untriaged_line, wait_line
-from slackbot.blocks.text import count, moment
+from slackbot.blocks.text import count, moment, name
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import someone
 from slackbot.platforms.message import SlackMessage
@@ -43,6 +43,8 @@ class HandOver:
     to_close: tuple[CardView, ...]
     """Open issues with nothing outstanding, as far as the bot sees."""
     zone: ZoneInfo
+    team: str = ""
+    """Its name where there are several."""
 
 
 def render_handover(hand_over: HandOver, *, is_outgoing: bool) -> SlackMessage:
@@ -66,11 +68,12 @@ def render_handover(hand_over: HandOver, *, is_outgoing: bool) -> SlackMessage:
 
 
 def _opening(hand_over: HandOver, *, is_outgoing: bool) -> str:
+    of_team = f" of the team {name(hand_over.team)}" if hand_over.team else ""
     if not is_outgoing:
-        return f"You're the manager on duty now, after {_names(hand_over.before)}."
+        return f"You're the manager on duty{of_team} now, after {_names(hand_over.before)}."
     after = _names(hand_over.after)
     follows = f"{after} is on duty now" if after else "The schedule names nobody after you"
-    return f"Your turn as manager on duty has ended. {follows}."
+    return f"Your turn as manager on duty{of_team} has ended. {follows}."
 
 
 def _names(people: Sequence[Person]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slackbot.blocks.duty import DutyView, duty_words
+from slackbot.blocks.duty import TeamDuty, duty_words, teams_words
 from slackbot.blocks.elements import Block, actions, button, context, header, modal, section
 from slackbot.blocks.queue import Asker, Board, reads_words, request_row, unknown_account
 from slackbot.blocks.text import count
@@ -32,7 +32,8 @@ class HomeView:
     board: Board
     listing: Listing
     asker: Asker
-    duty: DutyView | None
+    duties: Sequence[TeamDuty]
+    """Of each team."""
 
     @property
     def is_partial(self) -> bool:
@@ -46,7 +47,7 @@ def render_home(view: HomeView) -> Block:
     mine = [row for row in rows if row.entry.is_of(person)]
     others = [row for row in rows if row not in mine]
     blocks = [
-        section(duty_words(view.duty, board.hours.timezone)),
+        section(_duty(view)),
         actions(_page_buttons(view.listing)),
     ]
     if not rows:
@@ -63,6 +64,13 @@ def render_home(view: HomeView) -> Block:
     blocks += _part(f"{untriaged} feedback", triage, TRIAGE_ROWS, view)
     blocks += _done(view)
     return _home(blocks)
+
+
+def _duty(view: HomeView) -> str:
+    if len(view.duties) > 1:
+        return teams_words(view.duties)
+    [duty] = view.duties
+    return duty_words(duty.view, duty.hours.timezone)
 
 
 def render_closed_home(words: str) -> Block:

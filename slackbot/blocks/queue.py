@@ -27,6 +27,7 @@ from slackbot.blocks.words import (
     closed_words,
     exempt_words,
     issue_link,
+    only_team,
     someone,
     subject_link,
     unknown_in_gitlab,
@@ -93,6 +94,8 @@ class Board:
     """Ended lately."""
     hours: BusinessHours
     now: datetime
+    team: str = ""
+    """The only one that it is of, where there are several."""
 
     @cached_property
     def views(self) -> dict[IssueKey, CardView]:
@@ -182,7 +185,7 @@ def _card_link(view: CardView) -> str | None:
 
 def _facts(view: CardView) -> list[str]:
     request, zone = view.request, view.hours.timezone
-    facts = []
+    facts = [f"*{view.team}*"] if view.team else []
     if request.state in UNFINISHED:
         facts += [time_left(view), f"due {short_moment(request.due_at, zone)}"]
     elif request.contacted_at is not None and request.state is State.CONTACTED:
@@ -291,6 +294,8 @@ def render_queue(
     more = board.more_untriaged
     said = NOTHING_OF_YOURS if is_partial and not rows else _summary(rows, listing, more)
     blocks = [section(said)]
+    if board.team:
+        blocks.append(context(only_team(board.team)))
     if is_partial:
         blocks.append(unknown_account(asker))
     page = page_of(rows, turn, more)
@@ -329,7 +334,7 @@ def _waiting(number: int) -> str:
 
 
 def _narrowing(listing: Listing) -> list[str]:
-    widening = (Filter.ALL, Filter.DONE)
+    widening = (Filter.ALL, Filter.DONE, Filter.TEAMS)
     return [str(each) for each in Filter if each in listing.filters and each not in widening]
 
 
@@ -419,12 +424,13 @@ def render_preview(view: CardView) -> list[Block]:
 
 
 def render_help(
-    problem: NotUnderstood | Mentioned | None = None, *, can_link: bool
+    problem: NotUnderstood | Mentioned | None = None, *, can_link: bool, has_teams: bool = False
 ) -> SlackMessage:
+    hidden: dict[str, bool] = {Verb.LINK: not can_link, Filter.TEAMS: not has_teams}
     lines = [
         f"`{escape(f'/ssat {words}'.strip())}`  {about}"
         for words, about in HELP
-        if can_link or not words.startswith(Verb.LINK)
+        if not hidden.get(words.partition(" ")[0])
     ]
     lines.append(f"Filters can be combined: `/ssat {COMBINED}`.")
     said = _problem(problem, can_link=can_link)

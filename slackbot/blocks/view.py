@@ -18,6 +18,8 @@ class CardView:
     """The request as decided, and how much of that has reached GitLab."""
 
     request: Request
+    team: str = ""
+    """Its name where there are several teams."""
     pending: tuple[Decision, ...] = ()
     waits_because: str | None = None
     refused: tuple[tuple[Decision, str], ...] = ()

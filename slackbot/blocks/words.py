@@ -308,6 +308,7 @@ _TELLS_OWNER = frozenset(
         StepKind.THANKED,
         StepKind.FOLLOWED_UP,
         StepKind.TOLD,
+        StepKind.REROUTED,
     }
 )
 
@@ -434,6 +435,7 @@ _STEPS: dict[StepKind, str | Callable[[Step, Rules], str]] = {
         f"📝 {someone(step.who)} explained the missed deadline: {MISSES.get(step.detail or '', '')}"
     ),
     StepKind.FOLLOWED_UP: _followed_up,
+    StepKind.REROUTED: "↪️ This belongs to the team *{detail}* now, by its labels",
     StepKind.TOLD: "📣 {who} told {detail} in the feedback issue",
     StepKind.SNOOZED: _snoozed,
     StepKind.GONE: "⚫ The issue was deleted or moved",
@@ -491,6 +493,11 @@ STRANGER_ON_DUTY = (
     "their PagerDuty id in the people file"
 )
 FROM_GROUP, FROM_PEOPLE_FILE = "a user group", "the people file"
+
+
+def unknown_teams(names: Sequence[str]) -> str:
+    tables = ", ".join(f"[duty.{each}]" for each in names)
+    return f"no team of SSAT_ROUTES_FILE has such a name: {tables}"
 
 
 def unread_schedule(schedule: Schedule) -> str:
@@ -753,6 +760,7 @@ HELP: tuple[tuple[str, str], ...] = (
     ("bad", "Bad reviews, with and without a contact request; `neutral` shows the neutral ones"),
     ("all", f"The queue, and what was done in the last {DAYS} days"),
     (f"done [{DAYS}d]", "What was done recently, newest first"),
+    ("teams", "The queue of all teams; in a team's channel, `/ssat` shows that of the team"),
     ("show <issue, ticket or link>", "One feedback, or up to five"),
     ("duty", "The manager on duty, who is next, and what is not covered"),
     (
@@ -766,6 +774,11 @@ HELP: tuple[tuple[str, str], ...] = (
 )
 
 COMBINED = "mine overdue"
+
+
+def only_team(team: str) -> str:
+    return f"Only the team *{team}*. `/ssat teams` shows all teams."
+
 
 MENTIONED = (
     "I can't list the requests of one person. `/ssat mine` shows yours, and `/ssat` shows all of "

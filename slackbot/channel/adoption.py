@@ -12,6 +12,7 @@ from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.outbox import Outbox
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.request import IssueKey
+from slackbot.rules.routes import Route, Routes
 from slackbot.store import cards, facts, jobs
 from slackbot.store.database import Record
 from slackbot.store.jobs import IssueQueue
@@ -31,55 +32,67 @@ class Adoption:
     doubled: Sequence[IssueKey]
     """Nobody will repaint their older cards."""
 
+    def beside(self, other: "Adoption") -> "Adoption":
+        """Add what was found in another channel; a card in both stands in this one."""
+        return Adoption(
+            standing={**other.standing, **self.standing},
+            news=[*self.news, *(key for key in other.news if key not in self.news)],
+            doubled=sorted({*self.doubled, *other.doubled}),
+        )
+
 
 NOTHING = Adoption(standing={}, news=(), doubled=())
 
 
 class CardAdoption:
-    def __init__(self, record: Record, slack: SlackClient, outbox: Outbox) -> None:
+    def __init__(self, record: Record, slack: SlackClient, outbox: Outbox, routes: Routes) -> None:
         self._record, self._slack, self._outbox = record, slack, outbox
-        self._is_done, self._searching = False, asyncio.Lock()
+        self._routes, self._searching = routes, asyncio.Lock()
+        self._done: set[str] = set()
 
-    async def ensure(self) -> None:
-        """Adopt the cards once, before anything is posted. Replicas may do it at the same time.
+    async def ensure(self, route: Route) -> None:
+        """Adopt a team's cards once, before anything is posted to its channel.
+
+        Replicas may do it at the same time.
 
         Raises:
             PlatformError: The channel cannot be read.
         """
         async with self._searching:
-            if not self._is_done and not await self._was_done():
-                await self.adopt()
-            self._is_done = True
+            if route.name not in self._done and not await self._was_done(route):
+                await self._adopt(route)
+            self._done.add(route.name)
 
-    async def _was_done(self) -> bool:
+    async def _was_done(self, route: Route) -> bool:
         async with self._record.transaction() as tx:
-            return await facts.CARDS_ADOPTED.load(tx) is not None
+            return await facts.CARDS_ADOPTED.of(route.name).load(tx) is not None
 
     async def adopt(self) -> Adoption:
-        """Search the channel and note every card; safe to repeat.
+        """Search all channels and note every card; safe to repeat.
 
         Raises:
-            PlatformError: The channel cannot be read; nothing is noted.
+            PlatformError: A channel cannot be read; of that nothing is noted.
         """
-        main = await self._search(await self._outbox.channel())
-        bad = await self._search_bad()
-        return Adoption(
-            standing={**bad.standing, **main.standing},
-            news=[*main.news, *(key for key in bad.news if key not in main.news)],
-            doubled=sorted({*main.doubled, *bad.doubled}),
-        )
+        found = NOTHING
+        for route in self._routes:
+            found = found.beside(await self._adopt(route))
+        return found
 
-    async def _search_bad(self) -> Adoption:
+    async def _adopt(self, route: Route) -> Adoption:
+        main = await self._search(await self._outbox.channel(route.channel), route)
+        return main.beside(await self._search_bad(route))
+
+    async def _search_bad(self, route: Route) -> Adoption:
         """No customer waits there, so its trouble holds nothing up."""
-        if self._outbox.bad_channel is None:
+        if route.bad_channel is None:
             return NOTHING
         try:
-            return await self._search(await self._outbox.channel(self._outbox.bad_channel))
+            return await self._search(await self._outbox.channel(route.bad_channel), route)
         except PlatformError as error:
             log.warning("bad_channel_not_searched", problem=str(error))
             return NOTHING
 
-    async def _search(self, channel: str) -> Adoption:
+    async def _search(self, channel: str, route: Route) -> Adoption:
         since = (self._record.now() - CARD_MEMORY).timestamp()
         newest: dict[IssueKey, str] = {}
         doubled = []
@@ -88,11 +101,13 @@ class CardAdoption:
             if key is not None and newest.setdefault(key, message.ts) != message.ts:
                 log.warning("card_doubled", issue=str(key), ts=message.ts)
                 doubled.append(key)
-        news = await self._note(channel, newest)
+        news = await self._note(channel, newest, route)
         log.info("cards_found", cards=len(newest), news=len(news))
         return Adoption(standing=newest, news=news, doubled=doubled)
 
-    async def _note(self, channel: str, found: Mapping[IssueKey, str]) -> list[IssueKey]:
+    async def _note(
+        self, channel: str, found: Mapping[IssueKey, str], route: Route
+    ) -> list[IssueKey]:
         async with self._record.transaction() as tx:
             news = [
                 key
@@ -102,7 +117,7 @@ class CardAdoption:
             # Listings lack closed issues; their cards are kept up, too.
             for queue in IssueQueue:
                 jobs.enqueue(tx, queue, news, self._record.now())
-            await facts.CARDS_ADOPTED.save(tx, channel)
+            await facts.CARDS_ADOPTED.of(route.name).save(tx, channel)
         return news
 
 

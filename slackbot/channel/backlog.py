@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -10,8 +11,10 @@ from slackbot.blocks.reminder import SUMMARY_EVENT, Summary, render_summary
 from slackbot.blocks.view import CardView
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post
+from slackbot.platforms.patience import all_tried
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.request import Request
+from slackbot.rules.routes import Route, Routes
 from slackbot.store import cards, facts, jobs, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.facts import CatchUp
@@ -32,27 +35,32 @@ LOOKS_A_SECOND = 10
 class Backlog:
     """Keeps back the cards that can wait; reconciles the queue ``SUMMARY``."""
 
-    def __init__(self, record: Record, outbox: Outbox, hours: BusinessHours) -> None:
-        self._record, self._outbox, self._hours = record, outbox, hours
+    def __init__(self, record: Record, outbox: Outbox, routes: Routes) -> None:
+        self._record, self._outbox, self._routes = record, outbox, routes
 
     async def card_waits_until(self, tx: Transaction, view: CardView) -> datetime | None:
         """Return ``None`` if the card is to come now."""
         request = view.request
         if request.holder or view.pending or view.refused:
             return None  # somebody sees to it
-        catch_up = await facts.CATCH_UP.load(tx)
+        route = self._routes.named(request.route)
+        catch_up = await facts.CATCH_UP.of(route.name).load(tx)
         if catch_up is None or not _is_part(catch_up, request):
             return None
-        return near_at(request.due_at, self._record.now(), self._hours)
+        return near_at(request.due_at, self._record.now(), route.rules.hours)
 
     async def reconcile(self) -> None:
-        """Post the summary, once, when the found issues have been looked at.
+        """Post each team's summary, once, when the found issues have been looked at.
 
         Raises:
             Postponed: Some have not.
         """
+        await all_tried(map(self._sum_up, self._routes))
+
+    async def _sum_up(self, route: Route) -> None:
+        fact = facts.CATCH_UP.of(route.name)
         async with self._record.transaction() as tx:
-            catch_up = await facts.CATCH_UP.load(tx)
+            catch_up = await fact.load(tx)
             left = await jobs.count(tx, IssueQueue.SYNC)
         if catch_up is None or catch_up.is_told:
             return
@@ -61,23 +69,24 @@ class Backlog:
         if left and not is_begun and catch_up.at <= self._record.now() < catch_up.at + PATIENCE:
             seconds = min(max(left / LOOKS_A_SECOND, 1), 60)
             raise Postponed(f"{left} issues are to be looked at first", timedelta(seconds=seconds))
-        channel = await self._outbox.channel()
+        channel = await self._outbox.channel(route.channel)
         await self._outbox.post(
             Post(
                 key=catch_up.key,
                 event=SUMMARY_EVENT,
                 place=Place(channel=channel),
-                draw=self._draw,
-                note=self._note,
+                draw=partial(self._draw, route),
+                note=partial(self._note, route),
                 look_since=catch_up.posting_since,
                 is_remembered=False,
                 must_stand=True,
             )
         )
 
-    async def _draw(self, tx: Transaction) -> Sequence[SlackMessage]:
+    async def _draw(self, route: Route, tx: Transaction) -> Sequence[SlackMessage]:
         """Note what the summary says, in case it is posted without our knowing."""
-        catch_up = await facts.CATCH_UP.load(tx)
+        fact, hours = facts.CATCH_UP.of(route.name), route.rules.hours
+        catch_up = await fact.load(tx)
         if catch_up is None:
             return []
         now = self._record.now()
@@ -85,16 +94,18 @@ class Backlog:
         found = [
             each
             for each in await requests.list_unfinished(tx)
-            if _is_part(catch_up, each) and each.key not in shown
+            if self._routes.named(each.route) is route
+            and _is_part(catch_up, each)
+            and each.key not in shown
         ]
-        later = [each for each in found if near_at(each.due_at, now, self._hours)]
+        later = [each for each in found if near_at(each.due_at, now, hours)]
         overdue = sum(each.due_at <= now for each in found)
         noted = replace(
             catch_up,
             posting_since=catch_up.posting_since or now,
             later=frozenset(str(each.key) for each in later),
         )
-        await facts.CATCH_UP.save(tx, noted)
+        await fact.save(tx, noted)
         summary = Summary(
             away=catch_up.at - catch_up.since if catch_up.since else None,
             overdue=overdue,
@@ -105,11 +116,12 @@ class Backlog:
         # All may be done by now.
         return [render_summary(summary)] if summary.total else []
 
-    async def _note(self, tx: Transaction, outcome: Outcome) -> None:
-        catch_up = await facts.CATCH_UP.load(tx)
+    async def _note(self, route: Route, tx: Transaction, outcome: Outcome) -> None:
+        fact = facts.CATCH_UP.of(route.name)
+        catch_up = await fact.load(tx)
         if catch_up is not None:
             ended = replace(catch_up, is_told=outcome.is_over, posting_since=None)
-            await facts.CATCH_UP.save(tx, ended)
+            await fact.save(tx, ended)
 
 
 def near_at(due_at: datetime, now: datetime, hours: BusinessHours) -> datetime | None:

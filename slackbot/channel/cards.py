@@ -28,6 +28,7 @@ from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, metadata, se
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.decision import Decision, Step, StepKind
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, State, deserves_card
+from slackbot.rules.routes import Route
 from slackbot.store import cards, jobs
 from slackbot.store.cards import Card, QueuedStep
 from slackbot.store.database import Record, Transaction
@@ -65,13 +66,25 @@ class CardSync:
         Raises:
             Postponed: The second channel takes nothing; no customer waits there.
         """
-        await self._adoption.ensure()
+        route = await self._route(key)
+        await self._adoption.ensure(route)
         try:
             return await self._bring_together(key)
         except Denied as error:
             if not await self._is_elsewhere(key):
                 raise
-            raise Postponed(f"SSAT_BAD_CHANNEL {self._outbox.bad_channel}: {error}") from error
+            raise Postponed(f"SSAT_BAD_CHANNEL {route.bad_channel}: {error}") from error
+
+    async def _route(self, key: IssueKey) -> Route:
+        """Load nothing where there is one team."""
+        routes, outline = self._viewer.routes, None
+        if routes.are_several:
+            async with self._record.transaction() as tx:
+                outline = await self._viewer.outline(tx, key)
+        return self._route_of(outline) if outline else routes.first
+
+    def _route_of(self, view: CardView) -> Route:
+        return self._viewer.routes.named(view.request.route)
 
     async def _bring_together(self, key: IssueKey) -> datetime | None:
         async with self._record.transaction() as tx:
@@ -101,16 +114,17 @@ class CardSync:
 
     async def _is_elsewhere(self, key: IssueKey) -> bool:
         """Return whether the card stands in the second channel, or is to."""
-        if self._outbox.bad_channel is None:
-            return False
         async with self._record.transaction() as tx:
             shown = await self._load(tx, key)
         if shown is None:
             return False
         card, outline = shown
+        route = self._route_of(outline)
+        if route.bad_channel is None:
+            return False
         if card.ts is None:
             return outline.request.state is State.OPEN
-        return card.channel != await self._outbox.channel()
+        return card.channel != await self._outbox.channel(route.channel)
 
     async def _load(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView] | None:
         """Load no more than it takes to see what is to be done."""
@@ -141,8 +155,7 @@ class CardSync:
             else:
                 posted = await self._note(tx, card.key, channel, outcome.ts, drawn)
 
-        is_bad = outline.request.state is State.OPEN
-        channel = await self._outbox.channel(self._outbox.bad_channel if is_bad else None)
+        channel = await self._outbox.channel(self._route_of(outline).channel_of(outline.request))
         post = Post(
             key=str(card.key),
             event=CARD_EVENT,
@@ -237,14 +250,26 @@ class CardSync:
         return replace(card, ts=None, channel=None, posting_since=None, rendering_since=None)
 
     async def _is_misplaced(self, card: Card, view: CardView) -> bool:
-        """Return whether a customer waits, and the card stands where all bad feedback does."""
-        is_possible = self._outbox.bad_channel is not None and card.ts is not None
-        if not is_possible or view.request.state not in UNFINISHED:
+        """Return whether the card stands in another channel than its team looks at.
+
+        Of what has ended it stays: who looks for it finds it where it was.
+        """
+        if card.ts is None or view.request.state not in (*UNFINISHED, State.OPEN):
             return False
-        return card.channel != await self._outbox.channel()
+        route = self._route_of(view)
+        if not self._viewer.routes.are_several:
+            is_waiting = view.request.state in UNFINISHED
+            if route.bad_channel is None or not is_waiting:
+                return False
+        elif view.request.state is State.OPEN and card.channel in await self._channels(route):
+            return False
+        return card.channel != await self._outbox.channel(route.channel_of(view.request))
+
+    async def _channels(self, route: Route) -> set[str]:
+        return {await self._outbox.channel(each) for each in route.channels}
 
     async def _move(self, card: Card, view: CardView) -> Card:
-        """Take the card to where managers look for customers who wait."""
+        """Take the card to where its team looks."""
         log.info("card_moved", issue=str(card.key))
         with contextlib.suppress(Rejected, Denied):  # it is gone, or the channel is
             await self._slack.call("chat.delete", channel=card.channel, ts=card.ts)
@@ -253,7 +278,7 @@ class CardSync:
     def _deserves_card(self, card: Card, view: CardView) -> bool:
         # One that ended unseen needs no card, unless one may stand, or somebody is to be told of a
         # refusal.
-        request, rules = view.request, self._viewer.rules
+        request, rules = view.request, self._viewer.rules_of(view.request)
         is_refused = bool(view.refused) and request.was_requested
         is_wanted = deserves_card(request, rules, self._record.now())
         return is_wanted or card.posting_since is not None or is_refused

@@ -1,6 +1,6 @@
 """The digest in the channel, each workday morning."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -13,15 +13,17 @@ from slackbot.channel.views import Viewer
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox
-from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours
+from slackbot.rules.deadline import MINUTES_IN_DAY
 from slackbot.rules.expiry import expiry_problem
 from slackbot.rules.period import midnight
-from slackbot.rules.request import Request, State
+from slackbot.rules.reminders import DigestTime
+from slackbot.rules.request import IssueKey, Request, State
+from slackbot.rules.routes import Route
 from slackbot.rules.shifts import Plan, Uncovered
 from slackbot.store import cards, decisions, outbox, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.kudos import list_kudos
-from slackbot.store.people import PLAN
+from slackbot.store.people import plan_of
 
 log = structlog.get_logger()
 
@@ -32,9 +34,9 @@ NOTES_READ = 200
 
 
 class DailyDigest(MorningPost):
-    """Reconciles the queue ``DIGEST``."""
+    """The digest of a team at one of its times."""
 
-    event, prefix = DIGEST_EVENT, "digest:"
+    event = DIGEST_EVENT
 
     def __init__(
         self,
@@ -42,15 +44,20 @@ class DailyDigest(MorningPost):
         has_response: Callable[[Request], Awaitable[bool]],
         viewer: Viewer,
         outbox: Outbox,
-        hours: BusinessHours,
-        minute: int,
+        team: Route,
+        at: DigestTime,
         token_ends_on: Callable[[], date | None],
     ) -> None:
-        closes = min(minute + WINDOW_MINUTES, MINUTES_IN_DAY)
-        mornings = replace(hours, opens=minute, closes=closes)
-        super().__init__(record, outbox, mornings)
-        self._has_response = has_response
-        self._viewer, self._team_hours = viewer, hours
+        hours, zone = team.rules.hours, at.zone or team.rules.hours.timezone
+        # One that comes late leaves the channel to the next.
+        later = [each.minute for each in team.digests if each.zone == at.zone]
+        nexts = (each for each in later if each > at.minute)
+        closes = min(at.minute + WINDOW_MINUTES, MINUTES_IN_DAY, *nexts)
+        days = replace(hours, timezone=zone, opens=at.minute, closes=closes)
+        super().__init__(record, outbox, days, team.channel)
+        self.prefix = _prefix(viewer.routes.first, team, at)
+        self._has_response, self._viewer = has_response, viewer
+        self._team, self._at = team, at
         self._token_ends_on = token_ends_on
 
     async def _messages(self, day: date, now: datetime) -> Sequence[SlackMessage]:
@@ -58,18 +65,20 @@ class DailyDigest(MorningPost):
         return () if digest.is_empty else (render_digest(digest),)
 
     async def _digest(self, now: datetime, today: date) -> Digest:
-        zone = self._hours.timezone
+        zone, team = self._hours.timezone, self._team.name
         begins, ends = midnight(today, zone), midnight(today + timedelta(days=1), zone)
         async with self._record.transaction() as tx:
             last_day = await self._last_day(tx, today)
             since = midnight(last_day, zone)
-            board = await self._viewer.board(tx)
-            contacted = await contacts(tx, since, begins)
-            triaged = await requests.list_triaged_between(tx, since, begins)
-            dependent = await self._viewer.dependent(tx)
-            plan = await PLAN.load(tx)
-            closed_idle = await decisions.count_closed_idle(tx, since, begins)
+            board = await self._viewer.board(tx, route=team)
+            contacted = await contacts(tx, self._viewer, team, since, begins)
+            triaged = await self._own(tx, await requests.list_triaged_between(tx, since, begins))
+            dependent = await self._viewer.dependent(tx, route=team)
+            plan = await plan_of(team).load(tx)
+            closed_idle = await self._own(tx, await decisions.list_closed_idle(tx, since, begins))
             kudos = await list_kudos(tx)
+            thanked = await self._own(tx, [each.decision.key for each in kudos])
+            kudos = [each for each in kudos if each.decision.key in thanked]
             ended = [view async for view in self._left_waiting(tx, since, begins)]
         views = board.waiting
         due = [
@@ -98,12 +107,13 @@ class DailyDigest(MorningPost):
             since=since,
             contacted=contacted,
             triaged=len(triaged),
-            closed_idle=closed_idle,
+            closed_idle=len(closed_idle),
             kudos=sum(each.problem is None for each in kudos),
             stuck_kudos=tuple(dict.fromkeys(each.problem for each in kudos if each.problem)),
             zone=zone,
             uncovered=self._uncovered(plan, now) if plan else (),
             token_problem=expiry_problem(self._token_ends_on(), now),
+            hour=self._at.minute // 60,
         )
 
     def _uncovered(self, plan: Plan, now: datetime) -> tuple[Uncovered, ...]:
@@ -111,13 +121,17 @@ class DailyDigest(MorningPost):
         zone = self._hours.timezone
         next_day = next(self._hours.later_workdays(now)).astimezone(zone).date()
         until = midnight(next_day + timedelta(days=1), zone)
-        return plan.uncovered(now, until, self._team_hours)
+        return plan.uncovered(now, until, self._team.rules.hours)
+
+    async def _own(self, tx: Transaction, keys: Iterable[IssueKey]) -> set[IssueKey]:
+        return await self._viewer.of_team(tx, keys, self._team.name)
 
     async def _left_waiting(
         self, tx: Transaction, since: datetime, until: datetime
     ) -> AsyncIterator[CardView]:
         """Yield what ended without a contact, and whose customer still waits for one."""
-        for key in sorted(await cards.list_left_waiting_between(tx, since, until)):
+        left = await cards.list_left_waiting_between(tx, since, until)
+        for key in sorted(await self._own(tx, left)):
             view = await self._viewer.view(tx, key)
             if view is not None and _still_waits(view.request):
                 yield view
@@ -144,6 +158,13 @@ class DailyDigest(MorningPost):
         return silent, len(commented) - read
 
 
+def _prefix(first: Route, team: Route, at: DigestTime) -> str:
+    """Return that of an earlier release where there was a digest then, too."""
+    if team.name == first.name and at == team.digests[0]:
+        return "digest:"
+    return f"digest:{team.name}:{at}:"
+
+
 def _is_back(request: Request, last_day: date, today: date) -> bool:
     """Bring it back once: on its day, or in the first digest after it."""
     return request.waits_on is not None and last_day < request.waits_on.until <= today
@@ -153,13 +174,17 @@ def _still_waits(request: Request) -> bool:
     return request.is_requested and request.state in (State.CLOSED, State.GONE)
 
 
-async def contacts(tx: Transaction, since: datetime, until: datetime) -> Contacts:
+async def contacts(
+    tx: Transaction, viewer: Viewer, team: str, since: datetime, until: datetime
+) -> Contacts:
     """Begin with a full minute, because people pick minutes."""
     since = since.replace(second=0, microsecond=0)
     found = [
         request
         for request in await requests.list_contacted(tx, since)
-        if request.contacted_at is not None and since <= request.contacted_at < until
+        if request.contacted_at is not None
+        and since <= request.contacted_at < until
+        and viewer.is_of(request, team)
     ]
     late = sum(request.is_late for request in found)
     return Contacts(on_time=len(found) - late, late=late)

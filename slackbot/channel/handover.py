@@ -13,8 +13,8 @@ from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox
 from slackbot.platforms.patience import all_tried
 from slackbot.rules.decision import Action, ChooseLabel, MarkContacted
-from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Person, Request
+from slackbot.rules.routes import Route
 from slackbot.store import cards, decisions, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.people import DutyTurn, list_turns_since
@@ -30,16 +30,9 @@ MARGIN_DAYS = 2
 class Handover:
     """Reconciles the queue ``HANDOVER``: one message a change and person."""
 
-    def __init__(
-        self,
-        record: Record,
-        members: Members,
-        viewer: Viewer,
-        outbox: Outbox,
-        rules: ReminderRules,
-    ) -> None:
+    def __init__(self, record: Record, members: Members, viewer: Viewer, outbox: Outbox) -> None:
         self._record, self._members = record, members
-        self._viewer, self._outbox, self._rules = viewer, outbox, rules
+        self._viewer, self._outbox = viewer, outbox
 
     async def reconcile(self) -> datetime | None:
         """Tell each person in their own day; return when to tell who sleeps now.
@@ -49,39 +42,50 @@ class Handover:
         Raises:
             PlatformError: Slack did not take one; the others have been told.
         """
+        moments = await all_tried(map(self._tell_team, self._viewer.routes))
+        return min(filter(None, moments), default=None)
+
+    async def _tell_team(self, team: Route) -> datetime | None:
         async with self._record.transaction() as tx:
-            turns = await list_turns_since(tx, self._earliest())
+            turns = await list_turns_since(tx, team.name, self._earliest(team))
         follows = turns[0].on_duty.people if turns and turns[0].ended_at is None else ()
         ended = [turn for turn in turns if turn.ended_at is not None]
         moments = await all_tried(
-            self._tell(person, turn, follows, is_outgoing=is_outgoing)
+            self._tell(team, person, turn, follows, is_outgoing=is_outgoing)
             for turn in ended
             for person, is_outgoing in _concerned(turn, follows, is_latest=turn == ended[0])
         )
         return min(filter(None, moments), default=None)
 
-    def _earliest(self) -> datetime:
+    def _earliest(self, team: Route) -> datetime:
         """Return since when a turn may have ended that somebody is still to be told of.
 
         All have been told of those before the last workday, however long the days off after it.
         """
-        hours = self._rules.hours
+        hours = team.reminders.hours
         today = self._record.now().astimezone(hours.timezone).date()
         workday = hours.workday_before(today - timedelta(days=MARGIN_DAYS))
         return datetime.combine(workday, time(), tzinfo=hours.timezone)
 
     async def _tell(
-        self, person: Person, ended: DutyTurn, follows: tuple[Person, ...], *, is_outgoing: bool
+        self,
+        team: Route,
+        person: Person,
+        ended: DutyTurn,
+        follows: tuple[Person, ...],
+        *,
+        is_outgoing: bool,
     ) -> datetime | None:
         """Return when to try again if the person sleeps."""
         user, at = person.slack_user or "", ended.ended_at or ended.began_at
         # By the moment: a lost record counts turns anew.
-        key = f"handover:{int(at.timestamp())}:{user}"
+        prefix = f"handover:{team.name}" if team.name else "handover"
+        key = f"{prefix}:{int(at.timestamp())}:{user}"
         if await self._outbox.is_posted(key):
             return None
-        zone = await self._members.zone(user, self._viewer.zone)
-        now = self._record.now()
-        ready_at = self._rules.quiet.end(min(at, now), zone, self._rules.hours)
+        rules, now = team.reminders, self._record.now()
+        zone = await self._members.zone(user, rules.hours.timezone)
+        ready_at = rules.quiet.end(min(at, now), zone, rules.hours)
         if now < ready_at:
             return ready_at
         if now > ready_at + MEMORY:
@@ -89,7 +93,7 @@ class Handover:
             return None
 
         async def draw(tx: Transaction) -> Sequence[SlackMessage]:
-            hand_over = await self._hand_over(tx, ended, follows)
+            hand_over = await self._hand_over(tx, team, ended, follows)
             return [render_handover(hand_over, is_outgoing=is_outgoing)]
 
         if await self._outbox.tell(user, draw, key=key, event=HANDOVER_EVENT):
@@ -97,7 +101,7 @@ class Handover:
         return None
 
     async def _hand_over(
-        self, tx: Transaction, ended: DutyTurn, follows: tuple[Person, ...]
+        self, tx: Transaction, team: Route, ended: DutyTurn, follows: tuple[Person, ...]
     ) -> HandOver:
         began_at, ended_at = ended.began_at, ended.ended_at or ended.began_at
         labeled = await cards.list_labeled_between(tx, began_at, ended_at)
@@ -106,14 +110,18 @@ class Handover:
             for decision in await decisions.list_decisions_between(tx, began_at, ended_at)
             if _names_cause(decision.action)
         }
+        labeled = await self._viewer.of_team(tx, labeled, team.name)
         triaged = await requests.list_triaged_between(tx, began_at, ended_at)
-        board = await self._viewer.board(tx)
+        triaged = await self._viewer.of_team(tx, triaged, team.name)
+        board = await self._viewer.board(tx, route=team.name)
+        dependent = await self._viewer.dependent(tx, route=team.name)
         return HandOver(
+            team=team.name if self._viewer.routes.are_several else "",
             before=ended.on_duty.people,
             after=follows,
             began_at=began_at,
             ended_at=ended_at,
-            contacted=await contacts(tx, began_at, ended_at),
+            contacted=await contacts(tx, self._viewer, team.name, began_at, ended_at),
             labeled=len(labeled - triaged),
             triaged=len(triaged),
             left_open=board.waiting,
@@ -122,9 +130,9 @@ class Handover:
                 for view in board.triage
                 if view.request.awaits_triage and _is_before(view.request, ended_at)
             ),
-            dependent=tuple(view for view in await self._viewer.dependent(tx) if view.waits_on),
-            to_close=tuple(await self._viewer.to_close(tx)),
-            zone=self._viewer.zone,
+            dependent=tuple(view for view in dependent if view.waits_on),
+            to_close=tuple(await self._viewer.to_close(tx, route=team.name)),
+            zone=team.rules.hours.timezone,
         )
 
 

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from slackbot import metrics
-from slackbot.blocks.duty import DutyView
+from slackbot.blocks.duty import TeamDuty
 from slackbot.blocks.elements import Block
 from slackbot.blocks.home import HomeView, render_closed_home, render_home
 from slackbot.blocks.queue import Asker, Board
@@ -71,8 +71,8 @@ class HomeSync:
             if not found:
                 return None
             board = await self._viewer.board(tx, days=DAYS)
-            duty = await self._viewer.duty(tx)
-        unknown = [home.user for home in found if not await self._bring_up(home, board, duty)]
+            duties = await self._viewer.team_duties(tx)
+        unknown = [home.user for home in found if not await self._bring_up(home, board, duties)]
         if unknown:
             raise Postponed("Slack does not say who somebody is")
         ahead = [view.request.due_at for view in board.waiting]
@@ -81,10 +81,10 @@ class HomeSync:
             [self._record.now() + AGAIN_AFTER, *(each for each in ahead if each > board.now)]
         )
 
-    async def _bring_up(self, home: OpenHome, board: Board, duty: DutyView | None) -> bool:
+    async def _bring_up(self, home: OpenHome, board: Board, duties: Sequence[TeamDuty]) -> bool:
         """Return whether it is known what the person may see."""
         try:
-            shown = await self._draw(home, board, duty)
+            shown = await self._draw(home, board, duties)
         except CannotTell:
             return False
         checksum = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
@@ -97,7 +97,7 @@ class HomeSync:
             await self._publish(home, shown, checksum)
         return True
 
-    async def _draw(self, home: OpenHome, board: Board, duty: DutyView | None) -> Block:
+    async def _draw(self, home: OpenHome, board: Board, duties: Sequence[TeamDuty]) -> Block:
         try:
             person, may_act = await self._admission.look(home.chosen.team, home.user)
         except CannotTell:
@@ -111,7 +111,7 @@ class HomeSync:
                 board=board,
                 listing=query if isinstance(query, Listing) else Listing(),
                 asker=Asker(person=person, may_act=may_act, can_link=self._viewer.rules.can_link),
-                duty=duty,
+                duties=duties,
             )
         )
 

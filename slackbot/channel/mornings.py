@@ -1,13 +1,14 @@
 """What is posted once, in the morning of some days, as soon as the record has caught up."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 import structlog
 
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, drawn
+from slackbot.platforms.patience import all_tried
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.period import midnight
 from slackbot.store import jobs
@@ -20,19 +21,42 @@ PATIENCE = timedelta(minutes=5)
 SOON = timedelta(seconds=2)
 
 
-class MorningPost(ABC):
-    """Reconciles a queue: what a day's ``hours`` have not seen by their end is left out.
+class MorningPosts:
+    """Reconciles a queue of posts; one that has to wait holds none of the others up."""
 
-    Without a ``channel`` it goes to that of the cards.
-    """
+    def __init__(self, posts: Iterable["MorningPost"]) -> None:
+        self._posts = tuple(posts)
+
+    async def reconcile(self) -> datetime:
+        """Return when the next is due.
+
+        Raises:
+            Postponed: The record is to catch up first.
+            PlatformError: Slack did not take one.
+        """
+        put_off: list[Postponed] = []
+
+        async def tried(post: MorningPost) -> datetime | None:
+            try:
+                return await post.reconcile()
+            except Postponed as postponed:
+                put_off.append(postponed)
+                return None
+
+        moments = await all_tried(map(tried, self._posts))
+        if put_off:
+            raise put_off[0]
+        return min(filter(None, moments))
+
+
+class MorningPost(ABC):
+    """A post a day: what a day's ``hours`` have not seen by their end is left out."""
 
     event: str
     prefix: str
     """Of its keys in the outbox, which end with the day."""
 
-    def __init__(
-        self, record: Record, outbox: Outbox, hours: BusinessHours, channel: str | None = None
-    ) -> None:
+    def __init__(self, record: Record, outbox: Outbox, hours: BusinessHours, channel: str) -> None:
         self._record, self._outbox = record, outbox
         self._hours, self._channel = hours, channel
         self._waits_since: datetime | None = None

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from slackbot.blocks.view import CardView
 from slackbot.channel.views import Viewer
@@ -23,6 +22,7 @@ from slackbot.rules.reminders import (
     round_key,
 )
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request
+from slackbot.rules.routes import Route
 from slackbot.store import cards, decisions, outbox, reminders
 from slackbot.store.database import Record, Transaction
 from slackbot.store.requests import load_snooze
@@ -36,6 +36,7 @@ class Situation:
     """What the record says of a request with a card."""
 
     view: CardView
+    team: Route
     place: Place
     shown_at: datetime
     done: frozenset[str]
@@ -52,6 +53,10 @@ class Situation:
     @property
     def request(self) -> Request:
         return self.view.request
+
+    @property
+    def rules(self) -> ReminderRules:
+        return self.team.reminders
 
     @property
     def round(self) -> str:
@@ -84,23 +89,13 @@ class Due:
 
 
 class ReminderPlanner:
-    """Posts and records nothing.
-
-    Args:
-        lead: A user, a group, or nobody.
-    """
+    """Posts and records nothing."""
 
     def __init__(
-        self,
-        record: Record,
-        directory: Directory,
-        members: Members,
-        viewer: Viewer,
-        rules: ReminderRules,
-        lead: str | None,
+        self, record: Record, directory: Directory, members: Members, viewer: Viewer
     ) -> None:
         self._record, self._directory, self._members = record, directory, members
-        self._viewer, self._rules, self.lead = viewer, rules, lead
+        self._viewer, self._routes = viewer, viewer.routes
 
     async def plan(self, key: IssueKey) -> Due | None:
         """Return ``None`` if nothing is to remind of, now or later.
@@ -108,17 +103,17 @@ class ReminderPlanner:
         Raises:
             PlatformError: Slack does not answer.
         """
-        if self._rules.is_off:
+        if all(route.reminders.is_off for route in self._routes):
             return None
         async with self._record.transaction() as tx:
             situation = await self._load(tx, key)
-        if situation is None:
+        if situation is None or situation.rules.is_off:
             return None
         recipients = await self._recipients(situation)
         now = self._record.now()
         plan = plan_reminders(
             situation.request,
-            self._rules,
+            situation.rules,
             recipients,
             done=situation.done,
             snooze=situation.snooze,
@@ -139,12 +134,14 @@ class ReminderPlanner:
         if card is None or card.ts is None or card.channel is None:
             return None  # posting it enqueues the reminders
         request, prefix = view.request, round_key(view.request)
+        team = self._routes.named(request.route)
         told = await outbox.load_entry(
-            tx, f"{prefix}{deadline_name(request.due_at, self._rules.hours)}"
+            tx, f"{prefix}{deadline_name(request.due_at, team.reminders.hours)}"
         )
         since = min(request.due_at, self._record.now() - JUST_ACTED)
         return Situation(
             view=view,
+            team=team,
             place=Place(channel=card.channel, thread=card.ts),
             shown_at=datetime.fromtimestamp(float(card.ts), tz=request.due_at.tzinfo),
             done=_names(await outbox.ended_keys(tx, key), prefix),
@@ -166,19 +163,16 @@ class ReminderPlanner:
         acted_at, own = situation.acted_at(person), self._directory.working_hours(person)
         if own is not None:
             return Recipient(person=person, zone=own.zone, own_hours=own.awake, acted_at=acted_at)
-        zone = await self._members.zone(person.slack_user, self._zone)
+        zone = await self._members.zone(person.slack_user, situation.rules.hours.timezone)
         return Recipient(person=person, zone=zone, acted_at=acted_at)
 
     async def _lead_at(self, situation: Situation, now: datetime) -> datetime | None:
-        if self.lead is None or situation.told_at is None or LEAD in situation.done:
+        lead, rules = situation.team.lead, situation.rules
+        if lead is None or situation.told_at is None or LEAD in situation.done:
             return None
-        user = self.lead if not self.lead.startswith("S") else None
-        zone = await self._members.zone(user, self._zone)
-        return lead_at(situation.request.due_at, situation.told_at, self._rules, zone, now)
-
-    @property
-    def _zone(self) -> ZoneInfo:
-        return self._rules.hours.timezone
+        user = lead if not lead.startswith("S") else None
+        zone = await self._members.zone(user, rules.hours.timezone)
+        return lead_at(situation.request.due_at, situation.told_at, rules, zone, now)
 
 
 def _names(keys: Iterable[str], prefix: str) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Remind of one request in its card's thread, and tell the lead if nobody reacts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,12 +16,15 @@ from slackbot.blocks.reminder import (
 from slackbot.channel.planning import LEAD, Due, ReminderPlanner, Situation
 from slackbot.platforms.message import SlackMessage
 from slackbot.platforms.outbox import Outbox, Place, Post, drawn
+from slackbot.platforms.patience import all_tried
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.reminders import IN_CHANNEL, Mark, has_reaction
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards, jobs, outbox, reminders
-from slackbot.store.database import Record
+from slackbot.rules.routes import Route, Routes
+from slackbot.store import cards, jobs, outbox, reminders, requests
+from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.reminders import Missed
 
 log = structlog.get_logger()
 
@@ -143,7 +146,7 @@ class ReminderSync:
             await self._leave_out(situation, [LEAD])
             return
         place = replace(situation.place, is_broadcast=True)
-        message = render_lead(situation.view, self._planner.lead or "")
+        message = render_lead(situation.view, situation.team.lead or "")
         if await self._post(situation, LEAD, place, message):
             log.info("lead_told", issue=str(situation.request.key))
 
@@ -151,13 +154,14 @@ class ReminderSync:
 class GapNotice:
     """Reconciles the queue ``GAP``: one line for the reminders that came late."""
 
-    def __init__(self, record: Record, outbox: Outbox) -> None:
-        self._record, self._outbox = record, outbox
+    def __init__(self, record: Record, outbox: Outbox, routes: Routes) -> None:
+        self._record, self._outbox, self._routes = record, outbox, routes
 
     async def reconcile(self) -> datetime | None:
         """Return when to look again."""
         async with self._record.transaction() as tx:
             missed = await reminders.missed(tx)
+            teams = {each.about: await self._team_of(tx, each.about) for each in missed}
         if not missed:
             return None
         now = self._record.now()
@@ -166,17 +170,28 @@ class GapNotice:
         gathered_at = max(passed, default=now - GATHERING) + GATHERING
         if now < gathered_at:
             return gathered_at
-        requests = len({each.about for each in missed})
-        if requests > FEW:
+        await all_tried(
+            self._tell(route, [each for each in missed if teams[each.about] == route.name])
+            for route in self._routes
+        )
+        return None
+
+    async def _team_of(self, tx: Transaction, key: IssueKey) -> str:
+        request = await requests.load_request(tx, key)
+        return self._routes.named(request.route if request else "").name
+
+    async def _tell(self, route: Route, missed: Sequence[Missed]) -> None:
+        number = len({each.about for each in missed})
+        if number > FEW:
             began_at = min(each.at for each in missed)
+            which = f"{route.name}:" if self._routes.are_several else ""
             post = Post(
-                key=f"gap:{int(began_at.timestamp())}",
+                key=f"gap:{which}{int(began_at.timestamp())}",
                 event=GAP_EVENT,
-                place=Place(channel=await self._outbox.channel()),
-                draw=drawn(render_gap(requests)),
+                place=Place(channel=await self._outbox.channel(route.channel)),
+                draw=drawn(render_gap(number)),
             )
             if await self._outbox.post(post):
-                log.info("gap_told", requests=requests)
+                log.info("gap_told", requests=number)
         async with self._record.transaction() as tx:
             await reminders.forget_missed(tx, [each.key for each in missed])
-        return None

@@ -33,11 +33,10 @@ class ResponseReminders:
         members: Members,
         viewer: Viewer,
         outbox: Outbox,
-        rules: ReminderRules,
     ) -> None:
         self._record, self._has_response = record, has_response
         self._directory, self._members = directory, members
-        self._viewer, self._outbox, self._rules = viewer, outbox, rules
+        self._viewer, self._outbox = viewer, outbox
 
     async def reconcile(self) -> datetime | None:
         """Return when to look again.
@@ -45,7 +44,7 @@ class ResponseReminders:
         Raises:
             PlatformError: A platform did not answer; the others have been told.
         """
-        if self._rules.is_off:
+        if all(route.reminders.is_off for route in self._viewer.routes):
             return None
         now = self._record.now()
         async with self._record.transaction() as tx:
@@ -54,7 +53,7 @@ class ResponseReminders:
         return now + EVERY
 
     async def _remind(self, view: CardView, now: datetime) -> None:
-        if not needs_response(view.request, now):
+        if self._rules(view).is_off or not needs_response(view.request, now):
             return
         waiting = [each for each in await self._addressees(view) if each.slack_user]
         found = [(person, await self._due(view, person, now)) for person in waiting]
@@ -65,13 +64,18 @@ class ResponseReminders:
             await self._tell(view, mark, person)
 
     async def _due(self, view: CardView, person: Person, now: datetime) -> Mark | None:
-        own = self._directory.working_hours(person)
-        slack_zone = await self._members.zone(person.slack_user, self._viewer.zone)
-        zone, quiet = own.zone if own else slack_zone, self._rules.quiet_for(own and own.awake)
-        if quiet.end(now, zone, self._rules.hours) > now:
+        rules, own = self._rules(view), self._directory.working_hours(person)
+        slack_zone = await self._members.zone(person.slack_user, rules.hours.timezone)
+        zone = own.zone if own else slack_zone
+        quiet = rules.quiet_for(own.awake if own else None)
+        if quiet.end(now, zone, rules.hours) > now:
             return None
-        mark = mark_of(view.request, now, zone, self._rules)
+        mark = mark_of(view.request, now, zone, rules)
         return None if await self._outbox.is_posted(_key(view, mark, person)) else mark
+
+    def _rules(self, view: CardView) -> ReminderRules:
+        """Return those of its team."""
+        return self._viewer.routes.named(view.request.route).reminders
 
     async def _addressees(self, view: CardView) -> Sequence[Person]:
         """Return who has it, else who was on duty when it was created: handbook."""

@@ -1,11 +1,12 @@
 """The one place that makes views from the record."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.duty import DutyView
+from slackbot.blocks.duty import DutyView, TeamDuty
 from slackbot.blocks.queue import Board, Found
 from slackbot.blocks.view import CardView
 from slackbot.clock import Clock
@@ -13,10 +14,11 @@ from slackbot.rules.handbook import HANDBOOK_LABELS
 from slackbot.rules.query import Kind, Target, place_of
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules
 from slackbot.rules.responses import FIRST_REMINDER, TOO_LATE
+from slackbot.rules.routes import Routes
 from slackbot.store import facts, requests
 from slackbot.store.database import Transaction
 from slackbot.store.facts import KnownProject
-from slackbot.store.people import TROUBLE, load_current_turn
+from slackbot.store.people import load_current_turn, plan_of, trouble_of
 from slackbot.store.requests import RequestRecord
 
 
@@ -27,27 +29,56 @@ def _born(request: Request) -> tuple[datetime, IssueKey]:
 LARGEST_IID = 2**31
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Project:
+    """A feedback project, as it is set at ``site`` and as the poll knows it."""
+
+    site: str
+    named: str
+    known: KnownProject | None
+
+    @property
+    def path(self) -> str:
+        return self.known.path if self.known else self.named
+
+    @property
+    def places(self) -> set[str]:
+        """Return all that links to the project may call it."""
+        sites, paths = {self.site}, {self.named.strip("/")}
+        if self.known is not None:
+            paths |= {self.known.path, *self.known.earlier}
+            sites.add(self.known.url.removesuffix(f"/{self.known.path}"))
+        return {place_of(f"{site}/{path}") for site in sites for path in paths}
+
+
 class Viewer:
     """Makes views as requests stand now.
 
     Args:
         gitlab: The address by which links are known.
-        project: As configured, until the poll knows its path.
         permalink: Gives the address of a message, by channel and ts, where it is known.
     """
 
     def __init__(
         self,
-        rules: Rules,
+        routes: Routes,
         clock: Clock,
         *,
         gitlab: str,
-        project: str,
         permalink: Callable[[str, str], str | None],
     ) -> None:
-        self.rules, self._clock = rules, clock
-        self._gitlab, self._project = gitlab, project
+        self.routes, self._clock = routes, clock
+        self._gitlab = gitlab
         self._permalink = permalink
+
+    @property
+    def rules(self) -> Rules:
+        """What all teams have in common."""
+        return self.routes.shared
+
+    def rules_of(self, request: Request) -> Rules:
+        """Return those of its team."""
+        return self.routes.named(request.route).rules
 
     @property
     def zone(self) -> ZoneInfo:
@@ -59,16 +90,33 @@ class Viewer:
     ) -> Request | None:
         """Include pending decisions; ``lock`` makes others wait until the commit."""
         found = await requests.load_request_record(tx, key, lock=lock)
-        return found.decided(self.rules) if found else None
+        return self._decided(found) if found else None
 
-    async def labels(self, tx: Transaction) -> dict[str, str]:
+    async def labels(self, tx: Transaction, request: Request) -> dict[str, str]:
         """Return the handbook's until the project's have been read."""
-        known = await facts.FEEDBACK_LABELS.load(tx)
+        project = self.routes.key_of(self.routes.named(request.route).project)
+        known = await facts.FEEDBACK_LABELS.of(project).load(tx)
         return dict(HANDBOOK_LABELS) if known is None else known
 
-    async def duty(self, tx: Transaction) -> DutyView | None:
+    async def duties(self, tx: Transaction) -> dict[str, DutyView | None]:
+        """Return who is on duty in each team, by its name."""
+        return {route.name: await self.duty(tx, route.name) for route in self.routes}
+
+    async def team_duties(self, tx: Transaction) -> list[TeamDuty]:
+        """Return the same with what is to come."""
+        return [
+            TeamDuty(
+                team=route.name,
+                view=await self.duty(tx, route.name),
+                plan=await plan_of(route.name).load(tx),
+                hours=route.rules.hours,
+            )
+            for route in self.routes
+        ]
+
+    async def duty(self, tx: Transaction, route: str) -> DutyView | None:
         """Return ``None`` where nothing says who is on duty."""
-        turn, trouble = await load_current_turn(tx), await TROUBLE.load(tx)
+        turn, trouble = await load_current_turn(tx, route), await trouble_of(route).load(tx)
         if turn is None and trouble is None:
             return None
         return DutyView(
@@ -87,17 +135,19 @@ class Viewer:
         view = self._view(found)
         return replace(
             view,
-            labels=await self.labels(tx),
-            on_duty=await self.duty(tx),
+            labels=await self.labels(tx, view.request),
+            on_duty=await self.duty(tx, self.routes.named(view.request.route).name),
             earlier=await self._earlier(tx, view.request),
         )
+
+    def _decided(self, found: RequestRecord) -> Request:
+        return found.decided(self.rules_of(found.confirmed))
 
     async def _earlier(self, tx: Transaction, request: Request) -> tuple[Request, ...]:
         if request.ticket is None:
             return ()
         found = [
-            each.decided(self.rules)
-            for each in await requests.list_records_about(tx, request.ticket)
+            self._decided(each) for each in await requests.list_records_about(tx, request.ticket)
         ]
         before = [each for each in found if _born(each) < _born(request)]
         return tuple(sorted(before, key=_born))
@@ -110,22 +160,29 @@ class Viewer:
     def _view(self, found: RequestRecord, on_duty: DutyView | None = None) -> CardView:
         """Leave out what no row shows."""
         problems = [each.problem for each in found.pending if each.problem]
+        rules = self.rules_of(found.confirmed)
         return CardView(
-            request=found.decided(self.rules),
+            request=found.decided(rules),
+            team=found.confirmed.route if self.routes.are_several else "",
             pending=tuple(each.decision for each in found.pending),
             waits_because=problems[0] if problems else None,
             refused=tuple((each.decision, each.problem or "") for each in found.refused),
             labels={},
-            scope=self.rules.scope,
-            asks_csm=self.rules.asks_csm,
-            hours=self.rules.hours,
+            scope=rules.scope,
+            asks_csm=rules.asks_csm,
+            hours=rules.hours,
             now=self._clock(),
             on_duty=on_duty,
             url=self._permalink(*found.card) if found.card else None,
         )
 
     async def board(
-        self, tx: Transaction, *, days: int | None = None, most_untriaged: int | None = None
+        self,
+        tx: Transaction,
+        *,
+        days: int | None = None,
+        most_untriaged: int | None = None,
+        route: str | None = None,
     ) -> Board:
         """Return what the queue shows.
 
@@ -134,27 +191,29 @@ class Viewer:
             days: How far back what was done counts; ``None``: not at all.
             most_untriaged: How much untriaged feedback is loaded; what is left is counted.
                 ``None``: all is loaded.
+            route: Only the team of this name; ``None``: all teams.
         """
-        on_duty = await self.duty(tx)
-        views = self._views(await requests.list_unfinished_records(tx), on_duty)
+        duties = await self.duties(tx)
+        views = self._of_team(route, await requests.list_unfinished_records(tx), duties)
         # What GitLab lacks yet has ended for people.
         done = [view for view in views if view.request.state not in UNFINISHED]
         if days is not None:
             since = self._clock() - timedelta(days=days)
-            done += self._views(await requests.list_ended_records(tx, since), on_duty)
-        untriaged, more = await self._untriaged(tx, most_untriaged)
+            done += self._of_team(route, await requests.list_ended_records(tx, since), duties)
+        untriaged, more = await self._untriaged(tx, most_untriaged, route)
         return Board(
             waiting=tuple(view for view in views if view.request.state in UNFINISHED),
-            triage=tuple(self._views(untriaged, on_duty)),
+            triage=tuple(self._of_team(route, untriaged, duties)),
             more_untriaged=more,
             done=tuple(view for view in done if view.request.was_handled),
-            hours=self.rules.hours,
+            hours=self.rules.hours if route is None else self.routes.named(route).rules.hours,
             now=self._clock(),
+            team=route if route and self.routes.are_several else "",
         )
 
-    async def to_close(self, tx: Transaction) -> list[CardView]:
-        """Return open issues in which nobody waits, neither for contact nor on others."""
-        found = self._views(await requests.list_answered(tx))
+    async def to_close(self, tx: Transaction, *, route: str) -> list[CardView]:
+        """Return a team's open issues in which nobody waits, neither for contact nor on others."""
+        found = self._of_team(route, await requests.list_answered(tx))
         return [view for view in found if view.request.is_open and view.waits_on is None]
 
     async def awaiting_response(self, tx: Transaction) -> list[CardView]:
@@ -163,35 +222,70 @@ class Viewer:
         found = await requests.list_untriaged_between(tx, now - TOO_LATE, now - FIRST_REMINDER)
         return self._views(found)
 
-    async def dependent(self, tx: Transaction) -> list[CardView]:
-        """Return what waits on others, the earliest day first."""
-        return self._views(await requests.list_dependent_records(tx))
+    async def dependent(self, tx: Transaction, *, route: str) -> list[CardView]:
+        """Return what waits on others in a team, the earliest day first."""
+        return self._of_team(route, await requests.list_dependent_records(tx))
+
+    async def of_team(self, tx: Transaction, keys: Iterable[IssueKey], route: str) -> set[IssueKey]:
+        """Leave out what is not of the team of this name."""
+        if not self.routes.are_several:
+            return set(keys)
+        found = [await requests.load_request(tx, key) for key in sorted(set(keys))]
+        return {each.key for each in found if each is not None and self.is_of(each, route)}
+
+    def is_of(self, request: Request, route: str | None) -> bool:
+        """Return whether a request is of the team of this name; ``None``: of any."""
+        return route in (None, self.routes.named(request.route).name)
+
+    def _of(self, route: str | None, found: Sequence[RequestRecord]) -> list[RequestRecord]:
+        return [each for each in found if self.is_of(each.confirmed, route)]
+
+    def _of_team(
+        self,
+        route: str | None,
+        found: Sequence[RequestRecord],
+        duties: Mapping[str, DutyView | None] = MappingProxyType({}),
+    ) -> list[CardView]:
+        """Name the team only where all show."""
+        views = self._views(self._of(route, found), duties)
+        return views if route is None else [replace(view, team="") for view in views]
 
     async def _untriaged(
-        self, tx: Transaction, most: int | None
+        self, tx: Transaction, most: int | None, route: str | None
     ) -> tuple[list[RequestRecord], int]:
         """Return what is loaded, and how much more there is behind it."""
         if most == 0:
             return [], 0
+        if route is not None:
+            own = self._of(route, await requests.list_untriaged_records(tx))
+            if most is not None:
+                return own[:most], max(len(own) - most, 0)
+            return [*own, *self._of(route, await requests.list_labeled_records(tx))], 0
         found = await requests.list_untriaged_records(tx, most)
         if most is not None:
             return found, max(await requests.count_untriaged(tx) - most, 0)
         return [*found, *await requests.list_labeled_records(tx)], 0
 
     def _views(
-        self, found: Sequence[RequestRecord], on_duty: DutyView | None = None
+        self,
+        found: Sequence[RequestRecord],
+        duties: Mapping[str, DutyView | None] = MappingProxyType({}),
     ) -> list[CardView]:
         """For rows; who is on duty has a name where they are assigned."""
-        return [self._view(each, on_duty) for each in found]
+        named = self.routes.named
+        return [self._view(each, duties.get(named(each.confirmed.route).name)) for each in found]
 
     async def find(self, tx: Transaction, targets: Sequence[Target]) -> Found:
-        project = await facts.PROJECT.load(tx)
-        places = self._places(project)
-        own = [target for target in targets if target.place is None or target.place in places]
+        projects = await self._projects(tx)
         items: dict[IssueKey, CardView] = {}
+        own: list[Target] = []
         missing: list[Target] = []
-        for target in own:
-            found = await self._about(tx, target, project)
+        for target in targets:
+            places = [each for each in projects if target.place in (None, *each.places)]
+            if not places:
+                continue
+            own.append(target)
+            found = await self._about(tx, target, places)
             items |= {each.key: each for each in found}
             missing += [] if found else [target]
         return Found(
@@ -199,26 +293,26 @@ class Viewer:
             own=tuple(replace(target, place=None) for target in own),
             missing=tuple(missing),
             foreign=tuple(target for target in targets if target not in own),
-            project=project.path if project else self._project,
+            project=", ".join(each.path for each in projects),
             hours=self.rules.hours,
             now=self._clock(),
         )
 
-    def _places(self, project: KnownProject | None) -> set[str]:
-        """Return all that links to the project may call it."""
-        sites, paths = {self._gitlab}, {self._project.strip("/")}
-        if project is not None:
-            paths |= {project.path, *project.earlier}
-            sites.add(project.url.removesuffix(f"/{project.path}"))
-        return {place_of(f"{site}/{path}") for site in sites for path in paths}
+    async def _projects(self, tx: Transaction) -> list[_Project]:
+        found = []
+        for named in self.routes.projects:
+            known = await facts.PROJECT.of(self.routes.key_of(named)).load(tx)
+            found.append(_Project(site=self._gitlab, named=named, known=known))
+        return found
 
     async def _about(
-        self, tx: Transaction, target: Target, project: KnownProject | None
+        self, tx: Transaction, target: Target, projects: Sequence[_Project]
     ) -> list[CardView]:
         found: list[RequestRecord] = []
-        if target.kind is not Kind.TICKET and project and target.number < LARGEST_IID:
-            request = await requests.load_request_record(tx, IssueKey(project.id, target.number))
-            found += [request] if request else []
+        if target.kind is not Kind.TICKET and target.number < LARGEST_IID:
+            for known in (each.known for each in projects if each.known):
+                request = await requests.load_request_record(tx, IssueKey(known.id, target.number))
+                found += [request] if request else []
         if target.kind is not Kind.ISSUE:
             found += await requests.list_records_about(tx, target.number)
-        return self._views(found, await self.duty(tx))
+        return self._views(found, await self.duties(tx))

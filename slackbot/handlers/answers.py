@@ -13,7 +13,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot import metrics
-from slackbot.blocks.duty import render_duty
+from slackbot.blocks.duty import render_duties, render_duty
 from slackbot.blocks.elements import Block, message, section
 from slackbot.blocks.forms import REASON, render_more
 from slackbot.blocks.home import notice_modal
@@ -47,6 +47,7 @@ from slackbot.platforms.outbox import QUIETLY
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.listing import untriaged_needed
 from slackbot.rules.query import (
+    Filter,
     Listing,
     Mentioned,
     NotUnderstood,
@@ -73,7 +74,6 @@ from slackbot.store import homes, interactions, jobs, requests
 from slackbot.store.away import RecordAway
 from slackbot.store.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.people import PLAN
 
 log = structlog.get_logger()
 
@@ -160,25 +160,42 @@ class Answers:
         person, may_act = await self._admission.look(team, user)
         return Asker(person=person, may_act=may_act, can_link=self._viewer.rules.can_link)
 
+    def team_at(self, body: Body) -> str | None:
+        """Return the team whose channel it is, where there are several."""
+        place = body.get("channel") or {}
+        channel = str(body.get("channel_id") or place.get("id") or "")
+        route = self._viewer.routes.at(channel, self._slack.known_channel)
+        return route.name if route else None
+
     async def answer(
-        self, query: Query, asker: Asker, turn: PageTurn | None = None
+        self,
+        query: Query,
+        asker: Asker,
+        turn: PageTurn | None = None,
+        *,
+        at: str | None = None,
     ) -> SlackMessage:
+        """Answer in the channel ``at`` of one of several teams, or elsewhere."""
         match query:
             case Listing():
-                return await self._queue(query, asker, turn)
+                return await self._queue(query, asker, turn, at)
             case Show():
                 return await self.show(query, asker, nothing=SAY_WHICH)
-            case Order(verb=Verb.DUTY):
-                return await self._duty()
+            case Order(verb=Verb.DUTY, rest=team):
+                return await self._duty(team or at or "")
             case Order(verb=Verb.LINK, rest=username):
                 return await self._code(asker.person, username)
             case Order(verb=Verb.REFRESH):
                 await self.refresh()
                 return message(REFRESHING)
             case NotUnderstood() | Mentioned():
-                return render_help(query, can_link=asker.can_link)
+                return self._help(asker, query)
             case Order():
-                return render_help(can_link=asker.can_link)
+                return self._help(asker)
+
+    def _help(self, asker: Asker, problem: NotUnderstood | Mentioned | None = None) -> SlackMessage:
+        has_teams = self._viewer.routes.are_several
+        return render_help(problem, can_link=asker.can_link, has_teams=has_teams)
 
     async def answer_again(self, asked: str, body: Body) -> SlackMessage:
         """Answer an earlier question as of now.
@@ -187,13 +204,17 @@ class Answers:
             NotAllowed: The person may no longer look.
         """
         query, turn = read_again(asked)
-        return await self.answer(query, await self.look(*sender_of(body)), turn)
+        asker = await self.look(*sender_of(body))
+        return await self.answer(query, asker, turn, at=self.team_at(body))
 
-    async def _queue(self, listing: Listing, asker: Asker, turn: PageTurn | None) -> SlackMessage:
+    async def _queue(
+        self, listing: Listing, asker: Asker, turn: PageTurn | None, at: str | None
+    ) -> SlackMessage:
+        route = None if Filter.TEAMS in listing.filters else at
         days = listing.days if listing.shows_done else None
         async with self._record.transaction() as tx:
             needed = untriaged_needed(listing, turn)
-            board = await self._viewer.board(tx, days=days, most_untriaged=needed)
+            board = await self._viewer.board(tx, days=days, most_untriaged=needed, route=route)
         return render_queue(board, listing, asker, turn)
 
     async def show(self, show: Show, asker: Asker, nothing: str = NOTHING_NAMED) -> SlackMessage:
@@ -224,10 +245,13 @@ class Answers:
             raise Unknown
         return view
 
-    async def _duty(self) -> SlackMessage:
+    async def _duty(self, team: str) -> SlackMessage:
+        """Answer for the team of this name, or for all."""
         async with self._record.transaction() as tx:
-            view, plan = await self._viewer.duty(tx), await PLAN.load(tx)
-        return render_duty(view, plan, self._viewer.rules.hours, self._record.now())
+            duties = await self._viewer.team_duties(tx)
+        chosen = [each for each in duties if each.team == team.lower()] or duties
+        now = self._record.now()
+        return render_duty(chosen[0], now) if len(chosen) == 1 else render_duties(chosen, now)
 
     async def _code(self, person: Person, username: str) -> SlackMessage:
         issued = await self._linking.begin(person, username)

@@ -31,7 +31,7 @@ from slackbot.store.changes import announce
 from slackbot.store.database import Record, Transaction
 from slackbot.store.decisions import Status
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.requests import save_snooze
+from slackbot.store.requests import load_request, save_snooze
 
 
 class Desk:
@@ -56,7 +56,16 @@ class Desk:
         Raises:
             NotAllowed: They may not, or Slack does not tell.
         """
-        return await self._admission.admit(interaction.team, interaction.user)
+        route = await self._route_of(interaction.key)
+        return await self._admission.admit(interaction.team, interaction.user, route)
+
+    async def _route_of(self, key: IssueKey) -> str | None:
+        """Return the team that a request belongs to, by name; ``None`` if it is not on record."""
+        if not self._viewer.routes.are_several:
+            return self._viewer.routes.first.name
+        async with self._record.transaction() as tx:
+            request = await load_request(tx, key)
+        return request.route if request else None
 
     async def zone_of(self, who: Person) -> ZoneInfo:
         """Take the team's where Slack does not tell."""
@@ -98,7 +107,7 @@ class Desk:
             action,
             who,
             self._record.now(),
-            labels=await self._viewer.labels(tx),
+            labels=await self._viewer.labels(tx, request),
             scope=self.scope,
         )
         if refusal is not None:

@@ -66,7 +66,7 @@ class QueueCommand:
                     if isinstance(query, Order) and query.verb is Verb.PROFILE:
                         await self.profile_form.open(asker.person, body)
                         return None
-                    return await self.answers.answer(query, asker)
+                    return await self.answers.answer(query, asker, at=self.answers.team_at(body))
                 finally:
                     # Only now, in the background: no answer waits for their GitLab account.
                     self.accounts.seek(asker.person)

@@ -32,7 +32,8 @@ MOST_LINKS = 5
 class Showing:
     answers: Answers
     slack: SlackClient
-    channel: str
+    channels: tuple[str, ...]
+    """Where cards stand that customers wait for."""
 
     def register(self, app: AsyncApp) -> None:
         app.shortcut(SHOW_FEEDBACK)(self._show)
@@ -66,7 +67,8 @@ class Showing:
         if (await self.slack.identity()).lacks(UNFURL_SCOPES):
             return False
         # While it is typed, the channel is "COMPOSER".
-        if event.get("channel") != await self.slack.channel_id(self.channel):
+        known = [await self.slack.channel_id(each) for each in self.channels]
+        if event.get("channel") not in known:
             return False
         await self.answers.look(str(body["team_id"]), str(event["user"]))
         return True

@@ -162,7 +162,8 @@ class World:
             if schedule.until:
                 yield schedule.until
         settings = self.bot.settings
-        hours, morning = settings.business_hours, timedelta(minutes=settings.ssat_digest or 0)
+        first = settings.ssat_digest[0].minute if settings.ssat_digest else 0
+        hours, morning = settings.business_hours, timedelta(minutes=first)
         today = datetime.combine(now.astimezone(hours.timezone), clock_time(), hours.timezone)
         for day in (today, hours.next_opening(today + timedelta(days=1))):
             yield day + morning

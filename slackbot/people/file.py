@@ -17,7 +17,7 @@ from slackbot.rules.people import (
     read_colleague,
 )
 from slackbot.rules.profile import Profile
-from slackbot.rules.rota import Weeks, parse_weeks
+from slackbot.rules.rota import Weeks, parse_duty
 from slackbot.rules.slack_ids import USERS, is_id
 from slackbot.written import encoding_of, nearest
 
@@ -43,7 +43,7 @@ class PeopleFile:
         self._folder = open_folder(path, keys)
         self._read_at_version: int | None = None
         self._people: Mapping[str, Colleague] = {}
-        self._weeks: Weeks = {}
+        self._weeks: Mapping[str, Weeks] = {}
         self._problem: str | None = None
         self._left_out: list[str] = []
 
@@ -60,10 +60,18 @@ class PeopleFile:
         """Key by Slack user id."""
         return {user: each.profile for user, each in self.people().items()}
 
-    def weeks(self) -> Weeks:
-        """Return those of a file; a folder has none."""
+    def weeks(self, team: str = "") -> Weeks:
+        """Return those of one team; without a name, those that hold where a team has none.
+
+        A folder has none.
+        """
         self._read_again()
-        return self._weeks
+        return self._weeks.get(team, {})
+
+    def teams(self) -> frozenset[str]:
+        """Name those with weeks of their own."""
+        self._read_again()
+        return frozenset(self._weeks) - {""}
 
     def _read_again(self) -> None:
         try:
@@ -185,14 +193,14 @@ def _people(path: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def read_weeks(path: Path) -> Weeks:
-    """Read the table ``[duty]``.
+def read_weeks(path: Path) -> dict[str, Weeks]:
+    """Read the table ``[duty]``, and one ``[duty.<team>]`` for each team, by the team's name.
 
     Raises:
         PeopleFileError: It isn't a people file, or the table has a mistake.
     """
     try:
-        return parse_weeks(_table(path, "duty"))
+        return parse_duty(_table(path, "duty"))
     except ValueError as error:
         raise PeopleFileError(f"SSAT_PEOPLE_FILE, [duty]: {error}") from error
 

@@ -114,25 +114,27 @@ class WhoIsWho:
 
     @property
     def lines(self) -> Mapping[str, str]:
-        """What the file says by name alone, so that the record keeps whom it means."""
-        people = self.file.items()
-        return {user: x.gitlab for user, x in people if x.gitlab and x.gitlab_id is None}
+        """What the file says by name, so that the record keeps whom it means."""
+        return {user: each.gitlab for user, each in self.file.items() if each.gitlab}
 
     @cached_property
     def proven(self) -> Mapping[str, Means]:
         """By people file and links."""
-        in_file = {
-            user: self._means(each.gitlab, each.gitlab_id or self._number_of_line(user, each))
+        by_number = {
+            user: self._means(each.gitlab, each.gitlab_id)
             for user, each in self.file.items()
-            if each.has_account
+            if each.gitlab_id is not None
+        }
+        by_name = {
+            user: self._means(name, self.kept.lines.get(user, {}).get(name.casefold()))
+            for user, name in self.lines.items()
+            if user not in by_number
         }
         links = self.kept.links.items()
         return _with(
-            in_file, {user: self._means(link.gitlab, link.account) for user, link in links}
+            _with(by_number, by_name),
+            {user: self._means(link.gitlab, link.account) for user, link in links},
         )
-
-    def _number_of_line(self, user: str, each: Colleague) -> int | None:
-        return self.kept.lines.get(user, {}).get((each.gitlab or "").casefold())
 
     @cached_property
     def linked(self) -> Mapping[str, str]:

@@ -1,7 +1,9 @@
 """What this bot asks of GitLab."""
 
+import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -11,7 +13,7 @@ from typing import Any, TypeVar
 
 import gitlab
 
-from slackbot.platforms.errors import Missing, Unreachable
+from slackbot.platforms.errors import Missing, PlatformError, Unreachable
 from slackbot.platforms.gitlab_api import PACES, GitLabApi
 from slackbot.platforms.gitlab_hooks import GitLabHooks
 from slackbot.platforms.gitlab_issues import PAGE as PAGE
@@ -134,8 +136,8 @@ def _kind(username: str, is_bot: bool | None) -> AccountKind:
 class GitLabUsers:
     """Raises only ``PlatformError``s."""
 
-    def __init__(self, api: GitLabApi, project: str) -> None:
-        self._api, self._project = api, project
+    def __init__(self, api: GitLabApi, projects: Sequence[str]) -> None:
+        self._api, self._projects = api, projects
 
     async def named(self, username: str) -> GitLabUser | None:
         return await self._find(
@@ -162,9 +164,16 @@ class GitLabUsers:
 
     async def members_by_email(self) -> dict[str, GitLabUser]:
         """Key by lower-case email; most show none (https://docs.gitlab.com/api/members/)."""
+        main, *others = self._projects
+        found = await self._members(main)
+        for project in others:
+            with contextlib.suppress(Missing):  # its trouble is no other's
+                found |= await self._members(project)
+        return found
 
+    async def _members(self, named: str) -> dict[str, GitLabUser]:
         def read(client: gitlab.Gitlab) -> dict[str, GitLabUser]:
-            project = client.projects.get(self._project, lazy=True)
+            project = client.projects.get(named, lazy=True)
             members = project.members_all.list(iterator=True, per_page=PAGE)
             shown = [each.attributes for each in members if each.attributes.get("email")]
             return {str(each["email"]).casefold(): parse_user(each) for each in shown}
@@ -179,17 +188,36 @@ class GitLabUsers:
 
 
 class GitLabClient(GitLabIssues):
-    """The feedback project; ``project`` is its path or number."""
+    """A feedback project, by its path or number, and the ``others``.
 
-    def __init__(self, url: str, token: str, project: str, paces: Allowances = PACES) -> None:
+    Whatever is asked by an issue's key works for all of them.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        project: str,
+        paces: Allowances = PACES,
+        *,
+        others: Sequence[str] = (),
+    ) -> None:
         super().__init__(url, token, paces)
         self.named = project
         self.known: Project | None = None
         """As last asked: its path may have changed since it was set."""
         self.token_ends_on: date | None = None
         """As last asked; ``None`` if it never ends, or GitLab does not say."""
-        self.users = GitLabUsers(self, project)
+        self.users = GitLabUsers(self, (project, *others))
         self.hooks = GitLabHooks(self, project)
+        self.projects: tuple[GitLabClient, ...] = (self, *map(self._beside, others))
+
+    def _beside(self, project: str) -> "GitLabClient":
+        """Return one for another project, with the same connections and paces."""
+        other = copy(self)
+        other.named, other.projects = project, (other,)
+        other.hooks = GitLabHooks(other, project)
+        return other
 
     async def project(self) -> Project:
         self.known = await self.project_at(self.named)
@@ -213,7 +241,25 @@ class GitLabClient(GitLabIssues):
         return await self.ask(read)
 
     def is_project(self, number: int, path: str | None) -> bool:
-        """Return whether it is the feedback project: by its number, once GitLab has told it."""
+        """Return whether it is a feedback project."""
+        return any(each.is_it(number, path) for each in self.projects)
+
+    async def project_of(self, issue: IssueSnapshot) -> str:
+        """Return its feedback project, as it is set."""
+        if len(self.projects) == 1:
+            return self.named
+        number, path = issue.key.project, issue.project_path
+        for each in self.projects:
+            if each.is_it(number, path):
+                return each.named
+        for each in self.projects:  # one was renamed, and GitLab has not been asked yet
+            if each.known is None:
+                with contextlib.suppress(PlatformError):
+                    await each.project()
+        return next((each.named for each in self.projects if each.is_it(number, path)), self.named)
+
+    def is_it(self, number: int, path: str | None) -> bool:
+        """Return whether it is this project: by its number, once GitLab has told it."""
         if self.known is not None:
             return number == self.known.id
         if self.named.isdecimal():
@@ -242,15 +288,17 @@ class GitLabClient(GitLabIssues):
 
         return await self.ask(read)
 
-    async def labels(self, *, with_archived: bool = False) -> dict[str, str]:
+    async def labels(
+        self, project: int | None = None, *, with_archived: bool = False
+    ) -> dict[str, str]:
         """Map each label, the groups' included, to its description.
 
         GitLab accepts changes with archived ones, and leaves them out.
         """
 
         def read(client: gitlab.Gitlab) -> dict[str, str]:
-            project = client.projects.get(self.named, lazy=True)
-            labels = project.labels.list(iterator=True, per_page=PAGE)
+            found = client.projects.get(self._place(project), lazy=True)
+            labels = found.labels.list(iterator=True, per_page=PAGE)
             return {
                 label.name: label.attributes.get("description") or ""
                 for label in labels
@@ -258,6 +306,11 @@ class GitLabClient(GitLabIssues):
             }
 
         return await self.ask(read)
+
+    def _place(self, number: int | None) -> int | str:
+        """Call the one project as it is set."""
+        is_only = number is None or len(self.projects) == 1
+        return self.named if is_only or number is None else number
 
     async def read_issue(self, key: IssueKey) -> IssueSnapshot:
         def read(client: gitlab.Gitlab) -> IssueSnapshot:
@@ -395,11 +448,11 @@ def is_path(setting: str, path: str) -> bool:
     return setting.strip("/").casefold() == path.casefold()
 
 
-def renamed(setting: str, project: Project) -> str | None:
+def renamed(setting: str, project: Project, where: str = "GITLAB_PROJECT") -> str | None:
     """Say what to do about a project with another path than is set."""
     if setting.isdecimal() or is_path(setting, project.path):
         return None
     return (
-        f"the project {setting} is now {project.path}: set GITLAB_PROJECT to that, or to its "
+        f"the project {setting} is now {project.path}: set {where} to that, or to its "
         f"number {project.id}, before another project takes the old path"
     )

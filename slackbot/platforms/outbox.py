@@ -95,21 +95,16 @@ class Outbox:
         record: Record,
         slack: SlackClient,
         health: Health,
-        channel: str,
-        bad_channel: str | None = None,
     ) -> None:
-        self._record, self._slack = record, slack
-        self._health, self._channel = health, channel
-        self.bad_channel = bad_channel
-        """For bad feedback that asks for no contact, as it is set."""
+        self._record, self._slack, self._health = record, slack, health
 
-    async def channel(self, named: str | None = None) -> str:
-        """Return the id of the cards' channel, or of another one.
+    async def channel(self, named: str) -> str:
+        """Return the id of a channel.
 
         Raises:
             PlatformError: Slack does not tell, or the bot sees no such channel.
         """
-        return await self._slack.channel_id(named or self._channel)
+        return await self._slack.channel_id(named)
 
     async def is_posted(self, key: str) -> bool:
         """Return whether it is posted, or never will be."""

@@ -54,12 +54,22 @@ def _raise_when_throttled(response: httpx2.Response) -> None:
 
 
 class PagerDuty:
-    """Of several schedules, the first one serves that names somebody."""
+    """Of several schedules, the first one serves that names somebody.
+
+    ``setting`` is where they are set.
+    """
 
     source = "PagerDuty"
 
-    def __init__(self, token: str, schedules: Sequence[str], url: str) -> None:
+    def __init__(
+        self,
+        token: str,
+        schedules: Sequence[str],
+        url: str,
+        setting: str = "PAGERDUTY_SCHEDULE",
+    ) -> None:
         self._token, self._schedules, self._url = token, schedules, url
+        self._setting = setting
         self._asking = threading.Lock()
         self._last: dict[str, _Reading] = {}
 
@@ -126,7 +136,7 @@ class PagerDuty:
                 )
             case 404:
                 problem = (
-                    f"PagerDuty has no schedule {schedule}: set PAGERDUTY_SCHEDULE to the "
+                    f"PagerDuty has no schedule {schedule}: set {self._setting} to the "
                     "id in the schedule's address"
                 )
             case _:

@@ -213,6 +213,11 @@ class SlackClient(SlackApi):
         """
         await self.read("blocks.validate", **{kind: json.dumps(content)})
 
+    def known_channel(self, channel: str) -> str | None:
+        """Return its id without asking, if it is known."""
+        is_id = not channel.startswith("#")
+        return channel if is_id else self._channels.get(channel)
+
     async def check_channel(self, channel: str) -> None:
         """Check that the bot can post.
 

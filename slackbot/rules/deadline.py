@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -17,6 +17,7 @@ _ONE_DAY = timedelta(days=1)
 _ONE_SECOND = timedelta(seconds=1)
 _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _WINDOW = re.compile(r"([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})")
+_SCORES = re.compile(r"([1-7])(?:\s*-\s*([1-7]))?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _Span = tuple[datetime, datetime]
@@ -171,6 +172,37 @@ class BusinessHours:
 
     def _local_date(self, instant: datetime) -> date:
         return instant.astimezone(self.timezone).date()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadlineRule:
+    """Hours for some feedback; of what it names, all has to fit."""
+
+    hours: timedelta
+    """Business time."""
+    scores: range | None = None
+    label: str | None = None
+    """In lower case, as ``tier``."""
+    tier: str | None = None
+    """As a label, with its scope."""
+
+    def fits(self, score: int | None, labels: Collection[str]) -> bool:
+        carried = {each.casefold() for each in labels}
+        wanted = {each for each in (self.label, self.tier) if each is not None}
+        return wanted <= carried and (self.scores is None or score in self.scores)
+
+
+def parse_scores(text: str) -> range:
+    """Read ``1`` or ``1-2``.
+
+    Raises:
+        ValueError: It is no score of 1 to 7, or the range goes down.
+    """
+    match = _SCORES.fullmatch(text.strip())
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+    if first > last:
+        raise ValueError("This is no score: write one of 1 to 7, or a range such as 1-2.")
+    return range(first, last + 1)
 
 
 def parse_timezone(text: str) -> ZoneInfo:

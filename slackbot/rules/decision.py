@@ -571,6 +571,8 @@ class StepKind(StrEnum):
     EXPLAINED = "explained"
     FOLLOWED_UP = "followed_up"
     TOLD = "told"
+    REROUTED = "rerouted"
+    """Another team has it now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -578,8 +580,8 @@ class Step:
     """What happened.
 
     ``who`` is nobody where GitLab does not say. ``other`` is the colleague in a take-over or
-    assignment; ``detail`` a label, what is undone, the reason of a refusal or snooze, the new
-    issue's address, or who was told.
+    assignment; ``detail`` a label or team, what is undone, the reason of a refusal or snooze, the
+    new issue's address, or who was told.
     ``in_gitlab`` is for GitLab's own pages; ``until`` ends a snooze. ``owner`` is whose request it
     was before; ``on_duty`` is set where a customer may still be waiting, though the request ended.
     """

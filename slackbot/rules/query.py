@@ -28,6 +28,8 @@ class Filter(StrEnum):
     """With what was done lately."""
     DONE = "done"
     """Only what was done lately."""
+    TEAMS = "teams"
+    """Of all teams, also in the channel of one."""
 
 
 class Verb(StrEnum):

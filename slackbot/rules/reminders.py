@@ -9,7 +9,12 @@ from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from slackbot.rules.characters import is_visible
-from slackbot.rules.deadline import MINUTES_IN_DAY, BusinessHours, parse_window
+from slackbot.rules.deadline import (
+    MINUTES_IN_DAY,
+    BusinessHours,
+    parse_timezone,
+    parse_window,
+)
 from slackbot.rules.decision import Claim, Decision, Release, TakeOver, why_finished
 from slackbot.rules.refusals import DeadlinePassed, IssueGone, ReasonRequired, Refusal
 from slackbot.rules.request import Person, Request
@@ -118,18 +123,43 @@ def parse_reminders(text: str) -> tuple[float, ...]:
     return tuple(sorted(found, reverse=True))
 
 
-def parse_digest(text: str) -> int | None:
-    """Read ``09:00`` as minutes after midnight, or ``off``.
+@dataclass(frozen=True, kw_only=True)
+class DigestTime:
+    minute: int
+    """After midnight."""
+    zone: ZoneInfo | None = None
+    """``None``: the team's."""
+
+    def __str__(self) -> str:
+        """As people write it; it is part of keys."""
+        return f"{self.minute // 60:02}:{self.minute % 60:02} {self.zone or ''}".strip()
+
+
+def parse_digest(text: str) -> tuple[DigestTime, ...]:
+    """Read ``09:00, 15:00 America/New_York``, or ``off``.
 
     Raises:
         ValueError: The message says what is allowed.
     """
     if text.strip().lower() == OFF:
-        return None
+        return ()
+    parts = [part for part in text.split(",") if part.strip()]
+    times = tuple(map(_digest_time, parts or [text]))
+    if len(set(times)) < len(times):
+        raise ValueError("There is a time twice: leave one out.")
+    return times
+
+
+def _digest_time(text: str) -> DigestTime:
+    time, _, zone = text.strip().partition(" ")
     try:
-        return parse_window(f"{text.strip()}-24:00")[0]
+        minute = parse_window(f"{time}-24:00")[0]
     except ValueError:
-        raise ValueError("This is not a time of the day: write it as 09:00, or off.") from None
+        raise ValueError(
+            "This is not a time of the day: write it as 09:00, or off. "
+            "Several are separated by commas: 09:00, 15:00 America/New_York."
+        ) from None
+    return DigestTime(minute=minute, zone=parse_timezone(zone.strip()) if zone else None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,15 @@
 """A feedback as the record knows it: mostly a contact request."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from slackbot.rules.characters import first_visible
-from slackbot.rules.deadline import BusinessHours
+from slackbot.rules.deadline import BusinessHours, DeadlineRule
 from slackbot.rules.exempt import EXEMPT
-from slackbot.rules.feedback import Sentiment, ticket_url
+from slackbot.rules.feedback import Sentiment, score_of, ticket_url
 
 _KEY = re.compile("([1-9][0-9]{0,18})/([1-9][0-9]{0,9})")
 
@@ -130,6 +131,8 @@ class Request:
     key: IssueKey
     url: str
     title: str
+    route: str = ""
+    """The name of the team that it belongs to, empty where there is one team without a name."""
     ticket: int | None = None
     comment: str | None = None
     organization: str | None = field(default=None, metadata={"alias": "organisation"})
@@ -307,6 +310,10 @@ class Rules:
     """Of the feedback labels: ``feedback`` in ``feedback::soft-skills``."""
     hours: BusinessHours
     deadline: timedelta
+    deadlines: tuple[DeadlineRule, ...] = ()
+    """The first that fits goes before ``deadline``."""
+    route: str = ""
+    """The name of the team with these rules."""
     posts_bad: bool = False
     """All bad feedback has a card, in a channel of its own."""
     exempt: tuple[str, ...] = EXEMPT
@@ -317,6 +324,12 @@ class Rules:
     """The issue where people post their codes: never a feedback."""
     follow_up_project: str = ""
     """Where follow-up issues are created: a path or a number."""
+
+    def due_at(self, asked_at: datetime, score: str | None, labels: Collection[str]) -> datetime:
+        """Return until when a customer is to be contacted who asked then."""
+        number = score_of(score)
+        fitting = (each.hours for each in self.deadlines if each.fits(number, labels))
+        return self.hours.add(asked_at, next(fitting, self.deadline))
 
     @property
     def can_link(self) -> bool:

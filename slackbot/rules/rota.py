@@ -61,6 +61,22 @@ Weeks = Mapping[date, tuple[str, ...]]
 """Slack user ids by the Monday of a week."""
 
 
+def parse_duty(table: Mapping[str, Any]) -> dict[str, Weeks]:
+    """Read the weeks of all, under an empty name, and the tables of teams.
+
+    Raises:
+        ValueError: As ``parse_weeks``; a team's table is named.
+    """
+    of_all = {name: value for name, value in table.items() if not isinstance(value, Mapping)}
+    found: dict[str, Weeks] = {"": parse_weeks(of_all)}
+    for team in table.keys() - of_all.keys():
+        try:
+            found[team] = parse_weeks(table[team])
+        except ValueError as error:
+            raise ValueError(f"{team}: {error}") from error
+    return found
+
+
 def parse_weeks(table: Mapping[str, Any]) -> dict[date, tuple[str, ...]]:
     """Read ``"2026-W05" = "U0AVERY"``; a value may be a list.
 

@@ -59,7 +59,10 @@ async def examine_duty(
 def _other_source(settings: Settings, users: SlackUsers) -> Source:
     if settings.ssat_duty_group is not None:
         return GroupSource(users, settings.ssat_duty_group)
-    return WeeksSource(PeopleFile(settings.ssat_people_file).weeks, settings.ssat_timezone)
+    return WeeksSource(
+        PeopleFile(settings.ssat_people_file, settings.ssat_people_keys).weeks,
+        settings.ssat_timezone,
+    )
 
 
 async def _names(users: SlackUsers, people: Iterable[OnCall]) -> list[str]:

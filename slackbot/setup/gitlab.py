@@ -1,11 +1,10 @@
 """What the check asks of GitLab: the token, the project, its labels, and other projects."""
 
 from collections.abc import AsyncIterator, Collection
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 from slackbot.app import Clients
 from slackbot.blocks.follow_up import TEMPLATE_LIMIT
-from slackbot.blocks.text import count
 from slackbot.blocks.words import OBSTACLES
 from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected
 from slackbot.platforms.gitlab import (
@@ -16,6 +15,7 @@ from slackbot.platforms.gitlab import (
     obstacle_in,
     renamed,
 )
+from slackbot.rules.expiry import expiry_problem
 from slackbot.rules.refusals import Obstacle
 from slackbot.rules.request import IssueKey, in_scope, scope_of
 from slackbot.rules.week import ReviewWeek
@@ -36,8 +36,6 @@ ROLES = {
     40: "Maintainer",
     50: "Owner",
 }
-SOON = timedelta(days=14)
-"""So long before its end a token is worth a word."""
 MOST_PERMISSIONS = 6
 
 
@@ -56,19 +54,19 @@ async def examine_gitlab(
     except PlatformError as error:
         yield not_answered("GitLab", error)
     else:
-        async for finding in _examine_project(settings, clients, project, now.date()):
+        async for finding in _examine_project(settings, clients, project, now):
             yield finding
 
 
 async def _examine_project(
-    settings: Settings, clients: Clients, project: Project, today: date
+    settings: Settings, clients: Clients, project: Project, now: datetime
 ) -> AsyncIterator[Finding]:
     yield good(f"GitLab project {project.path} ({project.id})", id=project.id, path=project.path)
     if problem := renamed(settings.gitlab_project, project):
         yield warning("GITLAB_PROJECT", problem)
     if 0 < project.access_level < REPORTER:
         yield fatal("GITLAB_TOKEN", "the role is too low to change issues: Reporter is the least")
-    async for finding in _examine_token(clients, today):
+    async for finding in _examine_token(clients, now):
         yield finding
     yield await _examine_follow_ups(settings, clients)
     if settings.ssat_link_issue is not None:
@@ -79,7 +77,7 @@ async def _examine_project(
         yield finding
 
 
-async def _examine_token(clients: Clients, today: date) -> AsyncIterator[Finding]:
+async def _examine_token(clients: Clients, now: datetime) -> AsyncIterator[Finding]:
     try:
         token = await clients.gitlab.token()
     except PlatformError as error:
@@ -87,10 +85,10 @@ async def _examine_token(clients: Clients, today: date) -> AsyncIterator[Finding
         return
     if token.scopes and not token.scopes & {"api", FINE_GRAINED}:
         yield fatal("GITLAB_TOKEN", "it lacks the scope api, so nothing could be written")
-    yield _of_token(token, today)
+    yield _of_token(token, now)
 
 
-def _of_token(token: Token, today: date) -> Finding:
+def _of_token(token: Token, now: datetime) -> Finding:
     about = f"GITLAB_TOKEN, {_rights(token)}"
     ends = token.expires_on
     told: dict[str, object] = {
@@ -101,11 +99,9 @@ def _of_token(token: Token, today: date) -> Finding:
     if ends is None:
         return good(f"{about}, without an end", **told)
     until = f"until {ends:%a} {ends.day} {ends:%b %Y}"
-    if ends - today > SOON:
-        return good(f"{about}, {until}", **told)
-    left = count(max((ends - today).days, 0), "day")
-    remedy = "rotate it in GitLab, so that its user stays the same, and set the new one"
-    return warning(f"{about}, {until}", f"it ends in {left}: {remedy}", **told)
+    if problem := expiry_problem(ends, now):
+        return warning(f"{about}, {until}", f"it {problem}", **told)
+    return good(f"{about}, {until}", **told)
 
 
 def _rights(token: Token) -> str:

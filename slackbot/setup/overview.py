@@ -66,8 +66,8 @@ def _window(opens: int, closes: int) -> str:
 def _reminders(settings: Settings) -> str:
     before = ", ".join(map(_number, settings.ssat_reminders))
     said = f"reminders {before} business hours before" if before else "reminders off"
-    digest = settings.ssat_digest
-    at = "digest off" if digest is None else f"digest on workdays at {_clock(digest)}"
+    times = ", ".join(map(str, settings.ssat_digest))
+    at = f"digest on workdays at {times}" if times else "digest off"
     return f"{said}; {at}"
 
 

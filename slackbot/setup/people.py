@@ -33,8 +33,8 @@ async def examine_people(
 ) -> AsyncIterator[Finding]:
     """Leave accounts out where GitLab has not answered."""
     has_gitlab = clients.gitlab.known is not None
-    in_file = PeopleFile(settings.ssat_people_file).usernames()
-    who = WhoIsWho(in_file=in_file, kept=record.kept, at=now)
+    file = PeopleFile(settings.ssat_people_file, settings.ssat_people_keys).people()
+    who = WhoIsWho(file=file, kept=record.kept, at=now)
     if not settings.ssat_managers:
         yield good("may act: every full member of the workspace", managers=None)
         if has_gitlab:

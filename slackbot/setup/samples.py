@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from slackbot.app import rules_of
 from slackbot.blocks import kudos, linking
 from slackbot.blocks.card import render_bare_card, render_card, render_refusal, render_step
 from slackbot.blocks.digest import Contacts, Digest, render_digest
-from slackbot.blocks.duty import DutyView, render_duty
+from slackbot.blocks.duty import DutyView, TeamDuty, render_duty
 from slackbot.blocks.email import DraftView, email_modal, facts_of
 from slackbot.blocks.follow_up import Draft, follow_up_modal
 from slackbot.blocks.forms import FORMS, render_form, render_more, saved_modal
@@ -97,7 +96,7 @@ def _message(name: str, message: SlackMessage) -> Sample:
 
 class _Maker:
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._rules = settings, rules_of(settings)
+        self._settings, self._rules = settings, settings.routes.first.rules
         self._duty = DutyView(people=(BLAKE,), source="an example", until=NOW + timedelta(days=4))
 
     def _view(self, request: Request, **more: Any) -> CardView:
@@ -188,7 +187,7 @@ class _Maker:
             zone=zone,
         )
         yield "hand-over", render_handover(hand_over, is_outgoing=False)
-        yield "duty", render_duty(self._duty, None, self._rules.hours, NOW)
+        yield "duty", render_duty(self._team_duty(), NOW)
         yield "queue", render_queue(self._board(), Listing(), self._asker())
         found = Found(
             items=(waiting,),
@@ -202,6 +201,9 @@ class _Maker:
         yield "answer to /ssat show", render_found(found, self._asker())
         preview = render_preview(waiting)
         yield "preview of a link", SlackMessage(text="Preview", blocks=tuple(preview))
+
+    def _team_duty(self) -> TeamDuty:
+        return TeamDuty(team="", view=self._duty, hours=self._rules.hours)
 
     def _asker(self) -> Asker:
         return Asker(person=AVERY, may_act=True, can_link=True)
@@ -217,7 +219,9 @@ class _Maker:
 
     def views(self) -> Iterator[tuple[str, dict[str, Any]]]:
         board, zone = self._board(), self._settings.ssat_timezone
-        home = HomeView(board=board, listing=Listing(), asker=self._asker(), duty=self._duty)
+        home = HomeView(
+            board=board, listing=Listing(), asker=self._asker(), duties=[self._team_duty()]
+        )
         yield "home", render_home(home)
         for offer in FORMS:
             for request in (CLAIMED, CONTACTED, UNTRIAGED):

@@ -1,6 +1,6 @@
 """What a change of the record sets going: every place where people see it follows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import NAMESPACE_OID, uuid5
@@ -82,7 +82,7 @@ async def _addressed(
     addressed, owner = [], before.holder
     for step in steps:
         if ends_unheard(step, before, after):
-            addressed.append(await _of_end(tx, step, after.key, owner))
+            addressed.append(await _of_end(tx, step, after, owner))
         else:
             addressed.append(replace(step, owner=owner))
         if step.kind in REASSIGNS:
@@ -90,13 +90,13 @@ async def _addressed(
     return addressed
 
 
-async def _of_end(tx: Transaction, step: Step, key: IssueKey, owner: Person | None) -> Step:
-    found = await requests.load_request_record(tx, key)
+async def _of_end(tx: Transaction, step: Step, request: Request, owner: Person | None) -> Step:
+    found = await requests.load_request_record(tx, request.key)
     pending = [each.decision for each in found.pending] if found else []
     step = replace(step, owner=holder_after(owner, pending))
     if any(isinstance(each.action, MarkContacted) for each in pending):
         return step  # the contact is on its way to GitLab
-    turn = await load_current_turn(tx)
+    turn = await load_current_turn(tx, request.route)
     return replace(step, on_duty=turn.on_duty.people if turn else ())
 
 
@@ -161,20 +161,25 @@ FEW = 10
 """Up to this many requests found at once are posted one by one."""
 
 
-async def begin_catch_up(tx: Transaction, at: datetime, since: datetime | None) -> None:
+async def begin_catch_up(
+    tx: Transaction, at: datetime, since: datetime | None, teams: Iterable[str] = ("",)
+) -> None:
     """Note that a poll has found many requests; again, it changes nothing.
 
     Use the transaction that enqueues them, so that no card comes before. The poll began ``at``; the
     one before ended at ``since``, ``None`` at the first start.
     """
-    last = await facts.CATCH_UP.load(tx)
-    if last is None or last.is_told:
-        log.info("catching_up", since=since.isoformat() if since else None)
-        last = CatchUp(key=at.isoformat(), at=at, since=since)
-    await facts.CATCH_UP.save(tx, replace(last, at=at))
+    for team in teams:
+        fact = facts.CATCH_UP.of(team)
+        last = await fact.load(tx)
+        if last is None or last.is_told:
+            log.info("catching_up", since=since.isoformat() if since else None)
+            last = CatchUp(key=at.isoformat(), at=at, since=since)
+        await fact.save(tx, replace(last, at=at))
 
 
-async def enqueue_summary(tx: Transaction, now: datetime) -> None:
-    catch_up = await facts.CATCH_UP.load(tx)
-    if catch_up is not None and not catch_up.is_told:
-        jobs.enqueue_periodic(tx, PeriodicQueue.SUMMARY, now, urgent=True)
+async def enqueue_summary(tx: Transaction, now: datetime, teams: Iterable[str] = ("",)) -> None:
+    for team in teams:
+        catch_up = await facts.CATCH_UP.of(team).load(tx)
+        if catch_up is not None and not catch_up.is_told:
+            jobs.enqueue_periodic(tx, PeriodicQueue.SUMMARY, now, urgent=True)

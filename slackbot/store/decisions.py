@@ -95,14 +95,14 @@ async def _list_readable(tx: Transaction, *which: ColumnElement[bool]) -> list[D
     return [decision for decision in rows if decision is not None]
 
 
-async def count_closed_idle(tx: Transaction, since: datetime, until: datetime) -> int:
+async def list_closed_idle(tx: Transaction, since: datetime, until: datetime) -> list[IssueKey]:
     found = await _list_readable(
         tx,
         decisions.c.decided_at >= since,
         decisions.c.decided_at < until,
         decisions.c.status == Status.DELIVERED,
     )
-    return sum(isinstance(each.action, CloseIdle) for each in found)
+    return [each.key for each in found if isinstance(each.action, CloseIdle)]
 
 
 async def list_pending_moments(tx: Transaction) -> Sequence[datetime]:

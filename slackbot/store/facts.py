@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -73,9 +74,19 @@ class Fact(Generic[T]):
     """
 
     def __init__(self, name: str, kind: type[T]) -> None:
-        self._name = name
+        self._name, self._kind = name, kind
+        self._others: dict[str, Fact[T]] = {}
         self._type = Text() if kind is str else Document[Any](kind, lenient=True)
         self._load = select(type_coerce(facts.c.value, self._type)).where(facts.c.name == name)
+
+    def of(self, what: str) -> "Fact[T]":
+        """Return the same about one of several projects or teams; empty for the one there is."""
+        if not what:
+            return self
+        if what not in self._others:
+            which = sha256(what.encode()).hexdigest()[:16]
+            self._others[what] = Fact(f"{self._name}:{which}", self._kind)
+        return self._others[what]
 
     async def load(self, tx: Transaction) -> T | None:
         value: T | None = await tx.scalar(self._load)
@@ -139,14 +150,14 @@ async def prove_writable(record: Record) -> None:
         record.wake_ups.look_out()
 
 
-async def load_poll_end(tx: Transaction, about: str) -> datetime | None:
+async def load_poll_end(tx: Transaction, about: str, project: str = "") -> datetime | None:
     """By the bot's clock."""
-    moment, _, what = (await _POLL_ENDED.load(tx) or "").partition(" ")
+    moment, _, what = (await _POLL_ENDED.of(project).load(tx) or "").partition(" ")
     return datetime.fromisoformat(moment) if moment and what == about else None
 
 
-async def save_poll_end(tx: Transaction, about: str, now: datetime) -> None:
-    await _POLL_ENDED.save(tx, f"{now.isoformat()} {about}")
+async def save_poll_end(tx: Transaction, about: str, now: datetime, project: str = "") -> None:
+    await _POLL_ENDED.of(project).save(tx, f"{now.isoformat()} {about}")
 
 
 async def remember_deliveries(tx: Transaction, ids: Iterable[str], now: datetime) -> set[str]:

@@ -42,7 +42,10 @@ async def load_latest_key(tx: Transaction, prefix: str, before: str) -> str | No
     """Return the last in alphabetical order of those that stand in Slack, or never will."""
     key: str | None = await tx.scalar(
         select(func.max(posts.c.key)).where(
-            posts.c.key.startswith(prefix), posts.c.key < before, posts.c.ended_at.is_not(None)
+            posts.c.key.startswith(prefix, autoescape=True),
+            func.length(posts.c.key) == len(before),  # another prefix may go on after this one
+            posts.c.key < before,
+            posts.c.ended_at.is_not(None),
         )
     )
     return key

@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Row, bindparam, delete, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, or_, select, type_coerce, update
 
 from slackbot.rules.request import Person, Request
 from slackbot.rules.shifts import Plan
@@ -301,22 +302,36 @@ class Trouble:
     since: datetime
 
 
-TROUBLE = Fact("duty_trouble", Trouble)
-PLAN = Fact("duty_plan", Plan)
-"""The last known, while no schedule can be read."""
+@cache
+def trouble_of(route: str) -> Fact[Trouble]:
+    return Fact(_of(route, "duty_trouble"), Trouble)
 
 
-_TURNS = select(duty_turns).order_by(duty_turns.c.seq.desc())
+@cache
+def plan_of(route: str) -> Fact[Plan]:
+    """Return where the last known is, while no schedule can be read."""
+    return Fact(_of(route, "duty_plan"), Plan)
+
+
+def _of(route: str, name: str) -> str:
+    return f"{name}:{route}" if route else name
+
+
+_TURNS = (
+    select(duty_turns)
+    .where(duty_turns.c.route == bindparam("route"))
+    .order_by(duty_turns.c.seq.desc())
+)
 _LATEST_TURNS = _TURNS.limit(bindparam("number"))
 
 
-async def list_latest_turns(tx: Transaction, number: int = 2) -> list[DutyTurn]:
-    return _turns(await tx.execute(_LATEST_TURNS, number=number))
+async def list_latest_turns(tx: Transaction, route: str, number: int = 2) -> list[DutyTurn]:
+    return _turns(await tx.execute(_LATEST_TURNS, route=route, number=number))
 
 
-async def list_turns_since(tx: Transaction, moment: datetime) -> list[DutyTurn]:
+async def list_turns_since(tx: Transaction, route: str, moment: datetime) -> list[DutyTurn]:
     is_later = or_(duty_turns.c.ended_at.is_(None), duty_turns.c.ended_at >= moment)
-    return _turns(await tx.execute(_TURNS.where(is_later)))
+    return _turns(await tx.execute(_TURNS.where(is_later), route=route))
 
 
 _TURN_AT = _TURNS.where(
@@ -327,7 +342,7 @@ _TURN_AT = _TURNS.where(
 
 async def list_on_duty_at(tx: Transaction, request: Request) -> tuple[Person, ...]:
     """Return who was on duty when a feedback was created, as far as is known."""
-    turns = _turns(await tx.execute(_TURN_AT, at=request.created_at))
+    turns = _turns(await tx.execute(_TURN_AT, route=request.route, at=request.created_at))
     return turns[0].on_duty.people if turns else ()
 
 
@@ -344,14 +359,14 @@ def _turns(rows: Iterable[Row[Any]]) -> list[DutyTurn]:
     ]
 
 
-async def load_current_turn(tx: Transaction) -> DutyTurn | None:
-    turns = await list_latest_turns(tx, 1)
+async def load_current_turn(tx: Transaction, route: str) -> DutyTurn | None:
+    turns = await list_latest_turns(tx, route, 1)
     return turns[0] if turns and turns[0].ended_at is None else None
 
 
-async def save_turn(tx: Transaction, on_duty: OnDuty | None, now: datetime) -> bool:
+async def save_turn(tx: Transaction, route: str, on_duty: OnDuty | None, now: datetime) -> bool:
     """Return whether these are other people than before."""
-    last = await load_current_turn(tx)
+    last = await load_current_turn(tx, route)
     if last and on_duty and _same_people(last.on_duty, on_duty):
         await tx.execute(
             update(duty_turns).where(duty_turns.c.seq == last.seq).values(document=on_duty)
@@ -359,10 +374,21 @@ async def save_turn(tx: Transaction, on_duty: OnDuty | None, now: datetime) -> b
         return False
     if last is None and on_duty is None:
         return False
-    await tx.execute(update(duty_turns).where(duty_turns.c.ended_at.is_(None)).values(ended_at=now))
+    await _end_turns(tx, duty_turns.c.route == route, now)
     if on_duty is not None:
-        await tx.execute(duty_turns.insert().values(began_at=now, document=on_duty))
+        begins = duty_turns.insert().values(began_at=now, document=on_duty, route=route)
+        await tx.execute(begins)
     return True
+
+
+async def end_turns_of_others(tx: Transaction, routes: Collection[str], now: datetime) -> None:
+    """End the turns of teams that are no longer set up."""
+    await _end_turns(tx, duty_turns.c.route.not_in(routes), now)
+
+
+async def _end_turns(tx: Transaction, which: ColumnElement[bool], now: datetime) -> None:
+    goes_on = duty_turns.c.ended_at.is_(None)
+    await tx.execute(update(duty_turns).where(which, goes_on).values(ended_at=now))
 
 
 def _same_people(one: OnDuty, other: OnDuty) -> bool:
@@ -372,15 +398,16 @@ def _same_people(one: OnDuty, other: OnDuty) -> bool:
     )
 
 
-async def save_trouble(tx: Transaction, problem: str | None, now: datetime) -> bool:
+async def save_trouble(tx: Transaction, route: str, problem: str | None, now: datetime) -> bool:
     """Keep the first moment. Return whether the trouble has begun or ended."""
-    before = await TROUBLE.load(tx)
+    trouble = trouble_of(route)
+    before = await trouble.load(tx)
     if (before.problem if before else None) == problem:
         return False
     if problem is None:
-        return await TROUBLE.forget(tx)
+        return await trouble.forget(tx)
     since = before.since if before else now
-    await TROUBLE.save(tx, Trouble(problem=problem, since=since))
+    await trouble.save(tx, Trouble(problem=problem, since=since))
     return before is None
 
 

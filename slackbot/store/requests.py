@@ -1,7 +1,7 @@
 """Feedback as GitLab has it, and the snoozes of contact requests."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -261,11 +261,10 @@ async def list_open_iids(tx: Transaction, project: int, *, asks: bool) -> list[i
     return list(rows)
 
 
-async def forget_open_of_other_projects(tx: Transaction, project: int) -> None:
+async def forget_open_of_other_projects(tx: Transaction, own: Collection[int]) -> None:
     """Forget what asks for no contact: nobody looks after it there."""
-    await tx.execute(
-        delete(requests).where(requests.c.state == State.OPEN, requests.c.project != project)
-    )
+    is_other = requests.c.project.not_in(own)
+    await tx.execute(delete(requests).where(requests.c.state == State.OPEN, is_other))
 
 
 async def list_unfinished(tx: Transaction) -> list[Request]:

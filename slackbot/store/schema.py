@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
     type_coerce,
 )
 from sqlalchemy.engine import Dialect
@@ -327,6 +328,8 @@ duty_turns = Table(
     Column("began_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("document", Document(OnDuty, lenient=True), nullable=False),
+    # Whose turn: the release before writes none.
+    Column("route", String(32), nullable=False, server_default=text("''")),
     sqlite_autoincrement=True,
 )
 

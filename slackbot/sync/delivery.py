@@ -105,9 +105,12 @@ class Delivery:
         rules: Rules,
         decision: Decision,
         traces: Traces,
+        *,
+        project: str = "",
     ) -> None:
         self._record, self._gitlab, self._directory = record, gitlab, directory
         self._rules, self._decision, self._traces = rules, decision, traces
+        self._feedback_labels = facts.FEEDBACK_LABELS.of(project)
         self._account: GitLabUser | None = None
         self._is_noted = decision.id in traces.decisions
 
@@ -196,7 +199,8 @@ class Delivery:
                 return frozenset()
         # What is archived keeps no contact from the issue: GitLab leaves it out, and that is told.
         is_contact = isinstance(self._decision.action, MarkContacted)
-        known = frozenset(await self._gitlab.labels(with_archived=is_contact))
+        project = self._decision.key.project
+        known = frozenset(await self._gitlab.labels(project, with_archived=is_contact))
         if missing := sorted(wanted - known):
             is_chosen = missing[0] != self._rules.contacted_label
             return UnknownLabel(missing[0], is_chosen=is_chosen)
@@ -336,7 +340,7 @@ class Delivery:
         known_labels: Iterable[str] = ()
         if isinstance(action, ChooseLabel | MarkContacted | Review):
             async with self._record.transaction() as tx:
-                known_labels = await facts.FEEDBACK_LABELS.load(tx) or ()
+                known_labels = await self._feedback_labels.load(tx) or ()
         return change_of(
             action,
             issue,
@@ -422,7 +426,7 @@ async def _put_back(
 ) -> IssueSnapshot:
     """Put labels on again as far as GitLab does that; return the issue then."""
     # It would create the others.
-    if not labels or not (known := labels & set(await gitlab.labels())):
+    if not labels or not (known := labels & set(await gitlab.labels(issue.key.project))):
         return issue
     await check_unchanged(gitlab, issue)
     try:

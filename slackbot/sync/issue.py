@@ -11,7 +11,8 @@ from slackbot.platforms.errors import Missing, PlatformError
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.rules.decision import Release, TakeOver
 from slackbot.rules.refusals import IssueGone
-from slackbot.rules.request import IssueKey, Rules
+from slackbot.rules.request import IssueKey
+from slackbot.rules.routes import Route, Routes
 from slackbot.store import cards, decisions, requests
 from slackbot.store.changes import announce, announce_queue, refuse, save_changes
 from slackbot.store.database import LeaseLost, Record
@@ -26,7 +27,7 @@ from slackbot.sync.observe import (
     may_matter,
     observe,
 )
-from slackbot.sync.read import look
+from slackbot.sync.read import look, route_of
 from slackbot.sync.suggestion import Suggestion
 
 log = structlog.get_logger()
@@ -40,11 +41,11 @@ class IssueSync:
         record: Record,
         gitlab: GitLabClient,
         directory: Directory,
-        rules: Rules,
-        suggestion: Suggestion | None,
+        routes: Routes,
+        suggestion: Suggestion,
     ) -> None:
         self._record, self._gitlab, self._directory = record, gitlab, directory
-        self._rules, self._suggestion = rules, suggestion
+        self._routes, self._suggestion = routes, suggestion
 
     async def reconcile(self, key: IssueKey) -> None:
         try:
@@ -71,7 +72,7 @@ class IssueSync:
         try:
             seen = await look(
                 self._gitlab,
-                self._rules,
+                self._routes.shared,
                 key,
                 known,
                 self._record.now(),
@@ -80,7 +81,7 @@ class IssueSync:
         except Missing:
             await self._lose(key)
             return
-        if seen.issue.assignees and (known or may_matter(seen.issue, self._rules)):
+        if seen.issue.assignees and (known or may_matter(seen.issue, self._routes.shared)):
             await self._directory.meet(seen.issue.assignees)
             for assignee in seen.issue.assignees:  # before they are told or shown
                 await self._directory.look_up(assignee.person)
@@ -95,8 +96,13 @@ class IssueSync:
             seen = await self._deliver(recorded, seen, traces)
         if pending or is_to_withdraw:
             await take_back_notes(self._record, self._gitlab, key)
-        if self._suggestion and not pending:  # else it is stale, and somebody is at it
-            await self._suggestion.make(seen)
+        route = await self._route_of(seen)
+        if route.assigns_on_duty and not pending:  # else it is stale, and somebody is at it
+            await self._suggestion.make(seen, route.rules)
+
+    async def _route_of(self, seen: Observation) -> Route:
+        """Look anew each time: a label may have gone to or come from another team."""
+        return await route_of(self._gitlab, self._routes, seen.issue)
 
     async def _traces(self, key: IssueKey, pending: Iterable[DecisionRecord]) -> Traces:
         """Look for what tries with a doubtful outcome left in GitLab."""
@@ -108,8 +114,15 @@ class IssueSync:
     async def _deliver(
         self, recorded: DecisionRecord, seen: Observation, traces: Traces
     ) -> Observation:
+        route = await self._route_of(seen)
         delivery = Delivery(
-            self._record, self._gitlab, self._directory, self._rules, recorded.decision, traces
+            self._record,
+            self._gitlab,
+            self._directory,
+            route.rules,
+            recorded.decision,
+            traces,
+            project=self._routes.key_of(route.project),
         )
         after, is_taken_in = await delivery.run(seen)
         if not is_taken_in:
@@ -128,12 +141,12 @@ class IssueSync:
                     await refuse(tx, recorded.decision, refusal_words(IssueGone()), now)
 
     async def _converge(self, seen: Observation) -> None:
-        now = self._record.now()
+        now, rules = self._record.now(), (await self._route_of(seen)).rules
         async with self._record.transaction() as tx:
             known = await requests.load_request(tx, seen.issue.key, lock=True)
-            request, steps = observe(known, seen, self._rules)
+            request, steps = observe(known, seen, rules)
             if request is None and await cards.has_card(tx, seen.issue.key):
-                request = first_sight(seen, self._rules)  # it was one: the record was lost
+                request = first_sight(seen, rules)  # it was one: the record was lost
             if request is None and known is not None:
                 await requests.forget_request(tx, seen.issue.key)  # it is no feedback any longer
                 announce_queue(tx, now)

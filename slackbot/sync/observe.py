@@ -83,13 +83,14 @@ def listed(issue: IssueSnapshot, rules: Rules, at: datetime) -> Request | None:
     return replace(request, is_provisional=has_history)
 
 
-def looks_changed(request: Request, issue: IssueSnapshot) -> bool:
+def looks_changed(request: Request, issue: IssueSnapshot, rules: Rules) -> bool:
     return (
         request.is_gone
         or request.is_open != issue.is_open
         or request.labels != issue.labels
         or request.assignees != issue.usernames
         or request.title != issue.title
+        or request.route != rules.route
         or request.gitlab_updated_at != issue.updated_at
         or (request.state is State.OPEN and request.comments != issue.comments)
     )
@@ -223,7 +224,7 @@ def first_sight(seen: Observation, rules: Rules) -> Request:
         title=issue.title,
         was_requested=was_requested,
         asked_at=asked,
-        due_at=rules.hours.add(asked, rules.deadline),
+        due_at=rules.due_at(asked, issue.feedback.score, issue.labels),
         is_suggested=was_suggested(seen.notes, seen.own_username),
         is_provisional=seen.problem is not None,
         **vars(past),
@@ -277,6 +278,7 @@ def _mirror(known: Request, seen: Observation, is_requested: bool, rules: Rules)
         known,
         url=issue.url,
         title=issue.title,
+        route=rules.route,
         ticket=feedback.ticket,
         comment=(feedback.comment or "")[:COMMENT_LIMIT] or None,
         organization=feedback.organization,
@@ -317,7 +319,8 @@ def _mirror(known: Request, seen: Observation, is_requested: bool, rules: Rules)
         asked = known.asked_at  # its events went with the label's name
     else:
         asked = asked_at(seen, rules.contact_label)
-    return replace(now, asked_at=asked, due_at=rules.hours.add(asked, rules.deadline))
+    due_at = rules.due_at(asked, now.score, now.labels)
+    return replace(now, asked_at=asked, due_at=due_at)
 
 
 def _closed_by(known: Request, issue: IssueSnapshot) -> str | None:
@@ -412,6 +415,8 @@ def _other_steps(known: Request, now: Request, seen: Observation, rules: Rules) 
     if (is_moved or (known.is_open and not now.is_open)) and now.state is State.CLOSED:
         who, moved_to = seen.issue.closed_by, now.moved_to
         yield Step(kind=StepKind.CLOSED, who=who, at=at, in_gitlab=True, moved_to=moved_to)
+    if known.route and now.route and known.route != now.route:
+        yield Step(kind=StepKind.REROUTED, at=at, detail=now.route, in_gitlab=True)
     if not known.is_open and now.is_open:
         yield Step(kind=StepKind.REOPENED, at=at, in_gitlab=True)
     if known.is_requested and not now.is_requested:

@@ -1,44 +1,17 @@
-"""The poll: finds what lost webhooks would have said."""
+"""The poll of all projects."""
 
-from collections.abc import Awaitable, Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
-
-import structlog
 
 from slackbot import metrics
 from slackbot.health import GITLAB, Health
-from slackbot.platforms.errors import Denied, Missing, PlatformError
-from slackbot.platforms.gitlab import PAGE, GitLabClient, Project, renamed
-from slackbot.platforms.snapshot import IssueSnapshot
-from slackbot.rules.request import IssueKey, Rules, in_scope
-from slackbot.store import facts, jobs, requests
-from slackbot.store.changes import (
-    FEW,
-    announce_all,
-    announce_queue,
-    begin_catch_up,
-    enqueue_summary,
-    save_listed,
-)
-from slackbot.store.database import Record, Transaction
-from slackbot.store.facts import Cursor, KnownProject
-from slackbot.store.jobs import IssueQueue, Postponed
-from slackbot.store.people import list_on_duty_at
-from slackbot.sync.cursor import Reading
+from slackbot.platforms.errors import PlatformError
+from slackbot.platforms.gitlab import GitLabClient
+from slackbot.rules.routes import Routes
+from slackbot.store.database import Record
+from slackbot.store.jobs import Postponed
 from slackbot.sync.forgetting import forget_ended
-from slackbot.sync.observe import listed, looks_changed, may_matter
-from slackbot.sync.progress import Progress, watching_terminal
-
-log = structlog.get_logger()
-
-PROJECT_FOR = timedelta(minutes=10)
-"""So long what the project is called is believed; ``Watch`` asks, too."""
-
-NOTED_LATELY = timedelta(days=30)
-
-T = TypeVar("T")
+from slackbot.sync.project import ProjectPoll
 
 
 class Poll:
@@ -51,229 +24,70 @@ class Poll:
         self,
         record: Record,
         gitlab: GitLabClient,
-        rules: Rules,
+        routes: Routes,
         health: Health,
         *,
         every: timedelta,
         retention: timedelta,
     ) -> None:
-        self._record, self._gitlab, self._rules = record, gitlab, rules
-        self._health, self._every, self._retention = health, every, retention
-        # With another project or label, all open issues are news.
-        self._about = f"{gitlab.named} {rules.contact_label}"
-        self._asked_for_project_at: datetime | None = None
+        self._record, self._health = record, health
+        self._every, self._retention = every, retention
+        self._remarks: dict[str, str | None] = {}
+        self._failures: dict[str, str | None] = {}
+        self._projects = [
+            ProjectPoll(
+                record,
+                each,
+                gitlab.projects,
+                routes,
+                every=every,
+                remark=self._remark_about(each.named),
+            )
+            for each in gitlab.projects
+        ]
 
     async def reconcile(self) -> datetime:
         """Return when to repeat; a failed try goes on where it stopped.
 
         Raises:
-            Postponed: GitLab is unreachable, throttles, or refuses the token.
+            Postponed: GitLab is unreachable, throttles, or refuses the token; of several projects,
+                the others have been read.
         """
-        try:
-            await self._read_gitlab()
-        except PlatformError as error:
-            metrics.POLLS.labels("failed").inc()
-            self._health.report_error(error)
-            raise Postponed(str(error), max(error.after or self._every, self._every)) from error
-        metrics.POLLS.labels("done").inc()
-        self._health.report(GITLAB, None)
-        await forget_ended(self._record, self._retention)
+        errors = [error for each in self._projects if (error := await self._tried(each))]
+        if len(errors) < len(self._projects):
+            self._health.report(GITLAB, None)
+            await forget_ended(self._record, self._retention)
+        else:
+            self._health.report_error(errors[0])
+        metrics.POLLS.labels("failed" if errors else "done").inc()
+        if errors:
+            wait = max(error.after or self._every for error in errors)
+            raise Postponed(str(errors[0]), max(wait, self._every)) from errors[0]
         return self._record.now() + self._every
 
-    async def _read_gitlab(self) -> None:
-        """No customer is hidden by the labels and the project: tell their trouble at the end."""
-        labels, no_labels = await _tried(self._read_labels())
-        project, no_project = await _tried(self._project())
-        if isinstance(no_project, Denied | Missing):
-            raise no_project
-        if project is not None:
-            await self._note_project(project, labels)
-        listed = await self._read_issues(project)
-        number = project.id if project else await self._number_on_record()
-        if number is not None:
-            await self._read_in_turn(number, listed)
-        if problem := no_labels or no_project:
-            raise problem
-
-    async def _note_project(self, project: Project, labels: Collection[str] | None) -> None:
-        if labels is not None:
-            wrong = (_missing_labels(self._rules, labels), renamed(self._gitlab.named, project))
-            self._health.remark(GITLAB, "; ".join(filter(None, wrong)) or None)
-        async with self._record.transaction() as tx:
-            known = KnownProject(id=project.id, path=project.path, url=project.url)
-            await facts.PROJECT.save(tx, known.renamed_from(await facts.PROJECT.load(tx)))
-            await requests.forget_open_of_other_projects(tx, project.id)
-
-    async def _number_on_record(self) -> int | None:
-        """Return ``None`` if another project may be set now."""
-        async with self._record.transaction() as tx:
-            known = await facts.PROJECT.load(tx)
-        return known.id if known and self._gitlab.is_project(known.id, known.path) else None
-
-    async def _project(self) -> Project:
-        """Ask only now and then: it hardly ever changes."""
-        now, at = self._record.now(), self._asked_for_project_at
-        project = self._gitlab.known
-        if project is None or at is None or not at <= now < at + PROJECT_FOR:
-            project = await self._gitlab.project()
-            self._asked_for_project_at = now
-        return project
-
-    async def _read_labels(self) -> Collection[str]:
-        known = await self._gitlab.labels()
-        scope = self._rules.scope
-        labels = {name: text for name, text in sorted(known.items()) if in_scope(name, scope)}
-        async with self._record.transaction() as tx:
-            if await facts.FEEDBACK_LABELS.save(tx, labels):
-                ranks = {each.key: each.due_at for each in await requests.list_unfinished(tx)}
-                await announce_all(tx, ranks, self._record.now())
-        return known
-
-    async def _read_issues(self, project: Project | None) -> set[IssueKey]:
-        """Read what changed, at first all open issues; return what was listed."""
-        async with self._record.transaction() as tx:
-            place = await self._place(tx)
-            last_end = await facts.load_poll_end(tx, self._about)
-        reading = Reading(self._about, place, last_end, self._record.now(), self._every)
-        progress = self._progress(reading, project)
-        listed: set[IssueKey] = set()
-        async for page in self._gitlab.issue_pages(reading.since, only_open=reading.is_first):
-            await self._take_in(page, reading)
-            listed.update(issue.key for issue in page)
-            if progress:
-                progress.page(issues=reading.place.read, found=reading.place.found)
-        if progress:
-            progress.end()
-        await self._end(reading)
-        return listed
-
-    async def _place(self, tx: Transaction) -> Cursor | None:
-        """Start anew after an older release, which left out issues that ask for no contact."""
-        place = await facts.PLACE.load(tx)
-        if place is None or place.is_first:
-            return place
-        is_complete = await facts.ALL_READ.load(tx) == self._about
-        return place if is_complete or place.about != self._about else None
-
-    def _progress(self, reading: Reading, project: Project | None) -> Progress | None:
-        if not reading.is_after_gap:
-            return None
-        total = project.open_issues if project and reading.is_first else None
-        return Progress(before=reading.place.read, total=total, terminal=watching_terminal())
-
-    async def _take_in(self, page: Sequence[IssueSnapshot], reading: Reading) -> None:
-        async with self._record.transaction() as tx:
-            found = await self._ask_about(tx, page)
-            place = reading.advance(page, found, self._record.now())
-            await facts.PLACE.save(tx, place)
-            if reading.is_after_gap and place.found > FEW:
-                await begin_catch_up(tx, reading.begun_at, reading.last_end)
-
-    async def _ask_about(self, tx: Transaction, issues: Iterable[IssueSnapshot]) -> int:
-        """Enqueue what differs; return how many contact requests the record does not know."""
-        asked = new = 0
-        listed_now: list[IssueSnapshot] = []
-        for issue in sorted(issues, key=lambda each: each.key):
-            known = await requests.load_request(tx, issue.key)
-            if known is None and not may_matter(issue, self._rules):
-                listed_now.append(issue)
-                continue
-            if known is not None and not looks_changed(known, issue):
-                continue
-            now, rank = self._record.now(), issue.created_at
-            jobs.enqueue(tx, IssueQueue.SYNC, [issue.key], now, rank=rank)
-            asked += 1
-            new += known is None
-        await self._note_listed(tx, listed_now)
-        if asked:
-            log.info("poll_found", issues=asked)
-        return new
-
-    async def _note_listed(self, tx: Transaction, issues: Sequence[IssueSnapshot]) -> None:
-        """Record what asks for no contact: reading the issue itself would add little."""
-        now = self._record.now()
-        found = [each for issue in issues if (each := listed(issue, self._rules, now))]
-        for each in found:
-            responsible = await list_on_duty_at(tx, each)
-            await save_listed(tx, replace(each, responsible=responsible), self._rules, now)
-            # A lost record may have known more: what the bot has noted is read, too.
-            if each.comments and each.ended_at > now - NOTED_LATELY:
-                jobs.enqueue(tx, IssueQueue.SYNC, [each.key], now, rank=now)
-        if found:
-            announce_queue(tx, now)
-
-    async def _end(self, reading: Reading) -> None:
-        place = reading.end()
-        async with self._record.transaction() as tx:
-            if place is not None:
-                await facts.PLACE.save(tx, place)
-            await facts.save_poll_end(tx, self._about, self._record.now())
-            await facts.ALL_READ.save(tx, self._about)
-            await self._note_beginning(tx, is_first=reading.is_first)
-            await enqueue_summary(tx, self._record.now())
-
-    async def _note_beginning(self, tx: Transaction, *, is_first: bool) -> None:
-        """Begin a record of an earlier release with the first end that it has seen."""
-        known, now = await facts.KNOWN_SINCE.load(tx), self._record.now()
-        if is_first or known is None or known > now:
-            earliest = None if is_first else await requests.load_earliest_end(tx)
-            await facts.KNOWN_SINCE.save(tx, earliest or now)
-
-    async def _read_in_turn(self, project: int, listed: set[IssueKey]) -> None:
-        """Read a page of known open issues: one that lost a label may miss from a listing."""
-        async with self._record.transaction() as tx:
-            asking = await requests.list_open_iids(tx, project, asks=True)
-            others = await requests.list_open_iids(tx, project, asks=False)
-            last = await facts.LAST_IN_TURN.load(tx) or 0
-            last_other = await facts.LAST_FEEDBACK_IN_TURN.load(tx) or 0
-        seen = {key.iid for key in listed if key.project == project}
-        turn = next_in_turn([iid for iid in asking if iid not in seen], last)
-        seen.update(asking)
-        rest = next_in_turn([iid for iid in others if iid not in seen], last_other)
-        rest = rest[: PAGE - len(turn)]
-        if not turn + rest:
-            return
-        issues = await self._gitlab.these_issues(turn + rest)
-        lost = {*turn, *rest} - {issue.key.iid for issue in issues}
-        async with self._record.transaction() as tx:
-            await self._ask_about(tx, issues)
-            await self._ask_about_lost(tx, [IssueKey(project, iid) for iid in sorted(lost)])
-            if turn:
-                await facts.LAST_IN_TURN.save(tx, turn[-1])
-            if rest:
-                await facts.LAST_FEEDBACK_IN_TURN.save(tx, rest[-1])
-
-    async def _ask_about_lost(self, tx: Transaction, keys: Sequence[IssueKey]) -> None:
-        """Have them read one by one: a list that lacks them proves nothing yet."""
-        for key in sorted(keys):
-            known = await requests.load_request(tx, key)
-            # Those out of sight keep their turn: they may come back.
-            if known is None or not known.is_gone:
-                jobs.enqueue(tx, IssueQueue.SYNC, [key], self._record.now())
-
-
-async def _tried(answer: Awaitable[T]) -> tuple[T | None, PlatformError | None]:
-    try:
-        return await answer, None
-    except PlatformError as error:
-        return None, error
-
-
-def _missing_labels(rules: Rules, known: Collection[str]) -> str | None:
-    """GitLab does not tell of renamed labels."""
-    settings = {
-        "SSAT_CONTACT_LABEL": rules.contact_label,
-        "SSAT_CONTACTED_LABEL": rules.contacted_label,
-    }
-    missing = [f"{label} ({name})" for name, label in settings.items() if label not in known]
-    if not missing:
+    async def _tried(self, project: ProjectPoll) -> PlatformError | None:
+        """Read one; the trouble of one of several is for an administrator to fix."""
+        try:
+            await project.read()
+        except PlatformError as error:
+            self._note_failure(project.named, str(error))
+            return error
+        self._note_failure(project.named, None)
         return None
-    return (
-        f"the project has no label {' and no label '.join(missing)}: if it has got another "
-        "name, set that; if it is archived, unarchive it; else create it"
-    )
 
+    def _note_failure(self, project: str, problem: str | None) -> None:
+        if len(self._projects) > 1:
+            self._failures[project] = f"{project}: {problem}" if problem else None
+            self._remark()
 
-def next_in_turn(iids: Sequence[int], last: int) -> list[int]:
-    later = [iid for iid in iids if iid > last]
-    return [*later, *(iid for iid in iids if iid <= last)][:PAGE]
+    def _remark_about(self, project: str) -> Callable[[str | None], None]:
+        def remark(problem: str | None) -> None:
+            self._remarks[project] = problem
+            self._remark()
+
+        return remark
+
+    def _remark(self) -> None:
+        """Tell what is to be fixed, of all projects."""
+        found = (*self._failures.values(), *self._remarks.values())
+        self._health.remark(GITLAB, "; ".join(filter(None, found)) or None)

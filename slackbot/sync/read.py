@@ -7,6 +7,7 @@ from slackbot.platforms.errors import PlatformError, Rejected, Throttled
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.snapshot import BIRTH, IssueSnapshot, Note
 from slackbot.rules.request import IssueKey, Request, Rules
+from slackbot.rules.routes import Route, Routes
 from slackbot.store.jobs import Postponed
 from slackbot.sync.observe import Observation
 
@@ -76,6 +77,11 @@ def _may_be_assigned_anew(issue: IssueSnapshot, known: Request, *, is_contested:
     is_held = known.holder is not None and known.holder.gitlab in issue.usernames
     is_news = bool(issue.usernames) and (is_contested or not is_held)
     return is_news and issue.updated_at != known.gitlab_updated_at
+
+
+async def route_of(gitlab: GitLabClient, routes: Routes, issue: IssueSnapshot) -> Route:
+    """Return whose feedback an issue is, if it is one."""
+    return routes.of(await gitlab.project_of(issue), issue.labels)
 
 
 async def check_unchanged(gitlab: GitLabClient, seen: IssueSnapshot) -> None:

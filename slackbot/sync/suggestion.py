@@ -25,16 +25,14 @@ log = structlog.get_logger()
 class Suggestion:
     """Suggests the manager on duty, once for each request."""
 
-    def __init__(
-        self, record: Record, gitlab: GitLabClient, directory: Directory, rules: Rules
-    ) -> None:
-        self._record, self._gitlab = record, gitlab
-        self._directory, self._rules = directory, rules
+    def __init__(self, record: Record, gitlab: GitLabClient, directory: Directory) -> None:
+        self._record, self._gitlab, self._directory = record, gitlab, directory
 
-    async def make(self, seen: Observation) -> None:
+    async def make(self, seen: Observation, rules: Rules) -> None:
         key = seen.issue.key
         async with self._record.transaction() as tx:
-            request, turn = await requests.load_request(tx, key), await load_current_turn(tx)
+            request = await requests.load_request(tx, key)
+            turn = await load_current_turn(tx, request.route) if request else None
         if turn is None or request is None or not _may_be_suggested(request):
             return
         account = await self._first_account(turn.on_duty.people)
@@ -48,7 +46,7 @@ class Suggestion:
             issue = await self._gitlab.change_issue(key, change)
         except Rejected as error:
             log.warning("not_assigned", issue=str(key), problem=error.code)
-        await self._end(replace(seen, issue=issue, notes=(), at=self._record.now()))
+        await self._end(replace(seen, issue=issue, notes=(), at=self._record.now()), rules)
 
     async def _first_account(self, people: Iterable[Person]) -> GitLabUser | None:
         for person in people:
@@ -72,13 +70,13 @@ class Suggestion:
             if known is not None:
                 await requests.save_request(tx, replace(known, **changes))
 
-    async def _end(self, seen: Observation) -> None:
+    async def _end(self, seen: Observation, rules: Rules) -> None:
         async with self._record.transaction() as tx:
             before = await requests.load_request(tx, seen.issue.key, lock=True)
             if before is None:
                 return
             suggested = replace(_suggested(before), assignees=seen.issue.usernames)
-            after, steps = observe(suggested, seen, self._rules)
+            after, steps = observe(suggested, seen, rules)
             await save_changes(tx, before, after, steps, self._record.now())
 
 

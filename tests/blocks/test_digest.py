@@ -102,6 +102,13 @@ def test_what_was_done_is_said_even_if_nobody_waits() -> None:
 
 
 @pytest.mark.parametrize(
+    ("hour", "part"), [(0, "morning"), (11, "morning"), (12, "afternoon"), (18, "evening")]
+)
+def test_a_digest_greets_by_the_time_at_which_it_comes(hour: int, part: str) -> None:
+    assert render_digest(replace(EMPTY, hour=hour)).text.startswith(f"Good {part}. Customer")
+
+
+@pytest.mark.parametrize(
     ("contacted", "said"),
     [
         (Contacts(), "no customer contacted"),
@@ -131,6 +138,14 @@ def test_a_hand_over_opens_with_what_it_means_for_its_reader(
     message = render_handover(replace(HAND_OVER, after=after), is_outgoing=is_outgoing)
     assert message.text == said
     assert "Nothing is left open. ✅" in shown(message)
+
+
+def test_a_hand_over_names_the_team_where_there_are_several() -> None:
+    of_emea = replace(HAND_OVER, team="emea")
+    incoming, outgoing = (render_handover(of_emea, is_outgoing=each) for each in (False, True))
+    said = "You're the manager on duty of the team emea now, after Avery Example."
+    assert incoming.text == said
+    assert outgoing.text.startswith("Your turn as manager on duty of the team emea has ended. ")
 
 
 def test_a_hand_over_says_what_is_open_and_what_could_be_closed() -> None:

@@ -1,5 +1,6 @@
 """Words for who is on duty."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -8,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.blocks.duty import NOT_SET_UP, DutyView, duty_line, duty_words, render_duty
+from slackbot.blocks.duty import (
+    ALL_TEAMS,
+    NOT_SET_UP,
+    DutyView,
+    TeamDuty,
+    duty_line,
+    duty_words,
+    render_duties,
+    render_duty,
+    teams_words,
+)
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import validate_blocks
 from slackbot.rules.deadline import ALWAYS
@@ -90,7 +101,7 @@ COVERED = Plan(
 
 
 def said_of(plan: Plan | None, view: DutyView | None = ON_DUTY, now: datetime = MONDAY) -> str:
-    answer = render_duty(view, plan, ALWAYS, now)
+    answer = render_duty(TeamDuty(team="", view=view, plan=plan, hours=ALWAYS), now)
     assert validate_blocks(list(answer.blocks), "message") == []
     return shown(answer)
 
@@ -176,6 +187,68 @@ def test_what_a_schedule_says_of_the_time_to_come_pings_nobody(who: str, url: st
         schedules=(Schedule(name=who, url=f"https://{url[:290]}", problem=who),) * 9,
     )
     assert pings(said_of(plan, view=replace(ON_DUTY, people=(stranger,)))) == set()
+
+
+# --- Several teams -----------------------------------------------------------------------------
+
+EMEA = TeamDuty(team="emea", view=ON_DUTY, plan=COVERED, hours=ALWAYS)
+APAC = TeamDuty(team="apac", view=None, hours=ALWAYS)
+
+
+def all_said(*duties: TeamDuty) -> str:
+    answer = render_duties(duties, MONDAY)
+    assert validate_blocks(list(answer.blocks), "message") == []
+    return shown(answer)
+
+
+def test_for_all_teams_each_has_who_is_on_duty_who_is_next_and_the_first_gap() -> None:
+    nights = tuple(shift(AVERY, day, day + 0.5) for day in range(4))
+    gaps = replace(EMEA, team="amer", plan=replace(COVERED, shifts=nights))
+    said = all_said(EMEA, gaps, APAC)
+    emea, amer, apac = said.split("*emea*\n")[1].replace("*apac*", "*amer*").split("*amer*\n")
+    assert emea.startswith("*On duty: <@U1>*\nAccording to PagerDuty, until")
+    assert "*Next:* <@U2>, from <!date^1770195600^" in emea
+    assert "The coming 7 days are covered." in emea
+    assert amer.count("nobody is on duty") == 1
+    assert "• and 3 more: see the schedule" in amer
+    assert apac.startswith("On duty: unknown, because no schedule is set up\n")
+    assert apac.endswith("`/ssat duty` and the name of a team shows more of it.")
+
+
+def test_for_one_of_several_teams_all_is_said_under_its_name() -> None:
+    said = shown(render_duty(EMEA, MONDAY))
+    assert said == f"*emea*\n{said_of(COVERED)}\n{ALL_TEAMS}"
+
+
+def test_a_home_names_who_is_on_duty_in_each_team_in_a_line() -> None:
+    away = replace(EMEA, team="amer", view=DutyView(problem="PagerDuty is failing (503)"))
+    assert teams_words([EMEA, away, APAC]) == (
+        "*emea* On duty: <@U1>\n"
+        "*amer* On duty: unknown\n"
+        "*apac* On duty: unknown, because no schedule is set up"
+    )
+
+
+@given(number=st.integers(1, 60), length=st.integers(1, 80), many=st.integers(1, 9))
+def test_however_many_teams_there_are_the_answer_fits_and_says_how_many_are_left_out(
+    number: int, length: int, many: int
+) -> None:
+    crowd = tuple(Person(name="x" * length) for _ in range(many))
+    days = tuple(
+        Shift(people=crowd, begins=MONDAY + day * DAY, ends=MONDAY + (day + 0.5) * DAY)
+        for day in range(9)
+    )
+    view = DutyView(people=crowd, source="x" * length, problem="x" * 400)
+    plan = replace(COVERED, shifts=days)
+    duties = [TeamDuty(team=f"t{n}", view=view, plan=plan, hours=ALWAYS) for n in range(number)]
+    said, line = all_said(*duties), teams_words(duties)
+    assert len(said) < 10_000
+    assert len(line) <= 3_000
+    for text in (said, line):
+        left = re.search(r"… and (\d+) more team", text)
+        assert len(re.findall(r"^\*t\d+\*", text, re.MULTILINE)) == number - int(
+            left[1] if left else 0
+        )
 
 
 def test_the_longest_answer_fits_into_a_message() -> None:

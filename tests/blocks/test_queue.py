@@ -384,7 +384,7 @@ def test_the_readme_has_the_words_of_the_help() -> None:
 
 
 def test_the_help_has_a_line_for_each() -> None:
-    said = shown(render_help(can_link=True))
+    said = shown(render_help(can_link=True, has_teams=True))
     for words, about in HELP:
         escaped = words.replace("<", "&lt;").replace(">", "&gt;")
         assert f"`{f'/ssat {escaped}'.strip()}`  {about}" in said
@@ -395,6 +395,10 @@ def test_the_help_offers_no_link_that_is_not_set_up() -> None:
     assert isinstance(problem, NotUnderstood)
     assert "Did you mean `/ssat link`?" in shown(render_help(problem, can_link=True))
     assert "/ssat link" not in shown(render_help(problem, can_link=False))
+
+
+def test_the_help_says_nothing_of_teams_where_there_is_one() -> None:
+    assert "/ssat teams" not in shown(render_help(can_link=True))
 
 
 def test_the_help_names_every_word_that_is_understood() -> None:

@@ -15,6 +15,7 @@ from slackbot.rules.request import IssueKey
 from slackbot.store import reminders
 from slackbot.store.database import Database, Record
 from tests.conftest import MovableClock
+from tests.teams import team, teams
 
 
 @pytest.fixture
@@ -28,7 +29,8 @@ async def record(tmp_path: Path, clock: MovableClock) -> AsyncIterator[Record]:
 async def test_nobody_waits_for_a_day_for_what_a_fast_clock_has_noted(
     record: Record, clock: MovableClock
 ) -> None:
-    notice = GapNotice(record, Outbox(record, SlackClient(AsyncWebClient()), Health(), "C1"))
+    outbox = Outbox(record, SlackClient(AsyncWebClient()), Health())
+    notice = GapNotice(record, outbox, teams(team()))
     clock.forward(days=1)
     async with record.transaction() as tx:
         await reminders.note_missed(tx, "remind:7/12:1:24h", IssueKey(7, 12), record.now())

@@ -112,7 +112,6 @@ async def proxied(town: Town, bot: str) -> AsyncIterator[str]:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     environment = os.environ | {
         "PUBLIC_ADDRESS": url,
-        # Under this name nobody answers at a second address, ::1: as a replica that has gone.
         "BOT_HOST": "localhost",
         "BOT_PORT": bot.rpartition(":")[2],
         "XDG_DATA_HOME": str(town.folder),

@@ -67,6 +67,12 @@ def test_the_changelog_knows_this_release_and_what_is_to_come() -> None:
     }
 
 
+def test_the_manifests_take_the_image_of_this_release() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    (image,) = yaml.safe_load((ROOT / "deploy/kubernetes/kustomization.yaml").read_text())["images"]
+    assert image["newTag"] == version
+
+
 def test_the_changelog_says_which_schema_a_release_has() -> None:
     schemas = re.findall(r"\bSchema (\d{4})\b", CHANGELOG)
     assert schemas[:2] == [newest_revision(), OLDEST]

@@ -180,9 +180,10 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="the poll finds what webhooks did not tell",
-        module="sync/poll.py",
-        code="            if known is not None and not looks_changed(known, issue):\n",
-        broken="            if issue.key.iid % 2 or (known and not looks_changed(known, issue)):\n",
+        module="sync/project.py",
+        code="            if known is not None and not looks_changed(known, issue, rules):\n",
+        broken="            if issue.key.iid % 2 or "
+        "(known and not looks_changed(known, issue, rules)):\n",
     ),
     Safeguard(
         name="a repeated click has no further effect",

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -22,12 +23,13 @@ from slackbot.people.admission import Admission
 from slackbot.people.cache import Cache
 from slackbot.people.directory import Directory
 from slackbot.people.file import PeopleFile, PeopleFileError, read_people
-from slackbot.people.identities import Identities
+from slackbot.people.identities import Identities, Kept, Means, WhoIsWho
 from slackbot.people.members import Members
 from slackbot.platforms.errors import Unreachable
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.slack import SlackClient
 from slackbot.platforms.snapshot import GitLabUser
+from slackbot.rules.people import Colleague
 from slackbot.rules.refusals import (
     CannotTell,
     Guest,
@@ -41,6 +43,7 @@ from slackbot.rules.rota import OnCall
 from slackbot.store.database import Database, Record
 from slackbot.store.people import (
     FRESH,
+    Account,
     EmailMatch,
     Redeemed,
     digest_of,
@@ -50,8 +53,10 @@ from slackbot.store.people import (
 )
 from slackbot.store.schema import Code
 from tests.conftest import MovableClock
+from tests.teams import team, teams
 
 TEAM = "T0SSAT"
+NOW = datetime(2026, 2, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +275,7 @@ async def people_of(
                 members=members,
                 identities=identities,
                 directory=Directory(identities, members, gitlab_client.users),
-                admission=Admission(members, identities, frozenset(managers)),
+                admission=Admission(members, identities, teams(team(managers=frozenset(managers)))),
             )
 
         yield people
@@ -349,6 +354,24 @@ async def test_only_managers_may_act_and_every_member_may_look(people_of: People
     with pytest.raises(NotAManager) as caught:
         await people.admission.admit(TEAM, "U2")
     assert caught.value.whom_to_ask == {"S1"}
+
+
+async def test_each_team_has_managers_of_its_own(people_of: PeopleOf) -> None:
+    emea, apac = team("emea", managers=frozenset({"U1"}), lead="U3"), team("apac")
+    people = people_of()
+    both = Admission(people.members, people.identities, teams(emea, apac))
+    assert (await both.admit(TEAM, "U1", "emea")).slack_user == "U1"
+    with pytest.raises(NotAManager) as caught:
+        await both.admit(TEAM, "U2", "emea")
+    assert caught.value.whom_to_ask == {"U1", "U3"}
+    assert (await both.admit(TEAM, "U2", "apac")).slack_user == "U2", "it names no managers"
+    assert (await both.look(TEAM, "U2"))[1], "there is a team in which they may"
+    apac = team("apac", managers=frozenset({"S1"}))
+    both = Admission(people.members, people.identities, teams(emea, apac))
+    assert not (await both.look(TEAM, "U2"))[1]
+    with pytest.raises(NotAManager) as caught:
+        await both.admit(TEAM, "U2")
+    assert caught.value.whom_to_ask == {"U1", "U3", "S1"}
 
 
 async def test_a_manager_may_be_named_without_a_group(slack: Slack, people_of: PeopleOf) -> None:
@@ -589,6 +612,34 @@ async def test_a_new_line_of_the_people_file_is_for_the_account_that_has_the_nam
         assert found is not None
         assert found.username == username
         assert await slack_user_of(people, username) == user
+
+
+def who_of(accounts: list[Account], *people: Colleague) -> WhoIsWho:
+    kept = Kept(links={}, matches={}, lines={}, accounts=accounts)
+    return WhoIsWho(file={each.slack_user: each for each in people}, kept=kept, at=NOW)
+
+
+def test_an_account_that_one_has_by_its_number_is_nobody_elses_by_its_name() -> None:
+    renamed = Account(id=5, username="avery.new", earlier=frozenset({"avery"}))
+    avery = Colleague(slack_user="U1", gitlab="avery", gitlab_id=5)
+    blake = Colleague(slack_user="U2", gitlab="avery.new")
+    who = who_of([renamed], blake, avery)
+    assert who.linked == {"U1": "avery.new"}
+    assert who.linked_to("avery.new") == "U1"
+
+
+def test_a_number_that_another_account_than_the_names_has_is_the_one_that_counts() -> None:
+    thief = Account(id=9, username="avery")
+    who = who_of([thief], Colleague(slack_user="U1", gitlab="avery", gitlab_id=5))
+    assert who.linked == {}, "its name is not known yet"
+    assert who.account_of(Person(name="Avery", slack_user="U1")) == Means(username=None, number=5)
+    assert who.in_file == {"U1": "avery"}
+
+
+def test_a_mere_number_has_the_name_of_its_account_when_the_bot_knows_it() -> None:
+    avery = Colleague(slack_user="U1", gitlab_id=5)
+    assert who_of([Account(id=5, username="avery")], avery).in_file == {"U1": "avery"}
+    assert who_of([], avery).in_file == {"U1": "5"}
 
 
 # Who is on call

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.people import PLAN, load_current_turn
+from slackbot.store.people import load_current_turn, plan_of
 from tests.place import Place
 from tests.sleepers import Sleepers
 
@@ -22,7 +22,7 @@ async def test_when_nothing_says_any_more_who_is_on_duty_all_that_shows_it_follo
         woken = Counter(await sleepers.now())
     assert woken == dict.fromkeys(FOLLOW, 1)
     async with place.database.transaction() as tx:
-        assert await load_current_turn(tx) is None
+        assert await load_current_turn(tx, "") is None
 
 
 async def test_what_is_to_come_is_kept_with_who_is_away_until_it_is_known_no_more(
@@ -33,7 +33,7 @@ async def test_what_is_to_come_is_kept_with_who_is_away_until_it_is_known_no_mor
     place.town.blake.status_text = "OOO"
     await place.do(PeriodicQueue.DUTY)
     async with place.database.transaction() as tx:
-        plan = await PLAN.load(tx)
+        plan = await plan_of("").load(tx)
     assert plan is not None
     named = [[who.name for who in shift.people] for shift in plan.shifts]
     assert named == [["Avery Example"], ["Blake Sample", "Casey Nolink"]]
@@ -41,7 +41,7 @@ async def test_what_is_to_come_is_kept_with_who_is_away_until_it_is_known_no_mor
     place.town.people_file.write_text('[people]\nU0AVERY = "avery"\n')
     await place.do(PeriodicQueue.DUTY)
     async with place.database.transaction() as tx:
-        assert await PLAN.load(tx) is None
+        assert await plan_of("").load(tx) is None
 
 
 async def test_while_slack_is_down_who_is_on_duty_later_is_only_named(place: Place) -> None:
@@ -53,7 +53,7 @@ async def test_while_slack_is_down_who_is_on_duty_later_is_only_named(place: Pla
     place.town.slack.down()
     await place.do(PeriodicQueue.DUTY)
     async with place.database.transaction() as tx:
-        turn, plan = await load_current_turn(tx), await PLAN.load(tx)
+        turn, plan = await load_current_turn(tx, ""), await plan_of("").load(tx)
     assert turn is not None
     assert plan is not None
     assert [who.slack_user for shift in plan.shifts for who in shift.people] == ["U0AVERY", None]

@@ -103,7 +103,7 @@ async def house(clock: MovableClock, tmp_path: Path, database_url: str) -> Async
         )
         machine = Machine(clock)
         record = Record(database, machine.now)
-        outbox = Outbox(record, SlackClient(client, {}), Health(), "support_escalations")
+        outbox = Outbox(record, SlackClient(client, {}), Health())
         yield House(outbox, slack, database, channel, clock, machine)
     await database.close()
 

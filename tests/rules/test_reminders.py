@@ -16,6 +16,7 @@ from slackbot.rules.decision import Action, ChooseLabel, Claim, Decision, Releas
 from slackbot.rules.refusals import AlreadyContacted, DeadlinePassed, IssueGone
 from slackbot.rules.reminders import (
     HOUR,
+    DigestTime,
     Kind,
     Plan,
     QuietHours,
@@ -537,8 +538,47 @@ def test_nobody_is_spoken_to_in_their_quiet_hours_and_nobody_later_than_needed(
     assert quiet.end(found, zone, ALWAYS) == found
 
 
+def test_a_digest_has_one_time_or_several_each_with_a_zone_or_without() -> None:
+    morning, afternoon = DigestTime(minute=9 * 60), DigestTime(minute=15 * 60, zone=LOS_ANGELES)
+    assert parse_digest("9:00") == (morning,)
+    assert parse_digest(" 09:00,15:00  America/Los_Angeles, ") == (morning, afternoon)
+    assert parse_digest("OFF") == ()
+
+
+@given(
+    times=st.lists(
+        st.builds(
+            DigestTime,
+            minute=st.integers(0, 24 * 60 - 1),
+            zone=st.none() | st.sampled_from([UTC_ZONE, KOLKATA, LOS_ANGELES]),
+        ),
+        min_size=1,
+        unique=True,
+    )
+)
+def test_the_times_of_a_digest_are_read_as_they_are_written(times: list[DigestTime]) -> None:
+    assert parse_digest(", ".join(map(str, times))) == tuple(times)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("09:00, 9:00", "There is a time twice"),
+        ("09:00, off", "This is not a time of the day: write it as 09:00, or off"),
+        ("09:00; 15:00", "This is not a time"),
+        (",", "This is not a time of the day"),
+        ("09:00 15:00", "This is not a time zone"),
+        ("09:00 Mars/Olympus", "This is not a time zone: use an IANA name"),
+        ("24:00", "This is not a time of the day"),
+    ],
+)
+def test_times_of_a_digest_with_a_mistake_are_refused(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        parse_digest(text)
+
+
 @pytest.mark.parametrize("parse", [parse_quiet_hours, parse_reminders, parse_digest])
-@given(text=st.text(alphabet="0123456789:-., ofFé", max_size=12))
+@given(text=st.text(alphabet="0123456789:-., ofFéUTC", max_size=12))
 def test_any_text_is_read_or_refused_in_words(parse: Callable[[str], object], text: str) -> None:
     with contextlib.suppress(ValueError):
         parse(text)

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.rota import OnCall, Rota, Weeks, parse_weeks, read_shifts, rota_at, week_shifts
+from slackbot.rules.rota import (
+    OnCall,
+    Rota,
+    Weeks,
+    parse_duty,
+    parse_weeks,
+    read_shifts,
+    rota_at,
+    week_shifts,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 AVERY, BLAKE = "U0AVERY", "U0BLAKE"
@@ -44,6 +53,19 @@ def test_a_week_has_one_person_or_several() -> None:
 def test_a_table_with_a_mistake_is_refused(table: dict[str, object], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         parse_weeks(table)
+
+
+def test_a_team_may_have_weeks_of_its_own_beside_those_of_all() -> None:
+    weeks = parse_duty({"2026-W05": AVERY, "emea": {"2026-W05": BLAKE}, "apac": {}})
+    monday = date(2026, 1, 26)
+    assert weeks == {"": {monday: (AVERY,)}, "emea": {monday: (BLAKE,)}, "apac": {}}
+
+
+def test_a_mistake_in_the_weeks_of_a_team_is_named_with_the_team() -> None:
+    with pytest.raises(ValueError, match="emea: '2026-W60' is no week"):
+        parse_duty({"emea": {"2026-W60": AVERY}})
+    with pytest.raises(ValueError, match="emea: 2026-W05: give a Slack user id"):
+        parse_duty({"emea": {"2026-W05": "avery"}})
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from slackbot.rules.request import Person
+from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store.database import Database
 from slackbot.store.people import (
-    TROUBLE,
     Account,
     Redeemed,
     Trouble,
     digest_of,
+    end_turns_of_others,
     forget_code,
     forget_links,
     list_accounts,
@@ -20,14 +20,17 @@ from slackbot.store.people import (
     list_file_lines,
     list_latest_turns,
     list_links,
+    list_on_duty_at,
+    list_turns_since,
     load_current_turn,
     redeem_code,
     save_account,
     save_code,
     save_trouble,
     save_turn,
+    trouble_of,
 )
-from slackbot.store.schema import Code, Link, OnDuty
+from slackbot.store.schema import Code, Link, OnDuty, duty_turns
 
 NOW = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
 CASEY = Code(
@@ -43,6 +46,13 @@ LATER = NOW + timedelta(hours=1)
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1", gitlab="avery")
 STRANGER = Person(name="Dana Duty")
 TURN = OnDuty(people=(AVERY,), source="PagerDuty", until=LATER)
+REQUEST = Request(
+    key=IssueKey(7, 12),
+    url="https://gitlab.example/-/issues/12",
+    title="Negative feedback for ticket 412345",
+    asked_at=NOW,
+    due_at=LATER,
+)
 LINK = Link(slack_user="U0CASEY", name="Casey Nolink", gitlab="Casey.N", at=NOW)
 
 
@@ -190,10 +200,10 @@ async def test_the_same_people_have_the_same_turn_with_what_is_newly_known(
     database: Database,
 ) -> None:
     async with database.transaction() as tx:
-        assert await save_turn(tx, TURN, NOW)
+        assert await save_turn(tx, "", TURN, NOW)
         known_less = replace(TURN, people=(replace(AVERY, gitlab=None),), until=None)
-        assert not await save_turn(tx, known_less, LATER)
-        turn = await load_current_turn(tx)
+        assert not await save_turn(tx, "", known_less, LATER)
+        turn = await load_current_turn(tx, "")
         assert turn is not None
         assert (turn.began_at, turn.on_duty) == (NOW, known_less)
 
@@ -201,18 +211,73 @@ async def test_the_same_people_have_the_same_turn_with_what_is_newly_known(
 async def test_who_has_no_account_anywhere_keeps_their_turn_by_name(database: Database) -> None:
     async with database.transaction() as tx:
         turn = replace(TURN, people=(STRANGER,))
-        assert await save_turn(tx, turn, NOW)
-        assert not await save_turn(tx, turn, LATER)
-        assert await save_turn(tx, replace(TURN, people=(Person(name="Drew"),)), LATER)
-        assert len(await list_latest_turns(tx, 5)) == 2
+        assert await save_turn(tx, "", turn, NOW)
+        assert not await save_turn(tx, "", turn, LATER)
+        assert await save_turn(tx, "", replace(TURN, people=(Person(name="Drew"),)), LATER)
+        assert len(await list_latest_turns(tx, "", 5)) == 2
+
+
+async def test_each_team_has_turns_of_its_own(database: Database) -> None:
+    async with database.transaction() as tx:
+        await save_turn(tx, "", TURN, NOW)
+        await save_turn(tx, "emea", replace(TURN, people=(STRANGER,)), NOW)
+        assert await save_turn(tx, "emea", replace(TURN, people=(AVERY,)), LATER)
+        assert not await save_turn(tx, "apac", None, LATER)
+        [turn] = await list_latest_turns(tx, "", 5)
+        assert (turn.on_duty.people, turn.ended_at) == ((AVERY,), None)
+        now, before = await list_turns_since(tx, "emea", NOW)
+        assert (now.on_duty.people, before.on_duty.people) == ((AVERY,), (STRANGER,))
+        assert (now.began_at, before.ended_at) == (LATER, LATER)
+        assert await load_current_turn(tx, "apac") is None
+
+
+async def test_who_was_on_duty_when_a_feedback_was_created_is_asked_of_its_team(
+    database: Database,
+) -> None:
+    async with database.transaction() as tx:
+        await save_turn(tx, "emea", TURN, NOW)
+        await save_turn(tx, "apac", replace(TURN, people=(STRANGER,)), NOW)
+        for route, people in (("emea", (AVERY,)), ("apac", (STRANGER,)), ("", ())):
+            request = replace(REQUEST, route=route, created_at=LATER)
+            assert await list_on_duty_at(tx, request) == people
+
+
+async def test_a_team_that_is_gone_has_nobody_on_duty(database: Database) -> None:
+    async with database.transaction() as tx:
+        await save_turn(tx, "", TURN, NOW)
+        await save_turn(tx, "emea", TURN, NOW)
+        await end_turns_of_others(tx, ["emea"], LATER)
+        assert await load_current_turn(tx, "") is None
+        assert await load_current_turn(tx, "emea") is not None
+        [ended] = await list_latest_turns(tx, "")
+        assert ended.ended_at == LATER
+
+
+async def test_a_turn_that_the_release_before_writes_is_of_the_team_without_a_name(
+    database: Database,
+) -> None:
+    async with database.transaction() as tx:
+        columns = {"began_at": NOW, "document": TURN}
+        await tx.execute(duty_turns.insert().values(columns))
+        turn = await load_current_turn(tx, "")
+        assert turn is not None
+        assert turn.on_duty == TURN
+
+
+async def test_each_team_has_trouble_of_its_own(database: Database) -> None:
+    async with database.transaction() as tx:
+        await save_trouble(tx, "emea", "PagerDuty is failing (503)", NOW)
+        assert await trouble_of("").load(tx) is None
+        assert not await save_trouble(tx, "apac", None, LATER)
+        assert await save_trouble(tx, "emea", None, LATER)
 
 
 async def test_trouble_is_kept_since_it_began_until_it_is_over(database: Database) -> None:
     async with database.transaction() as tx:
-        assert await TROUBLE.load(tx) is None
-        await save_trouble(tx, "PagerDuty cannot be reached", NOW)
-        await save_trouble(tx, "PagerDuty is failing (503)", LATER)
-        trouble = await TROUBLE.load(tx)
+        assert await trouble_of("").load(tx) is None
+        await save_trouble(tx, "", "PagerDuty cannot be reached", NOW)
+        await save_trouble(tx, "", "PagerDuty is failing (503)", LATER)
+        trouble = await trouble_of("").load(tx)
         assert trouble == Trouble(problem="PagerDuty is failing (503)", since=NOW)
-        await save_trouble(tx, None, LATER)
-        assert await TROUBLE.load(tx) is None
+        await save_trouble(tx, "", None, LATER)
+        assert await trouble_of("").load(tx) is None

@@ -119,7 +119,7 @@ async def test_of_another_project_no_plain_feedback_is_kept_but_what_was_asked_f
     elsewhere = replace(ONE, key=IssueKey(8, 1))
     async with database.transaction() as tx:
         await save(tx, *ALL, elsewhere)
-        await requests.forget_open_of_other_projects(tx, 8)
+        await requests.forget_open_of_other_projects(tx, {8})
         assert iids(await requests.list_untriaged_records(tx)) == [1]
         assert await requests.load_request(tx, elsewhere.key) == elsewhere
         assert await requests.load_request(tx, ONE.key) is None

@@ -29,8 +29,8 @@ async def link(tx: Transaction) -> None:
 
 
 async def take_turns(tx: Transaction) -> None:
-    await people.save_turn(tx, TURN, NOW)
-    await people.save_turn(tx, OnDuty(people=(), source="PagerDuty"), NOW)
+    await people.save_turn(tx, "", TURN, NOW)
+    await people.save_turn(tx, "", OnDuty(people=(), source="PagerDuty"), NOW)
 
 
 async def snooze(tx: Transaction) -> None:
@@ -49,7 +49,7 @@ async def decide(tx: Transaction) -> None:
 LENIENT = {
     "a link": (link, schema.links, people.list_links),
     "a code": (link, schema.link_codes, lambda tx: people.list_codes(tx, NOW)),
-    "a turn": (take_turns, schema.duty_turns, lambda tx: people.list_turns_since(tx, NOW)),
+    "a turn": (take_turns, schema.duty_turns, lambda tx: people.list_turns_since(tx, "", NOW)),
     "a snooze": (snooze, schema.snoozes, snoozes),
     "a home": (
         lambda tx: homes.save_opened(tx, "U1", "T1", NOW),

@@ -314,8 +314,8 @@ def test_what_a_list_shows_has_its_history_read_where_it_may_have_one(
 
 def test_a_comment_makes_feedback_worth_a_look_and_a_request_not() -> None:
     commented = replace(plain(updated_at=FRIDAY).issue, comments=1)
-    assert looks_changed(first(plain(updated_at=FRIDAY)), commented)
-    assert not looks_changed(WAITING, replace(ISSUE, comments=1))
+    assert looks_changed(first(plain(updated_at=FRIDAY)), commented, RULES)
+    assert not looks_changed(WAITING, replace(ISSUE, comments=1), RULES)
 
 
 def test_feedback_whose_customer_asks_for_contact_later_becomes_a_request() -> None:
@@ -569,17 +569,17 @@ def test_an_issue_first_seen_after_the_contact_counts_as_contacted() -> None:
     ],
 )
 def test_a_listed_issue_that_differs_is_looked_at(change: dict[str, Any]) -> None:
-    assert not looks_changed(WAITING, ISSUE)
-    assert looks_changed(WAITING, replace(ISSUE, **change))
+    assert not looks_changed(WAITING, ISSUE, RULES)
+    assert looks_changed(WAITING, replace(ISSUE, **change), RULES)
 
 
 def test_an_issue_that_is_listed_again_after_it_was_gone_is_looked_at() -> None:
-    assert looks_changed(replace(WAITING, is_gone=True), ISSUE)
+    assert looks_changed(replace(WAITING, is_gone=True), ISSUE, RULES)
 
 
 def test_the_order_of_assignees_is_no_difference() -> None:
     both = replace(WAITING, assignees=("avery", "blake"))
-    assert not looks_changed(both, replace(ISSUE, assignees=(BLAKE, AVERY)))
+    assert not looks_changed(both, replace(ISSUE, assignees=(BLAKE, AVERY)), RULES)
 
 
 # --- Withdrawn, asked again --------------------------------------------------------------------

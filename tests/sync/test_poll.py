@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import delete
 from structlog.testing import capture_logs
 
-from slackbot.app import Clients, connect, rules_of
+from slackbot.app import Clients, connect
 from slackbot.health import GITLAB, Health
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import Request as ApiRequest
@@ -27,7 +27,8 @@ from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed, Queue
 from slackbot.store.schema import errands
 from slackbot.sync.cursor import OVERLAP, Reading
 from slackbot.sync.observe import Observation, observe
-from slackbot.sync.poll import PROJECT_FOR, Poll, next_in_turn
+from slackbot.sync.poll import Poll
+from slackbot.sync.project import PROJECT_FOR, next_in_turn
 from tests.conftest import MovableClock
 from tests.town import CONTACT, CONTACTED, DESCRIPTION, PROJECT, Town
 from tests.town import town as build_town
@@ -43,12 +44,12 @@ class Lone:
         self, town: Town, database: Database, settings: Settings, clients: Clients
     ) -> None:
         self.town, self.database = town, database
-        self.rules = rules_of(settings)
+        self.routes = settings.routes
         self.health = Health()
         self.poll = Poll(
             Record(database, town.clock),
             clients.gitlab,
-            self.rules,
+            self.routes,
             self.health,
             every=EVERY,
             retention=settings.ssat_retention_days,
@@ -83,7 +84,7 @@ class Lone:
             for issue in issues:
                 snapshot = parse_issue(entities.issue(issue))
                 seen = Observation(issue=snapshot, at=self.town.clock())
-                request, _ = observe(None, seen, self.rules)
+                request, _ = observe(None, seen, self.routes.shared)
                 assert request is not None
                 await requests.save_request(tx, request)
 

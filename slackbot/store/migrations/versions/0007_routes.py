@@ -1,0 +1,13 @@
+"""Each team has its own managers on duty."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Without routes the one team has no name; the release before knows no other."""
+    column = sa.Column("route", sa.String(32), nullable=False, server_default="")
+    op.add_column("duty_turns", column)

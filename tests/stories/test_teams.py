@@ -1,0 +1,288 @@
+"""Several teams in one instance: each feedback is in the channel of its team, by its rules."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from slackbot.local.gitlab import Issue
+from slackbot.local.slack import Channel, Ephemeral
+from slackbot.local.slack import User as SlackUser
+from slackbot.rules.request import IssueKey
+from tests.town import CONTACT, CONTACTED, DESCRIPTION, PATIENCE, Town, cards_in, text_of
+
+EMEA = "Region::EMEA"
+OTHER = "example/partners"
+FILE = f"""
+[[route]]
+name = "emea"
+label = "{EMEA}"
+channel = "#emea"
+deadline_hours = 24
+
+[[route.deadline]]
+score = "1"
+hours = 4
+
+[[route]]
+name = "partners"
+project = "{OTHER}"
+channel = "#partners"
+
+[[route]]
+name = "rest"
+"""
+
+
+class Teams:
+    """A town with three teams: of a region, of another project, and of all the rest."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        everybody = [town.avery.id, town.blake.id, town.casey.id]
+        self.emea = town.slack.add_channel("emea", members=everybody)
+        self.partners = town.slack.add_channel("partners", members=everybody)
+        self.lobby = town.slack.add_channel("lobby", members=everybody)
+        self.rest = town.channel
+        town.gitlab.add_label(town.project, EMEA)
+        self.other = town.gitlab.add_project(OTHER)
+        town.gitlab.add_member(self.other, town.bot, 20)
+        town.gitlab.add_member(self.other, town.automation, 30)
+        for label in (CONTACT, CONTACTED):
+            town.gitlab.add_label(self.other, label)
+        self.file = write(town.folder)
+
+    def feedback(self, ticket: int, *labels: str, score: int = 2) -> Issue:
+        return self.town.feedback(
+            f"Negative feedback for ticket {ticket}",
+            description=DESCRIPTION.replace("2", str(score), 1),
+            labels=[CONTACT, *labels],
+        )
+
+    def of_partner(self, ticket: int) -> Issue:
+        return self.town.gitlab.open_issue(
+            self.other,
+            author=self.town.automation,
+            title=f"Negative feedback for ticket {ticket}",
+            description=DESCRIPTION,
+            labels=(CONTACT,),
+        )
+
+    async def shows(self, channel: Channel, *words: str) -> str:
+        """Wait until the one card of a channel shows some words."""
+
+        def shown() -> str | None:
+            found = [text_of(each) for each in cards_in(channel)]
+            assert len(found) <= 1
+            return next((each for each in found if all(word in each for word in words)), None)
+
+        return await self.town.slack.wait_for(shown, PATIENCE)
+
+    async def asks(self, user: SlackUser, text: str, channel: Channel) -> Ephemeral:
+        told = len(self.town.slack.ephemerals)
+        assert (await self.town.slack.command(user, "/ssat", text, channel)).ok
+        await self.town.slack.wait_for(lambda: len(self.town.slack.ephemerals) > told, PATIENCE)
+        return self.town.slack.ephemerals[told]
+
+    def count(self) -> list[int]:
+        return [len(cards_in(each)) for each in (self.emea, self.partners, self.rest)]
+
+
+def write(folder: Path, text: str = FILE) -> Path:
+    file = folder / "routes.toml"
+    file.write_text(text)
+    return file
+
+
+@pytest.fixture
+def teams(quiet_town: Town) -> Teams:
+    return Teams(quiet_town)
+
+
+@pytest.fixture
+async def at_work(teams: Teams) -> AsyncIterator[Teams]:
+    async with teams.town.bot_running(ssat_routes_file=teams.file):
+        yield teams
+
+
+async def test_each_feedback_is_in_its_teams_channel_by_its_teams_deadline(
+    at_work: Teams,
+) -> None:
+    town, start = at_work.town, at_work.town.clock()
+    issues = {
+        "emea": at_work.feedback(412401, EMEA),
+        "rest": at_work.feedback(412402),
+    }
+    partner = at_work.of_partner(412403)
+    await at_work.shows(at_work.emea, "ticket 412401", "🟠 Unclaimed")
+    await at_work.shows(at_work.rest, "ticket 412402", "🟠 Unclaimed")
+    await town.slack.click(town.avery, cards_in(at_work.emea)[0], "Claim")
+    await at_work.shows(at_work.emea, "Claimed by Avery Example")
+    await poll(at_work)
+    await at_work.shows(at_work.partners, "ticket 412403", "🟠 Unclaimed")
+    await town.settled()
+    assert at_work.count() == [1, 1, 1]
+    found = {each.route: each for each in town.on_record().values()}
+    assert {name: found[name].key.iid for name in issues} == {
+        name: issue.iid for name, issue in issues.items()
+    }
+    assert found["partners"].key == IssueKey(at_work.other.id, partner.iid)
+    days = {
+        name: round((each.due_at - start).total_seconds() / 86400) for name, each in found.items()
+    }
+    assert days == {"emea": 3, "rest": 4, "partners": 4}  # over a weekend
+
+
+async def test_the_first_rule_that_fits_is_the_deadline(at_work: Teams) -> None:
+    at_work.feedback(412401, EMEA, score=1)
+    await at_work.shows(at_work.emea, "3 business hours")
+
+
+async def test_a_new_label_takes_the_card_to_the_other_team_with_owner_and_deadline(
+    at_work: Teams,
+) -> None:
+    town = at_work.town
+    issue = at_work.feedback(412401)
+    await at_work.shows(at_work.rest, "🟠 Unclaimed", "47 business hours")
+    await town.slack.click(town.avery, cards_in(at_work.rest)[0], "Claim")
+    await at_work.shows(at_work.rest, "Claimed by Avery Example")
+    await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
+    town.gitlab.change_labels(issue, add=[EMEA], by=town.duty_gitlab)
+    await at_work.shows(at_work.emea, "Claimed by Avery Example", "23 business hours")
+    await town.slack.wait_for(
+        lambda: any("team *emea*" in each.text for each in cards_in(at_work.emea)[0].thread),
+        PATIENCE,
+    )
+    await town.settled()
+    assert at_work.count() == [1, 0, 0]
+    town.gitlab.change_labels(issue, remove=[EMEA], by=town.duty_gitlab)
+    await at_work.shows(at_work.rest, "Claimed by Avery Example")
+    await town.settled()
+    assert at_work.count() == [0, 0, 1]
+
+
+async def test_a_choice_on_its_way_is_kept_when_the_team_changes(at_work: Teams) -> None:
+    town = at_work.town
+    issue = at_work.feedback(412401)
+    await at_work.shows(at_work.rest, "🟠 Unclaimed")
+    town.gitlab.faults.down = True
+    await town.slack.click(town.avery, cards_in(at_work.rest)[0], "Claim")
+    await at_work.shows(at_work.rest, "⏳")
+    town.gitlab.change_labels(issue, add=[EMEA], by=town.duty_gitlab)
+    town.gitlab.faults.down = False
+    await at_work.shows(at_work.emea, "Claimed by Avery Example")
+    await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
+    await town.settled()
+    assert at_work.count() == [1, 0, 0]
+
+
+async def test_in_a_teams_channel_the_queue_is_the_teams_and_elsewhere_that_of_all(
+    at_work: Teams,
+) -> None:
+    town = at_work.town
+    at_work.feedback(412401, EMEA)
+    at_work.feedback(412402)
+    await at_work.shows(at_work.emea, "🟠 Unclaimed")
+    await at_work.shows(at_work.rest, "🟠 Unclaimed")
+    own = text_of(await at_work.asks(town.avery, "", at_work.emea))
+    assert "Only the team *emea*. `/ssat teams` shows all teams." in own
+    assert "412401" in own
+    assert "412402" not in own
+    assert "*1 customer is waiting" in own
+    for text, channel in (("teams", at_work.emea), ("", at_work.lobby)):
+        every = text_of(await at_work.asks(town.avery, text, channel))
+        assert "Only the team" not in every
+        assert "*2 customers are waiting" in every
+        assert "*emea* · " in every
+        assert "*rest* · " in every
+    assert "teams" in text_of(await at_work.asks(town.avery, "help", at_work.lobby))
+
+
+async def test_a_button_in_a_teams_answer_answers_for_that_team(at_work: Teams) -> None:
+    town = at_work.town
+    at_work.feedback(412401, EMEA)
+    at_work.feedback(412402)
+    await at_work.shows(at_work.emea, "🟠 Unclaimed")
+    await at_work.shows(at_work.rest, "🟠 Unclaimed")
+    answer = await at_work.asks(town.avery, "", at_work.emea)
+    await town.slack.click(town.avery, answer, "Claim")
+    shown = await town.told(town.avery, "claimed", "Only the team *emea*")
+    assert "412402" not in text_of(shown)
+
+
+async def test_a_link_to_any_project_is_known(at_work: Teams) -> None:
+    town = at_work.town
+    partner = at_work.of_partner(412403)
+    await poll(at_work)
+    await at_work.shows(at_work.partners, "🟠 Unclaimed")
+    link = f"{town.gitlab.url}/{OTHER}/-/issues/{partner.iid}"
+    assert "412403" in text_of(await at_work.asks(town.avery, f"show {link}", at_work.lobby))
+    foreign = f"{town.gitlab.url}/example/elsewhere/-/issues/1"
+    said = text_of(await at_work.asks(town.avery, f"show {foreign}", at_work.lobby))
+    assert f"I only track {town.project.path}, {OTHER}." in said
+
+
+async def test_a_project_that_cannot_be_read_keeps_no_other_waiting(teams: Teams) -> None:
+    town = teams.town
+    teams.feedback(412402)
+    town.gitlab.add_member(teams.other, town.bot, 0)
+    async with town.bot_running(ssat_routes_file=teams.file):
+        await teams.shows(teams.rest, "🟠 Unclaimed")
+
+
+async def test_a_channel_without_the_bot_keeps_no_other_team_waiting(teams: Teams) -> None:
+    town = teams.town
+    teams.emea.members.discard(town.slack.bot_user_id)
+    teams.feedback(412401, EMEA)
+    teams.feedback(412402)
+    async with town.bot_running(ssat_routes_file=teams.file):
+        await teams.shows(teams.rest, "🟠 Unclaimed")
+        assert cards_in(teams.emea) == []
+
+
+async def test_a_record_of_one_team_goes_on_with_several(teams: Teams) -> None:
+    town = teams.town
+    async with town.bot_running():
+        waiting, bad = teams.feedback(412401, EMEA), teams.feedback(412402)
+        await town.card(waiting, "🟠 Unclaimed")
+        await town.card(bad, "🟠 Unclaimed")
+        await town.settled()
+    async with town.bot_running(ssat_routes_file=teams.file):
+        await teams.shows(teams.emea, "412401")
+        await teams.shows(teams.rest, "412402")
+        await town.settled()
+        assert teams.count() == [1, 0, 1]
+        told = [text_of(each) for each in cards_in(teams.emea)[0].thread]
+        assert not any("belongs to the team" in each for each in told)
+    # And back again.
+    async with town.bot_running():
+        await town.settled()
+        assert {each.route for each in town.on_record().values()} == {""}
+
+
+async def test_many_found_at_once_are_summed_up_for_each_team(teams: Teams) -> None:
+    town = teams.town
+    for number in range(8):
+        teams.feedback(412410 + number, EMEA)
+        teams.feedback(412430 + number)
+    town.clock.forward(minutes=10)
+    async with town.bot_running(ssat_routes_file=teams.file):
+        both = (teams.emea, teams.rest)
+        await town.slack.wait_for(lambda: all("8" in summary_in(each) for each in both), PATIENCE)
+        await town.settled()
+        assert summary_in(teams.partners) == ""
+
+
+def summary_in(channel: Channel) -> str:
+    found = [
+        text_of(each)
+        for each in channel.messages
+        if each.metadata and each.metadata["event_type"] == "ssat_summary"
+    ]
+    assert len(found) <= 1
+    return "".join(found)
+
+
+async def poll(teams: Teams) -> None:
+    """Let the bot look now: no hook tells of the other project."""
+    await teams.asks(teams.town.avery, "refresh", teams.lobby)
