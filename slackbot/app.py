@@ -18,7 +18,9 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
+from structlog.contextvars import bound_contextvars
 
+from slackbot import tracing
 from slackbot.blocks.kudos import Venue
 from slackbot.channel.adoption import CardAdoption
 from slackbot.channel.backlog import Backlog
@@ -44,7 +46,7 @@ from slackbot.handlers.dialog import Dialog
 from slackbot.handlers.drafting import Drafting
 from slackbot.handlers.following_up import FollowingUp
 from slackbot.handlers.home import Home
-from slackbot.handlers.incoming import see_to
+from slackbot.handlers.incoming import kind_of, see_to, sent_by
 from slackbot.handlers.profile import ProfileForm
 from slackbot.handlers.queue import QueueCommand
 from slackbot.handlers.showing import Showing
@@ -272,7 +274,12 @@ class Bolt(AsyncApp):
         self._right_of_way = right_of_way
 
     async def async_dispatch(self, req: AsyncBoltRequest) -> BoltResponse:
-        with self._right_of_way.first():
+        named = sent_by(req.body)
+        with (
+            self._right_of_way.first(),
+            bound_contextvars(**named),
+            tracing.span(f"slack {kind_of(req.body)}", "SERVER", **named),
+        ):
             return await super().async_dispatch(req)
 
 

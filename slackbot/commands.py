@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from slackbot import __version__
+from slackbot import __version__, tracing
 from slackbot.app import Clients, connect, run_bot
 from slackbot.blocks.csv_file import csv_of
 from slackbot.blocks.stats import lines, not_asked_words
@@ -45,12 +45,16 @@ def _with_settings(
 ) -> int:
     try:
         settings = load_settings()
-        configure_logs(settings.secrets)
+        _configure_logs(settings)
         _read_people(settings)
         return asyncio.run(_until_stopped(command(settings, arguments), when_stopped))
     except (SettingsError, PeopleFileError, DatabaseError, PlatformError, OSError) as error:
         print(error, file=sys.stderr)
         return SETUP_IS_WRONG
+
+
+def _configure_logs(settings: Settings) -> None:
+    configure_logs(settings.secrets, watched=settings.log_format.watched, level=settings.log_level)
 
 
 def _read_people(settings: Settings) -> None:
@@ -109,7 +113,7 @@ def _check(arguments: argparse.Namespace) -> int:
         else:
             print(error, file=sys.stderr)
         return SETUP_IS_WRONG
-    configure_logs(settings.secrets)
+    _configure_logs(settings)
     wrong = dict(problems)
     try:
         _read_people(settings)
@@ -152,12 +156,17 @@ async def _run(settings: Settings, arguments: argparse.Namespace) -> int:
     async with connect(settings) as clients:
         if not await _may_start(settings, clients):
             return SETUP_IS_WRONG
-        async with run_bot(settings, clients) as url:
-            log.info("running", version=__version__, url=url, socket_mode=settings.uses_socket_mode)
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()  # for ever
-            log.info("stopping")
+        with tracing.tracing(__version__):
+            await _work(settings, clients)
     return 0
+
+
+async def _work(settings: Settings, clients: Clients) -> None:
+    async with run_bot(settings, clients) as url:
+        log.info("running", version=__version__, url=url, socket_mode=settings.uses_socket_mode)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()  # for ever
+        log.info("stopping")
 
 
 async def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -1,32 +1,169 @@
-"""What ``GET /metrics`` shows, for Prometheus."""
+"""What ``GET /metrics`` shows, for Prometheus; docs/monitoring.md has the same list.
 
-from prometheus_client import PLATFORM_COLLECTOR, REGISTRY, Counter, Gauge, Histogram
+A gauge of a moment is 0 where there is none. No label has an id, or what people write.
+"""
+
+import time
+
+from prometheus_client import (
+    PLATFORM_COLLECTOR,
+    REGISTRY,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+)
+
+from slackbot import __version__
 
 REGISTRY.unregister(PLATFORM_COLLECTOR)  # Python's version helps strangers only
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series
 
-HOOKS = Counter("ssat_hooks", "Webhook deliveries of GitLab, by what became of them", ["outcome"])
-SENT_AWAY = Counter("ssat_posts_sent_away", "Posts refused unread, by HTTP status", ["status"])
-CLICKS = Counter("ssat_choices", "Choices of people, by kind and outcome", ["kind", "outcome"])
-ERRANDS = Counter("ssat_errands", "Jobs that ended, by queue and outcome", ["lane", "outcome"])
-DECISIONS = Counter("ssat_decisions", "Decisions that reached an end in GitLab", ["outcome"])
-POSTS = Counter("ssat_slack_messages", "Messages of the bot in Slack, by kind", ["kind"])
-HOMES = Counter("ssat_homes", "App Homes, by what became of publishing them", ["outcome"])
-POLLS = Counter("ssat_polls", "Reconciliations with GitLab, by outcome", ["outcome"])
-DUTY = Counter("ssat_duty_looks", "Looks at who is on duty, by outcome", ["outcome"])
-DISABLED_GROUPS = Counter(
-    "ssat_disabled_groups", "Times that a user group was asked about which Slack has disabled"
+CALL_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+JOB_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+WAY_BUCKETS = (0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+
+BUILD = Info("ssat_build", "The release that runs")
+PART_READY = Gauge("ssat_part_ready", "1 if the part works; /readyz says what is wrong", ["part"])
+SOCKET_CONNECTED = Gauge("ssat_socket_mode_connected", "1 if the websocket to Slack is open")
+
+# Customers: of the record, as last measured
+CONTACT_REQUESTS_OPEN = Gauge(
+    "ssat_contact_requests_open", "Customers who wait for a manager's contact"
 )
-LINKS = Counter("ssat_links", "Codes of people who say who they are in GitLab", ["outcome"])
-PENDING = Gauge("ssat_decisions_pending", "Decisions that GitLab does not have yet")
-OLDEST_PENDING = Gauge(
-    "ssat_decisions_pending_oldest_seconds", "Age of the oldest decision that GitLab does not have"
+CONTACT_REQUESTS_OVERDUE = Gauge(
+    "ssat_contact_requests_overdue", "Customers who wait beyond their deadline"
 )
-REFUSED = Gauge("ssat_decisions_refused", "Decisions that GitLab rejected; their cards say why")
-STUCK = Gauge("ssat_errands_stuck", "Jobs that have failed many times in a row", ["lane"])
-UNFINISHED = Gauge("ssat_requests_open", "Customers waiting for a manager's contact")
-OVERDUE = Gauge("ssat_requests_overdue", "Customers waiting beyond their deadline")
+MEASURED_AT = Gauge(
+    "ssat_record_measured_timestamp_seconds", "When the gauges of the record were last measured"
+)
+DEADLINES = Counter(
+    "ssat_deadlines", "Customers contacted: before the deadline (met) or after it", ["outcome"]
+)
+REMINDERS = Counter("ssat_reminders", "Reminders posted, by mark", ["mark"])
+
+# Choices
+CHOICES = Counter("ssat_choices", "Choices of people, by kind and outcome", ["kind", "outcome"])
 ACK_SECONDS = Histogram(
     "ssat_ack_seconds",
-    "Time from a person's click to the ack, seconds",
+    "From a person's click to the ack; Slack waits for three seconds",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3),
 )
+DECISIONS = Counter("ssat_decisions", "Decisions that came to an end in GitLab", ["outcome"])
+PENDING = Gauge("ssat_decisions_pending", "Decisions that GitLab does not have yet")
+PENDING_SINCE = Gauge(
+    "ssat_decisions_pending_since_timestamp_seconds",
+    "When the oldest decision was made that GitLab does not have yet",
+)
+REJECTED = Gauge("ssat_decisions_rejected", "Decisions that GitLab rejected; their cards say why")
+CHOICE_TO_GITLAB_SECONDS = Histogram(
+    "ssat_choice_to_gitlab_seconds", "From a choice until GitLab has it", buckets=WAY_BUCKETS
+)
+
+# Platforms
+CALLS = Counter("ssat_platform_calls", "Calls to platforms", ["platform", "method", "outcome"])
+CALL_SECONDS = Histogram(
+    "ssat_platform_call_seconds",
+    "From a call to its answer",
+    ["platform", "method"],
+    buckets=CALL_BUCKETS,
+)
+PACE_SECONDS = Counter("ssat_pace_wait_seconds", "What calls have waited for their turns", ["pace"])
+PACE_REFUSALS = Counter(
+    "ssat_pace_refusals", "Calls that were not made: their turn was too far away", ["pace"]
+)
+WEBHOOKS = Counter("ssat_webhooks", "GitLab's webhook deliveries, by outcome", ["outcome"])
+WEBHOOK_AT = Gauge("ssat_webhook_last_timestamp_seconds", "When GitLab last delivered a webhook")
+WEBHOOK_TO_CARD_SECONDS = Histogram(
+    "ssat_webhook_to_card_seconds",
+    "From a webhook until the card shows the change",
+    buckets=WAY_BUCKETS,
+)
+POLLS = Counter("ssat_polls", "Polls of GitLab, by outcome", ["outcome"])
+POLLED_AT = Gauge("ssat_poll_last_success_timestamp_seconds", "When a poll last succeeded")
+POSTS = Counter("ssat_slack_messages", "Messages of the bot in Slack, by kind", ["kind"])
+HOMES = Counter("ssat_home_publications", "App Homes, by what became of them", ["outcome"])
+DUTY = Counter("ssat_duty_reads", "Readings of who is on duty, by outcome", ["outcome"])
+DISABLED_GROUPS = Counter(
+    "ssat_disabled_group_reads", "Readings of a user group that Slack has disabled"
+)
+LINKS = Counter("ssat_link_codes", "Codes of /ssat link, by what became of them", ["outcome"])
+
+# Jobs
+JOBS = Counter("ssat_jobs", "Jobs that ended, by queue and outcome", ["queue", "outcome"])
+JOB_SECONDS = Histogram("ssat_job_seconds", "How long a job ran", ["queue"], buckets=JOB_BUCKETS)
+QUEUED = Gauge("ssat_queue_jobs", "Jobs in a queue, those for later included", ["queue"])
+READY_SINCE = Gauge(
+    "ssat_queue_ready_since_timestamp_seconds",
+    "Since when the oldest job is ready that no worker has taken",
+    ["queue"],
+)
+STUCK = Gauge("ssat_queue_jobs_stuck", "Jobs that have failed eight times or more", ["queue"])
+
+# The process
+SENT_AWAY = Counter("ssat_posts_sent_away", "Posts refused unread, by HTTP status", ["status"])
+TRANSACTION_SECONDS = Histogram(
+    "ssat_database_transaction_seconds",
+    "From a transaction's beginning to its commit",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5),
+)
+DATABASE_ERRORS = Counter(
+    "ssat_database_errors", "Transactions that failed: record away, or a fault", ["kind"]
+)
+
+# Counters begin at 0, so that the first increase shows.
+for _counter, _outcomes in {
+    DATABASE_ERRORS: ("away", "fault"),
+    DEADLINES: ("met", "missed"),
+    DECISIONS: ("delivered", "rejected"),
+    DUTY: ("known", "stranger", "nobody", "no_answer"),
+    POLLS: ("done", "failed"),
+    WEBHOOKS: ("accepted", "ignored", "malformed", "not_authentic", "not_recorded"),
+}.items():
+    for _outcome in _outcomes:
+        _counter.labels(_outcome)
+
+
+BUILD.info({"version": __version__})
+
+
+class WayToCard:
+    """How long a webhook takes to a card, where one process does all of it."""
+
+    LONGEST_SECONDS = 3600.0
+    MOST = 10_000
+
+    def __init__(self) -> None:
+        self._arrived: dict[object, float] = {}
+        self._is_changed: set[object] = set()
+
+    def arrived(self, key: object) -> None:
+        now = time.monotonic()
+        if now - self._arrived.get(key, now) > self.LONGEST_SECONDS:
+            self.over(key)
+        if len(self._arrived) < self.MOST:
+            self._arrived.setdefault(key, now)
+
+    def changed(self, key: object) -> None:
+        """Expect a card: what the webhook was about is news."""
+        if key in self._arrived:
+            self._is_changed.add(key)
+
+    def looked(self, key: object) -> None:
+        """Forget what was no news."""
+        if key not in self._is_changed:
+            self._arrived.pop(key, None)
+
+    def shown(self, key: object) -> None:
+        arrived = self._arrived.get(key)
+        if arrived is not None and key in self._is_changed:
+            WEBHOOK_TO_CARD_SECONDS.observe(time.monotonic() - arrived)
+        self.over(key)
+
+    def over(self, key: object) -> None:
+        self._arrived.pop(key, None)
+        self._is_changed.discard(key)
+
+
+way_to_card = WayToCard()

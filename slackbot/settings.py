@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from unicodedata import category as _category
@@ -31,6 +32,7 @@ from pydantic_settings import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from slackbot.logs import LogFormat, LogLevel
 from slackbot.platforms.hooks import signing_key
 from slackbot.rules.characters import BLANK, JOINERS
 from slackbot.rules.deadline import (
@@ -235,6 +237,16 @@ def _is_there(path: Path) -> bool:
     return path.is_file() or path.is_dir()
 
 
+def _one_of(words: type[StrEnum]) -> GetPydanticSchema:
+    def chosen(text: str) -> StrEnum:
+        try:
+            return words(text.lower())
+        except ValueError:
+            raise ValueError(f"give one of {', '.join(words)}") from None
+
+    return read(chosen)
+
+
 def _times(unit: timedelta) -> Callable[[float], timedelta]:
     return lambda number: number * unit
 
@@ -290,6 +302,8 @@ SlackId = Annotated[
 SlackGroup = Annotated[str, _id_of(GROUPS, "give the id of a Slack user group (S…)")]
 ScheduleIds = Annotated[tuple[str, ...], NoDecode, read(_schedules)]
 Channel = Annotated[str, read(_channel)]
+Level = Annotated[LogLevel, _one_of(LogLevel)]
+Format = Annotated[LogFormat, _one_of(LogFormat)]
 LabelScope = Annotated[str, read(_scope)]
 PollTime = Annotated[
     timedelta, read(_times(timedelta(seconds=1)), Annotated[float, Field(gt=0, le=86400)])
@@ -334,6 +348,8 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl = "sqlite:///ssat-bot.db"
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=0, le=65535)
+    log_level: Level = _written("info")
+    log_format: Format = _written("auto")
 
     ssat_poll_seconds: PollTime = _written(60)
     ssat_timezone: Zone = _written("UTC")

@@ -196,12 +196,15 @@ class Watch:
             due = await requests.list_due_moments(tx)
             pending = await decisions.list_pending_moments(tx)
             refused = await decisions.count_refused(tx)
-            stuck = await jobs.count_failing(tx, STUCK_ATTEMPTS)
-        metrics.UNFINISHED.set(len(due))
-        metrics.OVERDUE.set(sum(moment <= now for moment in due))
+            standings = await jobs.count_by_queue(tx, now, STUCK_ATTEMPTS)
+        metrics.CONTACT_REQUESTS_OPEN.set(len(due))
+        metrics.CONTACT_REQUESTS_OVERDUE.set(sum(moment <= now for moment in due))
         metrics.PENDING.set(len(pending))
-        waiting = (now - pending[0]).total_seconds() if pending else 0
-        metrics.OLDEST_PENDING.set(max(waiting, 0))
-        metrics.REFUSED.set(refused)
-        for queue, number in stuck.items():
-            metrics.STUCK.labels(queue).set(number)
+        metrics.PENDING_SINCE.set(pending[0].timestamp() if pending else 0)
+        metrics.REJECTED.set(refused)
+        for queue, standing in standings.items():
+            since = standing.ready_since
+            metrics.QUEUED.labels(queue.word).set(standing.jobs)
+            metrics.STUCK.labels(queue.word).set(standing.stuck)
+            metrics.READY_SINCE.labels(queue.word).set(since.timestamp() if since else 0)
+        metrics.MEASURED_AT.set(now.timestamp())

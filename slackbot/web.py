@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextvars import Context
 from dataclasses import dataclass
 
 import structlog
@@ -12,11 +13,12 @@ from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 from slack_sdk.signature import SignatureVerifier
+from structlog.contextvars import bound_contextvars
 
-from slackbot import metrics
+from slackbot import metrics, tracing
 from slackbot.clock import Clock
 from slackbot.door import BODY_LIMIT, Doorkeeper
-from slackbot.health import DATABASE, SOCKET, Health
+from slackbot.health import DATABASE, SOCKET, STARTING, Health
 from slackbot.people.cache import Cache
 from slackbot.platforms import hooks
 from slackbot.platforms.hooks import (
@@ -65,7 +67,8 @@ class HookNotes:
         noted = asyncio.get_running_loop().create_future()
         self._waiting.append((look, noted))
         if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
+            # Not in the context of this delivery: it writes those of others, too.
+            self._writing = asyncio.create_task(self._write(), context=Context())
         await noted
 
     async def _write(self) -> None:
@@ -114,27 +117,35 @@ class HookReceiver:
         hooks.verify(headers, body, self._secrets, self._clock())
 
     def turn_away(self, problem: NotAuthentic, remote: str | None) -> None:
-        metrics.HOOKS.labels("not_authentic").inc()
+        metrics.WEBHOOKS.labels("not_authentic").inc()
         log.warning("hook_not_authentic", problem=str(problem), remote=remote)
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answer 200 to all that is readable: errors disable GitLab's hook."""
+        metrics.WEBHOOK_AT.set(self._clock().timestamp())
+        with tracing.span("gitlab webhook", "SERVER") as span:
+            outcome, answer = await self._take(request)
+            span.note(outcome=outcome)
+        metrics.WEBHOOKS.labels(outcome).inc()
+        return answer
+
+    async def _take(self, request: web.Request) -> tuple[str, web.Response]:
         try:
             key = issue_to_look_at(await request.read(), self._is_ours)
         except Malformed as problem:
-            metrics.HOOKS.labels("malformed").inc()
             log.warning("hook_malformed", problem=str(problem))
-            return web.Response(status=400, text=f"{problem}\n")
+            return "malformed", web.Response(status=400, text=f"{problem}\n")
         if key is None:
-            metrics.HOOKS.labels("ignored").inc()
-            return web.Response()
-        try:
-            await self._notes.note(Look(key=key, delivery=delivery_id(request.headers)))
-        except RecordAway:
-            metrics.HOOKS.labels("not_recorded").inc()
-            return web.Response(status=503, text="the record is away: the poll will find it\n")
-        metrics.HOOKS.labels("accepted").inc()
-        return web.Response()
+            return "ignored", web.Response()
+        tracing.note(issue=str(key))
+        metrics.way_to_card.arrived(key)
+        with bound_contextvars(issue=str(key)):
+            try:
+                await self._notes.note(Look(key=key, delivery=delivery_id(request.headers)))
+            except RecordAway:
+                words = "the record is away: the poll will find it\n"
+                return "not_recorded", web.Response(status=503, text=words)
+        return "accepted", web.Response()
 
 
 class SlackReceiver:
@@ -183,10 +194,26 @@ class Readiness:
         async with self._looking:  # one for all who ask at once
             problem = await self._lately.get(DATABASE, self._try_to_write)
         self._health.report(DATABASE, problem)
-        if self._is_connected is not None:
-            stands = await self._is_connected()
-            self._health.report(SOCKET, None if stands else "the websocket is not connected")
+        await self._look_at_socket()
         return web.json_response(self._health.words, status=200 if self._health.is_ready else 503)
+
+    async def measure(self, _: web.Request) -> web.Response:
+        """Answer ``GET /metrics`` with what is known: it waits for nothing."""
+        await self._look_at_socket()
+        for part, problem in self._health.problems.items():
+            is_away = part == DATABASE and self._record.outage.is_on
+            is_opened = part == DATABASE and problem == STARTING  # nobody has asked yet
+            works = not is_away and (problem is None or is_opened)
+            metrics.PART_READY.labels(part).set(works)
+        body = generate_latest()
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _look_at_socket(self) -> None:
+        if self._is_connected is None:
+            return
+        stands = await self._is_connected()
+        metrics.SOCKET_CONNECTED.set(stands)
+        self._health.report(SOCKET, None if stands else "the websocket is not connected")
 
     async def _try_to_write(self) -> str | None:
         try:
@@ -211,13 +238,9 @@ def web_application(
         app.router.add_post("/gitlab/webhook", door.admit(gitlab))
     app.router.add_get("/healthz", _alive)
     app.router.add_get("/readyz", readiness.tell)
-    app.router.add_get("/metrics", _metrics)
+    app.router.add_get("/metrics", readiness.measure)
     return app
 
 
 async def _alive(_: web.Request) -> web.Response:
     return web.Response(text="ok\n")
-
-
-async def _metrics(_: web.Request) -> web.Response:
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -2,16 +2,19 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
-from slackbot import metrics
+from slackbot import metrics, tracing
 from slackbot.clock import Jumps
 from slackbot.health import Health
+from slackbot.logs import Trouble
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
@@ -37,6 +40,8 @@ LEASE = timedelta(seconds=20)
 LONGEST_IDLE_SECONDS = 3600.0
 SHORTEST_IDLE_SECONDS = 0.02
 SHUTDOWN_SECONDS = 10.0
+MOST_TROUBLES = 50
+"""Of a queue, told apart by their words."""
 
 
 Reconcile = Callable[[Job], Awaitable[datetime | None]]
@@ -106,6 +111,7 @@ class Worker:
         self._has_passed_over = False
         """The last look may have left out jobs: for what is under way, or for lack of room."""
         self._stopping = False
+        self._troubles: dict[str, Trouble] = {}
 
     async def work(self) -> None:
         """After ``stop``, finish what is under way, or hand it back."""
@@ -156,7 +162,7 @@ class Worker:
         except RecordAway:
             return LONGEST_IDLE_SECONDS  # the lookout tries for all, and wakes
         except Exception:
-            log.exception("lease_failed", queue=self.queue)
+            log.exception("lease_failed", queue=self.queue.word)
             return LOOKOUT_SECONDS
         self._has_passed_over |= len(found) == room
         for job in found:
@@ -182,40 +188,57 @@ class Worker:
             except RecordAway:
                 continue  # as soon as it is back, each job's end is recorded
             except Exception:
-                log.exception("renewal_failed", queue=self.queue)
+                log.exception("renewal_failed", queue=self.queue.word)
 
     async def _do(self, job: Job) -> None:
+        # The task is the job's own: what it says and starts is about the same issue.
+        structlog.contextvars.bind_contextvars(**_named(job))
         try:
             await self._run_once(job)
-        except RecordAway as away:
-            log.warning(
-                "job_left_to_its_lease", queue=job.queue, issue=job.about, problem=str(away)
-            )
         except Exception:
             # Once the lease runs out, the job is taken again.
-            log.exception("job_left_to_its_lease", queue=job.queue, issue=job.about)
+            log.exception("job_left_to_its_lease", **_named(job))
+
+    async def _reconcile(self, job: Job) -> datetime | None:
+        started, outcome, queue = time.monotonic(), "done", job.queue.word
+        attributes = _named(job) | {"attempts": job.attempts}
+        with tracing.span(f"job {queue}", "CONSUMER", **attributes) as span:
+            try:
+                with fenced_by(partial(jobs.confirm, job=job)):
+                    return await self._work.reconcile(job)
+            except BaseException as error:
+                outcome = _outcome_of(error)
+                raise
+            finally:
+                seconds = time.monotonic() - started
+                metrics.JOBS.labels(queue, outcome).inc()
+                metrics.JOB_SECONDS.labels(queue).observe(seconds)
+                span.note(outcome=outcome)
+                log.debug("job_ended", outcome=outcome, milliseconds=round(seconds * 1000, 1))
 
     async def _run_once(self, job: Job) -> None:
         jumps = Jumps(self._record.now)
         try:
-            with fenced_by(partial(jobs.confirm, job=job)):
-                again_at = await self._work.reconcile(job)
+            again_at = await self._reconcile(job)
         except asyncio.CancelledError:
             await asyncio.shield(self._hand_back(job))
             raise
         except LeaseLost:
             await self._look_again(job)
         except RecordAway as away:
-            await self._put_off(job, f"the record is away: {away}")
+            await self._put_off(job, f"the record is away: {away}", is_outage=True)
         except Postponed as postponed:
-            await self._put_off(job, postponed.problem, postponed.after)
+            is_outage = isinstance(postponed.__cause__, PlatformError)
+            problem, after = postponed.problem, postponed.after
+            await self._put_off(job, problem, after, is_outage=is_outage)
         except PlatformError as error:
             if error.needs_administrator:
                 self._health.report_error(error)
-            await self._put_off(job, str(error), error.after, is_unsettled=error.is_unsettled)
+            after, is_unsettled = error.after, error.is_unsettled
+            await self._put_off(job, str(error), after, is_unsettled=is_unsettled, is_outage=True)
         except Exception as error:
             # A fault of ours must not end the worker, nor lose the job.
-            log.exception("job_failed", queue=job.queue, issue=job.about)
+            log.exception("job_failed", **_named(job))
             await self._put_off(job, type(error).__name__)
         else:
             # If the clock was set back, the planned moment may be far away.
@@ -224,7 +247,7 @@ class Worker:
 
     async def _look_again(self, job: Job) -> None:
         """Have the new lease holder repair what we wrote late."""
-        log.warning("lease_lost", queue=job.queue, issue=job.about)
+        log.warning("lease_lost", **_named(job))
 
         async def enqueue_again(tx: Transaction) -> None:
             jobs.enqueue_again(tx, job, self._record.now())
@@ -232,7 +255,9 @@ class Worker:
         await self._note(enqueue_again)
 
     async def _finish(self, job: Job, again_at: datetime | None) -> None:
-        metrics.ERRANDS.labels(job.queue, "done").inc()
+        if job.attempts > 1:
+            for trouble in self._troubles.values():
+                trouble.end()
 
         async def finish(tx: Transaction) -> None:
             await jobs.finish(tx, job)
@@ -243,20 +268,28 @@ class Worker:
         await self._note(finish, may_be_lost=True)  # then it runs once more
 
     async def _put_off(
-        self, job: Job, problem: str, after: timedelta | None = None, *, is_unsettled: bool = False
+        self,
+        job: Job,
+        problem: str,
+        after: timedelta | None = None,
+        *,
+        is_unsettled: bool = False,
+        is_outage: bool = False,
     ) -> None:
-        """While a platform may still be at it, retry no sooner than ``after``."""
+        """While a platform may still be at it, retry no sooner than ``after``.
+
+        Of an outage, which all jobs meet, there is one line a minute.
+        """
         wait = after or backoff(job.attempts, self._first_retry)
         wait = min(wait, self.longest_wait)
-        metrics.ERRANDS.labels(job.queue, "put_off").inc()
-        log.warning(
-            "job_put_off",
-            queue=job.queue,
-            issue=job.about,
-            attempts=job.attempts,
-            seconds=round(wait.total_seconds(), 1),
-            problem=problem,
-        )
+        details = _named(job) | {
+            "attempts": job.attempts,
+            "seconds": round(wait.total_seconds(), 1),
+        }
+        if is_outage:
+            self._trouble(problem).meet(problem, **details)
+        else:
+            log.warning("job_put_off", problem=problem, **details)
 
         async def put_off(tx: Transaction) -> None:
             await jobs.put_off(
@@ -268,6 +301,12 @@ class Worker:
             )
 
         await self._note(put_off)
+
+    def _trouble(self, problem: str) -> Trouble:
+        if len(self._troubles) > MOST_TROUBLES:
+            self._troubles.clear()
+        new = Trouble("job_put_off", "jobs_go_on", level="warning", queue=self.queue.word)
+        return self._troubles.setdefault(problem, new)
 
     async def _note(
         self, end: Callable[[Transaction], Awaitable[None]], *, may_be_lost: bool = False
@@ -285,6 +324,24 @@ class Worker:
     async def _hand_back(self, job: Job) -> None:
         async with self._record.transaction() as tx:
             await jobs.hand_back(tx, job)
+
+
+def _named(job: Job) -> dict[str, Any]:
+    """Return the fields that lines and spans about a job have."""
+    issue = {"issue": job.about} if job.about else {}
+    return {"queue": job.queue.word} | issue
+
+
+def _outcome_of(error: BaseException) -> str:
+    match error:
+        case PlatformError() | Postponed() | RecordAway():
+            return "put_off"
+        case LeaseLost():
+            return "lease_lost"
+        case asyncio.CancelledError():
+            return "handed_back"
+        case _:
+            return "failed"
 
 
 class Lookout:

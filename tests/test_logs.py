@@ -18,8 +18,17 @@ import structlog
 
 from slackbot.local.gitlab import Issue
 from slackbot.logs import HIDDEN, configure_logs
+from slackbot.platforms.errors import Platform, Unreachable
+from slackbot.store.away import RecordAway
 from tests.port import FIXTURES, Port
-from tests.process import MANAGERS, ROOT, BotProcess, bot_process, present_town
+from tests.process import (
+    MANAGERS,
+    ROOT,
+    BotProcess,
+    bot_process,
+    launched,
+    present_town,
+)
 from tests.town import HOOK_SECRET, Town
 
 CUSTOMERS_WORDS = "Quokka-Comment"
@@ -181,6 +190,50 @@ def refuse_rows(town: Town, *tables: str) -> None:
         database.commit()
 
 
+async def test_each_line_of_a_job_or_a_click_has_its_issue_those_of_threads_included(
+    town: Town,
+) -> None:
+    issue = town.feedback(f"Negative feedback for ticket 412345 {TITLE}", description=DESCRIPTION)
+    async with bot_process(town, log_level="debug", log_format="json", **MANAGERS) as process:
+        card = await town.card(issue, "🟠 Unclaimed")
+        assert (await town.slack.click(town.avery, card, "Claim")).ok
+        card = await town.claimed(issue, "Avery Example")
+        sent = await town.mark_contacted(town.avery, card, **{"What you sent": TEXT_SENT})
+        assert sent.ok
+        await town.card(issue, "Contacted", delivered=True)
+        await town.settled()
+        log, everything = process.log, process.complained
+    key = f"{town.project.id}/{issue.iid}"
+    of_jobs = [line for line in log if line.get("queue") in ("sync", "card", "reminders")]
+    assert of_jobs
+    assert {line.get("issue") for line in of_jobs} == {key}
+    # python-gitlab calls in threads.
+    puts = [line for line in log if line.get("method") == "PUT /projects/:id/issues/:id"]
+    assert {line.get("issue") for line in puts} == {key}
+    [delivered, _] = [line for line in log if line["event"] == "decision_delivered"]
+    decision = delivered["decision"]
+    assert decision in {line.get("decision") for line in puts}
+    of_clicks = [line for line in log if "interaction" in line and line["event"] == "called"]
+    assert {line["user"] for line in of_clicks} == {town.avery.id}
+    assert WORDS not in everything
+    for secret in secrets_of(town):
+        assert secret not in everything
+
+
+async def test_at_level_warning_there_is_no_line_about_what_works(town: Town) -> None:
+    async with launched(town, "run", log_level="Warning", **MANAGERS) as process:
+        town.feedback()
+        await town.slack.wait_for(lambda: town.cards, timeout=30)
+        assert process.log == []
+
+
+async def test_lines_for_people_are_no_json_wherever_they_go(town: Town) -> None:
+    async with launched(town, "run", log_format="text", **MANAGERS) as process:
+        await town.slack.wait_for(lambda: "running" in process.complained, timeout=30)
+        assert process.log == []
+        assert "socket_mode=False" in process.complained
+
+
 # What the log is set up to do
 
 
@@ -298,3 +351,55 @@ def test_who_watches_a_terminal_reads_lines_for_people(capfd: pytest.CaptureFixt
     assert "running" in said
     assert not said.startswith("{")
     assert "s3cret" not in said
+
+
+@pytest.mark.usefixtures("root_logger")
+@pytest.mark.parametrize(
+    ("error", "is_told_in_words"),
+    [
+        (ConnectionRefusedError("10.0.0.1/?token=quoted"), True),
+        (aiohttp.ClientConnectionError("https://hooks/quoted"), True),
+        (Unreachable(Platform.GITLAB, "no answer from GitLab"), True),
+        (RecordAway("DiskFull"), True),
+        (ValueError("a fault"), False),
+        (AttributeError("a fault"), False),
+    ],
+)
+def test_only_a_fault_of_the_bot_has_a_traceback(
+    capfd: pytest.CaptureFixture[str], error: Exception, is_told_in_words: bool
+) -> None:
+    configure_logs([], watched=False)
+    try:
+        raise error
+    except type(error):
+        structlog.get_logger().exception("not_shown")
+        logging.getLogger("a.library").exception("Failed to do it")
+    sys.stderr.flush()
+    own, of_library = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    for line in (own, of_library):
+        assert ("exception" in line) is not is_told_in_words
+        assert ("problem" in line) is is_told_in_words
+        assert len(json.dumps(line)) < 500 or not is_told_in_words
+    if is_told_in_words:
+        assert own["where"].startswith("test_logs.py:")
+        assert "quoted" not in str(own)
+        assert own["problem"] in (str(error), type(error).__name__)
+    else:
+        assert "a fault" in own["exception"]
+
+
+@pytest.mark.usefixtures("root_logger")
+def test_a_fault_that_an_outage_set_off_keeps_its_traceback(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs([], watched=False)
+    try:
+        try:
+            raise ConnectionResetError
+        except ConnectionResetError as cause:
+            raise KeyError("a fault") from cause
+    except KeyError:
+        structlog.get_logger().exception("job_failed")
+    sys.stderr.flush()
+    line = json.loads(capfd.readouterr().err)
+    assert "KeyError" in line["exception"]

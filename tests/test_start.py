@@ -12,6 +12,7 @@ NEEDED_BY_SOME = {
     "httpx2",
     "jinja2",
     "matplotlib",
+    "opentelemetry",
     "pagerduty",
     "psycopg",
     "slack_sdk.socket_mode",

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.conftest import MovableClock
+from tests.conftest import MovableClock, Postgres
 from tests.port import Port
 from tests.town import Town
 from tests.town import town as build_town
@@ -21,14 +22,28 @@ async def town(clock: MovableClock, tmp_path: Path, sqlite: str) -> AsyncIterato
         built.check()
 
 
+def value_in(text: str, name: str) -> float:
+    """Return a sample's value; 0 before there is one."""
+    lines = (line for line in text.splitlines() if line.startswith(f"{name} "))
+    return float(next(lines, "0").split()[-1])
+
+
+async def values(town: Town, *names: str) -> list[float]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{town.url}/metrics") as answer,
+    ):
+        text = await answer.text()
+    return [value_in(text, name) for name in names]
+
+
 async def gauge(town: Town, name: str, is_right: Callable[[float], bool]) -> None:
     """Wait until a gauge shows what is right."""
     async with aiohttp.ClientSession() as session, session.get(f"{town.url}/healthz"):
         port = Port(town=town, session=session)
         shown = -1.0
         for _ in range(600):
-            lines = (await port.get("/metrics")).text.splitlines()
-            shown = next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
+            shown = value_in((await port.get("/metrics")).text, name)
             if is_right(shown):
                 return
             await town.slack.next_change(0.05)
@@ -40,10 +55,12 @@ async def test_choices_that_wait_for_gitlab_are_counted_with_their_age(town: Tow
     town.gitlab.down()
     await town.slack.click(town.avery, card, "Claim")
     await gauge(town, "ssat_decisions_pending", lambda number: number == 1)
+    made_at = town.clock().timestamp()
     town.clock.forward(hours=2)
-    await gauge(town, "ssat_decisions_pending_oldest_seconds", lambda age: age >= 7200)
+    since = "ssat_decisions_pending_since_timestamp_seconds"
+    await gauge(town, since, lambda at: 0 < at <= made_at)
     town.clock.forward(hours=120)
-    await gauge(town, "ssat_requests_overdue", lambda number: number == 1)
+    await gauge(town, "ssat_contact_requests_overdue", lambda number: number == 1)
 
 
 async def test_what_gitlab_refused_is_counted_until_somebody_sees_to_it(town: Town) -> None:
@@ -51,11 +68,11 @@ async def test_what_gitlab_refused_is_counted_until_somebody_sees_to_it(town: To
     town.gitlab.faults.add(method="POST", path="/notes", status=403)
     await town.slack.click(town.avery, card, "Claim")
     card = await town.card(issue, "GitLab rejected this:")
-    await gauge(town, "ssat_decisions_refused", lambda number: number == 1)
+    await gauge(town, "ssat_decisions_rejected", lambda number: number == 1)
 
     assert (await town.slack.click(town.avery, card, "Try again")).ok
     await town.claimed(issue, "Avery Example")
-    await gauge(town, "ssat_decisions_refused", lambda number: number == 0)
+    await gauge(town, "ssat_decisions_rejected", lambda number: number == 0)
 
 
 async def test_a_job_that_fails_again_and_again_is_counted(town: Town) -> None:
@@ -66,10 +83,123 @@ async def test_a_job_that_fails_again_and_again_is_counted(town: Town) -> None:
     for times in range(1, 9):
         await town.slack.wait_for(partial(has_refused, town, times))
         town.clock.forward(minutes=6)
-    await gauge(town, 'ssat_errands_stuck{lane="show"}', lambda number: number == 1)
+    await gauge(town, 'ssat_queue_jobs_stuck{queue="card"}', lambda number: number == 1)
     town.slack.faults.clear()
 
 
 def has_refused(town: Town, times: int) -> bool:
     calls = [one for one in town.slack.requests if one.method == "chat.update"]
     return sum(not one.ok for one in calls) >= times
+
+
+# The way of a request
+
+
+async def test_the_ways_from_a_webhook_to_the_card_and_from_a_choice_to_gitlab_are_timed(
+    town: Town,
+) -> None:
+    put = 'method="PUT /projects/:id/issues/:id"'
+    names = (
+        "ssat_webhook_to_card_seconds_count",
+        "ssat_choice_to_gitlab_seconds_count",
+        f'ssat_platform_calls_total{{{put},outcome="ok",platform="gitlab"}}',
+        'ssat_platform_call_seconds_count{method="chat.postMessage",platform="slack"}',
+        'ssat_deadlines_total{outcome="met"}',
+        'ssat_deadlines_total{outcome="missed"}',
+    )
+    await town.settled()
+    before = await values(town, *names)
+    issue, card = await town.request()
+    assert (await town.slack.click(town.avery, card, "Claim")).ok
+    card = await town.claimed(issue, "Avery Example")
+    assert (await town.mark_contacted(town.avery, card, **{"What you sent": "Dear Sam"})).ok
+    await town.card(issue, "Contacted", delivered=True)
+    town.gitlab.edit(issue, title="Negative feedback for ticket 412399", by=town.blake_gitlab)
+    await town.card(issue, "412399")
+    await town.settled()
+    after = await values(town, *names)
+    way, delivered, changed, posted, met, missed = [
+        now - then for now, then in zip(after, before, strict=True)
+    ]
+    assert way >= 2
+    assert (delivered, changed) == (2, 2)
+    assert posted >= 3  # the card, and steps in its thread
+    assert (met, missed) == (1, 0)
+
+
+async def test_who_is_contacted_after_the_deadline_counts_as_missed(town: Town) -> None:
+    name = 'ssat_deadlines_total{outcome="missed"}'
+    [before] = await values(town, name)
+    issue, card = await town.request()
+    town.clock.forward(hours=200)
+    assert (await town.mark_contacted(town.avery, card, **{"What you sent": "Dear Sam"})).ok
+    await town.card(issue, "Contacted", delivered=True)
+    assert await values(town, name) == [before + 1]
+
+
+async def test_a_poll_that_fails_leaves_the_time_of_the_last_that_did_not(town: Town) -> None:
+    at, failed = "ssat_poll_last_success_timestamp_seconds", 'ssat_polls_total{outcome="failed"}'
+    done = 'ssat_polls_total{outcome="done"}'
+    [polls] = await values(town, done)
+    await gauge(town, done, lambda number: number > polls)
+    town.gitlab.down()
+    [failures] = await values(town, failed)
+    await gauge(town, failed, lambda number: number > failures)
+    [last] = await values(town, at)
+    town.clock.forward(minutes=30)
+    [failures] = await values(town, failed)
+    await gauge(town, failed, lambda number: number > failures)
+    assert await values(town, at) == [last]
+    await gauge(town, 'ssat_part_ready{part="gitlab"}', lambda works: works == 0)
+    town.gitlab.up()
+    await gauge(town, at, lambda moment: moment > last)
+    await gauge(town, 'ssat_part_ready{part="gitlab"}', lambda works: works == 1)
+
+
+async def test_what_slack_throttles_is_counted_by_method(town: Town) -> None:
+    name = 'ssat_platform_calls_total{method="chat.update",outcome="throttled",platform="slack"}'
+    [before] = await values(town, name)
+    issue, _ = await town.request()
+    town.slack.faults.add("chat.update", status=429, headers={"Retry-After": "1"})
+    town.gitlab.edit(issue, title="Negative feedback for ticket 412399", by=town.blake_gitlab)
+    await town.card(issue, "412399")
+    assert await values(town, name) == [before + 1]
+
+
+async def test_the_release_is_told(town: Town) -> None:
+    assert await values(town, f'ssat_build_info{{version="{version("ssat-bot")}"}}') == [1]
+
+
+# While the record is away
+
+
+async def test_metrics_answer_during_an_outage_of_the_record_and_say_how_old_they_are(
+    clock: MovableClock, tmp_path: Path, postgres: Postgres, postgresql: str
+) -> None:
+    names = (
+        "ssat_record_measured_timestamp_seconds",
+        "ssat_contact_requests_open",
+        'ssat_part_ready{part="database"}',
+    )
+    async with build_town(clock, tmp_path, postgresql) as town:
+        async with town.bot_running(ssat_poll_seconds=0.1):
+            await town.request()
+            await gauge(town, names[1], lambda number: number == 1)
+            town.clock.stop()
+            measured_at = town.clock().timestamp()
+            await gauge(town, names[0], lambda at: at == measured_at)
+            assert await values(town, *names) == [measured_at, 1, 1]
+            await town.quiet()
+            town.disconnect()
+            away = 'ssat_database_errors_total{kind="away"}'
+            [failures] = await values(town, away)
+            postgres.halt("immediate")
+            try:
+                town.clock.forward(hours=2)
+                await gauge(town, away, lambda number: number > failures + 3)
+                assert await values(town, *names) == [measured_at, 1, 0]
+            finally:
+                postgres.resume()
+            await gauge(town, names[0], lambda at: at > measured_at)
+            await gauge(town, names[2], lambda works: works == 1)
+        town.check()

@@ -620,15 +620,16 @@ async def test_metrics_count_what_happens_and_tell_no_secret(port: Port) -> None
     def grown(name: str) -> float:
         return after.get(name, 0) - before.get(name, 0)
 
-    assert grown('ssat_hooks_total{outcome="accepted"}') >= 1
-    assert grown('ssat_hooks_total{outcome="not_authentic"}') == 1
-    assert grown('ssat_hooks_total{outcome="malformed"}') == 1
+    assert grown('ssat_webhooks_total{outcome="accepted"}') >= 1
+    assert grown('ssat_webhooks_total{outcome="not_authentic"}') == 1
+    assert grown('ssat_webhooks_total{outcome="malformed"}') == 1
     assert grown('ssat_choices_total{kind="claim",outcome="recorded"}') == 1
     assert grown('ssat_decisions_total{outcome="delivered"}') == 1
     assert grown('ssat_slack_messages_total{kind="card"}') == 1
     assert grown("ssat_ack_seconds_count") == 1
-    assert grown('ssat_errands_total{lane="sync",outcome="done"}') >= 1
-    assert {"ssat_decisions_pending", "ssat_requests_open", "ssat_requests_overdue"} <= set(after)
+    assert grown('ssat_jobs_total{outcome="done",queue="sync"}') >= 1
+    gauges = {"ssat_decisions_pending", "ssat_contact_requests_open"}
+    assert gauges | {"ssat_contact_requests_overdue"} <= set(after)
 
     text = (await port.get("/metrics")).text
     for secret in (town.token, town.slack.bot_token, town.slack.signing_secret, HOOK_SECRET):

@@ -69,7 +69,9 @@ class CardSync:
         route = await self._route(key)
         await self._adoption.ensure(route)
         try:
-            return await self._bring_together(key)
+            later = await self._bring_together(key)
+            metrics.way_to_card.over(key)  # nothing was to be shown, or it is
+            return later
         except Denied as error:
             if not await self._is_elsewhere(key):
                 raise
@@ -168,6 +170,7 @@ class CardSync:
             must_stand=True,
         )
         if await self._outbox.post(post):
+            metrics.way_to_card.shown(card.key)
             log.info("card_posted", issue=str(card.key), channel=channel)
         return posted
 
@@ -213,7 +216,8 @@ class CardSync:
             if code not in TERMINAL:
                 raise
             log.warning("card_not_renderable", issue=str(card.key), problem=code)
-        metrics.POSTS.labels("repaint").inc()
+        metrics.POSTS.labels("card_update").inc()
+        metrics.way_to_card.shown(card.key)
         # In any case: this may have overwritten something newer.
         async with self._record.transaction(in_any_case=True) as tx:
             shown = replace(card, rendering_since=earlier), view

@@ -134,7 +134,7 @@ class HomeSync:
             log.warning("home_rejected", user=home.user, problem=error.code)
             async with self._record.transaction() as tx:
                 await homes.forget_home(tx, home.user)
-            metrics.HOMES.labels("refused").inc()
+            metrics.HOMES.labels("rejected").inc()
             return
         # In any case: this may have overwritten something newer.
         async with self._record.transaction(in_any_case=True) as tx:

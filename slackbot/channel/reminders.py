@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from slackbot import metrics
 from slackbot.blocks.reminder import (
     GAP_EVENT,
     REMINDER_EVENT,
@@ -113,6 +114,7 @@ class ReminderSync:
         to = [each.person for each in due.plan.to]
         message = render_reminder(situation.view, to, is_missed=is_missed)
         if await self._post(situation, mark.name, place, message):
+            metrics.REMINDERS.labels(mark.kind).inc()
             log.info(
                 "reminded",
                 issue=str(situation.request.key),
@@ -148,6 +150,7 @@ class ReminderSync:
         place = replace(situation.place, is_broadcast=True)
         message = render_lead(situation.view, situation.team.lead or "")
         if await self._post(situation, LEAD, place, message):
+            metrics.REMINDERS.labels("lead").inc()
             log.info("lead_told", issue=str(situation.request.key))
 
 

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from slackbot import metrics
 from slackbot.blocks.reminder import RESPONSE_EVENT, render_response_reminder
 from slackbot.blocks.view import CardView
 from slackbot.channel.views import Viewer
+from slackbot.logs import about_issue
 from slackbot.people.directory import Directory
 from slackbot.people.members import Members
 from slackbot.platforms.outbox import Outbox, drawn
@@ -49,7 +51,7 @@ class ResponseReminders:
         now = self._record.now()
         async with self._record.transaction() as tx:
             views = await self._viewer.awaiting_response(tx)
-        await all_tried(self._remind(view, now) for view in views)
+        await all_tried(about_issue(view.key, self._remind(view, now)) for view in views)
         return now + EVERY
 
     async def _remind(self, view: CardView, now: datetime) -> None:
@@ -94,6 +96,7 @@ class ResponseReminders:
             look_since=reminded_from(view.request),  # a lost record reminds nobody twice
         )
         if is_told:
+            metrics.REMINDERS.labels("response").inc()
             log.info("response_reminded", issue=str(view.key), mark=mark)
 
 

@@ -6,7 +6,9 @@ from datetime import datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from slackbot import metrics
+from structlog.contextvars import bind_contextvars
+
+from slackbot import metrics, tracing
 from slackbot.channel.views import Viewer
 from slackbot.handlers.incoming import Interaction
 from slackbot.people.admission import Admission
@@ -98,7 +100,9 @@ class Desk:
             decision = Decision(id=uuid4(), key=key, by=who, at=self._record.now(), action=action)
             await decisions.add_decision(tx, decision, interaction.id)
             await self._set_going(tx, key)
-        metrics.CLICKS.labels(action.kind, "recorded").inc()
+        tracing.note(decision=str(decision.id))
+        bind_contextvars(decision=str(decision.id))
+        metrics.CHOICES.labels(action.kind, "recorded").inc()
 
     async def _judge(self, tx: Transaction, request: Request, action: Action, who: Person) -> None:
         too_long = (name for name, text in typed_in(action).items() if len(text) > TEXT_LIMIT)
@@ -111,7 +115,7 @@ class Desk:
             scope=self.scope,
         )
         if refusal is not None:
-            metrics.CLICKS.labels(action.kind, type(refusal).__name__).inc()
+            metrics.CHOICES.labels(action.kind, type(refusal).__name__).inc()
             raise refusal
 
     async def _set_going(self, tx: Transaction, key: IssueKey) -> None:
@@ -153,7 +157,7 @@ class Desk:
             )
             await cards.add_message(tx, key, step)
             await announce(tx, key, now, urgent=True)
-        metrics.CLICKS.labels("snooze", "recorded").inc()
+        metrics.CHOICES.labels("snooze", "recorded").inc()
 
     async def retry(self, interaction: Interaction) -> None:
         """Send a rejected decision again.

@@ -13,6 +13,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
+from slackbot import tracing
 from slackbot.platforms.slack_api import Respond
 from slackbot.rules.characters import whole_text
 from slackbot.rules.refusals import Incomplete, Refusal, Unknown
@@ -91,6 +92,7 @@ class Interaction:
             raise Unknown from error
         # Bolt runs each listener in its own task: no other's lines get it.
         structlog.contextvars.bind_contextvars(issue=str(key))
+        tracing.note(issue=str(key))
         team, user = sender_of(body)
         return cls(id=id_of(body), team=team, user=user, key=key, detail=detail)
 
@@ -162,6 +164,24 @@ def _tell(error: Exception, body: dict[str, Any], *, fault: str) -> None:
         log.warning("slack_request_not_recorded", what=what, problem=str(error))
     else:
         log.error(fault, what=what, exc_info=error)
+
+
+def kind_of(body: dict[str, Any]) -> str:
+    """Name it with the button: how many of those there are is known, even of forged ones."""
+    actions = body.get("actions")
+    first = actions[0] if isinstance(actions, list) and actions else None
+    button = first.get("action_id") if isinstance(first, dict) else None
+    return f"{_what(body)} {str(button)[:40]}" if button else _what(body)
+
+
+def sent_by(body: dict[str, Any]) -> dict[str, str]:
+    """Return the fields of lines about it, as far as they can be read."""
+    user = body.get("user") or body.get("user_id")
+    if isinstance(user, dict):
+        user = user.get("id")
+    sent = body.get("trigger_id") or body.get("event_id")
+    found = {"user": user, "interaction": sent}
+    return {name: told[:80] for name, told in found.items() if isinstance(told, str)}
 
 
 def _is_event(body: dict[str, Any]) -> bool:

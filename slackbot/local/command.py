@@ -15,7 +15,7 @@ from slackbot.local.preview import Preview
 from slackbot.local.scenario import ScenarioError, load
 from slackbot.local.stage import Stage
 from slackbot.local.world import World
-from slackbot.logs import configure_logs
+from slackbot.logs import LogLevel, configure_logs
 
 HOST, PORT = "127.0.0.1", 8080
 CANNOT_START = 2
@@ -116,8 +116,7 @@ def _listen(port: int | None) -> socket.socket:
 
 def _log_for_people() -> None:
     """Write errors only, in words: the page tells of what happens, and of trouble switched on."""
-    configure_logs((), watched=True)
-    logging.getLogger().setLevel(logging.ERROR)
+    configure_logs((), watched=True, level=LogLevel.ERROR)
     logging.getLogger(health.__name__).setLevel(logging.CRITICAL)
 
 

@@ -137,7 +137,7 @@ class Linking:
                 )
                 own = await self._gitlab.own_username()
         except Missing as error:
-            log.error("no_issue_for_links", iid=iid)
+            log.error("no_issue_for_links", number=iid)
             raise NoIssueForCodes(person) from error
         except (PlatformError, TimeoutError) as error:
             raise GitLabSilent from error

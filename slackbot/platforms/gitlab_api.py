@@ -1,6 +1,7 @@
 """GitLab by python-gitlab, which is synchronous, in a pool of threads."""
 
 import asyncio
+import contextvars
 import re
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import requests
 from gitlab.exceptions import GitlabError
 
 from slackbot import __version__
+from slackbot.platforms.calls import calling, kind_of_request
 from slackbot.platforms.errors import (
     Denied,
     Missing,
@@ -95,7 +97,9 @@ class GitLabApi:
             raise Throttled(Platform.GITLAB, busy.seconds) from busy
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, self._use, use)
+            # With the context: lines and spans of a thread are about the same issue.
+            run = contextvars.copy_context().run
+            return await loop.run_in_executor(self._threads, run, self._use, use)
         except Throttled as error:
             await self.paces.hold(kind, error.retry_after)
             raise
@@ -113,7 +117,7 @@ class GitLabApi:
 
     def new_client(self) -> gitlab.Gitlab:
         """Make one for what several threads use in turn."""
-        session = requests.Session()
+        session = _Session()
         # The token goes nowhere else, whatever a redirect or a next page says.
         session.adapters.clear()
         session.mount(f"{self._url}/", self._adapter)
@@ -137,6 +141,15 @@ class GitLabApi:
             return use(self._local.client)
         except (GitlabError, requests.RequestException) as error:
             raise _by_remedy(error) from error
+
+
+class _Session(requests.Session):
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        with calling(Platform.GITLAB, kind_of_request(request.method, request.path_url)):
+            try:
+                return super().send(request, **options)
+            except requests.RequestException as error:
+                raise _by_remedy(error) from error
 
 
 def _read_whole(response: requests.Response, *_: Any, **__: Any) -> None:

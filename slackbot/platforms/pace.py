@@ -11,6 +11,7 @@ from typing import Protocol
 
 from sqlalchemy import select, text, update
 
+from slackbot import metrics
 from slackbot.store.away import RecordAway
 from slackbot.store.database import Database, Transaction, database_now, upsert
 from slackbot.store.schema import paces
@@ -218,8 +219,17 @@ class Paces:
         Raises:
             TooBusy: More than ``patience`` seconds; no turn is taken.
         """
-        if pace := self._paces.get(name):
-            await asyncio.sleep(await pace.turn(patience))
+        pace = self._paces.get(name)
+        if pace is None:
+            return
+        label = name.removesuffix(LEAVING)
+        try:
+            seconds = await pace.turn(patience)
+        except TooBusy:
+            metrics.PACE_REFUSALS.labels(label).inc()
+            raise
+        metrics.PACE_SECONDS.labels(label).inc(seconds)
+        await asyncio.sleep(seconds)
 
     async def hold(self, name: str, seconds: float) -> None:
         if pace := self._paces.get(name):

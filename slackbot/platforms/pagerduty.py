@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import httpx2
 from pagerduty import Error, HttpError, RestApiV2Client
 
+from slackbot.platforms.calls import calling
 from slackbot.platforms.network import distrust, distrust_words
 from slackbot.platforms.pace import seconds_asked
 from slackbot.rules.rota import (
@@ -22,6 +23,7 @@ from slackbot.rules.rota import (
 )
 from slackbot.rules.shifts import AHEAD, Schedule, Shift, in_order
 
+NAME = "pagerduty"
 TIMEOUT_SECONDS = 10
 DEFAULT_RETRY_AFTER = 60.0
 
@@ -42,6 +44,17 @@ class _Client(RestApiV2Client):
     @url.setter
     def url(self, base: str) -> None:
         self._base = base
+
+
+def _outcome_of(error: BaseException) -> str:
+    match error:
+        case NoAnswer():
+            return "throttled"
+        case HttpError():
+            status = getattr(error.response, "status_code", 0)
+            return {401: "denied", 403: "denied", 404: "missing"}.get(status, "unreachable")
+        case _:
+            return "unreachable"
 
 
 def _raise_when_throttled(response: httpx2.Response) -> None:
@@ -113,8 +126,10 @@ class PagerDuty:
         path = f"/schedules/{schedule}"
         period = {"since": now.isoformat(), "until": (now + AHEAD).isoformat()}
         try:
-            found = client.rget(path, params=period)
-            users = client.rget(f"{path}/users", params=period)
+            with calling(NAME, "schedule", _outcome_of):
+                found = client.rget(path, params=period)
+            with calling(NAME, "schedule users", _outcome_of):
+                users = client.rget(f"{path}/users", params=period)
             return read_schedule(found), read_shifts(found, users)
         except HttpError as error:
             self._explain(getattr(error.response, "status_code", 0), schedule)

@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook import WebhookResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
+from slackbot.platforms.calls import calling
 from slackbot.platforms.errors import (
     Denied,
     Platform,
@@ -150,6 +151,14 @@ class SlackApi:
 
     async def _answer(self, method: str, **body: Any) -> Any:
         try:
+            with calling(Platform.SLACK, method):
+                return await self._ask(method, body)
+        except Throttled as problem:
+            await self.paces.hold(method, problem.retry_after)
+            raise
+
+    async def _ask(self, method: str, body: Mapping[str, Any]) -> Any:
+        try:
             answer = await self.client.api_call(method, **body)
             answer.data = whole(answer.data)
             return answer
@@ -159,8 +168,6 @@ class SlackApi:
             problem = Unsettled(Platform.SLACK, "Slack did not answer in time")
         except _NO_ANSWER as error:
             problem = no_answer(Platform.SLACK, error)
-        if isinstance(problem, Throttled):
-            await self.paces.hold(method, problem.retry_after)
         raise problem
 
 
@@ -186,7 +193,8 @@ class Respond(AsyncRespond):
             raise ValueError("there is no response_url to answer at")
         client = AsyncWebhookClient(self.response_url)
         client.proxy = proxy_towards(self.response_url)
-        return await client.send(**said)
+        with calling(Platform.SLACK, "response_url"):
+            return await client.send(**said)
 
 
 class Redirected(aiohttp.ClientError):

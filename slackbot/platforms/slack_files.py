@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from slackbot.platforms.calls import calling
 from slackbot.platforms.errors import Platform, PlatformError, Rejected, Unreachable, no_answer
 from slackbot.platforms.slack import SlackClient
 
@@ -39,7 +40,8 @@ async def upload(slack: SlackClient, file: File, channel: str, thread: str | Non
         length=str(len(file.content)),
         alt_txt=file.alt,
     )
-    await _send(slack, str(place["upload_url"]), file.content)
+    with calling(Platform.SLACK, "upload"):
+        await _send(slack, str(place["upload_url"]), file.content)
     where = {"channel_id": channel} | ({"thread_ts": thread} if thread else {})
     files = [{"id": place["file_id"], "title": file.title}]
     await slack.call("files.completeUploadExternal", files=files, **where)

@@ -1,21 +1,17 @@
 """While the record is away: who waits for it, and a line a minute about it."""
 
 import asyncio
-import math
 import random
 import sqlite3
-import time
 
-import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-log = structlog.get_logger()
+from slackbot.logs import Trouble
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 4.0
 """A record that is back is found within ten seconds, to connect included."""
-TOLD_EVERY_SECONDS = 60.0
 
 READ_ONLY = "25006"
 """The server became a replica, or has no room left to write."""
@@ -83,51 +79,25 @@ def pause(failures: int) -> float:
     return min(doubled, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
 
 
-class Tally:
-    """Logs what fails again and again: at once, then once a minute with the count."""
-
-    def __init__(self, event: str) -> None:
-        self._event = event
-        self._told_at, self._untold = -math.inf, 0
-
-    def count(self, problem: str) -> bool:
-        """Return whether it was logged."""
-        self._untold += 1
-        now = time.monotonic()
-        if now - self._told_at < TOLD_EVERY_SECONDS:
-            return False
-        log.error(self._event, problem=problem, times=self._untold)
-        self._told_at, self._untold = now, 0
-        return True
-
-
 class Outage:
     """Begins with what the record did not do, and ends with a write that it did."""
 
     def __init__(self) -> None:
         self._is_over = asyncio.Event()
         self._is_over.set()
-        self._tally, self._is_told = Tally("record_away"), False
-        self._failures, self._since = 0, 0.0
+        self._trouble = Trouble("record_away", "record_back")
 
     @property
     def is_on(self) -> bool:
         return not self._is_over.is_set()
 
     def meet(self, problem: str) -> None:
-        if not self.is_on:
-            self._is_over.clear()
-            self._failures, self._since = 0, time.monotonic()
-        self._failures += 1
-        self._is_told = self._tally.count(problem) or self._is_told
+        self._is_over.clear()
+        self._trouble.meet(problem)
 
     def end(self) -> None:
         self._is_over.set()
-        # What comes and goes within a minute is not told each time.
-        if self._is_told:
-            seconds = round(time.monotonic() - self._since, 1)
-            log.info("record_back", seconds=seconds, times=self._failures)
-        self._is_told = False
+        self._trouble.end()
 
     async def over(self) -> None:
         """Wait for the end; return at once where there is no outage."""

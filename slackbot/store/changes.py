@@ -18,7 +18,15 @@ from slackbot.rules.decision import (
     ends_unheard,
     holder_after,
 )
-from slackbot.rules.request import IssueKey, Person, Request, Rules, deserves_card
+from slackbot.rules.request import (
+    UNFINISHED,
+    IssueKey,
+    Person,
+    Request,
+    Rules,
+    State,
+    deserves_card,
+)
 from slackbot.store import cards, decisions, facts, jobs, requests
 from slackbot.store.database import Transaction
 from slackbot.store.decisions import Status
@@ -56,6 +64,8 @@ async def save_changes(
         # Their cards tell how it has ended.
         about = await requests.list_keys_about(tx, after.ticket)
         await announce_all(tx, {key: None for key in about if key != after.key}, now)
+    if before is not None and before.state in UNFINISHED and after.state is State.CONTACTED:
+        metrics.DEADLINES.labels("missed" if after.is_late else "met").inc()
     if before is None:
         log.info("request_found", issue=str(after.key), due_at=after.due_at.isoformat())
 
@@ -116,7 +126,7 @@ async def refuse(tx: Transaction, decision: Decision, problem: str, now: datetim
     )
     await cards.add_message(tx, decision.key, step)
     await announce(tx, decision.key, now, urgent=True)
-    metrics.DECISIONS.labels("refused").inc()
+    metrics.DECISIONS.labels("rejected").inc()
 
 
 async def announce(
@@ -146,6 +156,7 @@ async def announce_all(
     A click must not fail for what is done beside it.
     """
     for key in sorted(ranks):
+        metrics.way_to_card.changed(key)
         stands = await cards.make_stale(tx, key)
         jobs.enqueue(tx, IssueQueue.CARD, [key], now, urgent=urgent, rank=ranks[key])
         if stands:  # else the one who posts it enqueues the reminders

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import sqlite3
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -37,6 +38,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import Table
 
+from slackbot import metrics, tracing
 from slackbot.clock import Clock
 from slackbot.store.away import Outage, RecordAway, why_away
 from slackbot.store.integrity import is_sound, look_at
@@ -399,18 +401,24 @@ class Database:
         """
         await self.right_of_way.give_way()
         tx = Transaction(self._engine, may_be_lost=may_be_lost)
+        started = time.monotonic()
         try:
-            await tx.begin()
-            yield tx
-            await tx.end()
-            lost = await _meet_fence(tx, in_any_case=in_any_case)
-            if tx.queues and not self.is_sqlite:
-                await tx.execute(_NOTIFY, queues=sorted(tx.queues))
-            await tx.to_its_end(self._commit(tx))
+            with tracing.inner_span("transaction"):
+                await tx.begin()
+                yield tx
+                await tx.end()
+                lost = await _meet_fence(tx, in_any_case=in_any_case)
+                if tx.queues and not self.is_sqlite:
+                    await tx.execute(_NOTIFY, queues=sorted(tx.queues))
+                await tx.to_its_end(self._commit(tx))
+            metrics.TRANSACTION_SECONDS.observe(time.monotonic() - started)
         except Exception as error:
             await asyncio.shield(self._let_end(tx.leave()))
             if (problem := why_away(error)) is None:
+                if isinstance(error, SQLAlchemyError):
+                    metrics.DATABASE_ERRORS.labels("fault").inc()
                 raise
+            metrics.DATABASE_ERRORS.labels("away").inc()
             self.outage.meet(problem)
             raise RecordAway(problem, error) from error
         except BaseException:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     Select,
+    and_,
     bindparam,
     case,
     delete,
@@ -41,14 +42,23 @@ _IS_IT = (
 )
 
 
+class _Queue(StrEnum):
+    """The values are older than today's words, and stay: other releases read them."""
+
+    @property
+    def word(self) -> str:
+        """Name it for people who watch."""
+        return self.name.lower()
+
+
 # The words are those of Kubernetes' controller-runtime.
-class IssueQueue(StrEnum):
+class IssueQueue(_Queue):
     SYNC = "sync"
     CARD = "show"
     REMINDERS = "remind"
 
 
-class PeriodicQueue(StrEnum):
+class PeriodicQueue(_Queue):
     """One job each, about no issue; it comes back by itself."""
 
     POLL = "poll"
@@ -495,11 +505,31 @@ async def count(tx: Transaction, queue: Queue) -> int:
     return int(await tx.scalar(select(func.count()).where(errands.c.lane == queue)) or 0)
 
 
-async def count_failing(tx: Transaction, attempts: int) -> dict[Queue, int]:
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A queue as those who watch see it."""
+
+    jobs: int = 0
+    stuck: int = 0
+    """They have failed again and again."""
+    ready_since: datetime | None = None
+    """Of the oldest job that no worker has, UTC."""
+
+
+async def count_by_queue(tx: Transaction, now: datetime, attempts: int) -> dict[Queue, Standing]:
+    """Count for those who watch; ``attempts`` make a job stuck."""
+    is_free = _is_over(errands.c.leased_until, is_sqlite=tx.is_sqlite)
+    ready_at = case((and_(errands.c.ready_at <= now, is_free), errands.c.ready_at))
     rows = await tx.execute(
-        select(errands.c.lane, func.count().label("number"))
-        .where(errands.c.attempts >= attempts)
-        .group_by(errands.c.lane)
+        select(
+            errands.c.lane,
+            func.count().label("jobs"),
+            func.count(case((errands.c.attempts >= attempts, 1))).label("stuck"),
+            func.min(ready_at).label("ready_since"),
+        ).group_by(errands.c.lane)
     )
-    found = {row.lane: int(row.number) for row in rows}
-    return {queue: found.get(queue, 0) for queue in (*IssueQueue, *PeriodicQueue)}
+    found = {
+        row.lane: Standing(jobs=row.jobs, stuck=row.stuck, ready_since=row.ready_since)
+        for row in rows
+    }
+    return {queue: found.get(queue, Standing()) for queue in (*IssueQueue, *PeriodicQueue)}

@@ -1,6 +1,7 @@
 """PostgreSQL: its connections and its notices. A record on SQLite doesn't import this."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -10,7 +11,8 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from slackbot.store.away import Tally, is_dead, pause
+from slackbot.logs import Trouble
+from slackbot.store.away import is_dead, pause
 from slackbot.store.database import WAKE_UP_CHANNEL, WakeUps
 
 CONNECTIONS = 5
@@ -70,20 +72,23 @@ async def hear_others(engine: AsyncEngine, wake_ups: WakeUps, own_pids: set[int]
     Workers look now and then all the same: what is said while nobody listens is lost.
     https://www.postgresql.org/docs/current/sql-notify.html
     """
-    silence = Tally("not_listening")
+    silence = Trouble("not_listening", "listening")
     while True:
         try:
-            await _hear_others(engine, wake_ups, own_pids)
+            await _hear_others(engine, wake_ups, own_pids, silence.end)
         except psycopg.Error as error:
-            silence.count(type(error).__name__)
+            silence.meet(type(error).__name__)
         await asyncio.sleep(pause(1))
 
 
-async def _hear_others(engine: AsyncEngine, wake_ups: WakeUps, own_pids: set[int]) -> None:
+async def _hear_others(
+    engine: AsyncEngine, wake_ups: WakeUps, own_pids: set[int], listens: Callable[[], None]
+) -> None:
     # As the engine connects: a rendered URL would spell some values in another way.
     _, arguments = engine.dialect.create_connect_args(engine.url)
     async with await psycopg.AsyncConnection.connect(**arguments, autocommit=True) as connection:
         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_UP_CHANNEL)))
+        listens()
         wake_ups.look_out()  # for what was said while nobody listened
         async for notice in connection.notifies():
             if notice.pid not in own_pids:

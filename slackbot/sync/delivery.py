@@ -385,6 +385,7 @@ class Delivery:
             await note_delivered(tx, decision, now)
             await announce(tx, decision.key, now, urgent=True)
         metrics.DECISIONS.labels("delivered").inc()
+        metrics.CHOICE_TO_GITLAB_SECONDS.observe(max((now - decision.at).total_seconds(), 0))
         log.info("decision_delivered", issue=str(decision.key), kind=decision.action.kind)
 
 

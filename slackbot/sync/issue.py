@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-import structlog
+from structlog.contextvars import bound_contextvars
 
+from slackbot import metrics, tracing
 from slackbot.blocks.words import FAULT, problem_words, refusal_words
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Missing, PlatformError
@@ -30,8 +31,6 @@ from slackbot.sync.observe import (
 from slackbot.sync.read import look, route_of
 from slackbot.sync.suggestion import Suggestion
 
-log = structlog.get_logger()
-
 
 class IssueSync:
     """Reconciles the queue ``SYNC``: reads an issue, converges, delivers, suggests."""
@@ -50,6 +49,7 @@ class IssueSync:
     async def reconcile(self, key: IssueKey) -> None:
         try:
             await self._reconcile(key)
+            metrics.way_to_card.looked(key)
         except PlatformError as error:
             await self._note_problem(key, problem_words(error))
             raise
@@ -124,7 +124,9 @@ class IssueSync:
             traces,
             project=self._routes.key_of(route.project),
         )
-        after, is_taken_in = await delivery.run(seen)
+        named = {"decision": str(recorded.decision.id)}
+        with tracing.inner_span("deliver", **named), bound_contextvars(**named):
+            after, is_taken_in = await delivery.run(seen)
         if not is_taken_in:
             # Only its note is ours; other news is told before the next decision.
             await self._converge(after)

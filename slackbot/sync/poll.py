@@ -63,6 +63,7 @@ class Poll:
         if errors:
             wait = max(error.after or self._every for error in errors)
             raise Postponed(str(errors[0]), max(wait, self._every)) from errors[0]
+        metrics.POLLED_AT.set(self._record.now().timestamp())
         return self._record.now() + self._every
 
     async def _tried(self, project: ProjectPoll) -> PlatformError | None:

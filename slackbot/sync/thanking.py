@@ -15,6 +15,7 @@ from slackbot.blocks.kudos import (
     render_missing,
     week_problem,
 )
+from slackbot.logs import about_issue
 from slackbot.platforms.errors import Denied, Missing, Rejected
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.message import SlackMessage
@@ -60,7 +61,9 @@ class KudosSync:
         """
         async with self._record.transaction() as tx:
             found = await store.list_kudos(tx)
-        are_there = await all_tried(map(self._bring, found))
+        are_there = await all_tried(
+            about_issue(each.decision.key, self._bring(each)) for each in found
+        )
         return None if all(are_there) else self._record.now() + EVERY
 
     async def _bring(self, each: KudosRecord) -> bool:

@@ -132,7 +132,7 @@ SAFEGUARDS = (
         module="store/changes.py",
         code="    await cards.add_message(tx, decision.key, step)\n"
         "    await announce(tx, decision.key, now, urgent=True)\n"
-        '    metrics.DECISIONS.labels("refused").inc()\n',
+        '    metrics.DECISIONS.labels("rejected").inc()\n',
         broken='    await decisions.finish_decision(tx, decision, Status.REFUSED, now, "")\n',
         test="tests/stories/test_delivery.py -k what_gitlab_refuses_is_shown",
     ),

@@ -10,8 +10,9 @@ from psycopg.errors import lookup
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from structlog.testing import capture_logs
 
-from slackbot.store import away
-from slackbot.store.away import Tally, is_dead, why_away
+from slackbot import logs
+from slackbot.logs import Trouble
+from slackbot.store.away import is_dead, why_away
 
 AWAY = ("08006", "25006", "25P03", "53100", "53300", "57P01", "57P02", "57P03", "58030")
 OURS = ("22P02", "23505", "40P01", "42P01", "55P03", "57014")
@@ -54,10 +55,25 @@ def test_a_file_that_cannot_be_written_is_away_and_a_missing_table_is_not(tmp_pa
 def test_what_fails_again_and_again_is_told_once_a_minute_with_the_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tally = Tally("record_away")
+    trouble = Trouble("record_away", "record_back")
     with capture_logs() as lines:
         for _ in range(50):
-            tally.count("DiskFull")
-        monkeypatch.setattr(away, "TOLD_EVERY_SECONDS", 0.0)
-        tally.count("DiskFull")
-    assert [line["times"] for line in lines] == [1, 50]
+            trouble.meet("DiskFull")
+        monkeypatch.setattr(logs, "TOLD_EVERY_SECONDS", 0.0)
+        trouble.meet("DiskFull")
+        trouble.end()
+        trouble.end()
+    assert [(line["event"], line["times"]) for line in lines] == [
+        ("record_away", 1),
+        ("record_away", 50),
+        ("record_back", 51),
+    ]
+
+
+def test_what_comes_and_goes_within_a_minute_is_told_once() -> None:
+    trouble = Trouble("record_away", "record_back")
+    with capture_logs() as lines:
+        for _ in range(5):
+            trouble.meet("DiskFull")
+            trouble.end()
+    assert [line["event"] for line in lines] == ["record_away", "record_back"]
