@@ -78,10 +78,12 @@ from slackbot.settings import Settings
 from slackbot.store import facts, jobs
 from slackbot.store.database import Database, DatabaseError, Record, RightOfWay, WakeUps
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.sync.hand import Hand
 from slackbot.sync.idling import IdleClosing
 from slackbot.sync.issue import IssueSync
 from slackbot.sync.poll import Poll
 from slackbot.sync.response import has_response
+from slackbot.sync.signing import Signatures
 from slackbot.sync.suggestion import Suggestion
 from slackbot.sync.thanking import KudosSync
 from slackbot.templates.email import EmailTemplates
@@ -104,6 +106,8 @@ from slackbot.worker import (
 )
 
 if TYPE_CHECKING:
+    from slackbot.people.grants.device import DeviceLinking
+    from slackbot.people.grants.tokens import Grants
     from slackbot.platforms.socket_mode import SocketHandler
 
 log = structlog.get_logger()
@@ -132,6 +136,7 @@ async def connect(settings: Settings, speed: float = 1) -> AsyncIterator[Clients
             routes.main,
             faster(GITLAB_PACES, speed),
             others=[each for each in routes.projects if each != routes.main],
+            signatures=_signatures(settings),
         )
         try:
             yield Clients(slack=SlackClient(client, faster(SLACK_PACES, speed)), gitlab=gitlab)
@@ -172,6 +177,44 @@ class Services:
         self.linking = Linking(
             record, self.gitlab, self.identities, self.outbox, settings.ssat_link_issue
         )
+        self.grants: Grants | None = None
+        self.devices: DeviceLinking | None = None
+        if settings.gitlab_oauth_client_id is not None:
+            self.grants, self.devices = _by_oauth(self, settings.gitlab_oauth_client_id)
+
+    def hand(self) -> Hand:
+        """Return what writes one decision."""
+        grants = self.grants if self.settings.ssat_act_as_yourself else None
+        return Hand(self.record, self.gitlab, grants, _signatures(self.settings))
+
+
+def _signatures(settings: Settings) -> Signatures | None:
+    return Signatures(settings.encryption_keys) if settings.encryption_keys else None
+
+
+def _by_oauth(services: Services, client_id: str) -> "tuple[Grants, DeviceLinking]":
+    settings, record, gitlab = services.settings, services.record, services.gitlab
+    # Others need none of the cryptography.
+    from slackbot.people.grants.device import DeviceLinking
+    from slackbot.people.grants.tokens import Grants
+    from slackbot.people.grants.vault import Vault, key_from
+    from slackbot.platforms.gitlab_oauth import GitLabOAuth
+
+    oauth = GitLabOAuth(gitlab, client_id, settings.gitlab_oauth_client_secret, record.now)
+    keys = settings.encryption_keys or (key_from(settings.gitlab_token.get_secret_value()),)
+    vault = Vault(keys)
+    grants = Grants(record, gitlab, oauth, vault)
+    devices = DeviceLinking(
+        record,
+        gitlab,
+        oauth,
+        vault,
+        services.identities,
+        services.outbox,
+        grants,
+        offers_acting=settings.ssat_act_as_yourself,
+    )
+    return grants, devices
 
 
 def make_workers(
@@ -198,7 +241,7 @@ def make_works(services: Services) -> list[Work]:
     routes = services.routes
     backlog = Backlog(record, outbox, routes)
     suggestion = Suggestion(record, gitlab, directory)
-    sync = IssueSync(record, gitlab, directory, routes, suggestion)
+    sync = IssueSync(record, gitlab, directory, routes, suggestion, services.hand)
     cards = CardSync(record, slack, directory, viewer, outbox, backlog, services.adoption)
     planner = ReminderPlanner(record, directory, services.members, viewer)
     reminding = ReminderSync(record, slack, planner, outbox)
@@ -227,6 +270,8 @@ def make_works(services: Services) -> list[Work]:
         periodic(PeriodicQueue.HOMES, homes.reconcile),
         periodic(PeriodicQueue.KUDOS, thanking.reconcile),
     ]
+    if (devices := services.devices) is not None:
+        works.append(periodic(PeriodicQueue.GRANTS, devices.reconcile, longest_wait=LONGEST_PERIOD))
     if settings.ssat_close_good:
         works.append(periodic(PeriodicQueue.IDLE, IdleClosing(record, gitlab).reconcile))
     digests = [
@@ -417,7 +462,15 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
     viewer, slack = services.viewer, services.slack
     desk = Desk(record, services.admission, services.members, viewer)
     afterwards = Afterwards()
-    answers = Answers(record, services.admission, viewer, slack, services.linking, afterwards)
+    answers = Answers(
+        record,
+        services.admission,
+        viewer,
+        slack,
+        services.linking,
+        afterwards,
+        services.devices,
+    )
     _listen(bolt, services, desk, answers)
     for problem in services.templates.problems():
         log.warning("email_template_not_used", problem=problem)

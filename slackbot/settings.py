@@ -1,5 +1,6 @@
 """The environment's settings; all problems are named at once."""
 
+import base64
 import os
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -82,6 +83,7 @@ HEADER = re.compile("[!-~]+")
 HEADER_OF_WORDS = re.compile("[ -~]+")
 """GitLab sends this secret in one; people choose it, so it may have several words."""
 CHANNEL_NAME = re.compile(r"[^\s#@<>/:,]+")
+KEY_BYTES = 32
 SCHEDULE_ID = re.compile("[A-Za-z0-9]+")
 PREFIX = "SSAT_"
 """Of settings; other variables may be another program's."""
@@ -127,6 +129,21 @@ def _must(be: Callable[[Any], object], otherwise: str) -> AfterValidator:
 def _signing_token(value: SecretStr) -> SecretStr:
     signing_key(value.get_secret_value())
     return value
+
+
+def _keys_in(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _are_keys(text: str) -> bool:
+    """As Fernet has them: 32 bytes in base64 for URLs."""
+    keys = _keys_in(text)
+    try:
+        return bool(keys) and all(
+            len(base64.b64decode(key, b"-_", validate=True)) == KEY_BYTES for key in keys
+        )
+    except ValueError:
+        return False
 
 
 def _address(text: str) -> str:
@@ -277,6 +294,17 @@ HookSecret = Annotated[
         "or set another one here and in GitLab",
     ),
 ]
+EncryptionKeys = Annotated[
+    SecretStr,
+    _must(
+        _are_keys,
+        "give a key of 32 bytes in base64, or several with commas, the newest in front; "
+        "`openssl rand -base64 32 | tr +/ -_` makes one",
+    ),
+]
+ClientId = Annotated[
+    str, _must(HEADER.fullmatch, "copy the application id from GitLab: letters and digits")
+]
 SigningToken = Annotated[SecretStr, AfterValidator(_signing_token)]
 SiteUrl = Annotated[str, read(_address)]
 ApiUrl = Annotated[str, read(lambda text: f"{_address(text)}/")]
@@ -345,6 +373,9 @@ class Settings(BaseSettings):
     gitlab_webhook_secret: HookSecret | None = None
     gitlab_webhook_signing_token: SigningToken | None = None
 
+    gitlab_oauth_client_id: ClientId | None = None
+    gitlab_oauth_client_secret: Token | None = None
+
     database_url: DatabaseUrl = "sqlite:///ssat-bot.db"
     host: str = "127.0.0.1"
     port: int = Field(3000, ge=0, le=65535)
@@ -365,6 +396,8 @@ class Settings(BaseSettings):
     ssat_retention_days: Retention = _written(200)
     ssat_managers: SlackIds = _written("")
     ssat_link_issue: int | None = Field(None, ge=1, lt=2**31)
+    ssat_encryption_key: EncryptionKeys | None = None
+    ssat_act_as_yourself: bool = False
     ssat_review_csm: bool = False
     ssat_exempt: Exempt = _written("")
     ssat_follow_up_project: str = "gitlab-com/support/support-team-meta"
@@ -435,6 +468,21 @@ class Settings(BaseSettings):
             raise ValueError("set it (Socket Mode), or set SLACK_SIGNING_SECRET (HTTP mode)")
         return value
 
+    @field_validator("ssat_act_as_yourself")
+    @classmethod
+    def _can_act(cls, value: bool, info: ValidationInfo) -> bool:
+        needed = ("gitlab_oauth_client_id", "ssat_encryption_key")
+        lacks = [name.upper() for name in needed if not info.data.get(name, "malformed")]
+        if value and lacks:
+            raise ValueError(f"it needs {' and '.join(lacks)}, too")
+        return value
+
+    @property
+    def encryption_keys(self) -> tuple[str, ...]:
+        """The newest is in front."""
+        keys = self.ssat_encryption_key
+        return _keys_in(keys.get_secret_value()) if keys else ()
+
     @property
     def uses_socket_mode(self) -> bool:
         """Else clicks arrive at ``POST /slack/events``."""
@@ -498,6 +546,7 @@ class Settings(BaseSettings):
                 deadlines=deadlines,
                 route=name,
                 link_issue=self.ssat_link_issue,
+                links_in_gitlab=self.gitlab_oauth_client_id is not None,
                 posts_bad=self.ssat_bad_channel is not None,
                 exempt=self.ssat_exempt,
                 asks_csm=self.ssat_review_csm,
@@ -522,6 +571,7 @@ class Settings(BaseSettings):
         for value in values:
             if isinstance(value, str) and "://" in value:
                 held += _passwords(value)
+        held += self.encryption_keys  # each for itself, too
         return tuple(secret for secret in held if secret)
 
 

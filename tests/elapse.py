@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, select, update
 
 from slackbot.store.database import Database
-from slackbot.store.schema import errands
+from slackbot.store.schema import errands, grants
 
 
 async def elapse(database: Database, by: timedelta) -> None:
@@ -27,3 +27,8 @@ def age(connection: Connection, by: timedelta) -> None:
         ]
         if aged:
             connection.execute(update(errands).where(*same).values(**aged))
+    for row in connection.execute(select(grants)).all():
+        if row.renewing_until is not None:
+            is_it = grants.c.slack_user == row.slack_user
+            aged = {"renewing_until": row.renewing_until - by}
+            connection.execute(update(grants).where(is_it).values(**aged))

@@ -48,6 +48,8 @@ DEFAULTS: dict[str, Any] = {
     "gitlab_project": "gitlab-com/support/feedback",
     "gitlab_webhook_secret": None,
     "gitlab_webhook_signing_token": None,
+    "gitlab_oauth_client_id": None,
+    "gitlab_oauth_client_secret": None,
     "database_url": "sqlite:///ssat-bot.db",
     "host": "127.0.0.1",
     "port": 3000,
@@ -67,6 +69,8 @@ DEFAULTS: dict[str, Any] = {
     "ssat_retention_days": timedelta(days=200),
     "ssat_managers": frozenset(),
     "ssat_link_issue": None,
+    "ssat_encryption_key": None,
+    "ssat_act_as_yourself": False,
     "ssat_review_csm": False,
     "ssat_exempt": EXEMPT,
     "ssat_follow_up_project": "gitlab-com/support/support-team-meta",
@@ -159,6 +163,9 @@ def test_empty_values_count_as_unset(environment: Environment) -> None:
     assert set(problems(caught.value)) == {"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GITLAB_TOKEN"}
 
 
+ENCRYPTION_KEY = base64.urlsafe_b64encode(b"\xff" * 32).decode()
+FORMER_KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
+
 GIVEN = {
     "SLACK_BOT_TOKEN": "xoxb-given",
     "SLACK_SIGNING_SECRET": "signing-given",
@@ -171,6 +178,8 @@ GIVEN = {
     "GITLAB_PROJECT": "4711",
     "GITLAB_WEBHOOK_SECRET": "hook-secret",
     "GITLAB_WEBHOOK_SIGNING_TOKEN": SIGNING_TOKEN,
+    "GITLAB_OAUTH_CLIENT_ID": "0a1b2c",
+    "GITLAB_OAUTH_CLIENT_SECRET": "gloas-given",
     "DATABASE_URL": "postgresql://bot:database%40password@db/ssat",
     "HOST": "0.0.0.0",
     "PORT": "8080",
@@ -190,6 +199,8 @@ GIVEN = {
     "SSAT_RETENTION_DAYS": "30",
     "SSAT_MANAGERS": "S0MANAGERS, U0AVERY W0BLAKE",
     "SSAT_LINK_ISSUE": "12",
+    "SSAT_ENCRYPTION_KEY": f"{ENCRYPTION_KEY}, {FORMER_KEY}",
+    "SSAT_ACT_AS_YOURSELF": "true",
     "SSAT_REVIEW_CSM": "true",
     "SSAT_EXEMPT": "Example Partner",
     "SSAT_FOLLOW_UP_PROJECT": "team/meta",
@@ -240,6 +251,7 @@ def test_every_setting_can_be_given_and_differs_from_its_default(environment: En
         "ssat_bad_channel": "#support_feedback",
         "gitlab_url": "https://gitlab.example.com",
         "gitlab_project": "4711",
+        "gitlab_oauth_client_id": "0a1b2c",
         "database_url": "postgresql://bot:database%40password@db/ssat",
         "host": "0.0.0.0",
         "port": 8080,
@@ -260,6 +272,7 @@ def test_every_setting_can_be_given_and_differs_from_its_default(environment: En
         "ssat_retention_days": timedelta(days=30),
         "ssat_managers": {"S0MANAGERS", "U0AVERY", "W0BLAKE"},
         "ssat_link_issue": 12,
+        "ssat_act_as_yourself": True,
         "ssat_review_csm": True,
         "ssat_exempt": (*EXEMPT, "Example Partner"),
         "ssat_follow_up_project": "team/meta",
@@ -297,6 +310,10 @@ def test_every_secret_is_known_and_no_setting_tells_its_own(environment: Environ
         "glpat-given",
         "hook-secret",
         SIGNING_TOKEN,
+        "gloas-given",
+        f"{ENCRYPTION_KEY}, {FORMER_KEY}",
+        ENCRYPTION_KEY,
+        FORMER_KEY,
         "database%40password",
         "database@password",
         "proxy-password",
@@ -452,7 +469,7 @@ def test_a_file_env_whose_encoding_nobody_can_tell_is_refused_in_words(
 def test_the_example_as_it_is_counts_as_unset(environment: Environment, tmp_path: Path) -> None:
     example = EXAMPLE.read_text(encoding="utf-8")
     for text in (example, re.sub("(?m)^#(?=[A-Z_]+=)", "", example)):
-        write_env(tmp_path, text.replace("people.toml", ""))
+        write_env(tmp_path, re.sub(r"\w+\.toml", "", text))
         with pytest.raises(SettingsError) as caught:
             load_settings()
         assert set(problems(caught.value)) == {"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "GITLAB_TOKEN"}
@@ -671,6 +688,18 @@ WRONG = [
     ("SSAT_LINK_ISSUE", "#12", "integer"),
     ("SSAT_LINK_ISSUE", "0", "greater than"),
     ("SSAT_ASSIGN_ON_DUTY", "perhaps", "boolean"),
+    ("GITLAB_OAUTH_CLIENT_ID", "two words", "copy the application id"),
+    ("GITLAB_OAUTH_CLIENT_SECRET", "two words", "copy it again"),
+    ("SSAT_ENCRYPTION_KEY", "a-secret-of-my-own", "openssl rand -base64 32"),
+    ("SSAT_ENCRYPTION_KEY", ",", "a key of 32 bytes in base64"),
+    ("SSAT_ENCRYPTION_KEY", f"{ENCRYPTION_KEY},{ENCRYPTION_KEY[:-8]}", "32 bytes"),
+    ("SSAT_ENCRYPTION_KEY", "\u00e9" * 44, "32 bytes"),
+    ("SSAT_ACT_AS_YOURSELF", "perhaps", "boolean"),
+    (
+        "SSAT_ACT_AS_YOURSELF",
+        "true",
+        "it needs GITLAB_OAUTH_CLIENT_ID and SSAT_ENCRYPTION_KEY, too",
+    ),
     ("SSAT_KUDOS_CHANNEL", "thank you", "give the channel's name"),
     ("SSAT_WEEK_PROJECT", "https://elsewhere.example.com/support/week", "address at GITLAB_URL"),
     ("SSAT_WEEK_CUTOFF", "Mon-Fri", "one day of the week, such as Thu"),

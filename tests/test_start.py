@@ -8,6 +8,7 @@ from slackbot import __version__
 
 NEEDED_BY_SOME = {
     "alembic",
+    "cryptography",
     "holidays",
     "httpx2",
     "jinja2",

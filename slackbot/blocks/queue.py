@@ -426,7 +426,8 @@ def render_preview(view: CardView) -> list[Block]:
 def render_help(
     problem: NotUnderstood | Mentioned | None = None, *, can_link: bool, has_teams: bool = False
 ) -> SlackMessage:
-    hidden: dict[str, bool] = {Verb.LINK: not can_link, Filter.TEAMS: not has_teams}
+    hidden: dict[str, bool] = dict.fromkeys(_OF_LINKS, not can_link)
+    hidden[Filter.TEAMS] = not has_teams
     lines = [
         f"`{escape(f'/ssat {words}'.strip())}`  {about}"
         for words, about in HELP
@@ -440,6 +441,9 @@ def render_help(
     )
 
 
+_OF_LINKS = (Verb.LINK, Verb.UNLINK)
+
+
 def _problem(problem: NotUnderstood | Mentioned | None, *, can_link: bool) -> str | None:
     match problem:
         case None:
@@ -447,6 +451,6 @@ def _problem(problem: NotUnderstood | Mentioned | None, *, can_link: bool) -> st
         case Mentioned():
             return MENTIONED
         case NotUnderstood(word=word, nearest=nearest):
-            is_useful = nearest is not None and (can_link or nearest != Verb.LINK)
+            is_useful = nearest is not None and (can_link or nearest not in _OF_LINKS)
             hint = f" Did you mean `/ssat {nearest}`?" if is_useful else ""
             return f'I don\'t know "{name(word, WORD_LIMIT)}".{hint}'

@@ -684,7 +684,7 @@ _REFUSALS: dict[type[Refusal], str | Callable[[Any], str]] = {
         "`/ssat link your-gitlab-username`."
     ),
     refusals.LinksNotSetUp: lambda refusal: (
-        "`/ssat link` isn't set up here: it needs SSAT_LINK_ISSUE. "
+        "`/ssat link` isn't set up here: it needs GITLAB_OAUTH_CLIENT_ID or SSAT_LINK_ISSUE. "
         f"{FOUND_BY_EMAIL} Otherwise, {_ask_for_a_line(refusal.person)}"
     ),
     refusals.NoIssueForCodes: lambda refusal: (
@@ -700,6 +700,14 @@ _REFUSALS: dict[type[Refusal], str | Callable[[Any], str]] = {
         "ask the bot's administrator to change your line there."
     ),
     refusals.LinkedAlready: lambda refusal: f"You are already linked to {name(refusal.username)}.",
+    refusals.ActsAlready: lambda refusal: (
+        f"You are linked to {name(refusal.username)}, and ssat-bot writes your choices under that "
+        "name. `/ssat unlink` ends both."
+    ),
+    refusals.NotAuthorizable: (
+        "GitLab doesn't accept the bot's application. Nothing was changed. Ask the bot's "
+        "administrator to check GITLAB_OAUTH_CLIENT_ID."
+    ),
     refusals.AccountTaken: lambda refusal: (
         f"Someone else is linked to {name(refusal.username)} in GitLab. If that account is yours, "
         "ask the bot's administrator to check `ssat-bot people list`, and then to run `ssat-bot "
@@ -768,6 +776,7 @@ HELP: tuple[tuple[str, str], ...] = (
         "Trends: contact requests on time, feedback labels, and what has changed",
     ),
     ("link <gitlab username>", "Tell the bot your GitLab account"),
+    ("unlink", "Take that back, and your permission to write under your name"),
     ("profile", "Your role, booking link and signature for emails to customers"),
     ("refresh", "Check GitLab now instead of within a minute"),
     ("help", "Show this help"),

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from slack_bolt.context.respond.async_respond import AsyncRespond
@@ -18,7 +18,7 @@ from slackbot.blocks.elements import Block, message, section
 from slackbot.blocks.forms import REASON, render_more
 from slackbot.blocks.home import notice_modal
 from slackbot.blocks.labels import LABEL
-from slackbot.blocks.linking import offer
+from slackbot.blocks.linking import authorize, offer, unlinked
 from slackbot.blocks.queue import (
     Asker,
     asked_again,
@@ -61,8 +61,11 @@ from slackbot.rules.query import (
 )
 from slackbot.rules.refusals import (
     FormNotOpened,
+    GitLabSilent,
     InvalidField,
     LabelChanged,
+    NotAuthorizable,
+    NotLinkable,
     ReasonRequired,
     Refusal,
     SameLabel,
@@ -74,6 +77,9 @@ from slackbot.store import homes, interactions, jobs, requests
 from slackbot.store.away import RecordAway
 from slackbot.store.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+
+if TYPE_CHECKING:
+    from slackbot.people.grants.device import DeviceLinking
 
 log = structlog.get_logger()
 
@@ -101,9 +107,10 @@ class Answers:
         slack: SlackClient,
         linking: Linking,
         afterwards: Afterwards,
+        devices: "DeviceLinking | None" = None,
     ) -> None:
         self._record, self._admission, self._viewer = record, admission, viewer
-        self._slack, self._linking = slack, linking
+        self._slack, self._linking, self._devices = slack, linking, devices
         self.afterwards = afterwards
 
     @contextlib.asynccontextmanager
@@ -184,7 +191,9 @@ class Answers:
             case Order(verb=Verb.DUTY, rest=team):
                 return await self._duty(team or at or "")
             case Order(verb=Verb.LINK, rest=username):
-                return await self._code(asker.person, username)
+                return await self._link(asker.person, username)
+            case Order(verb=Verb.UNLINK):
+                return await self._unlink(asker.person)
             case Order(verb=Verb.REFRESH):
                 await self.refresh()
                 return message(REFRESHING)
@@ -252,6 +261,36 @@ class Answers:
         chosen = [each for each in duties if each.team == team.lower()] or duties
         now = self._record.now()
         return render_duty(chosen[0], now) if len(chosen) == 1 else render_duties(chosen, now)
+
+    async def _link(self, person: Person, username: str) -> SlackMessage:
+        """Have it authorized in GitLab; a code in a comment is the way without that."""
+        if self._devices is None:
+            return await self._code(person, username)
+        has_code_too = username and self._viewer.rules.link_issue is not None
+        try:
+            asked = await self._devices.begin(person)
+        except (GitLabSilent, NotAuthorizable):
+            if not has_code_too:
+                raise
+            return await self._code(person, username)
+        code = None
+        if has_code_too and asked.link is not None:
+            with contextlib.suppress(NotLinkable):
+                code = await self._code(person, username)
+        offered = [each for each in (asked.link, asked.act) if each]
+        return authorize(
+            link=(asked.link.url, asked.link.user_code) if asked.link else None,
+            act=(asked.act.url, asked.act.user_code) if asked.act else None,
+            gitlab=asked.gitlab,
+            minutes=int(min(each.lifetime for each in offered).total_seconds() // 60),
+            otherwise=code,
+        )
+
+    async def _unlink(self, person: Person) -> SlackMessage:
+        was_linked, in_file = await self._linking.end(person)
+        if self._devices is not None:
+            was_linked = await self._devices.end(person) or was_linked
+        return unlinked(was_linked=was_linked, in_file=in_file)
 
     async def _code(self, person: Person, username: str) -> SlackMessage:
         issued = await self._linking.begin(person, username)

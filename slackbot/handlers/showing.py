@@ -10,6 +10,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot import metrics
+from slackbot.blocks.linking import ACT, AUTHORIZE
 from slackbot.blocks.menu import OPEN_ISSUE, OPEN_TICKET
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.incoming import Body, sender_of
@@ -40,6 +41,8 @@ class Showing:
         app.event("link_shared")(self.answers.once_acked(self._unfurl))
         app.action(OPEN_ISSUE)(self._leave)
         app.action(OPEN_TICKET)(self._leave)
+        app.action(AUTHORIZE)(self._leave)
+        app.action(ACT)(self._leave)
 
     async def _show(self, args: AsyncArgs) -> None:
         async with self.answers.answering(args, SHOW_FEEDBACK) as reply:

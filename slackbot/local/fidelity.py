@@ -422,6 +422,20 @@ RULES = (
         broken=r"^401|insufficient_scope",
     ),
     _gitlab(
+        "OAuth's device grant: a code for 5 minutes, asked about every 5 seconds at most "
+        "(`slow_down`); tokens once it is confirmed, and only once.",
+        f"{_GITLAB}/api/oauth2/#device-authorization-grant",
+        meets=r"^POST /oauth/(authorize_device|token)$",
+        broken=r"a device code is asked about|^\d+: (invalid_scope|slow_down|unsupported_grant)",
+    ),
+    _gitlab(
+        "OAuth's tokens: an access token for 2 hours; a refresh token is good for once, and makes "
+        "both former tokens void. A confidential application proves itself by its secret.",
+        f"{_GITLAB}/api/oauth2/#refresh-token",
+        meets=r"^POST /oauth/revoke$",
+        broken=r"invalid_client|unauthorized_client",
+    ),
+    _gitlab(
         "Rights: 403 to those who may see a thing and not change it.",
         f"{_GITLAB}/user/permissions/",
         broken=r"^403",
@@ -508,6 +522,11 @@ NOT_ENFORCED: tuple[tuple[Platform, str], ...] = (
     ("GitLab", "Group labels, milestones, epics, weights, time tracking, iterations, boards."),
     ("GitLab", "GraphQL, and work items under addresses other than those of issues."),
     ("GitLab", "Special rate limits of single endpoints, besides that of notes."),
+    (
+        "GitLab",
+        "OAuth beyond the device grant. The page asks who you are, not for a sign-in, and has a "
+        "button *Deny* (`access_denied`, RFC 8628), which GitLab's lacks.",
+    ),
     ("GitLab", "That a hook's request is sent again by a person (*Resend Request*)."),
     ("PagerDuty", "Layers, overrides and restrictions: a schedule here is a list of turns."),
     ("PagerDuty", "Incidents, services, escalation policies, and rate limits."),

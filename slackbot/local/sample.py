@@ -155,6 +155,7 @@ class Sample:
         self.automation = gitlab.add_user("support-automation", "Support Automation", bot=True)
         bot = gitlab.add_user("ssat-bot", "SSAT bot", bot=True)
         self.token = gitlab.add_token(bot)
+        self.application = gitlab.oauth.add_application()
         people = [gitlab.add_user(each.gitlab, each.name) for each in PEOPLE if each.gitlab]
         follow_ups = gitlab.add_project(FOLLOW_UPS)
         self.link_issue = gitlab.open_issue(

@@ -36,6 +36,7 @@ from slackbot.store.people import (
     Redeemed,
     digest_of,
     forget_code,
+    forget_links,
     list_codes,
     redeem_code,
     save_code,
@@ -167,6 +168,14 @@ class Linking:
             jobs.enqueue_periodic(tx, PeriodicQueue.LINKS, now, after=EVERY)
         metrics.LINKS.labels("issued").inc()
         return code
+
+    async def end(self, person: Person) -> tuple[bool, str | None]:
+        """Forget the person's link and code; return whether there was a link, and the file's."""
+        user, now = person.slack_user or "", self._record.now()
+        async with self._record.transaction() as tx:
+            removed = await forget_links(tx, user)
+            announce_queue(tx, now)
+        return bool(removed), (await self._identities.read_again()).in_file.get(user)
 
     async def reconcile(self) -> datetime | None:
         """Return when to look again, if a code may come."""

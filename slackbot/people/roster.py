@@ -10,9 +10,10 @@ from slackbot.rules.people import Colleague
 from slackbot.rules.profile import FIELDS, Profile
 from slackbot.settings import Settings
 from slackbot.store.database import Transaction, at_hand
+from slackbot.store.grants import SealedGrant, end_grants, list_grants
 from slackbot.store.people import forget_file_lines, forget_links, list_email_matches, list_links
 from slackbot.store.profiles import list_profiles
-from slackbot.store.schema import Link
+from slackbot.store.schema import GrantState, Link
 
 
 async def list_people(settings: Settings) -> list[str]:
@@ -24,7 +25,7 @@ async def list_people(settings: Settings) -> list[str]:
     file, now = _people_file(settings), datetime.now(UTC)
     async with _record(settings) as tx:
         linked, found = await list_links(tx), await list_email_matches(tx)
-        profiles = await list_profiles(tx)
+        profiles, grants = await list_profiles(tx), await list_grants(tx)
         who = WhoIsWho(file=file.people(), kept=await load_kept(tx, now), at=now)
     lines = [
         _line(user, name, f"{_in_file(user, who.file)}{_now(user, name, who)}")
@@ -37,6 +38,7 @@ async def list_people(settings: Settings) -> list[str]:
         for find in found
         if find.slack_user not in settled
     ]
+    lines += [_line(each.grant.slack_user, each.grant.gitlab, _granted(each)) for each in grants]
     lines += _profile_lines(profiles, "/ssat profile")
     lines += _profile_lines(file.profiles(), "people file")
     return lines or ["Nobody is linked by the people file or by /ssat link, or found by email."]
@@ -53,8 +55,14 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
     async with _record(settings) as tx:
         in_file = WhoIsWho(file=file, kept=await load_kept(tx, now), at=now).in_file
         removed, found = await forget_links(tx, who), await list_email_matches(tx)
+        ended = await end_grants(tx, who, {link.slack_user for link in removed})
         anew = {each.slack_user for each in await forget_file_lines(tx, who)}
     lines = [f"removed: {link.slack_user} is no longer {link.gitlab}" for link in removed]
+    lines += [
+        f"ended: the bot no longer writes as {grant.gitlab} for {grant.slack_user}; it revokes the "
+        "permission in GitLab as soon as it runs"
+        for grant in ended
+    ]
     lines += [
         f"{user} is {name} by the {_in_file(user, file)}: {_remedy(file[user])}"
         + (", else it is for the account that has the name now" if user in anew else "")
@@ -66,7 +74,9 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
         for find in found
         if who == find.slack_user or who.casefold() == find.gitlab.casefold()
     ]
-    return bool(removed), lines or [f"nobody is linked by {who}; `ssat-bot people list` shows all"]
+    return bool(removed or ended), lines or [
+        f"nobody is linked by {who}; `ssat-bot people list` shows all"
+    ]
 
 
 def _people_file(settings: Settings) -> PeopleFile:
@@ -95,6 +105,18 @@ def _origin(link: Link, who: WhoIsWho) -> str:
     if link.slack_user in who.in_file or link.slack_user not in who.proven:
         return f"{said}; not in force, because the people file says otherwise"
     return f"{said}{_now(link.slack_user, link.gitlab, who)}"
+
+
+def _granted(held: SealedGrant) -> str:
+    said = f"acts as themselves, granted {held.grant.at:%Y-%m-%d %H:%M} UTC by {held.grant.name}"
+    return said + _STATES[held.grant.state]
+
+
+_STATES = {
+    GrantState.VALID: "",
+    GrantState.ENDED: "; ended in GitLab",
+    GrantState.LEAVING: "; taken back, and about to be revoked in GitLab",
+}
 
 
 def _now(user: str, username: str, who: WhoIsWho) -> str:

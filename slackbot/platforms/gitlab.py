@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from http import HTTPStatus
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import gitlab
 
@@ -187,6 +187,13 @@ class GitLabUsers:
         return parse_user(fitting[0].attributes) if len(fitting) == 1 else None
 
 
+class Signatures(Protocol):
+    """Recognizes what the bot wrote under people's names."""
+
+    def recognize(self, key: IssueKey, notes: Sequence[Note], own: str) -> list[Note]:
+        """Expect all notes of an issue, newest first; ``own`` is the bot's username."""
+
+
 class GitLabClient(GitLabIssues):
     """A feedback project, by its path or number, and the ``others``.
 
@@ -201,9 +208,12 @@ class GitLabClient(GitLabIssues):
         paces: Allowances = PACES,
         *,
         others: Sequence[str] = (),
+        signatures: Signatures | None = None,
     ) -> None:
         super().__init__(url, token, paces)
         self.named = project
+        self.signatures = signatures
+        """``None``: the bot writes under no other name than its own."""
         self.known: Project | None = None
         """As last asked: its path may have changed since it was set."""
         self.token_ends_on: date | None = None
@@ -367,7 +377,10 @@ class GitLabClient(GitLabIssues):
 
     async def notes(self, key: IssueKey, since: datetime | None = None) -> list[Note]:
         """Read newest first; ``since`` is inclusive."""
-        return await self._of(key, self._read_notes(key.project, key.iid, since))
+        notes = await self._of(key, self._read_notes(key.project, key.iid, since))
+        if self.signatures is None:
+            return notes
+        return self.signatures.recognize(key, notes, await self.own_username())
 
     async def add_note(self, key: IssueKey, body: str) -> None:
         """Post; ``Unreachable`` or ``Unsettled`` leaves the outcome unknown."""
@@ -438,6 +451,26 @@ class GitLabClient(GitLabIssues):
 def _permissions(granular_scopes: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     every = {str(name) for each in granular_scopes for name in each.get("permissions") or ()}
     return tuple(sorted(every))
+
+
+class GitLabAsPerson(GitLabClient):
+    """Writes to issues under a person's name, at their own pace.
+
+    A 404 is ``Missing`` at once, also of the project: what it means is for the bot's account to
+    find out. A 401 is ``Denied``: the token has ended.
+    """
+
+    def __init__(self, bot: GitLabClient, token: str, account: int | None = None) -> None:
+        self._share(bot, {"oauth_token": token})
+        self.paces = bot.paces if account is None else bot.paces.of(account)
+        self.named, self.known, self.users = bot.named, bot.known, bot.users
+        self.projects, self.signatures = bot.projects, bot.signatures
+        self._own = None
+
+    async def _believed(
+        self, project: int | str, iid: int, answer: Awaitable[T], *, is_ours: bool = False
+    ) -> T:
+        return await answer
 
 
 def _issue(key: IssueKey) -> str:

@@ -81,10 +81,17 @@ class GitLabApi:
     """A client per thread; raises only ``PlatformError``s."""
 
     def __init__(self, url: str, token: str, paces: Allowances = PACES) -> None:
-        self._url, self._token = url, token
+        self._url = url
+        self._credentials: dict[str, Any] = {"private_token": token}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="gitlab")
         self._local, self._adapter = threading.local(), Adapter(pool_maxsize=THREADS)
         self.paces = Paces(paces)
+
+    def _share(self, other: "GitLabApi", credentials: dict[str, Any]) -> None:
+        """Ask with other credentials over the threads and connections of another one."""
+        self._url, self._credentials = other._url, credentials
+        self._threads, self._adapter = other._threads, other._adapter
+        self._local, self.paces = threading.local(), other.paces
 
     async def close(self) -> None:
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
@@ -125,7 +132,7 @@ class GitLabApi:
         session.hooks["response"] += [_read_whole, _judge]
         return gitlab.Gitlab(
             self._url,
-            private_token=self._token,
+            **self._credentials,
             ssl_verify=trusted,
             timeout=TIMEOUT_SECONDS,
             keep_base_url=True,

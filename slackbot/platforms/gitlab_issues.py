@@ -43,10 +43,13 @@ class GitLabIssues(GitLabApi):
         self._own: GitLabUser | None = None
 
     async def own_username(self) -> str:
+        return (await self.own_user()).username
+
+    async def own_user(self) -> GitLabUser:
         """Ask once: a token keeps its user, whatever the user is called later."""
         if self._own is None:
             self._own = await self.ask(lambda client: parse_user(as_dict(client.http_get("/user"))))
-        return self._own.username
+        return self._own
 
     async def create_issue(
         self, project: int | str, title: str, description: str, *, confidential: bool = False

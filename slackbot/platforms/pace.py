@@ -192,7 +192,10 @@ class SharedPace:
 class Paces:
     """A kind of call without an allowance needs no turn."""
 
-    def __init__(self, allowances: Allowances) -> None:
+    def __init__(self, allowances: Allowances, whose: str = "") -> None:
+        self._given, self._whose = allowances, whose
+        self._database: Database | None = None
+        self._others: dict[str, Paces] = {}
         exits = {f"{name}{LEAVING}": each for name, each in allowances.items() if each.burst == 1}
         self._allowances = {**allowances, **exits}
         self._paces: Mapping[str, Pace] = {
@@ -201,9 +204,20 @@ class Paces:
 
     def share(self, database: Database) -> None:
         """Share turns with the other replicas."""
+        self._database = database
         self._paces = {
-            name: SharedPace(database, name, each) for name, each in self._allowances.items()
+            name: SharedPace(database, f"{name}{self._whose}", each)
+            for name, each in self._allowances.items()
         }
+
+    def of(self, account: int) -> "Paces":
+        """Return the paces of another account, which the platform counts by itself."""
+        whose = f" {account}"
+        if whose not in self._others:
+            paces = self._others[whose] = Paces(self._given, whose)
+            if self._database is not None:
+                paces.share(self._database)
+        return self._others[whose]
 
     async def leave(self, name: str) -> None:
         """Keep clear of the call before, right before a call.

@@ -89,6 +89,9 @@ class Note:
     is_system: bool
     at: datetime
     id: int = 0
+    author_id: int = 0
+    is_signed: bool = False
+    """The bot wrote it under the author's name: its marker is as good as one of the bot's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,4 +179,5 @@ def parse_note(data: Mapping[str, Any]) -> Note:
         is_system=bool(data.get("system")),
         at=parse_moment(data["created_at"]),
         id=int(data.get("id") or 0),
+        author_id=int((data.get("author") or {}).get("id") or 0),
     )

@@ -37,6 +37,7 @@ class Verb(StrEnum):
     DUTY = "duty"
     STATS = "stats"
     LINK = "link"
+    UNLINK = "unlink"
     PROFILE = "profile"
     REFRESH = "refresh"
     HELP = "help"

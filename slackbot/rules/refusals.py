@@ -240,6 +240,16 @@ class LinkedAlready(NotLinkable):
     username: str
 
 
+class ActsAlready(NotLinkable):
+    """The bot writes under their name already."""
+
+    username: str
+
+
+class NotAuthorizable(NotLinkable):
+    """GitLab does not accept the application that people are to authorize."""
+
+
 class AccountTaken(NotLinkable):
     """Somebody else is linked to it."""
 

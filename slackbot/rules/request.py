@@ -322,6 +322,8 @@ class Rules:
     """A review says if the CSM is to be made aware."""
     link_issue: int | None = None
     """The issue where people post their codes: never a feedback."""
+    links_in_gitlab: bool = False
+    """People link themselves by authorizing the bot in GitLab, and need no code."""
     follow_up_project: str = ""
     """Where follow-up issues are created: a path or a number."""
 
@@ -334,7 +336,7 @@ class Rules:
     @property
     def can_link(self) -> bool:
         """Whether ``/ssat link`` works here."""
-        return self.link_issue is not None
+        return self.links_in_gitlab or self.link_issue is not None
 
 
 def scope_of(label: str) -> str:

@@ -76,6 +76,8 @@ class PeriodicQueue(_Queue):
     DUTY = "duty"
     LINKS = "link"
     """Look in GitLab for the codes that people post."""
+    GRANTS = "grant"
+    """Ask GitLab what people have authorized, and tell them what has become of it."""
     KUDOS = "kudos"
     IDLE = "idle"
     """Close good reviews on which nobody acts."""

@@ -104,10 +104,6 @@ async def redeem_code(
     """
     if await _current_code(tx, code.slack_user) != code:
         return Redeemed.REPLACED
-    own = code.gitlab.casefold()
-    holder = await tx.scalar(select(links.c.slack_user).where(links.c.gitlab == own))
-    if own in taken or holder not in (None, code.slack_user):
-        return Redeemed.TAKEN
     link = Link(
         slack_user=code.slack_user,
         name=code.name,
@@ -115,9 +111,20 @@ async def redeem_code(
         at=now,
         account=code.account,
     )
-    await save_row(tx, links, slack_user=code.slack_user, gitlab=own, document=link)
+    if not await make_link(tx, link, taken):
+        return Redeemed.TAKEN
     await save_code(tx, replace(code, is_spent=True))
     return Redeemed.LINKED
+
+
+async def make_link(tx: Transaction, link: Link, taken: Collection[str] = ()) -> bool:
+    """Return whether it could be made: not if the account is another person's, as above."""
+    own = link.gitlab.casefold()
+    holder = await tx.scalar(select(links.c.slack_user).where(links.c.gitlab == own))
+    if own in taken or holder not in (None, link.slack_user):
+        return False
+    await save_row(tx, links, slack_user=link.slack_user, gitlab=own, document=link)
+    return True
 
 
 async def _current_code(tx: Transaction, slack_user: str) -> Code | None:

@@ -21,6 +21,7 @@ from slackbot.store.schema import (
     UnreadableError,
     decisions,
     document_of,
+    grants,
     kudos,
     links,
     profiles,
@@ -42,7 +43,7 @@ class Salvage:
     unreadable: int
     """At most so many decisions are lost; GitLab may have some."""
     is_partial: bool = False
-    """Some links, snoozes, profiles or kudos may be lost."""
+    """Some links, grants, snoozes, profiles or kudos may be lost."""
 
 
 async def replace_if_damaged(database: Database, now: datetime) -> Salvage | None:
@@ -175,6 +176,7 @@ _AGREE: dict[Table, Callable[[Any, Row], bool]] = {
     links: _is_row_of_link,
     snoozes: lambda snooze, row: snooze.until == row["until"],
     profiles: lambda *_: True,
+    grants: lambda grant, row: grant.slack_user == row["slack_user"],
     kudos: _is_row_of_decision,
 }
 """What is saved, and whether a row and its document agree."""

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
+from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import (
@@ -156,6 +158,62 @@ class Code:
     """The link exists, but the person may not have been told."""
     account: int | None = None
     """As in ``Link``."""
+
+
+class GrantScope(StrEnum):
+    """What a person is asked to authorize: GitLab's words."""
+
+    LINK = "read_user"
+    ACT = "api"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceCode:
+    """What a person was asked to authorize in GitLab, in a link of ``/ssat link``."""
+
+    slack_user: str
+    name: str
+    scope: GrantScope
+    digest: str
+    """Of GitLab's code. The code itself, and later the tokens, are sealed beside this."""
+    interval: float
+    """Seconds between two questions, as GitLab asks."""
+    ask_at: datetime
+    expires_at: datetime
+    is_spent: bool = False
+    """It is authorized, and the tokens are here."""
+    gitlab: str | None = None
+    """The username that they are linked to by now."""
+
+
+class GrantState(StrEnum):
+    VALID = "valid"
+    ENDED = "ended"
+    """GitLab no longer accepts it."""
+    LEAVING = "leaving"
+    """Its person, or an administrator, has ended it; GitLab does not know yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """A person lets the bot write under their name."""
+
+    id: UUID
+    slack_user: str
+    name: str
+    gitlab: str
+    """The username when it was granted."""
+    account: int
+    at: datetime
+    expires_at: datetime
+    """Until then the access token works."""
+    state: GrantState = GrantState.VALID
+    trouble: str | None = None
+    """GitLab's status, where it did not let the person do it."""
+    issue: str | None = None
+    """The address of what the bot wrote instead."""
+    is_told: bool = False
+    """The person knows of that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,6 +377,27 @@ link_codes = Table(
     Column("slack_user", String(32), primary_key=True),
     Column("expires_at", Instant, nullable=False),
     Column("document", Document(Code, lenient=True), nullable=False),
+)
+
+device_codes = Table(
+    "device_codes",
+    metadata,
+    Column("slack_user", String(32), primary_key=True),
+    Column("scope", String(16), primary_key=True),
+    Column("expires_at", Instant, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("document", Document(DeviceCode, lenient=True), nullable=False),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("slack_user", String(32), primary_key=True),
+    Column("account", BigInteger, nullable=False),
+    Column("sealed", Text, nullable=False),
+    # Whoever renews the tokens has until then: GitLab takes a refresh token once.
+    Column("renewing_until", Instant),
+    Column("document", Document(Grant, lenient=True), nullable=False),
 )
 
 duty_turns = Table(

@@ -62,9 +62,12 @@ from slackbot.sync.effect import (
     yielding,
 )
 from slackbot.sync.follow_up import FollowUps
+from slackbot.sync.hand import Hand
 from slackbot.sync.notes import (
+    OwnName,
     decisions_marked,
     note_of,
+    own_marks,
     supplement_of,
     supplemented,
     undone_words,
@@ -89,6 +92,12 @@ class Traces:
         """Their notes stand, not withdrawn."""
         return decisions_marked(self.notes, self.own)
 
+    def is_by_bot(self, decision: UUID) -> bool:
+        """Return whether its note stands under the bot's own name."""
+        marks = own_marks(self.notes, self.own)
+        noted = [note.is_signed for note, mark in marks if mark.decision == decision]
+        return bool(noted) and not any(noted)
+
     @cached_property
     def supplemented(self) -> frozenset[UUID]:
         return supplemented(self.notes, self.own)
@@ -105,11 +114,13 @@ class Delivery:
         rules: Rules,
         decision: Decision,
         traces: Traces,
+        hand: Hand,
         *,
         project: str = "",
     ) -> None:
         self._record, self._gitlab, self._directory = record, gitlab, directory
         self._rules, self._decision, self._traces = rules, decision, traces
+        self._hand = hand
         self._feedback_labels = facts.FEEDBACK_LABELS.of(project)
         self._account: GitLabUser | None = None
         self._is_noted = decision.id in traces.decisions
@@ -269,12 +280,15 @@ class Delivery:
     async def _send(self, asked: IssueChange, seen: Observation) -> IssueSnapshot:
         if self._is_own:
             return await self._close_idle(asked, seen)
+        decision, is_bots = self._decision, self._traces.is_by_bot(self._decision.id)
+        await self._hand.take_up(decision, self._account, is_bots=is_bots)
         if not self._is_noted:
             await self._note(seen)
-        if undone(asked, seen.issue) == NOTHING:
-            return seen.issue
-        await check_unchanged(self._gitlab, seen.issue)
-        return await self._gitlab.change_issue(self._decision.key, asked)
+        issue = seen.issue
+        if undone(asked, issue) != NOTHING:
+            await check_unchanged(self._gitlab, issue)
+            issue = await self._hand.change(decision, asked)
+        return issue
 
     async def _is_accepted(self, call: Awaitable[object], otherwise: str) -> bool:
         """Return whether GitLab accepts a call without which the choice holds, too."""
@@ -313,12 +327,16 @@ class Delivery:
         thread = await self._thread()
         await self._begin()
         replaced = replaced_label(self._decision.action, seen.issue, self._rules.scope)
-        body = note_of(self._decision, replaced, seen.changed_at)
-        key = self._decision.key
-        if thread is None or not await self._is_accepted(
-            self._gitlab.reply(key, thread, body), "not_a_reply"
-        ):
-            await self._gitlab.add_note(key, body)
+        decision = self._decision
+
+        async def post(gitlab: GitLabClient, own_name: OwnName | None) -> None:
+            body = note_of(decision, replaced, seen.changed_at, own_name)
+            if thread is None or not await self._is_accepted(
+                gitlab.reply(decision.key, thread, body), "not_a_reply"
+            ):
+                await gitlab.add_note(decision.key, body)
+
+        await self._hand.note(decision, seen.issue.url, post)
 
     async def _thread(self) -> str | None:
         """Find the empty template of another bot, which a review answers."""

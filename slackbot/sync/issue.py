@@ -1,6 +1,6 @@
 """Bring one issue and its record together."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from structlog.contextvars import bound_contextvars
@@ -21,6 +21,7 @@ from slackbot.store.decisions import DecisionRecord
 from slackbot.store.jobs import Postponed
 from slackbot.store.people import list_on_duty_at
 from slackbot.sync.delivery import Delivery, Traces, take_back_notes
+from slackbot.sync.hand import Hand
 from slackbot.sync.observe import (
     Observation,
     first_sight,
@@ -42,9 +43,10 @@ class IssueSync:
         directory: Directory,
         routes: Routes,
         suggestion: Suggestion,
+        hand: Callable[[], Hand],
     ) -> None:
         self._record, self._gitlab, self._directory = record, gitlab, directory
-        self._routes, self._suggestion = routes, suggestion
+        self._routes, self._suggestion, self._hand = routes, suggestion, hand
 
     async def reconcile(self, key: IssueKey) -> None:
         try:
@@ -122,6 +124,7 @@ class IssueSync:
             route.rules,
             recorded.decision,
             traces,
+            self._hand(),
             project=self._routes.key_of(route.project),
         )
         named = {"decision": str(recorded.decision.id)}

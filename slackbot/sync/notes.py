@@ -89,7 +89,19 @@ class Marker:
     until: date | None = None
 
 
-def marker(decision: Decision, judged_by: datetime | None = None) -> str:
+@dataclass(frozen=True, kw_only=True)
+class OwnName:
+    """A note is written under its person's own name, and signed."""
+
+    sign: Callable[[str], str]
+    """What a marker says, to the same with a signature."""
+    at: datetime
+    """So that no two markers are alike: one is good for one note."""
+
+
+def marker(
+    decision: Decision, judged_by: datetime | None = None, own_name: OwnName | None = None
+) -> str:
     """Write all that a lost record needs; ``judged_by`` is by GitLab's clock."""
     content: dict[str, str | None] = {
         "decision": str(decision.id),
@@ -114,22 +126,30 @@ def marker(decision: Decision, judged_by: datetime | None = None) -> str:
             pass
     if judged_by is not None:
         content["judged_by"] = judged_by.isoformat()
-    return _hidden(content)
+    if own_name is None:
+        return _hidden(content)
+    return _hidden(content | {"written": own_name.at.isoformat()}, own_name.sign)
 
 
-def _hidden(content: Mapping[str, str | None]) -> str:
+def _hidden(content: Mapping[str, str | None], sign: Callable[[str], str] = str) -> str:
     # No name may end the comment early, or mention anybody.
     written = json.dumps(content)
-    for sign in "<>@":
-        written = written.replace(sign, f"\\u{ord(sign):04x}")
-    return f"<!-- ssat-bot: {written} -->"
+    for character in "<>@":
+        written = written.replace(character, f"\\u{ord(character):04x}")
+    return f"<!-- ssat-bot: {sign(written)} -->"
+
+
+def hidden_in(body: str) -> str | None:
+    """Return what the marker of a note says, as it is written there."""
+    found = _MARKER.search(body.rstrip())
+    return found[1] if found else None
 
 
 def own_marks(notes: Iterable[Note], own_username: str | None) -> Iterator[tuple[Note, Marker]]:
-    """Find the bot's own notes, newest first, that hold; others' markers don't count."""
+    """Find what the bot has written that holds, newest first; others' markers don't count."""
     withdrawn: set[UUID] = set()
     for note in notes:
-        is_own = note.author == own_username and not note.is_system
+        is_own = (note.author == own_username or note.is_signed) and not note.is_system
         mark = read_marker(note.body) if is_own else None
         if mark is not None and mark.kind == _WITHDRAWAL:
             withdrawn.add(mark.decision)
@@ -150,11 +170,11 @@ def supplemented(notes: Iterable[Note], own_username: str) -> frozenset[UUID]:
 
 def read_marker(body: str) -> Marker | None:
     """Only the note's last line counts."""
-    match = _MARKER.search(body.rstrip())
-    if match is None:
+    written = hidden_in(body)
+    if written is None:
         return None
     try:
-        content = whole(json.loads(match.group(1)))
+        content = whole(json.loads(written))
         decision = UUID(content["decision"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -193,10 +213,31 @@ def _person_in(content: Mapping[str, Any]) -> Person | None:
 
 
 def note_of(
-    decision: Decision, replaced: str | None = None, judged_by: datetime | None = None
+    decision: Decision,
+    replaced: str | None = None,
+    judged_by: datetime | None = None,
+    own_name: OwnName | None = None,
 ) -> str:
     """Name the ``replaced`` label, if any; ``judged_by`` is UTC."""
-    return f"{_said(decision, replaced)}\n\n{marker(decision, judged_by)}"
+    who = _OWN_NAME if own_name else _By.person(decision.by)
+    return f"{_said(decision, replaced, who)}\n\n{marker(decision, judged_by, own_name)}"
+
+
+@dataclass(frozen=True)
+class _By:
+    """How a note names its person; a note under their own name has no need to."""
+
+    by: str
+    says: str
+    origin: str
+
+    @classmethod
+    def person(cls, person: Person) -> "_By":
+        who = _who(person)
+        return cls(f"by {who}", f", says {who}", f"from {who}")
+
+
+_OWN_NAME = _By("via ssat-bot", " (via ssat-bot)", "via ssat-bot")
 
 
 def _with(said: str, text: str | None) -> str:
@@ -204,19 +245,18 @@ def _with(said: str, text: str | None) -> str:
     return f"{said}\n\n{quote(text)}" if is_visible(text or "") else said
 
 
-def _said(decision: Decision, replaced: str | None) -> str:
-    who = _who(decision.by)
+def _said(decision: Decision, replaced: str | None, who: _By) -> str:
     match decision.action:
         case Claim():
-            return f"**Claimed** by {who}."
+            return f"**Claimed** {who.by}."
         case TakeOver(holder=holder):
-            return f"**Taken over** by {who} from {_who(holder)}."
+            return f"**Taken over** {who.by} from {_who(holder)}."
         case Release():
-            return f"**Released** by {who}: it is unclaimed now."
+            return f"**Released** {who.by}: it is unclaimed now."
         case ChooseLabel(label=label):
-            return f"**Feedback label** {_code(label)} chosen by {who}{_instead(replaced)}."
+            return f"**Feedback label** {_code(label)} chosen {who.by}{_instead(replaced)}."
         case ClearLabel(label=label):
-            return f"**Feedback label** {_code(label)} removed by {who}."
+            return f"**Feedback label** {_code(label)} removed {who.by}."
         case MarkContacted() as contact:
             return _contact(contact, who)
         case Review() as review:
@@ -231,39 +271,39 @@ def _said(decision: Decision, replaced: str | None) -> str:
 
 def _course(
     action: UndoContacted | Close | CloseIdle | Kudos | Reopen | AddNote | WaitFor | Explain,
-    who: str,
+    who: _By,
 ) -> str:
     match action:
         case UndoContacted():
-            said = f"**The customer was not contacted** after all, says {who}."
+            said = f"**The customer was not contacted** after all{who.says}."
         case Close(reason=reason):
             how = " without contact" if action.leaves_waiting else ""
-            said = f"**Closed{how}** by {who}: {CLOSINGS[reason]}."
+            said = f"**Closed{how}** {who.by}: {CLOSINGS[reason]}."
         case CloseIdle():
             return f"**Closed**: nobody has acted on this good review for {IDLE_DAYS} days."
         case Kudos(thanks=thanks):
-            said = f"**Kudos** to {_whom(thanks)}, from {who}."
+            said = f"**Kudos** to {_whom(thanks)}, {who.origin}."
         case Reopen():
-            said = f"**Reopened** by {who}."
+            said = f"**Reopened** {who.by}."
         case AddNote():
-            said = f"**Note** by {who}:"
+            said = f"**Note** {who.by}:"
         case WaitFor(until=until):
-            said = f"**Waiting** until {until.isoformat()}, says {who}, on:"
+            said = f"**Waiting** until {until.isoformat()}{who.says}, on:"
         case Explain(reason=reason):
-            said = f"**Why the deadline was missed**, by {who}: {MISSES[reason]}."
+            said = f"**Why the deadline was missed**, {who.by}: {MISSES[reason]}."
     return _with(said, action.text)
 
 
-def _follow_up(follow_up: FollowUp, who: str) -> str:
+def _follow_up(follow_up: FollowUp, who: _By) -> str:
     """Name the address, which GitLab makes a link of."""
     url = follow_up.created.url if follow_up.created else ""
-    return f"**Follow-up issue** by {who}: {url}\n\n{quote(follow_up.title)}"
+    return f"**Follow-up issue** {who.by}: {url}\n\n{quote(follow_up.title)}"
 
 
-def _tell(tell: Tell, who: str) -> str:
+def _tell(tell: Tell, who: _By) -> str:
     """Mention these and nobody else: GitLab has such users or groups, as has been checked."""
     told = ", ".join(f"@{name}" for name in tell.names)
-    return f"**For your attention**, {told}, from {who}:\n\n{quote(tell.text)}"
+    return f"**For your attention**, {told}, {who.origin}:\n\n{quote(tell.text)}"
 
 
 def description_of(decision: Decision, follow_up: FollowUp, feedback: str) -> str:
@@ -276,9 +316,9 @@ def _instead(replaced: str | None) -> str:
     return f" (before: {_code(replaced)})" if replaced else ""
 
 
-def _review(review: Review, who: str, replaced: str | None) -> str:
+def _review(review: Review, who: _By, replaced: str | None) -> str:
     """Fill in the handbook's template."""
-    said = [f"**Reviewed** by {who}.", ""]
+    said = [f"**Reviewed** {who.by}.", ""]
     for line, answer in zip(handbook.TEMPLATE, _answers(review), strict=False):
         said.append(f"* **{line}**{answer}")
     if review.label:
@@ -380,9 +420,9 @@ def undone_words(undone: IssueChange, *, label: Callable[[str], str] = str) -> s
     return ", ".join(said)
 
 
-def _contact(contact: MarkContacted, who: str) -> str:
+def _contact(contact: MarkContacted, who: _By) -> str:
     how = CHANNELS[contact.channel].how
-    return _with(f"**Customer contacted** {how} by {who} at {_moment(contact.at)}.", contact.text)
+    return _with(f"**Customer contacted** {how} {who.by} at {_moment(contact.at)}.", contact.text)
 
 
 def quote(text: str | None) -> str:

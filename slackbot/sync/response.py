@@ -26,7 +26,7 @@ async def has_response(gitlab: GitLabClient, feedback: Request) -> bool:
     if any(mark.kind not in _OWNING for _, mark in own_marks(notes, own)):
         return True
     return any(
-        not (note.is_system or note.author in (feedback.author, own))
+        not (note.is_system or note.is_signed or note.author in (feedback.author, own))
         and not (_BOT.fullmatch(note.author) or is_empty_template(note.body))
         for note in notes
     )

@@ -59,6 +59,7 @@ from slackbot.rules.decision import (
 )
 from slackbot.rules.refusals import (
     AccountTaken,
+    ActsAlready,
     AlreadyClaimed,
     AlreadyClosed,
     AlreadyContacted,
@@ -95,6 +96,7 @@ from slackbot.rules.refusals import (
     NotABookingLink,
     NotAHuman,
     NotAManager,
+    NotAuthorizable,
     NotContacted,
     NotIdle,
     NotInGitLab,
@@ -608,9 +610,10 @@ _REFUSALS: list[tuple[Refusal, str]] = [
     ),
     (
         LinksNotSetUp(BLAKE),
-        "`/ssat link` isn't set up here: it needs SSAT_LINK_ISSUE. If your GitLab profile shows "
-        "the email that you use in Slack, I'll find your account in a moment. Otherwise, ask the "
-        'bot\'s administrator to add this to the people file: `U2 = "gitlab-username"`',
+        "`/ssat link` isn't set up here: it needs GITLAB_OAUTH_CLIENT_ID or SSAT_LINK_ISSUE. If "
+        "your GitLab profile shows the email that you use in Slack, I'll find your account in a "
+        "moment. Otherwise, ask the bot's administrator to add this line to the people file: "
+        '`U2 = "gitlab-username"`',
     ),
     (
         NoIssueForCodes(BLAKE),
@@ -629,6 +632,16 @@ _REFUSALS: list[tuple[Refusal, str]] = [
         "administrator to change your line there.",
     ),
     (LinkedAlready("avery"), "You are already linked to avery."),
+    (
+        ActsAlready("avery"),
+        "You are linked to avery, and ssat-bot writes your choices under that name. `/ssat unlink` "
+        "ends both.",
+    ),
+    (
+        NotAuthorizable(),
+        "GitLab doesn't accept the bot's application. Nothing was changed. Ask the bot's "
+        "administrator to check GITLAB_OAUTH_CLIENT_ID.",
+    ),
     (
         AccountTaken("avery"),
         "Someone else is linked to avery in GitLab. If that account is yours, ask the bot's "

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import pytest
 
 from slackbot.local.acts import Acts, Problem
@@ -15,6 +16,7 @@ from slackbot.local.cast import (
     CLAIMED,
     CONTACTED,
     DANA,
+    FINLEY,
     FRESH,
     HARPER,
     NASTY,
@@ -404,3 +406,32 @@ async def test_at_the_weeks_end_come_digest_figures_and_hand_over() -> None:
 def test_the_page_offers_five_scenes() -> None:
     assert [load(name).name for name in SCENES] == list(SCENES)
     assert len(SCENES) == 5
+
+
+async def test_a_person_links_themselves_and_acts_as_themselves_by_the_page_of_gitlab(
+    world: World,
+) -> None:
+    sample, slack = world.sample, world.sample.slack
+    assert (await slack.command(FINLEY.slack, "/ssat", "link", sample.channel)).ok
+    await slack.wait_for(lambda: slack.ephemerals, PATIENCE)
+    [told] = slack.ephemerals
+    links = [
+        element["url"]
+        for block in told.blocks
+        for element in block.get("elements", ())
+        if "url" in element
+    ]
+    _, acting = links
+    code = acting.rpartition("=")[2]
+    async with aiohttp.ClientSession() as session:
+        form = {"user_code": code, "user": "finley", "answer": "confirm"}
+        async with session.post(acting.partition("?")[0], data=form) as answer:
+            assert "successfully authorized" in await answer.text()
+    await world.pass_until(sample.clock() + timedelta(seconds=20))
+    await slack.wait_for(lambda: slack.direct_messages(FINLEY.slack), PATIENCE)
+    issue = sample.open_feedback(FRESH)
+    await world.settled()
+    assert (await slack.click(FINLEY.slack, sample.card_of(issue), "Claim")).ok
+    await sample.gitlab.wait_for(lambda: issue.assigned_to == ["finley"], PATIENCE)
+    [note] = issue.comments
+    assert note.author.username == "finley"

@@ -23,12 +23,13 @@ from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store import cards, decisions, requests
 from slackbot.store.database import Database, DatabaseError, InUseError, Transaction
 from slackbot.store.decisions import DecisionRecord, Status
+from slackbot.store.grants import SealedGrant, list_grants, save_grant
 from slackbot.store.kudos import add_kudos, begin_comment, list_kudos
 from slackbot.store.people import Redeemed, list_links, redeem_code, save_code
 from slackbot.store.profiles import load_profile, save_profile
 from slackbot.store.requests import load_snooze, save_snooze
 from slackbot.store.salvage import Salvage, replace_if_damaged
-from slackbot.store.schema import Code
+from slackbot.store.schema import Code, Grant
 
 T = TypeVar("T")
 
@@ -63,6 +64,18 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+GRANT = SealedGrant(
+    grant=Grant(
+        id=uuid4(),
+        slack_user="U2",
+        name="Somebody",
+        gitlab="Account.U2",
+        account=2,
+        at=NOW,
+        expires_at=NOW + timedelta(hours=2),
+    ),
+    sealed="what only the key opens",
+)
 PROFILE = Profile(role="Regional Manager", booking_link="https://calendar.example.com/avery")
 
 
@@ -82,6 +95,7 @@ async def _fill(path: Path) -> None:
             await link(tx, user)
         await save_snooze(tx, IssueKey(7, 5), SNOOZE)
         await save_profile(tx, "U2", PROFILE)
+        await save_grant(tx, GRANT.grant, GRANT.sealed)
         await add_kudos(tx, THANKED)
         await begin_comment(tx, THANKED.id, IssueKey(9, 4))
     await database.close()
@@ -200,6 +214,7 @@ def test_choices_that_gitlab_does_not_have_are_taken_into_a_new_file(
     assert [each.gitlab for each in linked] == ["Account.U2", "Account.U3"]
     assert read(file, lambda tx: load_snooze(tx, IssueKey(7, 5))) == SNOOZE
     assert read(file, lambda tx: load_profile(tx, "U2")) == PROFILE
+    assert read(file, list_grants) == [GRANT]
     [kept] = read(file, list_kudos)
     assert (kept.decision, kept.week, kept.is_in_week) == (THANKED, IssueKey(9, 4), False)
     assert mended(file) is None

@@ -5,6 +5,7 @@ import pytest
 
 from slackbot.handlers import acting, answers, following_up
 from slackbot.people import admission, linking
+from slackbot.people.grants import device
 from tests.conftest import MovableClock
 from tests.town import PATIENCE, Town
 from tests.town import town as build_town
@@ -25,6 +26,7 @@ def patience(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) ->
         return
     monkeypatch.setattr(admission, "PATIENCE_SECONDS", PATIENCE)
     monkeypatch.setattr(linking, "PATIENCE_SECONDS", PATIENCE)
+    monkeypatch.setattr(device, "PATIENCE_SECONDS", PATIENCE)
     monkeypatch.setattr(answers, "MODAL_SECONDS", PATIENCE)
     monkeypatch.setattr(acting, "PATIENCE_SECONDS", PATIENCE)
     monkeypatch.setattr(following_up, "PATIENCE_SECONDS", PATIENCE)

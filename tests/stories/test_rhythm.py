@@ -241,6 +241,39 @@ async def test_there_is_one_digest_a_day_whatever_becomes_of_the_bot(quiet_town:
         await town.slack.wait_for(lambda: len(digests(town)) == 2, PATIENCE)
 
 
+async def test_a_digest_may_come_several_times_a_day_also_in_another_zone(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    town.feedback()
+    times = {"ssat_digest": "09:00, 09:00 America/New_York"}
+    async with town.bot_running(**times):
+        until(town, 2, 9, 1)
+        assert "Good morning." in await the_digest(town)
+        until(town, 2, 14, 1)
+        await town.slack.wait_for(lambda: len(digests(town)) == 2, PATIENCE)
+    town.lose_record()
+    async with town.bot_running(**times):
+        await town.polled()
+        await town.settled()
+        town.clock.forward(minutes=1)  # the digest has waited for the record
+        await town.quiet()
+    assert len(digests(town)) == 2
+
+
+async def test_after_a_down_time_only_the_latest_of_the_mornings_digests_comes(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    town.feedback()
+    until(town, 2, 10, 1)
+    async with town.bot_running(ssat_digest="09:00, 10:00"):
+        await the_digest(town)
+        town.clock.forward(hours=3)
+        await town.quiet()
+    assert len(digests(town)) == 1
+
+
 @pytest.mark.parametrize(
     ("day", "hour", "asks"),
     [

@@ -8,8 +8,18 @@ import pytest
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Channel, Ephemeral
 from slackbot.local.slack import User as SlackUser
+from slackbot.past import stats_for
 from slackbot.rules.request import IssueKey
-from tests.town import CONTACT, CONTACTED, DESCRIPTION, PATIENCE, Town, cards_in, text_of
+from tests.town import (
+    CONTACT,
+    CONTACTED,
+    DESCRIPTION,
+    HOOK_SECRET,
+    PATIENCE,
+    Town,
+    cards_in,
+    text_of,
+)
 
 EMEA = "Region::EMEA"
 OTHER = "example/partners"
@@ -286,3 +296,81 @@ def summary_in(channel: Channel) -> str:
 async def poll(teams: Teams) -> None:
     """Let the bot look now: no hook tells of the other project."""
     await teams.asks(teams.town.avery, "refresh", teams.lobby)
+
+
+async def test_a_hook_of_any_of_the_projects_brings_a_card_at_once(at_work: Teams) -> None:
+    town = at_work.town
+    town.gitlab.add_hook(at_work.other, f"{town.url}/gitlab/webhook", token=HOOK_SECRET)
+    await town.settled()
+    at_work.of_partner(412403)
+    await at_work.shows(at_work.partners, "🟠 Unclaimed")
+
+
+async def test_after_a_lost_record_each_teams_cards_are_found_again(teams: Teams) -> None:
+    town = teams.town
+    teams.feedback(412401, EMEA)
+    teams.feedback(412402)
+    async with town.bot_running(ssat_routes_file=teams.file):
+        await teams.shows(teams.emea, "🟠 Unclaimed")
+        await teams.shows(teams.rest, "🟠 Unclaimed")
+        await town.settled()
+    town.lose_record()
+    async with town.bot_running(ssat_routes_file=teams.file):
+        await town.slack.wait_for(lambda: len(town.on_record()) == 2, PATIENCE)
+        await town.settled()
+        await town.slack.click(town.avery, cards_in(teams.emea)[0], "Claim")
+        await teams.shows(teams.emea, "Claimed by Avery Example")
+        await town.settled()
+        assert teams.count() == [1, 0, 1]
+
+
+async def test_bad_feedback_goes_to_its_teams_second_channel_and_moves_with_the_team(
+    teams: Teams,
+) -> None:
+    town = teams.town
+    everybody = [town.avery.id, town.blake.id]
+    names = ("emea-bad", "rest-bad")
+    emea_bad, rest_bad = (town.slack.add_channel(each, members=everybody) for each in names)
+    text = FILE.replace('channel = "#emea"', 'channel = "#emea"\nbad_channel = "#emea-bad"')
+    file = write(town.folder, f'{text}bad_channel = "#rest-bad"\n')
+    async with town.bot_running(ssat_routes_file=file):
+        issue = town.feedback(
+            "Negative feedback for ticket 412405",
+            description="**Score:** 2\n**Comment:** It took a week.",
+            labels=["satisfaction::bad"],
+        )
+        await teams.shows(rest_bad, "412405")
+        town.gitlab.change_labels(issue, add=[EMEA], by=town.duty_gitlab)
+        await teams.shows(emea_bad, "412405")
+        town.gitlab.change_labels(issue, add=[CONTACT], by=town.duty_gitlab)
+        await teams.shows(teams.emea, "🟠 Unclaimed", "412405")
+        await town.settled()
+        assert [len(cards_in(each)) for each in (emea_bad, rest_bad)] == [0, 0]
+        assert teams.count() == [1, 0, 0]
+
+
+async def test_the_card_of_what_has_ended_stays_where_people_look_for_it(at_work: Teams) -> None:
+    town = at_work.town
+    issue = at_work.feedback(412401)
+    await at_work.shows(at_work.rest, "🟠 Unclaimed")
+    await town.mark_contacted(town.avery, cards_in(at_work.rest)[0], channel="Call")
+    await at_work.shows(at_work.rest, "✅ Contacted")
+    await town.in_gitlab(lambda: issue.state == "closed")
+    town.gitlab.change_labels(issue, add=[EMEA], by=town.duty_gitlab)
+    await town.gitlab.hooks_settled()
+    await town.settled()
+    assert at_work.count() == [0, 0, 1]
+
+
+async def test_the_past_is_that_of_all_projects(teams: Teams) -> None:
+    town = teams.town
+    teams.feedback(412401, EMEA)
+    teams.feedback(412402)
+    teams.of_partner(412403)
+    town.clock.forward(minutes=1)
+    settings = town.set_up(ssat_routes_file=teams.file)
+    seen: list[int] = []
+    await stats_for(
+        settings, "", lambda read, _: seen.append(read), from_gitlab=True, clock=town.clock
+    )
+    assert seen[-1] == 3

@@ -200,6 +200,7 @@ async def test_a_hand_over_is_told_to_the_teams_own_managers_with_its_own_feedba
         emea = await teams.card_of_emea(teams.of_emea("For ticket 101"), "🟠 Unclaimed")
         rest = await town.card(town.feedback("For ticket 102"), "🟠 Unclaimed")
         await town.mark_contacted(town.casey, rest, text="Sorry.")
+        await town.card(town.feedback("For ticket 103"), "🟠 Unclaimed")
         await town.settled()
         until(town, 2, 12)
         teams.on_duty(emea=town.blake.id, rest=town.casey.id)
@@ -220,6 +221,7 @@ async def test_a_hand_over_is_told_to_the_teams_own_managers_with_its_own_feedba
         assert "*Open: the customer has not been contacted* (1)" in said
         assert town.link_to(emea) in said
         assert "ticket 102" not in said
+        assert "ticket 103" not in said
 
 
 # Digests

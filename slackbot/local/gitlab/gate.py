@@ -30,6 +30,9 @@ _MISTAKES = frozenset({400, 401, 403, 405, 422, 429})
 _REVOKED = "Token was revoked. You have to re-authorize from the user."
 _EXPIRED = "Token is expired. You can either do re-authorization or token refresh."
 """GitLab's lib/api/api_guard.rb."""
+_ANSWERS = frozenset({"authorization_pending", "access_denied", "expired_token", "invalid_grant"})
+"""OAuth's words for what people have done, or not yet."""
+_SECRETS = frozenset({"access_token", "client_secret", "device_code", "refresh_token", "token"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -84,10 +87,11 @@ class RateLimit:
 
 
 class Gate:
-    """The aiohttp middleware in front of the API."""
+    """The aiohttp middleware in front of the API, or, if `is_open`, of what needs no token."""
 
-    def __init__(self, gitlab: "GitLab") -> None:
+    def __init__(self, gitlab: "GitLab", *, is_open: bool = False) -> None:
         self._gitlab = gitlab
+        self._is_open = is_open
         # A test may exchange the instance's clock after the gate was built.
         self._requests = RateLimit(lambda: gitlab.monotonic())
         gitlab.on_reset.append(self._requests.forget)
@@ -102,7 +106,7 @@ class Gate:
             method=request.method,
             path=request.rel_url.raw_path,
             query={name: request.query.getall(name) for name in request.query},
-            body=body,
+            body=_without_secrets(body),
         )
         self._gitlab.requests.append(record)
         self._gitlab.note_change()
@@ -129,7 +133,7 @@ class Gate:
             status=record.status,
             ok=record.status is not None and record.status < 400,
             request=query if record.body is None else record.body,
-            response=_written(response)
+            response=_without_secrets(_written(response))
             if record.status is not None
             else "The connection was lost without an answer.",
             problem=request.get(PROBLEM),
@@ -180,14 +184,16 @@ class Gate:
         response = await self._handled(request, handler, record)
         if problems := self._gitlab.violations[so_far:]:
             request[PROBLEM] = " · ".join(problems)
-        elif response.status in _MISTAKES:
-            request[PROBLEM] = f"{response.status}: {_words(_written(response))}"
+        elif response.status in _MISTAKES and (words := _words(_written(response))) not in _ANSWERS:
+            request[PROBLEM] = f"{response.status}: {words}"
         return response
 
     async def _handled(
         self, request: web.Request, handler: Handler, record: Request
     ) -> web.StreamResponse:
         try:
+            if self._is_open:
+                return await handler(request)
             token = self._authenticate(request)
             record.username = token.user.username
             self._requests.count(token.user, self._gitlab.requests_per_minute)
@@ -216,8 +222,11 @@ class Gate:
 
     def is_active(self, token: Token) -> bool:
         """Whether a token still works; it expires when its day begins in UTC."""
-        today = self._gitlab.clock().astimezone(UTC).date()
-        return not token.revoked and (token.expires_at is None or today < token.expires_at)
+        now = self._gitlab.clock().astimezone(UTC)
+        is_late = token.expires_at is not None and now.date() >= token.expires_at
+        return not (
+            token.revoked or is_late or (token.ends_at is not None and now >= token.ends_at)
+        )
 
 
 def _written(response: web.StreamResponse) -> Any:
@@ -226,6 +235,12 @@ def _written(response: web.StreamResponse) -> Any:
     if response.content_type == "application/json" and text:
         return json.loads(text)
     return text or ""
+
+
+def _without_secrets(body: Any) -> Any:
+    if not isinstance(body, dict):
+        return body
+    return {name: "[hidden]" if name in _SECRETS else each for name, each in body.items()}
 
 
 def _words(body: Any) -> str:

@@ -24,6 +24,7 @@ from slackbot.local.gitlab.model import (
     Token,
     User,
 )
+from slackbot.local.gitlab.oauth import OAuth
 from slackbot.local.gitlab.payloads import HookTimes
 from slackbot.local.gitlab.updates import Updates
 from slackbot.local.traffic import Traffic
@@ -46,6 +47,7 @@ class GitLab:
         requests_per_minute: how many requests one user may make in 60 seconds
         hook_tests_per_minute: how many tests of hooks one user may ask for in 60 seconds
         hook_times: the notation of time in hooks
+        oauth: what applications may do for people, and how people allow that
     """
 
     def __init__(self, *, clock: Callable[[], datetime], premium: bool = True) -> None:
@@ -74,6 +76,7 @@ class GitLab:
         self._ids = itertools.count(1001)
         self._dispatcher = Dispatcher(clock, self.note_change)
         self._updates = Updates(self)
+        self.oauth = OAuth(self)
 
     @property
     def traffic(self) -> Traffic | None:

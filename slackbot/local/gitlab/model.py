@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from slackbot.local.gitlab.oauth import Application
 
 GUEST = 10
 PLANNER = 15
@@ -39,6 +42,11 @@ class Token:
     revoked: bool = False
     permissions: tuple[str, ...] = ()
     """Of a fine-grained token, whose only scope is `granular`."""
+    application: "Application | None" = field(default=None, repr=False)
+    """Whom a person lets act for them, if it is not their own access token."""
+    refresh: str | None = field(default=None, repr=False)
+    ends_at: datetime | None = None
+    """When an application has to refresh it."""
 
 
 @dataclass(eq=False, kw_only=True)

@@ -38,6 +38,10 @@ async def serve(gitlab: GitLab, *, host: str = "127.0.0.1", port: int = 0) -> As
 def _application(gitlab: GitLab) -> web.Application:
     app = web.Application()
     app.add_subapp("/api/v4", Api(gitlab).app())
+    # Before the endpoints: a page is for people, and no request of the bot.
+    app.router.add_get("/oauth/device", gitlab.oauth.show)
+    app.router.add_post("/oauth/device", gitlab.oauth.decide)
+    app.add_subapp("/oauth", gitlab.oauth.app())
     app.add_routes(control_routes(_control(gitlab)))
     issue = r"/{path:.+?}/-/{kind:issues|work_items}/{iid:\d+}"
     app.router.add_get(issue, Pages(gitlab).issue)
