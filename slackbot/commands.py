@@ -18,6 +18,8 @@ from slackbot.app import Clients, connect, run_bot
 from slackbot.blocks.csv_file import csv_of
 from slackbot.blocks.stats import lines, not_asked_words
 from slackbot.blocks.text import without_markup
+from slackbot.check.findings import Verdict, fatal
+from slackbot.check.start import examine
 from slackbot.clock import system_clock
 from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG, STOPPED
 from slackbot.logs import configure_logs
@@ -26,8 +28,6 @@ from slackbot.people.roster import list_people, unlink
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.period import NotAsked
 from slackbot.settings import Settings, SettingsError, load_partly, load_settings
-from slackbot.setup.check import examine
-from slackbot.setup.findings import Verdict, fatal
 from slackbot.store.database import Database, DatabaseError, at_hand
 
 log = structlog.get_logger()
@@ -107,7 +107,7 @@ def _check(arguments: argparse.Namespace) -> int:
         settings, problems = load_partly()
     except SettingsError as error:
         if arguments.json:
-            from slackbot.setup.screen import as_json
+            from slackbot.check.screen import as_json
 
             print(as_json([fatal("settings", error)]))
         else:
@@ -131,10 +131,10 @@ async def _examine(
     settings: Settings, wrong: Mapping[str, str], arguments: argparse.Namespace
 ) -> int:
     if arguments.fix:
-        from slackbot.setup.fixing import fix_webhook
+        from slackbot.setup.webhook import fix_webhook
 
         return await fix_webhook(settings, wrong, arguments.url, is_agreed=arguments.yes)
-    from slackbot.setup.screen import as_json, examine_all, exit_code, lines
+    from slackbot.check.screen import as_json, examine_all, exit_code, lines
 
     found = await examine_all(settings, wrong, datetime.now(UTC), is_live=arguments.live)
     if arguments.json:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import combinations
 
 import structlog
 
@@ -162,7 +163,16 @@ class Watch:
             self._health.remark(SLACK, "; ".join(remarks) or None)
             raise next(iter(problems.values()))
         remarks += [f"{channel}: {problem}" for channel, problem in problems.items()]
+        remarks += self._shared_channels()
         self._health.remark(SLACK, "; ".join(remarks) or None)
+
+    def _shared_channels(self) -> Iterator[str]:
+        """Find a channel that is named in two ways: that shows only once Slack has told its id."""
+        named = [each for route in self._routes for each in route.channels]
+        for one, other in combinations(named, 2):
+            known = self._slack.known_channel(one)
+            if known is not None and known == self._slack.known_channel(other):
+                yield f"{one} and {other} are the same channel: give each team its own"
 
     async def _channel_problems(self) -> dict[str, PlatformError]:
         """One team's channel keeps no other team waiting."""

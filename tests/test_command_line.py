@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from slackbot import __version__
-from slackbot.setup.findings import Section
+from slackbot.check.findings import Section
 from tests.process import (
     MANAGERS,
     PATIENCE_SECONDS,

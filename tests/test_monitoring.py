@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -24,9 +22,9 @@ from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from tests.conftest import MovableClock
 from tests.port import Port
 from tests.test_docs import ROOT, sections
+from tests.tools import required
 from tests.town import town as build_town
 
-REQUIRED = "SSAT_REQUIRE_PROMTOOL"
 PAGE = ROOT / "docs/monitoring.md"
 FOLDER = ROOT / "deploy/monitoring"
 ALERTS, TRIED, DASHBOARD = (
@@ -221,13 +219,7 @@ def test_every_metric_of_ours_is_on_the_dashboard() -> None:
 
 @pytest.fixture(scope="session")
 def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        missing = "no promtool on this machine (Debian: apt-get install prometheus)"
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+    return required("promtool")
 
 
 def run(*command: str | Path, said: str | None = None) -> str:

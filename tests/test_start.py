@@ -26,6 +26,11 @@ NEEDED_BY_SOME = {
     "slackbot.routes_file",
     "slackbot.setup.init",
     "slackbot.setup.manifest",
+    "slackbot.setup.webhook",
+    "slackbot.check.live",
+    "slackbot.check.samples",
+    "slackbot.check.screen",
+    "slackbot.check.webhook",
     "sqlalchemy.dialects.postgresql",
     "yaml",
 }

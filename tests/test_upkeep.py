@@ -19,6 +19,8 @@ from tests.process import bot_process, launched, present_town
 from tests.store.leftovers import RELEASES
 from tests.town import Town
 
+pytestmark = pytest.mark.story
+
 
 @pytest.fixture
 async def town(tmp_path: Path, new_database_url: str) -> AsyncIterator[Town]:

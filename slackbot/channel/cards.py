@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -39,6 +39,8 @@ log = structlog.get_logger()
 
 
 GONE_FROM_SLACK = frozenset({"message_not_found"})
+MOVED_AGAIN_AFTER = timedelta(minutes=5)
+"""Until then somebody may have invited the bot."""
 TERMINAL = frozenset({"cant_update_message", "edit_window_closed"})
 """Slack will not render this card again; a second one would be too many."""
 
@@ -66,24 +68,26 @@ class CardSync:
         Raises:
             Postponed: The second channel takes nothing; no customer waits there.
         """
-        route = await self._route(key)
-        await self._adoption.ensure(route)
+        await self._adopt(key)
         try:
             later = await self._bring_together(key)
             metrics.way_to_card.over(key)  # nothing was to be shown, or it is
             return later
         except Denied as error:
-            if not await self._is_elsewhere(key):
+            if (elsewhere := await self._elsewhere(key)) is None:
                 raise
-            raise Postponed(f"SSAT_BAD_CHANNEL {route.bad_channel}: {error}") from error
+            raise Postponed(f"SSAT_BAD_CHANNEL {elsewhere}: {error}") from error
 
-    async def _route(self, key: IssueKey) -> Route:
-        """Load nothing where there is one team."""
-        routes, outline = self._viewer.routes, None
-        if routes.are_several:
-            async with self._record.transaction() as tx:
-                outline = await self._viewer.outline(tx, key)
-        return self._route_of(outline) if outline else routes.first
+    async def _adopt(self, key: IssueKey) -> None:
+        """Of several teams, ask only for the channel that is to be posted to."""
+        routes = self._viewer.routes
+        if not routes.are_several:
+            await self._adoption.ensure(routes.first)
+            return
+        async with self._record.transaction() as tx:
+            shown = await self._load(tx, key)
+        if shown is not None and shown[0].ts is None:
+            await self._adoption.ensure(self._route_of(shown[1]))
 
     def _route_of(self, view: CardView) -> Route:
         return self._viewer.routes.named(view.request.route)
@@ -104,29 +108,32 @@ class CardSync:
         if is_without:
             await self._tell(card, steps)
             return None
+        again_at = None
         if card.ts is None:
             card = await self._post(card, outline)
-        elif await self._is_misplaced(card, outline):
-            card = await self._move(card, outline)
+        else:
+            card, again_at = await self._in_its_place(card, outline)
         if self._is_stale(card, outline):
             card = await self._render(card)
         await self._tell(card, steps)
         landed_by = lands_by(card.rendering_since, self._record.now())
-        return min(filter(None, (card.repaint_at, landed_by)), default=None)
+        return min(filter(None, (card.repaint_at, landed_by, again_at)), default=None)
 
-    async def _is_elsewhere(self, key: IssueKey) -> bool:
-        """Return whether the card stands in the second channel, or is to."""
+    async def _elsewhere(self, key: IssueKey) -> str | None:
+        """Return the second channel if the card stands there, or is to."""
         async with self._record.transaction() as tx:
             shown = await self._load(tx, key)
         if shown is None:
-            return False
+            return None
         card, outline = shown
         route = self._route_of(outline)
         if route.bad_channel is None:
-            return False
+            return None
         if card.ts is None:
-            return outline.request.state is State.OPEN
-        return card.channel != await self._outbox.channel(route.channel)
+            is_elsewhere = outline.request.state is State.OPEN
+        else:
+            is_elsewhere = card.channel != await self._outbox.channel(route.channel)
+        return route.bad_channel if is_elsewhere else None
 
     async def _load(self, tx: Transaction, key: IssueKey) -> tuple[Card, CardView] | None:
         """Load no more than it takes to see what is to be done."""
@@ -253,6 +260,25 @@ class CardSync:
             await cards.forget_post(tx, card.key)
         return replace(card, ts=None, channel=None, posting_since=None, rendering_since=None)
 
+    async def _in_its_place(self, card: Card, view: CardView) -> tuple[Card, datetime | None]:
+        """Move a card that is misplaced, and say when to try that again.
+
+        A team whose channel takes no card leaves it where others see it.
+        """
+        route = self._route_of(view)
+        try:
+            if not await self._is_misplaced(card, view):
+                return card, None
+            if self._viewer.routes.are_several:
+                await self._adoption.ensure(route)
+                await self._slack.check_channel(route.channel_of(view.request))
+        except Denied as error:
+            if not self._viewer.routes.are_several:
+                raise
+            log.warning("card_not_moved", issue=str(card.key), problem=str(error))
+            return card, self._record.now() + MOVED_AGAIN_AFTER
+        return await self._move(card, view), None
+
     async def _is_misplaced(self, card: Card, view: CardView) -> bool:
         """Return whether the card stands in another channel than its team looks at.
 
@@ -265,7 +291,9 @@ class CardSync:
             is_waiting = view.request.state in UNFINISHED
             if route.bad_channel is None or not is_waiting:
                 return False
-        elif view.request.state is State.OPEN and card.channel in await self._channels(route):
+        elif view.request.state is State.OPEN and (
+            route.bad_channel is None or card.channel in await self._channels(route)
+        ):
             return False
         return card.channel != await self._outbox.channel(route.channel_of(view.request))
 

@@ -106,7 +106,7 @@ class Viewer:
         """Return the same with what is to come."""
         return [
             TeamDuty(
-                team=route.name,
+                team=route.name if self.routes.are_several else "",
                 view=await self.duty(tx, route.name),
                 plan=await plan_of(route.name).load(tx),
                 hours=route.rules.hours,

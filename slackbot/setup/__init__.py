@@ -1,1 +1,1 @@
-"""The administrator's commands: check the set-up, and help to make it."""
+"""What an administrator does first: settings, the Slack app, the webhook."""

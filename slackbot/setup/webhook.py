@@ -1,223 +1,230 @@
-"""The project's webhook: its state, and what a test of it tells."""
+"""``ssat-bot check --fix webhook``: says what it will do, asks, and does it."""
 
-from collections.abc import AsyncIterator
-from datetime import datetime
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from slackbot.blocks.text import one_line, plain_moment, shorten
-from slackbot.platforms.errors import Missing, PlatformError, Rejected, Throttled
-from slackbot.platforms.gitlab_hooks import (
-    ENABLED,
-    EVENTS,
-    FOR_GOOD,
-    GitLabHooks,
-    ProjectHook,
-    Sent,
+from pydantic import SecretStr
+
+from slackbot.app import connect
+from slackbot.check.findings import Finding, Verdict, good, warning
+from slackbot.check.webhook import (
+    EVENT_NAMES,
+    HOW_TO_SET_ONE,
+    PATH,
+    lacks_secret,
+    last_sent_to,
+    leads_to_bot,
+    shown_url,
+    takes_webhooks,
+    try_hook,
 )
+from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG
+from slackbot.platforms.errors import PlatformError, Rejected
+from slackbot.platforms.gitlab_hooks import ENABLED, EVENTS, GitLabHooks, ProjectHook
 from slackbot.settings import Settings
-from slackbot.setup.findings import Finding, good, not_answered, unknown, warning
 
-PATH = "/gitlab/webhook"
-FIX = "`ssat-bot check --fix webhook`"
-SHOWN = 120
-EVENT_NAMES = {
-    "issues_events": "Issues",
-    "confidential_issues_events": "Confidential issues",
-    "note_events": "Comments",
-    "confidential_note_events": "Confidential comments",
-}
-HOW_TO_SET_ONE = (
-    "set GITLAB_WEBHOOK_SECRET, for example to what "
-    '`python3 -c "import secrets; print(secrets.token_urlsafe(32))"` prints'
-)
+_NEEDED = ("gitlab_token", "gitlab_url", "gitlab_project")
 
 
-def shown_url(url: str) -> str:
-    """Leave out what may be a secret."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+class CannotFix(Exception):
+    """The message says what to do instead."""
 
 
-def leads_to_bot(hook: ProjectHook) -> bool:
-    return urlsplit(hook.url).path.rstrip("/").endswith(PATH)
+@dataclass(frozen=True, kw_only=True)
+class Fix:
+    """``steps`` are what it will do, in words."""
+
+    hook: ProjectHook | None
+    """``None``: it is created."""
+    wanted: Mapping[str, Any]
+    steps: Sequence[str]
 
 
-def takes_webhooks(settings: Settings) -> bool:
-    return bool(settings.gitlab_webhook_secret or settings.gitlab_webhook_signing_token)
+async def fix_webhook(
+    settings: Settings, wrong: Mapping[str, str], url: str | None, *, is_agreed: bool
+) -> int:
+    """Change nothing else; without ``is_agreed``, ask on a terminal."""
+    missing = [name for name in _NEEDED if name in wrong]
+    secrets = [name for name in wrong if name.startswith("gitlab_webhook")]
+    if missing or secrets:
+        for name in (*missing, *secrets):
+            print(f"{name.upper()}: {wrong[name]}", file=sys.stderr)
+        return SETUP_IS_WRONG
+    try:
+        return await _fix(settings, url, is_agreed=is_agreed)
+    except CannotFix as error:
+        print(error, file=sys.stderr)
+        return SETUP_IS_WRONG
+    except PlatformError as error:
+        print(error, file=sys.stderr)
+        return SETUP_IS_WRONG if error.needs_administrator else NOT_CHECKED
 
 
-# --- Its state ---------------------------------------------------------------------------------
+async def _fix(settings: Settings, url: str | None, *, is_agreed: bool) -> int:
+    async with connect(settings) as clients:
+        hooks = clients.gitlab.hooks
+        fix = await plan_fix(settings, hooks, url)
+        if fix is None:
+            print("The webhook is as it should be: nothing to do.")
+            return 0
+        print(f"In {settings.gitlab_project} this will:")
+        print(*(f"  - {step}" for step in fix.steps), sep="\n")
+        if not is_agreed and not await _agrees(fix):
+            return NOTHING_TO_DO
+        found = await carry_out(fix, settings, hooks)
+    print(*found, sep="\n")
+    return 0 if all(each.verdict is Verdict.OK for each in found) else NOT_CHECKED
 
 
-async def examine_webhook(
-    settings: Settings, hooks: GitLabHooks, last_hook: datetime | None
-) -> AsyncIterator[Finding]:
-    """``last_hook``: when the record's latest delivery came."""
-    poll = f"the poll finds requests within {settings.ssat_poll_seconds.total_seconds():g} seconds"
-    told = {"last_received": last_hook.isoformat() if last_hook else None}
+async def _agrees(fix: Fix) -> bool:
+    if not sys.stdin.isatty():
+        print("Nothing was changed: add --yes to do this.", file=sys.stderr)
+        return False
+    verb = "Create" if fix.hook is None else "Change"
+    answer = await asyncio.to_thread(input, f"{verb} the webhook? [y/N] ")
+    return answer.strip().casefold() in ("y", "yes")
+
+
+async def plan_fix(settings: Settings, hooks: GitLabHooks, url: str | None) -> Fix | None:
+    """Return ``None`` if the webhook is as it should be.
+
+    Args:
+        settings: They have the secret.
+        hooks: Those of the feedback project.
+        url: The bot's address, if the administrator gives one.
+
+    Raises:
+        CannotFix: An administrator has to do something else first.
+        PlatformError: GitLab does not answer.
+    """
+    if not takes_webhooks(settings):
+        raise CannotFix(
+            f"The bot takes no webhook without a secret: {HOW_TO_SET_ONE}. "
+            "Then restart the bot and do this again."
+        )
+    wanted_url = _address(settings, url) if url else None
     try:
         own = list(filter(leads_to_bot, await hooks.list()))
     except Rejected as error:
-        yield _hidden(settings, error, last_hook, poll)
-        return
-    except PlatformError as error:
-        yield not_answered("webhook", error)
-        return
-    if not own and not takes_webhooks(settings):
-        yield good(f"no webhook: {poll}", **told)
-        return
-    if not own:
-        problem = f"the project has none that leads to {PATH}, so {poll}"
-        yield warning("webhook", f"{problem}: {FIX} --url https://<your host>", **told)
-        return
-    if len(own) > 1:
-        urls = ", ".join(shown_url(each.url) for each in own)
-        yield warning("webhook", f"the project has {len(own)}: remove all but one of {urls}")
-    for hook in own:
-        yield _judge(settings, hook, await last_sent_to(hooks, hook), last_hook)
+        raise _needs_maintainer(settings, wanted_url, error) from error
+    hook = next((each for each in own if each.url == wanted_url), None)
+    hook = hook or next(iter(own), None)
+    if hook is None and wanted_url is None:
+        raise CannotFix(_no_address(settings))
+    return await _plan(settings, hooks, hook, wanted_url or (hook.url if hook else ""))
 
 
-def _hidden(settings: Settings, error: Rejected, last_hook: datetime | None, poll: str) -> Finding:
-    received = f"the bot got its last one {_when(last_hook, settings)}"
-    told = {"last_received": last_hook.isoformat() if last_hook else None}
-    if not takes_webhooks(settings):
-        return good(f"no webhook is taken without a secret: {poll}", **told)
-    about = f"webhook; {received if last_hook else 'none has arrived in two days'}"
-    reason = "GitLab shows it to Maintainers only" if error.code == "403" else str(error)
-    return unknown(about, reason, **told)
-
-
-def _judge(
-    settings: Settings, hook: ProjectHook, sent: Sent | None, last_hook: datetime | None
-) -> Finding:
-    last = f"GitLab sent its last one {_sent_words(sent, settings)}" if sent else None
-    if last is None and last_hook is not None:
-        last = f"the bot got its last one {_when(last_hook, settings)}"
-    about = f"webhook {shown_url(hook.url)}; {last or 'nothing was sent in the last days'}"
-    told = {
-        "url": shown_url(hook.url),
-        "status": hook.status,
-        "events": sorted(hook.events),
-        "verifies_ssl": hook.verifies_ssl,
-        "last_sent": sent.at.isoformat() if sent and sent.at else None,
-        "last_status": sent.status if sent else None,
-        "last_received": last_hook.isoformat() if last_hook else None,
-    }
-    if problems := [*_faults(settings, hook, sent)]:
-        return warning(about, "; ".join(problems), **told)
-    return good(about, **told)
-
-
-def _faults(settings: Settings, hook: ProjectHook, sent: Sent | None) -> list[str]:
-    found = []
-    if not takes_webhooks(settings):
-        found.append(f"the bot takes none without a secret: {HOW_TO_SET_ONE}")
+async def _plan(
+    settings: Settings, hooks: GitLabHooks, hook: ProjectHook | None, url: str
+) -> Fix | None:
+    wanted = {"url": url, "enable_ssl_verification": True, **dict.fromkeys(EVENTS, True)}
+    wanted |= _secrets(settings)
+    if hook is None:
+        names = ", ".join(EVENT_NAMES.values())
+        steps = [
+            f"create a webhook to {shown_url(url)}",
+            f"with the events {names}, and no others",
+            "with SSL verification, and the secret of the settings",
+        ]
+        return Fix(hook=None, wanted=wanted | {"push_events": False}, steps=steps)
+    sent, steps = await last_sent_to(hooks, hook), []
+    if url != hook.url:
+        steps.append(f"change the address from {shown_url(hook.url)} to {shown_url(url)}")
+    if missing := [EVENT_NAMES[each] for each in EVENTS if each not in hook.events]:
+        steps.append(f"add the events {', '.join(missing)}")
+    if not hook.verifies_ssl:
+        steps.append("turn SSL verification on")
+    is_refused = sent is not None and sent.status == "401"
+    if steps or is_refused or lacks_secret(settings, hook):
+        steps.append("set the secret of the settings")
     if hook.status != ENABLED:
-        until = hook.disabled_until
-        end = f" until {plain_moment(until, settings.ssat_timezone)}" if until else ""
-        is_for_good = hook.status == FOR_GOOD
-        found.append(
-            "GitLab has disabled it after failures"
-            + (", for good" if is_for_good else end)
-            + f": {FIX} sends a test, which enables it again"
-        )
-    if missing := [each for each in EVENTS if each not in hook.events]:
-        names = ", ".join(EVENT_NAMES[each] for each in missing)
-        found.append(f"it lacks the events {names}: {FIX} adds them")
-    if not hook.verifies_ssl and hook.url.startswith("https:"):
-        found.append(f"it does not verify the certificate: {FIX} turns that on")
-    if hook.url.startswith("http:") and settings.gitlab_url.startswith("https:"):
-        found.append("its address is without TLS, so the secret can be read: use https://")
-    if lacks_secret(settings, hook):
-        found.append(f"it has no secret: {FIX} sets that of the settings")
-    if sent is not None and not sent.is_success:
-        found.append(_advice(sent.status))
-    return found
-
-
-def lacks_secret(settings: Settings, hook: ProjectHook) -> bool:
-    """Return whether GitLab says so; before 19.1 it tells nothing."""
-    if not takes_webhooks(settings) or hook.has_secret is None:
-        return False
-    has_one = settings.gitlab_webhook_secret is not None and hook.has_secret
-    return not has_one and not (settings.gitlab_webhook_signing_token and hook.has_signing_token)
-
-
-def _advice(status: str) -> str:
-    match status:
-        case "401":
-            return f"its secret is not that of the settings: {FIX} sets it"
-        case "404":
-            return "the address leads elsewhere: does the proxy pass it to the bot?"
-        case _ if status.isdecimal():
-            return "is that the bot, or a proxy? See the bot's log"
-        case _:
-            return "GitLab gets no answer there: is the bot running, and can GitLab reach it?"
-
-
-def _sent_words(sent: Sent, settings: Settings) -> str:
-    answered = f"answered {sent.status}" if sent.status.isdecimal() else "no answer"
-    return f"{_when(sent.at, settings)} ({answered})"
-
-
-def _when(moment: datetime | None, settings: Settings) -> str:
-    return plain_moment(moment, settings.ssat_timezone) if moment else "at an unknown time"
-
-
-async def last_sent_to(hooks: GitLabHooks, hook: ProjectHook) -> Sent | None:
-    """Leave it unknown where GitLab is too old for that, or does not answer."""
-    try:
-        return await hooks.last_sent(hook)
-    except PlatformError:
+        steps.append("send a test, which enables it again")
+    if not steps:
         return None
+    return Fix(hook=hook, wanted=wanted, steps=steps)
 
 
-# --- A test ------------------------------------------------------------------------------------
+async def carry_out(fix: Fix, settings: Settings, hooks: GitLabHooks) -> list[Finding]:
+    """Create or change the webhook, and let GitLab test it.
 
-
-async def try_hooks(settings: Settings, hooks: GitLabHooks) -> AsyncIterator[Finding]:
-    """Let GitLab send an event to each webhook of the bot."""
+    Raises:
+        CannotFix: GitLab refuses it.
+        PlatformError: GitLab does not answer.
+    """
     try:
-        own = list(filter(leads_to_bot, await hooks.list()))
+        if fix.hook is None:
+            hook = await hooks.create(fix.wanted)
+        else:
+            hook = await hooks.edit(fix.hook, fix.wanted)
     except Rejected as error:
         if error.code == "403":
-            yield unknown("test of the webhook", "GitLab lets Maintainers only")
-        else:
-            yield not_answered("test of the webhook", error)
-        return
-    except PlatformError as error:
-        yield not_answered("test of the webhook", error)
-        return
-    if not own:
-        yield good("no webhook to test")
-    for hook in own:
-        yield await try_hook(hooks, hook)
+            raise _needs_maintainer(settings, fix.wanted["url"], error) from error
+        raise CannotFix(
+            f"GitLab refuses the webhook ({error}). It may not allow addresses in its own network: "
+            "see Admin, Settings, Network, Outbound requests."
+        ) from error
+    done = "created" if fix.hook is None else "mended"
+    found = [good(f"webhook {shown_url(hook.url)}: {done}", id=hook.id)]
+    if settings.gitlab_webhook_secret is None and not hook.has_signing_token:
+        problem = "this GitLab knows no signing token (19.1 and newer): set GITLAB_WEBHOOK_SECRET"
+        return [*found, warning("webhook", problem)]
+    return [*found, await try_hook(hooks, hook)]
 
 
-async def try_hook(hooks: GitLabHooks, hook: ProjectHook) -> Finding:
-    about = f"test of the webhook {shown_url(hook.url)}"
+def _secrets(settings: Settings) -> dict[str, str]:
+    held: dict[str, SecretStr | None] = {
+        "token": settings.gitlab_webhook_secret,
+        "signing_token": settings.gitlab_webhook_signing_token,
+    }
+    return {name: each.get_secret_value() for name, each in held.items() if each is not None}
+
+
+def _address(settings: Settings, url: str) -> str:
     try:
-        await hooks.test(hook)
-    except Missing:
-        return unknown(about, "this GitLab has no tests by API (16.11 and newer): use its page")
-    except Throttled:
-        return unknown(about, "GitLab allows five tests a minute: try again in a minute")
-    except Rejected as error:
-        return await _failed(hooks, hook, about, error)
-    except PlatformError as error:
-        return not_answered(about, error)
-    sent = await last_sent_to(hooks, hook)
-    status = sent.status if sent else "2xx"
-    return good(f"{about}: answered {status}", status=status)
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        is_address = parts.scheme in ("https", "http") and bool(parts.hostname)
+    except ValueError:
+        is_address = False
+    if not is_address or parts.query or parts.fragment or "@" in parts.netloc:
+        raise CannotFix("--url: give the bot's address, such as https://bot.example.com")
+    if parts.scheme == "http" and settings.gitlab_url.startswith("https:"):
+        raise CannotFix("--url: use https://, or everyone on the way can read the secret")
+    path = parts.path.rstrip("/")
+    path = path if path.endswith(PATH) else f"{path}{PATH}"
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 
-async def _failed(hooks: GitLabHooks, hook: ProjectHook, about: str, error: Rejected) -> Finding:
-    if error.reason.startswith("Ensure the project has"):
-        return unknown(about, "GitLab tests with an issue, and the project has none yet")
-    sent = await last_sent_to(hooks, hook)
-    status = sent.status if sent and not sent.is_success else error.code
-    if status.isdecimal() and sent is not None:
-        return warning(about, f"answered {status}: {_advice(status)}", status=status)
-    reason = shorten(one_line(error.reason), SHOWN)
-    return warning(about, f"{reason or 'no answer'}; {_advice('')}", status=status)
+def _no_address(settings: Settings) -> str:
+    said = "Say where GitLab reaches the bot: --url https://<your host>."
+    if settings.uses_socket_mode:
+        seconds = f"{settings.ssat_poll_seconds.total_seconds():g}"
+        return (
+            f"{said} In Socket Mode the bot needs no public address: without one no webhook can "
+            f"reach it, and the poll finds new requests within {seconds} seconds."
+        )
+    return said
+
+
+def _needs_maintainer(settings: Settings, url: str | None, error: Rejected) -> CannotFix:
+    if error.code != "403":
+        return CannotFix(f"GitLab does not show the project's webhooks: {error}")
+    where = shown_url(url) if url else f"https://<your host>{PATH}"
+    kind = "secret token" if settings.gitlab_webhook_secret else "signing token"
+    setting = (
+        "GITLAB_WEBHOOK_SECRET"
+        if settings.gitlab_webhook_secret
+        else "GITLAB_WEBHOOK_SIGNING_TOKEN"
+    )
+    return CannotFix(
+        "GitLab refuses (403): a webhook needs the role Maintainer, which this token does not "
+        "have. The bot itself needs no more than Reporter, so let a Maintainer do it by hand:\n"
+        f"  1. In {settings.gitlab_project}, open Settings, Webhooks, Add new webhook.\n"
+        f"  2. URL: {where}\n"
+        f"  3. {kind.capitalize()}: the value of {setting}\n"
+        f"  4. Trigger: {', '.join(EVENT_NAMES.values())}; no other\n"
+        "  5. Enable SSL verification, add the webhook, and choose Test, Issues events."
+    )

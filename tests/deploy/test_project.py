@@ -1,11 +1,11 @@
 """What the project's own files promise: CI, the changelog, what CI installs."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import yaml
 
+from slackbot import __version__
 from slackbot.store.database import newest_revision
 from slackbot.store.upgrade import OLDEST
 from tests.deploy.places import BIN, ROOT, complaints
@@ -58,19 +58,17 @@ def test_ci_installs_what_the_tests_run() -> None:
 
 
 def test_the_changelog_knows_this_release_and_what_is_to_come() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     sections = re.findall(r"^## \[(.*?)\]", CHANGELOG, re.MULTILINE)
     assert sections[0] == "Unreleased"
-    assert version in sections
+    assert __version__ in sections
     assert set(re.findall(r"^### (.*)$", CHANGELOG, re.MULTILINE)) <= {
         *("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
     }
 
 
 def test_the_manifests_take_the_image_of_this_release() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     (image,) = yaml.safe_load((ROOT / "deploy/kubernetes/kustomization.yaml").read_text())["images"]
-    assert image["newTag"] == version
+    assert image["newTag"] == __version__
 
 
 def test_the_changelog_says_which_schema_a_release_has() -> None:

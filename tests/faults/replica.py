@@ -16,12 +16,12 @@ from pathlib import Path
 import structlog
 
 from slackbot.app import Clients, connect, run_bot
+from slackbot.check.start import examine
 from slackbot.clock import Clock, system_clock
 from slackbot.commands import stop_on_signals
 from slackbot.exit_codes import SETUP_IS_WRONG
 from slackbot.logs import configure_logs
 from slackbot.settings import Settings, load_settings
-from slackbot.setup.check import examine
 from slackbot.store.database import DatabaseError
 from tests.faults.disk import Disk
 from tests.faults.history import Interruption

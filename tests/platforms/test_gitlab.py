@@ -156,6 +156,29 @@ async def test_a_renamed_project_is_known_by_its_number(
     assert [page async for page in client.issue_pages(only_open=True)] == []
 
 
+async def test_an_issue_belongs_to_the_one_of_several_projects_that_it_is_in_though_renamed(
+    gitlab: GitLab, url: str, bot: User, project: Project
+) -> None:
+    other = gitlab.add_project("example/other")
+    gitlab.add_member(other, bot, 20)
+    gitlab.add_label(other, "only here")
+    author = gitlab.add_user("author", "Author")
+    issues = [gitlab.open_issue(each, author=author, title="One") for each in (project, other)]
+    client = GitLabClient(url, gitlab.add_token(bot), PATH, others=["example/other"])
+    try:
+        gitlab.rename_project(other, "elsewhere/renamed")
+        found = [await client.read_issue(IssueKey(each.project.id, each.iid)) for each in issues]
+        assert [await client.project_of(each) for each in found] == [PATH, "example/other"]
+        assert client.is_project(other.id, None)
+        assert not client.is_project(99, "example/elsewhere")
+        assert "only here" in await client.labels(other.id)
+        assert "only here" not in await client.labels(project.id)
+        pages = [page async for page in client.projects[1].issue_pages(only_open=True)]
+        assert [each.key.project for page in pages for each in page] == [other.id]
+    finally:
+        await client.close()
+
+
 async def test_the_token_tells_its_scopes_and_expiry(client: GitLabClient) -> None:
     found = await client.token()
     assert (found.scopes, found.expires_on) == (frozenset({"api"}), date(2027, 1, 31))

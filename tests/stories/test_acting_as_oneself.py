@@ -384,6 +384,23 @@ async def test_a_renewal_that_gitlab_did_not_see_is_repeated(people: Grantors) -
     assert note_by(issue, town.avery_gitlab, "**Claimed** via ssat-bot")
 
 
+async def test_what_is_renewed_while_its_person_unlinks_is_revoked_as_well(
+    people: Grantors,
+) -> None:
+    town = people.town
+    issue, card = await town.request()
+    people.expire()
+    slow = town.gitlab.faults.add(method="POST", path="/oauth/token", when="after", hang=PATIENCE)
+    assert (await town.slack.click(town.avery, card, "Claim")).ok
+    await town.in_gitlab(lambda: slow.left == 0)
+    await people.asks(town.avery, "unlink")
+    await town.slack.wait_for(lambda: people.granted == 0, PATIENCE)
+    town.gitlab.faults.release()
+    await town.claimed(issue, "Avery Example")
+    assert note_by(issue, town.bot, "**Claimed** by Avery Example")
+    await town.in_gitlab(lambda: people.oauth.tokens_of(town.avery_gitlab) == [])
+
+
 async def test_keys_are_rotated_and_a_key_that_is_gone_ends_what_it_sealed(
     people_before: Grantors,
 ) -> None:

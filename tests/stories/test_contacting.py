@@ -22,11 +22,12 @@ def logs_as_in_production() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     root.handlers.clear()  # else configuring them would close pytest's own
+    kept = structlog.get_config()
     configure_logs([], watched=False)
     try:
         yield
     finally:
-        structlog.reset_defaults()
+        structlog.configure(**kept)
         root.handlers[:] = handlers
         root.setLevel(level)
 

@@ -318,7 +318,7 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(
 @pytest.mark.parametrize(
     ("issue", "problem"),
     [
-        (None, "isn't set up here: it needs SSAT_LINK_ISSUE"),
+        (None, "isn't set up here: it needs GITLAB_OAUTH_CLIENT_ID or SSAT_LINK_ISSUE"),
         (4711, "can't be found: SSAT_LINK_ISSUE needs a change"),
     ],
 )

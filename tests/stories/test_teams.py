@@ -1,8 +1,11 @@
 """Several teams in one instance: each feedback is in the channel of its team, by its rules."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from slackbot.local.gitlab import Issue
@@ -171,6 +174,25 @@ async def test_a_new_label_takes_the_card_to_the_other_team_with_owner_and_deadl
     assert at_work.count() == [0, 0, 1]
 
 
+async def test_a_card_stays_and_works_until_its_new_team_has_a_channel_for_it(
+    at_work: Teams,
+) -> None:
+    town = at_work.town
+    await town.settled()
+    at_work.emea.members.discard(town.slack.bot_user_id)
+    issue = at_work.feedback(412401)
+    await at_work.shows(at_work.rest, "🟠 Unclaimed", "47 business hours")
+    town.gitlab.change_labels(issue, add=[EMEA], by=town.duty_gitlab)
+    await at_work.shows(at_work.rest, "🟠 Unclaimed", "23 business hours")
+    await town.slack.click(town.avery, cards_in(at_work.rest)[0], "Claim")
+    await at_work.shows(at_work.rest, "Claimed by Avery Example")
+    at_work.emea.members.add(town.slack.bot_user_id)
+    town.clock.forward(minutes=6)
+    await at_work.shows(at_work.emea, "Claimed by Avery Example")
+    await town.settled()
+    assert at_work.count() == [1, 0, 0]
+
+
 async def test_a_choice_on_its_way_is_kept_when_the_team_changes(at_work: Teams) -> None:
     town = at_work.town
     issue = at_work.feedback(412401)
@@ -238,6 +260,11 @@ async def test_a_project_that_cannot_be_read_keeps_no_other_waiting(teams: Teams
     town.gitlab.add_member(teams.other, town.bot, 0)
     async with town.bot_running(ssat_routes_file=teams.file):
         await teams.shows(teams.rest, "🟠 Unclaimed")
+        assert f"{OTHER}: " in (await readiness(town, OTHER))["gitlab"]
+        town.gitlab.add_member(teams.other, town.bot, 20)
+        teams.of_partner(412403)
+        await poll(teams)
+        await teams.shows(teams.partners, "ticket 412403")
 
 
 async def test_a_channel_without_the_bot_keeps_no_other_team_waiting(teams: Teams) -> None:
@@ -248,6 +275,15 @@ async def test_a_channel_without_the_bot_keeps_no_other_team_waiting(teams: Team
     async with town.bot_running(ssat_routes_file=teams.file):
         await teams.shows(teams.rest, "🟠 Unclaimed")
         assert cards_in(teams.emea) == []
+        assert "#emea: " in (await readiness(town, "#emea"))["slack"]
+
+
+async def test_a_channel_that_two_teams_name_in_two_ways_is_to_be_fixed(teams: Teams) -> None:
+    town = teams.town
+    file = write(town.folder, FILE.replace('"#partners"', f'"{teams.emea.id}"'))
+    async with town.bot_running(ssat_routes_file=file):
+        said = await readiness(town, "are the same channel")
+        assert said["slack"].startswith(f"#emea and {teams.emea.id} are the same channel")
 
 
 async def test_a_record_of_one_team_goes_on_with_several(teams: Teams) -> None:
@@ -291,6 +327,17 @@ def summary_in(channel: Channel) -> str:
     ]
     assert len(found) <= 1
     return "".join(found)
+
+
+async def readiness(town: Town, word: str) -> dict[str, str]:
+    """Wait until ``/readyz`` names something, though the bot is ready; return what it says."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(PATIENCE):
+        while True:
+            async with session.get(f"{town.url}/readyz") as answer:
+                said: dict[str, str] = await answer.json()
+                if answer.status == HTTPStatus.OK and any(word in each for each in said.values()):
+                    return said
+            await asyncio.sleep(0.05)
 
 
 async def poll(teams: Teams) -> None:

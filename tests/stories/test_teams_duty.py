@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -266,11 +265,15 @@ async def test_a_digest_counts_what_the_team_has_done_since_its_own_last_one(
         for_emea, for_rest = await teams.both()
         for user, card in ((town.avery, for_emea), (town.blake, for_rest)):
             await town.mark_contacted(user, card, text="Sorry.")
+        other = town.feedback("For ticket 201", description=None, labels=[EMEA])
+        await town.settled()
+        town.gitlab.change_labels(other, add=["feedback::soft-skills"], by=town.duty_gitlab)
         await town.settled()
         until(town, 2, 9, 1)
-        for channel in (teams.emea, town.channel):
-            [said] = await teams.digests(channel)
-            assert "Since Friday 30 Jan: 1 customer contacted, on time." in said
+        done = "Since Friday 30 Jan: 1 customer contacted, on time"
+        [emea], [rest] = await teams.digests(teams.emea), await teams.digests(town.channel)
+        assert f"{done}; 1 other feedback triaged." in emea
+        assert f"{done}." in rest
         until(town, 2, 15, 1)
         _, afternoon = await teams.digests(teams.emea, 2)
         assert "Good afternoon." in afternoon
@@ -371,7 +374,7 @@ async def test_a_feedback_that_changes_the_team_has_the_managers_on_duty_of_that
         await teams.card_of_emea(issue, both)
 
 
-async def test_a_record_without_teams_goes_on_with_them(teams: Teams, tmp_path: Path) -> None:
+async def test_a_record_without_teams_goes_on_with_them(teams: Teams) -> None:
     town = teams.town
     weeks = "\n".join(f'2026-W{week:02} = "{town.blake.id}"' for week in range(1, 53))
     town.people_file.write_text(f"{town.people_file.read_text()}\n[duty]\n{weeks}\n")
@@ -386,3 +389,15 @@ async def test_a_record_without_teams_goes_on_with_them(teams: Teams, tmp_path: 
         await town.card(issue, "On duty: <@U0CASEY>")
         await town.quiet()
     assert town.slack.direct_messages(town.blake) == [], "a team that is gone hands nothing over"
+
+
+async def test_a_file_with_one_team_changes_no_words(teams: Teams) -> None:
+    town = teams.town
+    teams.file.write_text('[[route]]\nname = "all"\nchannel = "#support_escalations"\n')
+    teams.on_duty(all=town.avery.id)
+    async with town.bot_running(**teams.settings):
+        await town.idle(PeriodicQueue.DUTY)
+        await town.card(town.feedback(), "On duty: <@U0AVERY>")
+        said = text_of(await town.asks(town.casey, "duty"))
+        assert said.startswith("*On duty: <@U0AVERY>*\nAccording to the people file")
+        assert "teams" not in said

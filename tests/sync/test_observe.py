@@ -577,6 +577,28 @@ def test_an_issue_that_is_listed_again_after_it_was_gone_is_looked_at() -> None:
     assert looks_changed(replace(WAITING, is_gone=True), ISSUE, RULES)
 
 
+def test_a_listed_issue_of_another_team_than_on_record_is_looked_at() -> None:
+    emea = replace(RULES, route="emea")
+    assert looks_changed(WAITING, ISSUE, emea)
+    now, steps = observe(WAITING, look(), emea)
+    assert now is not None
+    assert now.route == "emea"
+    assert not looks_changed(now, ISSUE, emea)
+    assert steps == ()  # there was one team before
+
+
+def test_another_team_is_told_and_has_its_own_deadline_and_the_owner_stays() -> None:
+    hours = timedelta(hours=4)
+    emea, rest = replace(RULES, route="emea"), replace(RULES, route="rest", deadline=hours)
+    known = replace(WAITING, route="emea", holder=AVERY.person, claimed_at=FRIDAY)
+    assert observe(known, look(), emea) == (known, ())
+    now, steps = observe(known, look(), rest)
+    assert now is not None
+    assert (now.route, now.holder) == ("rest", AVERY.person)
+    assert now.due_at == rest.hours.add(known.asked_at, hours)
+    assert [(step.kind, step.detail) for step in steps] == [(StepKind.REROUTED, "rest")]
+
+
 def test_the_order_of_assignees_is_no_difference() -> None:
     both = replace(WAITING, assignees=("avery", "blake"))
     assert not looks_changed(both, replace(ISSUE, assignees=(BLAKE, AVERY)), RULES)

@@ -17,6 +17,7 @@ from aiohttp import web
 from slackbot.local.gitlab.faults import BAD_GATEWAY
 from slackbot.local.gitlab.gate import BODY, Gate, Refused
 from slackbot.local.gitlab.model import Token, User
+from slackbot.local.gitlab.page import device_page, ended_page, html
 
 if TYPE_CHECKING:
     from slackbot.local.gitlab.instance import GitLab
@@ -280,15 +281,11 @@ class OAuth:
         """Show what somebody is asked to authorize."""
         if self._gitlab.faults.down:
             return web.Response(status=502, text=BAD_GATEWAY, content_type="text/html")
-        from slackbot.local.gitlab.page import device_page, html
-
         code = request.query.get("user_code", "")
         return html(device_page(code, self.asked(code), self._people()), forms=True)
 
     async def decide(self, request: web.Request) -> web.Response:
         """Take what somebody decided on the page."""
-        from slackbot.local.gitlab.page import ended_page, html
-
         form = await request.post()
         code, user = str(form.get("user_code")), str(form.get("user"))
         person = next((each for each in self._people() if each.username == user), None)

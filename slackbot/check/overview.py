@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from slackbot.blocks.text import count, plain_moment
+from slackbot.check.findings import Finding, good, unknown, warning
 from slackbot.platforms.slack import MESSAGES_SCOPES, UNFURL_SCOPES, Identity
 from slackbot.platforms.slack_files import FILE_SCOPES
 from slackbot.rules.deadline import MINUTES_IN_DAY, NeverOpensError
 from slackbot.rules.outreach import Webmail
 from slackbot.settings import Settings
-from slackbot.setup.findings import Finding, good, unknown, warning
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _BY_SCOPE = {

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from slackbot.app import connect
+from slackbot.check.record import examine_database
+from slackbot.check.start import examine
 from slackbot.local.pagerduty import PagerDuty, serve
-from slackbot.setup.check import examine
-from slackbot.setup.record import examine_database
 from tests.conftest import MovableClock, Postgres
 from tests.town import FOLLOW_UPS, Town
 from tests.town import town as build_town

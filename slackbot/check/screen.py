@@ -7,11 +7,8 @@ from datetime import datetime
 
 from slackbot.app import Clients, connect
 from slackbot.blocks.text import count
-from slackbot.exit_codes import NOT_CHECKED, SETUP_IS_WRONG
-from slackbot.settings import Settings
-from slackbot.setup.check import examine_settings
-from slackbot.setup.duty import examine_duty
-from slackbot.setup.findings import (
+from slackbot.check.duty import examine_duty
+from slackbot.check.findings import (
     Finding,
     Section,
     Verdict,
@@ -21,12 +18,15 @@ from slackbot.setup.findings import (
     unknown,
     warning,
 )
-from slackbot.setup.gitlab import examine_account, examine_gitlab
-from slackbot.setup.overview import examine_deadline, examine_features, examine_transport
-from slackbot.setup.people import examine_people
-from slackbot.setup.record import NOTHING, OnRecord, examine_record
-from slackbot.setup.slack import examine_slack
-from slackbot.setup.webhook import examine_webhook
+from slackbot.check.gitlab import examine_account, examine_gitlab
+from slackbot.check.overview import examine_deadline, examine_features, examine_transport
+from slackbot.check.people import examine_people
+from slackbot.check.record import NOTHING, OnRecord, examine_record
+from slackbot.check.slack import examine_slack
+from slackbot.check.start import examine_settings
+from slackbot.check.webhook import examine_webhook
+from slackbot.exit_codes import NOT_CHECKED, SETUP_IS_WRONG
+from slackbot.settings import Settings
 
 _OF_SLACK = ("slack_bot_token", "slack_api_url")
 _OF_GITLAB = ("gitlab_token", "gitlab_url", "gitlab_project")
@@ -75,7 +75,7 @@ async def examine_all(
         features = examine_features(settings, clients.slack.known_identity)
         found += in_section(Section.FEATURES, features) + of_record
         if is_live and has_slack and has_gitlab:
-            from slackbot.setup.live import examine_live
+            from slackbot.check.live import examine_live
 
             found += await of_section(Section.LIVE, examine_live(settings, clients))
     # In the place of what is wrong is a default, of which nothing is to be said.

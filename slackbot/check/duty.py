@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from slackbot.blocks.text import plain_moment
+from slackbot.check.findings import Finding, good, not_answered, warning
 from slackbot.people.duty import GroupSource, Source, WeeksSource
 from slackbot.people.file import PeopleFile
 from slackbot.platforms.errors import PlatformError, Rejected
@@ -12,7 +13,6 @@ from slackbot.rules.request import Person
 from slackbot.rules.rota import NoAnswer, OnCall, Rota
 from slackbot.rules.shifts import AHEAD, COMING, Plan, Shift, in_order
 from slackbot.settings import Settings
-from slackbot.setup.findings import Finding, good, not_answered, warning
 
 Rotas = Mapping[str, Rota | NoAnswer]
 """By schedule."""

@@ -6,15 +6,15 @@ from datetime import datetime
 
 from slackbot.app import Clients
 from slackbot.blocks.text import count
+from slackbot.check.findings import Finding, good, not_answered, warning
+from slackbot.check.record import OnRecord
+from slackbot.check.slack import MANAGERS
 from slackbot.people.file import PeopleFile
 from slackbot.people.identities import WhoIsWho
 from slackbot.platforms.errors import PlatformError, Rejected
 from slackbot.platforms.slack import Member
 from slackbot.platforms.snapshot import GitLabUser
 from slackbot.settings import Settings
-from slackbot.setup.findings import Finding, good, not_answered, warning
-from slackbot.setup.record import OnRecord
-from slackbot.setup.slack import MANAGERS
 
 MOST_LOOKED_UP = 50
 """Managers whose account is looked up by email: each takes two calls."""

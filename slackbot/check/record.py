@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from slackbot.check.findings import Finding, fatal, good, unknown, warning
 from slackbot.people.identities import Kept, load_kept
-from slackbot.setup.findings import Finding, fatal, good, unknown, warning
 from slackbot.store import facts, interactions
 from slackbot.store.database import Database, DatabaseError, is_damaged, newest_revision
 from slackbot.store.schema import UnreadableError

@@ -6,6 +6,15 @@ from datetime import datetime
 from slackbot.app import Clients
 from slackbot.blocks.follow_up import TEMPLATE_LIMIT
 from slackbot.blocks.words import OBSTACLES
+from slackbot.check.findings import (
+    Finding,
+    denied,
+    fatal,
+    good,
+    not_answered,
+    unknown,
+    warning,
+)
 from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected
 from slackbot.platforms.gitlab import (
     FINE_GRAINED,
@@ -20,7 +29,6 @@ from slackbot.rules.refusals import Obstacle
 from slackbot.rules.request import IssueKey, in_scope, scope_of
 from slackbot.rules.week import ReviewWeek
 from slackbot.settings import Settings
-from slackbot.setup.findings import Finding, denied, fatal, good, not_answered, warning
 from slackbot.written import nearest
 
 REPORTER = 20
@@ -119,6 +127,8 @@ async def examine_account(clients: Clients, project: Project) -> Finding:
     role = ROLES.get(project.access_level, str(project.access_level))
     try:
         own = await clients.gitlab.own_account()
+    except Rejected as error:  # a fine-grained token may lack the permission
+        return unknown(f"the token's user, {role}", f"GitLab does not tell ({error.code})")
     except PlatformError as error:
         return not_answered(f"the token's user, {role}", error)
     about = f"the token's user is {own.username}, a {own.kind}, {role}"

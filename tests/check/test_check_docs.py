@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from slackbot.check.findings import Finding, Section, Verdict
+from slackbot.check.screen import as_json, examine_all, lines
 from slackbot.local.world import World
-from slackbot.setup.findings import Finding, Section, Verdict
-from slackbot.setup.screen import as_json, examine_all, lines
 
 PAGE = Path(__file__).parent.parent.parent / "docs/check.md"
 MOMENT = datetime(2026, 11, 30, 12, 55, tzinfo=UTC)

@@ -2,11 +2,11 @@
 
 from slackbot.app import connect
 from slackbot.blocks.forms import FORMS
+from slackbot.check.findings import Verdict
+from slackbot.check.live import examine_rendering
+from slackbot.check.samples import samples
 from slackbot.local.slack.block_kit import characters, validate_blocks, validate_view
-from slackbot.setup.findings import Verdict
-from slackbot.setup.live import examine_rendering
-from slackbot.setup.samples import samples
-from tests.setup.conftest import examined
+from tests.check.conftest import examined
 from tests.town import Town
 
 CHARACTERS = 10_000

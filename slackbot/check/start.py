@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 from slackbot.app import Clients
+from slackbot.check.duty import examine_pagerduty
+from slackbot.check.findings import Finding, warning
+from slackbot.check.gitlab import examine_gitlab
+from slackbot.check.slack import MANAGERS, examine_slack
 from slackbot.people.file import left_out
 from slackbot.settings import Settings
-from slackbot.setup.duty import examine_pagerduty
-from slackbot.setup.findings import Finding, warning
-from slackbot.setup.gitlab import examine_gitlab
-from slackbot.setup.slack import MANAGERS, examine_slack
 from slackbot.templates.email import EmailTemplates
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+from slackbot.check.findings import Finding, denied, fatal, good, not_answered, warning
 from slackbot.platforms.errors import Denied, PlatformError, Rejected
 from slackbot.platforms.slack import (
     MESSAGES_SCOPES,
@@ -14,7 +15,6 @@ from slackbot.platforms.slack import (
 from slackbot.platforms.slack_api import slack_client
 from slackbot.platforms.slack_files import FILE_SCOPES
 from slackbot.settings import Settings
-from slackbot.setup.findings import Finding, denied, fatal, good, not_answered, warning
 
 MANAGERS, MAIN_CHANNEL = "SSAT_MANAGERS", "SSAT_CHANNEL"
 

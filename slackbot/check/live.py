@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 from slackbot.app import Clients
 from slackbot.blocks.text import count, shorten
+from slackbot.check.findings import Finding, fatal, good, not_answered, unknown
+from slackbot.check.samples import Sample, samples
+from slackbot.check.webhook import try_hooks
 from slackbot.platforms.errors import PlatformError, Rejected, Throttled
 from slackbot.platforms.slack import SlackClient
 from slackbot.settings import Settings
-from slackbot.setup.findings import Finding, fatal, good, not_answered, unknown
-from slackbot.setup.samples import Sample, samples
-from slackbot.setup.webhook import try_hooks
 
 TRIES = 4
 LONGEST_WAIT_SECONDS = 30.0

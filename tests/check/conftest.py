@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from slackbot.setup.findings import Finding, Verdict
-from slackbot.setup.screen import examine_all
+from slackbot.check.findings import Finding, Verdict
+from slackbot.check.screen import examine_all
 from tests.conftest import MovableClock
 from tests.town import Town
 from tests.town import town as build_town

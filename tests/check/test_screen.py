@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
+from slackbot.check.findings import Finding, Section, Verdict
+from slackbot.check.screen import as_json, exit_code, lines, summary
 from slackbot.local.pagerduty import PagerDuty, serve
 from slackbot.rules.shifts import AHEAD
 from slackbot.settings import SettingsError, load_partly
-from slackbot.setup.findings import Finding, Section, Verdict
-from slackbot.setup.screen import as_json, exit_code, lines, summary
 from slackbot.store.database import newest_revision
+from tests.check.conftest import examined, turn_to
 from tests.conftest import MovableClock, Postgres
-from tests.setup.conftest import examined, turn_to
 from tests.town import Town
 
 MANAGERS: dict[str, Any] = {"ssat_managers": "U0AVERY"}
@@ -140,7 +140,7 @@ async def test_the_end_of_a_token_is_said_two_weeks_before(
     assert f"until {ends:%a} {ends.day} {ends:%b %Y}" in found.about
     assert found.facts["ends"] == ends.isoformat()
     if verdict is Verdict.WARNING:
-        assert "it ends in 14 days: rotate it" in str(found.problem)
+        assert "it ends in 13 days" in str(found.problem)
 
 
 async def test_an_expired_token_is_a_problem_that_says_so(town: Town) -> None:
@@ -156,6 +156,11 @@ async def test_what_a_fine_grained_token_may_is_said_where_gitlab_tells(town: To
     found = (await examined(town, gitlab_token=token)).about("GITLAB_TOKEN")
     assert found.verdict is Verdict.OK
     assert "fine-grained: read_work_item, update_work_item" in found.about
+    refusal: dict[str, Any] = {"status": 403, "headers": {"Content-Type": "application/json"}}
+    refusal["body"] = '{"error": "insufficient_granular_scope", "error_description": "No."}'
+    town.gitlab.faults.add(method="GET", path="/user$", **refusal)
+    account = (await examined(town, gitlab_token=token)).about("the token's user, Reporter")
+    assert (account.verdict, account.is_unanswered) == (Verdict.UNKNOWN, False)
     town.gitlab.tokens[-1].permissions = ()
     found = (await examined(town, gitlab_token=token)).about("GITLAB_TOKEN")
     assert "fine-grained, with permissions that GitLab does not tell" in found.about
@@ -335,7 +340,7 @@ async def test_half_a_set_up_names_all_and_is_checked_as_far_as_it_goes(
     monkeypatch.setenv("SSAT_BAD_CHANNEL", "no channel")
     settings, wrong = load_partly()
     assert set(wrong) == {"gitlab_token", "ssat_workdays", "ssat_bad_channel"}
-    from slackbot.setup.screen import examine_all
+    from slackbot.check.screen import examine_all
 
     found = await examine_all(settings, wrong, environment.clock())
     problems = [each.about for each in found if each.is_fatal]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from slackbot.app import connect
+from slackbot.check.findings import Finding, Verdict
 from slackbot.local.gitlab import Hook
-from slackbot.setup.findings import Finding, Verdict
-from slackbot.setup.fixing import CannotFix, carry_out, plan_fix
-from tests.setup.conftest import examined
+from slackbot.setup.webhook import CannotFix, carry_out, plan_fix
+from tests.check.conftest import examined
 from tests.town import HOOK_SECRET, Town
 
 URL = "https://bot.example.com/gitlab/webhook"
@@ -98,6 +98,16 @@ async def test_a_webhook_that_leads_elsewhere_is_none_of_the_bots(maintained: To
     assert found.verdict is Verdict.WARNING
     assert "none that leads to /gitlab/webhook" in str(found.problem)
     assert "--fix webhook` --url https://" in str(found.problem)
+
+
+async def test_a_webhook_of_the_group_is_known_by_what_arrives(maintained: Town) -> None:
+    async with maintained.bot_running():
+        await maintained.card(maintained.feedback(), "🟠 Unclaimed")
+        hook = maintained.gitlab.hooks.pop()
+        found = await webhook(maintained)
+        maintained.gitlab.hooks.append(hook)
+    assert found.verdict is Verdict.OK
+    assert found.about.startswith("webhook: none in the project, but the bot got one ")
 
 
 async def test_without_a_webhook_and_a_secret_the_poll_does_it(town: Town) -> None:

@@ -1,0 +1,1 @@
+"""Shows the effective set-up, and judges it."""
