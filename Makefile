@@ -5,7 +5,7 @@ PROCESSES ?= 3
 MINUTES ?= 10
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-LOCK := uv pip compile --quiet pyproject.toml --extra build --universal --generate-hashes --no-header --no-annotate
+LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --extra build --universal --generate-hashes --no-header --no-annotate
 
 .PHONY: run demo check test contract lint bench soak safeguards screenshots lock clean
 
@@ -69,8 +69,8 @@ screenshots: .venv/installed-dev
 	$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# Needs uv. Raises each pinned version to the newest one that pyproject.toml allows.
-lock:
+# Raises each pinned version to the newest one that pyproject.toml allows.
+lock: .venv/installed-dev
 	$(LOCK) --upgrade -o requirements.lock
 	$(LOCK) --upgrade --extra dev -c requirements.lock -o requirements-dev.lock
 

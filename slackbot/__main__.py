@@ -7,23 +7,41 @@
 import argparse
 import contextlib
 import gc
+import os
 import signal
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 
 from slackbot import __version__
-from slackbot.exit_codes import STOPPED
+from slackbot.exit_codes import NOBODY_READS, STOPPED
 
 
 def main() -> None:
     _print_anywhere()
-    arguments = _parser().parse_args()
-    # As process 1, as in a container, it has no default: what comes too early would be lost.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
-    with contextlib.suppress(KeyboardInterrupt):
+    with _quiet_without_a_reader(), contextlib.suppress(KeyboardInterrupt):
+        arguments = _parser().parse_args()
+        # As process 1, as in a container, it has no default: what comes too early would be lost.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
         sys.exit(_perform(arguments))
+
+
+@contextlib.contextmanager
+def _quiet_without_a_reader() -> Iterator[None]:
+    """End as others do when whoever reads the output has gone, such as ``head``."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Else Python says at its end that it could not empty its buffer.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        sys.exit(NOBODY_READS)
 
 
 def _perform(arguments: argparse.Namespace) -> int:
@@ -136,9 +154,14 @@ def _add_check(check: argparse.ArgumentParser) -> None:
         help="also let Slack judge every message, and GitLab test the webhook; posts nothing",
     )
     check.add_argument(
-        "--fix", choices=["webhook"], help="only create or mend the project's webhook"
+        "--fix", choices=["webhook"], help="only create or fix the project's webhook"
     )
     check.add_argument("--url", metavar="ADDRESS", help="with --fix: where GitLab reaches the bot")
+    check.add_argument(
+        "--replace",
+        action="store_true",
+        help="with --fix: change the address of a webhook that works at another one",
+    )
     check.add_argument("--yes", action="store_true", help="with --fix: do it without a question")
     check.set_defaults(command="check")
 
@@ -189,15 +212,17 @@ def _add_people(people: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise ValueError
-    return count
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("give a whole number of at least 1")
+    return int(text)
 
 
 def _moment(text: str) -> datetime:
     """Read it with its zone, or in UTC."""
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("write a moment as 2026-12-01T10:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

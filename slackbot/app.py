@@ -76,7 +76,14 @@ from slackbot.rules.offers import Offer
 from slackbot.rules.routes import Route
 from slackbot.settings import Settings
 from slackbot.store import facts, jobs
-from slackbot.store.database import Database, DatabaseError, Record, RightOfWay, WakeUps
+from slackbot.store.database import (
+    Database,
+    DatabaseError,
+    Record,
+    RightOfWay,
+    Transaction,
+    WakeUps,
+)
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.sync.hand import Hand
 from slackbot.sync.idling import IdleClosing
@@ -150,7 +157,7 @@ class Services:
         self.slack, self.gitlab = clients.slack, clients.gitlab
         self.routes = settings.routes
         self.rules = self.routes.shared
-        self.health = Health()
+        self.health = Health(has_teams=self.routes.are_several)
         self.people_file = PeopleFile(settings.ssat_people_file, settings.ssat_people_keys)
         self.people_file.people()  # a folder takes a moment, for which no click should wait
         self.members = Members(self.slack)
@@ -170,12 +177,17 @@ class Services:
         self.accounts = AccountSearch(record, self.identities, self.directory)
         self.trends = Trends(
             record,
-            self.rules,
+            self.routes,
             region_scope=settings.ssat_region_scope,
             retention=settings.ssat_retention_days,
         )
         self.linking = Linking(
-            record, self.gitlab, self.identities, self.outbox, settings.ssat_link_issue
+            record,
+            self.gitlab,
+            self.identities,
+            self.outbox,
+            settings.ssat_link_issue,
+            has_oauth=settings.gitlab_oauth_client_id is not None,
         )
         self.grants: Grants | None = None
         self.devices: DeviceLinking | None = None
@@ -200,7 +212,8 @@ def _by_oauth(services: Services, client_id: str) -> "tuple[Grants, DeviceLinkin
     from slackbot.people.grants.vault import Vault, key_from
     from slackbot.platforms.gitlab_oauth import GitLabOAuth
 
-    oauth = GitLabOAuth(gitlab, client_id, settings.gitlab_oauth_client_secret, record.now)
+    secret, health = settings.gitlab_oauth_client_secret, services.health
+    oauth = GitLabOAuth(gitlab, client_id, secret, record.now, health)
     keys = settings.encryption_keys or (key_from(settings.gitlab_token.get_secret_value()),)
     vault = Vault(keys)
     grants = Grants(record, gitlab, oauth, vault)
@@ -386,6 +399,11 @@ def socket_handler(bolt: AsyncApp, settings: Settings) -> "SocketHandler | None"
     return SocketHandler(bolt, slack_client(settings.slack_api_url, token))
 
 
+async def recall_workspace(slack: SlackClient, tx: Transaction) -> None:
+    """Keep a token of another workspace from working on this record."""
+    slack.recall(await facts.SLACK_TEAM.load(tx), await facts.SLACK_ADDRESS.load(tx))
+
+
 @contextlib.asynccontextmanager
 async def run_bot(
     settings: Settings,
@@ -404,13 +422,9 @@ async def run_bot(
             clients.slack.paces.share(database)
             clients.gitlab.paces.share(database)
         async with database.transaction() as tx:
-            if (copied_at := await facts.BACKUP_OF.load(tx)) is not None:
-                raise DatabaseError(
-                    f"the database is a backup of {copied_at}, and GitLab and Slack may know more: "
-                    "run `ssat-bot rebuild` first"
-                )
-            clients.slack.team = await facts.SLACK_TEAM.load(tx)
-            clients.slack.address = await facts.SLACK_ADDRESS.load(tx)
+            if problem := await facts.problem_of_backup(tx):
+                raise DatabaseError(problem)
+            await recall_workspace(clients.slack, tx)
         services = Services(settings, clients, Record(database, clock))
         workers = make_workers(services, first_retry, shutdown_seconds)
         queues = [worker.queue for worker in workers]
@@ -482,8 +496,9 @@ async def _at_work(services: Services, workers: list[Worker]) -> AsyncIterator[s
         hook_receiver(settings, record, services.gitlab),
         readiness,
     )
-    watch = Watch(record, slack, services.gitlab, services.health, services.routes)
-    clock_watch = ClockWatch(record, [worker.queue for worker in workers])
+    queues = [worker.queue for worker in workers]
+    watch = Watch(record, slack, services.gitlab, services.health, services.routes, queues)
+    clock_watch = ClockWatch(record, queues)
     async with (
         afterwards.awaited(),
         serving(application, settings.host, settings.port) as port,

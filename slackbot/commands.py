@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
@@ -18,11 +19,12 @@ from slackbot.app import Clients, connect, run_bot
 from slackbot.blocks.csv_file import csv_of
 from slackbot.blocks.stats import lines, not_asked_words
 from slackbot.blocks.text import without_markup
-from slackbot.check.findings import Verdict, fatal
+from slackbot.check.findings import KEEPS_TRYING, Verdict, fatal
 from slackbot.check.start import examine
 from slackbot.clock import system_clock
 from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG, STOPPED
 from slackbot.logs import configure_logs
+from slackbot.people import file as people_file
 from slackbot.people.file import PeopleFileError, check_people
 from slackbot.people.roster import list_people, unlink
 from slackbot.platforms.errors import PlatformError
@@ -35,19 +37,30 @@ log = structlog.get_logger()
 
 Command = Callable[[Settings, argparse.Namespace], Coroutine[None, None, int]]
 
+# What a command needs: other settings may be wrong, and other files missing.
+ALL = frozenset(Settings.model_fields)
+DATABASE = frozenset({"database_url"})
+PEOPLE = frozenset({"ssat_people_file", "ssat_people_keys"})
+
 
 def perform(arguments: argparse.Namespace) -> int:
     return COMMANDS[arguments.command](arguments)
 
 
 def _with_settings(
-    command: Command, arguments: argparse.Namespace, when_stopped: int = STOPPED
+    command: Command,
+    needs: frozenset[str],
+    arguments: argparse.Namespace,
+    when_stopped: int = STOPPED,
 ) -> int:
     try:
-        settings = load_settings()
+        settings = load_settings(needs)
         _configure_logs(settings)
-        _read_people(settings)
+        if "ssat_people_file" in needs:
+            _read_people(settings)
         return asyncio.run(_until_stopped(command(settings, arguments), when_stopped))
+    except BrokenPipeError:
+        raise  # nobody reads the output any more: that is not about the set-up
     except (SettingsError, PeopleFileError, DatabaseError, PlatformError, OSError) as error:
         print(error, file=sys.stderr)
         return SETUP_IS_WRONG
@@ -55,6 +68,11 @@ def _with_settings(
 
 def _configure_logs(settings: Settings) -> None:
     configure_logs(settings.secrets, watched=settings.log_format.watched, level=settings.log_level)
+
+
+def _say_on_the_screen_only() -> None:
+    """Leave what is wrong with people out of the log: such a command prints it."""
+    logging.getLogger(people_file.__name__).setLevel(logging.CRITICAL)
 
 
 def _read_people(settings: Settings) -> None:
@@ -97,8 +115,8 @@ async def _until_stopped(work: Coroutine[None, None, int], when_stopped: int) ->
 
 def _check(arguments: argparse.Namespace) -> int:
     """Check what can be checked, whatever is wrong with the rest."""
-    if not arguments.fix and (arguments.url or arguments.yes):
-        print("--url and --yes go with --fix webhook", file=sys.stderr)
+    if not arguments.fix and (arguments.url or arguments.replace or arguments.yes):
+        print("--url, --replace and --yes go with --fix webhook", file=sys.stderr)
         return SETUP_IS_WRONG
     if arguments.fix and (arguments.json or arguments.live):
         print("--json and --live do not go with --fix", file=sys.stderr)
@@ -114,17 +132,14 @@ def _check(arguments: argparse.Namespace) -> int:
             print(error, file=sys.stderr)
         return SETUP_IS_WRONG
     _configure_logs(settings)
+    _say_on_the_screen_only()
     wrong = dict(problems)
     try:
         _read_people(settings)
     except PeopleFileError as error:
         wrong["ssat_people_file"] = str(error).removeprefix("SSAT_PEOPLE_FILE: ")
-    settings = settings.model_copy(update=dict.fromkeys(wrong.keys() & _NEEDLESS, None))
+        settings = settings.model_copy(update={"ssat_people_file": None})
     return asyncio.run(_until_stopped(_examine(settings, wrong, arguments), STOPPED))
-
-
-_NEEDLESS = {"slack_app_token", "ssat_people_file"}
-"""What counts as unset if it is wrong, though there is something in its place."""
 
 
 async def _examine(
@@ -133,7 +148,13 @@ async def _examine(
     if arguments.fix:
         from slackbot.setup.webhook import fix_webhook
 
-        return await fix_webhook(settings, wrong, arguments.url, is_agreed=arguments.yes)
+        return await fix_webhook(
+            settings,
+            wrong,
+            arguments.url,
+            is_agreed=arguments.yes,
+            replaces=arguments.replace,
+        )
     from slackbot.check.screen import as_json, examine_all, exit_code, lines
 
     found = await examine_all(settings, wrong, datetime.now(UTC), is_live=arguments.live)
@@ -144,11 +165,12 @@ async def _examine(
     return exit_code(found)
 
 
-async def _may_start(settings: Settings, clients: Clients) -> bool:
-    findings = [finding async for finding in examine(settings, clients)]
+async def _may_start(settings: Settings, clients: Clients, *, keeps_trying: bool = True) -> bool:
+    findings = await examine(settings, clients)
     for finding in findings:
         if finding.verdict is not Verdict.OK:
-            print(finding, file=sys.stderr)
+            said = str(finding)
+            print(said if keeps_trying else said.replace(KEEPS_TRYING, ""), file=sys.stderr)
     return not any(finding.is_fatal for finding in findings)
 
 
@@ -193,7 +215,7 @@ async def _rebuild(settings: Settings, arguments: argparse.Namespace) -> int:
     from slackbot.rebuild import rebuild_record  # a start of the bot needs none of it
 
     async with connect(settings) as clients:
-        if not await _may_start(settings, clients):
+        if not await _may_start(settings, clients, keeps_trying=False):
             return SETUP_IS_WRONG
         try:
             report = await rebuild_record(
@@ -231,6 +253,7 @@ async def _list_people(settings: Settings, arguments: argparse.Namespace) -> int
 async def _check_people(settings: Settings, arguments: argparse.Namespace) -> int:
     from slackbot.people.checkup import examine_people  # a start of the bot needs none of it
 
+    _say_on_the_screen_only()
     async with connect(settings) as clients:
         report = await examine_people(settings, clients.slack, clients.gitlab, system_clock())
     if arguments.json:
@@ -268,14 +291,14 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "init": _init,
     "manifest": _manifest,
     "check": _check,
-    "run": partial(_with_settings, _run, when_stopped=0),
-    "migrate": partial(_with_settings, _migrate),
-    "backup": partial(_with_settings, _back_up),
-    "rebuild": partial(_with_settings, _rebuild),
-    "stats": partial(_with_settings, _stats),
-    "people list": partial(_with_settings, _list_people),
-    "people check": partial(_with_settings, _check_people),
-    "people unlink": partial(_with_settings, _unlink),
+    "run": partial(_with_settings, _run, ALL, when_stopped=0),
+    "migrate": partial(_with_settings, _migrate, DATABASE),
+    "backup": partial(_with_settings, _back_up, DATABASE),
+    "rebuild": partial(_with_settings, _rebuild, ALL),
+    "stats": partial(_with_settings, _stats, ALL - PEOPLE),
+    "people list": partial(_with_settings, _list_people, DATABASE | PEOPLE),
+    "people check": partial(_with_settings, _check_people, ALL),
+    "people unlink": partial(_with_settings, _unlink, DATABASE | PEOPLE),
     "local": _local,
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Protocol, cast
@@ -189,6 +190,14 @@ async def _hide_insides(_: web.Request, response: web.StreamResponse) -> None:
         response.headers[hdrs.CONTENT_LENGTH] = str(len(words))  # aiohttp counted its own
 
 
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"PORT {port} is taken by another program: end that, or set PORT to another"
+    if error.errno == errno.EACCES:
+        return f"PORT {port} is not for this account: set PORT to 1024 or more"
+    return f"HOST {host}: it is no address of this machine ({error.strerror})"
+
+
 @contextlib.asynccontextmanager
 async def serving(application: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Yield the port; let errors say little."""
@@ -208,7 +217,10 @@ async def serving(application: web.Application, host: str, port: int) -> AsyncIt
         )
 
     try:
-        server = await loop.create_server(connect, host, port, backlog=BACKLOG)
+        try:
+            server = await loop.create_server(connect, host, port, backlog=BACKLOG)
+        except OSError as error:
+            raise OSError(_cannot_listen(host, port, error)) from error
         try:
             yield server.sockets[0].getsockname()[1]
         finally:

@@ -10,3 +10,5 @@ SETUP_IS_WRONG = 2
 """An administrator has to fix something first."""
 STOPPED = 128 + signal.SIGTERM
 """A signal came before the end."""
+NOBODY_READS = 128 + signal.SIGPIPE
+"""Whoever read the output has gone."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from slackbot.platforms.errors import Platform, PlatformError, Throttled, Unreachable
+from slackbot.platforms.errors import Denied, Platform, PlatformError, Throttled, Unreachable
 
 log = structlog.get_logger()
 
@@ -31,6 +31,9 @@ class Health:
     remarks: dict[tuple[str, str], str] = field(default_factory=dict)
     """For an administrator to fix, by part and what it is about; the part works."""
 
+    has_teams: bool = False
+    """Then one team's channel is for an administrator to fix: ``Watch`` remarks it."""
+
     def report(self, part: str, problem: str | None, *, is_outage: bool = False) -> None:
         """Log changes only."""
         (self.outages.add if is_outage else self.outages.discard)(part)
@@ -47,6 +50,11 @@ class Health:
         """Let GitLab's outages pass: all else needs an administrator."""
         is_outage = error.platform is Platform.GITLAB and isinstance(error, Unreachable | Throttled)
         self.report(error.platform, str(error), is_outage=is_outage)
+
+    def report_error_of_job(self, error: PlatformError) -> None:
+        """Report it, unless it is about the channel of one of several teams."""
+        if not (self.has_teams and isinstance(error, Denied) and error.is_about_channel):
+            self.report_error(error)
 
     def remark(self, part: str, remark: str | None, about: str = "") -> None:
         key = (part, about)

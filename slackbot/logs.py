@@ -23,6 +23,8 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 HIDDEN = "[hidden]"
+SHORTEST_HIDDEN = 6
+"""A shorter secret is part of words: it is hidden in addresses only, the one place that has it."""
 TOLD_EVERY_SECONDS = 60.0
 OWN = "slackbot"
 
@@ -159,7 +161,7 @@ async def about_issue(key: object, work: Awaitable[T]) -> T:
         return await work
 
 
-class Trouble:
+class OutageLog:
     """What fails again and again: a line at once, then one a minute with the count, one at the end.
 
     What comes and goes within a minute is not told each time.
@@ -213,16 +215,25 @@ def _log_crash_of_thread(arguments: threading.ExceptHookArgs) -> None:
 
 
 def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
-    plain = [secret for secret in secrets if secret]
+    found = {
+        place.format(way): place.format(HIDDEN)
+        for secret in secrets
+        for place in (("{}",) if len(secret) >= SHORTEST_HIDDEN else _IN_ADDRESSES)
+        for way in _spellings(secret)
+        if secret
+    }
     # Longest first: one may be part of another.
-    spelled = sorted({way for each in plain for way in _spellings(each)}, key=len, reverse=True)
+    hidden = sorted(found.items(), key=lambda each: len(each[0]), reverse=True)
 
     def hide(text: str) -> str:
-        for secret in spelled:
-            text = text.replace(secret, HIDDEN)
+        for way, instead in hidden:
+            text = text.replace(way, instead)
         return text
 
     return hide
+
+
+_IN_ADDRESSES = (":{}@", "password={}")
 
 
 def _spellings(secret: str) -> tuple[str, ...]:

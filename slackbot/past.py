@@ -20,7 +20,7 @@ from slackbot.rules.stats import Measure, Stats, given_at
 from slackbot.settings import Settings
 from slackbot.store.database import Record, at_hand
 from slackbot.sync.observe import Observation, asks_for_contact, first_sight, is_plain_feedback
-from slackbot.sync.read import look
+from slackbot.sync.read import look, route_of
 
 READERS = 8
 """Histories read at the same time."""
@@ -52,7 +52,7 @@ async def stats_for(
             await database.open()
             retention = settings.ssat_retention_days
             record = Record(database, clock)
-            trends = Trends(record, rules, region_scope=region_scope, retention=retention)
+            trends = Trends(record, routes, region_scope=region_scope, retention=retention)
             return await trends.stats(question)
     async with connect(settings) as clients:
         reading = _Reading(clients.gitlab, routes, clock(), progress)
@@ -92,7 +92,7 @@ class _Reading:
     async def _read_pages(self, project: GitLabClient) -> None:
         """Go on where it stopped."""
         async for page in project.issue_pages(self._since, only_open=False):
-            of = {issue.key: self._routes.of(project.named, issue.labels).rules for issue in page}
+            of = {each.key: await self._rules_of(each) for each in page}
             feedback = [issue for issue in page if _is_feedback(issue, of[issue.key])]
             for start in range(0, len(feedback), READERS):
                 batch = feedback[start : start + READERS]
@@ -104,6 +104,9 @@ class _Reading:
             contacts = sum(each.was_requested for each in self._found.values())
             self._progress(len(self._found), contacts)
             self._since = page[-1].updated_at
+
+    async def _rules_of(self, issue: IssueSnapshot) -> Rules:
+        return (await route_of(self._gitlab, self._routes, issue)).rules
 
     async def _restore(self, issue: IssueSnapshot, rules: Rules) -> Request | None:
         """Keep no customer's words."""

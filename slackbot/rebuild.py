@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from slackbot.app import Clients, Services
+from slackbot.app import Clients, Services, recall_workspace
 from slackbot.clock import Clock, system_clock
 from slackbot.platforms.errors import Missing
 from slackbot.platforms.patience import patiently
@@ -67,9 +67,11 @@ async def rebuild_record(
         replaced = put_back(database, backup, clock()) if backup else None
         salvage = await replace_if_damaged(database, clock())
         await database.open()
+        async with database.transaction() as tx:
+            await recall_workspace(clients.slack, tx)
         services = Services(settings, clients, Record(database, clock))
         report = await Rebuild(services, progress).run(salvage)
-        return replace(report, replaced=replaced)
+        return replace(report, replaced=replaced, was_empty=report.was_empty and backup is None)
 
 
 class Rebuild:
@@ -94,7 +96,8 @@ class Rebuild:
             waiting.setdefault(each.decision.key, []).append(each)
         async with self._record.transaction() as tx:
             linked, snoozed = len(await list_links(tx)), await count_snoozes(tx)
-            keys |= {*await requests.list_keys(tx), *await cards.list_standing(tx), *waiting}
+            known = await requests.list_keys(tx)
+            keys |= {*known, *await cards.list_standing(tx), *waiting}
         outcomes = await self._restore_all(sorted(keys), waiting)
         async with self._record.transaction() as tx:
             kept = await decisions.list_undelivered(tx)  # without those that GitLab has
@@ -108,6 +111,7 @@ class Rebuild:
             salvage=salvage,
             linked=linked,
             snoozed=snoozed,
+            was_empty=not known and salvage is None,
         )
 
     async def _list_open(self) -> tuple[int, set[IssueKey]]:
@@ -115,12 +119,12 @@ class Rebuild:
         for project in self._gitlab.projects:
             async for page in project.issue_pages(None, only_open=True):
                 count += len(page)
-                keys |= {issue.key for issue in page if self._has_something(issue, project.named)}
+                keys |= {issue.key for issue in page if await self._has_something(issue)}
         return count, keys
 
-    def _has_something(self, issue: IssueSnapshot, project: str) -> bool:
+    async def _has_something(self, issue: IssueSnapshot) -> bool:
         """Return whether its history may say more than a list does."""
-        rules = self._routes.of(project, issue.labels).rules
+        rules = (await route_of(self._gitlab, self._routes, issue)).rules
         is_noted = issue.comments > 0 and is_plain_feedback(issue, rules)
         return is_noted or may_matter(issue, rules)
 

@@ -12,6 +12,37 @@ from slackbot.store.salvage import Salvage
 LISTED = 20
 """Issues on a line, at most."""
 
+_WORDS = {
+    "asked_at": "when the customer asked",
+    "by_label": "how contact was asked for",
+    "claimed_at": "first claim",
+    "closed_because": "why it was closed",
+    "contacted_at": "contact",
+    "contacted_by": "contact",
+    "contacted_how": "contact",
+    "due_at": "deadline",
+    "held_since": "owner since",
+    "holder": "owner",
+    "is_gone": "whether GitLab has it",
+    "is_open": "open or closed",
+    "is_requested": "whether contact is asked for",
+    "is_suggested": "suggested owner",
+    "missed_because": "why the deadline was missed",
+    "organization": "customer",
+    "responsible": "who was on duty",
+    "reviewed_at": "review",
+    "reviewed_by": "review",
+    "route": "team",
+    "says_contact": "whether contact is asked for",
+    "suggested_to": "suggested owner",
+    "thanked_by": "kudos",
+    "triage": "review",
+    "triaged_at": "review",
+    "waits_on": "what it waits for",
+    "was_requested": "whether contact is asked for",
+}
+"""How people call what the record has, where it is not the field's name."""
+
 _OUR_OWN = ("accounts", "comments", "key", "gitlab_updated_at", "is_provisional")
 
 
@@ -46,6 +77,8 @@ class Report:
     linked: int = 0
     """By ``/ssat link``."""
     snoozed: int = 0
+    was_empty: bool = False
+    """Nothing was in it before, and no backup."""
 
     def lines(self) -> Iterator[str]:
         """Say the most important last: an administrator looks there first."""
@@ -73,10 +106,14 @@ class Report:
             f"{_count(len(requests), 'request')} for contact now, {unfinished} of them unfinished."
         )
         yield f"Found {_count(len(self.adoption.standing), 'card')} in the channel."
+        links, snoozes = _count(self.linked, "link"), _count(self.snoozed, "snooze")
+        lost = (
+            " Others are lost, because nothing else has them: people link themselves again, and "
+            "reminders go on."
+        )
         yield (
-            f"The record has {_count(self.linked, 'link')} made by /ssat link and "
-            f"{_count(self.snoozed, 'snooze')}. Others are lost, because nothing else has them: "
-            "people link themselves again, and reminders go on."
+            f"The record has {links} made by /ssat link and {snoozes}."
+            + (lost if self.was_empty else "")
         )
 
     def _kept(self) -> Iterator[str]:
@@ -98,8 +135,8 @@ class Report:
         if self.adoption.news:
             yield f"Cards new to the record: {_named(self.adoption.news)}."
         for each in changed:
-            names = ", ".join(name.replace("_", " ") for name in each.changed)
-            yield f"Changed in {each.key}: {names}."
+            names = dict.fromkeys(_WORDS.get(name, name.replace("_", " ")) for name in each.changed)
+            yield f"Changed in {each.key}: {', '.join(names)}."
         if not (new or replaced or changed or self.adoption.news or self.salvage or self.lost):
             yield "Nothing had to be changed."
 

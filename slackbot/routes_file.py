@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -28,9 +28,11 @@ from slackbot.settings import (
     Window,
     Workdays,
     Zone,
+    fix_first,
     has_unseen,
     project_path,
     read,
+    to_be_fixed,
 )
 from slackbot.written import encoding_of, nearest
 
@@ -38,6 +40,14 @@ NAME = re.compile("[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 SETTING_OF = {"project": "gitlab_project", "pagerduty_schedule": "pagerduty_schedule"}
 """The other keys are settings without ``SSAT_``."""
 OF_THE_ROUTE = frozenset({"name", "label", "deadline"})
+JUDGED_WITH = (
+    "gitlab_url",
+    "gitlab_project",
+    "pagerduty_api_token",
+    "ssat_channel",
+    "ssat_bad_channel",
+)
+"""Whether teams get along depends on these settings."""
 MAY_BE_NONE = frozenset({"bad_channel", "lead", "duty_group", "pagerduty_schedule"})
 """An empty value means none, whatever the settings say."""
 
@@ -134,27 +144,38 @@ class _RouteTable(_Table):
         return value
 
 
-def read_routes(file: Path, settings: Settings) -> Routes:
+def read_routes(file: Path, settings: Settings, wrong: Container[str] = ()) -> Routes:
     """Read the teams; what they don't say is as in the settings.
+
+    Args:
+        file: TOML.
+        settings: What is wrong with them counts as unset.
+        wrong: The fields of what is.
 
     Raises:
         SettingsError: Names all that needs fixing.
     """
     tables = _tables(file)
     problems: list[str] = []
-    routes = [_route(table, number, settings, problems) for number, table in enumerate(tables, 1)]
-    found = [route for route in routes if route is not None]
-    if not problems:
-        problems = [*_conflicts(found), *_unreachable(found)]
-    if problems:
-        raise _error(problems)
+    with_settings: list[str] = []
+    routes = [
+        _route(table, number, settings, problems, with_settings)
+        for number, table in enumerate(tables, 1)
+    ]
+    found = _spelled_alike([each for each in routes if each is not None], settings.gitlab_project)
+    with_settings += _conflicts(found)
+    if len(found) == len(routes):  # one that is not understood might be the missing one
+        with_settings += _unreachable(found)
+    if with_settings and (first := [each.upper() for each in JUDGED_WITH if each in wrong]):
+        with_settings = [f"not judged, because {fix_first(first)}"]
+    if problems or with_settings:
+        raise _error([*problems, *with_settings])
     result = Routes(found, settings.gitlab_project)
     return Routes([_with_link_issue(each, result.main) for each in found], result.main)
 
 
 def _error(problems: Sequence[str]) -> SettingsError:
-    lines = (f"  SSAT_ROUTES_FILE: {problem}" for problem in problems)
-    return SettingsError("Fix these settings:\n" + "\n".join(lines))
+    return to_be_fixed({"ssat_routes_file": "\n".join(problems)})
 
 
 def _tables(file: Path) -> list[Any]:
@@ -178,7 +199,9 @@ def _unknown(key: str, known: Sequence[str]) -> str:
     return f"{key}: there is no such key" + (f"; is it {near}?" if near else "")
 
 
-def _route(table: Any, number: int, settings: Settings, problems: list[str]) -> Route | None:
+def _route(
+    table: Any, number: int, settings: Settings, problems: list[str], with_settings: list[str]
+) -> Route | None:
     where = f"route {number}"
     if not isinstance(table, dict):
         problems.append(f"{where}: begin it with [[route]], in two brackets")
@@ -191,7 +214,7 @@ def _route(table: Any, number: int, settings: Settings, problems: list[str]) -> 
     except ValidationError as error:
         problems += [f"{where}: {problem}" for problem in _explained(error)]
     except ValueError as error:
-        problems.append(f"{where}: {error}")
+        with_settings.append(f"{where}: {error}")
     return None
 
 
@@ -228,6 +251,15 @@ def _made(table: _RouteTable, settings: Settings) -> Route:
     deadlines = tuple(each.rule(settings.ssat_tier_scope) for each in table.deadline)
     own = settings.model_copy(update=said)
     return own.route(name=table.name, label=table.label, deadlines=deadlines)
+
+
+def _spelled_alike(routes: Sequence[Route], main: str) -> list[Route]:
+    """Call a project as where it is written first: GitLab knows no difference of case."""
+    spelling = {main.casefold(): main}
+    return [
+        replace(each, project=spelling.setdefault(each.project.casefold(), each.project))
+        for each in routes
+    ]
 
 
 def _with_link_issue(route: Route, main: str) -> Route:

@@ -3,7 +3,7 @@
 import base64
 import os
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -63,6 +63,7 @@ from slackbot.rules.week import ReviewWeek, parse_weekday
 from slackbot.written import encoding_of, nearest
 
 ENV_FILE = ".env"
+HOW_TO_BEGIN = "`ssat-bot init` asks for all of it"
 UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 """Control, format, halves, unassigned, line ends."""
 LISTS = frozenset({"ssat_managers", "ssat_holidays", "ssat_people_keys"})
@@ -82,6 +83,8 @@ HEADER = re.compile("[!-~]+")
 """A token goes into an HTTP header."""
 HEADER_OF_WORDS = re.compile("[ -~]+")
 """GitLab sends this secret in one; people choose it, so it may have several words."""
+OTHER_TOKEN = re.compile(r"(xox[a-z]|xapp|glpat|whsec)[-_.]")
+"""How tokens of Slack and GitLab begin; a signing secret has hexadecimal digits only."""
 CHANNEL_NAME = re.compile(r"[^\s#@<>/:,]+")
 KEY_BYTES = 32
 SCHEDULE_ID = re.compile("[A-Za-z0-9]+")
@@ -93,6 +96,7 @@ _OF_OTHERS = frozenset({"GITLAB_PROJECT_ID", "GITLAB_URI", "SLACK_API_TOKEN"})
 """Nearly settings, but well known as other programs' variables."""
 _LIKE_A_SETTING = 0.9
 """How like one a variable is that may be another program's: one letter is wrong."""
+NOT_SET = "is not set"
 PLACEHOLDERS = frozenset({"", "xoxb-", "xapp-", "glpat-"})
 """What ``.env.example`` has where a token belongs."""
 
@@ -100,7 +104,7 @@ PLACEHOLDERS = frozenset({"", "xoxb-", "xapp-", "glpat-"})
 class SettingsError(Exception):
     """The message lists every setting to fix.
 
-    ``problems`` has them by field, and is empty if nothing can be read.
+    ``problems`` has them by field, one a line, and is empty if nothing can be read.
     """
 
     def __init__(self, message: str, problems: Mapping[str, str] | None = None) -> None:
@@ -286,6 +290,13 @@ AppToken = Annotated[
         "an app-level token starts with xapp- (Slack app page, Basic Information)",
     ),
 ]
+SigningSecret = Annotated[
+    Token,
+    _must(
+        lambda text: not OTHER_TOKEN.match(text),
+        "that is another token: copy the Signing Secret (Slack app page, Basic Information)",
+    ),
+]
 HookSecret = Annotated[
     SecretStr,
     _must(
@@ -361,7 +372,7 @@ class Settings(BaseSettings):
     )
 
     slack_bot_token: BotToken
-    slack_signing_secret: Token | None = None
+    slack_signing_secret: SigningSecret | None = None
     slack_app_token: AppToken | None = None
     slack_api_url: ApiUrl = "https://slack.com/api/"
     ssat_channel: Channel = "#support_escalations"
@@ -605,27 +616,15 @@ def _passwords(url: str) -> list[str]:
     return [*written, *(unquote(each) for each in written)]
 
 
-def load_settings(**overrides: Any) -> Settings:
-    """Read the environment.
+def load_settings(needs: Container[str] | None = None, /, **overrides: Any) -> Settings:
+    """Read the environment; what is not among the fields in ``needs`` may be wrong.
 
     Raises:
         SettingsError: Names all that needs fixing, without values.
     """
-    misnamed: tuple[str, ...] = ()
-    try:
-        encoding = _encoding()
-        misnamed = tuple(_misnamed_in(encoding))
-        settings = Settings(**{"_env_file_encoding": encoding} | overrides)
-    except ValidationError as error:
-        raise SettingsError(_explain(error, misnamed), _problems_in(error)) from None
-    except Exception as error:
-        # Its text may be what was read.
-        problem = type(error).__name__
-        raise SettingsError(
-            f"The settings cannot be read ({problem}): is the file {ENV_FILE} a text in UTF-8?"
-        ) from None
-    settings._misnamed = misnamed
-    _ = settings.routes  # its problems, too, are told at the start
+    settings, problems = load_partly(needs, **overrides)
+    if problems:
+        raise to_be_fixed(problems, settings.misnamed)
     return settings
 
 
@@ -637,24 +636,57 @@ _INSTEAD = {
 """Of what has no default."""
 
 
-def load_partly() -> tuple[Settings, Mapping[str, str]]:
+def load_partly(
+    needs: Container[str] | None = None, /, **overrides: Any
+) -> tuple[Settings, Mapping[str, str]]:
     """Read what can be read, and return also what is wrong, by field; that counts as unset.
+
+    Of other fields than ``needs`` no problem is named, and no file is read.
 
     Raises:
         SettingsError: Nothing can be read.
     """
+    try:
+        encoding = _encoding()
+        misnamed = tuple(_misnamed_in(encoding))
+        settings, problems = _read_partly({"_env_file_encoding": encoding} | overrides)
+    except Exception as error:
+        # Its text may be what was read.
+        problem = type(error).__name__
+        raise SettingsError(
+            f"The settings cannot be read ({problem}): is the file {ENV_FILE} a text in UTF-8?"
+        ) from None
+    settings._misnamed = misnamed
+    file = settings.ssat_routes_file
+    if file is not None and (needs is None or "ssat_routes_file" in needs):
+        from slackbot.routes_file import read_routes  # one team does without it
+
+        try:
+            settings._routes = read_routes(file, settings, problems)
+        except SettingsError as error:
+            problems |= error.problems
+            settings.ssat_routes_file = None
+    return settings, {name: said for name, said in problems.items() if not needs or name in needs}
+
+
+def _read_partly(given: Mapping[str, Any]) -> tuple[Settings, dict[str, str]]:
     instead: dict[str, Any] = {}
-    wrong: dict[str, str] = {}
+    problems: dict[str, str] = {}
     while True:
         try:
-            return load_settings(**instead), wrong
-        except SettingsError as error:
-            news = error.problems.keys() - instead.keys()
-            if not news or "" in news:
-                raise
-            wrong |= {name: error.problems[name] for name in news}
+            settings = Settings(**{**given, **instead})
+        except ValidationError as error:
+            found = _problems_in(error)
+            # Later ones come of what was put in the place of the first.
+            problems = problems or found
             fields = Settings.model_fields
-            instead |= {name: _INSTEAD.get(name, fields[name].default) for name in news}
+            if not found.keys() - instead.keys():
+                raise
+            instead |= {name: _INSTEAD.get(name, fields[name].default) for name in found}
+        else:
+            if "slack_app_token" in instead:
+                settings.slack_app_token = None  # only to be read it had to be there
+            return settings, problems
 
 
 def _encoding() -> str:
@@ -689,17 +721,30 @@ def _meant_by(name: str, known: Iterable[str]) -> str | None:
     return None if is_of_others else nearest(name, known, _LIKE_A_SETTING)
 
 
-def _explain(error: ValidationError, misnamed: Iterable[str]) -> str:
-    problems = _problems_in(error).items()
-    lines = [f"  {name.upper()}: {said}" if name else f"  {said}" for name, said in problems]
+def to_be_fixed(problems: Mapping[str, str], misnamed: Iterable[str] = ()) -> SettingsError:
+    """Name problems by field; a field may have several, one a line."""
+    lines = [
+        f"  {name.upper()}: {line}" for name, said in problems.items() for line in said.split("\n")
+    ]
     lines += [f"  {each}" for each in misnamed]
-    return "Fix these settings:\n" + "\n".join(lines)
+    if lacks_file(problems):
+        lines.append(f"There is no {ENV_FILE} in this folder: {HOW_TO_BEGIN}.")
+    return SettingsError("Fix these settings:\n" + "\n".join(lines), problems)
+
+
+def fix_first(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} to be fixed first"
+
+
+def lacks_file(problems: Mapping[str, str]) -> bool:
+    """Return whether settings are missing because nothing is set up yet."""
+    return NOT_SET in problems.values() and not Path(ENV_FILE).exists()
 
 
 def problem_of(name: str, given: dict[str, str]) -> str | None:
     """Say what is wrong with a value before it is set; the others in ``given`` belong to it."""
     if _trimmed(given[name]) in PLACEHOLDERS:
-        return "is not set"
+        return NOT_SET
     try:
         Settings(_env_file=None, **given)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
@@ -713,5 +758,19 @@ def _problems_in(error: ValidationError) -> dict[str, str]:
     for problem in error.errors(include_input=False, include_url=False):
         said = problem["msg"].removeprefix("Value error, ")
         name = str(problem["loc"][0]).lower() if problem["loc"] else ""
-        problems.setdefault(name, "is not set" if problem["type"] == "missing" else said)
+        for words, ours in _IN_OUR_WORDS.items():
+            said = said.replace(words, ours)
+        problems.setdefault(name, NOT_SET if problem["type"] == "missing" else said)
     return problems
+
+
+_IN_OUR_WORDS = {
+    "Input should be ": "set it to ",
+    "less than or equal to ": "at most ",
+    "greater than or equal to ": "at least ",
+    "greater than ": "more than ",
+    "a valid integer, unable to parse string as an integer": "a whole number",
+    "a valid number, unable to parse string as a number": "a number",
+    "a valid boolean, unable to interpret input": "true or false",
+}
+"""Of pydantic."""

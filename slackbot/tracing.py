@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from slackbot.logs import Trouble
+from slackbot.logs import OutageLog
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -159,19 +159,19 @@ def _counting(exporter: "SpanExporter") -> "SpanExporter":
     """Tell once a minute of spans that are not sent."""
     from opentelemetry.sdk.trace.export import SpanExportResult
 
-    trouble = Trouble("traces_not_sent", "traces_sent_again")
+    outage = OutageLog("traces_not_sent", "traces_sent_again")
     send = exporter.export
 
     def export(spans: Any) -> SpanExportResult:
         try:
             result = send(spans)
         except Exception as error:
-            trouble.meet(type(error).__name__)
+            outage.meet(type(error).__name__)
             return SpanExportResult.FAILURE
         if result is SpanExportResult.SUCCESS:
-            trouble.end()
+            outage.end()
         else:
-            trouble.meet("no answer, or not the wanted one")
+            outage.meet("no answer, or not the wanted one")
         return result
 
     exporter.export = export  # type: ignore[method-assign]

@@ -14,7 +14,8 @@ from slackbot.health import EXPIRY, GITLAB, SLACK, Health
 from slackbot.platforms.errors import Denied, PlatformError, Rejected
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.slack import MESSAGES_SCOPES, SlackClient
-from slackbot.rules.expiry import expiry_problem
+from slackbot.platforms.slack_api import INSTALL_AGAIN
+from slackbot.rules.expiry import ends_at, expiry_problem
 from slackbot.rules.routes import Routes
 from slackbot.store import decisions, facts, jobs, requests
 from slackbot.store.away import RecordAway
@@ -106,9 +107,11 @@ class Watch:
         gitlab: GitLabClient,
         health: Health,
         routes: Routes,
+        queues: Iterable[Queue],
     ) -> None:
         self._record, self._slack, self._gitlab = record, slack, gitlab
         self._health, self._routes = health, routes
+        self._queues = tuple(queues)
         self._asked_for_token_at: datetime | None = None
 
     async def run_every(self, interval: timedelta) -> None:
@@ -152,11 +155,10 @@ class Watch:
         missing = ", ".join(sorted(identity.lacks(MESSAGES_SCOPES)))
         remarks = []
         if missing:
-            remarks.append(
-                f"no direct messages without {missing}: install the app again with manifest.yml"
-            )
+            remarks.append(f"no direct messages without {missing}: {INSTALL_AGAIN}")
         async with self._record.transaction() as tx:
-            await facts.SLACK_TEAM.save(tx, identity.team)
+            if await facts.SLACK_TEAM.load(tx) is None:  # it tells where the cards are
+                await facts.SLACK_TEAM.save(tx, identity.team)
             await facts.SLACK_ADDRESS.save(tx, identity.address)
         problems = await self._channel_problems()
         if len(problems) == len(self._routes.channels):
@@ -196,7 +198,9 @@ class Watch:
             except PlatformError:
                 return  # others tell
             self._asked_for_token_at = now
-        problem = expiry_problem(self._gitlab.token_ends_on, now)
+        ends_on = self._gitlab.token_ends_on
+        metrics.TOKEN_ENDS_AT.set(ends_at(ends_on).timestamp() if ends_on else 0)
+        problem = expiry_problem(ends_on, now)
         self._health.remark(GITLAB, f"GITLAB_TOKEN {problem}" if problem else None, EXPIRY)
 
     async def _measure(self) -> None:
@@ -212,7 +216,10 @@ class Watch:
         metrics.PENDING.set(len(pending))
         metrics.PENDING_SINCE.set(pending[0].timestamp() if pending else 0)
         metrics.REJECTED.set(refused)
-        for queue, standing in standings.items():
+        # A feature that was switched off leaves a job, for which no worker has to be missed here.
+        # While another replica still has the feature, that one tells of the queue.
+        for queue in self._queues:
+            standing = standings[queue]
             since = standing.ready_since
             metrics.QUEUED.labels(queue.word).set(standing.jobs)
             metrics.STUCK.labels(queue.word).set(standing.stuck)

@@ -221,6 +221,8 @@ class Readiness:
                 await facts.prove_writable(self._record)
         except RecordAway as away:
             return str(away)
+        except TimeoutError:
+            return f"the database did not answer within {PROOF_SECONDS} seconds"
         except Exception as error:
             return type(error).__name__
         return None

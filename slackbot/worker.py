@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,8 +14,8 @@ import structlog
 from slackbot import metrics, tracing
 from slackbot.clock import Jumps
 from slackbot.health import Health
-from slackbot.logs import Trouble
-from slackbot.platforms.errors import PlatformError
+from slackbot.logs import OutageLog
+from slackbot.platforms.errors import Denied, PlatformError, Throttled, Unreachable
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
 from slackbot.store.away import RecordAway, pause
@@ -40,7 +40,7 @@ LEASE = timedelta(seconds=20)
 LONGEST_IDLE_SECONDS = 3600.0
 SHORTEST_IDLE_SECONDS = 0.02
 SHUTDOWN_SECONDS = 10.0
-MOST_TROUBLES = 50
+MOST_OUTAGES = 50
 """Of a queue, told apart by their words."""
 
 
@@ -84,6 +84,22 @@ def periodic(
     return Work(queue=queue, reconcile=lambda _: reconcile(), longest_wait=longest_wait)
 
 
+@dataclass(frozen=True)
+class _Outage:
+    log: OutageLog
+    met_by: set[IssueKey] = field(default_factory=set)
+
+
+def _is_met_by_all(error: BaseException | None) -> bool:
+    """Return whether it is an outage, and says nothing of one issue.
+
+    Without a valid token, too, no job gets any further.
+    """
+    if isinstance(error, Denied):
+        return not error.is_about_channel
+    return isinstance(error, Unreachable | Throttled)
+
+
 class Worker:
     """Runs a queue's jobs.
 
@@ -111,7 +127,8 @@ class Worker:
         self._has_passed_over = False
         """The last look may have left out jobs: for what is under way, or for lack of room."""
         self._stopping = False
-        self._troubles: dict[str, Trouble] = {}
+        self._outages: dict[str, _Outage] = {}
+        """By what is said of them."""
 
     async def work(self) -> None:
         """After ``stop``, finish what is under way, or hand it back."""
@@ -228,14 +245,16 @@ class Worker:
         except RecordAway as away:
             await self._put_off(job, f"the record is away: {away}", is_outage=True)
         except Postponed as postponed:
-            is_outage = isinstance(postponed.__cause__, PlatformError)
             problem, after = postponed.problem, postponed.after
+            is_outage = _is_met_by_all(postponed.__cause__)
             await self._put_off(job, problem, after, is_outage=is_outage)
         except PlatformError as error:
             if error.needs_administrator:
-                self._health.report_error(error)
-            after, is_unsettled = error.after, error.is_unsettled
-            await self._put_off(job, str(error), after, is_unsettled=is_unsettled, is_outage=True)
+                self._health.report_error_of_job(error)
+            after, is_unsettled, is_outage = error.after, error.is_unsettled, _is_met_by_all(error)
+            await self._put_off(
+                job, str(error), after, is_unsettled=is_unsettled, is_outage=is_outage
+            )
         except Exception as error:
             # A fault of ours must not end the worker, nor lose the job.
             log.exception("job_failed", **_named(job))
@@ -255,9 +274,7 @@ class Worker:
         await self._note(enqueue_again)
 
     async def _finish(self, job: Job, again_at: datetime | None) -> None:
-        if job.attempts > 1:
-            for trouble in self._troubles.values():
-                trouble.end()
+        self._go_on(job)
 
         async def finish(tx: Transaction) -> None:
             await jobs.finish(tx, job)
@@ -278,7 +295,7 @@ class Worker:
     ) -> None:
         """While a platform may still be at it, retry no sooner than ``after``.
 
-        Of an outage, which all jobs meet, there is one line a minute.
+        Of an outage, which all jobs meet, there is one line a minute; else each issue is named.
         """
         wait = after or backoff(job.attempts, self._first_retry)
         wait = min(wait, self.longest_wait)
@@ -287,7 +304,7 @@ class Worker:
             "seconds": round(wait.total_seconds(), 1),
         }
         if is_outage:
-            self._trouble(problem).meet(problem, **details)
+            self._meet(job, problem, **details)
         else:
             log.warning("job_put_off", problem=problem, **details)
 
@@ -302,11 +319,21 @@ class Worker:
 
         await self._note(put_off)
 
-    def _trouble(self, problem: str) -> Trouble:
-        if len(self._troubles) > MOST_TROUBLES:
-            self._troubles.clear()
-        new = Trouble("job_put_off", "jobs_go_on", level="warning", queue=self.queue.word)
-        return self._troubles.setdefault(problem, new)
+    def _meet(self, job: Job, problem: str, **details: object) -> None:
+        if len(self._outages) > MOST_OUTAGES:
+            self._outages.clear()
+        if (outage := self._outages.get(problem)) is None:
+            log = OutageLog("job_put_off", "jobs_go_on", level="warning", queue=self.queue.word)
+            outage = self._outages[problem] = _Outage(log)
+        outage.met_by.add(job.key)
+        outage.log.meet(problem, **details)
+
+    def _go_on(self, job: Job) -> None:
+        """End the outages that this job has met: others may be on."""
+        for outage in self._outages.values():
+            if job.key in outage.met_by:
+                outage.met_by.clear()
+                outage.log.end()
 
     async def _note(
         self, end: Callable[[Transaction], Awaitable[None]], *, may_be_lost: bool = False

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import delete
 
@@ -26,6 +27,7 @@ ALL_ON = {
     "ssat_stats_channel": "#support_escalations",
     "ssat_kudos_channel": "#support_escalations",
     "ssat_close_good": True,
+    "gitlab_oauth_client_id": "an-application",
 }
 NO_ISSUE = IssueKey(0, 0)
 POSTS = ("chat.postMessage", "views.publish")
@@ -79,12 +81,14 @@ def person(user: User) -> Person:
 
 
 @asynccontextmanager
-async def place_at(clock: MovableClock, folder: Path, database_url: str) -> AsyncIterator[Place]:
-    """Put everything together that the bot is made of."""
+async def place_at(
+    clock: MovableClock, folder: Path, database_url: str, **changes: Any
+) -> AsyncIterator[Place]:
+    """Put everything together that the bot is made of, with some settings changed."""
     database = Database(database_url)
     await database.open()
     async with build_town(clock, folder, database_url) as town:
-        settings = town.set_up(**ALL_ON)
+        settings = town.set_up(**(ALL_ON | changes))
         async with connect(settings, town.speed) as clients:
             yield Place(town, database, Services(settings, clients, Record(database, clock)))
         town.check()

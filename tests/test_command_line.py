@@ -1,15 +1,22 @@
 """``ssat-bot run`` and ``check`` as an administrator meets them: real processes."""
 
+import asyncio
 import itertools
+import os
 import re
 import signal
+import socket
+import sqlite3
+import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slackbot import __version__
+from slackbot.__main__ import main
 from slackbot.check.findings import Section
 from tests.process import (
     MANAGERS,
@@ -17,6 +24,7 @@ from tests.process import (
     ROOT,
     STOP_SECONDS,
     bot_process,
+    environment,
     launched,
     present_town,
 )
@@ -25,12 +33,91 @@ from tests.town import HOOK_SECRET, Town
 NOT_CHECKED = 1
 SETUP_IS_WRONG = 2
 STOPPED = 143
+NOBODY_READS = 141
 
 
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
     async with present_town(tmp_path) as built:
         yield built
+
+
+# What becomes of the output
+
+
+@pytest.mark.parametrize(
+    "command", ["manifest --json --socket", "check", "check --json", "migrate"]
+)
+async def test_a_command_ends_quietly_when_nobody_reads_on(town: Town, command: str) -> None:
+    reader, output = os.pipe()
+    os.close(reader)
+    with os.fdopen(output, "wb") as out:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "slackbot",
+            *command.split(),
+            stdout=out,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+            env=environment(town),
+        )
+    _, complained = await asyncio.wait_for(child.communicate(), PATIENCE_SECONDS)
+    assert complained.decode() == ""
+    assert child.returncode == NOBODY_READS
+
+
+# What is wrong with the arguments
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("backup . --keep 0", "--keep: give a whole number of at least 1"),
+        ("backup . --keep many", "--keep: give a whole number of at least 1"),
+        ("local --at foo", "--at: write a moment as 2026-12-01T10:00Z"),
+    ],
+)
+def test_an_argument_that_is_wrong_is_answered_with_how_to_write_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, words: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["ssat-bot", *command.split()])
+    with pytest.raises(SystemExit):
+        main()
+    assert words in capsys.readouterr().err
+
+
+async def test_a_port_that_is_taken_is_named_as_the_setting(town: Town) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        async with launched(town, "run", port=port, **MANAGERS) as process:
+            assert await process.ended() == SETUP_IS_WRONG
+            last = process.complained.splitlines()[-1]
+    assert last == f"PORT {port} is taken by another program: end that, or set PORT to another"
+
+
+@pytest.mark.parametrize("command", ["check", "people check"])
+async def test_who_does_not_count_is_said_on_the_screen_and_not_in_the_log_as_well(
+    town: Town, command: str
+) -> None:
+    people = town.folder / "people"
+    people.mkdir()
+    (people / "avery.yaml").write_text("slack: {id: U0AVERY}\ngitlab: {username: avery}\n")
+    (people / "broken.yaml").write_text("[")
+    async with launched(town, command, ssat_people_file=people, **MANAGERS) as process:
+        await process.ended()
+        assert process.said.count("broken.yaml") == 1, process.said
+        assert process.complained == ""
+
+
+async def test_a_rebuild_that_cannot_reach_gitlab_does_not_say_that_it_goes_on(
+    town: Town,
+) -> None:
+    async with launched(town, "rebuild", gitlab_url="http://127.0.0.1:1", **MANAGERS) as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        assert "connection refused at 127.0.0.1:1" in process.complained
+        assert "the rebuild has stopped" in process.complained.lower()
+        assert "keeps trying" not in process.complained
 
 
 # What is wrong with the settings
@@ -44,8 +131,21 @@ async def test_everything_that_is_not_set_is_named_at_once(town: Town) -> None:
             "  SLACK_BOT_TOKEN: is not set",
             "  SLACK_APP_TOKEN: set it (Socket Mode), or set SLACK_SIGNING_SECRET (HTTP mode)",
             "  GITLAB_TOKEN: is not set",
+            "There is no .env in this folder: `ssat-bot init` asks for all of it.",
         ]
         assert process.said == ""
+
+
+async def test_a_check_of_nothing_says_how_to_begin(town: Town) -> None:
+    hint = "warning  .env: there is none in this folder: `ssat-bot init` asks for all of it"
+    nothing = dict.fromkeys(town.settings)
+    async with launched(town, "check", **nothing) as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        assert hint in process.said.splitlines()
+    (town.folder / ".env").touch()
+    async with launched(town, "check", **nothing) as process:
+        assert await process.ended() == SETUP_IS_WRONG
+        assert "init" not in process.said
 
 
 async def test_everything_that_is_malformed_is_named_without_its_value(town: Town) -> None:
@@ -152,7 +252,7 @@ IN_SLACK: dict[str, Trouble] = {
     ),
     "scopes are missing": (
         without_scope("chat:write", "users:read.email"),
-        "Slack scopes: missing chat:write, users:read.email: install the app again with manifest",
+        "Slack scopes: missing chat:write, users:read.email: install the app again with what",
     ),
     "the scope to see channels is missing": (
         without_scope("channels:read"),
@@ -240,7 +340,10 @@ async def test_a_database_that_cannot_be_opened_is_named(town: Town) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://bot:database-password@127.0.0.1:1/ssat", "connection failed: .*127.0.0.1"),
+        (
+            "postgresql://bot:database-password@127.0.0.1:1/ssat",
+            "connection refused at 127.0.0.1:1: ",
+        ),
         ("sqlite:////nowhere/at/all/ssat-bot.db", "there is no folder /nowhere/at/all"),
         ("sqlite:////dev", "/dev is no file"),
     ],
@@ -306,14 +409,16 @@ async def test_scopes_of_a_later_release_are_named_with_what_they_are_for_and_no
         assert len(warned) == 2
         assert "Slack scopes: without im:write nobody gets a direct message" in warned[0]
         assert "without links:read, links:write a pasted link" in warned[1]
-        assert all("install the app again with manifest.yml" in line for line in warned)
+        assert all(
+            "install the app again with what `ssat-bot manifest` prints" in line for line in warned
+        )
     async with bot_process(town):
         await town.card(town.feedback(), "🟠 Unclaimed")
 
 
 async def test_the_check_of_a_good_set_up_says_so_and_changes_nothing(town: Town) -> None:
-    app_token = town.slack.app_token
-    async with launched(town, "check", slack_app_token=app_token, **MANAGERS) as process:
+    socket_mode = {"slack_app_token": town.slack.app_token, "slack_signing_secret": None}
+    async with launched(town, "check", **socket_mode, **MANAGERS) as process:
         assert await process.ended() == 0
         said = process.said.splitlines()
         lines = [line for line in said if line not in {*Section, "1 unknown."}]
@@ -332,17 +437,31 @@ async def test_the_check_of_a_good_set_up_says_so_and_changes_nothing(town: Town
     town.check()
 
 
-async def test_people_are_listed_and_links_removed_while_no_bot_has_the_file(town: Town) -> None:
-    async with launched(town, "people list") as process:
-        assert await process.ended() == 0
-        assert process.said.split() == ["U0AVERY", "avery", "people", "file"]
+async def test_people_are_listed_beside_a_bot_and_links_removed_while_it_is_stopped(
+    town: Town,
+) -> None:
+    async with bot_process(town):
+        async with launched(town, "people list") as process:
+            assert await process.ended() == 0, process.complained
+            assert process.said.split() == ["U0AVERY", "avery", "people", "file"]
+        async with launched(town, "people unlink casey.n") as process:
+            assert await process.ended() == SETUP_IS_WRONG
+            assert "stop it, run this again, and start it" in process.complained
+            assert "/ssat unlink" in process.complained
     async with launched(town, "people unlink casey.n") as process:
         assert await process.ended() == 1
         assert "nobody is linked by casey.n" in process.complained
-    async with bot_process(town), launched(town, "people list") as process:
+
+
+@pytest.mark.parametrize("command", ["people list", "people unlink casey.n"])
+async def test_who_is_linked_is_not_asked_of_a_database_that_is_not_there(
+    town: Town, command: str
+) -> None:
+    async with launched(town, command) as process:
         assert await process.ended() == SETUP_IS_WRONG
-        assert "another ssat-bot works on" in process.complained
-        assert "stop it, or set DATABASE_URL to a PostgreSQL" in process.complained
+        assert "there is no file" in process.complained
+        assert "`ssat-bot run` creates it" in process.complained
+    assert list(town.folder.glob("ssat-bot.db*")) == []
 
 
 async def test_the_check_warns_of_a_scope_without_labels(town: Town) -> None:
@@ -356,6 +475,33 @@ async def test_two_processes_do_not_work_on_one_file(town: Town) -> None:
     async with bot_process(town), launched(town, "run") as second:
         assert await second.ended() == SETUP_IS_WRONG
         assert "another ssat-bot works on" in second.complained
+
+
+@pytest.mark.parametrize("command", ["run", "rebuild"])
+async def test_nothing_is_done_with_the_token_of_another_workspace(
+    town: Town, command: str
+) -> None:
+    async with bot_process(town):
+        await town.card(town.feedback(), "🟠 Unclaimed")
+        await town.slack.wait_for(lambda: recorded_team(town) == "T0SSAT")
+    town.slack.team_id = "T0OTHER"
+    town.feedback()
+    for _ in range(2):  # nor does the first time take the evidence away
+        async with launched(town, command, **MANAGERS) as process:
+            assert await process.ended() == SETUP_IS_WRONG
+            assert process.complained.startswith(
+                "the record is of the workspace T0SSAT, where its cards are, and SLACK_BOT_TOKEN "
+                "of T0OTHER: set the token of that workspace, or another DATABASE_URL\n"
+            )
+    assert len(town.channel.messages) == 1
+    town.slack.team_id = "T0SSAT"
+
+
+def recorded_team(town: Town) -> str | None:
+    query = "SELECT value FROM facts WHERE name = 'slack_team'"
+    with closing(sqlite3.connect(town.folder / "ssat-bot.db")) as connection:
+        found = connection.execute(query).fetchone()
+    return found[0] if found else None
 
 
 async def test_a_port_that_is_taken_is_named(town: Town) -> None:
@@ -430,6 +576,8 @@ async def test_a_console_that_lacks_a_letter_shows_all_the_same_what_is_said(
 ) -> None:
     town.people_file.write_text('[people]\nU0AVERY = "zoë"\n', encoding="utf-8")
     console = {"pythonioencoding": "ascii", "ssat_label_scope": "rückmeldung"}
+    async with launched(town, "migrate") as process:
+        assert await process.ended() == 0
     async with launched(town, command, **console) as process:
         assert await process.ended() == 0
         assert words in process.said

@@ -271,6 +271,20 @@ def test_a_secret_is_hidden_wherever_it_turns_up(capfd: pytest.CaptureFixture[st
     assert f"it was {HIDDEN}" in lines[2]["exception"]
 
 
+@pytest.mark.usefixtures("root_logger")
+def test_a_short_secret_is_hidden_in_addresses_and_mangles_no_words(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs(["ok", "not-so-short"], watched=False)
+    print('{"verdict": "ok", "token": "ok"}')
+    print("postgresql://bot:ok@db/ssat?sslpassword=ok", "not-so-short")
+    sys.stdout.flush()
+    assert capfd.readouterr().out.splitlines() == [
+        '{"verdict": "ok", "token": "ok"}',
+        f"postgresql://bot:{HIDDEN}@db/ssat?sslpassword={HIDDEN} {HIDDEN}",
+    ]
+
+
 SECRET = "glpat-s3cret/with'every\"sort\\of+sign é"
 WAYS_TO_SAY_IT = {
     "an uncaught exception": "raise ValueError('it was ' + SECRET)",

@@ -184,6 +184,7 @@ WORK: tuple[tuple[Queue, Callable[[Place], Awaitable[IssueKey]]], ...] = (
     (PeriodicQueue.DUTY, a_turn_that_begins),
     (PeriodicQueue.DUTY, a_schedule_that_is_gone),
     (PeriodicQueue.LINKS, a_code_that_nobody_left),
+    (PeriodicQueue.GRANTS, a_code_that_nobody_left),
 )
 ALL = pytest.mark.parametrize(
     ("queue", "arrange"), [pytest.param(*each, id=each[1].__name__) for each in WORK]

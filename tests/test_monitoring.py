@@ -21,7 +21,7 @@ from slackbot.platforms.calls import kind_of_request
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from tests.conftest import MovableClock
 from tests.port import Port
-from tests.test_docs import ROOT, sections
+from tests.test_docs import PAGES, ROOT, sections
 from tests.tools import required
 from tests.town import town as build_town
 
@@ -85,6 +85,17 @@ def test_a_metric_is_named_by_the_conventions_of_prometheus(name: str) -> None:
     if kind == "histogram":
         assert name.endswith("_seconds")
     assert not labels & OF_PROMETHEUS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_metric_that_a_page_names_exists(page: Path) -> None:
+    before_the_old, _, old = page.read_text().partition("\n| old | new |\n")
+    new = "\n".join(row.rpartition(" | ")[2] for row in old.splitlines())
+    assert metrics_of_ours(before_the_old + new) <= KEPT.keys()
+
+
+def metrics_of_ours(text: str) -> set[str]:
+    return {each for each in metrics_in(text.replace('"', "")) if each.startswith("ssat_")}
 
 
 # Alerts and dashboard
@@ -281,6 +292,12 @@ def test_a_request_to_gitlab_is_known_by_its_kind() -> None:
     assert kind_of_request("GET", f"{project}/issues?page=2") == "GET /projects/:id/issues"
     notes = kind_of_request("POST", f"/gitlab{project}/issues/12/notes")
     assert notes == "POST /projects/:id/issues/:id/notes"
+    for each in ("authorize_device", "token", "revoke"):
+        assert kind_of_request("POST", f"/gitlab/oauth/{each}") == f"POST /oauth/{each}"
+    hook = f"{project}/hooks/7"
+    assert kind_of_request("GET", f"{hook}/events") == "GET /projects/:id/hooks/:id/events"
+    tested = kind_of_request("POST", f"{hook}/test/issues_events")
+    assert tested == "POST /projects/:id/hooks/:id/test/issues_events"
 
 
 def test_queues_are_named_as_the_code_names_them() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from slackbot.rules.deadline import DeadlineRule, parse_scores
 from slackbot.rules.reminders import DigestTime
-from slackbot.settings import Settings, SettingsError, load_settings
+from slackbot.settings import Settings, SettingsError, load_partly, load_settings
 
 NEEDED = {
     "slack_bot_token": "xoxb-needed",
@@ -121,6 +121,16 @@ def test_the_issue_for_codes_is_a_feedback_in_another_project(tmp_path: Path) ->
     assert settings.routes.main == "example/feedback"
 
 
+def test_a_project_is_the_same_in_any_spelling(tmp_path: Path) -> None:
+    text = (
+        '[[route]]\nname = "emea"\nproject = "Example/Feedback"\nlabel = "EMEA"\n'
+        'channel = "#emea"\n[[route]]\nname = "all"\n'
+    )
+    settings = read(tmp_path, text, ssat_link_issue="5")
+    assert settings.routes.projects == (settings.routes.main,) == ("example/feedback",)
+    assert [each.rules.link_issue for each in settings.routes] == [5, 5]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_file_of_an_editor_on_windows_is_read(tmp_path: Path, encoding: str) -> None:
     assert len(list(read(tmp_path, TWO.encode(encoding)).routes)) == 2
@@ -187,6 +197,10 @@ EMEA = ('label = "EMEA"', 'channel = "#emea"')
             REST + route("b", 'channel = "#b"'),
             ["routes rest and b have the same project and no label"],
         ),
+        (
+            REST + route("b", 'project = "Example/FEEDBACK"', 'channel = "#b"'),
+            ["routes rest and b have the same project and no label"],
+        ),
         (route("a", *EMEA), ["all routes of the project example/feedback have a label", "nobody"]),
         (
             REST + route("b", 'project = "example/other"', *EMEA),
@@ -207,6 +221,47 @@ def test_all_problems_are_named_at_once(tmp_path: Path) -> None:
     text = route("a", 'chanel = "#a"', 'timezone = "Mars"') + route("b", "lead = 5")
     said = problems(tmp_path, text)
     assert [each.partition(":")[0] for each in said] == ["route a", "route a", "route b"]
+
+
+def test_what_is_wrong_with_the_settings_and_with_the_file_is_named_at_once(tmp_path: Path) -> None:
+    text = route("a", 'chanel = "#a"', "lead = 5") + REST
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, text, port="many", ssat_timezone="Mars")
+    assert set(caught.value.problems) == {"port", "ssat_timezone", "ssat_routes_file"}
+    of_file = caught.value.problems["ssat_routes_file"].splitlines()
+    assert [each.partition(":")[0] for each in of_file] == ["route a", "route a"]
+    names = [line.strip().partition(":")[0] for line in str(caught.value).splitlines()[1:]]
+    assert names == ["PORT", "SSAT_TIMEZONE", "SSAT_ROUTES_FILE", "SSAT_ROUTES_FILE"]
+
+
+def test_teams_are_judged_together_once_the_settings_are_right_that_they_share(
+    tmp_path: Path,
+) -> None:
+    text = route("a", 'label = "EMEA"', 'channel = "#support_escalations"') + REST
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, text, ssat_channel="two words")
+    assert caught.value.problems["ssat_routes_file"] == (
+        "not judged, because SSAT_CHANNEL has to be fixed first"
+    )
+    assert len(list(read(tmp_path, text, ssat_channel="#others").routes)) == 2
+
+    schedule = route("rest", 'pagerduty_schedule = "PABC"')
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, schedule, pagerduty_api_token="no token")
+    assert "PAGERDUTY_API_TOKEN has to be fixed" in caught.value.problems["ssat_routes_file"]
+
+
+def test_the_rest_is_read_as_for_one_team_if_the_file_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "routes.toml"
+    file.write_text(route("a", "lead = 5") + route("b", "lead = 5"))
+    given = NEEDED | {"ssat_routes_file": str(file), "ssat_lead": "U0LEAD"}
+    settings, wrong = load_partly(_env_file=None, **given)
+    assert [each.partition(":")[0] for each in wrong["ssat_routes_file"].split("\n")] == [
+        "route a",
+        "route b",
+    ]
+    (route_of_all,) = settings.routes
+    assert (route_of_all.name, route_of_all.lead) == ("", "U0LEAD")
 
 
 def test_a_schedule_needs_pagerdutys_token(tmp_path: Path) -> None:

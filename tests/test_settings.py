@@ -26,7 +26,8 @@ from slackbot.rules.exempt import EXEMPT
 from slackbot.rules.people import DEFAULT_KEYS
 from slackbot.rules.profile import Profile
 from slackbot.rules.reminders import DigestTime, QuietHours
-from slackbot.settings import Settings, SettingsError, load_settings
+from slackbot.settings import Settings, SettingsError, load_partly, load_settings
+from slackbot.settings import problem_of as problem_with
 from slackbot.store.database import Database, DatabaseError
 
 NEEDED = {
@@ -135,7 +136,7 @@ def problems(error: SettingsError) -> dict[str, str]:
     """The settings that an error names, with what it says of each."""
     title, *lines = str(error).splitlines()
     assert title == "Fix these settings:"
-    pairs = (line.strip().partition(": ") for line in lines)
+    pairs = (line.strip().partition(": ") for line in lines if line.startswith("  "))
     return {name: words for name, _, words in pairs}
 
 
@@ -640,6 +641,35 @@ def test_whatever_is_not_set_is_named_at_once() -> None:
     }
 
 
+def test_what_only_follows_from_another_mistake_is_not_named(environment: Environment) -> None:
+    environment.set(NEEDED | {"SLACK_SIGNING_SECRET": "two words", "SSAT_ENCRYPTION_KEY": "short"})
+    environment.set({"GITLAB_OAUTH_CLIENT_ID": "id", "SSAT_ACT_AS_YOURSELF": "true"})
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert set(problems(caught.value)) == {"SLACK_SIGNING_SECRET", "SSAT_ENCRYPTION_KEY"}
+    settings, wrong = load_partly()
+    assert set(wrong) == {"slack_signing_secret", "ssat_encryption_key"}
+    assert not settings.uses_socket_mode
+
+
+def test_what_asks_for_settings_is_named_only_where_nothing_is_set_up(
+    environment: Environment, tmp_path: Path
+) -> None:
+    hint = "\nThere is no .env in this folder: `ssat-bot init` asks for all of it."
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value).endswith(hint)
+    environment.set(NEEDED | {"SLACK_BOT_TOKEN": "malformed"})
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert hint not in str(caught.value)
+    environment.set({"SLACK_BOT_TOKEN": ""})
+    (tmp_path / ".env").touch()
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert hint not in str(caught.value)
+
+
 def test_either_mode_of_slack_is_enough(environment: Environment) -> None:
     environment.set(NEEDED | {"SLACK_SIGNING_SECRET": "", "SLACK_APP_TOKEN": "xapp-given"})
     assert load_settings().uses_socket_mode
@@ -661,6 +691,10 @@ WRONG = [
     ("GITLAB_TOKEN", "glpat-with a space", "copy it again"),
     ("PAGERDUTY_API_TOKEN", "y_with a space", "copy it again"),
     ("SLACK_SIGNING_SECRET", "signed with a space", "copy it again"),
+    ("SLACK_SIGNING_SECRET", "xapp-1-A0-2-hidden", "copy the Signing Secret"),
+    ("SLACK_SIGNING_SECRET", "xoxb-1-hidden", "copy the Signing Secret"),
+    ("SLACK_SIGNING_SECRET", "xoxe.xoxp-1-hidden", "copy the Signing Secret"),
+    ("SLACK_SIGNING_SECRET", "glpat-hidden", "copy the Signing Secret"),
     ("GITLAB_WEBHOOK_SECRET", "hook-sécret", "copy it again"),
     ("SSAT_LABEL_SCOPE", "::", "feedback"),
     ("SSAT_REGION_SCOPE", "::", "feedback"),
@@ -680,7 +714,7 @@ WRONG = [
     ("SSAT_CHANNEL", "support escalations", "name (#support_escalations), its id (C…) or its link"),
     ("SSAT_CHANNEL", "#", "name (#support_escalations)"),
     ("SSAT_BAD_CHANNEL", "#", "name (#support_escalations)"),
-    ("SSAT_REVIEW_CSM", "perhaps", "boolean"),
+    ("SSAT_REVIEW_CSM", "perhaps", "true or false"),
     ("SSAT_STATS_CHANNEL", "#", "name (#support_escalations)"),
     ("SSAT_CHANNEL", "https://example.slack.com/archives/", "its link"),
     ("GITLAB_PROJECT", "https://elsewhere.example.com/support/feedback", "address at GITLAB_URL"),
@@ -689,9 +723,9 @@ WRONG = [
     ("SSAT_FOLLOW_UP_PROJECT", "/", "path or number"),
     ("SSAT_DUTY_GROUP", "@ssat-on-duty", "user group (S…)"),
     ("SSAT_DUTY_GROUP", "Support", "user group (S…)"),
-    ("SSAT_LINK_ISSUE", "#12", "integer"),
-    ("SSAT_LINK_ISSUE", "0", "greater than"),
-    ("SSAT_ASSIGN_ON_DUTY", "perhaps", "boolean"),
+    ("SSAT_LINK_ISSUE", "#12", "whole number"),
+    ("SSAT_LINK_ISSUE", "0", "at least 1"),
+    ("SSAT_ASSIGN_ON_DUTY", "perhaps", "true or false"),
     ("GITLAB_OAUTH_CLIENT_ID", "two words", "copy the application id"),
     ("GITLAB_OAUTH_CLIENT_SECRET", "two words", "copy it again"),
     ("SSAT_ENCRYPTION_KEY", "a-secret-of-my-own", "openssl rand -base64 32"),
@@ -703,11 +737,11 @@ WRONG = [
         "true",
         "it needs GITLAB_OAUTH_CLIENT_ID and SSAT_ENCRYPTION_KEY, too",
     ),
-    ("SSAT_ACT_AS_YOURSELF", "perhaps", "boolean"),
+    ("SSAT_ACT_AS_YOURSELF", "perhaps", "true or false"),
     ("SSAT_KUDOS_CHANNEL", "thank you", "give the channel's name"),
     ("SSAT_WEEK_PROJECT", "https://elsewhere.example.com/support/week", "address at GITLAB_URL"),
     ("SSAT_WEEK_CUTOFF", "Mon-Fri", "one day of the week, such as Thu"),
-    ("SSAT_CLOSE_GOOD", "perhaps", "boolean"),
+    ("SSAT_CLOSE_GOOD", "perhaps", "true or false"),
     ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_", "whsec_ and base64"),
     ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_no-base64-at-all!", "whsec_ and base64"),
     ("DATABASE_URL", "ssat-bot.db", "sqlite:///"),
@@ -722,15 +756,15 @@ WRONG = [
     ("DATABASE_URL", "postgresql://db/ssat?password=a&database-password=b", "%40"),
     # One with an @, of which the database would take the rest for a host, and name it
     ("DATABASE_URL", "postgresql://bot:d4tabase@database-password@db/ssat", "%40"),
-    ("PORT", "http", "integer"),
+    ("PORT", "http", "whole number"),
     ("PORT", "70000", "65535"),
-    ("PORT", "-1", "greater than or equal to 0"),
+    ("PORT", "-1", "at least 0"),
     ("LOG_LEVEL", "chatty", "give one of debug, info, warning, error"),
     ("LOG_FORMAT", "xml", "give one of auto, json, text"),
-    ("SSAT_POLL_SECONDS", "0", "greater than 0"),
+    ("SSAT_POLL_SECONDS", "0", "more than 0"),
     ("SSAT_POLL_SECONDS", "often", "number"),
     ("SSAT_POLL_SECONDS", "nan", ""),
-    ("SSAT_DEADLINE_HOURS", "-48", "greater than 0"),
+    ("SSAT_DEADLINE_HOURS", "-48", "more than 0"),
     ("SSAT_DEADLINE_HOURS", "inf", "8760"),
     ("SSAT_DEADLINE_HOURS", "nan", ""),
     ("SSAT_TIMEZONE", "Mars/Olympus", ""),
@@ -746,9 +780,9 @@ WRONG = [
     ("SSAT_PEOPLE_KEYS", "slack=", "without Slack ids nobody is known"),
     ("SSAT_EMAIL_TEMPLATES", "/nowhere", "no such folder"),
     ("SSAT_WEBMAIL", "pigeon", "'off', 'gmail' or 'outlook'"),
-    ("SSAT_RETENTION_DAYS", "0", "greater than or equal to 1"),
+    ("SSAT_RETENTION_DAYS", "0", "at least 1"),
     ("SSAT_RETENTION_DAYS", "3651", "3650"),
-    ("SSAT_RETENTION_DAYS", "1.5", "integer"),
+    ("SSAT_RETENTION_DAYS", "1.5", "whole number"),
     ("SSAT_MANAGERS", "avery,S0MANAGERS", "Slack ids"),
     ("SSAT_MANAGERS", "Support", "Slack ids"),
     ("SSAT_MANAGERS", "u0avery", "Slack ids"),
@@ -856,9 +890,9 @@ def test_whatever_is_malformed_is_named_at_once_and_no_secret_is_told(
         assert wrong[name] not in told
     assert "database-password" not in told
     assert "signing-secret" not in told
-    # The first error's cause would show the values, so there is none to print.
+    # The error that says the values is none of it, so that there is nothing to print.
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 # The people file
@@ -968,3 +1002,17 @@ def test_a_people_file_that_is_no_text_or_not_there_is_refused(tmp_path: Path) -
     for broken in (tmp_path / "nowhere.toml", tmp_path):
         with pytest.raises(PeopleFileError, match="SSAT_PEOPLE_FILE"):
             read_people(broken)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("port", "65536", "set it to at most 65535"),
+        ("port", "-1", "set it to at least 0"),
+        ("port", "http", "set it to a whole number"),
+        ("ssat_poll_seconds", "often", "set it to a number"),
+        ("ssat_close_good", "maybe", "set it to true or false"),
+    ],
+)
+def test_what_a_number_may_be_is_said_in_words(name: str, value: str, words: str) -> None:
+    assert problem_with(name, {name: value}) == words

@@ -10,6 +10,7 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
+from slackbot.commands import ALL, DATABASE, PEOPLE
 from slackbot.exit_codes import SETUP_IS_WRONG
 from slackbot.local.gitlab import Issue
 from slackbot.store.database import Database, newest_revision
@@ -44,7 +45,7 @@ async def on_postgresql(tmp_path: Path, postgresql: str) -> AsyncIterator[Town]:
         built.check()
 
 
-async def run(town: Town, command: str, **changes: str) -> tuple[int, str]:
+async def run(town: Town, command: str, **changes: str | None) -> tuple[int, str]:
     """Run a command to its end; return its exit code and all that it said."""
     async with launched(town, command, **changes) as process:
         code = await process.ended()
@@ -90,6 +91,38 @@ async def test_a_backup_is_made_beside_the_bot_and_brings_all_back(on_sqlite: To
     assert code == 0
     assert f"The database from before is kept as {file}.replaced-" in said
     await is_as_if_nothing_had_happened(town, before, after)
+
+
+async def test_whatever_else_is_wrong_the_database_is_backed_up_and_upgraded(
+    on_sqlite: Town,
+) -> None:
+    town = on_sqlite
+    (town.folder / "broken.toml").write_text("[people")
+    wrong: dict[str, str | None] = dict.fromkeys(ALL - DATABASE - {"ssat_people_file"}, "?!")
+    wrong |= {"ssat_people_file": "broken.toml", "ssat_routes_file": "not-mounted.toml"}
+    wrong |= {"slack_bot_token": None, "slack_app_token": None, "gitlab_token": None}
+    ready = "The database is ready for this release.\n"
+    assert await run(town, "migrate", **wrong) == (0, ready)
+    assert (await run(town, "backup copy.db", **wrong))[0] == 0
+    assert (town.folder / "copy.db").is_file()
+
+    code, said = await run(town, "migrate", **(wrong | {"database_url": "?!"}))
+    assert code == SETUP_IS_WRONG
+    assert said.startswith("Fix these settings:\n  DATABASE_URL: give sqlite:///file.db or ")
+    assert said.count("\n") == 2, "the other settings are nothing to it"
+
+
+async def test_links_are_listed_whatever_is_wrong_with_the_platforms(on_sqlite: Town) -> None:
+    town = on_sqlite
+    (town.folder / "people.toml").write_text('[people]\nU0AVERY = "avery"\n')
+    needed = DATABASE | PEOPLE
+    wrong = dict.fromkeys(ALL - needed, "?!") | {"ssat_people_file": "people.toml"}
+    assert (await run(town, "migrate", **wrong))[0] == 0
+    code, said = await run(town, "people list", **wrong)
+    assert code == 0
+    assert said.startswith("U0AVERY      avery ")
+    (town.folder / "people.toml").write_text("[people")
+    assert (await run(town, "people list", **wrong))[0] == SETUP_IS_WRONG
 
 
 async def test_no_bot_starts_on_a_backup_before_it_was_rebuilt(on_sqlite: Town) -> None:

@@ -1,13 +1,15 @@
 """What the gauges say while a platform is away, which is when an administrator looks at them."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from slackbot import __version__, metrics
 from tests.conftest import MovableClock, Postgres
 from tests.port import Port
 from tests.town import Town
@@ -87,17 +89,73 @@ async def test_a_job_that_fails_again_and_again_is_counted(town: Town) -> None:
     town.slack.faults.clear()
 
 
+async def test_the_job_of_a_feature_that_was_switched_off_is_missed_by_nobody(
+    clock: MovableClock, tmp_path: Path, sqlite: str
+) -> None:
+    measured_at, queue = "ssat_record_measured_timestamp_seconds", '{queue="idle"}'
+    names = (f"ssat_queue_ready_since_timestamp_seconds{queue}", f"ssat_queue_jobs_stuck{queue}")
+    async with build_town(clock, tmp_path, sqlite) as town:
+        async with town.bot_running(ssat_poll_seconds=0.1, ssat_close_good=True):
+            await town.settled()
+            await gauge(town, f"ssat_queue_jobs{queue}", lambda number: number == 1)
+            await gauge(town, names[0], lambda at: at == 0)
+            await town.settled()
+        town.clock.forward(hours=48)
+        async with town.bot_running(ssat_poll_seconds=0.1):
+            now = town.clock().timestamp()
+            await gauge(town, measured_at, lambda at: at >= now)
+            assert await values(town, *names) == [0, 0]
+        town.check()
+
+
 def has_refused(town: Town, times: int) -> bool:
     calls = [one for one in town.slack.requests if one.method == "chat.update"]
     return sum(not one.ok for one in calls) >= times
 
 
+# Another workspace
+
+
+@pytest.mark.parametrize("team", ["T0OTHER", "E0ORGANIZATION"])
+async def test_a_token_of_another_workspace_never_takes_the_place_of_the_records(
+    town: Town, team: str
+) -> None:
+    await town.card(town.feedback(), "🟠 Unclaimed")
+    await town.settled()
+    town.slack.team_id = team
+    async with aiohttp.ClientSession() as session, session.get(f"{town.url}/healthz"):
+        port = Port(town=town, session=session)
+        asked = len(identity_calls(town))
+        await town.slack.wait_for(lambda: len(identity_calls(town)) > asked + 2)
+        said = (await port.get("/readyz")).text
+    is_told = "the record is of the workspace T0SSAT" in said
+    assert is_told == (team == "T0OTHER")
+    with closing(sqlite3.connect(town.folder / "ssat-bot.db")) as connection:
+        query = "SELECT value FROM facts WHERE name = 'slack_team'"
+        assert connection.execute(query).fetchone() == ("T0SSAT",)
+    town.slack.team_id = "T0SSAT"
+
+
+def identity_calls(town: Town) -> list[object]:
+    return [one for one in town.slack.requests if one.method == "auth.test"]
+
+
 # The way of a request
 
 
+@pytest.fixture
+async def hooked_town(clock: MovableClock, tmp_path: Path, sqlite: str) -> AsyncIterator[Town]:
+    """No poll is faster than a webhook."""
+    async with build_town(clock, tmp_path, sqlite) as built:
+        async with built.bot_running():
+            yield built
+        built.check()
+
+
 async def test_the_ways_from_a_webhook_to_the_card_and_from_a_choice_to_gitlab_are_timed(
-    town: Town,
+    hooked_town: Town,
 ) -> None:
+    town = hooked_town
     put = 'method="PUT /projects/:id/issues/:id"'
     names = (
         "ssat_webhook_to_card_seconds_count",
@@ -114,6 +172,7 @@ async def test_the_ways_from_a_webhook_to_the_card_and_from_a_choice_to_gitlab_a
     card = await town.claimed(issue, "Avery Example")
     assert (await town.mark_contacted(town.avery, card, **{"What you sent": "Dear Sam"})).ok
     await town.card(issue, "Contacted", delivered=True)
+    await town.settled()
     town.gitlab.edit(issue, title="Negative feedback for ticket 412399", by=town.blake_gitlab)
     await town.card(issue, "412399")
     await town.settled()
@@ -167,7 +226,59 @@ async def test_what_slack_throttles_is_counted_by_method(town: Town) -> None:
 
 
 async def test_the_release_is_told(town: Town) -> None:
-    assert await values(town, f'ssat_build_info{{version="{version("ssat-bot")}"}}') == [1]
+    assert await values(town, f'ssat_build_info{{version="{__version__}"}}') == [1]
+
+
+def observed() -> tuple[float, float]:
+    """Return how many ways were measured, and their seconds together."""
+    (metric,) = metrics.WEBHOOK_TO_CARD_SECONDS.collect()
+    found = {each.name: each.value for each in metric.samples}
+    name = "ssat_webhook_to_card_seconds"
+    return found[f"{name}_count"], found[f"{name}_sum"]
+
+
+def test_what_another_replica_has_shown_makes_no_later_way_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, ways = 1000.0, metrics.WayToCard()
+    monkeypatch.setattr("slackbot.metrics.time.monotonic", lambda: now)
+    (number, seconds) = observed()
+    ways.arrived("A")
+    ways.changed("A")  # and another replica renders the card
+    now += 1800
+    ways.shown("A")  # for another reason
+    assert observed() == (number, seconds)
+
+    ways.arrived("A")  # another replica does all
+    now += 30
+    ways.arrived("A")
+    ways.changed("A")
+    now += 1
+    ways.shown("A")
+    assert observed() == pytest.approx((number + 1, seconds + 1))
+
+    ways.arrived("A")
+    ways.changed("A")  # which another replica renders
+    ways.arrived("A")
+    ways.shown("A")  # again for another reason: of this webhook there is no news yet
+    assert observed()[0] == number + 1
+
+
+def test_ways_are_measured_however_many_others_have_no_end_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, ways = 1000.0, metrics.WayToCard()
+    monkeypatch.setattr("slackbot.metrics.time.monotonic", lambda: now)
+    (number, _) = observed()
+    for key in range(20_000):
+        ways.arrived(key)
+        ways.changed(key)
+        now += 0.1
+    assert len(ways) <= 601
+    ways.arrived("A")
+    ways.changed("A")
+    ways.shown("A")
+    assert observed()[0] == number + 1
 
 
 # While the record is away

@@ -12,7 +12,15 @@ from sqlalchemy import Row, select, text
 from structlog.testing import capture_logs
 
 from slackbot.health import SLACK, STARTING, Health
-from slackbot.platforms.errors import PLATFORM_TIMEOUT, Denied, Platform, Throttled, Unsettled
+from slackbot.platforms.errors import (
+    PLATFORM_TIMEOUT,
+    Denied,
+    Platform,
+    Rejected,
+    Throttled,
+    Unreachable,
+    Unsettled,
+)
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
 from slackbot.store.database import Database, LeaseLost, Record
@@ -434,6 +442,81 @@ async def test_what_an_administrator_has_to_mend_is_said_in_the_readiness(office
         row = await office.row_where(A)
     assert row.problem == f"Slack answered invalid_auth: {remedy}"
     assert remedy in str(office.health.problems[SLACK])
+
+
+NO_ANSWER = "no answer from GitLab"
+
+
+async def test_each_issue_that_a_platform_refuses_is_named_each_time(office: Office) -> None:
+    def refused() -> Rejected:
+        return Rejected(Platform.GITLAB, "403", "Forbidden")
+
+    def put_off(logs: list[Any]) -> list[str]:
+        return sorted(line["issue"] for line in logs if line["event"] == "job_put_off")
+
+    postponed = Postponed("SSAT_BAD_CHANNEL #bad")
+    postponed.__cause__ = Denied(Platform.SLACK, "not_in_channel", "/invite it there")
+    office.reconciler.outcomes[A] += [refused(), refused()]
+    office.reconciler.outcomes[B] += [refused(), postponed]
+    office.reconciler.outcomes[C] += [refused(), postponed]
+    office.clock.stop()
+    with capture_logs() as logs:
+        async with office.working():
+            await office.enqueue(A, B, C)
+            for key in (A, B, C):
+                await office.row_where(key, lambda row: row.attempts == 1 and not row.leased_by)
+            assert put_off(logs) == [str(A), str(B), str(C)]
+            await office.later(seconds=2)
+            for key in (A, B, C):
+                await office.row_where(key, lambda row: row.attempts == 2 and not row.leased_by)
+            assert put_off(logs) == sorted([str(A), str(B), str(C)] * 2)
+            await office.later(seconds=10)
+            for key in (A, B, C):
+                await office.gone(key)
+    assert not [line for line in logs if line["event"] == "jobs_go_on"]
+
+
+async def test_an_outage_is_over_when_a_job_that_has_met_it_goes_on(office: Office) -> None:
+    away = [Unreachable(Platform.GITLAB, NO_ANSWER)] * 2
+    office.reconciler.outcomes[A] += away
+    office.reconciler.outcomes[B].append(Rejected(Platform.GITLAB, "403", "Forbidden"))
+    office.reconciler.outcomes[C].append(Unreachable(Platform.GITLAB, "GitLab is failing (502)"))
+    office.clock.stop()
+    with capture_logs() as logs:
+        async with office.working():
+            await office.enqueue(A, B, C)
+            for key in (A, B, C):
+                await office.row_where(key, lambda row: row.attempts == 1 and not row.leased_by)
+            await office.later(seconds=2)
+            await office.gone(B)  # which was refused, and tells nothing of outages
+            await office.gone(C)
+            await office.row_where(A, lambda row: row.attempts == 2 and not row.leased_by)
+            ended = [line for line in logs if line["event"] == "jobs_go_on"]
+            assert [line["times"] for line in ended] == [1], "only that of C"
+            await office.later(seconds=10)
+            await office.gone(A)
+    ended = [line for line in logs if line["event"] == "jobs_go_on"]
+    assert [line["times"] for line in ended] == [1, 2]
+    told = [line["problem"] for line in logs if line["event"] == "job_put_off"]
+    assert Counter(told) == {
+        NO_ANSWER: 1,
+        "GitLab is failing (502)": 1,
+        "GitLab answered 403: Forbidden": 1,
+    }
+
+
+async def test_what_no_job_gets_past_is_one_line_a_minute(office: Office) -> None:
+    for key in (A, B):
+        denied = Denied(Platform.GITLAB, "401", "GITLAB_TOKEN is not valid")
+        office.reconciler.outcomes[key].append(denied)
+    office.reconciler.outcomes[C].append(Throttled(Platform.GITLAB, 1))
+    office.clock.stop()
+    with capture_logs() as logs:
+        async with office.working():
+            await office.enqueue(A, B, C)
+            for key in (A, B, C):
+                await office.row_where(key, lambda row: row.attempts == 1 and not row.leased_by)
+    assert len([line for line in logs if line["event"] == "job_put_off"]) == 2
 
 
 async def test_a_job_that_lost_its_lease_writes_nothing_more_and_runs_again_after_who_has_it_now(

@@ -5,11 +5,12 @@ import shutil
 
 import pytest
 
-REQUIRED = "SSAT_REQUIRE_TOOLS"
+REQUIRED = "REQUIRE_TOOLS"
 PACKAGES = {
     "caddy": "caddy",
     "chromium": "chromium",
     "promtool": "prometheus",
+    "shellcheck": "shellcheck",
     "systemd-analyze": "systemd",
 }
 """The Debian package of each; ``.ci/run`` installs them."""

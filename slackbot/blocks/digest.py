@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
@@ -61,7 +61,7 @@ class Digest:
     untriaged: tuple[CardView, ...] = ()
     """The other open feedback without a contact request."""
     since: datetime
-    """The start of the last working day."""
+    """The start of the last working day; of several digests a day, the time of the last one."""
     claimed_later: int
     """The other customers who wait: claimed, with time left."""
     unread: int
@@ -147,6 +147,8 @@ def _tail(digest: Digest) -> Iterator[Block]:
     if done:
         since = digest.since.astimezone(digest.zone)
         when = f"{since:%A} {since.day} {since:%b}"
+        if since.time() != time():  # several digests a day
+            when += f", {since:%H:%M}"
         yield section(f"✅ Since {when}: {'; '.join(done)}.")
     if digest.token_problem:
         yield section(f"🔑 *For the bot's administrator:* GITLAB_TOKEN {digest.token_problem}.")

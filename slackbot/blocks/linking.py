@@ -120,6 +120,13 @@ def not_authorized() -> SlackMessage:
     )
 
 
+def not_accepted() -> SlackMessage:
+    return message(
+        "⚠️ GitLab doesn't accept the bot's application, so nothing has changed. Ask the bot's "
+        "administrator to check GITLAB_OAUTH_CLIENT_ID and GITLAB_OAUTH_CLIENT_SECRET."
+    )
+
+
 def bots_own(username: str) -> SlackMessage:
     return message(
         f"⚠️ You confirmed as {name(username)}, which is the bot's own account. Sign in to GitLab "

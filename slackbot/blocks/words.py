@@ -435,7 +435,7 @@ _STEPS: dict[StepKind, str | Callable[[Step, Rules], str]] = {
         f"📝 {someone(step.who)} explained the missed deadline: {MISSES.get(step.detail or '', '')}"
     ),
     StepKind.FOLLOWED_UP: _followed_up,
-    StepKind.REROUTED: "↪️ This belongs to the team *{detail}* now, by its labels",
+    StepKind.REROUTED: "↪️ The labels changed: the team *{detail}* has this now",
     StepKind.TOLD: "📣 {who} told {detail} in the feedback issue",
     StepKind.SNOOZED: _snoozed,
     StepKind.GONE: "⚫ The issue was deleted or moved",

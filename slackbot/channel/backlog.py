@@ -43,7 +43,7 @@ class Backlog:
         request = view.request
         if request.holder or view.pending or view.refused:
             return None  # somebody sees to it
-        route = self._routes.named(request.route)
+        route = self._routes.of_request(request)
         catch_up = await facts.CATCH_UP.of(route.name).load(tx)
         if catch_up is None or not _is_part(catch_up, request):
             return None
@@ -94,7 +94,7 @@ class Backlog:
         found = [
             each
             for each in await requests.list_unfinished(tx)
-            if self._routes.named(each.route) is route
+            if self._routes.of_request(each) is route
             and _is_part(catch_up, each)
             and each.key not in shown
         ]

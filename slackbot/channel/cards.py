@@ -24,7 +24,7 @@ from slackbot.channel.views import Viewer
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Unreachable, lands_by
 from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, metadata, send
+from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, looked_from, metadata, send
 from slackbot.platforms.slack import SlackClient
 from slackbot.rules.decision import Decision, Step, StepKind
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, State, deserves_card
@@ -86,11 +86,12 @@ class CardSync:
             return
         async with self._record.transaction() as tx:
             shown = await self._load(tx, key)
-        if shown is not None and shown[0].ts is None:
+        # What has been begun has a channel, too: it is looked for there first.
+        if shown is not None and shown[0].channel is None:
             await self._adoption.ensure(self._route_of(shown[1]))
 
     def _route_of(self, view: CardView) -> Route:
-        return self._viewer.routes.named(view.request.route)
+        return self._viewer.routes.of_request(view.request)
 
     async def _bring_together(self, key: IssueKey) -> datetime | None:
         async with self._record.transaction() as tx:
@@ -108,11 +109,9 @@ class CardSync:
         if is_without:
             await self._tell(card, steps)
             return None
-        again_at = None
         if card.ts is None:
             card = await self._post(card, outline)
-        else:
-            card, again_at = await self._in_its_place(card, outline)
+        card, again_at = await self._in_its_place(card, outline)
         if self._is_stale(card, outline):
             card = await self._render(card)
         await self._tell(card, steps)
@@ -148,12 +147,42 @@ class CardSync:
         return view
 
     async def _post(self, card: Card, outline: CardView) -> Card:
+        """Post it once, where its team looks, or return it as found where it was begun."""
+        route = self._route_of(outline)
+        named = route.channel_of(outline.request)
+        if card.posting_since and card.channel not in (None, self._slack.known_channel(named)):
+            card = await self._looked_for(card)
+            if card.ts is not None:
+                return card
+            await self._adoption.ensure(route)
+        return await self._post_in(await self._outbox.channel(named), card)
+
+    async def _looked_for(self, card: Card) -> Card:
+        """Look in the channel that it may stand in, though another team may have it by now."""
+        channel, since = card.channel or "", card.posting_since or self._record.now()
+        since = looked_from(since, self._record.now())
+        try:
+            ts = await self._slack.find_message(
+                channel, CARD_EVENT, str(card.key), since=since.timestamp()
+            )
+        except Denied as error:
+            if not error.is_about_channel:
+                raise
+            # A customer waits, and its team can't read that channel either.
+            log.warning("card_not_looked_for", issue=str(card.key), problem=str(error))
+            ts = None
+        if ts is None:
+            return await self._forgotten(card)
+        async with self._record.transaction(in_any_case=True) as tx:
+            return await self._note(tx, card.key, channel, ts, None)
+
+    async def _post_in(self, channel: str, card: Card) -> Card:
         drawn: tuple[Card, CardView] | None = None
         posted = card
 
         async def draw(tx: Transaction) -> Sequence[SlackMessage]:
             nonlocal drawn
-            posting = await cards.begin_posting(tx, card.key, self._record.now())
+            posting = await cards.begin_posting(tx, card.key, channel, self._record.now())
             drawn = posting, await self._view(tx, card.key)
             return _messages(drawn[1])
 
@@ -164,7 +193,6 @@ class CardSync:
             else:
                 posted = await self._note(tx, card.key, channel, outcome.ts, drawn)
 
-        channel = await self._outbox.channel(self._route_of(outline).channel_of(outline.request))
         post = Post(
             key=str(card.key),
             event=CARD_EVENT,
@@ -263,18 +291,15 @@ class CardSync:
     async def _in_its_place(self, card: Card, view: CardView) -> tuple[Card, datetime | None]:
         """Move a card that is misplaced, and say when to try that again.
 
-        A team whose channel takes no card leaves it where others see it.
+        A channel that takes no card leaves it where others see it.
         """
         route = self._route_of(view)
         try:
             if not await self._is_misplaced(card, view):
                 return card, None
-            if self._viewer.routes.are_several:
-                await self._adoption.ensure(route)
-                await self._slack.check_channel(route.channel_of(view.request))
+            await self._adoption.ensure(route)
+            await self._slack.check_channel(route.channel_of(view.request))
         except Denied as error:
-            if not self._viewer.routes.are_several:
-                raise
             log.warning("card_not_moved", issue=str(card.key), problem=str(error))
             return card, self._record.now() + MOVED_AGAIN_AFTER
         return await self._move(card, view), None
@@ -287,6 +312,8 @@ class CardSync:
         if card.ts is None or view.request.state not in (*UNFINISHED, State.OPEN):
             return False
         route = self._route_of(view)
+        if view.request.route != route.name:
+            return False  # the file of routes has changed since the issue was read: that goes first
         if not self._viewer.routes.are_several:
             is_waiting = view.request.state in UNFINISHED
             if route.bad_channel is None or not is_waiting:

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -23,7 +24,7 @@ from slackbot.rules.shifts import Plan, Uncovered
 from slackbot.store import cards, decisions, outbox, requests
 from slackbot.store.database import Record, Transaction
 from slackbot.store.kudos import list_kudos
-from slackbot.store.people import plan_of
+from slackbot.store.people import PLAN
 
 log = structlog.get_logger()
 
@@ -48,16 +49,18 @@ class DailyDigest(MorningPost):
         at: DigestTime,
         token_ends_on: Callable[[], date | None],
     ) -> None:
-        hours, zone = team.rules.hours, at.zone or team.rules.hours.timezone
+        self._team, self._at = team, at
+        hours, zone = team.rules.hours, self._zone_of(at)
         # One that comes late leaves the channel to the next.
         later = [each.minute for each in team.digests if each.zone == at.zone]
         nexts = (each for each in later if each > at.minute)
         closes = min(at.minute + WINDOW_MINUTES, MINUTES_IN_DAY, *nexts)
         days = replace(hours, timezone=zone, opens=at.minute, closes=closes)
         super().__init__(record, outbox, days, team.channel)
-        self.prefix = _prefix(viewer.routes.first, team, at)
+        first = viewer.routes.first
+        self.prefix = _prefix(first, team, at)
+        self._prefixes = {each: _prefix(first, team, each) for each in team.digests}
         self._has_response, self._viewer = has_response, viewer
-        self._team, self._at = team, at
         self._token_ends_on = token_ends_on
 
     async def _messages(self, day: date, now: datetime) -> Sequence[SlackMessage]:
@@ -66,20 +69,20 @@ class DailyDigest(MorningPost):
 
     async def _digest(self, now: datetime, today: date) -> Digest:
         zone, team = self._hours.timezone, self._team.name
-        begins, ends = midnight(today, zone), midnight(today + timedelta(days=1), zone)
+        ends = midnight(today + timedelta(days=1), zone)
         async with self._record.transaction() as tx:
-            last_day = await self._last_day(tx, today)
-            since = midnight(last_day, zone)
+            last_day, since = await self._last(tx, today)
+            until = self._counts_from(today, self._at)
             board = await self._viewer.board(tx, route=team)
-            contacted = await contacts(tx, self._viewer, team, since, begins)
-            triaged = await self._own(tx, await requests.list_triaged_between(tx, since, begins))
+            contacted = await contacts(tx, self._viewer, team, since, until)
+            triaged = await self._own(tx, await requests.list_triaged_between(tx, since, until))
             dependent = await self._viewer.dependent(tx, route=team)
-            plan = await plan_of(team).load(tx)
-            closed_idle = await self._own(tx, await decisions.list_closed_idle(tx, since, begins))
+            plan = await PLAN.of(team).load(tx)
+            closed_idle = await self._own(tx, await decisions.list_closed_idle(tx, since, until))
             kudos = await list_kudos(tx)
             thanked = await self._own(tx, [each.decision.key for each in kudos])
             kudos = [each for each in kudos if each.decision.key in thanked]
-            ended = [view async for view in self._left_waiting(tx, since, begins)]
+            ended = [view async for view in self._left_waiting(tx, since, until)]
         views = board.waiting
         due = [
             view
@@ -136,12 +139,34 @@ class DailyDigest(MorningPost):
             if view is not None and _still_waits(view.request):
                 yield view
 
-    async def _last_day(self, tx: Transaction, today: date) -> date:
-        """Return the day of the last digest, else the last workday."""
-        last = await outbox.load_latest_key(tx, self.prefix, before=f"{self.prefix}{today}")
-        if last is None:
-            return self._hours.workday_before(today)
-        return date.fromisoformat(last.removeprefix(self.prefix))
+    async def _last(self, tx: Transaction, today: date) -> tuple[date, datetime]:
+        """Return the day of the team's last digest, else the last workday, and what it left."""
+        now, found = self._counts_from(today, self._at), list[tuple[datetime, date]]()
+        for at, prefix in self._prefixes.items():
+            day = now.astimezone(self._zone_of(at)).date()
+            before = day if self._counts_from(day, at) >= now else day + timedelta(days=1)
+            last = await outbox.load_latest_key(tx, prefix, before=f"{prefix}{before}")
+            if last is not None:
+                day = date.fromisoformat(last.removeprefix(prefix))
+                found.append((self._counts_from(day, at), day))
+        if found:
+            since, day = max(found)
+            return day, since
+        day = self._hours.workday_before(today)
+        return day, midnight(day, self._hours.timezone)
+
+    def _counts_from(self, day: date, at: DigestTime) -> datetime:
+        """Return up to when a day's digest counts, and the next one from there.
+
+        One a day leaves all of its day to the next; several count up to their times.
+        """
+        zone = self._zone_of(at)
+        if len(self._prefixes) == 1:
+            return midnight(day, zone)
+        return datetime.combine(day, time(*divmod(at.minute, 60)), tzinfo=zone).astimezone(UTC)
+
+    def _zone_of(self, at: DigestTime) -> ZoneInfo:
+        return at.zone or self._team.rules.hours.timezone
 
     async def _without_response(self, due: Sequence[CardView]) -> tuple[list[CardView], int]:
         """Return also of how many the comments could not be read."""
@@ -181,10 +206,8 @@ async def contacts(
     since = since.replace(second=0, microsecond=0)
     found = [
         request
-        for request in await requests.list_contacted(tx, since)
-        if request.contacted_at is not None
-        and since <= request.contacted_at < until
-        and viewer.is_of(request, team)
+        for request in await requests.list_contacted(tx, since, viewer.share_of(team))
+        if request.contacted_at is not None and since <= request.contacted_at < until
     ]
     late = sum(request.is_late for request in found)
     return Contacts(on_time=len(found) - late, late=late)

@@ -134,7 +134,7 @@ class ReminderPlanner:
         if card is None or card.ts is None or card.channel is None:
             return None  # posting it enqueues the reminders
         request, prefix = view.request, round_key(view.request)
-        team = self._routes.named(request.route)
+        team = self._routes.of_request(request)
         told = await outbox.load_entry(
             tx, f"{prefix}{deadline_name(request.due_at, team.reminders.hours)}"
         )

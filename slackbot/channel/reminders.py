@@ -181,7 +181,7 @@ class GapNotice:
 
     async def _team_of(self, tx: Transaction, key: IssueKey) -> str:
         request = await requests.load_request(tx, key)
-        return self._routes.named(request.route if request else "").name
+        return (self._routes.of_request(request) if request else self._routes.named("")).name
 
     async def _tell(self, route: Route, missed: Sequence[Missed]) -> None:
         number = len({each.about for each in missed})

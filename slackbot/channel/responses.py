@@ -77,7 +77,7 @@ class ResponseReminders:
 
     def _rules(self, view: CardView) -> ReminderRules:
         """Return those of its team."""
-        return self._viewer.routes.named(view.request.route).reminders
+        return self._viewer.routes.of_request(view.request).reminders
 
     async def _addressees(self, view: CardView) -> Sequence[Person]:
         """Return who has it, else who was on duty when it was created: handbook."""

@@ -17,10 +17,10 @@ from slackbot.platforms.slack import SlackClient
 from slackbot.platforms.slack_files import File, upload
 from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.period import Period, Question, midnight, read_question
-from slackbot.rules.request import Rules
+from slackbot.rules.routes import Routes
 from slackbot.rules.stats import Measure, Stats
 from slackbot.store.database import Record
-from slackbot.store.facts import KNOWN_SINCE
+from slackbot.store.facts import load_known_since
 from slackbot.store.stats import feedback_between
 
 log = structlog.get_logger()
@@ -34,9 +34,10 @@ class Trends:
     """Makes figures; ``retention`` is how long the record keeps what has ended."""
 
     def __init__(
-        self, record: Record, rules: Rules, *, region_scope: str, retention: timedelta
+        self, record: Record, routes: Routes, *, region_scope: str, retention: timedelta
     ) -> None:
-        self._record, self._rules = record, rules
+        self._record, self._rules = record, routes.shared
+        self._projects = [routes.key_of(each) for each in routes.projects]
         self._region_scope, self._retention = region_scope, retention
 
     def read(self, text: str) -> Question:
@@ -53,7 +54,8 @@ class Trends:
         found = [each async for each in feedback_between(self._record, since, until, self._rules)]
         now = self._record.now()
         async with self._record.transaction() as tx:
-            known = await KNOWN_SINCE.load(tx) or now
+            # The figures are of all projects, so those of one alone compare with nothing.
+            known = await load_known_since(tx, self._projects) or now
         measure = Measure(rules=self._rules, region_scope=self._region_scope, now=now)
         since = max(known, now - self._retention)
         return measure.stats(found, period, by=question.by, since=since)

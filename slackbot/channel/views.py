@@ -14,11 +14,11 @@ from slackbot.rules.handbook import HANDBOOK_LABELS
 from slackbot.rules.query import Kind, Target, place_of
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules
 from slackbot.rules.responses import FIRST_REMINDER, TOO_LATE
-from slackbot.rules.routes import Routes
+from slackbot.rules.routes import Routes, Share
 from slackbot.store import facts, requests
 from slackbot.store.database import Transaction
 from slackbot.store.facts import KnownProject
-from slackbot.store.people import load_current_turn, plan_of, trouble_of
+from slackbot.store.people import PLAN, TROUBLE, load_current_turn
 from slackbot.store.requests import RequestRecord
 
 
@@ -51,6 +51,18 @@ class _Project:
         return {place_of(f"{site}/{path}") for site in sites for path in paths}
 
 
+async def _untriaged(
+    tx: Transaction, most: int | None, share: Share | None
+) -> tuple[list[RequestRecord], int]:
+    """Return what is loaded, and how much more there is behind it."""
+    if most == 0:
+        return [], 0
+    found = await requests.list_untriaged_records(tx, most, share)
+    if most is not None:
+        return found, max(await requests.count_untriaged(tx, share) - most, 0)
+    return [*found, *await requests.list_labeled_records(tx, share)], 0
+
+
 class Viewer:
     """Makes views as requests stand now.
 
@@ -78,7 +90,7 @@ class Viewer:
 
     def rules_of(self, request: Request) -> Rules:
         """Return those of its team."""
-        return self.routes.named(request.route).rules
+        return self.routes.of_request(request).rules
 
     @property
     def zone(self) -> ZoneInfo:
@@ -94,7 +106,7 @@ class Viewer:
 
     async def labels(self, tx: Transaction, request: Request) -> dict[str, str]:
         """Return the handbook's until the project's have been read."""
-        project = self.routes.key_of(self.routes.named(request.route).project)
+        project = self.routes.key_of(self.routes.of_request(request).project)
         known = await facts.FEEDBACK_LABELS.of(project).load(tx)
         return dict(HANDBOOK_LABELS) if known is None else known
 
@@ -108,7 +120,7 @@ class Viewer:
             TeamDuty(
                 team=route.name if self.routes.are_several else "",
                 view=await self.duty(tx, route.name),
-                plan=await plan_of(route.name).load(tx),
+                plan=await PLAN.of(route.name).load(tx),
                 hours=route.rules.hours,
             )
             for route in self.routes
@@ -116,7 +128,7 @@ class Viewer:
 
     async def duty(self, tx: Transaction, route: str) -> DutyView | None:
         """Return ``None`` where nothing says who is on duty."""
-        turn, trouble = await load_current_turn(tx, route), await trouble_of(route).load(tx)
+        turn, trouble = await load_current_turn(tx, route), await TROUBLE.of(route).load(tx)
         if turn is None and trouble is None:
             return None
         return DutyView(
@@ -136,7 +148,7 @@ class Viewer:
         return replace(
             view,
             labels=await self.labels(tx, view.request),
-            on_duty=await self.duty(tx, self.routes.named(view.request.route).name),
+            on_duty=await self.duty(tx, self.routes.of_request(view.request).name),
             earlier=await self._earlier(tx, view.request),
         )
 
@@ -163,7 +175,7 @@ class Viewer:
         rules = self.rules_of(found.confirmed)
         return CardView(
             request=found.decided(rules),
-            team=found.confirmed.route if self.routes.are_several else "",
+            team=self.routes.of_request(found.confirmed).name if self.routes.are_several else "",
             pending=tuple(each.decision for each in found.pending),
             waits_because=problems[0] if problems else None,
             refused=tuple((each.decision, each.problem or "") for each in found.refused),
@@ -193,14 +205,15 @@ class Viewer:
                 ``None``: all is loaded.
             route: Only the team of this name; ``None``: all teams.
         """
-        duties = await self.duties(tx)
-        views = self._of_team(route, await requests.list_unfinished_records(tx), duties)
+        duties, share = await self.duties(tx), self.share_of(route)
+        views = self._of_team(route, await requests.list_unfinished_records(tx, share), duties)
         # What GitLab lacks yet has ended for people.
         done = [view for view in views if view.request.state not in UNFINISHED]
         if days is not None:
             since = self._clock() - timedelta(days=days)
-            done += self._of_team(route, await requests.list_ended_records(tx, since), duties)
-        untriaged, more = await self._untriaged(tx, most_untriaged, route)
+            ended = await requests.list_ended_records(tx, since, share)
+            done += self._of_team(route, ended, duties)
+        untriaged, more = await _untriaged(tx, most_untriaged, share)
         return Board(
             waiting=tuple(view for view in views if view.request.state in UNFINISHED),
             triage=tuple(self._of_team(route, untriaged, duties)),
@@ -213,7 +226,7 @@ class Viewer:
 
     async def to_close(self, tx: Transaction, *, route: str) -> list[CardView]:
         """Return a team's open issues in which nobody waits, neither for contact nor on others."""
-        found = self._of_team(route, await requests.list_answered(tx))
+        found = self._of_team(route, await requests.list_answered(tx, self.share_of(route)))
         return [view for view in found if view.request.is_open and view.waits_on is None]
 
     async def awaiting_response(self, tx: Transaction) -> list[CardView]:
@@ -224,21 +237,19 @@ class Viewer:
 
     async def dependent(self, tx: Transaction, *, route: str) -> list[CardView]:
         """Return what waits on others in a team, the earliest day first."""
-        return self._of_team(route, await requests.list_dependent_records(tx))
+        found = await requests.list_dependent_records(tx, self.share_of(route))
+        return self._of_team(route, found)
 
     async def of_team(self, tx: Transaction, keys: Iterable[IssueKey], route: str) -> set[IssueKey]:
         """Leave out what is not of the team of this name."""
-        if not self.routes.are_several:
-            return set(keys)
-        found = [await requests.load_request(tx, key) for key in sorted(set(keys))]
-        return {each.key for each in found if each is not None and self.is_of(each, route)}
+        share, which = self.share_of(route), set(keys)
+        if share is None or not which:
+            return which
+        return set(await requests.list_own_keys(tx, which, share))
 
-    def is_of(self, request: Request, route: str | None) -> bool:
-        """Return whether a request is of the team of this name; ``None``: of any."""
-        return route in (None, self.routes.named(request.route).name)
-
-    def _of(self, route: str | None, found: Sequence[RequestRecord]) -> list[RequestRecord]:
-        return [each for each in found if self.is_of(each.confirmed, route)]
+    def share_of(self, route: str | None) -> Share | None:
+        """Return what is recorded for the team of this name; ``None``: all is."""
+        return self.routes.share_of(route)
 
     def _of_team(
         self,
@@ -247,24 +258,8 @@ class Viewer:
         duties: Mapping[str, DutyView | None] = MappingProxyType({}),
     ) -> list[CardView]:
         """Name the team only where all show."""
-        views = self._views(self._of(route, found), duties)
+        views = self._views(found, duties)
         return views if route is None else [replace(view, team="") for view in views]
-
-    async def _untriaged(
-        self, tx: Transaction, most: int | None, route: str | None
-    ) -> tuple[list[RequestRecord], int]:
-        """Return what is loaded, and how much more there is behind it."""
-        if most == 0:
-            return [], 0
-        if route is not None:
-            own = self._of(route, await requests.list_untriaged_records(tx))
-            if most is not None:
-                return own[:most], max(len(own) - most, 0)
-            return [*own, *self._of(route, await requests.list_labeled_records(tx))], 0
-        found = await requests.list_untriaged_records(tx, most)
-        if most is not None:
-            return found, max(await requests.count_untriaged(tx) - most, 0)
-        return [*found, *await requests.list_labeled_records(tx)], 0
 
     def _views(
         self,
@@ -272,8 +267,8 @@ class Viewer:
         duties: Mapping[str, DutyView | None] = MappingProxyType({}),
     ) -> list[CardView]:
         """For rows; who is on duty has a name where they are assigned."""
-        named = self.routes.named
-        return [self._view(each, duties.get(named(each.confirmed.route).name)) for each in found]
+        of = self.routes.of_request
+        return [self._view(each, duties.get(of(each.confirmed).name)) for each in found]
 
     async def find(self, tx: Transaction, targets: Sequence[Target]) -> Found:
         projects = await self._projects(tx)

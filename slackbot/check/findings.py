@@ -1,11 +1,14 @@
 """What a check has found, and how bad it is."""
 
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Untrusted
 from slackbot.rules.rota import NoAnswer
+from slackbot.rules.routes import Route
+
+KEEPS_TRYING = "; the bot starts and keeps trying"
 
 
 class Verdict(StrEnum):
@@ -43,14 +46,22 @@ class Finding:
     """For programs; no secret is among them."""
     is_unanswered: bool = False
     """Unknown because something did not answer: another time it may."""
+    teams: frozenset[str] = frozenset()
+    """Whom alone it is about, by name; empty: all."""
+    where: str = ""
+    """The team or project, where there are several."""
 
     @property
     def is_fatal(self) -> bool:
         return self.verdict is Verdict.PROBLEM
 
+    @property
+    def subject(self) -> str:
+        return f"{self.where}: {self.about}" if self.where else self.about
+
     def __str__(self) -> str:
         said = f": {self.problem}" if self.problem else ""
-        return f"{self.verdict:<9}{self.about}{said}"
+        return f"{self.verdict:<9}{self.subject}{said}"
 
 
 def good(about: str, **facts: object) -> Finding:
@@ -78,7 +89,7 @@ def not_answered(about: str, error: PlatformError | NoAnswer) -> Finding:
     """Say what is wrong, or that nobody knows."""
     if isinstance(error, Rejected) or error.needs_administrator:
         return warning(about, error)
-    problem = f"could not be checked: {error}; the bot starts and keeps trying"
+    problem = f"could not be checked: {error}{KEEPS_TRYING}"
     return replace(unknown(about, problem), is_unanswered=True)
 
 
@@ -88,3 +99,35 @@ async def of_section(section: Section, findings: AsyncIterable[Finding]) -> list
 
 def in_section(section: Section, findings: Iterable[Finding]) -> list[Finding]:
     return [replace(finding, section=section) for finding in findings]
+
+
+# --- Several teams -----------------------------------------------------------------------------
+
+Teams = Collection[Route]
+"""Empty if the file of routes cannot be read."""
+
+
+def of_team(team: Route, finding: Finding, teams: Teams) -> Finding:
+    where = team.name if len(teams) > 1 else ""
+    facts = {**finding.facts, "team": team.name} if where else finding.facts
+    return replace(finding, teams=frozenset({team.name}), where=where, facts=facts)
+
+
+def key_of(team: Route, setting: str) -> str:
+    """Return what a setting is called where the team has it."""
+    return setting.removeprefix("SSAT_").lower() if team.name else setting
+
+
+def spare_others(findings: Iterable[Finding], teams: Teams) -> list[Finding]:
+    """Keep the bot from starting only if no team can work: customers of the others wait."""
+    found = list(findings)
+    stopped = {name for each in found if each.is_fatal for name in each.teams}
+    if stopped >= {team.name for team in teams}:
+        return found
+    return [_spared(each) if each.is_fatal and each.teams else each for each in found]
+
+
+def _spared(finding: Finding) -> Finding:
+    names = ", ".join(sorted(finding.teams))
+    problem = f"{finding.problem}; until then only the other teams work, not {names}"
+    return replace(finding, verdict=Verdict.WARNING, problem=problem)

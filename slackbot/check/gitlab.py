@@ -1,6 +1,7 @@
 """What the check asks of GitLab: the token, the project, its labels, and other projects."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from slackbot.app import Clients
@@ -12,6 +13,7 @@ from slackbot.check.findings import (
     fatal,
     good,
     not_answered,
+    of_team,
     unknown,
     warning,
 )
@@ -19,6 +21,7 @@ from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected
 from slackbot.platforms.gitlab import (
     FINE_GRAINED,
     AccountKind,
+    GitLabClient,
     Project,
     Token,
     obstacle_in,
@@ -27,6 +30,7 @@ from slackbot.platforms.gitlab import (
 from slackbot.rules.expiry import expiry_problem
 from slackbot.rules.refusals import Obstacle
 from slackbot.rules.request import IssueKey, in_scope, scope_of
+from slackbot.rules.routes import Route
 from slackbot.rules.week import ReviewWeek
 from slackbot.settings import Settings
 from slackbot.written import nearest
@@ -50,39 +54,67 @@ MOST_PERMISSIONS = 6
 async def examine_gitlab(
     settings: Settings, clients: Clients, now: datetime
 ) -> AsyncIterator[Finding]:
-    about = f"GITLAB_PROJECT {settings.gitlab_project}"
-    try:
-        project = await clients.gitlab.project()
-    except Denied as error:
-        yield denied(error, "GITLAB_TOKEN", "GITLAB_URL")
-    except Missing:
-        yield fatal(about, "not found: is the path right, and is the token's user a member?")
-    except Rejected as error:
-        yield fatal(about, f"{error}: the token needs the scope api")
-    except PlatformError as error:
-        yield not_answered("GitLab", error)
-    else:
-        async for finding in _examine_project(settings, clients, project, now):
+    for gitlab in clients.gitlab.projects:
+        try:
+            found = [*_judge_project(settings, gitlab.named, await gitlab.project())]
+        except Denied as error:
+            yield denied(error, "GITLAB_TOKEN", "GITLAB_URL")
+            return
+        except Rejected as error:
+            found = [_not_shown(settings, gitlab.named, error)]
+        except PlatformError as error:
+            yield not_answered("GitLab", error)
+            break
+        for finding in found:
+            yield _of_project(settings, gitlab.named, finding)
+    if known := [each for each in clients.gitlab.projects if each.known]:
+        async for finding in _examine_known(settings, clients, known, now):
             yield finding
 
 
-async def _examine_project(
-    settings: Settings, clients: Clients, project: Project, now: datetime
-) -> AsyncIterator[Finding]:
+def _of_project(settings: Settings, named: str, finding: Finding, where: str = "") -> Finding:
+    teams = frozenset(each.name for each in settings.routes if each.project == named)
+    return replace(finding, teams=teams, where=where)
+
+
+def _setting(settings: Settings, named: str) -> str:
+    """Return what names the project."""
+    return "GITLAB_PROJECT" if named == settings.gitlab_project else "project"
+
+
+def _not_shown(settings: Settings, named: str, error: Rejected) -> Finding:
+    about = f"{_setting(settings, named)} {named}"
+    if isinstance(error, Missing):
+        return fatal(about, "not found: is the path right, and is the token's user a member?")
+    return fatal(about, f"{error}: the token needs the scope api")
+
+
+def _judge_project(settings: Settings, named: str, project: Project) -> Iterator[Finding]:
     yield good(f"GitLab project {project.path} ({project.id})", id=project.id, path=project.path)
-    if problem := renamed(settings.gitlab_project, project):
-        yield warning("GITLAB_PROJECT", problem)
+    setting = _setting(settings, named)
+    if problem := renamed(named, project, setting):
+        yield warning(setting, problem)
     if 0 < project.access_level < REPORTER:
-        yield fatal("GITLAB_TOKEN", "the role is too low to change issues: Reporter is the least")
+        where = f" in {project.path}" if len(settings.routes.projects) > 1 else ""
+        problem = f"the role{where} is too low to change issues: Reporter is the least"
+        yield fatal("GITLAB_TOKEN", problem)
+
+
+async def _examine_known(
+    settings: Settings, clients: Clients, known: Sequence[GitLabClient], now: datetime
+) -> AsyncIterator[Finding]:
     async for finding in _examine_token(clients, now):
         yield finding
     yield await _examine_follow_ups(settings, clients)
-    if settings.ssat_link_issue is not None:
+    if settings.ssat_link_issue is not None and (project := clients.gitlab.known):
         yield await _examine_link_issue(clients, project, settings.ssat_link_issue)
     if settings.review_week is not None:
         yield await _examine_week(clients, settings.review_week)
-    async for finding in _examine_labels(settings, clients):
-        yield finding
+    are_several = len(clients.gitlab.projects) > 1
+    for gitlab in known:
+        async for finding in _examine_labels(settings, gitlab):
+            where = gitlab.named if are_several else ""
+            yield finding if finding.teams else _of_project(settings, gitlab.named, finding, where)
 
 
 async def _examine_token(clients: Clients, now: datetime) -> AsyncIterator[Finding]:
@@ -105,11 +137,10 @@ def _of_token(token: Token, now: datetime) -> Finding:
         "ends": ends.isoformat() if ends else None,
     }
     if ends is None:
-        return good(f"{about}, without an end", **told)
-    until = f"until {ends:%a} {ends.day} {ends:%b %Y}"
+        return good(f"{about}, never expires", **told)
     if problem := expiry_problem(ends, now):
-        return warning(f"{about}, {until}", f"it {problem}", **told)
-    return good(f"{about}, {until}", **told)
+        return warning(about, f"it {problem}", **told)
+    return good(f"{about}, until {ends:%a} {ends.day} {ends:%b %Y}", **told)
 
 
 def _rights(token: Token) -> str:
@@ -122,9 +153,9 @@ def _rights(token: Token) -> str:
     return f"fine-grained: {shown}" + (f" and {more} more" if more > 0 else "")
 
 
-async def examine_account(clients: Clients, project: Project) -> Finding:
+async def examine_account(clients: Clients) -> Finding:
     """Say whose the token is; a person's leaves with them, and writes in their name."""
-    role = ROLES.get(project.access_level, str(project.access_level))
+    role = _role([each.known for each in clients.gitlab.projects if each.known])
     try:
         own = await clients.gitlab.own_account()
     except Rejected as error:  # a fine-grained token may lack the permission
@@ -139,10 +170,17 @@ async def examine_account(clients: Clients, project: Project) -> Finding:
     return good(about, **told)
 
 
-async def _examine_labels(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
+def _role(known: Sequence[Project]) -> str:
+    roles = {each.path: ROLES.get(each.access_level, str(each.access_level)) for each in known}
+    if len(set(roles.values())) == 1:
+        return next(iter(roles.values()))
+    return ", ".join(f"{role} in {path}" for path, role in roles.items())
+
+
+async def _examine_labels(settings: Settings, gitlab: GitLabClient) -> AsyncIterator[Finding]:
     """Without its labels the bot sees no request, or no contact."""
     try:
-        labels = await clients.gitlab.labels()
+        labels = await gitlab.labels()
     except PlatformError as error:
         yield not_answered("labels of the project", error)
         return
@@ -166,6 +204,31 @@ async def _examine_labels(settings: Settings, clients: Clients) -> AsyncIterator
         near = _nearest_scope(scope, labels)
         problem = "the project has no label of this scope, so nobody can choose one"
         yield warning(f"SSAT_LABEL_SCOPE {scope}", f"{problem}; is it {near}?" if near else problem)
+    teams = tuple(settings.routes)
+    for team in teams:
+        if team.project == gitlab.named:
+            for finding in _labels_of(team, labels):
+                yield of_team(team, finding, teams)
+
+
+def _labels_of(team: Route, labels: Collection[str]) -> Iterator[Finding]:
+    """Look whether any feedback can have what the file of routes names."""
+    if team.label is not None and team.label in labels:
+        yield good(f"label {team.label}")
+    elif team.label is not None:
+        yield warning(f"label {team.label}", _no_label(team.label, labels, "comes to this team"))
+    folded = {each.casefold(): each for each in labels}
+    for rule in team.rules.deadlines:
+        for label in (rule.label, rule.tier):
+            if label is not None and label not in folded:
+                problem = _no_label(label, folded, "has this deadline")
+                yield warning(f"deadline for label {label}", problem)
+
+
+def _no_label(label: str, labels: Collection[str], what: str) -> str:
+    near = nearest(label, labels)
+    said = f"the project has no such label, so no feedback {what}"
+    return f"{said}; is it {near}?" if near else said
 
 
 async def _examine_week(clients: Clients, week: ReviewWeek) -> Finding:

@@ -7,7 +7,7 @@ from slackbot.app import Clients
 from slackbot.blocks.text import count, shorten
 from slackbot.check.findings import Finding, fatal, good, not_answered, unknown
 from slackbot.check.samples import Sample, samples
-from slackbot.check.webhook import try_hooks
+from slackbot.check.webhook import try_all_hooks
 from slackbot.platforms.errors import PlatformError, Rejected, Throttled
 from slackbot.platforms.slack import SlackClient
 from slackbot.settings import Settings
@@ -21,7 +21,7 @@ _INVALID = frozenset({"invalid_blocks", "invalid_message", "invalid_view"})
 async def examine_live(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
     async for finding in examine_rendering(settings, clients.slack):
         yield finding
-    async for finding in try_hooks(settings, clients.gitlab.hooks):
+    async for finding in try_all_hooks(settings, clients.gitlab):
         yield finding
 
 

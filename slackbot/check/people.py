@@ -1,24 +1,26 @@
 """Who may take action, and which of them have a GitLab account."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from slackbot.app import Clients
 from slackbot.blocks.text import count
-from slackbot.check.findings import Finding, good, not_answered, warning
+from slackbot.check.findings import Finding, Teams, good, key_of, not_answered, of_team, warning
 from slackbot.check.record import OnRecord
 from slackbot.check.slack import MANAGERS
-from slackbot.people.file import PeopleFile
+from slackbot.people.file import PeopleFile, open_folder
 from slackbot.people.identities import WhoIsWho
 from slackbot.platforms.errors import PlatformError, Rejected
 from slackbot.platforms.slack import Member
 from slackbot.platforms.snapshot import GitLabUser
+from slackbot.rules.routes import Route
 from slackbot.settings import Settings
 
 MOST_LOOKED_UP = 50
 """Managers whose account is looked up by email: each takes two calls."""
 MOST_NAMED = 5
+_NO_GROUP = {True: "disabled", False: "not in Slack"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,47 +31,80 @@ class _Managers:
 
 
 async def examine_people(
-    settings: Settings, clients: Clients, record: OnRecord, now: datetime
+    settings: Settings, teams: Teams, clients: Clients, record: OnRecord, now: datetime
 ) -> AsyncIterator[Finding]:
     """Leave accounts out where GitLab has not answered."""
-    has_gitlab = clients.gitlab.known is not None
     file = PeopleFile(settings.ssat_people_file, settings.ssat_people_keys).people()
     who = WhoIsWho(file=file, kept=record.kept, at=now)
-    if not settings.ssat_managers:
-        yield good("may act: every full member of the workspace", managers=None)
-        if has_gitlab:
-            yield _mapped(who, {user: _source(user, who) for user in who.usernames}, [])
-        return
+    managers = set[str]()
+    for team in teams:
+        finding, users = await _may_act(team, clients)
+        yield of_team(team, finding, teams)
+        managers |= users
+    if any(each.known for each in clients.gitlab.projects):
+        yield await _examine_accounts(clients, who, teams, managers)
+
+
+async def _may_act(team: Route, clients: Clients) -> tuple[Finding, frozenset[str]]:
+    """Return also who that is; nobody if every member may."""
+    if not team.managers:
+        return good("may act: every full member of the workspace", managers=None), frozenset()
     try:
-        managers = await _managers(settings, clients)
+        managers = await _managers(team, clients)
     except PlatformError as error:
-        yield not_answered(MANAGERS, error)
-        return
+        return not_answered(key_of(team, MANAGERS), error), frozenset()
     number = len(managers.users)
     said = f"may act: {count(number, 'person', 'people')} ({', '.join(managers.named)})"
     told = {"managers": number, "by": list(managers.named)}
-    yield good(said, **told) if number else warning(said, "nobody is in it: add people", **told)
-    if not has_gitlab:
-        return
+    if number:
+        return good(said, **told), managers.users
+    return warning(said, "nobody is in it: add people", **told), managers.users
+
+
+async def _examine_accounts(
+    clients: Clients, who: WhoIsWho, teams: Teams, managers: Collection[str]
+) -> Finding:
+    """Look for those of all who may act, by name; of everybody, only count what is known."""
+    if not any(team.managers for team in teams):
+        return _mapped(who, {user: _source(user, who) for user in who.usernames}, [])
     try:
-        sources, without = await _accounts(clients, who, sorted(managers.users))
+        return _mapped(who, *await _accounts(clients, who, sorted(managers)))
     except PlatformError as error:
-        yield not_answered("GitLab accounts of managers", error)
+        return not_answered("GitLab accounts of managers", error)
+
+
+def examine_folder(settings: Settings) -> Iterator[Finding]:
+    """Count what is left out of a folder of people: another command says why."""
+    path = settings.ssat_people_file
+    folder = open_folder(path, settings.ssat_people_keys)
+    if folder is None:
         return
-    yield _mapped(who, sources, without)
+    folder.look()
+    broken = [each.name for each in folder.files if each.problem]
+    doubled = len({each for double in folder.doubles for each in double.people})
+    said = f"SSAT_PEOPLE_FILE {path}: {count(len(folder.people), 'person', 'people')} known"
+    told = {"files": len(folder.files), "people": len(folder.people), "left_out": broken}
+    problems = [f"{count(len(broken), 'file')} left out ({_names(broken)})"] if broken else []
+    problems += [f"{doubled} share what only one can have"] if doubled else []
+    if problems:
+        yield warning(said, f"{', '.join(problems)}: `ssat-bot people check` says why", **told)
+    else:
+        yield good(said, **told)
 
 
-async def _managers(settings: Settings, clients: Clients) -> _Managers:
+async def _managers(team: Route, clients: Clients) -> _Managers:
     users = clients.slack.users
-    groups = sorted(each for each in settings.ssat_managers if each.startswith("S"))
-    people = settings.ssat_managers - set(groups)
+    groups = sorted(each for each in team.managers if each.startswith("S"))
+    people = team.managers - set(groups)
     handles = await users.groups() if groups else {}
     found, named = set(people), []
     for group in groups:
         members = await users.in_group(group)
         found |= members or set()
         handle = f"@{handles[group].handle}" if group in handles else group
-        named.append(f"{handle}: {'disabled' if members is None else len(members)}")
+        named.append(
+            f"{handle}: {_NO_GROUP[group in handles] if members is None else len(members)}"
+        )
     named += [f"by id: {len(people)}"] if people else []
     return _Managers(users=frozenset(found), named=named)
 
@@ -132,6 +167,11 @@ def _mapped(who: WhoIsWho, sources: Mapping[str, str], without: Sequence[str]) -
     told = {"accounts": numbers, "without_account": list(without)}
     if not without:
         return good(about, **told)
-    more = len(without) - MOST_NAMED
-    names = ", ".join(without[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return warning(about, f"none for {names}: a line in SSAT_PEOPLE_FILE, or /ssat link", **told)
+    return warning(
+        about, f"none for {_names(without)}: a line in SSAT_PEOPLE_FILE, or /ssat link", **told
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

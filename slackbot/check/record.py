@@ -1,5 +1,6 @@
 """What the record knows: it is read as it is, beside a bot that works on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -7,9 +8,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from slackbot.check.findings import Finding, fatal, good, unknown, warning
 from slackbot.people.identities import Kept, load_kept
-from slackbot.store import facts, interactions
+from slackbot.store import facts, grants, interactions
 from slackbot.store.database import Database, DatabaseError, is_damaged, newest_revision
-from slackbot.store.schema import UnreadableError
+from slackbot.store.schema import GrantState, UnreadableError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class OnRecord:
     team: str | None = None
     """The workspace that the bot has worked in."""
     last_hook: datetime | None = None
+    granted: Sequence[str] = ()
+    """The sealed tokens of who has granted the bot to write under their name."""
     kept: Kept = field(default_factory=lambda: Kept(links={}, matches={}, lines={}, accounts=()))
 
 
@@ -28,15 +31,14 @@ NOTHING = OnRecord()
 async def examine_database(database_url: str) -> Finding:
     """Try the database as it is; each start opens it anyway."""
     database = Database(database_url)
-    about = f"database, SQLite: {database.file}" if database.file else "database, PostgreSQL"
     try:
-        await database.try_out()
+        which = await database.try_out()
     except DatabaseError as error:
-        # A driver's words have several lines.
-        return fatal("database", " ".join(str(error).split()))
+        return fatal("database", error)
     finally:
         await database.close()
-    return good(about, kind="sqlite" if database.is_sqlite else "postgresql")
+    kind = "sqlite" if database.is_sqlite else "postgresql"
+    return good(f"database, {which}", kind=kind)
 
 
 async def examine_record(database_url: str, now: datetime) -> tuple[list[Finding], OnRecord]:
@@ -48,7 +50,9 @@ async def examine_record(database_url: str, now: datetime) -> tuple[list[Finding
     try:
         if database.file and not (database.file.exists() and database.file.stat().st_size):
             return [usable, _schema(set())], NOTHING
-        schema = _schema(await database.revisions())
+        schema = await _examine_schema(database)
+        if (backup := await _examine_backup(database)) is not None:
+            return [usable, schema, backup], NOTHING
         return [usable, schema], await _read(database, now)
     except (SQLAlchemyError, UnreadableError, OSError) as error:
         if database.file and is_damaged(database.file):
@@ -58,6 +62,26 @@ async def examine_record(database_url: str, now: datetime) -> tuple[list[Finding
         return [usable, replace(unknown("record", problem), is_unanswered=True)], NOTHING
     finally:
         await database.close()
+
+
+async def _examine_schema(database: Database) -> Finding:
+    revisions = await database.revisions()
+    if max(revisions, default="") > newest_revision():
+        from slackbot.store.upgrade import too_old_for  # with Alembic
+
+        async with database.transaction() as tx:
+            if problem := await tx.run_sync(too_old_for):
+                return fatal(f"schema {max(revisions)}", problem)
+    return _schema(revisions)
+
+
+async def _examine_backup(database: Database) -> Finding | None:
+    """Each schema that there was has facts."""
+    if not await database.revisions():
+        return None
+    async with database.transaction() as tx:
+        problem = await facts.problem_of_backup(tx)
+    return fatal("record", problem) if problem else None
 
 
 def _schema(revisions: set[str]) -> Finding:
@@ -85,4 +109,9 @@ async def _read(database: Database, now: datetime) -> OnRecord:
             team=await facts.SLACK_TEAM.load(tx),
             last_hook=await interactions.last_hook(tx),
             kept=await load_kept(tx, now),
+            granted=[
+                each.sealed
+                for each in await grants.list_grants(tx)
+                if each.grant.state is GrantState.VALID
+            ],
         )

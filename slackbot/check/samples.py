@@ -8,16 +8,37 @@ from typing import Any
 from uuid import UUID
 
 from slackbot.blocks import kudos, linking
-from slackbot.blocks.card import render_bare_card, render_card, render_refusal, render_step
+from slackbot.blocks.card import (
+    render_bare_card,
+    render_card,
+    render_follow_up,
+    render_refusal,
+    render_step,
+)
 from slackbot.blocks.digest import Contacts, Digest, render_digest
-from slackbot.blocks.duty import DutyView, TeamDuty, render_duty
+from slackbot.blocks.duty import DutyView, TeamDuty, render_duties, render_duty
 from slackbot.blocks.email import DraftView, email_modal, facts_of
 from slackbot.blocks.follow_up import Draft, follow_up_modal
-from slackbot.blocks.forms import FORMS, render_form, render_more, saved_modal
+from slackbot.blocks.forms import (
+    FORMS,
+    after_review,
+    render_contact,
+    render_form,
+    render_more,
+    saved_modal,
+)
 from slackbot.blocks.handover import HandOver, render_handover
-from slackbot.blocks.home import HomeView, notice_modal, render_home
+from slackbot.blocks.home import HomeView, notice_modal, render_closed_home, render_home
 from slackbot.blocks.profile import profile_modal
-from slackbot.blocks.queue import Asker, Board, Found, render_found, render_preview, render_queue
+from slackbot.blocks.queue import (
+    Asker,
+    Board,
+    Found,
+    render_found,
+    render_help,
+    render_preview,
+    render_queue,
+)
 from slackbot.blocks.reminder import (
     Summary,
     render_gap,
@@ -124,7 +145,49 @@ class _Maker:
         decision = self._decision(thanks)
         yield "kudos", kudos.render_kudos(decision, thanks, GOOD)
         yield "kudos that wait", kudos.render_missing(decision, GOOD, ["#kudos is archived"])
-        yield "link to GitLab", linking.offer("ssat-code", "avery", WAITING.url, 30)
+        yield "kudos that have arrived", kudos.render_arrived(GOOD)
+        yield from self._links()
+        yield from self._teams()
+
+    def _links(self) -> Iterator[tuple[str, SlackMessage]]:
+        code = "ABCD1234"
+        button = (f"https://gitlab.example.com/oauth/device?user_code={code}", code)
+        by_code = linking.offer("ssat-code", "avery", WAITING.url, 30)
+        yield (
+            "link to GitLab",
+            linking.authorize(link=button, act=button, gitlab=None, minutes=5, otherwise=by_code),
+        )
+        # All are words alone, and each sample costs a call.
+        words = (
+            by_code,
+            linking.linked("avery"),
+            linking.taken("avery"),
+            linking.expired("avery"),
+            linking.left_by_another("avery", "blake"),
+            linking.not_this_one("avery"),
+            linking.acts("avery"),
+            linking.denied(),
+            linking.not_accepted(),
+            linking.not_authorized(),
+            linking.bots_own("ssat-bot"),
+            linking.another_account("blake", "avery"),
+            linking.wrote_for_you(WAITING.url, None),
+            linking.wrote_for_you(WAITING.url, "403"),
+            linking.unlinked(was_linked=True, in_file="avery"),
+        )
+        blocks = tuple(block for each in words for block in each.blocks)
+        yield "words about a link", SlackMessage(text="Words about a link", blocks=blocks)
+
+    def _teams(self) -> Iterator[tuple[str, SlackMessage]]:
+        """Make what names the team, where there are several."""
+        yield "duty of all teams", render_duties(self._duties(), NOW)
+        of_all = replace(self._board(), waiting=(self._view(CLAIMED, team="emea"),), team="emea")
+        yield "queue of teams", render_queue(of_all, Listing(), self._asker())
+        handed = replace(self._hand_over(), team="emea")
+        yield "hand-over of a team", render_handover(handed, is_outgoing=True)
+
+    def _duties(self) -> list[TeamDuty]:
+        return [replace(self._team_duty(), team=team) for team in ("emea", "partners")]
 
     def _cards(self) -> Iterator[tuple[str, SlackMessage]]:
         email = MarkContacted(channel=Channel.EMAIL, text="I am sorry.", at=NOW)
@@ -143,6 +206,8 @@ class _Maker:
         yield "step", render_step(Step(kind=StepKind.CLAIMED, at=NOW, who=AVERY), self._rules)
         refused = Step(kind=StepKind.REFUSED, at=NOW, who=AVERY, detail="GitLab says no")
         yield "refusal", render_refusal(refused, views["card, claimed"], sent)
+        created = Step(kind=StepKind.FOLLOWED_UP, at=NOW, who=AVERY, detail=WAITING.url)
+        yield "follow-up created", render_follow_up(created, views["card"], self._rules)
 
     def _reminders(self) -> Iterator[tuple[str, SlackMessage]]:
         yield "reminder", render_reminder(self._view(WAITING), [BLAKE], is_missed=False)
@@ -172,22 +237,8 @@ class _Maker:
                 )
             ),
         )
-        hand_over = HandOver(
-            before=(AVERY,),
-            after=(BLAKE,),
-            began_at=NOW - timedelta(days=7),
-            ended_at=NOW,
-            contacted=Contacts(on_time=3),
-            labeled=2,
-            triaged=4,
-            left_open=(waiting,),
-            untriaged=(untriaged,),
-            dependent=(),
-            to_close=(self._view(replace(CONTACTED, is_open=True)),),
-            zone=zone,
-        )
-        yield "hand-over", render_handover(hand_over, is_outgoing=False)
-        yield "duty", render_duty(self._team_duty(), NOW)
+        yield "hand-over", render_handover(self._hand_over(), is_outgoing=False)
+        yield "duty", render_duty(self._duties()[0], NOW)
         yield "queue", render_queue(self._board(), Listing(), self._asker())
         found = Found(
             items=(waiting,),
@@ -199,8 +250,25 @@ class _Maker:
             now=NOW,
         )
         yield "answer to /ssat show", render_found(found, self._asker())
+        yield "help", render_help(can_link=True, has_teams=True)
         preview = render_preview(waiting)
         yield "preview of a link", SlackMessage(text="Preview", blocks=tuple(preview))
+
+    def _hand_over(self) -> HandOver:
+        return HandOver(
+            before=(AVERY,),
+            after=(BLAKE,),
+            began_at=NOW - timedelta(days=7),
+            ended_at=NOW,
+            contacted=Contacts(on_time=3),
+            labeled=2,
+            triaged=4,
+            left_open=(self._view(CLAIMED),),
+            untriaged=(self._view(UNTRIAGED),),
+            dependent=(),
+            to_close=(self._view(replace(CONTACTED, is_open=True)),),
+            zone=self._settings.ssat_timezone,
+        )
 
     def _team_duty(self) -> TeamDuty:
         return TeamDuty(team="", view=self._duty, hours=self._rules.hours)
@@ -223,17 +291,22 @@ class _Maker:
             board=board, listing=Listing(), asker=self._asker(), duties=[self._team_duty()]
         )
         yield "home", render_home(home)
+        yield "home of several teams", render_home(replace(home, duties=self._duties()))
+        yield "home that is closed", render_closed_home("You may not look.")
         for offer in FORMS:
             for request in (CLAIMED, CONTACTED, UNTRIAGED):
                 with suppress(Refusal):
                     yield f"form {offer}", render_form(offer, self._view(request), AVERY)
                     break
         yield "snooze", snooze_modal(CLAIMED, AVERY, zone=zone, now=NOW)
+        yield "contact by email", render_contact(self._view(CLAIMED), AVERY, "I am sorry.")
+        follow_up = Draft(project=self._settings.ssat_follow_up_project)
+        made = follow_up_modal(self._view(UNTRIAGED), AVERY, follow_up)
+        yield "follow-up", made
+        yield "follow-up after a review", after_review(made)
         yield "more", render_more(self._view(CLAIMED), AVERY)
         yield "saved", saved_modal(self._view(CLAIMED))
         yield "not done", notice_modal("That time is in the future.")
-        follow_up = Draft(project=self._settings.ssat_follow_up_project)
-        yield "follow-up", follow_up_modal(self._view(UNTRIAGED), AVERY, follow_up)
         venue = kudos.Venue(channel=self._settings.ssat_kudos_channel, has_week=True)
         yield "kudos form", kudos.render_kudos_form(self._view(GOOD), AVERY, venue)
         profile = Profile(name="Avery Example", role="Support Manager", language="en")

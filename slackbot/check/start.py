@@ -1,11 +1,11 @@
 """What may keep the bot from starting; changes nothing."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from slackbot.app import Clients
 from slackbot.check.duty import examine_pagerduty
-from slackbot.check.findings import Finding, warning
+from slackbot.check.findings import Finding, Teams, key_of, of_team, spare_others, warning
 from slackbot.check.gitlab import examine_gitlab
 from slackbot.check.slack import MANAGERS, examine_slack
 from slackbot.people.file import left_out
@@ -13,24 +13,28 @@ from slackbot.settings import Settings
 from slackbot.templates.email import EmailTemplates
 
 
-async def examine(settings: Settings, clients: Clients) -> AsyncIterator[Finding]:
-    for finding in examine_settings(settings):
-        yield finding
-    async for finding in examine_slack(settings, clients.slack):
-        yield finding
-    async for finding in examine_gitlab(settings, clients, datetime.now(UTC)):
-        yield finding
-    if settings.pagerduty_api_token is not None:
-        token = settings.pagerduty_api_token.get_secret_value()
-        async for finding in examine_pagerduty(settings, token):
-            yield finding
+async def examine(settings: Settings, clients: Clients) -> list[Finding]:
+    teams, now = tuple(settings.routes), datetime.now(UTC)
+    found = [*examine_settings(settings, teams), *examine_people_file(settings)]
+    found += [each async for each in examine_slack(settings, teams, clients.slack)]
+    found += [each async for each in examine_gitlab(settings, clients, now)]
+    found += await examine_pagerduty(settings, teams, now)
+    return spare_others(found, teams)
 
 
-def examine_settings(settings: Settings) -> Iterator[Finding]:
-    for misnamed in settings.misnamed:
-        yield warning("settings", misnamed)
+def examine_people_file(settings: Settings) -> Iterator[Finding]:
     for problem in left_out(settings.ssat_people_file, settings.ssat_people_keys):
         yield warning("SSAT_PEOPLE_FILE", problem)
+
+
+def examine_settings(settings: Settings, teams: Teams) -> Iterator[Finding]:
+    for misnamed in settings.misnamed:
+        yield warning("settings", misnamed)
+    if settings.slack_app_token and settings.slack_signing_secret:
+        yield warning(
+            "SLACK_APP_TOKEN, SLACK_SIGNING_SECRET",
+            "both are set, so the bot uses Socket Mode: remove the one that you do not need",
+        )
     for problem in EmailTemplates(settings.ssat_email_templates).problems():
         yield warning("SSAT_EMAIL_TEMPLATES", f"{problem}; the bot's own text is used instead")
     if bool(settings.ssat_week_project) != bool(settings.ssat_week_label):
@@ -38,5 +42,7 @@ def examine_settings(settings: Settings) -> Iterator[Finding]:
             "SSAT_WEEK_PROJECT, SSAT_WEEK_LABEL",
             "only one of them is set, so kudos do not go to the week's review issue: set both",
         )
-    if not settings.ssat_managers:
-        yield warning(MANAGERS, "not set, so every full member of the workspace may take action")
+    for team in teams:
+        if not team.managers:
+            problem = "not set, so every full member of the workspace may take action"
+            yield of_team(team, warning(key_of(team, MANAGERS), problem), teams)

@@ -1,12 +1,14 @@
 """The project's webhook: its state, and what a test of it tells."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
 from slackbot.blocks.text import one_line, plain_moment, shorten
 from slackbot.check.findings import Finding, good, not_answered, unknown, warning
 from slackbot.platforms.errors import Missing, PlatformError, Rejected, Throttled
+from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.gitlab_hooks import (
     ENABLED,
     EVENTS,
@@ -19,6 +21,7 @@ from slackbot.settings import Settings
 
 PATH = "/gitlab/webhook"
 FIX = "`ssat-bot check --fix webhook`"
+CREATE = "`ssat-bot check --fix webhook --url https://<your host>`"
 SHOWN = 120
 EVENT_NAMES = {
     "issues_events": "Issues",
@@ -50,10 +53,22 @@ def takes_webhooks(settings: Settings) -> bool:
 # --- Its state ---------------------------------------------------------------------------------
 
 
-async def examine_webhook(
-    settings: Settings, hooks: GitLabHooks, last_hook: datetime | None
+async def examine_webhooks(
+    settings: Settings, gitlab: GitLabClient, last_hook: datetime | None
 ) -> AsyncIterator[Finding]:
-    """``last_hook``: when the record's latest delivery came."""
+    """``last_hook``: when the record's latest delivery came, of whatever project."""
+    are_several = len(gitlab.projects) > 1
+    for project in gitlab.projects:
+        if project.known is None:
+            continue
+        findings = _examine(settings, project.hooks, last_hook, are_several=are_several)
+        async for finding in findings:
+            yield replace(finding, where=project.named if are_several else "")
+
+
+async def _examine(
+    settings: Settings, hooks: GitLabHooks, last_hook: datetime | None, *, are_several: bool
+) -> AsyncIterator[Finding]:
     poll = f"the poll finds requests within {settings.ssat_poll_seconds.total_seconds():g} seconds"
     told = {"last_received": last_hook.isoformat() if last_hook else None}
     try:
@@ -67,19 +82,25 @@ async def examine_webhook(
     if not own and not takes_webhooks(settings):
         yield good(f"no webhook: {poll}", **told)
         return
+    if not own and last_hook is not None and are_several:
+        got = f"the bot got one {_when(last_hook, settings)}, another project's or a group's"
+        problem = f"none in the project; {got}: {CREATE} creates one"
+        yield unknown("webhook", problem, **told)
+        return
     if not own and last_hook is not None:
         when = _when(last_hook, settings)
         yield good(f"webhook: none in the project, but the bot got one {when}: a group's?", **told)
         return
     if not own:
         problem = f"the project has none that leads to {PATH}, so {poll}"
-        yield warning("webhook", f"{problem}: {FIX} --url https://<your host>", **told)
+        yield warning("webhook", f"{problem}: {CREATE}", **told)
         return
     if len(own) > 1:
         urls = ", ".join(shown_url(each.url) for each in own)
         yield warning("webhook", f"the project has {len(own)}: remove all but one of {urls}")
     for hook in own:
-        yield _judge(settings, hook, await last_sent_to(hooks, hook), last_hook)
+        received = None if are_several else last_hook
+        yield _judge(settings, hook, await last_sent_to(hooks, hook), received)
 
 
 def _hidden(settings: Settings, error: Rejected, last_hook: datetime | None, poll: str) -> Finding:
@@ -180,8 +201,18 @@ async def last_sent_to(hooks: GitLabHooks, hook: ProjectHook) -> Sent | None:
 # --- A test ------------------------------------------------------------------------------------
 
 
-async def try_hooks(settings: Settings, hooks: GitLabHooks) -> AsyncIterator[Finding]:
+async def try_all_hooks(settings: Settings, gitlab: GitLabClient) -> AsyncIterator[Finding]:
     """Let GitLab send an event to each webhook of the bot."""
+    if not takes_webhooks(settings):
+        yield good("not tested: no webhook is taken")
+        return
+    for project in gitlab.projects:
+        if project.known is not None:
+            async for finding in _try_hooks(project.hooks):
+                yield replace(finding, where=project.named if len(gitlab.projects) > 1 else "")
+
+
+async def _try_hooks(hooks: GitLabHooks) -> AsyncIterator[Finding]:
     try:
         own = list(filter(leads_to_bot, await hooks.list()))
     except Rejected as error:

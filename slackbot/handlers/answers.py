@@ -288,8 +288,6 @@ class Answers:
 
     async def _unlink(self, person: Person) -> SlackMessage:
         was_linked, in_file = await self._linking.end(person)
-        if self._devices is not None:
-            was_linked = await self._devices.end(person) or was_linked
         return unlinked(was_linked=was_linked, in_file=in_file)
 
     async def _code(self, person: Person, username: str) -> SlackMessage:

@@ -67,7 +67,7 @@ class Desk:
             return self._viewer.routes.first.name
         async with self._record.transaction() as tx:
             request = await load_request(tx, key)
-        return request.route if request else None
+        return self._viewer.routes.of_request(request).name if request else None
 
     async def zone_of(self, who: Person) -> ZoneInfo:
         """Take the team's where Slack does not tell."""

@@ -69,9 +69,8 @@ class Showing:
         event = body["event"]
         if (await self.slack.identity()).lacks(UNFURL_SCOPES):
             return False
-        # While it is typed, the channel is "COMPOSER".
-        known = [await self.slack.channel_id(each) for each in self.channels]
-        if event.get("channel") not in known:
+        # While it is typed, the channel is "COMPOSER". To ask would fail for a team without one.
+        if event.get("channel") not in map(self.slack.known_channel, self.channels):
             return False
         await self.answers.look(str(body["team_id"]), str(event["user"]))
         return True

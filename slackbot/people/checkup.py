@@ -71,6 +71,11 @@ class Gap:
     person: Subject
     problem: str
 
+    @property
+    def line(self) -> str:
+        """Of doubles, the problem names all whom it is about, and is one line for them."""
+        return self.problem if self.todo is Todo.DOUBLED else f"{self.person}: {self.problem}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unchecked:
@@ -86,6 +91,8 @@ class Report:
     unchecked: list[Unchecked] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Nothing has to be done about them."""
+    without_file: str | None = None
+    """Who is known if there is no people file."""
 
     def add(self, todo: Todo, person: Subject, problem: str) -> None:
         self.people.add(person)
@@ -102,10 +109,13 @@ class Report:
         lines: list[str] = []
         for todo, heading in HEADINGS.items():
             keys = {name: self.keys.get(name, name) for name in DEFAULT_KEYS}
-            found = [f"{gap.person}: {gap.problem}" for gap in self.gaps if gap.todo is todo]
+            found = [gap.line for gap in self.gaps if gap.todo is todo]
             lines += _group(heading.format(**keys), found)
         lines += _group("Could not be checked", [f"{x.what}: {x.problem}" for x in self.unchecked])
         lines += _group("For your information", self.notes)
+        lines += [self.without_file] if self.without_file else []
+        if self.without_file and not self.people:
+            return lines
         people = "1 person" if len(self.people) == 1 else f"{len(self.people)} people"
         limit = ", as far as could be checked" if self.unchecked else ""
         return [*lines, f"{people}: {self.complete} complete{limit}"]
@@ -118,11 +128,12 @@ class Report:
             "problems": [asdict(gap) for gap in self.gaps],
             "not_checked": [asdict(each) for each in self.unchecked],
             "notes": self.notes,
+            "without_file": self.without_file,
         }
 
 
 def _group(heading: str, lines: Iterable[str]) -> list[str]:
-    indented = [f"  {line}" for line in sorted(lines)]
+    indented = [f"  {line}" for line in sorted(set(lines))]
     return [f"{heading}:", *indented, ""] if indented else []
 
 
@@ -142,6 +153,8 @@ async def examine_people(
             report.notes.append("SSAT_PEOPLE_KEYS has no effect: SSAT_PEOPLE_FILE is no folder")
     report.people |= {_of(each) for each in people.values()}
     who = WhoIsWho(file=people, kept=await _load(settings, now, report), at=now)
+    if path is None:
+        report.without_file = _without_file(who.kept)
     checkup = _Checkup(settings, slack, gitlab, who, report)
     await checkup.ask("Slack", checkup.examine_slack)
     await checkup.ask("GitLab", checkup.examine_gitlab)
@@ -180,6 +193,13 @@ async def _load(settings: Settings, now: datetime, report: Report) -> Kept:
     except DatabaseError as error:
         report.not_checked("links made with /ssat link", error)
         return NOTHING_KEPT
+
+
+def _without_file(kept: Kept) -> str:
+    return (
+        f"SSAT_PEOPLE_FILE isn't set: {len(kept.links)} linked by /ssat link, "
+        f"{len(kept.matches)} found by email"
+    )
 
 
 def _note_managers(people: Iterable[Colleague], report: Report) -> None:
@@ -224,7 +244,8 @@ class _Checkup:
         for group in sorted(each for each in self._settings.ssat_managers if each[0] == "S"):
             members = await patiently(partial(self._slack.users.in_group, group))
             if members is None:
-                self._report.not_checked(f"SSAT_MANAGERS {group}", "the user group is disabled")
+                no_group = await patiently(partial(self._slack.users.no_group, group))
+                self._report.not_checked(f"SSAT_MANAGERS {group}", no_group)
             self._managers |= members or frozenset()
         if not self._settings.ssat_managers:
             self._managers = set(self._who.file)  # then everybody may act

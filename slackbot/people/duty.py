@@ -30,7 +30,7 @@ from slackbot.store import jobs, requests
 from slackbot.store.changes import announce_all
 from slackbot.store.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.people import end_turns_of_others, plan_of, save_trouble, save_turn
+from slackbot.store.people import PLAN, end_turns_of_others, save_trouble, save_turn
 from slackbot.store.schema import OnDuty
 
 log = structlog.get_logger()
@@ -68,7 +68,8 @@ class GroupSource:
     async def read(self, now: datetime) -> Rota:
         members = await self._users.in_group(self._group)
         if members is None:
-            raise NoAnswer(f"{self._setting}: Slack has disabled the user group {self._group}")
+            problem = await self._users.no_group(self._group)
+            raise NoAnswer(f"{self._setting}: {problem}", needs_administrator=True)
         people = (OnCall(name=each, slack_user=each) for each in sorted(members))
         return Rota(people=tuple(people))
 
@@ -142,7 +143,8 @@ class DutySync:
             rota = await source.read(now)
             on_duty = await self._on_duty(rota, source) if rota else None
         except (NoAnswer, PlatformError) as error:
-            await self._go_on(route, "no_answer", str(error))
+            metrics.DUTY.labels("no_answer").inc()
+            await self._go_on(route, str(error))
             seconds = error.retry_after if isinstance(error, NoAnswer) else None
             return now + max(EVERY, timedelta(seconds=seconds or 0))
         await self._save_plan(route, rota, now)
@@ -150,7 +152,9 @@ class DutySync:
             await self._note(route, None)
             return now + EVERY
         if not on_duty.people:
-            await self._go_on(route, "nobody", f"{NOBODY_SCHEDULED} ({source.source})")
+            # A free weekend is not a gap.
+            metrics.DUTY.labels("nobody").inc(route.rules.hours.is_open(now))
+            await self._go_on(route, f"{NOBODY_SCHEDULED} ({source.source})")
             return now + EVERY
         is_complete = all(person.slack_user for person in on_duty.people)
         metrics.DUTY.labels("known" if is_complete else "stranger").inc()
@@ -173,9 +177,9 @@ class DutySync:
         plan = None if rota is None or shifts is None else await self._plan(rota, shifts, now)
         async with self._record.transaction() as tx:
             if plan is None:
-                await plan_of(route.name).forget(tx)
+                await PLAN.of(route.name).forget(tx)
             else:
-                await plan_of(route.name).save(tx, plan)
+                await PLAN.of(route.name).save(tx, plan)
 
     async def _plan(self, rota: Rota, shifts: Sequence[Shift[OnCall]], now: datetime) -> Plan:
         ahead = [each for each in shifts if now < each.ends and each.begins < now + AHEAD]
@@ -212,9 +216,8 @@ class DutySync:
             each.user: each.status.ends_at for each in found if each and each.status.is_away(now)
         }
 
-    async def _go_on(self, route: Route, outcome: str, problem: str) -> None:
+    async def _go_on(self, route: Route, problem: str) -> None:
         """Keep the last known: a manager off duty is better than nobody."""
-        metrics.DUTY.labels(outcome).inc()
         self._remark(route.name, f"{problem}; going on with the last known")
         async with self._record.transaction() as tx:
             if await save_trouble(tx, route.name, problem, self._record.now()):
@@ -253,5 +256,5 @@ class DutySync:
             request
             for request in unfinished
             if request.state is State.WAITING
-            and self._routes.named(request.route).name == route.name
+            and self._routes.of_request(request).name == route.name
         ]

@@ -52,10 +52,6 @@ class PeopleFile:
         self._read_again()
         return self._people
 
-    def usernames(self) -> dict[str, str]:
-        """Key by Slack user id."""
-        return {user: each.gitlab for user, each in self.people().items() if each.gitlab}
-
     def profiles(self) -> dict[str, Profile]:
         """Key by Slack user id."""
         return {user: each.profile for user, each in self.people().items()}

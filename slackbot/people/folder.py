@@ -4,7 +4,7 @@ import codecs
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,12 +23,12 @@ from slackbot.rules.people import (
 )
 
 LOOK_SECONDS = 1.0
-"""A look at the dates of 500 files takes a millisecond."""
+"""A look at 500 files that have not changed takes two milliseconds, links or not."""
 MOST_FILES = 2000
 MOST_BYTES = 64 * 1024
 DEEPEST = 50
 ENDINGS = (".yaml", ".yml")
-_Version = tuple[int, int, int]
+_Version = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class PeopleFolder:
         now = time.monotonic()
         if self._looked_at is not None and now - self._looked_at < LOOK_SECONDS:
             return False
-        found = list_files(self._path)
+        found = list_files(self._path, {each.version for each in self._files.values()})
         self._looked_at = now
         files = {name: self._current(name, each) for name, each in found.items()}
         if files == self._files:
@@ -98,15 +98,19 @@ class PeopleFolder:
             return replace(last, version=found, problem=str(error))
 
 
-def list_files(folder: Path) -> dict[str, _Version | str]:
+def list_files(folder: Path, known: Container[_Version | None] = ()) -> dict[str, _Version | str]:
     """Return the version of each file, or why it is not read.
+
+    Where the links to versions that are ``known`` lead has been looked at before.
 
     Raises:
         PeopleFileError: The folder is not there, has no such file, or too many.
     """
     try:
+        whole = folder.resolve()
         with os.scandir(folder) as entries:
-            found = {each.name: _version(each, folder) for each in entries if _is_named(each.name)}
+            named = [each for each in entries if _is_named(each.name)]
+        found = {each.name: _version(each, whole, known) for each in named}
     except OSError as error:
         raise PeopleFileError(f"SSAT_PEOPLE_FILE: {error}") from error
     files = {name: version for name, version in found.items() if version is not None}
@@ -122,19 +126,24 @@ def _is_named(name: str) -> bool:
     return name.lower().endswith(ENDINGS) and not name.startswith(".")
 
 
-def _version(entry: "os.DirEntry[str]", folder: Path) -> _Version | str | None:
+def _version(
+    entry: "os.DirEntry[str]", folder: Path, known: Container[_Version | None]
+) -> _Version | str | None:
     """Follow links within the folder, as Kubernetes mounts files; ``None``: it is a folder."""
     try:
-        if entry.is_symlink() and not Path(entry).resolve().is_relative_to(folder.resolve()):
-            return "is a link to a file outside of the folder"
         found = entry.stat()
+        # To find out where a link leads takes longer than all the rest.
+        version = found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
+        is_new_link = entry.is_symlink() and version not in known
+        if is_new_link and not Path(entry).resolve().is_relative_to(folder):
+            return "is a link to a file outside of the folder"
     except (OSError, RuntimeError):  # a link to itself
         return "is a link to no file"
     if stat.S_ISDIR(found.st_mode):
         return None
     if not stat.S_ISREG(found.st_mode):
         return "is no file"
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return version
 
 
 def _read_file(path: Path, keys: Keys) -> PersonFile:

@@ -31,12 +31,12 @@ from slackbot.rules.request import IssueKey, Person
 from slackbot.store import jobs
 from slackbot.store.changes import announce_queue
 from slackbot.store.database import Record
+from slackbot.store.grants import take_back
 from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.people import (
     Redeemed,
     digest_of,
     forget_code,
-    forget_links,
     list_codes,
     redeem_code,
     save_code,
@@ -98,9 +98,12 @@ class Linking:
         identities: Identities,
         outbox: Outbox,
         issue: int | None,
+        *,
+        has_oauth: bool = False,
     ) -> None:
         self._record, self._gitlab = record, gitlab
         self._identities, self._outbox, self._iid = identities, outbox, issue
+        self._has_oauth = has_oauth
         self._issue: IssueSnapshot | None = None
 
     async def begin(self, person: Person, text: str) -> Issued:
@@ -170,12 +173,18 @@ class Linking:
         return code
 
     async def end(self, person: Person) -> tuple[bool, str | None]:
-        """Forget the person's link and code; return whether there was a link, and the file's."""
+        """End the person's link and what they have granted, and forget their codes.
+
+        Return whether there was anything, and what the people file still says.
+        """
         user, now = person.slack_user or "", self._record.now()
         async with self._record.transaction() as tx:
-            removed = await forget_links(tx, user)
+            removed, ended = await take_back(tx, user, now)
             announce_queue(tx, now)
-        return bool(removed), (await self._identities.read_again()).in_file.get(user)
+            if self._has_oauth:  # else there is nobody to revoke
+                jobs.enqueue_periodic(tx, PeriodicQueue.GRANTS, now, urgent=True)
+        in_file = (await self._identities.read_again()).in_file.get(user)
+        return bool(removed or ended), in_file
 
     async def reconcile(self) -> datetime | None:
         """Return when to look again, if a code may come."""

@@ -87,7 +87,9 @@ class Members:
         members = await self._slack.users.in_group(group)
         if members is None:
             metrics.DISABLED_GROUPS.inc()
-            log.error("user_group_disabled", group=group, setting="SSAT_MANAGERS")
+            # To find out which would keep a click waiting; `ssat-bot check` tells.
+            problem = "Slack has disabled the user group, or has none with this id"
+            log.error("user_group_disabled", group=group, setting="SSAT_MANAGERS", problem=problem)
         return members
 
     async def _profile(self, user: str) -> Member:

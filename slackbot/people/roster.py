@@ -1,4 +1,4 @@
-"""``ssat-bot people``: who is linked to whom; on SQLite, stop the bot before."""
+"""``ssat-bot people``: who is linked to whom; on SQLite, only a stopped bot lets a link go."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -9,9 +9,9 @@ from slackbot.people.identities import WhoIsWho, load_kept
 from slackbot.rules.people import Colleague
 from slackbot.rules.profile import FIELDS, Profile
 from slackbot.settings import Settings
-from slackbot.store.database import Transaction, at_hand
-from slackbot.store.grants import SealedGrant, end_grants, list_grants
-from slackbot.store.people import forget_file_lines, forget_links, list_email_matches, list_links
+from slackbot.store.database import DatabaseError, InUseError, Transaction, at_hand
+from slackbot.store.grants import SealedGrant, list_grants, take_back
+from slackbot.store.people import forget_file_lines, list_email_matches, list_links
 from slackbot.store.profiles import list_profiles
 from slackbot.store.schema import GrantState, Link
 
@@ -20,10 +20,10 @@ async def list_people(settings: Settings) -> list[str]:
     """Return a line for each account and each profile.
 
     Raises:
-        DatabaseError: Unusable, or a running bot has the file.
+        DatabaseError: Unusable, or of an earlier release.
     """
     file, now = _people_file(settings), datetime.now(UTC)
-    async with _record(settings) as tx:
+    async with _record(settings, reads_only=True) as tx:
         linked, found = await list_links(tx), await list_email_matches(tx)
         profiles, grants = await list_profiles(tx), await list_grants(tx)
         who = WhoIsWho(file=file.people(), kept=await load_kept(tx, now), at=now)
@@ -38,7 +38,11 @@ async def list_people(settings: Settings) -> list[str]:
         for find in found
         if find.slack_user not in settled
     ]
-    lines += [_line(each.grant.slack_user, each.grant.gitlab, _granted(each)) for each in grants]
+    lines += [
+        _line(each.grant.slack_user, each.grant.gitlab, _granted(each))
+        for each in grants
+        if not each.is_aside
+    ]
     lines += _profile_lines(profiles, "/ssat profile")
     lines += _profile_lines(file.profiles(), "people file")
     return lines or ["Nobody is linked by the people file or by /ssat link, or found by email."]
@@ -54,8 +58,7 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
     file, now = _people_file(settings).people(), datetime.now(UTC)
     async with _record(settings) as tx:
         in_file = WhoIsWho(file=file, kept=await load_kept(tx, now), at=now).in_file
-        removed, found = await forget_links(tx, who), await list_email_matches(tx)
-        ended = await end_grants(tx, who, {link.slack_user for link in removed})
+        (removed, ended), found = await take_back(tx, who, now), await list_email_matches(tx)
         anew = {each.slack_user for each in await forget_file_lines(tx, who)}
     lines = [f"removed: {link.slack_user} is no longer {link.gitlab}" for link in removed]
     lines += [
@@ -93,9 +96,17 @@ def _remedy(colleague: Colleague) -> str:
 
 
 @asynccontextmanager
-async def _record(settings: Settings) -> AsyncIterator[Transaction]:
-    async with at_hand(settings.database_url) as database:
-        await database.open()
+async def _record(settings: Settings, *, reads_only: bool = False) -> AsyncIterator[Transaction]:
+    async with at_hand(settings.database_url, reads_only=reads_only) as database:
+        if database.file and not database.file.exists():
+            raise DatabaseError(f"there is no file {database.file}; `ssat-bot run` creates it")
+        try:
+            await database.open()
+        except InUseError as error:
+            raise DatabaseError(
+                f"a running ssat-bot has {database.file}: stop it, run this again, and start it. "
+                "Or let the person type /ssat unlink, for which nothing has to stop"
+            ) from error
         async with database.transaction() as tx:
             yield tx
 

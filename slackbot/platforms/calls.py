@@ -15,11 +15,13 @@ log = structlog.get_logger()
 ANSWERED = "ok"
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 _PLACE = {
-    "all", "discussions", "groups", "issues", "labels", "links", "members", "notes",
-    "personal_access_tokens", "projects", "resource_label_events", "resource_state_events",
-    "self", "templates", "user", "users",
+    "all", "discussions", "events", "groups", "hooks", "issues", "issues_events", "labels", "links",
+    "members", "notes", "personal_access_tokens", "projects", "resource_label_events",
+    "resource_state_events", "self", "templates", "test", "user", "users",
 }  # fmt: skip
 """What a kind of request is called by; all else in a path is an id, or a name."""
+_OAUTH = re.compile(r"/oauth/(authorize_device|token|revoke)$")
+"""These stand beside the API, and have no ids."""
 
 
 def outcome_of(error: BaseException) -> str:
@@ -57,6 +59,8 @@ def calling(
 
 def kind_of_request(method: str | None, path: str) -> str:
     """Name a request to GitLab's API without its ids: ``GET /projects/:id/issues``."""
-    _, _, place = path.partition("?")[0].rpartition("/api/v4/")
+    before, _, place = path.partition("?")[0].rpartition("/api/v4/")
+    if not before and (found := _OAUTH.search(place)):
+        return f"{method} {found[0]}"
     named = (each if each in _PLACE else ":id" for each in place.strip("/").split("/"))
     return f"{method} /{'/'.join(named)}"

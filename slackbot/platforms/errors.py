@@ -3,7 +3,12 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from slackbot.platforms.network import distrust, distrust_words, is_out_of_time
+from slackbot.platforms.network import (
+    distrust,
+    distrust_words,
+    is_out_of_time,
+    no_answer_words,
+)
 
 PLATFORM_TIMEOUT = timedelta(seconds=60)
 """By then a platform has done what the bot asked, or never will."""
@@ -67,14 +72,30 @@ class Throttled(PlatformError):
         self.after = timedelta(seconds=retry_after)
 
 
+_OF_A_CHANNEL = frozenset(
+    {"channel_not_found", "is_archived", "not_in_channel", "restricted_action"}
+)
+
+
 class Denied(PlatformError):
     """The platform has not acted, and won't until an administrator fixes something."""
 
     needs_administrator = True
+    code = ""
 
     def __init__(self, platform: Platform, code: str, remedy: str) -> None:
         super().__init__(platform, f"{NAMES[platform]} answered {code}: {remedy}")
         self.code, self.remedy = code, remedy
+
+    @property
+    def is_unauthorized(self) -> bool:
+        """Return whether GitLab does not accept a token, or the OAuth application."""
+        return self.code == "401"
+
+    @property
+    def is_about_channel(self) -> bool:
+        """Return whether it is one channel's trouble; any other denial is the whole bot's."""
+        return self.code in _OF_A_CHANNEL
 
 
 class Untrusted(Denied):
@@ -85,13 +106,21 @@ class Untrusted(Denied):
         self.code, self.remedy = "certificate", words
 
 
-def no_answer(platform: Platform, error: Exception) -> PlatformError:
+class WrongWorkspace(Denied):
+    """The token is not that of the workspace where the record's cards are."""
+
+    def __init__(self, words: str) -> None:
+        PlatformError.__init__(self, Platform.SLACK, words)
+        self.code, self.remedy = "workspace", words
+
+
+def no_answer(platform: Platform, url: str, error: Exception) -> PlatformError:
     """Name what kept a call from the platform; what passes by itself is ``Unreachable``."""
     name = NAMES[platform]
     if problem := distrust(error):
         kind = Unreachable if is_out_of_time(problem) else Untrusted
         return kind(platform, distrust_words(name, problem))
-    return Unreachable(platform, f"no answer from {name} ({type(error).__name__})")
+    return Unreachable(platform, no_answer_words(name, url, error))
 
 
 class Rejected(PlatformError):

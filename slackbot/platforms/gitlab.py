@@ -187,7 +187,7 @@ class GitLabUsers:
         return parse_user(fitting[0].attributes) if len(fitting) == 1 else None
 
 
-class Signatures(Protocol):
+class Recognizer(Protocol):
     """Recognizes what the bot wrote under people's names."""
 
     def recognize(self, key: IssueKey, notes: Sequence[Note], own: str) -> list[Note]:
@@ -208,7 +208,7 @@ class GitLabClient(GitLabIssues):
         paces: Allowances = PACES,
         *,
         others: Sequence[str] = (),
-        signatures: Signatures | None = None,
+        signatures: Recognizer | None = None,
     ) -> None:
         super().__init__(url, token, paces)
         self.named = project
@@ -255,7 +255,7 @@ class GitLabClient(GitLabIssues):
         return any(each.is_it(number, path) for each in self.projects)
 
     async def project_of(self, issue: IssueSnapshot) -> str:
-        """Return its feedback project, as it is set."""
+        """Return its feedback project, as it is set; of one that is set twice, the first."""
         if len(self.projects) == 1:
             return self.named
         number, path = issue.key.project, issue.project_path

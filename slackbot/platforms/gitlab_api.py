@@ -67,6 +67,7 @@ https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/api/helpers.rb
 """
 _HOOK_TEST = re.compile(r"/hooks/\d+/test/")
 """It refuses in the words of whoever was to get the test."""
+_OAUTH = re.compile(r"/oauth/\w+$")
 _ABOUT_A_PARAMETER = re.compile(
     r"[a-z_]+(\[\w*\])*(, [a-z_]+(\[\w*\])*)* "
     r"((is|are) (missing|invalid|empty)|does not have a valid value)\b"
@@ -147,7 +148,7 @@ class GitLabApi:
         try:
             return use(self._local.client)
         except (GitlabError, requests.RequestException) as error:
-            raise _by_remedy(error) from error
+            raise _by_remedy(self._url, error) from error
 
 
 class _Session(requests.Session):
@@ -156,7 +157,7 @@ class _Session(requests.Session):
             try:
                 return super().send(request, **options)
             except requests.RequestException as error:
-                raise _by_remedy(error) from error
+                raise _by_remedy(request.url or "", error) from error
 
 
 def _read_whole(response: requests.Response, *_: Any, **__: Any) -> None:
@@ -199,14 +200,15 @@ def _refusal(response: requests.Response) -> str | None:
         return None
     if not isinstance(body, dict) or not (said := body.get("message") or body.get("error")):
         return None
-    if status == HTTPStatus.UNAUTHORIZED:
+    is_of_oauth = bool(_OAUTH.search(response.url))  # programs go by its word
+    if status == HTTPStatus.UNAUTHORIZED and not is_of_oauth:
         said = body.get("error_description") or said
     is_own = str(said).startswith(f"{status} ") or "error_description" in body
     is_own = is_own or bool(_IN_WORDS.match(str(said)))
     is_own = is_own or (status in _ABOUT_THE_CHANGE and bool(_HOOK_TEST.search(response.url)))
     if not is_own and not (status in _ABOUT_THE_CHANGE and _names_it(body)):
         return None
-    return str(body.get("error_description") or said)
+    return str(said if is_of_oauth else body.get("error_description") or said)
 
 
 def _names_it(body: dict[str, Any]) -> bool:
@@ -229,7 +231,7 @@ def _refused(status: int, reason: str) -> PlatformError:
     return kind(Platform.GITLAB, str(status), reason[:REASON_LIMIT])
 
 
-def _by_remedy(error: GitlabError | requests.RequestException) -> PlatformError:
+def _by_remedy(url: str, error: GitlabError | requests.RequestException) -> PlatformError:
     match error:
         case requests.exceptions.InvalidSchema():
             return Unreachable(Platform.GITLAB, "GitLab redirects elsewhere: is GITLAB_URL right?")
@@ -238,4 +240,4 @@ def _by_remedy(error: GitlabError | requests.RequestException) -> PlatformError:
         case GitlabError():  # a redirect of a change, or no JSON after all
             return Unreachable(Platform.GITLAB, f"GitLab is failing ({type(error).__name__})")
         case _:
-            return no_answer(Platform.GITLAB, error)
+            return no_answer(Platform.GITLAB, url, error)

@@ -53,18 +53,18 @@ class GitLabHooks:
     """For Maintainers; raises only ``PlatformError``s."""
 
     def __init__(self, api: GitLabApi, project: str) -> None:
-        self._api, self._project = api, project
+        self._api, self.project = api, project
 
     async def list(self) -> list[ProjectHook]:
         def read(client: gitlab.Gitlab) -> list[ProjectHook]:
-            hooks = client.projects.get(self._project, lazy=True).hooks
+            hooks = client.projects.get(self.project, lazy=True).hooks
             return [_parse(each.attributes) for each in hooks.list(iterator=True)]
 
         return await self._api.ask(read)
 
     async def create(self, wanted: Mapping[str, Any]) -> ProjectHook:
         def send(client: gitlab.Gitlab) -> ProjectHook:
-            hooks = client.projects.get(self._project, lazy=True).hooks
+            hooks = client.projects.get(self.project, lazy=True).hooks
             return _parse(hooks.create(dict(wanted)).attributes)
 
         return await self._api.change(send)
@@ -73,7 +73,7 @@ class GitLabHooks:
         """Leave the rest as it is."""
 
         def send(client: gitlab.Gitlab) -> ProjectHook:
-            hooks = client.projects.get(self._project, lazy=True).hooks
+            hooks = client.projects.get(self.project, lazy=True).hooks
             return _parse(hooks.update(hook.id, dict(wanted)))
 
         return await self._api.change(send)
@@ -87,7 +87,7 @@ class GitLabHooks:
         """
 
         def send(client: gitlab.Gitlab) -> None:
-            client.projects.get(self._project, lazy=True).hooks.get(hook.id, lazy=True).test(TEST)
+            client.projects.get(self.project, lazy=True).hooks.get(hook.id, lazy=True).test(TEST)
 
         await self._api.ask(send)
 
@@ -99,7 +99,7 @@ class GitLabHooks:
         """
 
         def read(client: gitlab.Gitlab) -> Sent | None:
-            project = client.projects.get(self._project, lazy=True)
+            project = client.projects.get(self.project, lazy=True)
             path = f"/projects/{project.encoded_id}/hooks/{hook.id}/events"
             found = client.http_list(path, get_all=False, per_page=1)
             return next(map(_parse_sent, found), None)

@@ -11,7 +11,8 @@ from typing import Any
 import gitlab
 from pydantic import SecretStr
 
-from slackbot.platforms.errors import Denied, Platform, Unreachable
+from slackbot.health import GITLAB, Health
+from slackbot.platforms.errors import Denied, Platform, Rejected, Unreachable
 from slackbot.platforms.gitlab import GitLabClient
 from slackbot.platforms.gitlab_api import GitLabApi
 from slackbot.platforms.gitlab_issues import as_dict
@@ -58,9 +59,10 @@ class GitLabOAuth(GitLabApi):
         client_id: str,
         client_secret: SecretStr | None,
         now: Callable[[], datetime],
+        health: Health,
     ) -> None:
         self._share(bot, {})
-        self._bot, self._now = bot, now
+        self._bot, self._now, self._health = bot, now, health
         self._client_id, self._client_secret = client_id, client_secret
 
     async def authorize(self, scope: str) -> Authorization:
@@ -134,11 +136,25 @@ class GitLabOAuth(GitLabApi):
             return as_dict(client.http_post(f"{self._url}/oauth/{name}", post_data=form))
 
         try:
-            return await self.change(send)
+            answer = await self.change(send)
         except Denied as error:
-            if error.code != "401":
+            if not error.is_unauthorized:
                 raise
+            self._remark(REMEDY)
             raise Denied(Platform.GITLAB, error.code, REMEDY) from None
+        except Rejected:
+            self._note_accepted(name)
+            raise
+        self._note_accepted(name)
+        return answer
+
+    def _note_accepted(self, name: str) -> None:
+        if name != "authorize_device":  # GitLab asks for no secret there
+            self._remark(None)
+
+    def _remark(self, remark: str | None) -> None:
+        """Nobody needs it for clicks: the bot's own token is another matter."""
+        self._health.remark(GITLAB, remark, "oauth")
 
 
 def _incomplete(error: KeyError) -> Unreachable:

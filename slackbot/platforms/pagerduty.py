@@ -11,7 +11,7 @@ import httpx2
 from pagerduty import Error, HttpError, RestApiV2Client
 
 from slackbot.platforms.calls import calling
-from slackbot.platforms.network import distrust, distrust_words
+from slackbot.platforms.network import distrust, distrust_words, no_answer_words
 from slackbot.platforms.pace import seconds_asked
 from slackbot.rules.rota import (
     NoAnswer,
@@ -134,10 +134,10 @@ class PagerDuty:
         except HttpError as error:
             self._explain(getattr(error.response, "status_code", 0), schedule)
         except Error as error:
-            distrusted = distrust(error)
-            words = distrust_words("PagerDuty", distrusted) if distrusted else None
-            problem = words or "PagerDuty cannot be reached"
-            raise NoAnswer(problem, needs_administrator=words is not None) from error
+            if distrusted := distrust(error):
+                words = distrust_words("PagerDuty", distrusted)
+                raise NoAnswer(words, needs_administrator=True) from error
+            raise NoAnswer(no_answer_words("PagerDuty", self._url, error)) from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise NoAnswer("PagerDuty gave an answer that cannot be read") from error
 

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slackbot.platforms.errors import Denied, Rejected
+from slackbot.platforms.errors import Denied, Rejected, WrongWorkspace
 from slackbot.platforms.pace import Allowances
 from slackbot.platforms.slack_api import PACES, PAGE, SlackApi, denied
 from slackbot.rules.away import Status
@@ -132,7 +132,7 @@ class SlackUsers:
         return str(answer["user"]["id"])
 
     async def in_group(self, group: str) -> frozenset[str] | None:
-        """Return user ids, ``None`` if the group is disabled or never existed.
+        """Return user ids, ``None`` if the group is disabled or never existed (``no_group``).
 
         https://docs.slack.dev/reference/methods/usergroups.users.list
         """
@@ -144,6 +144,12 @@ class SlackUsers:
             return None
         return frozenset(answer.get("users") or ())
 
+    async def no_group(self, group: str) -> str:
+        """Say why ``in_group`` returns nothing: there Slack answers the same to both."""
+        if group in await self.groups():
+            return f"Slack has disabled the user group {group}: enable it, or name another"
+        return f"Slack has no user group {group}: correct the id"
+
     async def groups(self) -> dict[str, UserGroup]:
         """Key by id."""
         answer = await self._api.read("usergroups.list", include_disabled="true")
@@ -153,6 +159,24 @@ class SlackUsers:
             )
             for each in answer["usergroups"]
         }
+
+
+def other_workspace(recorded: str | None, own: str) -> str | None:
+    """Say so if a token's workspace is not the record's.
+
+    In Enterprise Grid a token may name the organization (``E…``): that tells no workspace.
+    """
+    if recorded is None or recorded == own or recorded[:1] != own[:1]:
+        return None
+    return (
+        f"the record is of the workspace {recorded}, where its cards are, and SLACK_BOT_TOKEN of "
+        f"{own}: set the token of that workspace, or another DATABASE_URL"
+    )
+
+
+def _compare(recorded: str | None, own: str) -> None:
+    if problem := other_workspace(recorded, own):
+        raise WrongWorkspace(problem)
 
 
 class SlackClient(SlackApi):
@@ -177,10 +201,25 @@ class SlackClient(SlackApi):
         """Ask Slack only if neither it nor the record has told."""
         return self.team or (await self.identity()).team
 
+    def recall(self, team: str | None, address: str | None) -> None:
+        """Take what the record knows.
+
+        Raises:
+            WrongWorkspace: The token is known to be that of another workspace.
+        """
+        if self.known_identity is not None:
+            _compare(team, self.known_identity.team)
+        self.team, self.address = team, address
+
     async def check_identity(self) -> Identity:
-        """Check the token, too."""
+        """Check the token, too.
+
+        Raises:
+            WrongWorkspace: It is not that of the record's workspace.
+        """
         answer = await self.call("auth.test")
         told = answer.headers.get(SCOPES_HEADER)
+        _compare(self.team, answer["team_id"])
         self.known_identity = own = Identity(
             team=answer["team_id"],
             address=answer.get("url") or "",

@@ -37,13 +37,16 @@ TIMEOUT_SECONDS = 10
 PAGE = 200
 DEFAULT_RETRY_AFTER = 1.0
 
+INSTALL_AGAIN = "install the app again with what `ssat-bot manifest` prints"
+"""Where it lacks a scope."""
+
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors and its like, by remedy.
 _ADMINISTRATOR = {
     "account_inactive": "the app was removed from the workspace: install it again",
     "channel_not_found": "there is no such channel, or the bot is not in it: /invite it there",
     "invalid_auth": "SLACK_BOT_TOKEN is not valid: copy it again from the app's page",
     "is_archived": "the channel is archived: set SSAT_CHANNEL to another",
-    "missing_scope": "the app lacks a scope: install it again with the manifest",
+    "missing_scope": f"the app lacks a scope: {INSTALL_AGAIN}",
     "not_authed": "SLACK_BOT_TOKEN is not valid: copy it again from the app's page",
     "not_in_channel": "the bot is not in the channel: /invite it there",
     "restricted_action": "a workspace setting keeps the bot from posting in the channel",
@@ -167,7 +170,7 @@ class SlackApi:
         except TimeoutError:
             problem = Unsettled(Platform.SLACK, "Slack did not answer in time")
         except _NO_ANSWER as error:
-            problem = no_answer(Platform.SLACK, error)
+            problem = no_answer(Platform.SLACK, self.client.base_url, error)
         raise problem
 
 

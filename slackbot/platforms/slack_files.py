@@ -7,13 +7,11 @@ import aiohttp
 from slackbot.platforms.calls import calling
 from slackbot.platforms.errors import Platform, PlatformError, Rejected, Unreachable, no_answer
 from slackbot.platforms.slack import SlackClient
+from slackbot.platforms.slack_api import INSTALL_AGAIN
 
 FILE_SCOPES = frozenset({"files:write"})
 """Optional: for pictures and CSV files."""
-NO_FILES = (
-    "the app lacks the scope files:write: the bot's administrator can install it again with "
-    "manifest.yml"
-)
+NO_FILES = f"the app lacks the scope files:write: ask the bot's administrator to {INSTALL_AGAIN}"
 UPLOAD_SECONDS = 60
 
 
@@ -58,7 +56,7 @@ async def _send(slack: SlackClient, url: str, content: bytes) -> None:
         ) as answer:
             status = answer.status
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise no_answer(Platform.SLACK, error) from error
+        raise no_answer(Platform.SLACK, url, error) from error
     if status >= 500:
         raise Unreachable(Platform.SLACK, f"Slack is failing ({status})", status)
     if status != 200:

@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slackbot.logs import Trouble, is_of_network, words_of
+from slackbot.logs import OutageLog, is_of_network, words_of
 from slackbot.platforms.errors import Throttled
 from slackbot.platforms.network import proxy_towards
 from slackbot.platforms.slack_api import SlackApi, time_limit
@@ -36,7 +36,7 @@ class _Counting(logging.Filter):
 
 class SocketClient(SocketModeClient):
     def __init__(self, web_client: AsyncWebClient) -> None:
-        self._trouble = Trouble("socket_away", "socket_back")
+        self._outage = OutageLog("socket_away", "socket_back")
         logger = LOGGER.getChild(str(id(self)))
         logger.addFilter(_Counting(self._count))
         token = web_client.token or ""
@@ -48,11 +48,11 @@ class SocketClient(SocketModeClient):
         self._api = SlackApi(web_client)
 
     def _count(self, problem: str) -> None:
-        self._trouble.meet(problem)
+        self._outage.meet(problem)
         self.wss_uri = None  # good for one try: the official client would try no other
 
     async def _hear(self, _: aiohttp.WSMessage) -> None:
-        self._trouble.end()  # the websocket is open: Slack says hello
+        self._outage.end()  # the websocket is open: Slack says hello
 
     async def issue_new_wss_url(self) -> str:
         """Wait no longer for it than a platform's window is, and find the way to it.

@@ -5,15 +5,19 @@ from datetime import UTC, date, datetime, time, timedelta
 NOTICE = timedelta(weeks=2)
 
 
-def expiry_problem(last: date | None, now: datetime) -> str | None:
-    """Say what to do, after the token's name, if it ends within two weeks.
+def ends_at(last: date) -> datetime:
+    """Return the moment, of GitLab's ``expires_at``: the first day without the token, in UTC.
 
-    ``last`` is GitLab's ``expires_at``, the day on which the token no longer works, in UTC
-    (https://docs.gitlab.com/user/profile/personal_access_tokens/).
+    https://docs.gitlab.com/user/profile/personal_access_tokens/
     """
+    return datetime.combine(last, time(), UTC)
+
+
+def expiry_problem(last: date | None, now: datetime) -> str | None:
+    """Say what to do, after the token's name, if it ends within two weeks."""
     if last is None:
         return None
-    left = datetime.combine(last, time(), UTC) - now
+    left = ends_at(last) - now
     if left > NOTICE:
         return None
     if left <= timedelta():

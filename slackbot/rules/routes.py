@@ -51,6 +51,15 @@ class Route:
 
 
 @dataclass(frozen=True)
+class Share:
+    """What is a team's, by the names that requests have on record."""
+
+    names: frozenset[str]
+    is_rest: bool
+    """It has all but these: what belongs to no team, or to one that is gone, is its."""
+
+
+@dataclass(frozen=True)
 class Routes:
     """In order: a feedback goes to the first route that fits. There is always one."""
 
@@ -96,10 +105,32 @@ class Routes:
         own = self.in_project(project)
         return next((route for route in own if route.fits(labels)), own[-1])
 
+    def of_request(self, request: Request) -> Route:
+        """Return the team that a request belongs to, by what the record has of its issue.
+
+        ``Request.route`` is another's name if the file has changed since the issue was read.
+        """
+        address = request.url.partition("/-/")[0].casefold()
+        own = (
+            each
+            for each in self.projects
+            if each == str(request.key.project) or address.endswith(f"/{each.casefold()}")
+        )
+        project = max(own, key=len, default=self.named(request.route).project)
+        return self.of(project, request.labels)
+
     def named(self, name: str) -> Route:
         """Return a catch-all if there is no such route (any longer)."""
         found = next((route for route in self._routes if route.name == name), None)
         return found or self.of(self.main, ())
+
+    def share_of(self, name: str | None) -> Share | None:
+        """Return what is recorded for a team; ``None`` of one for all of them."""
+        if name is None or not self.are_several:
+            return None
+        names = frozenset(route.name for route in self._routes)
+        is_rest = name == self.named("").name
+        return Share(names - {name} if is_rest else frozenset({name}), is_rest=is_rest)
 
     def at(self, channel: str, known: Callable[[str], str | None]) -> Route | None:
         """Return the one of several teams whose channel it is.

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from getpass import getpass
 from pathlib import Path
+from secrets import token_urlsafe
 from urllib.parse import urlsplit
 
 from slackbot.exit_codes import SETUP_IS_WRONG, STOPPED
@@ -16,6 +19,11 @@ from slackbot.settings import ENV_FILE, Settings, problem_of
 from slackbot.setup.manifest import App, host_of, link, public_url
 
 OWNER_ONLY = 0o600
+SECRET_BYTES = 32
+HOW_TO_CREATE = (
+    "The long link below creates the Slack app: open it in a browser, create the app, and choose\n"
+    "Install to Workspace. If you have an app for the bot already, skip the link."
+)
 _SIMPLE = re.compile(r"[\w:/.@+=,#~%-]*", re.ASCII)
 """What every reader of such a file takes as it is."""
 
@@ -89,12 +97,45 @@ def run_init(arguments: Namespace) -> int:
     except (KeyboardInterrupt, EOFError):
         print("\nStopped. Nothing was written.", file=sys.stderr)
         return STOPPED
-    print(f"\nWrote {file}, which only you can read.\n")
+    print(f"\nWrote {file}, which only you can read.")
     if not answers.has_shown_link:
-        print(f"Create the Slack app with this link, if you have none:\n\n{link(app)}\n")
-    channel = answers.given["ssat_channel"]
-    print(f"Next: type /invite @ssat-bot in {channel}, then run ssat-bot check.")
+        print(f"\n{HOW_TO_CREATE}\n\n{link(app)}")
+    print(f"\n{_effect(answers.given)}\n\nNext:")
+    steps = next_steps(answers.given["ssat_channel"], app, own_command())
+    print(*(f"  {number}. {step}" for number, step in enumerate(steps, 1)), sep="\n")
     return 0
+
+
+def _effect(given: Mapping[str, str]) -> str:
+    gitlab, channel = given.get("gitlab_url", GITLAB), given["ssat_channel"]
+    project = given[PROJECT.setting]
+    return (
+        f"The bot will read the feedback in {project} at {gitlab},\n"
+        f"and post its cards in {channel} (SSAT_CHANNEL in the file sets another channel)."
+    )
+
+
+def next_steps(channel: str, app: App, command: str) -> list[str]:
+    steps = [f"In Slack, type /invite @ssat-bot in {channel}."]
+    if app.url is not None:
+        steps.append(f"Let a proxy pass {app.url} to the bot: docs/security.md says which paths.")
+    steps += [
+        f"{command} check   (says what to fix)",
+        f"{command} run     (starts the bot)",
+    ]
+    if app.url is not None:
+        fix = f"{command} check --fix webhook --url {app.url}"
+        steps.append(f"{fix}   (while the bot runs)")
+    return steps
+
+
+def own_command() -> str:
+    """Return the program as it was called."""
+    called = sys.argv[0]
+    if Path(called).name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m slackbot"
+    name = Path(called).name
+    return name if shutil.which(name) == called else shlex.quote(called)
 
 
 def _room() -> Path:
@@ -128,16 +169,15 @@ class Answers:
                 self._take(text, partial(self._keep_as, setting), f"--{flag.replace('_', '-')}")
         self._answer(PROJECT, self._keep_project)
         self._answer(TRANSPORT, self._keep_url)
+        if self._url is not None:
+            self._keep({"gitlab_webhook_secret": token_urlsafe(SECRET_BYTES)})
         return App(url=self._url, gitlab_host=host_of(self.given.get("gitlab_url", GITLAB)))
 
     def ask_for_tokens(self, app: App) -> None:
         second = APP_TOKEN if app.url is None else SIGNING_SECRET
         if None in (self._flag_of(BOT_TOKEN), self._flag_of(second)):
             self.has_shown_link = True
-            print(
-                "\nIf you have no Slack app yet, create it with this link, and choose Install to "
-                f"Workspace:\n\n{link(app)}"
-            )
+            print(f"\n{HOW_TO_CREATE}\n\n{link(app)}")
         for question in (BOT_TOKEN, second, GITLAB_TOKEN):
             self._answer(question, partial(self._keep_as, question.setting))
 
@@ -166,8 +206,6 @@ class Answers:
         if question is TRANSPORT:
             return "" if self._flags.get("socket") else self._flag("url")
         value = self._flag(question.flag.removeprefix("--").replace("-", "_"))
-        if value is None and question.default and not self._can_ask:
-            return question.default
         return _read_secret(value, question.flag) if value and question.is_secret else value
 
     def _answer(self, question: Question, keep: Callable[[str], object]) -> None:

@@ -116,24 +116,24 @@ def host_of(address: str) -> str | None:
 
 
 def public_url(text: str) -> str:
-    """Read the address at which Slack reaches the bot.
+    """Read the address at which Slack and GitLab reach the bot.
 
     Raises:
         ValueError: Says what is allowed, and never what was given: it may hold a password.
     """
+    if not text.strip().lower().startswith("https://"):
+        raise ValueError("it has to begin with https://, such as https://bot.example.com")
     try:
         parts = urlsplit(text.strip())
-        host, port, is_safe = parts.hostname or "", parts.port, parts.scheme == "https"
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        host, port, is_safe = "", None, False
-    if not is_safe or not _HOST.fullmatch(host):
-        raise ValueError(
-            "give the address at which Slack reaches the bot, such as https://bot.example.com"
-        )
+        host, port = "", None
+    if not _HOST.fullmatch(host):
+        raise ValueError("give the bot's public address, such as https://bot.example.com")
     if "@" in parts.netloc:
         raise ValueError("give it without a name and a password")
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError(f"give it without what comes after the host: the bot adds {EVENTS_PATH}")
+        raise ValueError("give it without what comes after the host: the bot adds its own paths")
     return f"https://{host}" + (f":{port}" if port else "")
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import random
+import re
 import sqlite3
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from slackbot.logs import Trouble
+from slackbot.logs import OutageLog
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 4.0
@@ -29,6 +30,11 @@ _AWAY_SQLITE = {
 }
 _PRIMARY_CODE = 0xFF
 """Of SQLite's extended error codes."""
+_NO_WAY = re.compile(
+    r'connection to server (?:at|on socket) "(?P<host>[^"]+)"(?: \([^)]*\))?'
+    r"(?:, port (?P<port>\d+))? failed: (?:FATAL:\s+)?(?P<reason>[^\n]+)"
+)
+"""How libpq says that a server cannot be reached: once for each address of a host."""
 
 
 class RecordAway(SQLAlchemyError):
@@ -43,7 +49,7 @@ class RecordAway(SQLAlchemyError):
 
 
 def why_away(error: BaseException) -> str | None:
-    """Return the driver's name for it; ``None`` if the fault is ours."""
+    """Return the reason, never with a password; ``None`` if the fault is ours."""
     match error:
         case PoolExhausted():
             return "no connection is free"
@@ -57,9 +63,25 @@ def why_away(error: BaseException) -> str | None:
         case Exception() if hasattr(error, "sqlstate"):
             state = error.sqlstate
             is_away = _is_operational(error) if state is None else state.startswith(_AWAY)
-            return type(error).__name__ if is_away else None
+            return words_of_driver(error) if is_away else None
         case _:
             return None
+
+
+def words_of_driver(error: BaseException) -> str:
+    """Say in a line why a server or a file cannot be used, and with no server, what to do."""
+    cause = getattr(error, "orig", None) or error
+    if found := [*_NO_WAY.finditer(str(cause))]:
+        said = dict.fromkeys(map(_no_way, found))
+        return f"{'; '.join(said)}: does PostgreSQL run there, and is DATABASE_URL right?"
+    # What a server answers: its details may quote a row.
+    primary = getattr(getattr(cause, "diag", None), "message_primary", None)
+    return " ".join((primary or str(cause)).split()) or type(cause).__name__
+
+
+def _no_way(found: re.Match[str]) -> str:
+    reason, port = found["reason"].strip(), found["port"]
+    return f"{reason[:1].lower()}{reason[1:]} at {found['host']}" + (f":{port}" if port else "")
 
 
 def _is_operational(error: Exception) -> bool:
@@ -85,7 +107,7 @@ class Outage:
     def __init__(self) -> None:
         self._is_over = asyncio.Event()
         self._is_over.set()
-        self._trouble = Trouble("record_away", "record_back")
+        self._log = OutageLog("record_away", "record_back")
 
     @property
     def is_on(self) -> bool:
@@ -93,11 +115,11 @@ class Outage:
 
     def meet(self, problem: str) -> None:
         self._is_over.clear()
-        self._trouble.meet(problem)
+        self._log.meet(problem)
 
     def end(self) -> None:
         self._is_over.set()
-        self._trouble.end()
+        self._log.end()
 
     async def over(self) -> None:
         """Wait for the end; return at once where there is no outage."""

@@ -37,6 +37,8 @@ def back_up(
     if keep is not None and not place.is_dir():
         raise DatabaseError(f"--keep needs a folder that exists, and {place} is none")
     target = place / f"ssat-bot-{now:%Y%m%dT%H%M%SZ}.db" if place.is_dir() else place
+    if not target.parent.is_dir():
+        raise DatabaseError(f"there is no folder {target.parent}: create it, or name another place")
     if target.exists() and target.samefile(source):
         raise DatabaseError(f"{target} is the database itself: name another file")
     if target.exists() and not replaces:
@@ -49,7 +51,14 @@ def back_up(
 
 
 def _copy(source: Path, target: Path, now: datetime) -> None:
-    opened, name = tempfile.mkstemp(prefix=".ssat-bot-backup-", dir=target.parent)  # owner-only
+    try:
+        # Owner-only.
+        opened, name = tempfile.mkstemp(prefix=".ssat-bot-backup-", dir=target.parent)
+    except OSError as error:
+        problem = f"no file can be created in {target.parent} ({error.strerror})"
+        raise DatabaseError(
+            f"{problem}: name another place, or let this account write there"
+        ) from error
     os.close(opened)
     copy = Path(name)
     try:
@@ -104,6 +113,10 @@ def put_back(database: Database, backup: Path, now: datetime) -> Path | None:
         raise DatabaseError(
             "a backup of PostgreSQL is put back by pg_restore; then run `ssat-bot rebuild` alone"
         )
+    if backup.is_dir():
+        raise DatabaseError(f"{backup} is a folder: name the backup in it")
+    if not backup.exists():
+        raise DatabaseError(f"there is no file {backup}: name one that `ssat-bot backup` has made")
     database.own()
     new = new_beside(file)
     try:

@@ -18,6 +18,8 @@ from slackbot.store.schema import Instant, cards, if_readable, messages
 class Card:
     """Where a card is in Slack; without ``ts`` it has not been posted, as far as is known.
 
+    Then ``channel`` is where it may stand since ``posting_since``.
+
     It is stale while ``painted`` lags behind ``version``, which rises with the record.
     """
 
@@ -65,7 +67,10 @@ _IS_IT = (cards.c.project == bindparam("of_project"), cards.c.iid == bindparam("
 _BEGIN = (
     update(cards)
     .where(*_IS_IT)
-    .values(posting_since=func.coalesce(cards.c.posting_since, bindparam("now", type_=Instant)))
+    .values(
+        posting_since=func.coalesce(cards.c.posting_since, bindparam("now", type_=Instant)),
+        channel=bindparam("of_channel"),
+    )
     .returning(cards)
 )
 _OF_CARD = update(cards).where(*_IS_IT)
@@ -112,9 +117,10 @@ def _make_stale(is_sqlite: bool) -> Executable:
     )
 
 
-async def begin_posting(tx: Transaction, key: IssueKey, now: datetime) -> Card:
+async def begin_posting(tx: Transaction, key: IssueKey, channel: str, now: datetime) -> Card:
     """Keep the first moment."""
-    return Card.of((await tx.execute(_BEGIN, **_place(key), now=now)).one())
+    begun = await tx.execute(_BEGIN, **_place(key), of_channel=channel, now=now)
+    return Card.of(begun.one())
 
 
 async def adopt(

@@ -40,7 +40,7 @@ from sqlalchemy.schema import Table
 
 from slackbot import metrics, tracing
 from slackbot.clock import Clock
-from slackbot.store.away import Outage, RecordAway, why_away
+from slackbot.store.away import Outage, RecordAway, why_away, words_of_driver
 from slackbot.store.integrity import is_sound, look_at
 from slackbot.store.schema import Instant, UnreadableError
 from slackbot.store.sqlite import SqliteConnection, SqliteEngine
@@ -72,6 +72,7 @@ _NOTIFY = text(
     "SELECT pg_notify(:channel, queue) FROM unnest(CAST(:queues AS text[])) AS queue"
 ).bindparams(channel=WAKE_UP_CHANNEL)
 
+POSTGRES_PORT = 5432
 POSTGRES_LIMITS = {
     "connect_timeout": "5",  # seconds
     "tcp_user_timeout": "10000",  # milliseconds
@@ -302,7 +303,7 @@ async def at_hand(url: str, *, reads_only: bool = False) -> AsyncIterator["Datab
     try:
         yield database
     except SQLAlchemyError as error:
-        raise DatabaseError(f"the database does not answer: {type(error).__name__}") from error
+        raise DatabaseError(f"the database does not answer: {words_of_driver(error)}") from error
     except UnreadableError as error:
         raise DatabaseError(str(error)) from error
     finally:
@@ -330,8 +331,7 @@ def is_damaged(file: Path) -> bool:
 
 
 def _unusable(error: Exception) -> DatabaseError:
-    reason = getattr(error, "orig", None) or error
-    return DatabaseError(f"DATABASE_URL cannot be used: {reason}")
+    return DatabaseError(f"DATABASE_URL cannot be used: {words_of_driver(error)}")
 
 
 class Database:
@@ -462,8 +462,8 @@ class Database:
         except (SQLAlchemyError, OSError) as error:
             raise _unusable(error) from error
 
-    async def try_out(self) -> None:
-        """Change nothing, and take nothing from a process that works on it.
+    async def try_out(self) -> str:
+        """Return which it is; change nothing, and take nothing from a process that works on it.
 
         Raises:
             DatabaseError: It cannot be used.
@@ -471,11 +471,12 @@ class Database:
         try:
             if self.file is not None:
                 look_at(self.file)
-                return
+                return f"SQLite: {self.file.absolute()}"
             async with self.transaction() as tx:
                 is_read_only = text("SELECT current_setting('transaction_read_only') = 'on'")
                 if await tx.scalar(is_read_only):
                     raise OSError("it is read-only")
+                return f"PostgreSQL, {await tx.run_sync(_whereabouts)}"
         except (SQLAlchemyError, OSError) as error:
             raise _unusable(error) from error
 
@@ -527,6 +528,18 @@ class Record:
     @property
     def outage(self) -> Outage:
         return self.database.outage
+
+
+def _whereabouts(connection: Connection) -> str:
+    """Ask the server: much of it may be a default, or come from libpq's own variables."""
+    name, schema = connection.execute(text("SELECT current_database(), current_schema()")).one()
+    if schema is None:
+        raise OSError("no schema of its search_path exists: create it")
+    driver: Any = connection.connection.driver_connection
+    host, port = driver.info.host, driver.info.port
+    has_port = port != POSTGRES_PORT and not host.startswith("/")
+    at = f"{host}:{port}" if has_port else host
+    return f"database {name} at {at}, schema {schema}"
 
 
 def _bring_up_to_date(connection: Connection, reads_only: bool) -> None:

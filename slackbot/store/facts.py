@@ -120,7 +120,7 @@ LAST_FEEDBACK_IN_TURN = Fact("last_feedback_in_turn", int)
 ALL_READ = Fact("all_feedback_read", str)
 """What was polled when all open issues were last read: a release before left most of them out."""
 KNOWN_SINCE = Fact("known_since", datetime)
-"""Since when the record has all feedback: before, it has only what was still open then."""
+"""Since when the record has all feedback of a project: before, only what was still open then."""
 PROJECT = Fact("project", KnownProject)
 SLACK_TEAM = Fact("slack_team", str)
 """A click must not have to wait until Slack tells it again."""
@@ -137,6 +137,17 @@ _POLL_ENDED = Fact("poll_ended", str)
 _WRITTEN = Fact("written", str)
 
 
+async def problem_of_backup(tx: Transaction) -> str | None:
+    """Say what to do before a bot may start, if the database is a copy."""
+    copied_at = await BACKUP_OF.load(tx)
+    if copied_at is None:
+        return None
+    return (
+        f"the database is a backup of {copied_at}, and GitLab and Slack may know more: "
+        "run `ssat-bot rebuild` first"
+    )
+
+
 async def prove_writable(record: Record) -> None:
     """Write, and end an outage: a full disk and a read-only server answer what is read.
 
@@ -148,6 +159,12 @@ async def prove_writable(record: Record) -> None:
     if record.outage.is_on:
         record.outage.end()
         record.wake_ups.look_out()
+
+
+async def load_known_since(tx: Transaction, projects: Iterable[str]) -> datetime | None:
+    """Return since when the record has all feedback of all projects that it has read."""
+    found = [await KNOWN_SINCE.of(each).load(tx) for each in projects]
+    return max(filter(None, found), default=None)
 
 
 async def load_poll_end(tx: Transaction, about: str, project: str = "") -> datetime | None:

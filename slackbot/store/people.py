@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Row, bindparam, delete, or_, select, type_coerce, update
@@ -69,13 +68,15 @@ async def list_links(tx: Transaction) -> list[Link]:
 
 
 async def forget_links(tx: Transaction, who: str) -> list[Link]:
-    """Forget links and codes of a Slack user id or GitLab username."""
+    """Forget links and codes of a Slack user id or GitLab username.
+
+    Codes come first: what is being made of one is on record before it can be forgotten, or never.
+    """
     is_theirs = or_(links.c.slack_user == who, links.c.gitlab == who.casefold())
-    removed = await tx.execute(delete(links).where(is_theirs).returning(links.c.document))
-    found = [link for link in removed.scalars() if link is not None]
-    users = {who, *(link.slack_user for link in found)}
+    users = {who, *await tx.scalars(select(links.c.slack_user).where(is_theirs))}
     await tx.execute(delete(link_codes).where(link_codes.c.slack_user.in_(users)))
-    return found
+    removed = await tx.execute(delete(links).where(is_theirs).returning(links.c.document))
+    return [link for link in removed.scalars() if link is not None]
 
 
 async def save_code(tx: Transaction, code: Code) -> None:
@@ -309,20 +310,10 @@ class Trouble:
     since: datetime
 
 
-@cache
-def trouble_of(route: str) -> Fact[Trouble]:
-    return Fact(_of(route, "duty_trouble"), Trouble)
-
-
-@cache
-def plan_of(route: str) -> Fact[Plan]:
-    """Return where the last known is, while no schedule can be read."""
-    return Fact(_of(route, "duty_plan"), Plan)
-
-
-def _of(route: str, name: str) -> str:
-    return f"{name}:{route}" if route else name
-
+TROUBLE = Fact("duty_trouble", Trouble)
+"""Of each team, by its name."""
+PLAN = Fact("duty_plan", Plan)
+"""The last known one of each team, while no schedule can be read."""
 
 _TURNS = (
     select(duty_turns)
@@ -407,7 +398,7 @@ def _same_people(one: OnDuty, other: OnDuty) -> bool:
 
 async def save_trouble(tx: Transaction, route: str, problem: str | None, now: datetime) -> bool:
     """Keep the first moment. Return whether the trouble has begun or ended."""
-    trouble = trouble_of(route)
+    trouble = TROUBLE.of(route)
     before = await trouble.load(tx)
     if (before.problem if before else None) == problem:
         return False

@@ -11,8 +11,8 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from slackbot.logs import Trouble
-from slackbot.store.away import is_dead, pause
+from slackbot.logs import OutageLog
+from slackbot.store.away import is_dead, pause, words_of_driver
 from slackbot.store.database import WAKE_UP_CHANNEL, WakeUps
 
 CONNECTIONS = 5
@@ -72,12 +72,12 @@ async def hear_others(engine: AsyncEngine, wake_ups: WakeUps, own_pids: set[int]
     Workers look now and then all the same: what is said while nobody listens is lost.
     https://www.postgresql.org/docs/current/sql-notify.html
     """
-    silence = Trouble("not_listening", "listening")
+    silence = OutageLog("not_listening", "listening")
     while True:
         try:
             await _hear_others(engine, wake_ups, own_pids, silence.end)
         except psycopg.Error as error:
-            silence.meet(type(error).__name__)
+            silence.meet(words_of_driver(error))
         await asyncio.sleep(pause(1))
 
 

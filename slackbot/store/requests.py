@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import cache, reduce
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -17,12 +17,14 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    tuple_,
 )
 
 from slackbot.rules.decision import apply
 from slackbot.rules.feedback import Sentiment
 from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules, State, Triage
+from slackbot.rules.routes import Share
 from slackbot.store.database import Transaction, save_row
 from slackbot.store.decisions import IS_UNDELIVERED, DecisionRecord, Status
 from slackbot.store.schema import cards, decisions, requests, snoozes
@@ -62,15 +64,29 @@ def _several(which: ColumnElement[bool], *order: ColumnElement[Any]) -> _Several
     )
 
 
+def _own(which: ColumnElement[bool], share: Share | None) -> ColumnElement[bool]:
+    if share is None:
+        return which
+    is_named = requests.c.route.in_(sorted(share.names))
+    return which & (~is_named if share.is_rest else is_named)
+
+
 _OLDEST_FIRST = requests.c.created_at, requests.c.project, requests.c.iid
 _IS_UNTRIAGED = requests.c.triage == Triage.AWAITED
-_UNFINISHED = _several(requests.c.state.in_(UNFINISHED))
+_IS_UNFINISHED = requests.c.state.in_(UNFINISHED)
 _ABOUT = _several(requests.c.ticket == bindparam("ticket"))
-_UNTRIAGED = _several(_IS_UNTRIAGED, *_OLDEST_FIRST)
-_OLDEST_UNTRIAGED = _UNTRIAGED._replace(requests=_UNTRIAGED.requests.limit(bindparam("most")))
-_LABELED = _several(requests.c.triage == Triage.LABELED, *_OLDEST_FIRST)
-_HOW_MUCH_UNTRIAGED = select(func.count()).select_from(requests).where(_IS_UNTRIAGED)
+_IS_LABELED = requests.c.triage == Triage.LABELED
 _IN_PROGRESS = (*UNFINISHED, State.OPEN)
+
+
+@cache
+def _unfinished(share: Share | None) -> _Several:
+    return _several(_own(_IS_UNFINISHED, share))
+
+
+@cache
+def _untriaged(share: Share | None) -> _Several:
+    return _several(_own(_IS_UNTRIAGED, share), *_OLDEST_FIRST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,19 +124,22 @@ async def load_request_record(
     return RequestRecord.of(found, [DecisionRecord.of(row) for row in rows])
 
 
-async def list_unfinished_records(tx: Transaction) -> list[RequestRecord]:
-    return await _list_records(tx, _UNFINISHED)
+async def list_unfinished_records(
+    tx: Transaction, share: Share | None = None
+) -> list[RequestRecord]:
+    return await _list_records(tx, _unfinished(share))
 
 
 async def list_records_about(tx: Transaction, ticket: int) -> list[RequestRecord]:
     return await _list_records(tx, _ABOUT, ticket=ticket)
 
 
-async def list_untriaged_records(tx: Transaction, most: int | None = None) -> list[RequestRecord]:
+async def list_untriaged_records(
+    tx: Transaction, most: int | None = None, share: Share | None = None
+) -> list[RequestRecord]:
     """List all, or the ``most`` oldest."""
-    if most is None:
-        return await _list_records(tx, _UNTRIAGED)
-    return await _list_records(tx, _OLDEST_UNTRIAGED, most=most)
+    which = _untriaged(share)
+    return await _list_records(tx, which._replace(requests=which.requests.limit(most)))
 
 
 async def list_untriaged_between(
@@ -132,18 +151,21 @@ async def list_untriaged_between(
     return await _list_records(tx, _several(which, *_OLDEST_FIRST))
 
 
-async def count_untriaged(tx: Transaction) -> int:
-    return await tx.scalar(_HOW_MUCH_UNTRIAGED) or 0
+async def count_untriaged(tx: Transaction, share: Share | None = None) -> int:
+    which = _own(_IS_UNTRIAGED, share)
+    return await tx.scalar(select(func.count()).select_from(requests).where(which)) or 0
 
 
-async def list_labeled_records(tx: Transaction) -> list[RequestRecord]:
+async def list_labeled_records(tx: Transaction, share: Share | None = None) -> list[RequestRecord]:
     """List open feedback that asks for no contact, and is labeled or reviewed."""
-    return await _list_records(tx, _LABELED)
+    return await _list_records(tx, _several(_own(_IS_LABELED, share), *_OLDEST_FIRST))
 
 
-async def list_dependent_records(tx: Transaction) -> list[RequestRecord]:
+async def list_dependent_records(
+    tx: Transaction, share: Share | None = None
+) -> list[RequestRecord]:
     """List what is open and waits on others, the earliest day first."""
-    which = requests.c.is_open & requests.c.waits_until.is_not(None)
+    which = _own(requests.c.is_open & requests.c.waits_until.is_not(None), share)
     return await _list_records(tx, _several(which, requests.c.waits_until, *_OLDEST_FIRST))
 
 
@@ -163,11 +185,12 @@ async def list_triaged_between(tx: Transaction, since: datetime, until: datetime
     return set(await _list_keys(tx, _KEYS.where(at >= since, at < until)))
 
 
-async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRecord]:
+async def list_ended_records(
+    tx: Transaction, since: datetime, share: Share | None = None
+) -> list[RequestRecord]:
+    has_ended = requests.c.state.not_in(_IN_PROGRESS)
     found = await tx.execute(
-        _WITH_CARD.where(
-            requests.c.gitlab_updated_at >= since, requests.c.state.not_in(_IN_PROGRESS)
-        )
+        _WITH_CARD.where(_own((requests.c.gitlab_updated_at >= since) & has_ended, share))
         .order_by(requests.c.gitlab_updated_at.desc())
         .limit(MOST_ENDED)
     )
@@ -177,7 +200,7 @@ async def list_ended_records(tx: Transaction, since: datetime) -> list[RequestRe
 async def _list_records(tx: Transaction, which: _Several, **values: object) -> list[RequestRecord]:
     """Run two queries, however many requests there are."""
     found = await tx.execute(which.requests, **values)
-    rows = await tx.execute(which.undelivered, **{k: v for k, v in values.items() if k != "most"})
+    rows = await tx.execute(which.undelivered, **values)
     undelivered: defaultdict[IssueKey, list[DecisionRecord]] = defaultdict(list)
     for row in rows:
         undelivered[IssueKey(row.project, row.iid)].append(DecisionRecord.of(row))
@@ -207,6 +230,7 @@ async def save_request(tx: Transaction, request: Request) -> None:
         triaged_at=request.triaged_at,
         sentiment=request.sentiment,
         waits_until=request.waits_on.until if request.waits_on else None,
+        route=request.route,
         document=request,
     )
 
@@ -231,10 +255,10 @@ async def load_earliest_end(tx: Transaction) -> datetime | None:
     return moment
 
 
-async def list_answered(tx: Transaction) -> list[RequestRecord]:
+async def list_answered(tx: Transaction, share: Share | None = None) -> list[RequestRecord]:
     """List what is open although its customer was contacted, or its triage is done."""
-    is_done = or_(requests.c.state == State.CONTACTED, requests.c.triage == Triage.LABELED)
-    return await _list_records(tx, _several(requests.c.is_open & is_done))
+    is_done = or_(requests.c.state == State.CONTACTED, _IS_LABELED)
+    return await _list_records(tx, _several(_own(requests.c.is_open & is_done, share)))
 
 
 async def list_open_deadlines(tx: Transaction) -> list[tuple[IssueKey, datetime]]:
@@ -269,7 +293,7 @@ async def forget_open_of_other_projects(tx: Transaction, own: Collection[int]) -
 
 async def list_unfinished(tx: Transaction) -> list[Request]:
     rows = await tx.scalars(
-        select(requests.c.document).where(requests.c.state.in_(UNFINISHED)).order_by(*_BY_DEADLINE)
+        select(requests.c.document).where(_IS_UNFINISHED).order_by(*_BY_DEADLINE)
     )
     return list(rows)
 
@@ -279,8 +303,16 @@ async def list_keys_about(tx: Transaction, ticket: int) -> list[IssueKey]:
 
 
 async def list_unfinished_keys(tx: Transaction) -> list[IssueKey]:
-    unfinished = _KEYS.where(requests.c.state.in_(UNFINISHED))
-    return await _list_keys(tx, unfinished.order_by(*_BY_DEADLINE))
+    return await _list_keys(tx, _KEYS.where(_IS_UNFINISHED).order_by(*_BY_DEADLINE))
+
+
+async def list_own_keys(
+    tx: Transaction, keys: Collection[IssueKey], share: Share
+) -> list[IssueKey]:
+    """Return those of the ``keys`` that are a team's."""
+    place = tuple_(requests.c.project, requests.c.iid)
+    is_one = place.in_([(key.project, key.iid) for key in keys])
+    return await _list_keys(tx, _KEYS.where(_own(is_one, share)))
 
 
 async def _list_keys(tx: Transaction, query: Select[Any]) -> list[IssueKey]:
@@ -289,19 +321,16 @@ async def _list_keys(tx: Transaction, query: Select[Any]) -> list[IssueKey]:
 
 async def list_due_moments(tx: Transaction) -> Sequence[datetime]:
     rows = await tx.scalars(
-        select(requests.c.due_at)
-        .where(requests.c.state.in_(UNFINISHED))
-        .order_by(requests.c.due_at)
+        select(requests.c.due_at).where(_IS_UNFINISHED).order_by(requests.c.due_at)
     )
     return rows.all()
 
 
-async def list_contacted(tx: Transaction, since: datetime) -> list[Request]:
-    rows = await tx.scalars(
-        select(requests.c.document).where(
-            requests.c.state == State.CONTACTED, requests.c.gitlab_updated_at >= since
-        )
-    )
+async def list_contacted(
+    tx: Transaction, since: datetime, share: Share | None = None
+) -> list[Request]:
+    was = (requests.c.state == State.CONTACTED) & (requests.c.gitlab_updated_at >= since)
+    rows = await tx.scalars(select(requests.c.document).where(_own(was, share)))
     return list(rows)
 
 

@@ -214,6 +214,8 @@ class Grant:
     """The address of what the bot wrote instead."""
     is_told: bool = False
     """The person knows of that."""
+    left_at: datetime | None = None
+    """Since when nobody uses it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,6 +265,8 @@ requests = Table(
     Column("triaged_at", Instant, index=True),
     Column("waits_until", Date, index=True),
     Column("sentiment", String(16)),
+    # Whose feedback: the release before writes none.
+    Column("route", String(32), nullable=False, server_default=text("''")),
     Index(None, "state", "due_at"),
     Index(None, "triage", "created_at"),
 )

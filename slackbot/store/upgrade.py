@@ -39,15 +39,22 @@ def upgrade(connection: Connection, revisions: set[str]) -> None:
         command.upgrade(config, "head")
         _note_oldest(connection)
         return
-    oldest, upgraded_by = _oldest(connection)
-    if newest_revision() < oldest:
-        raise DatabaseError(
-            f"ssat-bot {upgraded_by} has upgraded the database, and this release is too old for "
-            f"it: install {upgraded_by} or the release before it, or put back the backup from "
-            "before the upgrade and run `ssat-bot rebuild`"
-        )
+    if problem := too_old_for(connection):
+        raise DatabaseError(problem)
     # Migrations only expand, so the release before goes on working beside it, or after it.
     log.warning("database_of_a_newer_release", revisions=sorted(revisions))
+
+
+def too_old_for(connection: Connection) -> str | None:
+    """Say what to do if this release may not run on what a newer one has made."""
+    oldest, upgraded_by = _oldest(connection)
+    if newest_revision() >= oldest:
+        return None
+    return (
+        f"ssat-bot {upgraded_by} has upgraded the database, and this release is too old for "
+        f"it: install {upgraded_by} or the release before it, or put back the backup from "
+        "before the upgrade and run `ssat-bot rebuild`"
+    )
 
 
 def _note_oldest(connection: Connection) -> None:

@@ -17,7 +17,6 @@ from slackbot.sync.signing import Signatures
 if TYPE_CHECKING:  # without acting as oneself, nobody needs the cryptography
     from slackbot.people.grants.tokens import Grants, Held
 
-UNAUTHORIZED = "401"
 Post = Callable[[GitLabClient, OwnName | None], Awaitable[None]]
 
 log = structlog.get_logger()
@@ -112,7 +111,7 @@ class Hand:
             try:
                 return await write(self._held.client)
             except Denied as error:
-                if error.code != UNAUTHORIZED:
+                if not error.is_unauthorized:
                     raise
             if is_last:
                 await self._grants.end(self._held)

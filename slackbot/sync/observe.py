@@ -415,7 +415,8 @@ def _other_steps(known: Request, now: Request, seen: Observation, rules: Rules) 
     if (is_moved or (known.is_open and not now.is_open)) and now.state is State.CLOSED:
         who, moved_to = seen.issue.closed_by, now.moved_to
         yield Step(kind=StepKind.CLOSED, who=who, at=at, in_gitlab=True, moved_to=moved_to)
-    if known.route and now.route and known.route != now.route:
+    # A file of routes that has changed is no news of this issue.
+    if known.route and now.route != known.route and now.labels != known.labels:
         yield Step(kind=StepKind.REROUTED, at=at, detail=now.route, in_gitlab=True)
     if not known.is_open and now.is_open:
         yield Step(kind=StepKind.REOPENED, at=at, in_gitlab=True)

@@ -50,21 +50,21 @@ class Poll:
         """Return when to repeat; a failed try goes on where it stopped.
 
         Raises:
-            Postponed: GitLab is unreachable, throttles, or refuses the token; of several projects,
-                the others have been read.
+            Postponed: GitLab is unreachable, throttles, or refuses the token.
         """
         errors = [error for each in self._projects if (error := await self._tried(each))]
-        if len(errors) < len(self._projects):
+        if is_any_read := len(errors) < len(self._projects):
             self._health.report(GITLAB, None)
+            metrics.POLLED_AT.set(self._record.now().timestamp())
             await forget_ended(self._record, self._retention)
         else:
             self._health.report_error(errors[0])
-        metrics.POLLS.labels("failed" if errors else "done").inc()
-        if errors:
-            wait = max(error.after or self._every for error in errors)
-            raise Postponed(str(errors[0]), max(wait, self._every)) from errors[0]
-        metrics.POLLED_AT.set(self._record.now().timestamp())
-        return self._record.now() + self._every
+        outcome = "partial" if errors and is_any_read else "failed" if errors else "done"
+        metrics.POLLS.labels(outcome).inc()
+        wait = max([self._every, *(error.after or self._every for error in errors)])
+        if not is_any_read:
+            raise Postponed(str(errors[0]), wait) from errors[0]
+        return self._record.now() + wait  # one of several keeps no job from its end
 
     async def _tried(self, project: ProjectPoll) -> PlatformError | None:
         """Read one; the trouble of one of several is for an administrator to fix."""

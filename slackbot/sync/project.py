@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TypeVar
 
 import structlog
@@ -28,6 +29,7 @@ from slackbot.store.people import list_on_duty_at
 from slackbot.sync.cursor import Reading
 from slackbot.sync.observe import listed, looks_changed, may_matter
 from slackbot.sync.progress import Progress, watching_terminal
+from slackbot.sync.read import route_of
 
 log = structlog.get_logger()
 
@@ -45,7 +47,7 @@ class ProjectPoll:
     Args:
         record: Has one cursor for each project.
         gitlab: The project's.
-        siblings: All feedback projects.
+        siblings: All feedback projects, the main one first.
         routes: Who works on what.
         every: How often.
         remark: Hears what an administrator should fix.
@@ -69,6 +71,7 @@ class ProjectPoll:
         self._teams = [route.name for route in routes.in_project(gitlab.named)]
         self._place_fact, self._all_read = facts.PLACE.of(key), facts.ALL_READ.of(key)
         self._project_fact, self._labels_fact = facts.PROJECT.of(key), facts.FEEDBACK_LABELS.of(key)
+        self._known_since = facts.KNOWN_SINCE.of(key)
         self._last_in_turn = facts.LAST_IN_TURN.of(key)
         self._last_other_in_turn = facts.LAST_FEEDBACK_IN_TURN.of(key)
         # With another project or label, all open issues are news.
@@ -83,10 +86,13 @@ class ProjectPoll:
         Raises:
             PlatformError: GitLab is unreachable, throttles, or refuses the token.
         """
-        labels, no_labels = await _tried(self._read_labels())
         project, no_project = await _tried(self._project())
         if isinstance(no_project, Denied | Missing):
             raise no_project
+        if first := self._same_before(project or self._gitlab.known):
+            self._remark(_set_twice(first, self.named))
+            return
+        labels, no_labels = await _tried(self._read_labels())
         if project is not None:
             await self._note_project(project, labels)
         listed = await self._read_issues(project)
@@ -104,9 +110,17 @@ class ProjectPoll:
             known = KnownProject(id=project.id, path=project.path, url=project.url)
             before = await self._project_fact.load(tx)
             await self._project_fact.save(tx, known.renamed_from(before))
-            own = {each.known.id for each in self._siblings if each.known}
-            if len(own) == len(self._siblings):
-                await requests.forget_open_of_other_projects(tx, own)
+            known_ones = [each.known.id for each in self._siblings if each.known]
+            if len(known_ones) == len(self._siblings):
+                await requests.forget_open_of_other_projects(tx, set(known_ones))
+
+    def _same_before(self, project: Project | None) -> str | None:
+        """Return what the project is called earlier: by another path that it had, or its number."""
+        if project is None:
+            return None
+        before = takewhile(lambda each: each is not self._gitlab, self._siblings)
+        same = (each.named for each in before if each.known and each.known.id == project.id)
+        return next(same, None)
 
     def _missing_labels(self, labels: Collection[str]) -> str | None:
         which = f" {self._gitlab.named}" if len(self._siblings) > 1 else ""
@@ -186,7 +200,7 @@ class ProjectPoll:
         asked = new = 0
         listed_now: list[IssueSnapshot] = []
         for issue in sorted(issues, key=lambda each: each.key):
-            known, rules = await requests.load_request(tx, issue.key), self._rules_of(issue)
+            known, rules = await requests.load_request(tx, issue.key), await self._rules_of(issue)
             if known is None and not may_matter(issue, rules):
                 listed_now.append(issue)
                 continue
@@ -201,8 +215,9 @@ class ProjectPoll:
             log.info("poll_found", issues=asked)
         return new
 
-    def _rules_of(self, issue: IssueSnapshot) -> Rules:
-        return self._routes.of(self._gitlab.named, issue.labels).rules
+    async def _rules_of(self, issue: IssueSnapshot) -> Rules:
+        """Judge it as whoever reads the issue by itself, lest it look changed for ever."""
+        return (await route_of(self._siblings[0], self._routes, issue)).rules
 
     async def _note_listed(self, tx: Transaction, issues: Sequence[IssueSnapshot]) -> None:
         """Record what asks for no contact: reading the issue itself would add little."""
@@ -210,7 +225,7 @@ class ProjectPoll:
         found = [
             (each, rules)
             for issue in issues
-            if (each := listed(issue, rules := self._rules_of(issue), now))
+            if (each := listed(issue, rules := await self._rules_of(issue), now))
         ]
         for each, rules in found:
             responsible = await list_on_duty_at(tx, each)
@@ -227,16 +242,18 @@ class ProjectPoll:
             if place is not None:
                 await self._place_fact.save(tx, place)
             await facts.save_poll_end(tx, self._about, self._record.now(), self._key)
+            # An empty project has no place: each reading of it begins as the first one did.
+            is_first = reading.is_first and await self._all_read.load(tx) != self._about
             await self._all_read.save(tx, self._about)
-            await self._note_beginning(tx, is_first=reading.is_first)
+            await self._note_beginning(tx, is_first=is_first)
             await enqueue_summary(tx, self._record.now(), self._teams)
 
     async def _note_beginning(self, tx: Transaction, *, is_first: bool) -> None:
         """Begin a record of an earlier release with the first end that it has seen."""
-        known, now = await facts.KNOWN_SINCE.load(tx), self._record.now()
+        known, now = await self._known_since.load(tx), self._record.now()
         if is_first or known is None or known > now:
             earliest = None if is_first else await requests.load_earliest_end(tx)
-            await facts.KNOWN_SINCE.save(tx, earliest or now)
+            await self._known_since.save(tx, earliest or now)
 
     async def _read_in_turn(self, project: int, listed: set[IssueKey]) -> None:
         """Read a page of known open issues: one that lost a label may miss from a listing."""
@@ -276,6 +293,13 @@ async def _tried(answer: Awaitable[T]) -> tuple[T | None, PlatformError | None]:
         return await answer, None
     except PlatformError as error:
         return None, error
+
+
+def _set_twice(first: str, again: str) -> str:
+    return (
+        f"{first} and {again} in the file of routes are the same project: write {first} in all "
+        f"routes; until then, the routes of {again} get no feedback"
+    )
 
 
 def _missing_labels(rules: Rules, known: Collection[str], which: str) -> str | None:

@@ -35,8 +35,6 @@ EVERY = timedelta(minutes=30)
 """How often what is missing is looked for."""
 KEPT_FOR = timedelta(days=30)
 """After that nobody wants to read it: the feedback issue has it."""
-_CHANNELS = frozenset({"channel_not_found", "is_archived", "not_in_channel", "restricted_action"})
-"""A channel's trouble, which a person can mend; any other denial is the whole bot's."""
 
 
 class KudosSync:
@@ -118,7 +116,7 @@ class KudosSync:
             if await self._outbox.post(post):
                 log.info("kudos_posted", issue=str(decision.key))
         except (Denied, Rejected) as error:
-            if isinstance(error, Denied) and error.code not in _CHANNELS:
+            if isinstance(error, Denied) and not error.is_about_channel:
                 raise
             log.warning("kudos_not_posted", issue=str(decision.key), problem=error.code)
             return False, channel_problem(self._channel, error.code)

@@ -49,7 +49,7 @@ LABELED = a_view(replace(PLAIN, ticket=412399, labels=frozenset({"feedback::soft
 EMPTY = Digest(
     claimed_later=0,
     unread=0,
-    since=MONDAY - timedelta(days=3),
+    since=MONDAY - timedelta(days=3, hours=9),
     contacted=Contacts(),
     triaged=0,
     zone=ZONE,
@@ -87,6 +87,11 @@ def test_a_list_shows_its_first_rows_and_counts_the_rest() -> None:
     assert "*Unclaimed*, due later (13)" in said
     assert said.count("• ") == ROWS
     assert "… and 3 more: `/ssat` shows all" in said
+
+
+def test_one_of_several_digests_a_day_says_the_time_since_when() -> None:
+    digest = replace(EMPTY, since=MONDAY - timedelta(hours=18), triaged=1)
+    assert "✅ Since Sunday 1 Feb, 15:00: 1 " in shown(render_digest(digest))
 
 
 def test_what_was_done_is_said_even_if_nobody_waits() -> None:

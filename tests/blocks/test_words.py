@@ -612,7 +612,7 @@ _REFUSALS: list[tuple[Refusal, str]] = [
         LinksNotSetUp(BLAKE),
         "`/ssat link` isn't set up here: it needs GITLAB_OAUTH_CLIENT_ID or SSAT_LINK_ISSUE. If "
         "your GitLab profile shows the email that you use in Slack, I'll find your account in a "
-        "moment. Otherwise, ask the bot's administrator to add this line to the people file: "
+        "moment. Otherwise, ask the bot's administrator to add this to the people file: "
         '`U2 = "gitlab-username"`',
     ),
     (

@@ -95,7 +95,8 @@ async def on_a_terminal(town: Town, command: str, answer: str) -> tuple[int, str
 
 
 @pytest.mark.parametrize(
-    "command", ["check --yes", "check --url https://x", "check --fix webhook --json"]
+    "command",
+    ["check --yes", "check --replace", "check --url https://x", "check --fix webhook --json"],
 )
 async def test_options_that_do_not_fit_together_are_refused(town: Town, command: str) -> None:
     async with launched(town, command) as process:

@@ -30,7 +30,7 @@ async def town(clock: MovableClock, tmp_path: Path, sqlite: str) -> AsyncIterato
 async def findings(town: Town, **changes: Any) -> list[str]:
     settings = town.set_up(**changes)
     async with connect(settings) as clients:
-        return [str(finding) async for finding in examine(settings, clients)]
+        return [str(finding) for finding in await examine(settings, clients)]
 
 
 async def test_managers_whom_slack_does_not_know_or_who_never_may_act_are_named(
@@ -77,6 +77,15 @@ async def test_who_is_told_as_the_lead_is_looked_up(
     warnings = [line for line in said if line.startswith("warning  SSAT_LEAD")]
     assert warnings == ([f"warning  SSAT_LEAD {lead}: {problem}"] if problem else [])
     assert "ok       SSAT_LEAD: looked up in Slack" in said
+
+
+async def test_the_secrets_of_both_modes_are_a_warning(town: Town) -> None:
+    both = "warning  SLACK_APP_TOKEN, SLACK_SIGNING_SECRET: both are set, so the bot uses Socket"
+    said = await findings(town, slack_app_token=town.slack.app_token)
+    assert any(line.startswith(both) for line in said)
+    one = {"slack_app_token": town.slack.app_token, "slack_signing_secret": None}
+    for changes in ({}, one):
+        assert not any(line.startswith(both) for line in await findings(town, **changes))
 
 
 async def week_of(town: Town, *labels: str) -> None:
@@ -165,6 +174,27 @@ async def test_a_sqlite_file_is_looked_at_and_nothing_is_left_beside_it(tmp_path
     assert not (await examine_database(url)).is_fatal
 
 
+async def test_a_sqlite_file_is_named_with_the_folder_that_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = await examine_database("sqlite:///ssat-bot.db")
+    assert str(found) == f"ok       database, SQLite: {tmp_path}/ssat-bot.db"
+
+
+async def test_a_schema_of_its_own_in_postgresql_is_named(postgres: Postgres) -> None:
+    url = make_url(postgres.new_database())
+    with psycopg.connect(url.render_as_string(False), autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA staging")
+    own = url.update_query_dict({"options": "-csearch_path=staging"})
+    assert str(await examine_database(own.render_as_string(False))).endswith(", schema staging")
+    none = url.update_query_dict({"options": "-csearch_path=nowhere"})
+    found = await examine_database(none.render_as_string(False))
+    assert found.is_fatal
+    assert "no schema of its search_path exists" in str(found)
+    postgres.drop(url.render_as_string(False))
+
+
 @pytest.mark.parametrize("what", ["file", "folder"])
 async def test_a_sqlite_file_or_folder_that_may_not_be_written_to_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
@@ -181,7 +211,9 @@ async def test_a_sqlite_file_or_folder_that_may_not_be_written_to_is_named(
 
 async def test_postgresql_is_asked_and_gets_no_table(postgres: Postgres) -> None:
     url = postgres.new_database()
-    assert str(await examine_database(url)) == "ok       database, PostgreSQL"
+    said = make_url(url)
+    which = f"PostgreSQL, database {said.database} at {said.query['host']}, schema public"
+    assert str(await examine_database(url)) == f"ok       database, {which}"
     with psycopg.connect(url, autocommit=True) as connection:
         query = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
         assert connection.execute(query).fetchone() == (0,)

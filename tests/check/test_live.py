@@ -1,11 +1,19 @@
 """Slack judges every kind of message and view; nothing is posted."""
 
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterator
+from types import CodeType, FunctionType
+
+from slackbot import blocks
 from slackbot.app import connect
 from slackbot.blocks.forms import FORMS
 from slackbot.check.findings import Verdict
 from slackbot.check.live import examine_rendering
 from slackbot.check.samples import samples
 from slackbot.local.slack.block_kit import characters, validate_blocks, validate_view
+from slackbot.platforms.message import SlackMessage
 from tests.check.conftest import examined
 from tests.town import Town
 
@@ -29,6 +37,28 @@ async def test_each_sample_is_valid_and_has_a_name_of_its_own(town: Town) -> Non
 async def test_there_is_a_sample_of_every_form(town: Town) -> None:
     names = {each.name for each in samples(town.set_up())}
     assert {f"form {offer}" for offer in FORMS} <= names
+
+
+def test_every_message_and_view_that_can_be_made_is_among_the_samples(town: Town) -> None:
+    called = set[CodeType]()
+    sys.setprofile(lambda frame, event, _: called.add(frame.f_code) if event == "call" else None)
+    try:
+        list(samples(town.set_up()))
+    finally:
+        sys.setprofile(None)
+    missing = [made.__name__ for made in makers() if made.__code__ not in called]
+    assert missing == []
+
+
+def makers() -> Iterator[FunctionType]:
+    """Yield what makes a whole message, view or preview."""
+    for module in pkgutil.iter_modules(blocks.__path__, f"{blocks.__name__}."):
+        for name, made in vars(importlib.import_module(module.name)).items():
+            if not isinstance(made, FunctionType) or name.startswith("_"):
+                continue
+            is_message = made.__annotations__.get("return") is SlackMessage
+            if is_message or name.startswith("render_") or name.endswith("_modal"):
+                yield made
 
 
 async def test_slack_judges_each_and_nothing_is_posted(town: Town) -> None:

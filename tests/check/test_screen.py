@@ -15,7 +15,8 @@ from slackbot.check.screen import as_json, exit_code, lines, summary
 from slackbot.local.pagerduty import PagerDuty, serve
 from slackbot.rules.shifts import AHEAD
 from slackbot.settings import SettingsError, load_partly
-from slackbot.store.database import newest_revision
+from slackbot.store.backup import back_up
+from slackbot.store.database import DatabaseError, newest_revision
 from tests.check.conftest import examined, turn_to
 from tests.conftest import MovableClock, Postgres
 from tests.town import Town
@@ -83,9 +84,12 @@ async def test_the_token_of_another_workspace_is_noticed_by_the_record(town: Tow
     town.slack.team_id = "T0OTHER"
     town.channel.members.discard(town.slack.bot_user_id)
     said = await examined(town)
-    [found] = [each for each in said.judged(Verdict.WARNING) if "Slack workspace" in each]
-    assert "Slack workspace T0OTHER: the bot has worked in T0SSAT so far" in found
+    found = said.about("SLACK_BOT_TOKEN")
+    assert found.verdict is Verdict.PROBLEM
+    assert str(found.problem).startswith("the record is of the workspace T0SSAT, where its cards")
     assert "SSAT_CHANNEL #support_escalations" in str(said.judged(Verdict.PROBLEM))
+    town.slack.team_id = "E0ORGANIZATION"  # of a token of a whole Enterprise Grid
+    assert not (await examined(town)).has("SLACK_BOT_TOKEN")
     town.slack.team_id = "T0SSAT"
 
 
@@ -100,6 +104,16 @@ async def test_features_are_on_and_off_by_scope_and_by_setting(town: Town) -> No
     assert "kudos channel" in said.about("off: ").about
     town.slack.behind_proxy = True
     assert (await examined(town)).about("by scope").verdict is Verdict.UNKNOWN
+
+
+async def test_what_watches_the_bot_is_on_or_off(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = (await examined(town, port=3210)).about("metrics at")
+    assert found.about == ("metrics at http://127.0.0.1:3210/metrics; traces off; log level info")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://traces.example.com")
+    found = (await examined(town, log_level="debug")).about("metrics at")
+    assert found.about.endswith("; traces on; log level debug")
 
 
 # --- GitLab ------------------------------------------------------------------------------------
@@ -137,7 +151,9 @@ async def test_the_end_of_a_token_is_said_two_weeks_before(
     token = town.gitlab.add_token(town.bot, expires_at=ends)
     found = (await examined(town, gitlab_token=token)).about("GITLAB_TOKEN")
     assert found.verdict is verdict
-    assert f"until {ends:%a} {ends.day} {ends:%b %Y}" in found.about
+    day = f"until {ends:%a} {ends.day} {ends:%b %Y}" if days > 14 else f"on {ends}: rotate it"
+    assert day in str(found)
+    assert str(found).count(str(ends.year)) == 1
     assert found.facts["ends"] == ends.isoformat()
     if verdict is Verdict.WARNING:
         assert "it ends in 13 days" in str(found.problem)
@@ -270,6 +286,35 @@ async def test_no_source_of_duty_is_said_and_not_complained_of(town: Town) -> No
     assert (await examined(town)).about("duty: no source").verdict is Verdict.OK
 
 
+async def test_of_a_folder_of_people_who_is_left_out_is_counted(town: Town, tmp_path: Path) -> None:
+    folder = tmp_path / "people"
+    folder.mkdir()
+    (folder / "avery.yaml").write_text("slack: {id: U0AVERY}\ngitlab: {username: avery}\n")
+    people: dict[str, Any] = {"ssat_people_file": folder}
+    found = (await examined(town, **people)).about(f"SSAT_PEOPLE_FILE {folder}: 1 person known")
+    assert found.verdict is Verdict.OK
+    for number in range(7):
+        (folder / f"broken-{number}.yaml").write_text("slack: {id: U0CASEY\n")
+    said = await examined(town, **people)
+    found = said.about(f"SSAT_PEOPLE_FILE {folder}: 1 person known")
+    assert found.problem == (
+        "7 files left out (broken-0.yaml, broken-1.yaml, broken-2.yaml, broken-3.yaml, "
+        "broken-4.yaml and 2 more): `ssat-bot people check` says why"
+    )
+    assert len([each for each in said.findings if "broken" in str(each)]) == 1
+
+
+async def test_what_two_people_share_in_a_folder_is_counted(town: Town, tmp_path: Path) -> None:
+    folder = tmp_path / "people"
+    folder.mkdir()
+    for name in ("avery", "blake"):
+        person = f"slack: {{id: U0{name.upper()}}}\ngitlab: {{username: avery}}\n"
+        (folder / f"{name}.yaml").write_text(person)
+    found = (await examined(town, ssat_people_file=folder)).about("SSAT_PEOPLE_FILE")
+    assert found.verdict is Verdict.WARNING
+    assert str(found.problem).startswith("2 share what only one can have: `ssat-bot people check`")
+
+
 # --- The record --------------------------------------------------------------------------------
 
 
@@ -311,6 +356,53 @@ async def test_the_schema_of_another_release_is_named(
         postgres.drop(url)
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_a_release_that_is_too_old_is_told_so_as_at_its_start(
+    town: Town, postgres: Postgres, kind: str
+) -> None:
+    url = town.settings["database_url"] if kind == "sqlite" else postgres.new_database()
+    async with town.bot_running(database_url=url):
+        pass
+    driver = url if kind == "sqlite" else url.replace("postgresql://", "postgresql+psycopg://")
+    engine = create_engine(driver)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("DELETE FROM facts WHERE name = 'oldest_release'"))
+        oldest = "INSERT INTO facts (name, value) VALUES ('oldest_release', '9998 7.0.0')"
+        connection.execute(text(oldest))
+    engine.dispose()
+    found = (await examined(town, database_url=url)).about("schema 9999")
+    with pytest.raises(DatabaseError) as refused:
+        async with town.bot_running(database_url=url):
+            pass
+    assert found.verdict is Verdict.PROBLEM
+    assert found.problem == str(refused.value)
+    assert "this release is too old" in found.problem
+    if kind == "postgresql":
+        postgres.drop(url)
+
+
+@pytest.mark.parametrize("revision", ["", "0001"])
+async def test_a_backup_is_told_as_the_bot_would_and_what_to_do(town: Town, revision: str) -> None:
+    async with town.bot_running():
+        pass
+    file = town.folder / "backup.db"
+    back_up(town.folder / "ssat-bot.db", file, town.clock())
+    url: dict[str, Any] = {"database_url": f"sqlite:///{file}"}
+    with pytest.raises(DatabaseError) as refused:
+        async with town.bot_running(**url):
+            pass
+    if revision:
+        engine = create_engine(url["database_url"])
+        with engine.begin() as connection:
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
+        engine.dispose()
+    found = (await examined(town, **url)).about("record")
+    assert found.verdict is Verdict.PROBLEM
+    assert found.problem == str(refused.value)
+    assert "run `ssat-bot rebuild` first" in found.problem
+
+
 async def test_a_damaged_record_is_a_problem_that_names_the_remedy(town: Town) -> None:
     file = town.folder / "ssat-bot.db"
     with file.open("r+b") as opened:
@@ -350,6 +442,10 @@ async def test_half_a_set_up_names_all_and_is_checked_as_far_as_it_goes(
     for what, name in (("GitLab", "GITLAB_TOKEN"), ("deadline", "SSAT_WORKDAYS")):
         assert f"unknown  {what}: not checked, because {name} has to be fixed first" in said
     assert not environment.gitlab.requests
+    both = {**wrong, "ssat_hours": "no hours"}
+    found = await examine_all(settings, both, environment.clock())
+    reason = "not checked, because SSAT_WORKDAYS, SSAT_HOURS have to be fixed first"
+    assert f"unknown  deadline: {reason}" in map(str, found)
     assert exit_code(found) == 2
 
 

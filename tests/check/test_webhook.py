@@ -1,4 +1,4 @@
-"""The project's webhook: how it is judged, tested, created and mended."""
+"""The project's webhook: how it is judged, tested, created and fixed."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +9,7 @@ import pytest
 from slackbot.app import connect
 from slackbot.check.findings import Finding, Verdict
 from slackbot.local.gitlab import Hook
-from slackbot.setup.webhook import CannotFix, carry_out, plan_fix
+from slackbot.setup.webhook import CannotFix, carry_out, fix_webhook, plan_fix
 from tests.check.conftest import examined
 from tests.town import HOOK_SECRET, Town
 
@@ -77,7 +77,7 @@ def without_secret(town: Town, hook: Hook) -> None:
         (without_secret, "it has no secret: "),
     ],
 )
-async def test_what_is_wrong_with_a_webhook_is_said_and_mended(
+async def test_what_is_wrong_with_a_webhook_is_said_and_fixed(
     maintained: Town, spoil: Callable[[Town, Hook], None], words: str
 ) -> None:
     hook = add_hook(maintained)
@@ -97,7 +97,7 @@ async def test_a_webhook_that_leads_elsewhere_is_none_of_the_bots(maintained: To
     found = await webhook(maintained)
     assert found.verdict is Verdict.WARNING
     assert "none that leads to /gitlab/webhook" in str(found.problem)
-    assert "--fix webhook` --url https://" in str(found.problem)
+    assert "`ssat-bot check --fix webhook --url https://<your host>`" in str(found.problem)
 
 
 async def test_a_webhook_of_the_group_is_known_by_what_arrives(maintained: Town) -> None:
@@ -177,21 +177,22 @@ async def test_a_gitlab_that_is_down_leaves_it_unknown(maintained: Town) -> None
     assert str(found).startswith("unknown  webhook: could not be checked")
 
 
-# --- To create or mend it ----------------------------------------------------------------------
+# --- To create or fix it ----------------------------------------------------------------------
 
 
-async def planned(town: Town, url: str | None = None, **changes: Any) -> list[str] | None:
+async def planned(
+    town: Town, url: str | None = None, *, replaces: bool = False, **changes: Any
+) -> list[str]:
     settings = town.set_up(**changes)
     async with connect(settings, town.speed) as clients:
-        fix = await plan_fix(settings, clients.gitlab.hooks, url)
-    return None if fix is None else list(fix.steps)
+        fix = await plan_fix(settings, clients.gitlab.hooks, url, replaces=replaces)
+    return list(fix.steps)
 
 
 async def fixed(town: Town, url: str | None = None, **changes: Any) -> list[Finding]:
     settings = town.set_up(**changes)
     async with connect(settings, town.speed) as clients:
         fix = await plan_fix(settings, clients.gitlab.hooks, url)
-        assert fix is not None
         return await carry_out(fix, settings, clients.gitlab.hooks)
 
 
@@ -210,11 +211,11 @@ async def test_a_new_webhook_wants_what_the_bot_needs_and_no_more(maintained: To
         ]
         assert done.about.endswith(": created")
         assert tested.about.endswith(": answered 200")
-        assert await planned(maintained, url) is None
+        assert await planned(maintained, url) == []
         maintained.gitlab.hooks.append(before)  # which the town takes away in the end
 
 
-async def test_mending_leaves_the_rest_as_it_is(maintained: Town) -> None:
+async def test_fixing_leaves_the_rest_as_it_is(maintained: Town) -> None:
     hook = add_hook(maintained, token=None)
     hook.name, hook.triggers = "ours", hook.triggers | {"push_events"}
     await fixed(maintained)
@@ -225,13 +226,57 @@ async def test_mending_leaves_the_rest_as_it_is(maintained: Town) -> None:
 
 async def test_an_address_is_changed_only_if_another_is_given(maintained: Town) -> None:
     add_hook(maintained)
-    assert await planned(maintained) is None
-    assert await planned(maintained, "https://bot.example.com") is None
-    steps = await planned(maintained, "https://new.example.com/ssat/")
-    assert steps is not None
-    assert steps[0] == f"change the address from {URL} to " + (
-        "https://new.example.com/ssat/gitlab/webhook"
-    )
+    assert await planned(maintained) == []
+    assert await planned(maintained, "https://bot.example.com") == []
+    assert await planned(maintained, URL) == []
+    steps = await planned(maintained, "https://new.example.com/", replaces=True)
+    changed = f"change the address from {URL} to https://new.example.com/gitlab/webhook"
+    assert steps[0] == changed
+
+
+async def test_a_webhook_that_works_elsewhere_is_not_taken_from_the_bot_there(
+    maintained: Town,
+) -> None:
+    maintained.feedback()
+    async with maintained.bot_running() as url:
+        await tested(maintained)
+        before = maintained.gitlab.hooks[0].url
+        with pytest.raises(CannotFix) as error:
+            await fixed(maintained, "https://staging.example.com")
+        assert f"A webhook leads to {url}/gitlab/webhook, and works." in str(error.value)
+        assert "add --replace" in str(error.value)
+        assert [each.url for each in maintained.gitlab.hooks] == [before]
+        maintained.gitlab.hooks[0].token = "another"
+        await tested(maintained)
+        assert "change the address" in (await planned(maintained, "https://new.example.com"))[0]
+    hook = add_hook(maintained)
+    with pytest.raises(CannotFix):
+        await planned(maintained, "https://new.example.com")
+    disabled(maintained, hook)
+    assert "change the address" in (await planned(maintained, "https://new.example.com"))[0]
+
+
+async def test_the_same_address_without_tls_is_that_of_the_same_bot(maintained: Town) -> None:
+    add_hook(maintained, "http://me@bot.example.com/gitlab/webhook")
+    steps = await planned(maintained, "https://bot.example.com")
+    changed = "change the address from http://bot.example.com/gitlab/webhook to https://"
+    assert steps[0].startswith(changed)
+
+
+async def test_a_webhook_that_is_set_as_it_should_be_is_tested_again(
+    maintained: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maintained.feedback()
+    async with maintained.bot_running():
+        hook, settings = maintained.gitlab.hooks[0], maintained.set_up()
+        assert await fix_webhook(settings, {}, None, is_agreed=False) == 0
+        said = capsys.readouterr().out.splitlines()
+    assert "The webhook is set as it should be: GitLab only tests it." in said
+    assert f"ok       test of the webhook {hook.url}: answered 200" in said
+    add_hook(maintained, "http://127.0.0.1:1/gitlab/webhook")  # nobody is there any more
+    assert await fix_webhook(settings, {}, None, is_agreed=False) == 1
+    assert "is the bot running, and can GitLab reach it?" in capsys.readouterr().out
+    assert "PUT" not in {request.method for request in maintained.gitlab.requests}
 
 
 async def test_a_signing_token_is_set_and_missed_where_gitlab_does_not_know_it(
@@ -254,9 +299,13 @@ async def test_a_signing_token_is_set_and_missed_where_gitlab_does_not_know_it(
         (None, NO_SECRET, "set GITLAB_WEBHOOK_SECRET, for example to what `python3 -c"),
         (None, {}, "Say where GitLab reaches the bot: --url https://"),
         (None, {"slack_app_token": "xapp-1"}, "the poll finds new requests within 3600 seconds"),
-        ("ftp://bot.example.com", {}, "--url: give the bot's address"),
-        ("https://me:pass@bot.example.com", {}, "--url: give the bot's address"),
-        ("https://[", {}, "--url: give the bot's address"),
+        ("ftp://bot.example.com", {}, "--url: it has to begin with https://"),
+        ("http://bot.example.com", {}, "--url: it has to begin with https://"),
+        ("http://127.0.0.1.example.com", {}, "--url: it has to begin with https://"),
+        ("bot.example.com", {}, "--url: it has to begin with https://"),
+        ("https://me:pass@bot.example.com", {}, "--url: give it without a name and a password"),
+        ("https://bot.example.com/ssat", {}, "--url: give it without what comes after the host"),
+        ("https://[", {}, "--url: give the bot's public address"),
     ],
 )
 async def test_what_has_to_be_done_first_is_said(
@@ -342,6 +391,29 @@ async def test_a_test_that_gitlab_does_not_make_leaves_it_unknown(
 async def test_a_reporter_may_not_test(town: Town) -> None:
     found = await tested(town)
     assert (found.verdict, found.problem) == (Verdict.UNKNOWN, "GitLab lets Maintainers only")
+
+
+async def test_without_a_secret_nothing_is_tested_and_that_is_well(
+    town: Town,
+) -> None:
+    said = await examined(town, is_live=True, **NO_SECRET)
+    found = said.about("not tested: no webhook is taken")
+    assert (found.verdict, found.section) == (Verdict.OK, "Live")
+    assert not said.has("test of the webhook")
+
+
+async def test_the_last_delivery_is_the_test_of_the_same_check(maintained: Town) -> None:
+    maintained.feedback()
+    async with maintained.bot_running():
+        [hook] = maintained.gitlab.hooks
+        address, hook.url = hook.url, "http://127.0.0.1:1/gitlab/webhook"
+        await tested(maintained)
+        hook.url = address
+        said = await examined(maintained, is_live=True)
+    assert said.about("test of the webhook").verdict is Verdict.OK
+    found = said.about("webhook ")
+    assert found.verdict is Verdict.OK
+    assert "(answered 200)" in found.about
 
 
 async def test_a_pause_ends_with_a_test_that_succeeds(maintained: Town) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import socket
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -19,7 +20,7 @@ from slackbot.__main__ import _parser
 from slackbot.door import BODY_LIMIT
 from slackbot.settings import Settings
 from slackbot.worker import SHUTDOWN_SECONDS
-from tests.deploy.places import BIN, DEPLOY, complaints
+from tests.deploy.places import BIN, DEPLOY, ROOT, complaints
 from tests.process import PATIENCE_SECONDS, bot_process, present_town
 from tests.tools import required
 from tests.town import HOOK_SECRET, Town
@@ -166,6 +167,19 @@ async def test_a_stranger_finds_nothing_behind_the_proxy(town: Town) -> None:
             status, headers, text = await ask(method, url + path)
             assert (method, path, status, text) == (method, path, 404, "")  # the bot's has words
             assert "Server" not in headers
+
+
+async def test_the_command_of_the_docs_shows_the_metrics_within_a_container(town: Town) -> None:
+    page = (ROOT / "docs/deploy.md").read_text()
+    (program,) = re.findall(r'exec --index 1 bot python -c \\\n +"(.*)"\n', page)
+    async with bot_process(town, http_proxy=None) as bot:
+        program = program.replace("127.0.0.1:3000", bot.url.removeprefix("http://"))
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", program), stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await child.communicate()
+    assert child.returncode == 0
+    assert b"\nssat_build_info{" in said
 
 
 async def test_what_proves_nothing_and_what_is_too_large_is_refused(town: Town) -> None:

@@ -8,10 +8,11 @@ import yaml
 from slackbot import __version__
 from slackbot.store.database import newest_revision
 from slackbot.store.upgrade import OLDEST
-from tests.deploy.places import BIN, ROOT, complaints
+from tests.deploy.places import BIN, DEPLOY, ROOT, complaints
 from tests.tools import PACKAGES
 
 CI = ROOT / ".gitlab-ci.yml"
+CONTAINERFILE = DEPLOY / "container/Containerfile"
 SCHEMA = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 
@@ -32,10 +33,23 @@ def test_ci_publishes_releases_only_and_tests_everything() -> None:
     jobs = yaml.safe_load(CI.read_text())
     assert jobs["test"]["script"] == [".ci/run"]
     assert "rules" not in jobs["test"]
+    oldest = re.search(r'requires-python = ">=(.*)"', (ROOT / "pyproject.toml").read_text())
+    image = re.search(r"^FROM python:(.*)-slim$", CONTAINERFILE.read_text(), re.MULTILINE)
+    assert oldest
+    assert image
+    assert jobs["test"]["parallel"]["matrix"] == [{"PYTHON": [oldest[1], image[1]]}]
     (rule,) = jobs[".release"]["rules"]
     assert rule == {"if": r"$CI_COMMIT_TAG =~ /^v\d+\.\d+\.\d+$/"}
     for name in ("publish-package", "publish-image"):
         assert jobs[name]["extends"] == ".release"
+
+
+def test_all_that_ci_installs_for_a_release_is_pinned_by_a_lock() -> None:
+    text = CI.read_text()
+    installs = re.findall(r"pip install (.*)$", text, re.MULTILINE)
+    assert installs
+    assert all("--require-hashes -r" in each for each in installs)
+    assert "\nuv==" in (ROOT / "requirements-dev.lock").read_text()
 
 
 def test_no_password_is_an_argument_and_no_host_is_named() -> None:
@@ -54,7 +68,7 @@ def test_ci_installs_what_the_tests_run() -> None:
     assert listed["packages"]
     assert set(listed["programs"][1].split()) == set(PACKAGES)
     assert set(listed["packages"][1].split()) == set(PACKAGES.values())
-    assert "SSAT_REQUIRE_TOOLS=1 make test" in text
+    assert "REQUIRE_TOOLS=1 make test" in text
 
 
 def test_the_changelog_knows_this_release_and_what_is_to_come() -> None:

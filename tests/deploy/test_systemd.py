@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from slackbot.__main__ import _parser
 from slackbot.worker import SHUTDOWN_SECONDS
-from tests.deploy.places import BIN, DEPLOY, complaints
+from tests.deploy.places import BIN, DEPLOY, ROOT, complaints
 from tests.tools import required
 
 FOLDER = DEPLOY / "systemd"
@@ -17,6 +18,7 @@ SERVICES = sorted(FOLDER.glob("*.service"))
 UNITS = sorted([*SERVICES, *FOLDER.glob("*.timer")])
 EXPOSURE = {"ssat-bot.service": 1.3, "ssat-bot-backup.service": 0.7}
 """The most that `systemd-analyze security` may say, of ten."""
+WRAPPER = FOLDER / "ssat-bot-run"
 PROGRAM = "/opt/ssat-bot/.venv/bin/ssat-bot"
 
 
@@ -62,6 +64,27 @@ def test_what_is_started_is_a_command_of_the_bot(path: Path) -> None:
     program, *arguments = shlex.split(unit(path)["Service"]["ExecStart"])
     assert program == PROGRAM
     _parser().parse_args(arguments)
+
+
+def test_scripts_are_free_of_complaints() -> None:
+    shellcheck = required("shellcheck")
+    assert complaints(shellcheck, WRAPPER, ROOT / ".ci/run") == ""
+
+
+def test_a_single_command_runs_as_the_service_does_with_its_arguments(tmp_path: Path) -> None:
+    spy = tmp_path / "systemd-run"
+    spy.write_text('#!/bin/sh\nprintf "%s\\0" "$@"\n')
+    spy.chmod(0o755)
+    command = [str(WRAPPER), "backup", "a file.db"]
+    said = subprocess.check_output(command, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, text=True)
+    arguments = said.rstrip("\0").split("\0")
+    assert arguments[-3:] == [PROGRAM, "backup", "a file.db"]
+    own = [each.removeprefix("--property=") for each in arguments if each.startswith("--property=")]
+    lines = (FOLDER / "ssat-bot.service").read_text().splitlines()
+    assert set(own) <= set(lines)
+    assert {each.partition("=")[0] for each in own} == {
+        *("User", "EnvironmentFile", "WorkingDirectory", "Environment", "UMask")
+    }
 
 
 def test_the_bot_may_finish_what_it_does() -> None:

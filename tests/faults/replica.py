@@ -56,7 +56,7 @@ def skewed_clock(seconds: float) -> Clock:
 async def run(settings: Settings, clock: Clock, speed: float) -> int:
     """Run until a signal comes; return the exit code."""
     async with connect(settings, speed) as clients:
-        problems = [finding async for finding in examine(settings, clients) if finding.problem]
+        problems = [each for each in await examine(settings, clients) if each.problem]
         for problem in problems:
             print(problem, file=sys.stderr)
         if any(problem.is_fatal for problem in problems):

@@ -174,8 +174,9 @@ SAFEGUARDS = (
     Safeguard(
         name="what failed is tried again",
         module="worker.py",
-        code="            await self._put_off(job, str(error), error.after, "
-        "is_unsettled=error.is_unsettled)\n",
+        code="            await self._put_off(\n"
+        "                job, str(error), after, is_unsettled=is_unsettled, is_outage=is_outage\n"
+        "            )\n",
         broken="            await self._finish(job, None)\n",
     ),
     Safeguard(

@@ -119,6 +119,7 @@ async def test_two_files_of_one_person_are_both_named(team: Team) -> None:
         (Todo.DOUBLED, "again.yaml, U0AVERY", words),
         (Todo.DOUBLED, "avery.yaml, Avery Example, U0AVERY", words),
     ]
+    assert [line for line in report.lines() if words in line] == [f"  {words}"], "once for both"
     assert report.lines()[-1] == "3 people: 1 complete"
 
 
@@ -164,7 +165,17 @@ async def test_a_disabled_group_could_not_be_checked(team: Team) -> None:
     team.town.slack.add_usergroup("S0MANAGERS", "managers", []).date_delete = 1
     report = await team.report(ssat_managers="S0MANAGERS")
     assert [(each.what, each.problem) for each in report.unchecked] == [
-        ("SSAT_MANAGERS S0MANAGERS", "the user group is disabled")
+        (
+            "SSAT_MANAGERS S0MANAGERS",
+            "Slack has disabled the user group S0MANAGERS: enable it, or name another",
+        )
+    ]
+
+
+async def test_a_group_that_slack_does_not_know_could_not_be_checked(team: Team) -> None:
+    report = await team.report(ssat_managers="S0NOPE")
+    assert [each.problem for each in report.unchecked] == [
+        "Slack has no user group S0NOPE: correct the id"
     ]
 
 
@@ -266,7 +277,7 @@ async def test_without_a_people_file_the_managers_are_checked(team: Team) -> Non
         "For your information:",
         "  SSAT_PEOPLE_KEYS has no effect: SSAT_PEOPLE_FILE is no folder",
         "",
-        "0 people: 0 complete",
+        "SSAT_PEOPLE_FILE isn't set: 0 linked by /ssat link, 0 found by email",
     ]
 
 
@@ -310,7 +321,7 @@ async def test_the_check_names_what_is_left_out_of_the_folder_and_the_bot_starts
     team.text("broken", "slack: {id: U0CASEY\n")
     async with launched(team.town, "check", **team.settings) as process:
         assert await process.ended() == 0
-        assert "warning  SSAT_PEOPLE_FILE: broken.yaml: line 2: " in process.said
+        assert "1 file left out (broken.yaml): `ssat-bot people check` says why" in process.said
 
 
 @pytest.mark.story

@@ -2,8 +2,12 @@
 
 from collections import Counter
 
+import prometheus_client
+import pytest
+
+from slackbot import metrics
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.people import load_current_turn, plan_of
+from slackbot.store.people import PLAN, load_current_turn
 from tests.place import Place
 from tests.sleepers import Sleepers
 
@@ -33,7 +37,7 @@ async def test_what_is_to_come_is_kept_with_who_is_away_until_it_is_known_no_mor
     place.town.blake.status_text = "OOO"
     await place.do(PeriodicQueue.DUTY)
     async with place.database.transaction() as tx:
-        plan = await plan_of("").load(tx)
+        plan = await PLAN.load(tx)
     assert plan is not None
     named = [[who.name for who in shift.people] for shift in plan.shifts]
     assert named == [["Avery Example"], ["Blake Sample", "Casey Nolink"]]
@@ -41,7 +45,7 @@ async def test_what_is_to_come_is_kept_with_who_is_away_until_it_is_known_no_mor
     place.town.people_file.write_text('[people]\nU0AVERY = "avery"\n')
     await place.do(PeriodicQueue.DUTY)
     async with place.database.transaction() as tx:
-        assert await plan_of("").load(tx) is None
+        assert await PLAN.load(tx) is None
 
 
 async def test_while_slack_is_down_who_is_on_duty_later_is_only_named(place: Place) -> None:
@@ -53,7 +57,7 @@ async def test_while_slack_is_down_who_is_on_duty_later_is_only_named(place: Pla
     place.town.slack.down()
     await place.do(PeriodicQueue.DUTY)
     async with place.database.transaction() as tx:
-        turn, plan = await load_current_turn(tx, ""), await plan_of("").load(tx)
+        turn, plan = await load_current_turn(tx, ""), await PLAN.load(tx)
     assert turn is not None
     assert plan is not None
     assert [who.slack_user for shift in plan.shifts for who in shift.people] == ["U0AVERY", None]
@@ -73,3 +77,22 @@ async def test_a_turn_that_begins_shows_at_once_and_one_that_goes_on_wakes_nobod
         again = Counter(await sleepers.now()) - woken
     assert woken == dict.fromkeys(FOLLOW, 1)
     assert again == {}
+
+
+@pytest.mark.parametrize(("days", "counted"), [(0, 1), (1, 0), (2, 0), (3, 1)])
+async def test_a_free_weekend_is_not_counted_as_nobody_on_duty(
+    place: Place, days: int, counted: int
+) -> None:
+    """The clock begins on a Friday, in the fifth week of 2026."""
+    with place.town.people_file.open("a") as file:
+        file.write('\n[duty]\n2026-W20 = "U0AVERY"\n')
+    place.town.clock.forward(days=days)
+    nobody = metrics.DUTY.labels("nobody")
+    before = value(nobody)
+    await place.do(PeriodicQueue.DUTY)
+    assert value(nobody) - before == counted
+
+
+def value(counter: prometheus_client.Counter) -> float:
+    [sample, *_] = next(iter(counter.collect())).samples
+    return sample.value

@@ -70,6 +70,10 @@ def people(place: Path) -> dict[str, Colleague]:
     return dict(PeopleFile(place).people())
 
 
+def usernames(file: PeopleFile) -> dict[str, str]:
+    return {user: each.gitlab for user, each in file.people().items() if each.gitlab}
+
+
 # What a file says
 
 
@@ -102,7 +106,7 @@ def test_a_layout_of_ones_own_is_mapped_by_the_setting(place: Path) -> None:
     write(place, avery="chat: U1\naccounts: {forge: {login: avery}}\ntitle: Lead\n")
     keys = parse_keys("slack=chat, gitlab = accounts.forge.login, role=")
     file = PeopleFile(place, keys)
-    assert file.usernames() == {"U1": "avery"}
+    assert usernames(file) == {"U1": "avery"}
     assert file.profiles() == {"U1": Profile()}
 
 
@@ -113,7 +117,7 @@ def test_a_folder_has_no_weeks_of_duty(place: Path) -> None:
 @pytest.mark.parametrize("username", ["no", "0123", "null_", "2026-01-01", "1e5", "0x10", "12:30"])
 def test_a_username_is_read_as_it_is_written(place: Path, username: str) -> None:
     write(place, avery=f"slack: {{id: U1}}\ngitlab: {{username: {username}}}\n")
-    assert PeopleFile(place).usernames() == {"U1": username}
+    assert usernames(PeopleFile(place)) == {"U1": username}
 
 
 @pytest.mark.parametrize("nothing", ["", "~", "null", '""', "' '"])
@@ -287,6 +291,45 @@ def test_a_link_is_followed_within_the_folder_only(place: Path, tmp_path: Path) 
     ]
 
 
+def test_where_links_lead_is_found_out_again_only_for_what_has_changed(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Kubernetes mounts a ConfigMap, and replaces it."""
+    for version, role in (("..1", "Manager"), ("..2", "Lead")):
+        (place / version).mkdir()
+        for number in range(20):
+            text = person(f"U{number}", title=role)
+            (place / version / f"{number}.yaml").write_text(text)
+    (place / "..data").symlink_to("..1")
+    for number in range(20):
+        (place / f"{number}.yaml").symlink_to(f"..data/{number}.yaml")
+    file = PeopleFile(place)
+    assert file.people()["U7"].profile.role == "Manager"
+
+    resolved: list[Path] = []
+    resolve = Path.resolve
+
+    def noting(path: Path, strict: bool = False) -> Path:
+        resolved.append(path)
+        return resolve(path, strict)
+
+    monkeypatch.setattr(Path, "resolve", noting)
+    assert len(file.people()) == 20
+    assert resolved == [place]
+
+    (place / "..new").symlink_to("..2")
+    (place / "..new").rename(place / "..data")
+    assert file.people()["U7"].profile.role == "Lead"
+    assert len(resolved) == 1 + 1 + 20
+
+    (place / "..2").rename(tmp_path / "outside")
+    (tmp_path / "outside" / "7.yaml").write_text(person("U7", title="Stranger"))
+    (place / "..data").unlink()
+    (place / "..data").symlink_to(tmp_path / "outside")
+    assert file.people()["U7"].profile.role == "Lead"
+    assert "7.yaml: is a link to a file outside of the folder" in problems(place)
+
+
 def test_a_link_may_lead_to_the_folder_itself(place: Path, tmp_path: Path) -> None:
     write(place, avery=person("U1"))
     (tmp_path / "current").symlink_to(place)
@@ -327,7 +370,7 @@ def test_two_people_with_one_gitlab_account_are_named_and_neither_has_it(
 ) -> None:
     write(place, a=person("U1", gitlab=one, title="Lead"), b=person("U2", gitlab=other))
     file = PeopleFile(place)
-    assert file.usernames() == {}
+    assert usernames(file) == {}
     assert not any(each.has_account for each in file.people().values())
     assert file.profiles()["U1"].role == "Lead"  # the rest counts
     [said] = problems(place)
@@ -346,12 +389,12 @@ def test_two_people_with_one_pagerduty_id_are_not_found_by_it(place: Path) -> No
 def test_a_file_that_is_new_changed_or_removed_counts_at_once(place: Path) -> None:
     write(place, avery=person("U1", gitlab={"username": "avery"}))
     file = PeopleFile(place)
-    assert file.usernames() == {"U1": "avery"}
+    assert usernames(file) == {"U1": "avery"}
     write(place, avery=person("U1", gitlab={"username": "avery.new"}))
     write(place, blake=person("U2", gitlab={"username": "blake"}))
-    assert file.usernames() == {"U1": "avery.new", "U2": "blake"}
+    assert usernames(file) == {"U1": "avery.new", "U2": "blake"}
     (place / "avery.yaml").unlink()
-    assert file.usernames() == {"U2": "blake"}
+    assert usernames(file) == {"U2": "blake"}
 
 
 def test_the_folder_is_looked_at_once_a_second(
@@ -390,12 +433,12 @@ def test_the_last_good_version_of_a_file_that_breaks_counts_and_the_problem_is_l
     with capture_logs() as logs:
         write(place, avery="slack: {id: U1\n", blake=person("U3"))
         for _ in range(3):
-            assert file.usernames() == {"U1": "avery"}
+            assert usernames(file) == {"U1": "avery"}
         assert sorted(file.people()) == ["U1", "U3"]  # the others go on changing
     assert [line["event"] for line in logs] == ["person_left_out"]
     assert logs[0]["problem"].startswith("avery.yaml: line 2: ")
     write(place, avery=person("U1", gitlab={"username": "mended"}))
-    assert file.usernames() == {"U1": "mended"}
+    assert usernames(file) == {"U1": "mended"}
 
 
 def test_a_folder_that_is_gone_or_emptied_keeps_what_was_good(place: Path) -> None:

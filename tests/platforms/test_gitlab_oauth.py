@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
+from slackbot.health import Health
 from slackbot.local.gitlab import GitLab, User, serve
 from slackbot.platforms.errors import Denied, Rejected, Throttled, Unreachable, Unsettled
 from slackbot.platforms.gitlab import GitLabAsPerson, GitLabClient
@@ -50,7 +51,7 @@ async def bot(gitlab: GitLab) -> AsyncIterator[GitLabClient]:
 
 @pytest.fixture
 def oauth(gitlab: GitLab, bot: GitLabClient, clock: Clock) -> GitLabOAuth:
-    return GitLabOAuth(bot, gitlab.oauth.add_application().client_id, None, clock)
+    return GitLabOAuth(bot, gitlab.oauth.add_application().client_id, None, clock, Health())
 
 
 async def test_a_person_confirms_and_the_bot_asks_as_them(
@@ -105,7 +106,7 @@ async def test_an_application_that_is_not_valid_names_the_settings(
 ) -> None:
     confidential = gitlab.oauth.add_application(confidential=True)
     for secret in (None, SecretStr("another")):
-        client = GitLabOAuth(bot, confidential.client_id, secret, clock)
+        client = GitLabOAuth(bot, confidential.client_id, secret, clock, Health())
         with pytest.raises(Denied, match="GITLAB_OAUTH_CLIENT_SECRET"):
             await client.renew(SecretStr("any"))
 

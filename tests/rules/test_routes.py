@@ -60,6 +60,29 @@ def test_a_name_that_nobody_has_is_that_of_a_team_for_all_the_rest(
     assert found.project == routes.main
 
 
+@given(sound_routes(), st.sets(st.sampled_from(LABELS)), st.sampled_from(["", "rest", "old"]))
+def test_a_request_is_of_the_team_that_its_labels_say_whatever_the_team_was_called(
+    routes: Routes, labels: set[str], name: str
+) -> None:
+    for project in routes.projects:
+        url = f"https://gitlab.example.com/{project.title()}/-/issues/12"
+        found = routes.of_request(request(url=url, labels=frozenset(labels), route=name))
+        assert found is routes.of(project, labels)
+
+
+def test_a_request_of_a_project_set_by_number_is_of_a_team_of_that() -> None:
+    by_number = team("seven", project="7", label=None, channel="#seven")
+    routes = teams(REST, by_number)
+    assert routes.of_request(request(url="https://gitlab.example.com/a/b/-/issues/12")) is by_number
+
+
+def test_a_request_of_a_project_that_was_renamed_since_stays_with_its_team() -> None:
+    routes = teams(REST, ELSEWHERE)
+    renamed = request(url="https://gitlab.example.com/new/name/-/issues/12", route="elsewhere")
+    assert routes.of_request(renamed) is ELSEWHERE
+    assert routes.of_request(replace(renamed, route="gone")) is REST
+
+
 def test_without_a_file_all_issues_of_whatever_project_have_the_one_route() -> None:
     only = team("", label=None)
     routes = teams(only)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import stat
-import subprocess
 import sys
 from dataclasses import dataclass
 from io import StringIO
@@ -20,8 +19,10 @@ from slackbot.exit_codes import SETUP_IS_WRONG, STOPPED
 from slackbot.settings import Settings, load_settings
 from slackbot.setup.init import NotAsked, env_text, quoted, run_init, write_new
 from slackbot.setup.manifest import App, link
-from tests.process import PATIENCE_SECONDS, ROOT, bot_process, launched, present_town
+from tests.process import ROOT, bot_process, launched, present_town
+from tests.setup.terminal import Terminal
 
+INIT = (sys.executable, "-m", "slackbot", "init")
 BOT = "https://bot.example.com"
 BOT_TOKEN, APP_TOKEN, GITLAB_TOKEN = "xoxb-hidden-1", "xapp-hidden-2", "glpat-hidden-3"
 SIGNING_SECRET = "hidden-4"
@@ -39,57 +40,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home.mkdir()
     monkeypatch.chdir(home)
     return home
-
-
-COMMAND = [sys.executable, "-m", "slackbot", "init"]
-
-
-class Terminal:
-    """A person at a terminal; what is hidden is typed, but not shown."""
-
-    def __init__(self, *flags: str) -> None:
-        self._master, slave = os.openpty()
-        self._child = subprocess.Popen(
-            [*COMMAND, *flags],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            preexec_fn=lambda: os.login_tty(os.dup(slave)),
-        )
-        os.close(slave)
-        self.shown, self._seen = "", 0
-
-    def wait_for(self, words: str) -> None:
-        """Read until the program says these words, after those of the last time."""
-        while (at := self.shown.find(words, self._seen)) < 0:
-            self.shown += self._read()
-        self._seen = at + len(words)
-
-    def answer(self, question: str, text: str) -> None:
-        """Wait for a question, and its prompt; type the answer."""
-        self.wait_for(question)
-        self.wait_for("> ")
-        self.press(f"{text}\n")
-
-    def press(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
-
-    def ended(self) -> int:
-        """Return its exit code."""
-        while self._child.poll() is None:
-            self.shown += self._read(may_end=True)
-        self.shown += self._read(may_end=True)
-        os.close(self._master)
-        return self._child.wait(PATIENCE_SECONDS)
-
-    def _read(self, *, may_end: bool = False) -> str:
-        try:
-            read = os.read(self._master, 65536).decode()
-        except OSError:  # nobody has the other end any more
-            read = ""
-        if not read and not may_end:
-            raise AssertionError(self.shown)
-        return read.replace("\r\n", "\n")
 
 
 def kept(home: Path) -> dict[str, str | None]:
@@ -134,7 +84,7 @@ def tell_no_secret(said: str) -> None:
 
 @pytest.mark.story
 def test_five_questions_make_a_file_that_the_bot_starts_with(home: Path) -> None:
-    terminal = Terminal()
+    terminal = Terminal(*INIT)
     terminal.answer(f"project in GitLab: its address or path\n[{DEFAULT_PROJECT}] ", "")
     terminal.answer("public address", "")
     terminal.wait_for(link(App()))
@@ -143,9 +93,16 @@ def test_five_questions_make_a_file_that_the_bot_starts_with(home: Path) -> None
     terminal.answer("GitLab token", GITLAB_TOKEN)
     assert terminal.ended() == 0
     assert f"Wrote {home}/.env, which only you can read." in terminal.shown
+    command = f"{sys.executable} -m slackbot"
     assert terminal.shown.endswith(
-        "Next: type /invite @ssat-bot in #support_escalations, then run ssat-bot check.\n"
+        f"The bot will read the feedback in {DEFAULT_PROJECT} at https://gitlab.com,\n"
+        "and post its cards in #support_escalations (SSAT_CHANNEL in the file sets another "
+        "channel).\n\nNext:\n"
+        "  1. In Slack, type /invite @ssat-bot in #support_escalations.\n"
+        f"  2. {command} check   (says what to fix)\n"
+        f"  3. {command} run     (starts the bot)\n"
     )
+    assert f"skip the link.\n\n{link(App())}\n\nSlack bot token" in terminal.shown
     assert terminal.shown.count(link(App())) == 1
     assert terminal.shown.count("> ") == 5
     tell_no_secret(terminal.shown)
@@ -163,7 +120,7 @@ def test_five_questions_make_a_file_that_the_bot_starts_with(home: Path) -> None
 @pytest.mark.story
 def test_http_mode_and_a_gitlab_of_ones_own_follow_from_the_addresses(home: Path) -> None:
     app = App(url=BOT, gitlab_host="gitlab.example.com")
-    terminal = Terminal()
+    terminal = Terminal(*INIT)
     terminal.answer("feedback project", "https://gitlab.example.com/team/voices/-/issues")
     terminal.answer("public address", f"{BOT}/")
     terminal.wait_for(link(app))
@@ -177,17 +134,38 @@ def test_http_mode_and_a_gitlab_of_ones_own_follow_from_the_addresses(home: Path
     assert settings.gitlab_url == "https://gitlab.example.com"
     assert settings.gitlab_project == "team/voices"
     assert f"Slack calls {BOT}" in (home / ".env").read_text()
+    fix = f"{sys.executable} -m slackbot check --fix webhook --url {BOT}"
+    assert f"  5. {fix}   (while the bot runs)\n" in terminal.shown
+    assert f"  2. Let a proxy pass {BOT} to the bot" in terminal.shown
+
+
+def test_in_http_mode_the_webhooks_secret_is_made_and_not_told(home: Path) -> None:
+    secrets = all_secrets() | {"slack_signing_secret": SIGNING_SECRET}
+    del secrets["slack_app_token"]
+    made = set()
+    for _ in range(2):
+        ended = by_flags("--url", BOT, "--project", "team/voices", **secrets)
+        assert (ended.code, ended.complained) == (0, "")
+        secret = load_settings().gitlab_webhook_secret
+        assert secret is not None
+        assert len(secret.get_secret_value()) >= 32
+        assert secret.get_secret_value() not in ended.said
+        made.add(secret)
+        (home / ".env").unlink()
+    assert len(made) == 2
+    assert by_flags("--socket", "--project", "team/voices", **all_secrets()).code == 0
+    assert load_settings().gitlab_webhook_secret is None
 
 
 @pytest.mark.story
 def test_a_wrong_answer_is_asked_again_with_the_reason(home: Path) -> None:
-    terminal = Terminal()
+    terminal = Terminal(*INIT)
     terminal.answer("feedback project", "https://avery:hidden@gitlab.example.com/team/voices")
     terminal.answer("without a name and a password", "https://gitlab.example.com")
     terminal.answer("GITLAB_PROJECT: is not set", "team/voices")
     terminal.answer("public address", "http://bot.example.com")
-    terminal.answer("such as https://bot.example.com\n", "https://bot.example.com/ssat")
-    terminal.answer("the bot adds /slack/events", "")
+    terminal.answer("it has to begin with https://", "https://bot.example.com/ssat")
+    terminal.answer("the bot adds its own paths", "")
     terminal.answer("bot token", "")
     terminal.answer("SLACK_BOT_TOKEN: is not set", "xoxp-hidden")
     terminal.answer("a bot token starts with xoxb-", f"{BOT_TOKEN} {BOT_TOKEN}")
@@ -218,7 +196,7 @@ def test_half_an_answer_writes_nothing(home: Path, key: str, after: int) -> None
         ("app-level token", APP_TOKEN),
         ("GitLab token", GITLAB_TOKEN),
     ]
-    terminal = Terminal()
+    terminal = Terminal(*INIT)
     for question, text in answers[:after]:
         terminal.answer(question, text)
     terminal.wait_for(answers[after][0])
@@ -234,7 +212,14 @@ def test_half_an_answer_writes_nothing(home: Path, key: str, after: int) -> None
 def test_what_a_flag_says_is_not_asked(home: Path, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(GITLAB_TOKEN)
     terminal = Terminal(
-        *("--socket", "--project", "team/voices", "--gitlab-token-file", str(tmp_path / "token"))
+        *(
+            *INIT,
+            "--socket",
+            "--project",
+            "team/voices",
+            "--gitlab-token-file",
+            str(tmp_path / "token"),
+        )
     )
     terminal.answer("bot token", BOT_TOKEN)
     terminal.answer("app-level token", APP_TOKEN)
@@ -252,7 +237,9 @@ async def test_from_nothing_to_a_card_init_asks_for_all_that_is_needed(home: Pat
         app_token = town.slack.app_token
         secrets = {"slack_app_token": app_token, "slack_bot_token": town.slack.bot_token}
         ended = by_flags(
-            "--socket", "--gitlab-url", town.gitlab.url, **secrets, gitlab_token=town.token
+            *("--socket", "--gitlab-url", town.gitlab.url, "--project", DEFAULT_PROJECT),
+            **secrets,
+            gitlab_token=town.token,
         )
         assert ended.code == 0
         # Only where Slack is, and a free port, has to be told of stand-ins.
@@ -265,6 +252,7 @@ async def test_from_nothing_to_a_card_init_asks_for_all_that_is_needed(home: Pat
             await town.card(town.feedback(), "🟠 Unclaimed")
 
 
+A_PROJECT = ("--project", "team/voices")
 NO_APP_TOKEN: dict[str, str | None] = {
     "slack_app_token": None,
     "slack_signing_secret": SIGNING_SECRET,
@@ -272,14 +260,37 @@ NO_APP_TOKEN: dict[str, str | None] = {
 
 
 def test_with_all_flags_nothing_is_asked(home: Path) -> None:
-    ended = by_flags("--socket", "--channel", "voices", **all_secrets())
+    ended = by_flags("--socket", *A_PROJECT, "--channel", "voices", **all_secrets())
     assert (ended.code, ended.complained) == (0, "")
     assert link(App()) in ended.said
-    assert ended.said.endswith("Next: type /invite @ssat-bot in voices, then run ssat-bot check.\n")
+    assert "read the feedback in team/voices at https://gitlab.com" in ended.said
+    assert "1. In Slack, type /invite @ssat-bot in voices.\n" in ended.said
     tell_no_secret(ended.said)
     settings = load_settings()
     assert settings.ssat_channel == "#voices"
-    assert settings.gitlab_project == DEFAULT_PROJECT
+    assert settings.gitlab_project == "team/voices"
+
+
+@pytest.mark.parametrize(
+    ("called", "told"),
+    [
+        ("ssat-bot", "ssat-bot"),
+        ("on the path", "ssat-bot"),
+        (".venv/bin/ssat-bot", ".venv/bin/ssat-bot"),
+        ("/a folder/ssat-bot", "'/a folder/ssat-bot'"),
+        ("/a/slackbot/__main__.py", f"{sys.executable} -m slackbot"),
+    ],
+)
+def test_the_next_step_is_told_as_the_program_was_called(
+    home: Path, monkeypatch: pytest.MonkeyPatch, called: str, told: str
+) -> None:
+    program = home.parent / "bin/ssat-bot"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setattr(sys, "argv", [str(program) if called == "on the path" else called])
+    ended = by_flags("--socket", *A_PROJECT, **all_secrets())
+    assert f"  2. {told} check   (says what to fix)\n" in ended.said
 
 
 def test_a_gitlab_whose_address_has_a_path_is_named_by_a_flag(home: Path) -> None:
@@ -302,12 +313,12 @@ def test_a_gitlab_whose_address_has_a_path_is_named_by_a_flag(home: Path) -> Non
     [
         (
             [],
-            "--url or --socket, --slack-bot-token-file, --slack-app-token-file, "
+            "--project, --url or --socket, --slack-bot-token-file, --slack-app-token-file, "
             "--gitlab-token-file",
         ),
         (
             ["--url", BOT],
-            "--slack-bot-token-file, --slack-signing-secret-file, --gitlab-token-file",
+            "--project, --slack-bot-token-file, --slack-signing-secret-file, --gitlab-token-file",
         ),
         (
             ["--socket", "--project", "team/voices"],
@@ -333,7 +344,7 @@ def test_where_nobody_can_be_asked_all_missing_flags_are_named(
         (
             ["--url", "http://bot.example.com"],
             NO_APP_TOKEN,
-            "--url or --socket: give the address at which",
+            "--url or --socket: it has to begin with https://",
         ),
         (
             ["--url", "https://a:hidden-5@bot.example.com"],
@@ -345,6 +356,11 @@ def test_where_nobody_can_be_asked_all_missing_flags_are_named(
         (["--socket", "--channel", "#a b"], {}, "--channel: SSAT_CHANNEL: give the channel's"),
         (["--socket"], {"gitlab_token": "two hidden-6"}, "--gitlab-token-file: GITLAB_TOKEN: only"),
         (["--socket"], {"gitlab_token": ""}, "--gitlab-token-file: GITLAB_TOKEN: is not set"),
+        (
+            ["--url", BOT],
+            {"slack_app_token": None, "slack_signing_secret": APP_TOKEN},
+            "--slack-signing-secret-file: SLACK_SIGNING_SECRET: that is another token",
+        ),
         (["--socket"], {"slack_bot_token": "hidden-7"}, "--slack-bot-token-file: SLACK_BOT_TOKEN:"),
         (
             ["--socket"],
@@ -363,7 +379,9 @@ def test_what_is_wrong_with_a_flag_is_said_and_nothing_is_written(
     home: Path, flags: list[str], secrets: dict[str, str | None], said: str
 ) -> None:
     given = all_secrets() | secrets
-    ended = by_flags(*flags, **{name: each for name, each in given.items() if each is not None})
+    project = () if "--project" in flags else A_PROJECT
+    files = {name: each for name, each in given.items() if each is not None}
+    ended = by_flags(*flags, *project, **files)
     assert ended.code == SETUP_IS_WRONG
     assert said in ended.complained
     assert ended.said == ""
@@ -395,7 +413,7 @@ def test_it_never_writes_over_what_exists_and_says_so_before_it_asks(home: Path,
             env.mkdir()
         case _:
             env.symlink_to(home / "nowhere")
-    terminal = Terminal()
+    terminal = Terminal(*INIT)
     assert terminal.ended() == SETUP_IS_WRONG
     assert terminal.shown == (
         f"{env} exists, and init never writes over it. Run ssat-bot check, which says what to fix "
@@ -408,7 +426,7 @@ def test_it_never_writes_over_what_exists_and_says_so_before_it_asks(home: Path,
 
 @pytest.mark.story
 def test_a_file_that_comes_meanwhile_is_left_alone(home: Path) -> None:
-    terminal = Terminal("--socket", "--project", "team/voices")
+    terminal = Terminal(*INIT, "--socket", "--project", "team/voices")
     terminal.answer("bot token", BOT_TOKEN)
     terminal.answer("app-level token", APP_TOKEN)
     (home / ".env").write_text("mine\n")
@@ -428,7 +446,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(
             write_new(home / ".env", "A=1\n")
         return
     home.chmod(0o500)
-    ended = by_flags("--socket", **all_secrets())
+    ended = by_flags("--socket", *A_PROJECT, **all_secrets())
     assert ended.code == SETUP_IS_WRONG
     assert ended.complained == f"{home} cannot be written to: run init in another folder.\n"
 

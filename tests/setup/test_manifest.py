@@ -35,6 +35,7 @@ from slackbot.setup.manifest import (
     run_manifest,
 )
 from tests.process import ROOT
+from tests.test_docs import PAGES
 
 FOR_GROUPS = {"usergroups:read"}
 FOR_A_PRIVATE_CHANNEL = {"groups:history", "groups:read"}
@@ -273,6 +274,18 @@ def test_json_and_the_link_can_be_asked_for(home: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == f"{link(App(url=BOT))}\n"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_who_is_told_to_install_the_app_again_is_told_the_command_of_either_mode(
+    page: Path,
+) -> None:
+    parts = re.split(r"\n\n|\n(?=\||\d+\. |- )", page.read_text())
+    told = [each for each in map(str.lower, parts) if "install the app again" in each]
+    for each in told:
+        if "ssat-bot manifest" in each:
+            assert "`ssat-bot manifest --socket`" in each
+            assert "`ssat-bot manifest --url https://" in each
+
+
 # The addresses
 
 
@@ -293,21 +306,21 @@ def test_a_public_address_may_end_in_a_slash(given: str, read: str) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("", "such as https://bot.example.com"),
-        ("bot.example.com", "such as https://bot.example.com"),
-        ("http://bot.example.com", "such as https://bot.example.com"),
-        ("https://", "such as https://bot.example.com"),
-        ("https://bot example.com", "such as https://bot.example.com"),
-        ("https://[::1", "such as https://bot.example.com"),
-        ("https://[::1]", "such as https://bot.example.com"),
-        (f"{BOT}:port", "such as https://bot.example.com"),
-        (f"{BOT}:99999", "such as https://bot.example.com"),
+        ("", "it has to begin with https://, such as"),
+        ("bot.example.com", "it has to begin with https://, such as"),
+        ("http://bot.example.com", "it has to begin with https://, such as"),
+        ("https://", "the bot's public address"),
+        ("https://bot example.com", "the bot's public address"),
+        ("https://[::1", "the bot's public address"),
+        ("https://[::1]", "the bot's public address"),
+        (f"{BOT}:port", "the bot's public address"),
+        (f"{BOT}:99999", "the bot's public address"),
         ("https://avery:secret@bot.example.com", "without a name and a password"),
         ("https://secret@bot.example.com", "without a name and a password"),
-        (EVENTS, "the bot adds /slack/events"),
-        (f"{BOT}/ssat/", "the bot adds /slack/events"),
-        (f"{BOT}?secret=1", "the bot adds /slack/events"),
-        (f"{BOT}#secret", "the bot adds /slack/events"),
+        (EVENTS, "the bot adds its own paths"),
+        (f"{BOT}/ssat/", "the bot adds its own paths"),
+        (f"{BOT}?secret=1", "the bot adds its own paths"),
+        (f"{BOT}#secret", "the bot adds its own paths"),
     ],
 )
 def test_what_slack_cannot_call_is_refused_without_repeating_it(

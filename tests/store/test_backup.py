@@ -122,8 +122,19 @@ def test_damage_that_can_be_copied_is_found_before_the_backup_is_there(
 def test_a_database_or_a_folder_that_is_missing_is_named(sqlite: str, tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="there is no file"):
         back_up(tmp_path / "missing.db", tmp_path / "copy", NOW)
-    with pytest.raises(OSError, match="missing"):
+    with pytest.raises(DatabaseError, match=r"there is no folder .*missing: create it"):
         back_up(file_of(Database(sqlite)), tmp_path / "missing" / "copy", NOW)
+
+
+async def test_a_backup_that_is_missing_or_a_folder_is_named_with_what_to_do(
+    sqlite: str, tmp_path: Path
+) -> None:
+    database = Database(sqlite)
+    with pytest.raises(DatabaseError, match=r"there is no file .*nope.db: name one that"):
+        put_back(database, tmp_path / "nope.db", NOW)
+    with pytest.raises(DatabaseError, match="is a folder: name the backup in it"):
+        put_back(database, tmp_path, NOW)
+    await database.close()
 
 
 async def test_a_backup_that_is_put_back_takes_no_part_of_the_file_before(

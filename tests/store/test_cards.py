@@ -85,7 +85,7 @@ async def test_cards_of_other_requests_are_left_alone(database: Database) -> Non
         await cards.make_stale(tx, OTHER)
         before = await the_card(tx, OTHER)
         await cards.make_stale(tx, KEY)
-        await cards.begin_posting(tx, KEY, NOW)
+        await cards.begin_posting(tx, KEY, "C1", NOW)
         await cards.adopt(tx, KEY, "C1", "1.000001", 2)
         await cards.forget_post(tx, KEY)
         assert await the_card(tx, OTHER) == before
@@ -94,15 +94,15 @@ async def test_cards_of_other_requests_are_left_alone(database: Database) -> Non
 async def test_the_first_moment_at_which_a_post_may_have_left_is_kept(database: Database) -> None:
     async with database.transaction() as tx:
         await cards.make_stale(tx, KEY)
-        await cards.begin_posting(tx, KEY, NOW)
-        await cards.begin_posting(tx, KEY, LATER)
+        await cards.begin_posting(tx, KEY, "C1", NOW)
+        await cards.begin_posting(tx, KEY, "C1", LATER)
         assert (await the_card(tx)).posting_since == NOW
 
 
 async def test_a_card_that_was_found_is_no_longer_in_doubt(database: Database) -> None:
     async with database.transaction() as tx:
         await cards.make_stale(tx, KEY)
-        await cards.begin_posting(tx, KEY, NOW)
+        await cards.begin_posting(tx, KEY, "C1", NOW)
         await cards.adopt(tx, KEY, "C1", "1.000001", 0)
         card = await the_card(tx)
         assert card.posting_since is None
@@ -112,9 +112,9 @@ async def test_a_card_that_was_found_is_no_longer_in_doubt(database: Database) -
 async def test_a_card_that_is_gone_from_slack_is_to_be_posted_anew(database: Database) -> None:
     async with database.transaction() as tx:
         await cards.make_stale(tx, KEY)
-        await cards.begin_posting(tx, KEY, NOW)
+        await cards.begin_posting(tx, KEY, "C1", NOW)
         await cards.adopt(tx, KEY, "C1", "1.000001", 1)
-        await cards.begin_posting(tx, KEY, NOW)
+        await cards.begin_posting(tx, KEY, "C1", NOW)
         await cards.forget_post(tx, KEY)
         card = await the_card(tx)
         assert (card.channel, card.ts, card.posting_since) == (None, None, None)
@@ -137,7 +137,7 @@ async def test_a_card_found_in_slack_is_news_once_and_shows_nobody_knows_what(
 async def test_a_card_found_elsewhere_is_the_one_from_now_on(database: Database) -> None:
     async with database.transaction() as tx:
         await cards.make_stale(tx, KEY)
-        await cards.begin_posting(tx, KEY, NOW)
+        await cards.begin_posting(tx, KEY, "C1", NOW)
         assert not await cards.has_card(tx, KEY)
         assert await cards.save_found(tx, KEY, "C1", "1.000001")
         assert (await the_card(tx)).posting_since is None

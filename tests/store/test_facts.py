@@ -12,7 +12,7 @@ from slackbot.rules.shifts import Plan, Schedule, Shift
 from slackbot.store import facts, schema
 from slackbot.store.database import Database, Transaction
 from slackbot.store.facts import Fact, KnownProject
-from slackbot.store.people import plan_of, trouble_of
+from slackbot.store.people import PLAN, TROUBLE
 
 NOW = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 EMPTY_PLAN = Plan(read_at=NOW, shifts=())
@@ -87,8 +87,8 @@ async def written(tx: Transaction, name: str, value: str) -> None:
         ("cards_adopted", "C1", facts.CARDS_ADOPTED, "C1"),
         ("project", '{"id":7,"path":"group/a"}', facts.PROJECT, KnownProject(id=7, path="group/a")),
         ("feedback_labels", '{"feedback::a":""}', facts.FEEDBACK_LABELS, {"feedback::a": ""}),
-        ("duty_trouble", "null", trouble_of(""), None),
-        ("duty_plan", '{"read_at":"2026-02-02T09:30:00Z","shifts":[]}', plan_of(""), EMPTY_PLAN),
+        ("duty_trouble", "null", TROUBLE, None),
+        ("duty_plan", '{"read_at":"2026-02-02T09:30:00Z","shifts":[]}', PLAN, EMPTY_PLAN),
     ],
 )
 async def test_what_an_older_release_wrote_can_be_read(
@@ -108,8 +108,8 @@ async def test_a_plan_of_duty_is_read_back_as_it_was_written(database: Database)
         absences={"U0AVERY": NOW + timedelta(days=1), "U0BLAKE": None},
     )
     async with database.transaction() as tx:
-        await plan_of("").save(tx, plan)
-        assert await plan_of("").load(tx) == plan
+        await PLAN.save(tx, plan)
+        assert await PLAN.load(tx) == plan
 
 
 async def test_an_older_release_reads_what_this_one_writes(database: Database) -> None:

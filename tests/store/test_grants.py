@@ -1,5 +1,6 @@
 """What people authorize in GitLab: codes on their way, and grants whose tokens change."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -13,8 +14,9 @@ from slackbot.store.grants import (
     SealedGrant,
     begin_renewal,
     change_grant,
-    end_grants,
+    end_renewal,
     forget_device_code,
+    forget_device_codes,
     forget_grant,
     forget_unreadable_codes,
     give_up_renewal,
@@ -24,8 +26,19 @@ from slackbot.store.grants import (
     load_grant,
     save_device_code,
     save_grant,
+    set_aside,
+    take_back,
 )
-from slackbot.store.schema import DeviceCode, Grant, GrantScope, GrantState, device_codes
+from slackbot.store.people import Redeemed, make_link, redeem_code, save_code
+from slackbot.store.schema import (
+    Code,
+    DeviceCode,
+    Grant,
+    GrantScope,
+    GrantState,
+    Link,
+    device_codes,
+)
 from tests.elapse import age
 
 NOW = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
@@ -48,6 +61,10 @@ GRANT = Grant(
     expires_at=NOW + timedelta(hours=2),
 )
 HELD = SealedGrant(grant=GRANT, sealed="the first tokens")
+
+
+def ended(grant: Grant) -> Grant:
+    return replace(grant, state=GrantState.ENDED)
 
 
 async def test_a_person_has_one_code_of_a_kind(database: Database) -> None:
@@ -104,11 +121,11 @@ async def test_who_has_former_tokens_renews_and_changes_nothing(database: Databa
     async with database.transaction() as tx:
         await save_grant(tx, GRANT, HELD.sealed)
         assert await begin_renewal(tx, HELD)
-        assert await change_grant(tx, HELD, renewed, "the second tokens")
-        assert not await begin_renewal(tx, HELD)
-        assert not await change_grant(tx, HELD, replace(GRANT, state=GrantState.ENDED))
-        await forget_grant(tx, HELD)
         current = SealedGrant(grant=renewed, sealed="the second tokens")
+        assert await end_renewal(tx, HELD, current.sealed, renewed.expires_at) == current
+        assert not await begin_renewal(tx, HELD)
+        assert not await change_grant(tx, HELD, ended)
+        await forget_grant(tx, HELD)
         assert await load_grant(tx, "U0AVERY") == current
         assert await begin_renewal(tx, current), "what was renewed is free again"
 
@@ -119,10 +136,106 @@ async def test_a_grant_is_ended_by_its_person_or_by_a_username(database: Databas
         await save_grant(tx, GRANT, "one")
         await save_grant(tx, blakes, "two")
         await save_device_code(tx, replace(CODE, slack_user="U0AVERY"), "three")
-        assert await end_grants(tx, "blake.sample", ()) == [blakes]
+        assert await take_back(tx, "blake.sample", NOW) == ([], [blakes])
         assert len(await list_device_codes(tx)) == 1
-        assert await end_grants(tx, "U0AVERY", ()) == [GRANT]
+        assert await take_back(tx, "U0AVERY", NOW) == ([], [GRANT])
         assert await list_device_codes(tx) == []
-        assert await end_grants(tx, "nobody", ()) == []
+        assert await take_back(tx, "nobody", NOW) == ([], [])
         states = [each.grant.state for each in await list_grants(tx)]
     assert states == [GrantState.LEAVING, GrantState.LEAVING], "GitLab does not know yet"
+
+
+async def test_what_its_person_has_taken_back_stays_taken_back(database: Database) -> None:
+    async with database.transaction() as tx:
+        await save_grant(tx, GRANT, HELD.sealed)
+        await take_back(tx, "U0AVERY", NOW)
+        left = replace(GRANT, state=GrantState.LEAVING, left_at=NOW)
+        # By whoever has read it before.
+        assert not await change_grant(tx, HELD, ended)
+        assert not await begin_renewal(tx, HELD)
+        await forget_grant(tx, HELD)
+        assert await load_grant(tx, "U0AVERY") == SealedGrant(grant=left, sealed=HELD.sealed)
+        renewed = await end_renewal(tx, HELD, "the second tokens", GRANT.expires_at)
+        assert renewed == SealedGrant(grant=left, sealed="the second tokens"), "revoked as well"
+
+
+async def test_a_change_leaves_all_else_as_it_is_by_now(database: Database) -> None:
+    async with database.transaction() as tx:
+        await save_grant(tx, GRANT, HELD.sealed)
+        assert await begin_renewal(tx, HELD)
+        assert await change_grant(tx, HELD, lambda grant: replace(grant, trouble="404"))
+        assert await change_grant(tx, HELD, lambda grant: replace(grant, is_told=True))
+        found = await load_grant(tx, "U0AVERY")
+        assert found
+        assert (found.grant.trouble, found.grant.is_told) == ("404", True)
+        assert not await begin_renewal(tx, HELD), "it is still under way"
+
+
+async def test_tokens_that_nobody_uses_stay_until_they_are_revoked(database: Database) -> None:
+    spent = replace(CODE, is_spent=True, digest="ab" * 32)
+    granted = replace(spent, slack_user="U0BLAKE", scope=GrantScope.ACT, gitlab="blake.sample")
+    async with database.transaction() as tx:
+        await save_grant(tx, GRANT, HELD.sealed)
+        await set_aside(tx, HELD, NOW)
+        await save_grant(tx, replace(GRANT, id=UUID(int=2)), "the second tokens")
+        for code in (spent, replace(CODE, slack_user="U0DANA"), granted):
+            await save_device_code(tx, code, f"of {code.slack_user}")
+        await forget_device_codes(tx, ["U0CASEY", "U0DANA", "U0BLAKE"], NOW)
+        grants = await list_grants(tx)
+        aside = {each.sealed for each in grants if each.is_aside}
+        assert aside == {HELD.sealed, "of U0CASEY"}
+        assert all(each.grant.state is GrantState.LEAVING for each in grants if each.is_aside)
+        found = await load_grant(tx, "U0AVERY")
+        assert found
+        assert found.grant.state is GrantState.VALID
+        assert await take_back(tx, "casey.n", NOW) == ([], []), "it is nobody's"
+
+
+async def test_what_is_being_made_of_a_code_is_ended_by_who_unlinks_meanwhile(
+    database: Database,
+) -> None:
+    code = replace(CODE, slack_user="U0AVERY", scope=GrantScope.ACT, is_spent=True)
+    link = Link(slack_user="U0AVERY", name="Avery Example", gitlab="avery", at=NOW)
+    async with database.transaction() as tx:
+        await save_device_code(tx, code, HELD.sealed)
+
+    async def unlink() -> tuple[list[Link], list[Grant]]:
+        async with database.transaction() as tx:
+            return await take_back(tx, "U0AVERY", NOW)
+
+    async with database.transaction() as tx:
+        assert await is_current(tx, code)
+        unlinking = asyncio.create_task(unlink())
+        await asyncio.wait([unlinking], timeout=0.2)
+        assert not unlinking.done(), "it waits"
+        await make_link(tx, link)
+        await save_grant(tx, GRANT, HELD.sealed)
+        await save_device_code(tx, replace(code, gitlab="avery"), HELD.sealed)
+    assert await unlinking == ([link], [GRANT])
+
+
+async def test_a_link_that_a_comment_is_making_is_ended_by_who_unlinks_meanwhile(
+    database: Database,
+) -> None:
+    code = Code(
+        slack_user="U0AVERY",
+        name="Avery Example",
+        gitlab="avery",
+        digest="of a comment",
+        issued_at=NOW,
+        expires_at=NOW + timedelta(minutes=15),
+    )
+    async with database.transaction() as tx:
+        await save_code(tx, code)
+
+    async def unlink() -> list[Link]:
+        async with database.transaction() as tx:
+            links, _ = await take_back(tx, "U0AVERY", NOW)
+            return links
+
+    async with database.transaction() as tx:
+        assert await redeem_code(tx, code, NOW) is Redeemed.LINKED
+        unlinking = asyncio.create_task(unlink())
+        await asyncio.wait([unlinking], timeout=0.2)
+        assert not unlinking.done(), "it waits"
+    assert [link.gitlab for link in await unlinking] == ["avery"]

@@ -8,6 +8,7 @@ import pytest
 from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.store.database import Database
 from slackbot.store.people import (
+    TROUBLE,
     Account,
     Redeemed,
     Trouble,
@@ -28,7 +29,6 @@ from slackbot.store.people import (
     save_code,
     save_trouble,
     save_turn,
-    trouble_of,
 )
 from slackbot.store.schema import Code, Link, OnDuty, duty_turns
 
@@ -267,17 +267,17 @@ async def test_a_turn_that_the_release_before_writes_is_of_the_team_without_a_na
 async def test_each_team_has_trouble_of_its_own(database: Database) -> None:
     async with database.transaction() as tx:
         await save_trouble(tx, "emea", "PagerDuty is failing (503)", NOW)
-        assert await trouble_of("").load(tx) is None
+        assert await TROUBLE.load(tx) is None
         assert not await save_trouble(tx, "apac", None, LATER)
         assert await save_trouble(tx, "emea", None, LATER)
 
 
 async def test_trouble_is_kept_since_it_began_until_it_is_over(database: Database) -> None:
     async with database.transaction() as tx:
-        assert await trouble_of("").load(tx) is None
+        assert await TROUBLE.load(tx) is None
         await save_trouble(tx, "", "PagerDuty cannot be reached", NOW)
         await save_trouble(tx, "", "PagerDuty is failing (503)", LATER)
-        trouble = await trouble_of("").load(tx)
+        trouble = await TROUBLE.load(tx)
         assert trouble == Trouble(problem="PagerDuty is failing (503)", since=NOW)
         await save_trouble(tx, "", None, LATER)
-        assert await trouble_of("").load(tx) is None
+        assert await TROUBLE.load(tx) is None

@@ -506,7 +506,7 @@ async def enqueue_naively(tx: Transaction) -> None:
         lambda tx: decisions.begin_decision(tx, UUID(int=1), NAIVE),
         lambda tx: decisions.finish_decision(tx, decided(Claim()), Status.DELIVERED, NAIVE),
         enqueue_naively,
-        lambda tx: cards.begin_posting(tx, KEY, NAIVE),
+        lambda tx: cards.begin_posting(tx, KEY, "C1", NAIVE),
         lambda tx: facts.remember_deliveries(tx, ["delivery"], NAIVE),
     ],
 )

@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy import func, select
 
 from slackbot.app import connect
+from slackbot.blocks.linking import LINK_EVENT
 from slackbot.local.gitlab import Issue
 from slackbot.people.roster import list_people, unlink
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.schema import errands
+from slackbot.store.schema import device_codes, errands
 from slackbot.sync.response import has_response
 from tests.conftest import MovableClock
 from tests.grants import KEY, OTHER_KEY, Grantors, note_by
@@ -281,6 +282,58 @@ async def test_where_acting_is_switched_off_again_the_bot_writes(people_before: 
         await town.in_gitlab(lambda: people.oauth.tokens_of(town.avery_gitlab) == [])
 
 
+async def test_unlink_counts_also_while_the_person_is_told_of_a_refusal(people: Grantors) -> None:
+    town = people.town
+    town.gitlab.add_member(town.project, town.avery_gitlab, 0)
+    slow = town.slack.faults.add("chat.postMessage", about=LINK_EVENT, hang=PATIENCE)
+    await claims(town, town.feedback())
+    await town.slack.wait_for(lambda: slow.hits, PATIENCE)
+    await people.asks(town.avery, "unlink")
+    town.slack.faults.release()
+    await town.in_gitlab(lambda: people.oauth.tokens_of(town.avery_gitlab) == [])
+    await town.idle(PeriodicQueue.GRANTS)
+    assert people.granted == 0
+
+
+async def test_who_unlinks_while_the_bot_learns_who_has_granted_it_grants_nothing(
+    people: Grantors,
+) -> None:
+    town = people.town
+    code = await people.code(town.casey, "Act as yourself")
+    slow = town.gitlab.faults.add(path="/user$", hang=PATIENCE)
+    people.oauth.authorize(code, people.casey_gitlab)
+    town.clock.forward(seconds=6)
+    await town.in_gitlab(lambda: slow.left == 0)
+    await people.asks(town.casey, "unlink")
+    town.gitlab.faults.release()
+    await town.idle(PeriodicQueue.GRANTS)
+    assert people.oauth.tokens_of(people.casey_gitlab) == []
+    assert people.linked == 0
+    assert people.granted == 1, "Avery's"
+
+
+async def test_who_has_granted_it_is_told_also_if_slack_fails_at_first(people: Grantors) -> None:
+    town = people.town
+    failing = town.slack.faults.add("chat.postMessage", about=LINK_EVENT, status=503)
+    await people.acts_as(town.casey, people.casey_gitlab)
+    assert failing.hits
+    assert people.count(device_codes) == 0
+    assert len(people.oauth.tokens_of(people.casey_gitlab)) == 1
+
+
+async def test_former_tokens_are_revoked_also_if_gitlab_fails_at_first(people: Grantors) -> None:
+    town = people.town
+    # The administrator says that Avery is another account.
+    number = people.casey_gitlab.id
+    town.people_file.write_text(f'[people.U0AVERY]\ngitlab = "casey.n"\ngitlab_id = {number}\n')
+    failing = town.gitlab.faults.add(path="/oauth/revoke", status=502)
+    await people.acts_as(town.avery, people.casey_gitlab)
+    await town.in_gitlab(lambda: people.oauth.tokens_of(town.avery_gitlab) == [])
+    await town.idle(PeriodicQueue.GRANTS)
+    assert failing.left == 0
+    assert people.granted == len(people.oauth.tokens_of(people.casey_gitlab)) == 1
+
+
 # Tokens are renewed
 
 
@@ -328,7 +381,7 @@ async def test_two_replicas_renew_a_token_once(
             for card in cards:
                 assert (await town.slack.click(town.avery, card, "Claim")).ok
             async with asyncio.timeout(PATIENCE):
-                while not postponed(town):
+                while slow.left or not postponed(town):
                     await town.slack.next_change(0.05)
             town.gitlab.faults.release()
             for issue in issues:
@@ -401,7 +454,7 @@ async def test_what_is_renewed_while_its_person_unlinks_is_revoked_as_well(
     await town.in_gitlab(lambda: people.oauth.tokens_of(town.avery_gitlab) == [])
 
 
-async def test_keys_are_rotated_and_a_key_that_is_gone_ends_what_it_sealed(
+async def test_keys_are_rotated_and_without_its_key_the_bot_writes_and_no_grant_ends(
     people_before: Grantors,
 ) -> None:
     people, town = people_before, people_before.town
@@ -422,7 +475,31 @@ async def test_keys_are_rotated_and_a_key_that_is_gone_ends_what_it_sealed(
         issue = town.feedback("Negative feedback for ticket 412399")
         await claims(town, issue)
         assert note_by(issue, town.bot, "**Claimed** by Avery Example")
-        await people.told(town.avery, ENDED)
+    async with town.bot_running(**rotated):
+        issue = town.feedback("Negative feedback for ticket 412400")
+        await claims(town, issue)
+        assert note_by(issue, town.avery_gitlab, "**Claimed** via ssat-bot")
+    assert people.messages(town.avery, ENDED) == 0
+
+
+async def test_whose_key_is_gone_grants_it_again_and_the_former_is_revoked_once_it_is_back(
+    people_before: Grantors,
+) -> None:
+    people, town = people_before, people_before.town
+    async with town.bot_running(**people.acts):
+        await people.acts_as(town.avery, town.avery_gitlab)
+    async with town.bot_running(**people.acts | {"ssat_encryption_key": OTHER_KEY}):
+        await people.confirmed(await people.code(town.avery, "Act as yourself"), town.avery_gitlab)
+        await town.slack.wait_for(lambda: people.messages(town.avery, "From now on") == 2, PATIENCE)
+        issue = town.feedback()
+        await claims(town, issue)
+        assert note_by(issue, town.avery_gitlab, "**Claimed** via ssat-bot")
+        assert len(people.oauth.tokens_of(town.avery_gitlab)) == 2
+    both = people.acts | {"ssat_encryption_key": f"{OTHER_KEY},{KEY}"}
+    async with town.bot_running(**both):
+        await town.in_gitlab(lambda: len(people.oauth.tokens_of(town.avery_gitlab)) == 1)
+        await town.idle(PeriodicQueue.GRANTS)
+    assert people.granted == 1
 
 
 # Each choice comes once

@@ -10,7 +10,8 @@ from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.schema import device_codes
 from tests.grants import Grantors
 from tests.stories.test_linking import assigned_to_a_claim
-from tests.town import Town, text_of
+from tests.stories.test_token_expiry import gitlab_in_readyz
+from tests.town import PATIENCE, Town, text_of
 
 
 @pytest.fixture
@@ -160,6 +161,45 @@ async def test_a_confidential_application_needs_its_secret(people_before: Granto
     async with town.bot_running(**with_secret):
         await people.confirmed(await people.code(town.casey), people.casey_gitlab)
         await people.told(town.casey, "You are now linked")
+
+
+async def test_a_wrong_secret_is_told_and_shown_and_keeps_no_click_away(
+    people_before: Grantors,
+) -> None:
+    people, town = people_before, people_before.town
+    application = people.oauth.add_application(confidential=True)
+    wrong = {
+        "gitlab_oauth_client_id": application.client_id,
+        "gitlab_oauth_client_secret": "gloas-of-another-application",
+    }
+    async with town.bot_running(**wrong):
+        await people.confirmed(await people.code(town.casey), people.casey_gitlab)
+        await people.told(town.casey, "GitLab doesn't accept the bot's application")
+        status, said = await gitlab_in_readyz(town)
+        assert status == 200
+        assert said.startswith("GITLAB_OAUTH_CLIENT_ID or GITLAB_OAUTH_CLIENT_SECRET is not valid")
+        assert people.linked == people.count(device_codes) == 0
+        # The administrator changes it in GitLab: as soon as it is accepted, there is no remark.
+        application.secret = wrong["gitlab_oauth_client_secret"]
+        await people.confirmed(await people.code(town.casey), people.casey_gitlab)
+        await people.told(town.casey, "You are now linked")
+        assert await gitlab_in_readyz(town) == (200, "ok")
+
+
+async def test_who_unlinks_while_the_bot_learns_who_they_are_is_not_linked(
+    people: Grantors,
+) -> None:
+    town = people.town
+    code = await people.code(town.casey)
+    slow = town.gitlab.faults.add(path="/user$", hang=PATIENCE)
+    people.oauth.authorize(code, people.casey_gitlab)
+    town.clock.forward(seconds=6)
+    await town.in_gitlab(lambda: slow.left == 0)
+    await people.asks(town.casey, "unlink")
+    town.gitlab.faults.release()
+    await town.idle(PeriodicQueue.GRANTS)
+    assert people.oauth.tokens_of(people.casey_gitlab) == []
+    assert people.linked == people.granted == 0
 
 
 async def test_where_there_are_both_ways_the_code_is_the_other_one(people_before: Grantors) -> None:

@@ -254,6 +254,16 @@ async def test_a_user_group_says_who_is_on_duty_until_it_is_disabled(quiet_town:
         await town.card(other, "On duty: <@U0AVERY>, <@U0BLAKE> (last known")
 
 
+async def test_a_user_group_that_slack_does_not_know_is_not_called_disabled(
+    quiet_town: Town,
+) -> None:
+    town = quiet_town
+    async with town.bot_running(ssat_duty_group="S0NOPE"):
+        await town.idle(PeriodicQueue.DUTY)
+        said = (await readiness(town))[1]
+    assert "SSAT_DUTY_GROUP: Slack has no user group S0NOPE: correct the id" in said
+
+
 async def test_the_people_file_says_who_has_which_week(quiet_town: Town) -> None:
     town = quiet_town
     weeks = '\n[duty]\n2026-W05 = "U0AVERY"\n2026-W06 = "U0BLAKE"\n'

@@ -256,6 +256,8 @@ async def test_a_rebuild_restores_everything_and_the_bot_goes_on(week: Week) -> 
 
     again = await rebuilt(town)
     assert again[-1] == UNCHANGED
+    assert "are lost" in "".join(said)
+    assert "are lost" not in "".join(again), "nothing was lost"
 
     async with town.bot_running():
         await town.polled()
@@ -300,8 +302,8 @@ async def test_what_was_done_in_gitlab_meanwhile_is_named_by_its_fields(quiet_to
 
     said = await rebuilt(town)
 
-    assert f"Changed in {key_of(town, issue)}: assignees, holder, held since, claimed at." in said
-    assert f"Changed in {key_of(town, other)}: is gone." in said
+    assert f"Changed in {key_of(town, issue)}: assignees, owner, owner since, first claim." in said
+    assert f"Changed in {key_of(town, other)}: whether GitLab has it." in said
     assert said[-1] == f"No longer in GitLab: {key_of(town, other)}."
     assert not any("Blake" in line or "412345" in line for line in said)
     async with town.bot_running():

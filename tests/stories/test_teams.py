@@ -278,6 +278,18 @@ async def test_a_channel_without_the_bot_keeps_no_other_team_waiting(teams: Team
         assert "#emea: " in (await readiness(town, "#emea"))["slack"]
 
 
+async def test_a_channel_that_is_not_there_keeps_no_link_of_another_team_bare(teams: Teams) -> None:
+    town = teams.town
+    teams.emea.archived = True
+    async with town.bot_running(ssat_routes_file=teams.file):
+        issue = teams.feedback(412402)
+        await teams.shows(teams.rest, "🟠 Unclaimed")
+        link = f"{town.gitlab.url}/{town.project.path}/-/issues/{issue.iid}"
+        message, _ = await town.slack.share_link(town.blake, teams.rest, link)
+        await town.slack.wait_for(lambda: message.unfurls, PATIENCE)
+        assert "412402" in str(message.unfurls)
+
+
 async def test_a_channel_that_two_teams_name_in_two_ways_is_to_be_fixed(teams: Teams) -> None:
     town = teams.town
     file = write(town.folder, FILE.replace('"#partners"', f'"{teams.emea.id}"'))
@@ -299,11 +311,69 @@ async def test_a_record_of_one_team_goes_on_with_several(teams: Teams) -> None:
         await town.settled()
         assert teams.count() == [1, 0, 1]
         told = [text_of(each) for each in cards_in(teams.emea)[0].thread]
-        assert not any("belongs to the team" in each for each in told)
+        assert not any("the team *emea* has this" in each for each in told)
     # And back again.
     async with town.bot_running():
         await town.settled()
         assert {each.route for each in town.on_record().values()} == {""}
+
+
+async def test_a_team_that_is_renamed_keeps_its_cards_and_its_managers(teams: Teams) -> None:
+    town = teams.town
+    managers = {"emea": town.avery.id, "rest": town.blake.id}
+    text = FILE + f'managers = "{managers["rest"]}"\n'
+    text = text.replace('channel = "#emea"', f'channel = "#emea"\nmanagers = "{managers["emea"]}"')
+    async with town.bot_running(ssat_routes_file=write(town.folder, text)):
+        issue = teams.feedback(412401, EMEA)
+        await teams.shows(teams.emea, "🟠 Unclaimed")
+        await town.settled()
+    [card] = cards_in(teams.emea)
+    text = text.replace('name = "emea"', 'name = "europe"')
+    town.gitlab.faults.down = True
+    async with town.bot_running(ssat_routes_file=write(town.folder, text)):
+        # The issue has not been read again yet.
+        await town.slack.click(town.blake, card, "Claim")
+        await town.told(town.blake, f"To take action, ask <@{town.avery.id}>")
+        await town.slack.click(town.avery, card, "Claim")
+        await teams.shows(teams.emea, "⏳")
+        town.gitlab.faults.down = False
+        await poll(teams)
+        await town.in_gitlab(lambda: issue.assigned_to == ["avery"])
+        await teams.shows(teams.emea, "Claimed by Avery Example")
+        await town.settled()
+        assert {each.route for each in town.on_record().values()} == {"europe"}
+    assert cards_in(teams.emea) == [card]
+    assert not any("has this now" in each.text for each in card.thread)
+    assert teams.count() == [1, 0, 0]
+
+
+async def test_a_card_of_one_team_goes_straight_to_the_channel_of_the_new_team(
+    teams: Teams,
+) -> None:
+    town = teams.town
+    async with town.bot_running():
+        issue = teams.feedback(412401)
+        card = await town.card(issue, "🟠 Unclaimed")
+        await town.settled()
+    town.gitlab.change_labels(issue, add=[EMEA], by=town.duty_gitlab)  # nobody hears of it
+    town.gitlab.faults.down = True
+    file = write(town.folder, f'{FILE}channel = "#lobby"\n')
+    async with town.bot_running(ssat_routes_file=file):
+        await town.slack.click(town.avery, card, "Claim")
+        await teams.shows(teams.rest, "⏳")
+        await town.idle_but_for_gitlab()
+        assert cards_in(teams.rest) == [card], "its issue has not been read again"
+        town.gitlab.faults.down = False
+        await poll(teams)
+        await teams.shows(teams.emea, "Claimed by Avery Example")
+        await town.settled()
+    posted = [
+        each.args.get("channel")
+        for each in town.slack.requests
+        if each.method == "chat.postMessage"
+    ]
+    assert teams.lobby.id not in posted
+    assert teams.count() == [1, 0, 0]
 
 
 async def test_many_found_at_once_are_summed_up_for_each_team(teams: Teams) -> None:

@@ -11,6 +11,7 @@ from slackbot.blocks.digest import DIGEST_EVENT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Channel, Message
 from slackbot.store.jobs import PeriodicQueue
+from tests.stories.test_rhythm import shows_untriaged
 from tests.town import CONTACT, PATIENCE, Town, as_seen, text_of
 
 # The town's clock begins on Friday, 30 January 2026, at 15:00 UTC.
@@ -154,7 +155,9 @@ async def test_where_one_source_is_silent_the_other_teams_go_on(teams: Teams) ->
         group.date_delete = 1
         await teams.looked()
         await teams.card_of_emea(emea, "On duty: <@U0AVERY> (last known")
-        problem = "emea: duty_group: Slack has disabled the user group S0DUTY"
+        problem = (
+            "emea: duty_group: Slack has disabled the user group S0DUTY: enable it, or name another"
+        )
         assert await readiness(town) == f"{problem}; going on with the last known"
         teams.on_duty(rest=town.casey.id)
         await teams.looked()
@@ -265,26 +268,34 @@ async def test_a_digest_counts_what_the_team_has_done_since_its_own_last_one(
         for_emea, for_rest = await teams.both()
         for user, card in ((town.avery, for_emea), (town.blake, for_rest)):
             await town.mark_contacted(user, card, text="Sorry.")
-        other = town.feedback("For ticket 201", description=None, labels=[EMEA])
-        await town.settled()
+        other = town.feedback("Feedback for ticket 201", description=None, labels=[EMEA])
+        await shows_untriaged(town, 1)
         town.gitlab.change_labels(other, add=["feedback::soft-skills"], by=town.duty_gitlab)
+        await shows_untriaged(town, 0)
         await town.settled()
         until(town, 2, 9, 1)
         done = "Since Friday 30 Jan: 1 customer contacted, on time"
         [emea], [rest] = await teams.digests(teams.emea), await teams.digests(town.channel)
         assert f"{done}; 1 other feedback triaged." in emea
         assert f"{done}." in rest
+        until(town, 2, 11)
+        first, second = teams.of_emea("For ticket 103"), teams.of_emea("For ticket 104")
+        cards = [await teams.card_of_emea(each, "🟠 Unclaimed") for each in (first, second)]
+        await town.mark_contacted(town.avery, cards[0], text="Sorry.")
+        await town.settled()
         until(town, 2, 15, 1)
         _, afternoon = await teams.digests(teams.emea, 2)
         assert "Good afternoon." in afternoon
-        issue = teams.of_emea("For ticket 103")
-        await town.mark_contacted(
-            town.avery, await teams.card_of_emea(issue, "🟠 Unclaimed"), text="Sorry."
-        )
+        assert "Since Monday 2 Feb, 09:00: 1 customer contacted, on time." in afternoon
+        until(town, 2, 16)
+        await town.mark_contacted(town.avery, cards[1], text="Sorry.")
         await town.settled()
         until(town, 3, 9, 1)
         *_, said = await teams.digests(teams.emea, 3)
-        assert "Since Monday 2 Feb: 1 customer contacted, on time." in said
+        assert "Since Monday 2 Feb, 15:00: 1 customer contacted, on time." in said
+        until(town, 3, 15, 1)
+        await town.quiet()
+        assert len(_digests(teams.emea)) == 3, "no digest repeats the one before"
         until(town, 3, 12)
         assert len(_digests(town.channel)) == 1, "there is nothing to say to the other team"
 

@@ -1,12 +1,14 @@
 """GITLAB_TOKEN ends some day: who runs the bot hears of it two weeks before."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import aiohttp
 import pytest
 
+from slackbot import metrics
 from slackbot.blocks.digest import DIGEST_EVENT
 from tests.stories.test_rhythm import ON, the_digest, until
+from tests.test_watch import gauge
 from tests.town import PATIENCE, Town
 
 TO_DO = "rotate it in GitLab, and set the new one"
@@ -53,6 +55,17 @@ async def test_readyz_warns_from_two_weeks_before_the_token_ends_and_says_when_i
         until(town, 20, 0)
         ended = "GITLAB_TOKEN has expired: create another for the bot's account, and set it"
         await readyz(town, f"GitLab answered 401: {ended}", status=503)
+
+
+@pytest.mark.parametrize("day", [date(2026, 2, 20), date(2027, 1, 30), None])
+async def test_prometheus_is_told_when_the_token_ends_and_0_if_it_never_does(
+    quiet_town: Town, day: date | None
+) -> None:
+    town = quiet_town
+    ends_at = datetime.combine(day, time(), UTC).timestamp() if day else 0
+    metrics.TOKEN_ENDS_AT.set(1)
+    async with town.bot_running(**with_token_until(town, day), ssat_poll_seconds=0.1):
+        await gauge(town, "ssat_gitlab_token_expires_timestamp_seconds", lambda at: at == ends_at)
 
 
 async def test_a_warning_about_the_token_takes_the_place_of_no_other(quiet_town: Town) -> None:

@@ -592,11 +592,19 @@ def test_another_team_is_told_and_has_its_own_deadline_and_the_owner_stays() -> 
     emea, rest = replace(RULES, route="emea"), replace(RULES, route="rest", deadline=hours)
     known = replace(WAITING, route="emea", holder=AVERY.person, claimed_at=FRIDAY)
     assert observe(known, look(), emea) == (known, ())
-    now, steps = observe(known, look(), rest)
+    now, steps = observe(known, look(labels=frozenset({CONTACT, "Region::APAC"})), rest)
     assert now is not None
     assert (now.route, now.holder) == ("rest", AVERY.person)
     assert now.due_at == rest.hours.add(known.asked_at, hours)
     assert [(step.kind, step.detail) for step in steps] == [(StepKind.REROUTED, "rest")]
+
+
+def test_a_team_that_is_only_renamed_is_not_told() -> None:
+    known = replace(WAITING, route="emea")
+    now, steps = observe(known, look(), replace(RULES, route="europe"))
+    assert now is not None
+    assert now.route == "europe"
+    assert steps == ()
 
 
 def test_the_order_of_assignees_is_no_difference() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import delete
 from structlog.testing import capture_logs
 
@@ -137,6 +138,21 @@ def break_off_after(poll: Lone, pages: int) -> None:
     poll.town.gitlab.faults.add(path="/issues$", times=None, status=502)
 
 
+@contextlib.asynccontextmanager
+async def with_routes(poll: Lone, *routes: str) -> AsyncIterator[Lone]:
+    """Poll the same town with several teams, each with a channel of its own."""
+    file = poll.town.folder / "routes.toml"
+    file.write_text(
+        "".join(
+            f'[[route]]\nname = "team{number}"\nchannel = "#team{number}"\n{lines}\n'
+            for number, lines in enumerate(routes)
+        )
+    )
+    settings = Settings(_env_file=None, **poll.town.settings, ssat_routes_file=file)  # type: ignore[call-arg]
+    async with connect(settings) as clients:
+        yield Lone(poll.town, poll.database, settings, clients)
+
+
 # --- The first reading -------------------------------------------------------------------------
 
 
@@ -190,6 +206,15 @@ async def test_a_record_knows_all_since_the_end_of_its_first_reading(poll: Lone)
     known = await known_since(poll)
     assert known is not None
     assert begun < known <= poll.town.clock()
+    poll.town.clock.forward(days=1)
+    await poll.run()
+    assert await known_since(poll) == known
+
+
+async def test_an_empty_project_is_known_since_its_first_reading(poll: Lone) -> None:
+    await poll.run()
+    known = await known_since(poll)
+    assert known is not None
     poll.town.clock.forward(days=1)
     await poll.run()
     assert await known_since(poll) == known
@@ -598,3 +623,81 @@ async def test_labels_are_read_without_a_search_and_only_those_of_the_scope_are_
     assert all(name.startswith("feedback::") for name in kept)
     assert list(kept) == sorted(kept)
     assert "feedback::deeper::down" not in kept
+
+
+# --- Several projects --------------------------------------------------------------------------
+
+
+async def test_a_project_that_is_set_by_path_and_by_number_is_read_once_and_remarked(
+    poll: Lone,
+) -> None:
+    number = poll.town.project.id
+    opened(poll, 1, labels=())
+    async with with_routes(poll, f'project = "{number}"', f'project = "{PROJECT}"') as twice:
+        listings = [one for one in await twice.run() if one.path.endswith("/issues")]
+        assert len(listings) == 1
+        async with twice.database.transaction() as tx:
+            [plain] = await requests.list_untriaged_records(tx)
+        assert plain.confirmed.route == "team1", "GITLAB_PROJECT goes first"
+        said = twice.health.words[GITLAB]
+        assert f"{PROJECT} and {number} in the file of routes are the same project" in said
+        poll.town.clock.forward(minutes=1)
+        await twice.run()
+        assert await twice.enqueued() == []
+
+
+async def test_a_project_that_cannot_be_read_does_not_make_gitlab_look_unread(poll: Lone) -> None:
+    async with with_routes(poll, "", 'project = "example/hidden"') as both:
+        before = counted("partial"), counted("failed")
+        await both.run()
+        last = polled_at()
+        assert last >= poll.town.clock().timestamp() - 60
+        assert (counted("partial"), counted("failed")) == (before[0] + 1, before[1])
+        assert "example/hidden: " in both.health.words[GITLAB]
+        poll.town.clock.forward(minutes=5)
+        poll.town.gitlab.faults.add(path="", times=None, status=502)
+        await both.run()
+        assert polled_at() == last
+        assert counted("failed") == before[1] + 1
+
+
+def counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("ssat_polls_total", {"outcome": outcome}) or 0
+
+
+def polled_at() -> float:
+    return REGISTRY.get_sample_value("ssat_poll_last_success_timestamp_seconds") or 0
+
+
+async def test_the_record_of_each_project_has_a_beginning_of_its_own(poll: Lone) -> None:
+    town = poll.town
+    other = town.gitlab.add_project("example/other")
+    town.gitlab.add_member(other, town.bot, 20)
+    opened(poll, 1)
+    begun = []
+    for routes in (("",), ("", 'project = "example/other"'), ("",)):
+        async with with_routes(poll, *routes) as some:
+            await some.run()
+            projects = map(some.routes.key_of, some.routes.projects)
+            async with poll.database.transaction() as tx:
+                begun.append(await facts.load_known_since(tx, projects))
+        town.clock.forward(days=7)
+    main, both, again = begun
+    assert main is not None
+    assert both is not None
+    assert main + timedelta(days=7) <= both < main + timedelta(days=8)
+    assert again == main
+
+
+async def test_before_it_is_known_to_be_the_same_project_no_issue_looks_changed_for_ever(
+    poll: Lone,
+) -> None:
+    number = poll.town.project.id
+    opened(poll, 3, labels=())
+    async with with_routes(poll, f'project = "{number}"', f'project = "{PROJECT}"') as twice:
+        # What the first is called cannot be read, but its issues can.
+        poll.town.gitlab.faults.add(path=f"/projects/{PROJECT.replace('/', '%2F')}$", status=502)
+        for _ in range(3):
+            await twice.run()
+            assert await twice.enqueued() == []
+            poll.town.clock.forward(minutes=1)

@@ -60,6 +60,20 @@ def test_a_former_key_still_recognizes_its_notes_and_a_foreign_one_none() -> Non
     assert marked(written, by=Signatures([FOREIGN, OLD])) == set()
 
 
+@pytest.mark.parametrize(
+    "step", [([OLD], [OLD, NEW]), ([OLD, NEW], [NEW, OLD]), ([NEW, OLD], [NEW])]
+)
+def test_in_each_step_of_a_rotation_replicas_recognize_each_others_notes(
+    step: tuple[list[str], list[str]],
+) -> None:
+    """The last one comes once no open issue has a note by the old key."""
+    decision = Decision(id=UUID(int=1), key=KEY, by=PERSON, at=FRIDAY, action=CLAIM)
+    for writer, reader in (step, step[::-1]):
+        sign = Signatures(writer).signer(KEY, AVERY)
+        written = note(note_of(decision, own_name=OwnName(sign=sign, at=FRIDAY)))
+        assert marked(written, by=Signatures(reader)) == {UUID(int=1)}
+
+
 def test_a_marker_without_a_signature_counts_for_nobody_but_the_bot() -> None:
     plain = note_of(Decision(id=UUID(int=1), key=KEY, by=PERSON, at=FRIDAY, action=Claim()))
     assert marked(note(plain)) == set()

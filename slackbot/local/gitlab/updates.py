@@ -20,6 +20,7 @@ from slackbot.local.gitlab.model import (
 from slackbot.local.gitlab.payloads import HookTimes, Payloads, changes_between
 from slackbot.local.json_type import Json
 
+_MILLISECOND = timedelta(milliseconds=1)
 _TOUCH_INTERVAL = timedelta(minutes=1)
 _REFERENCE = re.compile(r'[~@](?:"([^"]+)"|([^\s,]+))')
 _STATE_WORDS: dict[str, tuple[Literal["opened", "closed"], Literal["reopened", "closed"]]] = {
@@ -314,7 +315,8 @@ class Updates:
         issue.edited_by = by
 
     def _touch(self, issue: Issue, by: User) -> datetime:
-        issue.updated_at = self._gitlab.clock()
+        # Its moments have milliseconds, and nobody changes it within that of its creation.
+        issue.updated_at = max(self._gitlab.clock(), issue.created_at + _MILLISECOND)
         issue.updated_by = by
         return issue.updated_at
 

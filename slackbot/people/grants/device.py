@@ -13,7 +13,7 @@ from slackbot.blocks import linking as words
 from slackbot.people.grants.tokens import Grants, revoke
 from slackbot.people.grants.vault import Unsealable, Vault
 from slackbot.people.identities import Identities, WhoIsWho
-from slackbot.platforms.errors import Denied, PlatformError, Rejected
+from slackbot.platforms.errors import Denied, PlatformError, Rejected, Untrusted
 from slackbot.platforms.gitlab import GitLabAsPerson, GitLabClient
 from slackbot.platforms.gitlab_oauth import (
     DENIED,
@@ -56,6 +56,8 @@ LATE = timedelta(minutes=1)
 """After its end, to hear from GitLab that a code has expired."""
 LONGEST = timedelta(minutes=30)
 """No code is good for longer; one further ahead was noted while the clock was wrong."""
+REVOKED_EVERY = timedelta(minutes=10)
+"""While it cannot be done, but GitLab answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +121,8 @@ class DeviceLinking:
             held = await store.load_grant(tx, user)
         if held is None or held.grant.state is not GrantState.VALID or user not in who.proven:
             return False
+        if not self._grants.can_open(held):  # so let them grant it again
+            return False
         return who.proven[user].number in (None, held.grant.account)
 
     async def _ask_gitlab(self, scopes: Iterable[GrantScope]) -> list[Authorization]:
@@ -126,6 +130,8 @@ class DeviceLinking:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 asking = (self._oauth.authorize(scope) for scope in scopes)
                 return await asyncio.gather(*asking)
+        except Untrusted as error:
+            raise GitLabSilent from error
         except (Denied, Rejected) as error:
             log.error("oauth_application_not_accepted", problem=str(error))
             raise NotAuthorizable from error
@@ -137,7 +143,7 @@ class DeviceLinking:
     ) -> None:
         now = self._record.now()
         async with self._record.transaction() as tx:
-            await store.forget_device_codes(tx, [user])
+            await store.forget_device_codes(tx, [user], now)
             for scope, each in asked:
                 code = DeviceCode(
                     slack_user=user,
@@ -151,15 +157,6 @@ class DeviceLinking:
                 await store.save_device_code(tx, code, self._vault.seal(each.device_code))
                 after = _pause(each.interval)
                 jobs.enqueue_periodic(tx, PeriodicQueue.GRANTS, now, after=after)
-
-    async def end(self, person: Person) -> bool:
-        """End what the person has granted, and forget codes; return whether there was a grant."""
-        user, now = person.slack_user or "", self._record.now()
-        async with self._record.transaction() as tx:
-            ended = await store.end_grants(tx, user, ())
-            if ended:
-                jobs.enqueue_periodic(tx, PeriodicQueue.GRANTS, now, urgent=True)
-        return bool(ended)
 
     # What becomes of it
 
@@ -176,8 +173,11 @@ class DeviceLinking:
         tried += [self._see_to_grant(each) for each in grants]
         await all_tried(tried)
         async with self._record.transaction() as tx:
-            codes = await store.list_device_codes(tx)
-        return min((each.code.ask_at for each in codes), default=None)
+            codes, grants = await store.list_device_codes(tx), await store.list_grants(tx)
+        again = [each.code.ask_at for each in codes]
+        if any(each.grant.state is GrantState.LEAVING for each in grants):
+            again.append(self._record.now() + REVOKED_EVERY)
+        return min(again, default=None)
 
     async def _see_to(self, asked: SealedCode) -> None:
         code, now = asked.code, self._record.now()
@@ -194,10 +194,14 @@ class DeviceLinking:
             tokens = await self._oauth.redeem(self._vault.unseal(asked.sealed))
         except Unsealable:  # perhaps another replica has the key
             await self._wait(asked, code.interval)
-        except Denied:
+        except Untrusted:
             if is_open:
                 raise
             await self._tell_end(code, words.not_authorized())
+        except Denied as error:  # of the application: nobody else has to do without GitLab
+            log.error("oauth_application_not_accepted", problem=str(error))
+            metrics.LINKS.labels("not_accepted").inc()
+            await self._tell_end(code, words.not_accepted())
         except Rejected as error:
             if is_open and error.reason in (PENDING, SLOW_DOWN):
                 slower = SLOWER_SECONDS if error.reason == SLOW_DOWN else 0.0
@@ -215,33 +219,38 @@ class DeviceLinking:
 
     async def _wait(self, asked: SealedCode, interval: float) -> None:
         now = self._record.now()
+        if asked.code.expires_at + LATE < now:
+            await self._tell_end(asked.code, words.not_authorized())
+            return
         later = replace(asked.code, interval=interval, ask_at=now + _pause(interval))
         async with self._record.transaction() as tx:
-            if asked.code.expires_at + LATE < now:
-                await store.forget_device_code(tx, asked.code)
-            elif await store.is_current(tx, asked.code):
+            if await store.is_current(tx, asked.code):
                 await store.save_device_code(tx, later, asked.sealed)
 
     async def _take(self, asked: SealedCode, tokens: Tokens) -> None:
         """Keep the tokens at once: GitLab gives them out once."""
-        sealed, code = self._vault.seal_tokens(tokens), asked.code
+        sealed, now = self._vault.seal_tokens(tokens), self._record.now()
+        spent = SealedCode(code=replace(asked.code, is_spent=True), sealed=sealed)
         async with self._record.transaction(in_any_case=True) as tx:
-            is_wanted = await store.is_current(tx, code)
-            spent = SealedCode(code=replace(code, is_spent=True), sealed=sealed)
+            is_wanted = await store.is_current(tx, asked.code)
             if is_wanted:
                 await store.save_device_code(tx, spent.code, sealed)
+            else:  # the person has asked for another meanwhile, or has unlinked
+                await store.set_aside_code(tx, spent, now)
+                jobs.enqueue_periodic(tx, PeriodicQueue.GRANTS, now)
         if is_wanted:
             await self._end_spent(spent)
-        else:  # the person has asked for another meanwhile, or has unlinked
-            await revoke(self._oauth, tokens)
 
     async def _end_spent(self, spent: SealedCode) -> None:
         """Make of it what was asked; safe to repeat after a stop at any point."""
         code = spent.code
+        if code.gitlab is not None and store.is_granted(code):
+            await self._tell_end(code, words.acts(code.gitlab))
+            return
         try:
             tokens = self._vault.unseal_tokens(spent.sealed)
-        except Unsealable:
-            await self._tell_end(code, words.not_authorized())
+        except Unsealable:  # as above
+            await self._wait(spent, code.interval)
             return
         if code.gitlab is not None:  # all but its end is done
             await self._finish(code, tokens, words.linked(code.gitlab))
@@ -249,6 +258,8 @@ class DeviceLinking:
         try:
             token = tokens.access.get_secret_value()
             account = await GitLabAsPerson(self._gitlab, token).own_user()
+        except Untrusted:
+            raise
         except (Rejected, Denied) as error:
             log.warning("authorized_by_nobody", user=code.slack_user, problem=str(error))
             await self._finish(code, tokens, words.not_authorized())
@@ -274,8 +285,10 @@ class DeviceLinking:
     async def _link(self, spent: SealedCode, account: GitLabUser, tokens: Tokens) -> None:
         code = spent.code
         async with self._record.transaction() as tx:
+            if not await store.is_current(tx, code):
+                return  # its tokens are set aside
             is_made = await self._save_link(tx, code, account)
-            if is_made and await store.is_current(tx, code):
+            if is_made:
                 done = replace(code, gitlab=account.username)
                 await store.save_device_code(tx, done, spent.sealed)
             announce_queue(tx, self._record.now())
@@ -295,7 +308,7 @@ class DeviceLinking:
         return await make_link(tx, link)
 
     async def _grant(self, spent: SealedCode, account: GitLabUser, tokens: Tokens) -> None:
-        code, user = spent.code, spent.code.slack_user
+        code, user, now = spent.code, spent.code.slack_user, self._record.now()
         is_linked = user in (await self._identities.read()).linked
         grant = Grant(
             id=uuid4(),
@@ -303,24 +316,34 @@ class DeviceLinking:
             name=code.name,
             gitlab=account.username,
             account=account.id,
-            at=self._record.now(),
+            at=now,
             expires_at=tokens.expires_at,
         )
         async with self._record.transaction() as tx:
-            former = await store.load_grant(tx, user, lock=True)
+            if not await store.is_current(tx, code):
+                return  # its tokens are set aside
             is_made = is_linked or await self._save_link(tx, code, account)
             if is_made:
-                await store.save_grant(tx, grant, spent.sealed)
-                await store.forget_device_codes(tx, [user])
-            announce_queue(tx, self._record.now())
+                await self._save_grant(tx, grant, spent)
+            announce_queue(tx, now)
         await self._identities.read_again()
         self._count(code, "granted" if is_made else "taken")
-        if not is_made:
+        if is_made:
+            await self._tell_end(code, words.acts(account.username))
+        else:
             await self._finish(code, tokens, words.taken(account.username))
-            return
-        await self._tell(user, f"granted:{grant.id}", words.acts(account.username))
+
+    async def _save_grant(self, tx: Transaction, grant: Grant, spent: SealedCode) -> None:
+        """Keep the code until the person has been told, and former tokens until they are void."""
+        code, now = spent.code, self._record.now()
+        former = await store.load_grant(tx, grant.slack_user, lock=True)
         if former is not None:
-            await self._grants.revoke(former)
+            await store.set_aside(tx, former, now)
+            jobs.enqueue_periodic(tx, PeriodicQueue.GRANTS, now)
+        await store.save_grant(tx, grant, spent.sealed)
+        done = replace(code, gitlab=grant.gitlab)
+        await store.save_device_code(tx, done, spent.sealed)
+        await store.forget_other_codes(tx, code, now)
 
     def _count(self, code: DeviceCode, outcome: str) -> None:
         metrics.LINKS.labels(outcome).inc()
@@ -353,7 +376,13 @@ class DeviceLinking:
                 if is_ended:
                     await store.forget_grant(tx, found)
                 else:
-                    await store.change_grant(tx, found, replace(grant, is_told=True))
+                    await store.change_grant(tx, found, lambda current: _told(current, grant))
+
+
+def _told(current: Grant, said: Grant) -> Grant:
+    """Note that the person knows, unless there is something else to tell by now."""
+    is_same = (current.state, current.issue) == (said.state, said.issue)
+    return replace(current, is_told=True) if is_same else current
 
 
 def _is_others(who: WhoIsWho, user: str, account: GitLabUser) -> bool:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 
 from slackbot.people.grants.vault import Unsealable, Vault, is_usable
-from slackbot.platforms.errors import Denied, PlatformError, Rejected
+from slackbot.platforms.errors import Denied, PlatformError, Rejected, Untrusted
 from slackbot.platforms.gitlab import GitLabAsPerson, GitLabClient
 from slackbot.platforms.gitlab_oauth import GitLabOAuth, Tokens
 from slackbot.rules.request import Person
@@ -19,10 +19,10 @@ from slackbot.store.schema import GrantState
 
 log = structlog.get_logger()
 
-UNAUTHORIZED = "401"
-
 WHILE_RENEWED = timedelta(seconds=1)
 """When to look whether another job has renewed the tokens."""
+TRIED = timedelta(days=7)
+"""For so long, what this replica cannot revoke is tried again; then it is forgotten."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Grants:
     async def held_by(self, person: Person, account: int) -> Held | None:
         """Return what lets the bot write as this person; ``account`` must be theirs by now.
 
+        What was sealed with another key ends no grant either: another replica may have that key.
+
         Raises:
             Postponed: Another job is renewing the tokens.
             PlatformError: GitLab does not answer. That ends no grant.
@@ -64,7 +66,6 @@ class Grants:
     async def _opened(self, found: SealedGrant) -> Held | None:
         tokens = self._unseal(found)
         if tokens is None:
-            await self._end(found)
             return None
         if not is_usable(tokens, self._record.now()):
             return await self._renew(found, tokens)
@@ -73,6 +74,9 @@ class Grants:
     def _holding(self, found: SealedGrant, tokens: Tokens) -> Held:
         token, account = tokens.access.get_secret_value(), found.grant.account
         return Held(found, GitLabAsPerson(self._gitlab, token, account))
+
+    def can_open(self, found: SealedGrant) -> bool:
+        return self._unseal(found) is not None
 
     def _unseal(self, found: SealedGrant) -> Tokens | None:
         try:
@@ -106,7 +110,7 @@ class Grants:
             await self._end(found)
             return None
         except Denied as error:
-            if error.code != UNAUTHORIZED:
+            if not error.is_unauthorized:
                 raise
             # The application is gone, or not as set: that is for the administrator alone.
             log.error("oauth_application_not_accepted", problem=str(error))
@@ -117,32 +121,30 @@ class Grants:
                 await self._give_up(found)
             raise
         kept = await self._keep(found, renewed)
-        if kept is None:  # revoked in the meantime: these tokens are nobody's
-            await self._oauth.revoke(renewed)
-            return None
         return self._holding(kept, renewed) if kept.grant.state is GrantState.VALID else None
 
     async def _give_up(self, found: SealedGrant) -> None:
         async with self._record.transaction(in_any_case=True) as tx:
             await store.give_up_renewal(tx, found)
 
-    async def _keep(self, found: SealedGrant, renewed: Tokens) -> SealedGrant | None:
-        """Return the grant with its new tokens, if it is still there."""
-        sealed = self._vault.seal_tokens(renewed)
+    async def _keep(self, found: SealedGrant, renewed: Tokens) -> SealedGrant:
+        """Return the grant with its new tokens, which may be only to be revoked by now."""
+        sealed, now = self._vault.seal_tokens(renewed), self._record.now()
         async with self._record.transaction(in_any_case=True) as tx:
-            current = await store.load_grant(tx, found.grant.slack_user, lock=True)
-            if current is None or current.sealed != found.sealed:
-                return None
-            grant = replace(current.grant, expires_at=renewed.expires_at)
-            if grant.state is GrantState.ENDED:  # another job has met the former tokens
-                grant = replace(grant, state=GrantState.VALID, issue=None)
-            await store.change_grant(tx, found, grant, sealed)
-        return SealedGrant(grant=grant, sealed=sealed)
+            kept = await store.end_renewal(tx, found, sealed, renewed.expires_at)
+            if kept is None:  # revoked in the meantime: these tokens are nobody's
+                gone = replace(found.grant, state=GrantState.LEAVING)
+                kept = SealedGrant(grant=gone, sealed=sealed)
+                await store.set_aside(tx, kept, now)
+            if kept.grant.state is GrantState.LEAVING:
+                jobs.enqueue_periodic(tx, PeriodicQueue.GRANTS, now)
+        return kept
 
     async def _end(self, found: SealedGrant) -> None:
-        grant = replace(found.grant, state=GrantState.ENDED)
         async with self._record.transaction() as tx:
-            await store.change_grant(tx, found, grant)
+            await store.change_grant(
+                tx, found, lambda grant: replace(grant, state=GrantState.ENDED)
+            )
 
     async def end(self, held: Held) -> None:
         """GitLab no longer accepts it."""
@@ -165,24 +167,34 @@ class Grants:
                 grant = replace(found.grant, trouble=trouble, issue=issue)
             else:
                 return
-            await store.change_grant(tx, found, grant)
+            await store.change_grant(tx, found, lambda _: grant)
             jobs.enqueue_periodic(tx, PeriodicQueue.GRANTS, self._record.now())
 
     async def revoke(self, found: SealedGrant) -> None:
-        """Make it void in GitLab, and forget it.
+        """Make void in GitLab what its person has left, and forget it.
+
+        It stays where only an administrator can help, or another replica, which may have the key.
 
         Raises:
             PlatformError: GitLab does not answer.
         """
-        if tokens := self._unseal(found):
-            await revoke(self._oauth, tokens)
+        tokens = self._unseal(found)
+        is_void = tokens is not None and await revoke(self._oauth, tokens)
+        left_at, now = found.grant.left_at, self._record.now()
+        # One from ahead tells of a wrong clock.
+        if not is_void and left_at is not None and abs(now - left_at) < TRIED:
+            return
         async with self._record.transaction(in_any_case=True) as tx:
             await store.forget_grant(tx, found)
 
 
-async def revoke(oauth: GitLabOAuth, tokens: Tokens) -> None:
-    """Do without where GitLab does not know the application any longer."""
+async def revoke(oauth: GitLabOAuth, tokens: Tokens) -> bool:
+    """Return whether that is over: not where GitLab does not accept the application."""
     try:
         await oauth.revoke(tokens)
+    except Untrusted:
+        raise
     except (Rejected, Denied) as error:
         log.warning("tokens_not_revoked", problem=str(error))
+        return isinstance(error, Rejected)
+    return True

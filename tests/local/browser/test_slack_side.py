@@ -160,7 +160,7 @@ async def test_an_account_is_linked_by_a_code_left_in_gitlab(
 ) -> None:
     async with visiting(browser, local, FINLEY) as visit:
         answer = await visit.asks("/ssat link finley")
-        code = await answer.locator("code").first.inner_text()
+        code = await answer.locator("code").filter(has_text="ssat-").first.inner_text()
         picker = visit.gitlab.get_by_label("Issue")
         link_issue = picker.locator("option").filter(has_text="Links between Slack and GitLab")
         await picker.select_option(await link_issue.get_attribute("value"))

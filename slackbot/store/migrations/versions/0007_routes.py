@@ -1,4 +1,4 @@
-"""Each team has its own managers on duty."""
+"""Each team has its own feedback, and its own managers on duty."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,5 +9,6 @@ down_revision = "0006"
 
 def upgrade() -> None:
     """Without routes the one team has no name; the release before knows no other."""
-    column = sa.Column("route", sa.String(32), nullable=False, server_default="")
-    op.add_column("duty_turns", column)
+    for table in ("duty_turns", "requests"):
+        column = sa.Column("route", sa.String(32), nullable=False, server_default="")
+        op.add_column(table, column)
