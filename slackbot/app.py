@@ -189,6 +189,7 @@ class Services:
             settings.ssat_link_issue,
             has_oauth=settings.gitlab_oauth_client_id is not None,
         )
+        self._signatures = _signatures(settings)
         self.grants: Grants | None = None
         self.devices: DeviceLinking | None = None
         if settings.gitlab_oauth_client_id is not None:
@@ -197,7 +198,7 @@ class Services:
     def hand(self) -> Hand:
         """Return what writes one decision."""
         grants = self.grants if self.settings.ssat_act_as_yourself else None
-        return Hand(self.record, self.gitlab, grants, _signatures(self.settings))
+        return Hand(self.record, self.gitlab, grants, self._signatures)
 
 
 def _signatures(settings: Settings) -> Signatures | None:
@@ -277,7 +278,7 @@ def make_works(services: Services) -> list[Work]:
         periodic(PeriodicQueue.DUTY, duty.reconcile, longest_wait=LONGEST_PERIOD),
         periodic(PeriodicQueue.LINKS, services.linking.reconcile, longest_wait=LONGEST_PERIOD),
         periodic(PeriodicQueue.SUMMARY, backlog.reconcile),
-        periodic(PeriodicQueue.GAP, GapNotice(record, outbox, services.routes).reconcile),
+        periodic(PeriodicQueue.GAP, GapNotice(record, outbox, routes).reconcile),
         periodic(PeriodicQueue.HANDOVER, handover.reconcile),
         periodic(PeriodicQueue.RESPONSES, responses.reconcile, longest_wait=2 * RESPONSES_EVERY),
         periodic(PeriodicQueue.HOMES, homes.reconcile),
