@@ -59,7 +59,7 @@ from slackbot.people.addressees import Addressees
 from slackbot.people.admission import Admission
 from slackbot.people.directory import Directory
 from slackbot.people.duty import DutySync, FirstSource, GroupSource, Source, WeeksSource
-from slackbot.people.file import PeopleFile
+from slackbot.people.file import people_file_of
 from slackbot.people.identities import Identities
 from slackbot.people.linking import Linking
 from slackbot.people.members import Members
@@ -158,7 +158,7 @@ class Services:
         self.routes = settings.routes
         self.rules = self.routes.shared
         self.health = Health(has_teams=self.routes.are_several)
-        self.people_file = PeopleFile(settings.ssat_people_file, settings.ssat_people_keys)
+        self.people_file = people_file_of(settings)
         self.people_file.people()  # a folder takes a moment, for which no click should wait
         self.members = Members(self.slack)
         self.identities = Identities(record, self.people_file)

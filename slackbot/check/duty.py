@@ -17,7 +17,7 @@ from slackbot.check.findings import (
     warning,
 )
 from slackbot.people.duty import GroupSource, Source, WeeksSource
-from slackbot.people.file import PeopleFile
+from slackbot.people.file import PeopleFile, people_file_of
 from slackbot.platforms.errors import PlatformError, Rejected
 from slackbot.platforms.slack import SlackUsers
 from slackbot.rules.request import Person
@@ -43,7 +43,7 @@ async def examine_duty(
     settings: Settings, teams: Teams, users: SlackUsers, now: datetime
 ) -> AsyncIterator[Finding]:
     """Look ahead, too."""
-    file = PeopleFile(settings.ssat_people_file, settings.ssat_people_keys)
+    file = people_file_of(settings)
     if teams and (unknown := file.teams() - {team.name for team in teams}):
         yield warning("SSAT_PEOPLE_FILE, [duty]", unknown_teams(sorted(unknown)))
     rotas = await _read_pagerduty(settings, teams, now)

@@ -9,7 +9,7 @@ from slackbot.blocks.text import count
 from slackbot.check.findings import Finding, Teams, good, key_of, not_answered, of_team, warning
 from slackbot.check.record import OnRecord
 from slackbot.check.slack import MANAGERS
-from slackbot.people.file import PeopleFile, open_folder
+from slackbot.people.file import open_folder, people_file_of
 from slackbot.people.identities import WhoIsWho
 from slackbot.platforms.errors import PlatformError, Rejected
 from slackbot.platforms.slack import Member
@@ -34,7 +34,7 @@ async def examine_people(
     settings: Settings, teams: Teams, clients: Clients, record: OnRecord, now: datetime
 ) -> AsyncIterator[Finding]:
     """Leave accounts out where GitLab has not answered."""
-    file = PeopleFile(settings.ssat_people_file, settings.ssat_people_keys).people()
+    file = people_file_of(settings).people()
     who = WhoIsWho(file=file, kept=record.kept, at=now)
     managers = set[str]()
     for team in teams:

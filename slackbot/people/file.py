@@ -19,6 +19,7 @@ from slackbot.rules.people import (
 from slackbot.rules.profile import Profile
 from slackbot.rules.rota import Weeks, parse_duty
 from slackbot.rules.slack_ids import USERS, is_id
+from slackbot.settings import Settings
 from slackbot.written import encoding_of, nearest
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ class PeopleFile:
             people, weeks = read_people(path), read_weeks(path)
             self._people, self._weeks = people, weeks
             self._read_at_version = version
+
+
+def people_file_of(settings: Settings) -> PeopleFile:
+    """Open what is set, whose keys go with it."""
+    return PeopleFile(settings.ssat_people_file, settings.ssat_people_keys)
 
 
 def open_folder(path: Path | None, keys: Keys) -> "PeopleFolder | None":

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from slackbot.people.file import PeopleFile
+from slackbot.people.file import people_file_of
 from slackbot.people.identities import WhoIsWho, load_kept
 from slackbot.rules.people import Colleague
 from slackbot.rules.profile import FIELDS, Profile
@@ -22,7 +22,7 @@ async def list_people(settings: Settings) -> list[str]:
     Raises:
         DatabaseError: Unusable, or of an earlier release.
     """
-    file, now = _people_file(settings), datetime.now(UTC)
+    file, now = people_file_of(settings), datetime.now(UTC)
     async with _record(settings, reads_only=True) as tx:
         linked, found = await list_links(tx), await list_email_matches(tx)
         profiles, grants = await list_profiles(tx), await list_grants(tx)
@@ -55,7 +55,7 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
         DatabaseError: Unusable, or a running bot has the file.
     """
     who = who.removeprefix("@")
-    file, now = _people_file(settings).people(), datetime.now(UTC)
+    file, now = people_file_of(settings).people(), datetime.now(UTC)
     async with _record(settings) as tx:
         in_file = WhoIsWho(file=file, kept=await load_kept(tx, now), at=now).in_file
         (removed, ended), found = await take_back(tx, who, now), await list_email_matches(tx)
@@ -80,10 +80,6 @@ async def unlink(settings: Settings, who: str) -> tuple[bool, list[str]]:
     return bool(removed or ended), lines or [
         f"nobody is linked by {who}; `ssat-bot people list` shows all"
     ]
-
-
-def _people_file(settings: Settings) -> PeopleFile:
-    return PeopleFile(settings.ssat_people_file, settings.ssat_people_keys)
 
 
 def _in_file(user: str, file: Mapping[str, Colleague]) -> str:
