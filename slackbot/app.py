@@ -317,10 +317,10 @@ def _shared_source(services: Services, route: Route) -> Source | None:
     if token is not None and route.schedules:
         from slackbot.platforms.pagerduty import PagerDuty  # takes 0.3 s to import
 
-        setting = "pagerduty_schedule" if route.name else "PAGERDUTY_SCHEDULE"
+        setting = route.setting("PAGERDUTY_SCHEDULE")
         return PagerDuty(token.get_secret_value(), route.schedules, url, setting)
     if route.duty_group is not None:
-        setting = "duty_group" if route.name else "SSAT_DUTY_GROUP"
+        setting = route.setting("SSAT_DUTY_GROUP")
         return GroupSource(services.slack.users, route.duty_group, setting)
     return None
 

@@ -19,7 +19,7 @@ from slackbot.app import Clients, connect, run_bot
 from slackbot.blocks.csv_file import csv_of
 from slackbot.blocks.stats import lines, not_asked_words
 from slackbot.blocks.text import without_markup
-from slackbot.check.findings import KEEPS_TRYING, Verdict, fatal
+from slackbot.check.findings import Verdict, fatal
 from slackbot.check.start import examine
 from slackbot.clock import system_clock
 from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG, STOPPED
@@ -165,18 +165,17 @@ async def _examine(
     return exit_code(found)
 
 
-async def _may_start(settings: Settings, clients: Clients, *, keeps_trying: bool = True) -> bool:
+async def _may_start(settings: Settings, clients: Clients, *, by_the_bot: bool) -> bool:
     findings = await examine(settings, clients)
     for finding in findings:
         if finding.verdict is not Verdict.OK:
-            said = str(finding)
-            print(said if keeps_trying else said.replace(KEEPS_TRYING, ""), file=sys.stderr)
+            print(finding.said(by_the_bot=by_the_bot), file=sys.stderr)
     return not any(finding.is_fatal for finding in findings)
 
 
 async def _run(settings: Settings, arguments: argparse.Namespace) -> int:
     async with connect(settings) as clients:
-        if not await _may_start(settings, clients):
+        if not await _may_start(settings, clients, by_the_bot=True):
             return SETUP_IS_WRONG
         with tracing.tracing(__version__):
             await _work(settings, clients)
@@ -215,7 +214,7 @@ async def _rebuild(settings: Settings, arguments: argparse.Namespace) -> int:
     from slackbot.rebuild import rebuild_record  # a start of the bot needs none of it
 
     async with connect(settings) as clients:
-        if not await _may_start(settings, clients, keeps_trying=False):
+        if not await _may_start(settings, clients, by_the_bot=False):
             return SETUP_IS_WRONG
         try:
             report = await rebuild_record(

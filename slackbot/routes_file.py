@@ -37,9 +37,6 @@ from slackbot.settings import (
 from slackbot.written import encoding_of, nearest
 
 NAME = re.compile("[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
-SETTING_OF = {"project": "gitlab_project", "pagerduty_schedule": "pagerduty_schedule"}
-"""The other keys are settings without ``SSAT_``."""
-OF_THE_ROUTE = frozenset({"name", "label", "deadline"})
 JUDGED_WITH = (
     "gitlab_url",
     "gitlab_project",
@@ -144,6 +141,14 @@ class _RouteTable(_Table):
         return value
 
 
+FIELD_OF = {
+    key: {"project": "gitlab_project", "pagerduty_schedule": key}.get(key, f"ssat_{key}")
+    for key in _RouteTable.model_fields
+    if key not in {"name", "label", "deadline"}
+}
+"""Which setting a key takes the place of."""
+
+
 def read_routes(file: Path, settings: Settings, wrong: Container[str] = ()) -> Routes:
     """Read the teams; what they don't say is as in the settings.
 
@@ -238,8 +243,9 @@ def _explained(error: ValidationError) -> Iterator[str]:
 
 def _made(table: _RouteTable, settings: Settings) -> Route:
     said: dict[str, Any] = {
-        SETTING_OF.get(key, f"ssat_{key}"): getattr(table, key)
-        for key in table.model_fields_set - OF_THE_ROUTE
+        field: getattr(table, key)
+        for key, field in FIELD_OF.items()
+        if key in table.model_fields_set
     }
     if table.project is not None:
         said["gitlab_project"] = project_path(table.project, settings.gitlab_url)

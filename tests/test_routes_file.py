@@ -1,11 +1,13 @@
 """The file of routes: what it may say, and what an administrator reads when it says else."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from slackbot import routes_file
 from slackbot.rules.deadline import DeadlineRule, parse_scores
 from slackbot.rules.reminders import DigestTime
 from slackbot.settings import Settings, SettingsError, load_partly, load_settings
@@ -274,3 +276,22 @@ def test_a_schedule_needs_pagerdutys_token(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     assert problems(tmp_path, b"\xff\x00\xff") == ["it cannot be read (UnicodeDecodeError)"]
+
+
+SOURCES = Path(routes_file.__file__).parent
+FOR_ALL_TEAMS = {
+    "app.py": {"ssat_digest"},  # when the figures of all teams are posted
+    "check/gitlab.py": {"gitlab_project"},  # where a project is set
+    "check/webhook.py": {"ssat_timezone"},  # the administrator's
+}
+
+
+def test_what_a_team_may_say_for_itself_is_read_of_the_team() -> None:
+    fields = routes_file.FIELD_OF.values()
+    reading = re.compile(rf"\bsettings\.({'|'.join(fields)})\b")
+    found = {
+        str(path.relative_to(SOURCES)): set(reading.findall(path.read_text(encoding="utf-8")))
+        for path in SOURCES.rglob("*.py")
+        if path.relative_to(SOURCES).parts[0] not in {"local", "routes_file.py"}
+    }
+    assert {path: names for path, names in found.items() if names} == FOR_ALL_TEAMS

@@ -11,7 +11,6 @@ from slackbot.check.findings import (
     Finding,
     Teams,
     good,
-    key_of,
     not_answered,
     of_team,
     warning,
@@ -26,6 +25,7 @@ from slackbot.rules.routes import Route
 from slackbot.rules.shifts import AHEAD, COMING, Plan, Shift, in_order
 from slackbot.settings import Settings
 
+SCHEDULE = "PAGERDUTY_SCHEDULE"
 Rotas = Mapping[str, Rota | NoAnswer]
 """By schedule."""
 
@@ -102,7 +102,7 @@ def _other_source(team: Route, file: PeopleFile, users: SlackUsers) -> Source:
     if _has_weeks(team, file):
         return WeeksSource(partial(file.weeks, team.name), _zone(team))
     if team.duty_group is not None:
-        return GroupSource(users, team.duty_group, key_of(team, "SSAT_DUTY_GROUP"))
+        return GroupSource(users, team.duty_group, team.setting("SSAT_DUTY_GROUP"))
     return WeeksSource(file.weeks, _zone(team))
 
 
@@ -124,7 +124,7 @@ async def _read_pagerduty(settings: Settings, teams: Teams, now: datetime) -> Ro
 
     token, rotas = settings.pagerduty_api_token.get_secret_value(), dict[str, Rota | NoAnswer]()
     # Teams may share a schedule.
-    settings_of = {each: _schedule(team) for team in teams for each in team.schedules}
+    settings_of = {each: team.setting(SCHEDULE) for team in teams for each in team.schedules}
     for each, setting in settings_of.items():
         source = PagerDuty(token, [each], settings.pagerduty_api_url, setting)
         try:
@@ -134,14 +134,10 @@ async def _read_pagerduty(settings: Settings, teams: Teams, now: datetime) -> Ro
     return rotas
 
 
-def _schedule(team: Route) -> str:
-    return "pagerduty_schedule" if team.name else "PAGERDUTY_SCHEDULE"
-
-
 def _of_schedules(team: Route, rotas: Rotas) -> list[Finding]:
     is_covered = any(isinstance(rota, Rota) and rota.people for rota in rotas.values())
     return [
-        _of_schedule(f"{_schedule(team)} {schedule}", rota, is_covered=is_covered)
+        _of_schedule(f"{team.setting(SCHEDULE)} {schedule}", rota, is_covered=is_covered)
         for schedule, rota in rotas.items()
     ]
 

@@ -8,8 +8,6 @@ from slackbot.platforms.errors import Denied, PlatformError, Rejected, Untrusted
 from slackbot.rules.rota import NoAnswer
 from slackbot.rules.routes import Route
 
-KEEPS_TRYING = "; the bot starts and keeps trying"
-
 
 class Verdict(StrEnum):
     """The values are what a line begins with."""
@@ -59,9 +57,14 @@ class Finding:
     def subject(self) -> str:
         return f"{self.where}: {self.about}" if self.where else self.about
 
-    def __str__(self) -> str:
+    def said(self, *, by_the_bot: bool) -> str:
+        """Write it as a line; only the bot goes on without an answer."""
         said = f": {self.problem}" if self.problem else ""
-        return f"{self.verdict:<9}{self.subject}{said}"
+        goes_on = "; the bot starts and keeps trying" if self.is_unanswered and by_the_bot else ""
+        return f"{self.verdict:<9}{self.subject}{said}{goes_on}"
+
+    def __str__(self) -> str:
+        return self.said(by_the_bot=True)
 
 
 def good(about: str, **facts: object) -> Finding:
@@ -89,7 +92,7 @@ def not_answered(about: str, error: PlatformError | NoAnswer) -> Finding:
     """Say what is wrong, or that nobody knows."""
     if isinstance(error, Rejected) or error.needs_administrator:
         return warning(about, error)
-    problem = f"could not be checked: {error}{KEEPS_TRYING}"
+    problem = f"could not be checked: {error}"
     return replace(unknown(about, problem), is_unanswered=True)
 
 
@@ -111,11 +114,6 @@ def of_team(team: Route, finding: Finding, teams: Teams) -> Finding:
     where = team.name if len(teams) > 1 else ""
     facts = {**finding.facts, "team": team.name} if where else finding.facts
     return replace(finding, teams=frozenset({team.name}), where=where, facts=facts)
-
-
-def key_of(team: Route, setting: str) -> str:
-    """Return what a setting is called where the team has it."""
-    return setting.removeprefix("SSAT_").lower() if team.name else setting
 
 
 def spare_others(findings: Iterable[Finding], teams: Teams) -> list[Finding]:

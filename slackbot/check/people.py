@@ -6,7 +6,7 @@ from datetime import datetime
 
 from slackbot.app import Clients
 from slackbot.blocks.text import count
-from slackbot.check.findings import Finding, Teams, good, key_of, not_answered, of_team, warning
+from slackbot.check.findings import Finding, Teams, good, not_answered, of_team, warning
 from slackbot.check.record import OnRecord
 from slackbot.check.slack import MANAGERS
 from slackbot.people.file import open_folder, people_file_of
@@ -52,7 +52,7 @@ async def _may_act(team: Route, clients: Clients) -> tuple[Finding, frozenset[st
     try:
         managers = await _managers(team, clients)
     except PlatformError as error:
-        return not_answered(key_of(team, MANAGERS), error), frozenset()
+        return not_answered(team.setting(MANAGERS), error), frozenset()
     number = len(managers.users)
     said = f"may act: {count(number, 'person', 'people')} ({', '.join(managers.named)})"
     told = {"managers": number, "by": list(managers.named)}

@@ -10,7 +10,6 @@ from slackbot.check.findings import (
     denied,
     fatal,
     good,
-    key_of,
     not_answered,
     of_team,
     warning,
@@ -75,7 +74,7 @@ async def _examine_channels(
     for team in teams:
         for setting, channel in ((MAIN_CHANNEL, team.channel), (BAD_CHANNEL, team.bad_channel)):
             if channel is not None:
-                about, is_main = f"{key_of(team, setting)} {channel}", setting == MAIN_CHANNEL
+                about, is_main = f"{team.setting(setting)} {channel}", setting == MAIN_CHANNEL
                 found = await _examine_channel(about, channel, workspace, is_main=is_main)
                 yield of_team(team, found, teams)
     for setting, channel in (
@@ -159,7 +158,7 @@ def _named(teams: Teams) -> dict[str, list[tuple[str, str]]]:
         uses += [("SSAT_DUTY_GROUP", each) for each in [team.duty_group] if each]
         uses += [("SSAT_LEAD", each) for each in [team.lead] if each]
         for setting, each in uses:
-            named[each].append((key_of(team, setting), where))
+            named[each].append((team.setting(setting), where))
     return named
 
 

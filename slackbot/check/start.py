@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from slackbot.app import Clients
 from slackbot.check.duty import examine_pagerduty
-from slackbot.check.findings import Finding, Teams, key_of, of_team, spare_others, warning
+from slackbot.check.findings import Finding, Teams, of_team, spare_others, warning
 from slackbot.check.gitlab import examine_gitlab
 from slackbot.check.slack import MANAGERS, examine_slack
 from slackbot.people.file import left_out
@@ -45,4 +45,4 @@ def examine_settings(settings: Settings, teams: Teams) -> Iterator[Finding]:
     for team in teams:
         if not team.managers:
             problem = "not set, so every full member of the workspace may take action"
-            yield of_team(team, warning(key_of(team, MANAGERS), problem), teams)
+            yield of_team(team, warning(team.setting(MANAGERS), problem), teams)

@@ -16,11 +16,13 @@ from slackbot.platforms.patience import patiently
 from slackbot.platforms.slack import Member, SlackClient
 from slackbot.rules.people import DEFAULT_KEYS, Colleague
 from slackbot.rules.rota import NoAnswer, OnCall
+from slackbot.rules.routes import Route
 from slackbot.settings import Settings
 from slackbot.store.database import DatabaseError, at_hand
 
 if TYPE_CHECKING:
     from slackbot.people.folder import PeopleFolder
+    from slackbot.platforms.pagerduty import PagerDuty
 
 AT_A_TIME = 8
 _STRANGER = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
@@ -96,10 +98,12 @@ class Report:
 
     def add(self, todo: Todo, person: Subject, problem: str) -> None:
         self.people.add(person)
-        self.gaps.append(Gap(todo=todo, person=person, problem=problem))
+        gap = Gap(todo=todo, person=person, problem=problem)
+        self.gaps += [] if gap in self.gaps else [gap]  # two teams may have the same
 
     def not_checked(self, what: str, problem: object) -> None:
-        self.unchecked.append(Unchecked(what=what, problem=str(problem)))
+        each = Unchecked(what=what, problem=str(problem))
+        self.unchecked += [] if each in self.unchecked else [each]
 
     @property
     def complete(self) -> int:
@@ -160,7 +164,7 @@ async def examine_people(
     await checkup.ask("GitLab", checkup.examine_gitlab)
     if settings.pagerduty_api_token is not None:
         token = settings.pagerduty_api_token.get_secret_value()
-        await checkup.ask("PagerDuty", partial(checkup.examine_pagerduty, token, now))
+        await checkup.examine_pagerduty(token, now)
     _note_managers(people.values(), report)
     return report
 
@@ -231,7 +235,7 @@ class _Checkup:
         self._settings, self._slack, self._users = settings, slack, gitlab.users
         self._who, self._report = who, report
         self._members: dict[str, Member] = {}
-        self._managers = {each for each in settings.ssat_managers if not each.startswith("S")}
+        self._managers = set[str]()
         self._knows_links = not report.unchecked
 
     async def ask(self, what: str, examine: Callable[[], Awaitable[None]]) -> None:
@@ -241,19 +245,28 @@ class _Checkup:
             self._report.not_checked(what, error)
 
     async def examine_slack(self) -> None:
-        for group in sorted(each for each in self._settings.ssat_managers if each[0] == "S"):
-            members = await patiently(partial(self._slack.users.in_group, group))
-            if members is None:
-                no_group = await patiently(partial(self._slack.users.no_group, group))
-                self._report.not_checked(f"SSAT_MANAGERS {group}", no_group)
-            self._managers |= members or frozenset()
-        if not self._settings.ssat_managers:
-            self._managers = set(self._who.file)  # then everybody may act
+        for team in self._settings.routes:
+            await self._find_managers(team)
         own = await patiently(self._slack.own_team)
         for user in sorted({*self._who.file, *self._managers}):
             if problem := await self._problem_in_slack(user, own):
                 self._report.add(Todo.NOT_IN_SLACK, self._named(user), problem)
                 self._managers.discard(user)
+
+    async def _find_managers(self, team: Route) -> None:
+        if not team.managers:
+            self._managers |= self._who.file.keys()  # everybody may act
+        for each in sorted(team.managers):
+            if not each.startswith("S"):
+                self._managers.add(each)
+                continue
+            members = await patiently(partial(self._slack.users.in_group, each))
+            if members is None:
+                no_group = await patiently(partial(self._slack.users.no_group, each))
+                whose = f" of {team.name}" if team.name else ""
+                setting = f"{team.setting('SSAT_MANAGERS')}{whose}"
+                self._report.not_checked(f"{setting} {each}", no_group)
+            self._managers |= members or frozenset()
 
     async def _problem_in_slack(self, user: str, own: str) -> str | None:
         try:
@@ -327,10 +340,14 @@ class _Checkup:
     async def examine_pagerduty(self, token: str, now: datetime) -> None:
         from slackbot.platforms.pagerduty import PagerDuty  # takes 0.3 s to import
 
-        settings = self._settings
-        rota = await PagerDuty(token, settings.pagerduty_schedule, settings.pagerduty_api_url).read(
-            now
-        )
+        teams = {team.schedules: team for team in self._settings.routes if team.schedules}
+        for schedules, team in teams.items():
+            setting = team.setting("PAGERDUTY_SCHEDULE")
+            source = PagerDuty(token, schedules, self._settings.pagerduty_api_url, setting)
+            await self.ask("PagerDuty", partial(self._examine_schedules, source, now))
+
+    async def _examine_schedules(self, source: "PagerDuty", now: datetime) -> None:
+        rota = await source.read(now)
         for schedule in rota.schedules:
             if schedule.problem:
                 self._report.not_checked(f"PagerDuty, {schedule.name}", schedule.problem)

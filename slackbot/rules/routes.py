@@ -46,6 +46,10 @@ class Route:
         is_bad = request.state is State.OPEN and self.bad_channel is not None
         return self.bad_channel if is_bad and self.bad_channel else self.channel
 
+    def setting(self, name: str) -> str:
+        """Return what a setting is called where the team has it."""
+        return name.removeprefix("SSAT_").lower() if self.name else name
+
     def fits(self, labels: Collection[str]) -> bool:
         return self.label is None or self.label in labels
 

@@ -100,7 +100,8 @@ def _settings() -> tuple[Settings, bool]:
 
 def app_of(settings: Settings, url: str | None, *, is_complete: bool) -> App:
     """Leave open what settings say that are not complete yet."""
-    named = {*settings.ssat_managers, settings.ssat_duty_group, settings.ssat_lead}
+    teams = settings.routes
+    named = {each for team in teams for each in (*team.managers, team.duty_group, team.lead)}
     has_groups = any(each and each.startswith("S") for each in named)
     return App(
         url=url,

@@ -281,6 +281,40 @@ async def test_without_a_people_file_the_managers_are_checked(team: Team) -> Non
     ]
 
 
+async def test_of_several_teams_each_ones_managers_and_schedules_are_checked(
+    team: Team, pagerduty: PagerDuty
+) -> None:
+    routes = team.town.folder / "routes.toml"
+    routes.write_text(
+        """
+[[route]]
+name = "emea"
+label = "EMEA"
+channel = "#emea"
+managers = ["S0NOPE", "U0CASEY"]
+pagerduty_schedule = "PGONE"
+[[route]]
+name = "rest"
+managers = ["U0AVERY"]
+pagerduty_schedule = "PREST"
+"""
+    )
+    pagerduty.add_schedule("PREST", pagerduty.add_user("Dana Duty", "dana@example.com"))
+    report = await team.report(ssat_managers="", ssat_routes_file=routes)
+    assert [(gap.todo, gap.person.name) for gap in report.gaps] == [
+        (Todo.NO_ACCOUNT, "Casey Nolink"),
+        (Todo.ON_DUTY, "Dana Duty"),
+    ]
+    assert [(each.what, each.problem) for each in report.unchecked] == [
+        ("managers of emea S0NOPE", "Slack has no user group S0NOPE: correct the id"),
+        (
+            "PagerDuty",
+            "PagerDuty has no schedule PGONE: set pagerduty_schedule to the id in the schedule's "
+            "address",
+        ),
+    ]
+
+
 def test_the_docs_show_what_is_said() -> None:
     text = (ROOT / "docs" / "people.md").read_text(encoding="utf-8")
     sample = text.partition("```text\n")[2].partition("```")[0]

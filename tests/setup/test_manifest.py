@@ -249,6 +249,16 @@ def test_a_complete_set_up_gets_exactly_what_it_uses(
     assert "usergroups:read" not in asked["bot_optional"]
 
 
+def test_user_groups_of_a_team_are_asked_for_too(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "routes.toml").write_text('[[route]]\nname = "emea"\nmanagers = ["S0TEAM"]\n')
+    lines = [*(f"{name}={value}" for name, value in TOKENS.items())]
+    (home / ".env").write_text("\n".join([*lines, "SSAT_ROUTES_FILE=routes.toml"]))
+    asked = printed(capsys, url=BOT)["oauth_config"]["scopes"]
+    assert "usergroups:read" in asked["bot"]
+
+
 def test_a_set_up_for_http_mode_needs_the_address(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
