@@ -74,13 +74,12 @@ _tests = itertools.count(1)
 gc.set_threshold(700, 10, 1_000_000)  # young objects only, while a test runs
 
 
-@pytest.fixture(autouse=True)
-def garbage_collection() -> Iterator[None]:
+def pytest_runtest_logfinish() -> None:
     """Collect between tests: in a process of a thousand of them it takes as long as an ack may.
 
-    What stays is never looked at again, or each time would take longer than the one before.
+    What stays is never looked at again, or each time would take longer than the one before. Only
+    now does it have nothing of the last test, which would be kept for ever.
     """
-    yield
     if next(_tests) % COLLECT_EVERY == 0:
         gc.collect()
         gc.freeze()

@@ -1,6 +1,7 @@
 """A person at a terminal."""
 
 import os
+import select
 import signal
 import subprocess
 
@@ -37,6 +38,19 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
+    def stop(self, key: str) -> int:
+        """Press it again while nothing happens; return the exit code.
+
+        A Ctrl-C between prompt and reading is seen by Python with the next one.
+        """
+        self.press(key)
+        while self._child.poll() is None:
+            if self._says_something(within=1):
+                self.shown += self._read(may_end=True)
+            else:
+                self.press(key)
+        return self.ended()
+
     def ended(self) -> int:
         """Return its exit code."""
         while self._child.poll() is None:
@@ -45,7 +59,12 @@ class Terminal:
         os.close(self._master)
         return self._child.wait(PATIENCE_SECONDS)
 
+    def _says_something(self, within: float) -> bool:
+        return bool(select.select([self._master], [], [], within)[0])
+
     def _read(self, *, may_end: bool = False) -> str:
+        if not self._says_something(PATIENCE_SECONDS):
+            raise AssertionError(f"it says nothing more:\n{self.shown}")
         try:
             read = os.read(self._master, 65536).decode()
         except OSError:  # nobody has the other end any more

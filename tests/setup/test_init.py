@@ -201,8 +201,7 @@ def test_half_an_answer_writes_nothing(home: Path, key: str, after: int) -> None
         terminal.answer(question, text)
     terminal.wait_for(answers[after][0])
     terminal.wait_for("> ")
-    terminal.press(key)
-    assert terminal.ended() == STOPPED
+    assert terminal.stop(key) == STOPPED
     assert terminal.shown.endswith("Stopped. Nothing was written.\n")
     tell_no_secret(terminal.shown)
     assert list(home.iterdir()) == []

@@ -257,6 +257,7 @@ async def test_whom_a_comment_mentions_may_be_gone_when_its_form_comes_again(tow
 async def test_an_event_without_what_one_expects_or_that_nobody_wants_is_one_line_of_the_log(
     town: Town, event: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
+    await town.request()  # the bot knows its channel
     await town.quiet()
     with capture_logs() as lines:
         outcome = await town.slack.send_event({"channel": town.channel.id} | event)
