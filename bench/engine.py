@@ -9,7 +9,7 @@ from slackbot.clock import system_clock
 from slackbot.health import Health
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs
-from slackbot.store.database import Database, Record
+from slackbot.store.engine.database import Database, Record
 from slackbot.store.jobs import IssueQueue, Job, PeriodicQueue
 from slackbot.worker import Lookout, Work, Worker
 

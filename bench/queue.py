@@ -10,7 +10,7 @@ from itertools import product
 from bench.pair import RUNS, Databases, Pair, fast_town, pair, timed
 from bench.report import Row, in_ms, median
 from slackbot.rules.request import IssueKey, Person, Request, Triage
-from slackbot.store.database import Database
+from slackbot.store.engine.database import Database
 from slackbot.store.requests import save_request
 from slackbot.store.schema import requests
 from tests.town import Town

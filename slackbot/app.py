@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from structlog.contextvars import bound_contextvars
 
 from slackbot import tracing
-from slackbot.blocks.kudos import Venue
+from slackbot.blocks.forms.kudos import Venue
 from slackbot.channel.adoption import CardAdoption
 from slackbot.channel.backlog import Backlog
 from slackbot.channel.cards import CardSync
@@ -64,19 +64,19 @@ from slackbot.people.identities import Identities
 from slackbot.people.linking import Linking
 from slackbot.people.members import Members
 from slackbot.people.profiles import Profiles
-from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.gitlab_api import PACES as GITLAB_PACES
-from slackbot.platforms.hooks import HookSecrets
-from slackbot.platforms.outbox import Outbox
+from slackbot.platforms.gitlab.api import PACES as GITLAB_PACES
+from slackbot.platforms.gitlab.client import GitLabClient
+from slackbot.platforms.gitlab.hooks import HookSecrets
 from slackbot.platforms.pace import faster
-from slackbot.platforms.slack import SlackClient
-from slackbot.platforms.slack_api import PACES as SLACK_PACES
-from slackbot.platforms.slack_api import slack_client, slack_session
+from slackbot.platforms.slack.api import PACES as SLACK_PACES
+from slackbot.platforms.slack.api import slack_client, slack_session
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.platforms.slack.outbox import Outbox
 from slackbot.rules.offers import Offer
 from slackbot.rules.routes import Route
 from slackbot.settings import Settings
 from slackbot.store import facts, jobs
-from slackbot.store.database import (
+from slackbot.store.engine.database import (
     Database,
     DatabaseError,
     Record,
@@ -85,14 +85,14 @@ from slackbot.store.database import (
     WakeUps,
 )
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.sync.hand import Hand
 from slackbot.sync.idling import IdleClosing
 from slackbot.sync.issue import IssueSync
-from slackbot.sync.poll import Poll
+from slackbot.sync.reading.poll import Poll
 from slackbot.sync.response import has_response
 from slackbot.sync.signing import Signatures
 from slackbot.sync.suggestion import Suggestion
-from slackbot.sync.thanking import KudosSync
+from slackbot.sync.writing.hand import Hand
+from slackbot.sync.writing.thanking import KudosSync
 from slackbot.templates.email import EmailTemplates
 from slackbot.watch import ClockWatch, Watch, enqueue_all
 from slackbot.web import (
@@ -115,7 +115,7 @@ from slackbot.worker import (
 if TYPE_CHECKING:
     from slackbot.people.grants.device import DeviceLinking
     from slackbot.people.grants.tokens import Grants
-    from slackbot.platforms.socket_mode import SocketHandler
+    from slackbot.platforms.slack.socket_mode import SocketHandler
 
 log = structlog.get_logger()
 
@@ -211,7 +211,7 @@ def _by_oauth(services: Services, client_id: str) -> "tuple[Grants, DeviceLinkin
     from slackbot.people.grants.device import DeviceLinking
     from slackbot.people.grants.tokens import Grants
     from slackbot.people.grants.vault import Vault, key_from
-    from slackbot.platforms.gitlab_oauth import GitLabOAuth
+    from slackbot.platforms.gitlab.oauth import GitLabOAuth
 
     secret, health = settings.gitlab_oauth_client_secret, services.health
     oauth = GitLabOAuth(gitlab, client_id, secret, record.now, health)
@@ -393,7 +393,7 @@ def _revealed(secret: SecretStr | None) -> str | None:
 def socket_handler(bolt: AsyncApp, settings: Settings) -> "SocketHandler | None":
     if settings.slack_app_token is None:
         return None
-    from slackbot.platforms.socket_mode import SocketHandler  # HTTP mode needs none of it
+    from slackbot.platforms.slack.socket_mode import SocketHandler  # HTTP mode needs none of it
 
     token = settings.slack_app_token.get_secret_value()
     # With another base URL, the client needs the app token itself.

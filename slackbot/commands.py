@@ -16,8 +16,8 @@ import structlog
 
 from slackbot import __version__, tracing
 from slackbot.app import Clients, connect, run_bot
-from slackbot.blocks.csv_file import csv_of
-from slackbot.blocks.stats import lines, not_asked_words
+from slackbot.blocks.answers.csv_file import csv_of
+from slackbot.blocks.answers.stats import lines, not_asked_words
 from slackbot.blocks.text import without_markup
 from slackbot.check.findings import Verdict, fatal
 from slackbot.check.start import examine
@@ -28,9 +28,9 @@ from slackbot.people import file as people_file
 from slackbot.people.file import PeopleFileError, check_people
 from slackbot.people.roster import list_people, unlink
 from slackbot.platforms.errors import PlatformError
-from slackbot.rules.period import NotAsked
+from slackbot.rules.timing.period import NotAsked
 from slackbot.settings import Settings, SettingsError, load_partly, load_settings
-from slackbot.store.database import Database, DatabaseError, at_hand
+from slackbot.store.engine.database import Database, DatabaseError, at_hand
 
 log = structlog.get_logger()
 
@@ -198,7 +198,7 @@ async def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def _back_up(settings: Settings, arguments: argparse.Namespace) -> int:
-    from slackbot.store import backup  # a start of the bot needs none of it
+    from slackbot.store.engine import backup  # a start of the bot needs none of it
 
     place: Path = arguments.place
     source = Database(settings.database_url).file

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from slackbot import metrics
-from slackbot.platforms.hooks import NotAuthentic
+from slackbot.platforms.gitlab.hooks import NotAuthentic
 
 log = structlog.get_logger()
 

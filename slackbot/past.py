@@ -10,17 +10,22 @@ from slackbot.app import connect
 from slackbot.channel.trends import Trends
 from slackbot.clock import Clock, system_clock
 from slackbot.platforms.errors import Missing
-from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.gitlab.client import GitLabClient
+from slackbot.platforms.gitlab.snapshot import IssueSnapshot
 from slackbot.platforms.patience import patiently
-from slackbot.platforms.snapshot import IssueSnapshot
-from slackbot.rules.period import Period, Question, midnight, read_question
 from slackbot.rules.request import IssueKey, Request, Rules
 from slackbot.rules.routes import Routes
 from slackbot.rules.stats import Measure, Stats, given_at
+from slackbot.rules.timing.period import Period, Question, midnight, read_question
 from slackbot.settings import Settings
-from slackbot.store.database import Record, at_hand
-from slackbot.sync.observe import Observation, asks_for_contact, first_sight, is_plain_feedback
-from slackbot.sync.read import look, route_of
+from slackbot.store.engine.database import Record, at_hand
+from slackbot.sync.reading.observe import (
+    Observation,
+    asks_for_contact,
+    first_sight,
+    is_plain_feedback,
+)
+from slackbot.sync.reading.read import look, route_of
 
 READERS = 8
 """Histories read at the same time."""

@@ -12,25 +12,25 @@ import structlog
 from slackbot.app import Clients, Services, recall_workspace
 from slackbot.clock import Clock, system_clock
 from slackbot.platforms.errors import Missing
+from slackbot.platforms.gitlab.snapshot import IssueSnapshot, Note
 from slackbot.platforms.patience import patiently
-from slackbot.platforms.snapshot import IssueSnapshot, Note
 from slackbot.report import IssueOutcome, Report, differences
 from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import UNFINISHED, IssueKey, Request
 from slackbot.settings import Settings
-from slackbot.store import cards, decisions, jobs, requests
-from slackbot.store.backup import put_back
+from slackbot.store import decisions, jobs, requests
 from slackbot.store.changes import announce, note_delivered
-from slackbot.store.database import Record, Transaction, at_hand
 from slackbot.store.decisions import DecisionRecord, Status
+from slackbot.store.engine.backup import put_back
+from slackbot.store.engine.database import Record, Transaction, at_hand
+from slackbot.store.engine.salvage import Salvage, replace_if_damaged
 from slackbot.store.facts import BACKUP_OF
 from slackbot.store.jobs import IssueQueue
+from slackbot.store.messages import cards
 from slackbot.store.people import list_links, list_on_duty_at
 from slackbot.store.requests import count_snoozes
-from slackbot.store.salvage import Salvage, replace_if_damaged
 from slackbot.store.schema import UnreadableError
-from slackbot.sync.notes import own_marks, read_marker
-from slackbot.sync.observe import (
+from slackbot.sync.reading.observe import (
     Observation,
     first_sight,
     gone,
@@ -39,8 +39,9 @@ from slackbot.sync.observe import (
     observe,
     past_of,
 )
-from slackbot.sync.read import look, route_of
-from slackbot.sync.restore import was_suggested
+from slackbot.sync.reading.read import look, route_of
+from slackbot.sync.reading.restore import was_suggested
+from slackbot.sync.writing.notes import own_marks, read_marker
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from slackbot.channel.adoption import Adoption
 from slackbot.rules.request import UNFINISHED, IssueKey, Request
 from slackbot.store.decisions import DecisionRecord, Status
-from slackbot.store.salvage import Salvage
+from slackbot.store.engine.salvage import Salvage
 
 LISTED = 20
 """Issues on a line, at most."""

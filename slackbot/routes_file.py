@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from slackbot.rules.deadline import DeadlineRule, parse_scores
 from slackbot.rules.routes import Route, Routes
+from slackbot.rules.timing.deadline import DeadlineRule, parse_scores
 from slackbot.settings import (
     BusinessTime,
     Channel,

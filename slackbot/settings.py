@@ -34,9 +34,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from slackbot.logs import LogFormat, LogLevel
-from slackbot.platforms.hooks import signing_key
-from slackbot.rules.characters import BLANK, JOINERS
-from slackbot.rules.deadline import (
+from slackbot.platforms.gitlab.hooks import signing_key
+from slackbot.rules.outreach import Webmail
+from slackbot.rules.people import parse_keys
+from slackbot.rules.reading.characters import BLANK, JOINERS
+from slackbot.rules.reading.exempt import parse_exempt
+from slackbot.rules.reading.slack_ids import CHANNELS, GROUPS, USERS, read_id
+from slackbot.rules.request import Rules
+from slackbot.rules.routes import Route, Routes
+from slackbot.rules.timing.deadline import (
     BusinessHours,
     DeadlineRule,
     Holidays,
@@ -45,10 +51,7 @@ from slackbot.rules.deadline import (
     parse_window,
     parse_workdays,
 )
-from slackbot.rules.exempt import parse_exempt
-from slackbot.rules.outreach import Webmail
-from slackbot.rules.people import parse_keys
-from slackbot.rules.reminders import (
+from slackbot.rules.timing.reminders import (
     DigestTime,
     QuietHours,
     ReminderRules,
@@ -56,10 +59,7 @@ from slackbot.rules.reminders import (
     parse_quiet_hours,
     parse_reminders,
 )
-from slackbot.rules.request import Rules
-from slackbot.rules.routes import Route, Routes
-from slackbot.rules.slack_ids import CHANNELS, GROUPS, USERS, read_id
-from slackbot.rules.week import ReviewWeek, parse_weekday
+from slackbot.rules.timing.week import ReviewWeek, parse_weekday
 from slackbot.written import encoding_of, nearest
 
 ENV_FILE = ".env"

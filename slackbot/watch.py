@@ -12,14 +12,14 @@ from slackbot import metrics
 from slackbot.clock import Jumps
 from slackbot.health import EXPIRY, GITLAB, SLACK, Health
 from slackbot.platforms.errors import Denied, PlatformError, Rejected
-from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.slack import MESSAGES_SCOPES, SlackClient
-from slackbot.platforms.slack_api import INSTALL_AGAIN
-from slackbot.rules.expiry import ends_at, expiry_problem
+from slackbot.platforms.gitlab.client import GitLabClient
+from slackbot.platforms.slack.api import INSTALL_AGAIN
+from slackbot.platforms.slack.client import MESSAGES_SCOPES, SlackClient
 from slackbot.rules.routes import Routes
+from slackbot.rules.timing.expiry import ends_at, expiry_problem
 from slackbot.store import decisions, facts, jobs, requests
-from slackbot.store.away import RecordAway
-from slackbot.store.database import Record, Transaction
+from slackbot.store.engine.away import RecordAway
+from slackbot.store.engine.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
 
 log = structlog.get_logger()

@@ -20,8 +20,8 @@ from slackbot.clock import Clock
 from slackbot.door import BODY_LIMIT, Doorkeeper
 from slackbot.health import DATABASE, SOCKET, STARTING, Health
 from slackbot.people.cache import Cache
-from slackbot.platforms import hooks
-from slackbot.platforms.hooks import (
+from slackbot.platforms.gitlab import hooks
+from slackbot.platforms.gitlab.hooks import (
     HookSecrets,
     IsOurs,
     Malformed,
@@ -31,8 +31,8 @@ from slackbot.platforms.hooks import (
 )
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
-from slackbot.store.away import RecordAway
-from slackbot.store.database import Record
+from slackbot.store.engine.away import RecordAway
+from slackbot.store.engine.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 
 log = structlog.get_logger()

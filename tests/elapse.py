@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, select, update
 
-from slackbot.store.database import Database
+from slackbot.store.engine.database import Database
 from slackbot.store.schema import errands, grants
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
+from slackbot.platforms.gitlab.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
 from slackbot.rules.decision import (
     ChooseLabel,
     Claim,
@@ -18,7 +18,7 @@ from slackbot.rules.decision import (
     UndoContacted,
 )
 from slackbot.rules.request import IssueKey, Person
-from slackbot.sync.observe import Observation
+from slackbot.sync.reading.observe import Observation
 
 KEY = IssueKey(7, 12)
 BORN = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from slackbot.app import Services, connect, make_works
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import User
 from slackbot.rules.request import IssueKey, Person
-from slackbot.store.database import Database, Record
+from slackbot.store.engine.database import Database, Record
 from slackbot.store.jobs import IssueQueue, Job, Queue
 from slackbot.store.people import save_turn
 from slackbot.store.schema import OnDuty, errands

@@ -5,7 +5,7 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 
-from slackbot.store.database import LOOKOUT, Database
+from slackbot.store.engine.database import LOOKOUT, Database
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 
 SLEEPERS: tuple[str, ...] = (*IssueQueue, *PeriodicQueue, LOOKOUT)

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from slackbot.rules.deadline import ALWAYS
-from slackbot.rules.reminders import ReminderRules
 from slackbot.rules.request import Rules
 from slackbot.rules.routes import Route, Routes
+from slackbot.rules.timing.deadline import ALWAYS
+from slackbot.rules.timing.reminders import ReminderRules
 
 PROJECT = "example/feedback"
 RULES = Rules(

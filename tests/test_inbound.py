@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from slackbot.door import BODY_LIMIT, UNPROVEN_AT_ONCE, Doorkeeper
-from slackbot.platforms.hooks import NotAuthentic, signing_key
+from slackbot.platforms.gitlab.hooks import NotAuthentic, signing_key
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port, serving
 from tests.town import HOOK_SECRET

@@ -19,7 +19,7 @@ import structlog
 from slackbot.local.gitlab import Issue
 from slackbot.logs import HIDDEN, configure_logs
 from slackbot.platforms.errors import Platform, Unreachable
-from slackbot.store.away import RecordAway
+from slackbot.store.engine.away import RecordAway
 from tests.port import FIXTURES, Port
 from tests.process import (
     MANAGERS,

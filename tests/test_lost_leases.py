@@ -8,10 +8,11 @@ import pytest
 
 from slackbot.rules.decision import Claim, Decision, Kudos, Step, StepKind
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards, decisions, homes, jobs, kudos, reminders
+from slackbot.store import decisions, jobs
 from slackbot.store.changes import FEW, announce
-from slackbot.store.database import LeaseLost, Transaction, fenced_by
+from slackbot.store.engine.database import LeaseLost, Transaction, fenced_by
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
+from slackbot.store.messages import cards, homes, kudos, reminders
 from tests.place import NO_ISSUE, Place, person
 
 

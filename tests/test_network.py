@@ -14,12 +14,12 @@ from yarl import URL
 from slackbot.local.pagerduty import PagerDuty as Account
 from slackbot.local.pagerduty import serve as serve_pagerduty
 from slackbot.platforms.errors import Unreachable
-from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.platforms.network import proxy_towards
 from slackbot.platforms.pagerduty import PagerDuty
-from slackbot.platforms.slack import SlackClient
-from slackbot.platforms.slack_api import slack_client, slack_session
-from slackbot.rules.rota import NoAnswer
+from slackbot.platforms.slack.api import slack_client, slack_session
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.rules.timing.rota import NoAnswer
 from tests.conftest import MovableClock
 from tests.port import FIXTURES
 from tests.process import MANAGERS, BotProcess, bot_process, launched, present_town

@@ -26,10 +26,10 @@ from slackbot.health import Health
 from slackbot.local.slack import View
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs
-from slackbot.store.away import pause
-from slackbot.store.database import Database, Record
+from slackbot.store.engine.away import pause
+from slackbot.store.engine.database import Database, Record
+from slackbot.store.engine.postgres import CONNECTIONS
 from slackbot.store.jobs import IssueQueue, Job
-from slackbot.store.postgres import CONNECTIONS
 from slackbot.store.schema import facts
 from slackbot.worker import Lookout, Work, Worker
 from tests.conftest import MovableClock, Postgres

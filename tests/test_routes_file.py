@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from slackbot import routes_file
-from slackbot.rules.deadline import DeadlineRule, parse_scores
-from slackbot.rules.reminders import DigestTime
+from slackbot.rules.timing.deadline import DeadlineRule, parse_scores
+from slackbot.rules.timing.reminders import DigestTime
 from slackbot.settings import Settings, SettingsError, load_partly, load_settings
 
 NEEDED = {

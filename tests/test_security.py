@@ -18,7 +18,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 from yarl import URL
 
-from slackbot.blocks.contact import AT, CHANNEL, TEXT
+from slackbot.blocks.forms.contact import AT, CHANNEL, TEXT
 from slackbot.door import BODY_LIMIT
 from slackbot.local.slack.transport import encode
 from slackbot.rules.offers import Offer

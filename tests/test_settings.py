@@ -21,14 +21,14 @@ from sqlalchemy.engine import make_url
 
 from slackbot.check.record import examine_database
 from slackbot.people.file import PeopleFileError, read_people
-from slackbot.rules.deadline import BusinessHours, Holidays
-from slackbot.rules.exempt import EXEMPT
 from slackbot.rules.people import DEFAULT_KEYS
 from slackbot.rules.profile import Profile
-from slackbot.rules.reminders import DigestTime, QuietHours
+from slackbot.rules.reading.exempt import EXEMPT
+from slackbot.rules.timing.deadline import BusinessHours, Holidays
+from slackbot.rules.timing.reminders import DigestTime, QuietHours
 from slackbot.settings import Settings, SettingsError, load_partly, load_settings
 from slackbot.settings import problem_of as problem_with
-from slackbot.store.database import Database, DatabaseError
+from slackbot.store.engine.database import Database, DatabaseError
 
 NEEDED = {
     "SLACK_BOT_TOKEN": "xoxb-needed",

@@ -14,8 +14,8 @@ from slackbot.app import connect, make_bolt, socket_handler
 from slackbot.handlers.queue import COMMAND
 from slackbot.local.patience import within
 from slackbot.platforms import pace
-from slackbot.platforms import slack_api as workspace
-from slackbot.store.database import RightOfWay
+from slackbot.platforms.slack import api as workspace
+from slackbot.store.engine.database import RightOfWay
 from tests.conftest import MovableClock
 from tests.port import FIXTURES, Port
 from tests.town import CONTACTED, Town, as_seen, menu_of, text_of

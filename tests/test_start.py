@@ -37,7 +37,7 @@ NEEDED_BY_SOME = {
 OPEN = """
 import asyncio, sys
 import slackbot.commands
-from slackbot.store.database import Database
+from slackbot.store.engine.database import Database
 
 async def open_record():
     database = Database(sys.argv[1])

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from slackbot.commands import ALL, DATABASE, PEOPLE
 from slackbot.exit_codes import SETUP_IS_WRONG
 from slackbot.local.gitlab import Issue
-from slackbot.store.database import Database, newest_revision
-from slackbot.store.upgrade import OLDEST, migrations
+from slackbot.store.engine.database import Database, newest_revision
+from slackbot.store.engine.upgrade import OLDEST, migrations
 from tests.conftest import Postgres
 from tests.process import bot_process, launched, present_town
 from tests.store.leftovers import RELEASES

@@ -23,7 +23,7 @@ from slackbot.platforms.errors import (
 )
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts, jobs
-from slackbot.store.database import Database, LeaseLost, Record
+from slackbot.store.engine.database import Database, LeaseLost, Record
 from slackbot.store.jobs import LONGEST_WAIT, IssueQueue, Job, Postponed, Queue
 from slackbot.store.schema import errands
 from slackbot.worker import Lookout, Reconcile, Work, Worker, backoff

@@ -41,12 +41,12 @@ from slackbot.local.slack import User as SlackUser
 from slackbot.local.slack import serve as serve_slack
 from slackbot.local.slack.block_kit import elements_of
 from slackbot.local.slack.chat import permalink
-from slackbot.platforms.slack_api import PACES
+from slackbot.platforms.slack.api import PACES
 from slackbot.rules.handbook import HANDBOOK_LABELS
 from slackbot.rules.request import IssueKey
 from slackbot.rules.request import Request as RequestOnRecord
 from slackbot.settings import Settings
-from slackbot.store.database import WakeUps, async_url
+from slackbot.store.engine.database import WakeUps, async_url
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
 from slackbot.store.schema import OnDuty, decisions, duty_turns, errands, requests
 from tests.conftest import MovableClock

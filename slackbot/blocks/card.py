@@ -5,7 +5,7 @@ Compact: on a phone two open cards fit the screen, and five finished ones.
 
 import zlib
 
-from slackbot.blocks.duty import duty_line
+from slackbot.blocks.answers.duty import duty_line
 from slackbot.blocks.elements import (
     Block,
     actions,
@@ -56,7 +56,7 @@ from slackbot.blocks.words import (
     wait_words,
     waiting_words,
 )
-from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.slack.message import SlackMessage
 from slackbot.rules.decision import Decision, MarkContacted, Step, typed_in
 from slackbot.rules.offers import Offer
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules, State

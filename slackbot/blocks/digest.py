@@ -6,15 +6,15 @@ from datetime import datetime, time
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.duty import uncovered_line
+from slackbot.blocks.answers.duty import uncovered_line
+from slackbot.blocks.answers.queue import feedback_row, request_line, request_link
 from slackbot.blocks.elements import Block, context, section
-from slackbot.blocks.queue import feedback_row, request_line, request_link
 from slackbot.blocks.text import count, name
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import OVERDUE_MARK, project_link, someone
-from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.slack.message import SlackMessage
 from slackbot.rules.request import IDLE_DAYS, RESPONSE_DAYS, Request, State
-from slackbot.rules.shifts import Uncovered
+from slackbot.rules.timing.shifts import Uncovered
 
 DIGEST_EVENT = "ssat_digest"
 """Metadata of a digest: only which day."""

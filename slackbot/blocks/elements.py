@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slackbot.blocks.text import escape, first_lines, one_line, shorten, without_scope
-from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.slack.message import SlackMessage
 
 Block = dict[str, Any]
 

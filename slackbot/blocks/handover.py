@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from slackbot.blocks.answers.queue import request_line, request_link, untriaged_line, wait_line
 from slackbot.blocks.digest import Contacts, contacts_words, list_section, triaged_words
 from slackbot.blocks.elements import section
-from slackbot.blocks.queue import request_line, request_link, untriaged_line, wait_line
 from slackbot.blocks.text import count, moment, name
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import someone
-from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.slack.message import SlackMessage
 from slackbot.rules.request import Person, State
 
 HANDOVER_EVENT = "ssat_handover"

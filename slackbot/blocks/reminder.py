@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from slackbot.blocks.answers.queue import request_link
 from slackbot.blocks.card import contact_button, owner_buttons, time_left
 from slackbot.blocks.elements import (
     Block,
@@ -17,7 +18,6 @@ from slackbot.blocks.elements import (
     select,
 )
 from slackbot.blocks.menu import IN_ROW, menu, offer_button
-from slackbot.blocks.queue import request_link
 from slackbot.blocks.text import capitalized, count, duration, moment
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
@@ -30,11 +30,11 @@ from slackbot.blocks.words import (
     subject,
     subject_link,
 )
-from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.slack.message import SlackMessage
 from slackbot.rules.decision import Miss
 from slackbot.rules.offers import Offer, offers
 from slackbot.rules.request import RESPONSE_DAYS, Person
-from slackbot.rules.responses import respond_by
+from slackbot.rules.timing.responses import respond_by
 
 REMINDER_EVENT = "ssat_reminder"
 """Metadata of a reminder: only which one."""

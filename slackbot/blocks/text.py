@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from slackbot.rules.characters import is_visible
+from slackbot.rules.reading.characters import is_visible
 
 ELLIPSIS = "…"
 SOMEONE = "someone"

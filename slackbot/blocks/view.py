@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from slackbot.blocks.duty import DutyView
-from slackbot.rules import countdown
-from slackbot.rules.countdown import Left, Overdue
-from slackbot.rules.deadline import BusinessHours
+from slackbot.blocks.answers.duty import DutyView
 from slackbot.rules.decision import Decision, MarkContacted
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, Wait
+from slackbot.rules.timing import countdown
+from slackbot.rules.timing.countdown import Left, Overdue
+from slackbot.rules.timing.deadline import BusinessHours
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,6 @@ from slackbot.platforms.errors import (
     Untrusted,
 )
 from slackbot.rules import refusals
-from slackbot.rules.countdown import Left, Overdue
 from slackbot.rules.decision import (
     ENDS,
     Action,
@@ -28,12 +27,13 @@ from slackbot.rules.decision import (
     Step,
     StepKind,
 )
-from slackbot.rules.feedback import Sentiment
 from slackbot.rules.outreach import TEXT_LIMIT
-from slackbot.rules.query import DAYS
+from slackbot.rules.reading.feedback import Sentiment
+from slackbot.rules.reading.query import DAYS
 from slackbot.rules.refusals import Obstacle, Refusal
 from slackbot.rules.request import IDLE, IDLE_DAYS, Person, Request, Rules, State, Wait
-from slackbot.rules.shifts import Schedule
+from slackbot.rules.timing.countdown import Left, Overdue
+from slackbot.rules.timing.shifts import Schedule
 
 # --- States and kinds --------------------------------------------------------------------------
 

@@ -9,13 +9,14 @@ import structlog
 
 from slackbot.blocks.card import CARD_EVENT
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.outbox import Outbox
-from slackbot.platforms.slack import SlackClient
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.platforms.slack.outbox import Outbox
 from slackbot.rules.request import IssueKey
 from slackbot.rules.routes import Route, Routes
-from slackbot.store import cards, facts, jobs
-from slackbot.store.database import Record
+from slackbot.store import facts, jobs
+from slackbot.store.engine.database import Record
 from slackbot.store.jobs import IssueQueue
+from slackbot.store.messages import cards
 
 log = structlog.get_logger()
 

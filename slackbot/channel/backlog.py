@@ -9,16 +9,17 @@ import structlog
 
 from slackbot.blocks.reminder import SUMMARY_EVENT, Summary, render_summary
 from slackbot.blocks.view import CardView
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox, Outcome, Place, Post
 from slackbot.platforms.patience import all_tried
-from slackbot.rules.deadline import BusinessHours
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import Outbox, Outcome, Place, Post
 from slackbot.rules.request import Request
 from slackbot.rules.routes import Route, Routes
-from slackbot.store import cards, facts, jobs, requests
-from slackbot.store.database import Record, Transaction
+from slackbot.rules.timing.deadline import BusinessHours
+from slackbot.store import facts, jobs, requests
+from slackbot.store.engine.database import Record, Transaction
 from slackbot.store.facts import CatchUp
 from slackbot.store.jobs import IssueQueue, Postponed
+from slackbot.store.messages import cards
 
 log = structlog.get_logger()
 

@@ -23,17 +23,26 @@ from slackbot.channel.backlog import Backlog
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Unreachable, lands_by
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, looked_from, metadata, send
-from slackbot.platforms.slack import SlackClient
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import (
+    Outbox,
+    Outcome,
+    Place,
+    Post,
+    looked_from,
+    metadata,
+    send,
+)
 from slackbot.rules.decision import Decision, Step, StepKind
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, State, deserves_card
 from slackbot.rules.routes import Route
-from slackbot.store import cards, jobs
-from slackbot.store.cards import Card, QueuedStep
-from slackbot.store.database import Record, Transaction
+from slackbot.store import jobs
 from slackbot.store.decisions import load_decision
+from slackbot.store.engine.database import Record, Transaction
 from slackbot.store.jobs import CLOCKS_DIFFER, IssueQueue, Postponed
+from slackbot.store.messages import cards
+from slackbot.store.messages.cards import Card, QueuedStep
 
 log = structlog.get_logger()
 

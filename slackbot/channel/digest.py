@@ -12,18 +12,19 @@ from slackbot.blocks.view import CardView
 from slackbot.channel.mornings import MorningPost
 from slackbot.channel.views import Viewer
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox
-from slackbot.rules.deadline import MINUTES_IN_DAY
-from slackbot.rules.expiry import expiry_problem
-from slackbot.rules.period import midnight
-from slackbot.rules.reminders import DigestTime
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import Outbox
 from slackbot.rules.request import IssueKey, Request, State
 from slackbot.rules.routes import Route
-from slackbot.rules.shifts import Plan, Uncovered
-from slackbot.store import cards, decisions, outbox, requests
-from slackbot.store.database import Record, Transaction
-from slackbot.store.kudos import list_kudos
+from slackbot.rules.timing.deadline import MINUTES_IN_DAY
+from slackbot.rules.timing.expiry import expiry_problem
+from slackbot.rules.timing.period import midnight
+from slackbot.rules.timing.reminders import DigestTime
+from slackbot.rules.timing.shifts import Plan, Uncovered
+from slackbot.store import decisions, requests
+from slackbot.store.engine.database import Record, Transaction
+from slackbot.store.messages import cards, outbox
+from slackbot.store.messages.kudos import list_kudos
 from slackbot.store.people import PLAN
 
 log = structlog.get_logger()

@@ -9,14 +9,15 @@ from slackbot.blocks.handover import HANDOVER_EVENT, HandOver, render_handover
 from slackbot.channel.digest import contacts
 from slackbot.channel.views import Viewer
 from slackbot.people.members import Members
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox
 from slackbot.platforms.patience import all_tried
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import Outbox
 from slackbot.rules.decision import Action, ChooseLabel, MarkContacted
 from slackbot.rules.request import Person, Request
 from slackbot.rules.routes import Route
-from slackbot.store import cards, decisions, requests
-from slackbot.store.database import Record, Transaction
+from slackbot.store import decisions, requests
+from slackbot.store.engine.database import Record, Transaction
+from slackbot.store.messages import cards
 from slackbot.store.people import DutyTurn, list_turns_since
 
 log = structlog.get_logger()

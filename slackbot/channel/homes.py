@@ -9,22 +9,22 @@ from datetime import datetime, timedelta
 import structlog
 
 from slackbot import metrics
-from slackbot.blocks.duty import TeamDuty
+from slackbot.blocks.answers.duty import TeamDuty
+from slackbot.blocks.answers.home import HomeView, render_closed_home, render_home
+from slackbot.blocks.answers.queue import Asker, Board
 from slackbot.blocks.elements import Block
-from slackbot.blocks.home import HomeView, render_closed_home, render_home
-from slackbot.blocks.queue import Asker, Board
 from slackbot.blocks.words import refusal_words
 from slackbot.channel.views import Viewer
 from slackbot.people.admission import Admission
 from slackbot.platforms.errors import PlatformError, Rejected, Unreachable, lands_by
-from slackbot.platforms.slack import SlackClient
-from slackbot.rules.query import DAYS, Listing, read_query
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.rules.reading.query import DAYS, Listing, read_query
 from slackbot.rules.refusals import CannotTell, NotAllowed
 from slackbot.rules.request import Person
-from slackbot.store import homes
-from slackbot.store.database import Record
-from slackbot.store.homes import OpenHome
+from slackbot.store.engine.database import Record
 from slackbot.store.jobs import Postponed
+from slackbot.store.messages import homes
+from slackbot.store.messages.homes import OpenHome
 
 log = structlog.get_logger()
 

@@ -6,13 +6,13 @@ from datetime import date, datetime, timedelta
 
 import structlog
 
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox, Outcome, Place, Post, drawn
 from slackbot.platforms.patience import all_tried
-from slackbot.rules.deadline import BusinessHours
-from slackbot.rules.period import midnight
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import Outbox, Outcome, Place, Post, drawn
+from slackbot.rules.timing.deadline import BusinessHours
+from slackbot.rules.timing.period import midnight
 from slackbot.store import jobs
-from slackbot.store.database import Record, Transaction
+from slackbot.store.engine.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed
 
 log = structlog.get_logger()

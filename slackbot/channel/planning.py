@@ -8,9 +8,11 @@ from slackbot.blocks.view import CardView
 from slackbot.channel.views import Viewer
 from slackbot.people.directory import Directory
 from slackbot.people.members import Members
-from slackbot.platforms.outbox import Place
+from slackbot.platforms.slack.outbox import Place
 from slackbot.rules.decision import Decision
-from slackbot.rules.reminders import (
+from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request
+from slackbot.rules.routes import Route
+from slackbot.rules.timing.reminders import (
     JUST_ACTED,
     Plan,
     Recipient,
@@ -21,10 +23,9 @@ from slackbot.rules.reminders import (
     plan_reminders,
     round_key,
 )
-from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request
-from slackbot.rules.routes import Route
-from slackbot.store import cards, decisions, outbox, reminders
-from slackbot.store.database import Record, Transaction
+from slackbot.store import decisions
+from slackbot.store.engine.database import Record, Transaction
+from slackbot.store.messages import cards, outbox, reminders
 from slackbot.store.requests import load_snooze
 
 LEAD = "lead"

@@ -15,17 +15,18 @@ from slackbot.blocks.reminder import (
     render_reminder,
 )
 from slackbot.channel.planning import LEAD, Due, ReminderPlanner, Situation
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox, Place, Post, drawn
 from slackbot.platforms.patience import all_tried
-from slackbot.platforms.slack import SlackClient
-from slackbot.rules.reminders import IN_CHANNEL, Mark, has_reaction
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import Outbox, Place, Post, drawn
 from slackbot.rules.request import IssueKey
 from slackbot.rules.routes import Route, Routes
-from slackbot.store import cards, jobs, outbox, reminders, requests
-from slackbot.store.database import Record, Transaction
+from slackbot.rules.timing.reminders import IN_CHANNEL, Mark, has_reaction
+from slackbot.store import jobs, requests
+from slackbot.store.engine.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.reminders import Missed
+from slackbot.store.messages import cards, outbox, reminders
+from slackbot.store.messages.reminders import Missed
 
 log = structlog.get_logger()
 

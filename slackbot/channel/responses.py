@@ -12,12 +12,12 @@ from slackbot.channel.views import Viewer
 from slackbot.logs import about_issue
 from slackbot.people.directory import Directory
 from slackbot.people.members import Members
-from slackbot.platforms.outbox import Outbox, drawn
 from slackbot.platforms.patience import all_tried
-from slackbot.rules.reminders import ReminderRules
+from slackbot.platforms.slack.outbox import Outbox, drawn
 from slackbot.rules.request import Person, Request
-from slackbot.rules.responses import Mark, mark_of, needs_response, reminded_from
-from slackbot.store.database import Record
+from slackbot.rules.timing.reminders import ReminderRules
+from slackbot.rules.timing.responses import Mark, mark_of, needs_response, reminded_from
+from slackbot.store.engine.database import Record
 
 log = structlog.get_logger()
 

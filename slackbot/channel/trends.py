@@ -7,19 +7,19 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from slackbot.blocks.stats import CHART_BLOCK, STATS_EVENT, alt_of, charts, render_stats
+from slackbot.blocks.answers.stats import CHART_BLOCK, STATS_EVENT, alt_of, charts, render_stats
 from slackbot.channel.mornings import MorningPost
 from slackbot.platforms.drawing import drawn_png
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox, Outcome
-from slackbot.platforms.slack import SlackClient
-from slackbot.platforms.slack_files import File, upload
-from slackbot.rules.deadline import BusinessHours
-from slackbot.rules.period import Period, Question, midnight, read_question
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.platforms.slack.files import File, upload
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import Outbox, Outcome
 from slackbot.rules.routes import Routes
 from slackbot.rules.stats import Measure, Stats
-from slackbot.store.database import Record
+from slackbot.rules.timing.deadline import BusinessHours
+from slackbot.rules.timing.period import Period, Question, midnight, read_question
+from slackbot.store.engine.database import Record
 from slackbot.store.facts import load_known_since
 from slackbot.store.stats import feedback_between
 

@@ -6,17 +6,17 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from slackbot.blocks.duty import DutyView, TeamDuty
-from slackbot.blocks.queue import Board, Found
+from slackbot.blocks.answers.duty import DutyView, TeamDuty
+from slackbot.blocks.answers.queue import Board, Found
 from slackbot.blocks.view import CardView
 from slackbot.clock import Clock
 from slackbot.rules.handbook import HANDBOOK_LABELS
-from slackbot.rules.query import Kind, Target, place_of
+from slackbot.rules.reading.query import Kind, Target, place_of
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules
-from slackbot.rules.responses import FIRST_REMINDER, TOO_LATE
 from slackbot.rules.routes import Routes, Share
+from slackbot.rules.timing.responses import FIRST_REMINDER, TOO_LATE
 from slackbot.store import facts, requests
-from slackbot.store.database import Transaction
+from slackbot.store.engine.database import Transaction
 from slackbot.store.facts import KnownProject
 from slackbot.store.people import PLAN, TROUBLE, load_current_turn
 from slackbot.store.requests import RequestRecord

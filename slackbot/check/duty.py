@@ -18,11 +18,11 @@ from slackbot.check.findings import (
 from slackbot.people.duty import GroupSource, Source, WeeksSource
 from slackbot.people.file import PeopleFile, people_file_of
 from slackbot.platforms.errors import PlatformError, Rejected
-from slackbot.platforms.slack import SlackUsers
+from slackbot.platforms.slack.client import SlackUsers
 from slackbot.rules.request import Person
-from slackbot.rules.rota import NoAnswer, OnCall, Rota
 from slackbot.rules.routes import Route
-from slackbot.rules.shifts import AHEAD, COMING, Plan, Shift, in_order
+from slackbot.rules.timing.rota import NoAnswer, OnCall, Rota
+from slackbot.rules.timing.shifts import AHEAD, COMING, Plan, Shift, in_order
 from slackbot.settings import Settings
 
 SCHEDULE = "PAGERDUTY_SCHEDULE"

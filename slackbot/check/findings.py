@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Untrusted
-from slackbot.rules.rota import NoAnswer
 from slackbot.rules.routes import Route
+from slackbot.rules.timing.rota import NoAnswer
 
 
 class Verdict(StrEnum):

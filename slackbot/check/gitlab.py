@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from slackbot.app import Clients
-from slackbot.blocks.follow_up import TEMPLATE_LIMIT
+from slackbot.blocks.forms.follow_up import TEMPLATE_LIMIT
 from slackbot.blocks.words import OBSTACLES
 from slackbot.check.findings import (
     Finding,
@@ -18,7 +18,7 @@ from slackbot.check.findings import (
     warning,
 )
 from slackbot.platforms.errors import Denied, Missing, PlatformError, Rejected
-from slackbot.platforms.gitlab import (
+from slackbot.platforms.gitlab.client import (
     FINE_GRAINED,
     AccountKind,
     GitLabClient,
@@ -27,11 +27,11 @@ from slackbot.platforms.gitlab import (
     obstacle_in,
     renamed,
 )
-from slackbot.rules.expiry import expiry_problem
 from slackbot.rules.refusals import Obstacle
 from slackbot.rules.request import IssueKey, in_scope, scope_of
 from slackbot.rules.routes import Route
-from slackbot.rules.week import ReviewWeek
+from slackbot.rules.timing.expiry import expiry_problem
+from slackbot.rules.timing.week import ReviewWeek
 from slackbot.settings import Settings
 from slackbot.written import nearest
 

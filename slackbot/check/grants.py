@@ -9,7 +9,7 @@ from slackbot.check.findings import Finding, good, not_answered, warning
 from slackbot.health import Health
 from slackbot.people.grants.vault import Unsealable, Vault
 from slackbot.platforms.errors import Denied, PlatformError, Rejected
-from slackbot.platforms.gitlab_oauth import PENDING, GitLabOAuth
+from slackbot.platforms.gitlab.oauth import PENDING, GitLabOAuth
 from slackbot.settings import Settings
 from slackbot.store.schema import GrantScope
 

@@ -9,7 +9,7 @@ from slackbot.check.findings import Finding, fatal, good, not_answered, unknown
 from slackbot.check.samples import Sample, samples
 from slackbot.check.webhook import try_all_hooks
 from slackbot.platforms.errors import PlatformError, Rejected, Throttled
-from slackbot.platforms.slack import SlackClient
+from slackbot.platforms.slack.client import SlackClient
 from slackbot.settings import Settings
 
 TRIES = 4

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 from slackbot import tracing
 from slackbot.blocks.text import count, plain_moment
 from slackbot.check.findings import Finding, Teams, good, of_team, unknown, warning
-from slackbot.platforms.slack import MESSAGES_SCOPES, UNFURL_SCOPES, Identity
-from slackbot.platforms.slack_files import FILE_SCOPES
-from slackbot.rules.deadline import (
+from slackbot.platforms.slack.client import MESSAGES_SCOPES, UNFURL_SCOPES, Identity
+from slackbot.platforms.slack.files import FILE_SCOPES
+from slackbot.rules.outreach import Webmail
+from slackbot.rules.routes import Route
+from slackbot.rules.timing.deadline import (
     MINUTES_IN_DAY,
     BusinessHours,
     DeadlineRule,
     Holidays,
     NeverOpensError,
 )
-from slackbot.rules.outreach import Webmail
-from slackbot.rules.routes import Route
 from slackbot.settings import Settings
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -12,8 +12,8 @@ from slackbot.check.slack import MANAGERS
 from slackbot.people.file import open_folder, people_file_of
 from slackbot.people.identities import WhoIsWho
 from slackbot.platforms.errors import PlatformError, Rejected
-from slackbot.platforms.slack import Member
-from slackbot.platforms.snapshot import GitLabUser
+from slackbot.platforms.gitlab.snapshot import GitLabUser
+from slackbot.platforms.slack.client import Member
 from slackbot.rules.routes import Route
 from slackbot.settings import Settings
 

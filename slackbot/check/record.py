@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from slackbot.check.findings import Finding, fatal, good, unknown, warning
 from slackbot.people.identities import Kept, load_kept
 from slackbot.store import facts, grants, interactions
-from slackbot.store.database import Database, DatabaseError, is_damaged, newest_revision
+from slackbot.store.engine.database import Database, DatabaseError, is_damaged, newest_revision
 from slackbot.store.schema import GrantState, UnreadableError
 
 
@@ -67,7 +67,7 @@ async def examine_record(database_url: str, now: datetime) -> tuple[list[Finding
 async def _examine_schema(database: Database) -> Finding:
     revisions = await database.revisions()
     if max(revisions, default="") > newest_revision():
-        from slackbot.store.upgrade import too_old_for  # with Alembic
+        from slackbot.store.engine.upgrade import too_old_for  # with Alembic
 
         async with database.transaction() as tx:
             if problem := await tx.run_sync(too_old_for):

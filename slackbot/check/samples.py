@@ -7,30 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from slackbot.blocks import kudos, linking
-from slackbot.blocks.card import (
-    render_bare_card,
-    render_card,
-    render_follow_up,
-    render_refusal,
-    render_step,
-)
-from slackbot.blocks.digest import Contacts, Digest, render_digest
-from slackbot.blocks.duty import DutyView, TeamDuty, render_duties, render_duty
-from slackbot.blocks.email import DraftView, email_modal, facts_of
-from slackbot.blocks.follow_up import Draft, follow_up_modal
-from slackbot.blocks.forms import (
-    FORMS,
-    after_review,
-    render_contact,
-    render_form,
-    render_more,
-    saved_modal,
-)
-from slackbot.blocks.handover import HandOver, render_handover
-from slackbot.blocks.home import HomeView, notice_modal, render_closed_home, render_home
-from slackbot.blocks.profile import profile_modal
-from slackbot.blocks.queue import (
+from slackbot.blocks.answers import linking
+from slackbot.blocks.answers.duty import DutyView, TeamDuty, render_duties, render_duty
+from slackbot.blocks.answers.home import HomeView, notice_modal, render_closed_home, render_home
+from slackbot.blocks.answers.queue import (
     Asker,
     Board,
     Found,
@@ -39,6 +19,29 @@ from slackbot.blocks.queue import (
     render_preview,
     render_queue,
 )
+from slackbot.blocks.answers.stats import render_stats
+from slackbot.blocks.card import (
+    render_bare_card,
+    render_card,
+    render_follow_up,
+    render_refusal,
+    render_step,
+)
+from slackbot.blocks.digest import Contacts, Digest, render_digest
+from slackbot.blocks.forms import kudos
+from slackbot.blocks.forms.email import DraftView, email_modal, facts_of
+from slackbot.blocks.forms.follow_up import Draft, follow_up_modal
+from slackbot.blocks.forms.form import (
+    FORMS,
+    after_review,
+    render_contact,
+    render_form,
+    render_more,
+    saved_modal,
+)
+from slackbot.blocks.forms.profile import profile_modal
+from slackbot.blocks.forms.snooze import snooze_modal
+from slackbot.blocks.handover import HandOver, render_handover
 from slackbot.blocks.reminder import (
     Summary,
     render_gap,
@@ -47,20 +50,18 @@ from slackbot.blocks.reminder import (
     render_response_reminder,
     render_summary,
 )
-from slackbot.blocks.snooze import snooze_modal
-from slackbot.blocks.stats import render_stats
 from slackbot.blocks.view import CardView
-from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.slack.message import SlackMessage
 from slackbot.rules.decision import Channel, Claim, Decision, Kudos, MarkContacted, Step, StepKind
-from slackbot.rules.feedback import Sentiment
 from slackbot.rules.handbook import HANDBOOK_LABELS
 from slackbot.rules.outreach import Webmail
-from slackbot.rules.period import Period
 from slackbot.rules.profile import Profile
-from slackbot.rules.query import Listing
+from slackbot.rules.reading.feedback import Sentiment
+from slackbot.rules.reading.query import Listing
 from slackbot.rules.refusals import Refusal
 from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.rules.stats import Measure
+from slackbot.rules.timing.period import Period
 from slackbot.settings import Settings
 
 KEY = IssueKey(1, 1)

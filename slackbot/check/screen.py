@@ -29,7 +29,7 @@ from slackbot.check.slack import examine_slack
 from slackbot.check.start import examine_settings
 from slackbot.check.webhook import examine_webhooks
 from slackbot.exit_codes import NOT_CHECKED, SETUP_IS_WRONG
-from slackbot.platforms.slack import other_workspace
+from slackbot.platforms.slack.client import other_workspace
 from slackbot.settings import ENV_FILE, HOW_TO_BEGIN, Settings, fix_first, lacks_file
 
 _OF_SLACK = ("slack_bot_token", "slack_api_url")

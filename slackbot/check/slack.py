@@ -15,7 +15,8 @@ from slackbot.check.findings import (
     warning,
 )
 from slackbot.platforms.errors import Denied, PlatformError, Rejected
-from slackbot.platforms.slack import (
+from slackbot.platforms.slack.api import INSTALL_AGAIN, slack_client
+from slackbot.platforms.slack.client import (
     MESSAGES_SCOPES,
     REQUIRED_SCOPES,
     SCOPES_HEADER,
@@ -23,8 +24,7 @@ from slackbot.platforms.slack import (
     Identity,
     SlackClient,
 )
-from slackbot.platforms.slack_api import INSTALL_AGAIN, slack_client
-from slackbot.platforms.slack_files import FILE_SCOPES
+from slackbot.platforms.slack.files import FILE_SCOPES
 from slackbot.settings import Settings
 
 MANAGERS, MAIN_CHANNEL, BAD_CHANNEL = "SSAT_MANAGERS", "SSAT_CHANNEL", "SSAT_BAD_CHANNEL"

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit, urlunsplit
 from slackbot.blocks.text import one_line, plain_moment, shorten
 from slackbot.check.findings import Finding, good, not_answered, unknown, warning
 from slackbot.platforms.errors import Missing, PlatformError, Rejected, Throttled
-from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.gitlab_hooks import (
+from slackbot.platforms.gitlab.client import GitLabClient
+from slackbot.platforms.gitlab.project_hooks import (
     ENABLED,
     EVENTS,
     FOR_GOOD,

@@ -9,8 +9,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot.blocks.elements import Block
-from slackbot.blocks.entered import Entered
-from slackbot.blocks.forms import (
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.form import (
     FORMS,
     after_review,
     read_form,

@@ -13,13 +13,10 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot import metrics
-from slackbot.blocks.duty import render_duties, render_duty
-from slackbot.blocks.elements import Block, message, section
-from slackbot.blocks.forms import REASON, render_more
-from slackbot.blocks.home import notice_modal
-from slackbot.blocks.labels import LABEL
-from slackbot.blocks.linking import authorize, offer, unlinked
-from slackbot.blocks.queue import (
+from slackbot.blocks.answers.duty import render_duties, render_duty
+from slackbot.blocks.answers.home import notice_modal
+from slackbot.blocks.answers.linking import authorize, offer, unlinked
+from slackbot.blocks.answers.queue import (
     Asker,
     asked_again,
     render_found,
@@ -27,6 +24,9 @@ from slackbot.blocks.queue import (
     render_preview,
     render_queue,
 )
+from slackbot.blocks.elements import Block, message, section
+from slackbot.blocks.forms.form import REASON, render_more
+from slackbot.blocks.labels import LABEL
 from slackbot.blocks.text import without_markup
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import (
@@ -42,11 +42,11 @@ from slackbot.handlers.incoming import Body, id_of, sender_of, tell_of_event
 from slackbot.people.admission import Admission
 from slackbot.people.linking import LIFETIME, Linking
 from slackbot.platforms.errors import PlatformError, Throttled, Unreachable
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import QUIETLY
-from slackbot.platforms.slack import SlackClient
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import QUIETLY
 from slackbot.rules.listing import untriaged_needed
-from slackbot.rules.query import (
+from slackbot.rules.reading.query import (
     Filter,
     Listing,
     Mentioned,
@@ -73,10 +73,11 @@ from slackbot.rules.refusals import (
     UnknownLabel,
 )
 from slackbot.rules.request import IssueKey, Person
-from slackbot.store import homes, interactions, jobs, requests
-from slackbot.store.away import RecordAway
-from slackbot.store.database import Record
+from slackbot.store import interactions, jobs, requests
+from slackbot.store.engine.away import RecordAway
+from slackbot.store.engine.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.messages import homes
 
 if TYPE_CHECKING:
     from slackbot.people.grants.device import DeviceLinking

@@ -26,13 +26,14 @@ from slackbot.rules.decision import (
 )
 from slackbot.rules.outreach import TEXT_LIMIT
 from slackbot.rules.refusals import AlreadySettled, TextTooLong, Unknown
-from slackbot.rules.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
 from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.store import cards, decisions, interactions, jobs
+from slackbot.rules.timing.reminders import Snooze, SnoozeFor, judge_snooze, snoozed_until
+from slackbot.store import decisions, interactions, jobs
 from slackbot.store.changes import announce
-from slackbot.store.database import Record, Transaction
 from slackbot.store.decisions import Status
+from slackbot.store.engine.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.messages import cards
 from slackbot.store.requests import load_request, save_snooze
 
 

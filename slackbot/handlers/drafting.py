@@ -6,7 +6,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot.blocks.elements import Block
-from slackbot.blocks.email import (
+from slackbot.blocks.forms.email import (
     LANGUAGE,
     OWN_TEMPLATE_BROKEN,
     START_OVER,
@@ -18,15 +18,15 @@ from slackbot.blocks.email import (
     kept_words,
     read_draft,
 )
-from slackbot.blocks.forms import render_contact
+from slackbot.blocks.forms.form import render_contact
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.dialog import Answer
 from slackbot.handlers.incoming import Body, Interaction
 from slackbot.people.profiles import Profiles
-from slackbot.rules.characters import is_visible
 from slackbot.rules.decision import refuse_contact
 from slackbot.rules.outreach import TEXT_LIMIT, Webmail
+from slackbot.rules.reading.characters import is_visible
 from slackbot.rules.refusals import TextRequired, TextTooLong
 from slackbot.templates.email import EmailTemplates
 

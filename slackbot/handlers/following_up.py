@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import structlog
 
 from slackbot.blocks.elements import Block
-from slackbot.blocks.entered import Entered
-from slackbot.blocks.follow_up import Draft, follow_up_modal, read_follow_up
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.follow_up import Draft, follow_up_modal, read_follow_up
 from slackbot.blocks.view import CardView
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.incoming import Body, Interaction
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.rules.decision import Review
-from slackbot.sync.notes import reviewed
+from slackbot.sync.writing.notes import reviewed
 
 log = structlog.get_logger()
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from slackbot.blocks.home import FILTER, REFRESH
+from slackbot.blocks.answers.home import FILTER, REFRESH
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.incoming import Body, sender_of
-from slackbot.rules.query import Listing, read_query
+from slackbot.rules.reading.query import Listing, read_query
 
 HOME_TAB = "home"
 

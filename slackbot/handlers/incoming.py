@@ -14,11 +14,11 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from slackbot import tracing
-from slackbot.platforms.slack_api import Respond
-from slackbot.rules.characters import whole_text
+from slackbot.platforms.slack.api import Respond
+from slackbot.rules.reading.characters import whole_text
 from slackbot.rules.refusals import Incomplete, Refusal, Unknown
 from slackbot.rules.request import IssueKey
-from slackbot.store.away import RecordAway
+from slackbot.store.engine.away import RecordAway
 
 log = structlog.get_logger()
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from slackbot.blocks.entered import Entered
-from slackbot.blocks.profile import CALLBACK, profile_modal, read_profile
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.profile import CALLBACK, profile_modal, read_profile
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.incoming import Body, id_of, sender_of
 from slackbot.people.profiles import Profiles

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
+from slackbot.blocks.answers.queue import NEXT, PREVIOUS
 from slackbot.blocks.elements import message
-from slackbot.blocks.queue import NEXT, PREVIOUS
 from slackbot.handlers.answers import Answers, explain, present
 from slackbot.handlers.incoming import Body
 from slackbot.handlers.profile import ProfileForm
 from slackbot.handlers.stats import StatsAnswer
 from slackbot.people.accounts import AccountSearch
-from slackbot.platforms.message import SlackMessage
-from slackbot.rules.query import Order, Query, Verb, read_query
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.rules.reading.query import Order, Query, Verb, read_query
 from slackbot.rules.refusals import TakesLonger
 
 COMMAND = "/ssat"

@@ -10,13 +10,13 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot import metrics
-from slackbot.blocks.linking import ACT, AUTHORIZE
+from slackbot.blocks.answers.linking import ACT, AUTHORIZE
 from slackbot.blocks.menu import OPEN_ISSUE, OPEN_TICKET
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.incoming import Body, sender_of
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.slack import UNFURL_SCOPES, SlackClient
-from slackbot.rules.query import mentioned_feedback
+from slackbot.platforms.slack.client import UNFURL_SCOPES, SlackClient
+from slackbot.rules.reading.query import mentioned_feedback
 from slackbot.rules.refusals import NotAllowed
 
 log = structlog.get_logger()

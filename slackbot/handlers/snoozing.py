@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from slackbot.blocks.elements import Block
-from slackbot.blocks.entered import Entered
-from slackbot.blocks.snooze import read_snooze, snooze_modal
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.snooze import read_snooze, snooze_modal
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.dialog import ALL_CLOSED, Answer
 from slackbot.handlers.incoming import Body, Interaction
-from slackbot.rules.reminders import judge_reason, judge_snooze
+from slackbot.rules.timing.reminders import judge_reason, judge_snooze
 
 
 @dataclass(frozen=True)

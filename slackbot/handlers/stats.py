@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
-from slackbot.blocks.csv_file import csv_of, file_name
-from slackbot.blocks.elements import message
-from slackbot.blocks.stats import (
+from slackbot.blocks.answers.csv_file import csv_of, file_name
+from slackbot.blocks.answers.stats import (
     CHARTS_SENT,
     CSV_SENT,
     NO_DIRECT_MESSAGES,
@@ -16,14 +15,15 @@ from slackbot.blocks.stats import (
     not_sent_words,
     render_stats,
 )
+from slackbot.blocks.elements import message
 from slackbot.channel.trends import Trends, picture_of
 from slackbot.handlers.answers import Answers, explain, present
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.slack import SlackClient
-from slackbot.platforms.slack_files import File, upload
-from slackbot.rules.period import NotAsked, Question
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.platforms.slack.files import File, upload
+from slackbot.platforms.slack.message import SlackMessage
 from slackbot.rules.stats import Stats
+from slackbot.rules.timing.period import NotAsked, Question
 
 STATS = "stats"
 

@@ -8,8 +8,14 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.kwargs_injection.async_args import AsyncArgs
 
 from slackbot.blocks.elements import Block, message
-from slackbot.blocks.entered import Entered
-from slackbot.blocks.kudos import THANKS, TRY_KUDOS_AGAIN, Venue, read_kudos, render_kudos_form
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.kudos import (
+    THANKS,
+    TRY_KUDOS_AGAIN,
+    Venue,
+    read_kudos,
+    render_kudos_form,
+)
 from slackbot.handlers.answers import Answers
 from slackbot.handlers.desk import Desk
 from slackbot.handlers.incoming import Body, Interaction

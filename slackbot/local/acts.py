@@ -18,7 +18,7 @@ from slackbot.local.slack.interactions import Incomplete
 from slackbot.local.times import moment_of
 from slackbot.local.world import TimePasses, World
 from slackbot.people.duty import EVERY as DUTY_IS_ASKED_EVERY
-from slackbot.rules.feedback import Sentiment
+from slackbot.rules.reading.feedback import Sentiment
 
 BEFORE_DEADLINE = timedelta(hours=1)
 LONGEST_MOVE_HOURS = 24 * 14

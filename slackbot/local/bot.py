@@ -26,8 +26,8 @@ from slackbot.local.sample import (
 )
 from slackbot.rules.decision import Decision
 from slackbot.settings import Settings
-from slackbot.store.database import WakeUps, async_url
 from slackbot.store.decisions import Status
+from slackbot.store.engine.database import WakeUps, async_url
 from slackbot.store.schema import decisions, errands, reminder_plans
 
 A_MOMENT = timedelta(minutes=1)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from slackbot.rules.feedback import Sentiment, ticket_url
+from slackbot.rules.reading.feedback import Sentiment, ticket_url
 
 CONTACT_LABEL = "SSAT::Contact"
 CONTACTED_LABEL = "ssat-manager-contacted-customer"

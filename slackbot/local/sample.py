@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from slackbot.blocks.card import CARD_EVENT, CHOOSE_LABEL, CLAIM, MARK_CONTACTED
-from slackbot.blocks.contact import TEXT
-from slackbot.blocks.kudos import THANKS
+from slackbot.blocks.forms.contact import TEXT
+from slackbot.blocks.forms.kudos import THANKS
 from slackbot.local.cast import (
     ANNOYED,
     AVERY,
@@ -40,9 +40,9 @@ from slackbot.local.gitlab import GitLab, Issue
 from slackbot.local.gitlab import User as GitLabUser
 from slackbot.local.pagerduty import PagerDuty, Turn
 from slackbot.local.slack import Message, Outcome, Workspace
-from slackbot.rules.deadline import ALWAYS, BusinessHours
-from slackbot.rules.feedback import Sentiment
 from slackbot.rules.handbook import HANDBOOK_LABELS
+from slackbot.rules.reading.feedback import Sentiment
+from slackbot.rules.timing.deadline import ALWAYS, BusinessHours
 
 PROJECT = "gitlab-com/support/feedback"
 FOLLOW_UPS = "gitlab-com/support/support-team-meta"

@@ -27,7 +27,7 @@ from slackbot.local.slack import Message, View
 from slackbot.local.times import moment_of
 from slackbot.local.troubles import TROUBLES
 from slackbot.local.world import TimePasses, World
-from slackbot.rules.feedback import Sentiment
+from slackbot.rules.reading.feedback import Sentiment
 
 FOLDER = Path(__file__).parent / "scenarios"
 SCENES = ("two-claims", "gitlab-down", "deadline-near", "guest-clicks", "week-end")

@@ -15,10 +15,10 @@ from slackbot.local.sample import Sample
 from slackbot.local.slack.chat import permalink
 from slackbot.local.troubles import TROUBLES
 from slackbot.local.world import World
-from slackbot.platforms.snapshot import parse_issue, parse_label_event
-from slackbot.rules.deadline import ALWAYS
+from slackbot.platforms.gitlab.snapshot import parse_issue, parse_label_event
 from slackbot.rules.request import UNFINISHED, Rules
-from slackbot.sync.observe import Observation, observe
+from slackbot.rules.timing.deadline import ALWAYS
+from slackbot.sync.reading.observe import Observation, observe
 
 RULES = Rules(
     contact_label=CONTACT_LABEL,

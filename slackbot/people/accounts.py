@@ -10,9 +10,9 @@ from slackbot.people.directory import Directory
 from slackbot.people.identities import Identities
 from slackbot.platforms.errors import PlatformError
 from slackbot.rules.request import Person
-from slackbot.store.away import RecordAway
 from slackbot.store.changes import announce_queue
-from slackbot.store.database import Record
+from slackbot.store.engine.away import RecordAway
+from slackbot.store.engine.database import Record
 
 log = structlog.get_logger()
 

@@ -1,7 +1,7 @@
 """Whom a comment in GitLab may mention: names are looked up before anybody is told."""
 
 from slackbot.people.directory import Directory
-from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.rules.decision import Tell
 from slackbot.rules.refusals import NoKnownAccount, NotInGitLab, TheBotItself, TooManyNamed
 from slackbot.rules.request import Person

@@ -7,7 +7,7 @@ import structlog
 from slackbot.people.identities import Identities
 from slackbot.people.members import Members
 from slackbot.platforms.errors import PlatformError, Rejected
-from slackbot.platforms.slack import Member
+from slackbot.platforms.slack.client import Member
 from slackbot.rules.refusals import CannotTell, NotAManager, OtherWorkspace
 from slackbot.rules.request import Person
 from slackbot.rules.routes import Routes

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from slackbot.people.file import open_folder, read_people
 from slackbot.people.identities import Kept, WhoIsWho, load_kept
 from slackbot.platforms.errors import Missing, PlatformError, Rejected
-from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.platforms.patience import patiently
-from slackbot.platforms.slack import Member, SlackClient
+from slackbot.platforms.slack.client import Member, SlackClient
 from slackbot.rules.people import DEFAULT_KEYS, Colleague
-from slackbot.rules.rota import NoAnswer, OnCall
 from slackbot.rules.routes import Route
+from slackbot.rules.timing.rota import NoAnswer, OnCall
 from slackbot.settings import Settings
-from slackbot.store.database import DatabaseError, at_hand
+from slackbot.store.engine.database import DatabaseError, at_hand
 
 if TYPE_CHECKING:
     from slackbot.people.folder import PeopleFolder

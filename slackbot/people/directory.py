@@ -11,11 +11,11 @@ from slackbot.people.cache import CACHE_SECONDS, Cache
 from slackbot.people.identities import Identities, Means
 from slackbot.people.members import Members
 from slackbot.platforms.errors import Missing, PlatformError, Rejected
-from slackbot.platforms.gitlab import GitLabUsers
-from slackbot.platforms.snapshot import GitLabUser
+from slackbot.platforms.gitlab.client import GitLabUsers
+from slackbot.platforms.gitlab.snapshot import GitLabUser
 from slackbot.rules.people import WorkingHours
 from slackbot.rules.request import Person
-from slackbot.rules.rota import OnCall
+from slackbot.rules.timing.rota import OnCall
 
 log = structlog.get_logger()
 

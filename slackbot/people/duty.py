@@ -21,14 +21,14 @@ from slackbot.people.cache import Cache
 from slackbot.people.directory import Directory
 from slackbot.people.members import Members
 from slackbot.platforms.errors import PlatformError
-from slackbot.platforms.slack import SlackUsers
+from slackbot.platforms.slack.client import SlackUsers
 from slackbot.rules.request import Person, Request, State
-from slackbot.rules.rota import NoAnswer, OnCall, Rota, Weeks, rota_at, week_shifts
 from slackbot.rules.routes import Route, Routes
-from slackbot.rules.shifts import AHEAD, COMING, Plan, Shift
+from slackbot.rules.timing.rota import NoAnswer, OnCall, Rota, Weeks, rota_at, week_shifts
+from slackbot.rules.timing.shifts import AHEAD, COMING, Plan, Shift
 from slackbot.store import jobs, requests
 from slackbot.store.changes import announce_all
-from slackbot.store.database import Record, Transaction
+from slackbot.store.engine.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.store.people import PLAN, end_turns_of_others, save_trouble, save_turn
 from slackbot.store.schema import OnDuty

@@ -17,8 +17,8 @@ from slackbot.rules.people import (
     read_colleague,
 )
 from slackbot.rules.profile import Profile
-from slackbot.rules.rota import Weeks, parse_duty
-from slackbot.rules.slack_ids import USERS, is_id
+from slackbot.rules.reading.slack_ids import USERS, is_id
+from slackbot.rules.timing.rota import Weeks, parse_duty
 from slackbot.settings import Settings
 from slackbot.written import encoding_of, nearest
 

@@ -12,13 +12,13 @@ import structlog
 
 from slackbot.people.cache import Cache
 from slackbot.people.file import PeopleFile
-from slackbot.platforms.slack import Member
-from slackbot.platforms.snapshot import GitLabUser
+from slackbot.platforms.gitlab.snapshot import GitLabUser
+from slackbot.platforms.slack.client import Member
 from slackbot.rules.people import Colleague
 from slackbot.rules.request import Person
 from slackbot.store import jobs
 from slackbot.store.changes import announce_queue
-from slackbot.store.database import Record, Transaction
+from slackbot.store.engine.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue
 from slackbot.store.people import (
     Account,

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from slackbot import metrics
-from slackbot.blocks import linking as words
+from slackbot.blocks.answers import linking as words
 from slackbot.people.identities import Identities
 from slackbot.platforms.errors import Missing, PlatformError
-from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox, drawn
-from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, Note
+from slackbot.platforms.gitlab.client import GitLabClient
+from slackbot.platforms.gitlab.snapshot import GitLabUser, IssueSnapshot, Note
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import Outbox, drawn
 from slackbot.rules.refusals import (
     AccountTaken,
     GitLabSilent,
@@ -30,7 +30,7 @@ from slackbot.rules.refusals import (
 from slackbot.rules.request import IssueKey, Person
 from slackbot.store import jobs
 from slackbot.store.changes import announce_queue
-from slackbot.store.database import Record
+from slackbot.store.engine.database import Record
 from slackbot.store.grants import take_back
 from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.people import (

@@ -7,10 +7,10 @@ import structlog
 from slackbot import metrics
 from slackbot.people.cache import CACHE_SECONDS, Cache
 from slackbot.platforms.errors import PlatformError, Rejected
-from slackbot.platforms.slack import Member, SlackClient
-from slackbot.rules.deadline import parse_timezone
+from slackbot.platforms.slack.client import Member, SlackClient
 from slackbot.rules.refusals import Guest, NotAHuman, NotAllowed, OtherWorkspace
 from slackbot.rules.request import Person
+from slackbot.rules.timing.deadline import parse_timezone
 
 log = structlog.get_logger()
 

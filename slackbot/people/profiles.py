@@ -4,7 +4,7 @@ from slackbot.people.file import PeopleFile
 from slackbot.rules.profile import Profile, with_defaults
 from slackbot.rules.request import Person
 from slackbot.store import interactions
-from slackbot.store.database import Record
+from slackbot.store.engine.database import Record
 from slackbot.store.profiles import load_profile, save_profile
 
 

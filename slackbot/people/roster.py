@@ -9,7 +9,7 @@ from slackbot.people.identities import WhoIsWho, load_kept
 from slackbot.rules.people import Colleague
 from slackbot.rules.profile import FIELDS, Profile
 from slackbot.settings import Settings
-from slackbot.store.database import DatabaseError, InUseError, Transaction, at_hand
+from slackbot.store.engine.database import DatabaseError, InUseError, Transaction, at_hand
 from slackbot.store.grants import SealedGrant, list_grants, take_back
 from slackbot.store.people import forget_file_lines, list_email_matches, list_links
 from slackbot.store.profiles import list_profiles

@@ -12,8 +12,8 @@ from typing import Protocol
 from sqlalchemy import select, text, update
 
 from slackbot import metrics
-from slackbot.store.away import RecordAway
-from slackbot.store.database import Database, Transaction, database_now, upsert
+from slackbot.store.engine.away import RecordAway
+from slackbot.store.engine.database import Database, Transaction, database_now, upsert
 from slackbot.store.schema import paces
 
 PATIENCE_SECONDS = 10.0

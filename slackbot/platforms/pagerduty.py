@@ -13,7 +13,7 @@ from pagerduty import Error, HttpError, RestApiV2Client
 from slackbot.platforms.calls import calling
 from slackbot.platforms.network import distrust, distrust_words, no_answer_words
 from slackbot.platforms.pace import seconds_asked
-from slackbot.rules.rota import (
+from slackbot.rules.timing.rota import (
     NoAnswer,
     OnCall,
     Rota,
@@ -21,7 +21,7 @@ from slackbot.rules.rota import (
     read_shifts,
     rota_at,
 )
-from slackbot.rules.shifts import AHEAD, Schedule, Shift, in_order
+from slackbot.rules.timing.shifts import AHEAD, Schedule, Shift, in_order
 
 NAME = "pagerduty"
 TIMEOUT_SECONDS = 10

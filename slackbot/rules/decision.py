@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from slackbot.rules import refusals
-from slackbot.rules.characters import is_visible
+from slackbot.rules.reading.characters import is_visible
 from slackbot.rules.refusals import Refusal
 from slackbot.rules.request import (
     IDLE,

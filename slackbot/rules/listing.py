@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from slackbot.rules.feedback import Sentiment
-from slackbot.rules.query import Filter, Listing, PageTurn, Position
+from slackbot.rules.reading.feedback import Sentiment
+from slackbot.rules.reading.query import Filter, Listing, PageTurn, Position
 from slackbot.rules.request import UNFINISHED, Person, Request, Triage
 
 PAGE = 10

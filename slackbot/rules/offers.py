@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from slackbot.rules.feedback import Sentiment
+from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.request import UNFINISHED, Person, Request, State
 
 

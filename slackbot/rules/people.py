@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from slackbot.rules.deadline import parse_timezone
 from slackbot.rules.profile import LIMITS, Profile, is_language, judge_profile
-from slackbot.rules.reminders import QuietHours, parse_quiet_hours
-from slackbot.rules.slack_ids import USERS, is_id
+from slackbot.rules.reading.slack_ids import USERS, is_id
+from slackbot.rules.timing.deadline import parse_timezone
+from slackbot.rules.timing.reminders import QuietHours, parse_quiet_hours
 from slackbot.written import nearest
 
 IN_PROFILE = ("role", "booking_link", "signature", "language")

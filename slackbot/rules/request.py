@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from slackbot.rules.characters import first_visible
-from slackbot.rules.deadline import BusinessHours, DeadlineRule
-from slackbot.rules.exempt import EXEMPT
-from slackbot.rules.feedback import Sentiment, score_of, ticket_url
+from slackbot.rules.reading.characters import first_visible
+from slackbot.rules.reading.exempt import EXEMPT
+from slackbot.rules.reading.feedback import Sentiment, score_of, ticket_url
+from slackbot.rules.timing.deadline import BusinessHours, DeadlineRule
 
 _KEY = re.compile("([1-9][0-9]{0,18})/([1-9][0-9]{0,9})")
 

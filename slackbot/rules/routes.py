@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from slackbot.rules.reminders import DigestTime, ReminderRules
 from slackbot.rules.request import Request, Rules, State
+from slackbot.rules.timing.reminders import DigestTime, ReminderRules
 
 
 @dataclass(frozen=True, kw_only=True)

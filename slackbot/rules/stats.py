@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from statistics import median, quantiles
 
-from slackbot.rules.feedback import Sentiment, score_of
-from slackbot.rules.period import Grouping, Period, midnight
+from slackbot.rules.reading.feedback import Sentiment, score_of
 from slackbot.rules.request import UNFINISHED, Person, Request, Rules, State
+from slackbot.rules.timing.period import Grouping, Period, midnight
 
 HIGH = 0.9
 """The percentile beside the median: the last of ten."""

@@ -26,7 +26,7 @@ from slackbot.check.webhook import (
 )
 from slackbot.exit_codes import NOT_CHECKED, NOTHING_TO_DO, SETUP_IS_WRONG
 from slackbot.platforms.errors import PlatformError, Rejected
-from slackbot.platforms.gitlab_hooks import ENABLED, EVENTS, GitLabHooks, ProjectHook
+from slackbot.platforms.gitlab.project_hooks import ENABLED, EVENTS, GitLabHooks, ProjectHook
 from slackbot.settings import Settings
 from slackbot.setup.manifest import public_url
 

@@ -27,12 +27,13 @@ from slackbot.rules.request import (
     State,
     deserves_card,
 )
-from slackbot.store import cards, decisions, facts, jobs, requests
-from slackbot.store.database import Transaction
+from slackbot.store import decisions, facts, jobs, requests
 from slackbot.store.decisions import Status
+from slackbot.store.engine.database import Transaction
 from slackbot.store.facts import CatchUp
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
-from slackbot.store.kudos import add_kudos
+from slackbot.store.messages import cards
+from slackbot.store.messages.kudos import add_kudos
 from slackbot.store.people import load_current_turn
 
 log = structlog.get_logger()

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, func, select, update
 
 from slackbot.rules.decision import CloseIdle, Decision, MarkContacted, typed_in
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import Transaction
+from slackbot.store.engine.database import Transaction
 from slackbot.store.schema import decisions, if_readable
 
 FORGOTTEN_TEXT = "(delivered to GitLab)"

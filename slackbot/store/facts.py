@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import Executable, Text, delete, func, literal, select, type_coerce
 
-from slackbot.store.database import Record, Transaction, insert_into, upsert
+from slackbot.store.engine.database import Record, Transaction, insert_into, upsert
 from slackbot.store.schema import Document, deliveries, facts
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
-from slackbot.store.database import Transaction, database_now, save_row
+from slackbot.store.engine.database import Transaction, database_now, save_row
 from slackbot.store.people import forget_links, list_links
 from slackbot.store.schema import (
     DeviceCode,

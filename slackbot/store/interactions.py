@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from slackbot.store import decisions, facts
-from slackbot.store.database import Transaction
+from slackbot.store.engine.database import Transaction
 
 _PREFIX = "slack:"
 """Webhooks are in the same table."""

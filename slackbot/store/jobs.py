@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from slackbot.rules.request import IssueKey
-from slackbot.store.database import (
+from slackbot.store.engine.database import (
     LOOKOUT,
     LeaseLost,
     Transaction,

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Row, bindparam, delete, or_, select, type_coerce, update
 
 from slackbot.rules.request import Person, Request
-from slackbot.rules.shifts import Plan
-from slackbot.store.database import Transaction, save_row
+from slackbot.rules.timing.shifts import Plan
+from slackbot.store.engine.database import Transaction, save_row
 from slackbot.store.facts import Fact
 from slackbot.store.schema import (
     Code,

@@ -3,7 +3,7 @@
 from sqlalchemy import delete, select
 
 from slackbot.rules.profile import Profile
-from slackbot.store.database import Transaction, save_row
+from slackbot.store.engine.database import Transaction, save_row
 from slackbot.store.schema import profiles
 
 

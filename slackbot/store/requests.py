@@ -21,12 +21,12 @@ from sqlalchemy import (
 )
 
 from slackbot.rules.decision import apply
-from slackbot.rules.feedback import Sentiment
-from slackbot.rules.reminders import Snooze
+from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.request import UNFINISHED, IssueKey, Request, Rules, State, Triage
 from slackbot.rules.routes import Share
-from slackbot.store.database import Transaction, save_row
+from slackbot.rules.timing.reminders import Snooze
 from slackbot.store.decisions import IS_UNDELIVERED, DecisionRecord, Status
+from slackbot.store.engine.database import Transaction, save_row
 from slackbot.store.schema import cards, decisions, requests, snoozes
 
 MOST_ENDED = 500

@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, select, tuple_
 
 from slackbot.rules.request import UNFINISHED, IssueKey, State
-from slackbot.store.database import Transaction
 from slackbot.store.decisions import Status, finish_decision, load_decision
+from slackbot.store.engine.database import Transaction
 from slackbot.store.schema import (
     cards,
     decisions,

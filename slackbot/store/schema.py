@@ -29,8 +29,8 @@ from sqlalchemy.types import TypeDecorator
 
 from slackbot.rules.decision import Decision, Step
 from slackbot.rules.profile import Profile
-from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import Person, Request
+from slackbot.rules.timing.reminders import Snooze
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, bindparam, or_, select, tuple_
 
 from slackbot.rules.request import IssueKey, Request, Rules
-from slackbot.store.database import Record
 from slackbot.store.decisions import DecisionRecord, Status
+from slackbot.store.engine.database import Record
 from slackbot.store.requests import RequestRecord
 from slackbot.store.schema import Instant, decisions, requests
 

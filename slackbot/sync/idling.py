@@ -5,12 +5,12 @@ from uuid import uuid4
 
 import structlog
 
-from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.rules.decision import CloseIdle, Decision
 from slackbot.rules.request import IDLE_DAYS, IssueKey, Person
 from slackbot.store import decisions, jobs, requests
 from slackbot.store.changes import announce
-from slackbot.store.database import Record, Transaction
+from slackbot.store.engine.database import Record, Transaction
 from slackbot.store.jobs import IssueQueue
 
 log = structlog.get_logger()

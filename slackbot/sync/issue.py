@@ -9,28 +9,29 @@ from slackbot import metrics, tracing
 from slackbot.blocks.words import FAULT, problem_words, refusal_words
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Missing, PlatformError
-from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.rules.decision import Release, TakeOver
 from slackbot.rules.refusals import IssueGone
 from slackbot.rules.request import IssueKey
 from slackbot.rules.routes import Route, Routes
-from slackbot.store import cards, decisions, requests
+from slackbot.store import decisions, requests
 from slackbot.store.changes import announce, announce_queue, refuse, save_changes
-from slackbot.store.database import LeaseLost, Record
 from slackbot.store.decisions import DecisionRecord
+from slackbot.store.engine.database import LeaseLost, Record
 from slackbot.store.jobs import Postponed
+from slackbot.store.messages import cards
 from slackbot.store.people import list_on_duty_at
-from slackbot.sync.delivery import Delivery, Traces, take_back_notes
-from slackbot.sync.hand import Hand
-from slackbot.sync.observe import (
+from slackbot.sync.reading.observe import (
     Observation,
     first_sight,
     gone,
     may_matter,
     observe,
 )
-from slackbot.sync.read import look, route_of
+from slackbot.sync.reading.read import look, route_of
 from slackbot.sync.suggestion import Suggestion
+from slackbot.sync.writing.delivery import Delivery, Traces, take_back_notes
+from slackbot.sync.writing.hand import Hand
 
 
 class IssueSync:

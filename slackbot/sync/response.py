@@ -2,10 +2,10 @@
 
 import re
 
-from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.rules.handbook import is_empty_template
 from slackbot.rules.request import Request
-from slackbot.sync.notes import own_marks
+from slackbot.sync.writing.notes import own_marks
 
 _BOT = re.compile(r"(?:project|group)_\d+_bot\w*")
 """Bots of access tokens:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from slackbot.platforms.snapshot import Note
+from slackbot.platforms.gitlab.snapshot import Note
 from slackbot.rules.request import IssueKey
-from slackbot.sync.assignment import Assignment, read_assignment
-from slackbot.sync.notes import hidden_in, read_marker
+from slackbot.sync.writing.assignment import Assignment, read_assignment
+from slackbot.sync.writing.notes import hidden_in, read_marker
 
 _SIGNED = re.compile(r'(\{.*), "signature": "([0-9a-f]{64})"\}')
 _PURPOSE = b"ssat-bot: notes under people's names"

@@ -8,16 +8,16 @@ import structlog
 
 from slackbot.people.directory import Directory
 from slackbot.platforms.errors import Rejected
-from slackbot.platforms.gitlab import GitLabClient, IssueChange
-from slackbot.platforms.snapshot import GitLabUser
+from slackbot.platforms.gitlab.client import GitLabClient, IssueChange
+from slackbot.platforms.gitlab.snapshot import GitLabUser
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State
 from slackbot.store import requests
 from slackbot.store.changes import save_changes
-from slackbot.store.database import Record
+from slackbot.store.engine.database import Record
 from slackbot.store.people import load_current_turn
-from slackbot.sync.observe import Observation, observe
-from slackbot.sync.read import check_unchanged
-from slackbot.sync.restore import was_suggested
+from slackbot.sync.reading.observe import Observation, observe
+from slackbot.sync.reading.read import check_unchanged
+from slackbot.sync.reading.restore import was_suggested
 
 log = structlog.get_logger()
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from slackbot.blocks.text import one_line, shorten
-from slackbot.rules.characters import is_visible, whole_text
 from slackbot.rules.outreach import TEXT_LIMIT, Email, EmailFacts, Topic
 from slackbot.rules.profile import is_language
+from slackbot.rules.reading.characters import is_visible, whole_text
 from slackbot.written import encoding_of, nearest
 
 if TYPE_CHECKING:

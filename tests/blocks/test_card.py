@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from slackbot.blocks.answers.duty import DutyView
 from slackbot.blocks.card import (
     CARD_EVENT,
     actions_id,
@@ -20,15 +21,13 @@ from slackbot.blocks.card import (
     render_bare_card,
     render_card,
 )
-from slackbot.blocks.duty import DutyView
 from slackbot.blocks.elements import LABELS_BUDGET, label_options
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import INDIRECT, TOKEN_REFUSED
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import metadata
-from slackbot.rules.deadline import ALWAYS, BusinessHours
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import metadata
 from slackbot.rules.decision import (
     Action,
     Channel,
@@ -39,9 +38,10 @@ from slackbot.rules.decision import (
     Release,
     TakeOver,
 )
-from slackbot.rules.feedback import Sentiment
 from slackbot.rules.handbook import HANDBOOK_LABELS
+from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.request import IssueKey, Person, Request, State
+from slackbot.rules.timing.deadline import ALWAYS, BusinessHours
 
 KEY = IssueKey(7, 12)
 FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)

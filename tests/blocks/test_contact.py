@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.blocks.contact import read_contact
-from slackbot.blocks.entered import Entered
-from slackbot.blocks.forms import render_contact
+from slackbot.blocks.forms.contact import read_contact
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.form import render_contact
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import CHANNELS
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import validate_view
 from slackbot.local.slack.inputs import initial_values
-from slackbot.rules.deadline import BusinessHours
 from slackbot.rules.decision import Channel, MarkContacted
 from slackbot.rules.handbook import HANDBOOK_LABELS
 from slackbot.rules.refusals import Incomplete
 from slackbot.rules.request import IssueKey, Person, Request
+from slackbot.rules.timing.deadline import BusinessHours
 
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U0AVERY", gitlab="avery")
 BLAKE = Person(name="Blake Sample", slack_team="T1", slack_user="U0BLAKE")

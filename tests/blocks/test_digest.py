@@ -14,9 +14,9 @@ from slackbot.blocks.handover import HandOver, render_handover
 from slackbot.blocks.view import CardView
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
-from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.slack.message import SlackMessage
 from slackbot.rules.request import IssueKey, Person, Request, State
-from slackbot.rules.shifts import Uncovered
+from slackbot.rules.timing.shifts import Uncovered
 from tests.blocks.test_card import (
     AVERY,
     CALLED,

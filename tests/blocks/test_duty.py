@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.blocks.duty import (
+from slackbot.blocks.answers.duty import (
     ALL_TEAMS,
     NOT_SET_UP,
     DutyView,
@@ -22,9 +22,9 @@ from slackbot.blocks.duty import (
 )
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import validate_blocks
-from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.request import Person
-from slackbot.rules.shifts import Plan, Schedule, Shift
+from slackbot.rules.timing.deadline import ALWAYS
+from slackbot.rules.timing.shifts import Plan, Schedule, Shift
 from tests.blocks.test_card import shown
 
 UTC_ZONE = ZoneInfo("UTC")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.blocks.email import (
+from slackbot.blocks.forms.email import (
     DraftView,
     email_modal,
     facts_of,
@@ -17,8 +17,8 @@ from slackbot.blocks.email import (
     read_draft,
     text_block,
 )
-from slackbot.blocks.entered import Entered
-from slackbot.blocks.profile import profile_modal, read_profile
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.profile import profile_modal, read_profile
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_view
 from slackbot.local.slack.inputs import initial_values

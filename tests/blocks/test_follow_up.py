@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slackbot.blocks.card import render_step
-from slackbot.blocks.entered import Entered
-from slackbot.blocks.follow_up import (
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.follow_up import (
     TEMPLATE_LIMIT,
     Draft,
     description,
     follow_up_modal,
     read_follow_up,
 )
-from slackbot.blocks.forms import names_in, read_form, render_form
+from slackbot.blocks.forms.form import names_in, read_form, render_form
 from slackbot.blocks.words import OBSTACLES, refusal_words, step_words
 from slackbot.local.slack.block_kit import validate_view
 from slackbot.rules.decision import (

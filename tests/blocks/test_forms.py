@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from slackbot.blocks.entered import Entered
-from slackbot.blocks.forms import FORMS, Seen, read_form, render_form, render_more
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.form import FORMS, Seen, read_form, render_form, render_more
 from slackbot.blocks.labels import NO_LABEL
 from slackbot.blocks.view import CardView
 from slackbot.local.slack import links, pings

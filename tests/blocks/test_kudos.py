@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.blocks.entered import Entered
-from slackbot.blocks.kudos import (
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.kudos import (
     Venue,
     channel_problem,
     read_kudos,

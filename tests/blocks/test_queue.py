@@ -11,19 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slackbot.blocks.answers.duty import DutyView
+from slackbot.blocks.answers.queue import Asker, Board, asked_again, render_help, render_queue
 from slackbot.blocks.card import notification
-from slackbot.blocks.duty import DutyView
 from slackbot.blocks.elements import context
-from slackbot.blocks.queue import Asker, Board, asked_again, render_help, render_queue
 from slackbot.blocks.view import CardView
 from slackbot.blocks.words import HELP, unknown_in_gitlab
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
-from slackbot.platforms.message import SlackMessage
-from slackbot.rules.deadline import ALWAYS
-from slackbot.rules.feedback import Sentiment
+from slackbot.platforms.slack.message import SlackMessage
 from slackbot.rules.listing import PAGE
-from slackbot.rules.query import (
+from slackbot.rules.reading.feedback import Sentiment
+from slackbot.rules.reading.query import (
     Filter,
     Listing,
     Mentioned,
@@ -34,6 +33,7 @@ from slackbot.rules.query import (
     read_query,
 )
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request, State, Triage
+from slackbot.rules.timing.deadline import ALWAYS
 from tests.blocks.test_card import (
     AVERY,
     BLAKE,

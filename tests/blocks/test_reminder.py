@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 
-from slackbot.blocks.duty import DutyView
-from slackbot.blocks.entered import Entered
+from slackbot.blocks.answers.duty import DutyView
+from slackbot.blocks.forms.entered import Entered
+from slackbot.blocks.forms.snooze import OPTIONS, read_snooze, snooze_modal
 from slackbot.blocks.reminder import (
     SUMMARY_EVENT,
     Summary,
@@ -18,15 +19,14 @@ from slackbot.blocks.reminder import (
     render_reminder,
     render_summary,
 )
-from slackbot.blocks.snooze import OPTIONS, read_snooze, snooze_modal
 from slackbot.blocks.view import CardView
 from slackbot.local.slack import links, pings
 from slackbot.local.slack.block_kit import validate_blocks, validate_view
 from slackbot.local.slack.inputs import initial_values
-from slackbot.platforms.outbox import metadata
+from slackbot.platforms.slack.outbox import metadata
 from slackbot.rules.refusals import Incomplete
-from slackbot.rules.reminders import SnoozeFor
 from slackbot.rules.request import Person
+from slackbot.rules.timing.reminders import SnoozeFor
 from tests.blocks.test_card import (
     AVERY,
     CLAIMED,

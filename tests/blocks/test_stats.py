@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.blocks.csv_file import COLUMNS, csv_of, file_name
-from slackbot.blocks.elements import message
-from slackbot.blocks.stats import (
+from slackbot.blocks.answers.csv_file import COLUMNS, csv_of, file_name
+from slackbot.blocks.answers.stats import (
     ALT_LIMIT,
     CHART_BLOCK,
     CHART_LABEL,
@@ -27,12 +26,20 @@ from slackbot.blocks.stats import (
     render_stats,
     spell,
 )
+from slackbot.blocks.elements import message
 from slackbot.local.slack import pings
 from slackbot.local.slack.block_kit import characters, validate_blocks
-from slackbot.platforms.message import SlackMessage
-from slackbot.rules.period import Grouping, NotAsked, Period, Question, Trouble, read_question
+from slackbot.platforms.slack.message import SlackMessage
 from slackbot.rules.request import Person, Request
 from slackbot.rules.stats import Stats
+from slackbot.rules.timing.period import (
+    Grouping,
+    NotAsked,
+    Period,
+    Question,
+    Trouble,
+    read_question,
+)
 from tests.blocks.test_card import shown
 from tests.rules.test_stats import (
     A_WEEK,

@@ -41,9 +41,7 @@ from slackbot.platforms.errors import (
     Unsettled,
     Untrusted,
 )
-from slackbot.platforms.outbox import metadata
-from slackbot.rules.countdown import Left, Overdue
-from slackbot.rules.deadline import ALWAYS
+from slackbot.platforms.slack.outbox import metadata
 from slackbot.rules.decision import (
     Action,
     Channel,
@@ -116,6 +114,8 @@ from slackbot.rules.refusals import (
     UnknownLabel,
 )
 from slackbot.rules.request import Person, Rules, State
+from slackbot.rules.timing.countdown import Left, Overdue
+from slackbot.rules.timing.deadline import ALWAYS
 from tests.blocks.test_card import CLAIMED
 from tests.rules.test_decision import EVERY_ACTION
 

@@ -4,8 +4,9 @@ from collections import Counter
 
 from sqlalchemy import delete
 
-from slackbot.store import cards, jobs, schema
+from slackbot.store import jobs, schema
 from slackbot.store.jobs import IssueQueue
+from slackbot.store.messages import cards
 from tests.place import Place
 from tests.sleepers import Sleepers
 

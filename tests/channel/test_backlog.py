@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slackbot.channel.backlog import NEAR, near_at
-from slackbot.rules.deadline import BusinessHours
+from slackbot.rules.timing.deadline import BusinessHours
 
 HOURS = BusinessHours()
 FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)

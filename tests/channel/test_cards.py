@@ -8,8 +8,8 @@ import pytest
 from slackbot.local.gitlab import Issue
 from slackbot.platforms.errors import Unreachable
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards
 from slackbot.store.jobs import IssueQueue
+from slackbot.store.messages import cards
 from tests.conftest import MovableClock
 from tests.place import Place, place_at
 from tests.town import CONTACT, cards_in, text_of

@@ -9,11 +9,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from slackbot.channel.reminders import GATHERING, GapNotice
 from slackbot.health import Health
-from slackbot.platforms.outbox import Outbox
-from slackbot.platforms.slack import SlackClient
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.platforms.slack.outbox import Outbox
 from slackbot.rules.request import IssueKey
-from slackbot.store import reminders
-from slackbot.store.database import Database, Record
+from slackbot.store.engine.database import Database, Record
+from slackbot.store.messages import reminders
 from tests.conftest import MovableClock
 from tests.teams import team, teams
 

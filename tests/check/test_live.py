@@ -8,12 +8,12 @@ from types import CodeType, FunctionType
 
 from slackbot import blocks
 from slackbot.app import connect
-from slackbot.blocks.forms import FORMS
+from slackbot.blocks.forms.form import FORMS
 from slackbot.check.findings import Verdict
 from slackbot.check.live import examine_rendering
 from slackbot.check.samples import samples
 from slackbot.local.slack.block_kit import characters, validate_blocks, validate_view
-from slackbot.platforms.message import SlackMessage
+from slackbot.platforms.slack.message import SlackMessage
 from tests.check.conftest import examined
 from tests.town import Town
 

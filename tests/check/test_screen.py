@@ -13,10 +13,10 @@ from sqlalchemy import create_engine, text
 from slackbot.check.findings import Finding, Section, Verdict
 from slackbot.check.screen import as_json, exit_code, lines, summary
 from slackbot.local.pagerduty import PagerDuty, serve
-from slackbot.rules.shifts import AHEAD
+from slackbot.rules.timing.shifts import AHEAD
 from slackbot.settings import SettingsError, load_partly
-from slackbot.store.backup import back_up
-from slackbot.store.database import DatabaseError, newest_revision
+from slackbot.store.engine.backup import back_up
+from slackbot.store.engine.database import DatabaseError, newest_revision
 from tests.check.conftest import examined, turn_to
 from tests.conftest import MovableClock, Postgres
 from tests.town import Town

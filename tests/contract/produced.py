@@ -16,7 +16,7 @@ from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Ephemeral, Message, View, Workspace
 from slackbot.local.slack.block_kit import elements_of
 from slackbot.local.world import World
-from slackbot.rules.feedback import Sentiment
+from slackbot.rules.reading.feedback import Sentiment
 
 Json = dict[str, Any]
 Place = Message | Ephemeral | View

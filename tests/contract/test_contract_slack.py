@@ -9,7 +9,7 @@ import yaml
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from slackbot.platforms.slack import REQUIRED_SCOPES
+from slackbot.platforms.slack.client import REQUIRED_SCOPES
 from tests.contract.conftest import SlackSide
 from tests.contract.produced import Produced
 from tests.local.slack.builders import actions, button, modal, section

@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 
 from slackbot import __version__
-from slackbot.store.database import newest_revision
-from slackbot.store.upgrade import OLDEST
+from slackbot.store.engine.database import newest_revision
+from slackbot.store.engine.upgrade import OLDEST
 from tests.deploy.places import BIN, DEPLOY, ROOT, complaints
 from tests.tools import PACKAGES
 

@@ -9,8 +9,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from slackbot.store.database import async_url
 from slackbot.store.decisions import Status
+from slackbot.store.engine.database import async_url
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
 from slackbot.store.schema import decisions, deliveries, errands, kudos, requests
 from tests.faults.history import Decided, Remembered, Wish, words_in

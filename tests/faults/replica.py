@@ -22,7 +22,7 @@ from slackbot.commands import stop_on_signals
 from slackbot.exit_codes import SETUP_IS_WRONG
 from slackbot.logs import configure_logs
 from slackbot.settings import Settings, load_settings
-from slackbot.store.database import DatabaseError
+from slackbot.store.engine.database import DatabaseError
 from tests.faults.disk import Disk
 from tests.faults.history import Interruption
 from tests.faults.pulse import feel

@@ -60,13 +60,13 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="what was acked survives a power cut",
-        module="store/sqlite.py",
+        module="store/engine/sqlite.py",
         code='level = "FULL" if is_synced else "NORMAL"',
         broken='level = "NORMAL"',
     ),
     Safeguard(
         name="no card, step or reminder twice: one begun is looked for",
-        module="platforms/outbox.py",
+        module="platforms/slack/outbox.py",
         code="        if begun and await self._is_found(post, looked_from(min(begun), "
         "self._record.now())):\n"
         "            return False\n",
@@ -74,7 +74,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="a post without an answer is doubtful",
-        module="platforms/outbox.py",
+        module="platforms/slack/outbox.py",
         code="        except Unreachable:\n"
         "            raise  # it may have been taken: the next try looks for it\n",
         broken="",
@@ -87,13 +87,13 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="no kudos twice: a comment in the week's issue is looked for by its marker",
-        module="sync/thanking.py",
+        module="sync/writing/thanking.py",
         code="any(mark.decision == each.decision.id for _, mark in own_marks(notes, own))",
         broken="False",
     ),
     Safeguard(
         name="no follow-up issue twice: it is looked for by its marker",
-        module="sync/follow_up.py",
+        module="sync/writing/follow_up.py",
         code="found = await self._find(decision, feedback) or await self._open(decision, feedback)",
         broken="found = await self._open(decision, feedback)",
     ),
@@ -105,7 +105,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="what people type mentions nobody",
-        module="sync/notes.py",
+        module="sync/writing/notes.py",
         code='            return f"{slashes}\\\\{sign}"\n',
         broken='            return f"{slashes}{sign}"\n',
     ),
@@ -117,13 +117,13 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="a decision is judged again by what GitLab says now",
-        module="sync/delivery.py",
+        module="sync/writing/delivery.py",
         code="        if refusal := await self._judge() or await self._prepare(seen):\n",
         broken="        if refusal := await self._prepare(seen):\n",
     ),
     Safeguard(
         name="a repeated change spares what others did meanwhile",
-        module="sync/delivery.py",
+        module="sync/writing/delivery.py",
         code="            conflicts = await self._conflicts(seen)\n",
         broken="            conflicts = Conflicts()\n",
     ),
@@ -138,7 +138,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="a review leaves a label that was chosen meanwhile",
-        module="sync/delivery.py",
+        module="sync/writing/delivery.py",
         code="        self._decision = replace(self._decision, action=action)\n",
         broken="",
         test="tests/stories/test_reviewing.py -k chose_meanwhile",
@@ -164,7 +164,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="a card is rendered again after each change",
-        module="sync/delivery.py",
+        module="sync/writing/delivery.py",
         code="            await save_changes(tx, before, request, steps, now)\n"
         "            await note_delivered(tx, decision, now)\n"
         "            await announce(tx, decision.key, now, urgent=True)\n",
@@ -181,7 +181,7 @@ SAFEGUARDS = (
     ),
     Safeguard(
         name="the poll finds what webhooks did not tell",
-        module="sync/project.py",
+        module="sync/reading/project.py",
         code="            if known is not None and not looks_changed(known, issue, rules):\n",
         broken="            if issue.key.iid % 2 or "
         "(known and not looks_changed(known, issue, rules)):\n",

@@ -18,7 +18,7 @@ from slackbot.local.cast import NASTY, NEARLY_DUE, OVERDUE, PRAISE, Story
 from slackbot.local.clock import LocalClock
 from slackbot.local.command import HOST, PORT
 from slackbot.local.sample import business_ago
-from slackbot.rules.deadline import ALWAYS
+from slackbot.rules.timing.deadline import ALWAYS
 from tests.local.process import SECONDS, Local, running, start
 
 pytestmark = pytest.mark.story

@@ -29,7 +29,7 @@ from slackbot.local.shown import due_at, shown_to
 from slackbot.local.slack import Message
 from slackbot.local.stage import Stage
 from slackbot.local.world import TimePasses, World
-from slackbot.rules.feedback import Sentiment
+from slackbot.rules.reading.feedback import Sentiment
 
 pytestmark = pytest.mark.story
 TUESDAY = datetime(2026, 12, 1, 10, tzinfo=UTC)

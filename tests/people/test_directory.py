@@ -26,9 +26,9 @@ from slackbot.people.file import PeopleFile, PeopleFileError, read_people
 from slackbot.people.identities import Identities, Kept, Means, WhoIsWho
 from slackbot.people.members import Members
 from slackbot.platforms.errors import Unreachable
-from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.slack import SlackClient
-from slackbot.platforms.snapshot import GitLabUser
+from slackbot.platforms.gitlab.client import GitLabClient
+from slackbot.platforms.gitlab.snapshot import GitLabUser
+from slackbot.platforms.slack.client import SlackClient
 from slackbot.rules.people import Colleague
 from slackbot.rules.refusals import (
     CannotTell,
@@ -39,8 +39,8 @@ from slackbot.rules.refusals import (
     OtherWorkspace,
 )
 from slackbot.rules.request import Person
-from slackbot.rules.rota import OnCall
-from slackbot.store.database import Database, Record
+from slackbot.rules.timing.rota import OnCall
+from slackbot.store.engine.database import Database, Record
 from slackbot.store.people import (
     FRESH,
     Account,

@@ -17,7 +17,7 @@ from slackbot.people.file import PeopleFile, PeopleFileError, check_people, left
 from slackbot.people.folder import MOST_BYTES, PeopleFolder
 from slackbot.rules.people import DEFAULT_KEYS, Colleague, Keys, look_up, parse_keys, read_colleague
 from slackbot.rules.profile import Profile
-from slackbot.rules.reminders import QuietHours
+from slackbot.rules.timing.reminders import QuietHours
 
 AVERY = """\
 ---

@@ -12,7 +12,6 @@ import pytest
 from slackbot import __version__
 from slackbot.local.gitlab import GitLab, Issue, Project, User, serve
 from slackbot.local.gitlab.faults import READ_ONLY
-from slackbot.platforms import gitlab_api
 from slackbot.platforms.errors import (
     Denied,
     Missing,
@@ -22,7 +21,8 @@ from slackbot.platforms.errors import (
     Unreachable,
     Unsettled,
 )
-from slackbot.platforms.gitlab import GitLabClient, IssueChange
+from slackbot.platforms.gitlab import api as gitlab_api
+from slackbot.platforms.gitlab.client import GitLabClient, IssueChange
 from slackbot.platforms.pace import Allowance, Paces
 from slackbot.rules.request import IssueKey, Person
 

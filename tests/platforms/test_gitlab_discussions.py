@@ -6,7 +6,7 @@ import pytest
 
 from slackbot.local.gitlab import GitLab, Issue, Project, User
 from slackbot.platforms.errors import Missing, Rejected, Unreachable
-from slackbot.platforms.gitlab import GitLabClient, obstacle_in
+from slackbot.platforms.gitlab.client import GitLabClient, obstacle_in
 from slackbot.rules.refusals import Obstacle
 from tests.platforms.test_gitlab_issues import (
     KEY,

@@ -10,7 +10,7 @@ import pytest
 
 from slackbot.local.gitlab import GitLab, Issue, Project, User, serve
 from slackbot.platforms.errors import Missing, Rejected, Unreachable
-from slackbot.platforms.gitlab import GitLabClient
+from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.rules.request import IssueKey
 
 META = "gitlab-com/support/support-team-meta"

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from slackbot.health import Health
 from slackbot.local.gitlab import GitLab, User, serve
 from slackbot.platforms.errors import Denied, Rejected, Throttled, Unreachable, Unsettled
-from slackbot.platforms.gitlab import GitLabAsPerson, GitLabClient
-from slackbot.platforms.gitlab_oauth import DENIED, EXPIRED, INVALID, PENDING, GitLabOAuth
+from slackbot.platforms.gitlab.client import GitLabAsPerson, GitLabClient
+from slackbot.platforms.gitlab.oauth import DENIED, EXPIRED, INVALID, PENDING, GitLabOAuth
 
 NOW = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
 PATH = "example/feedback"

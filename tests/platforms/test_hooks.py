@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.platforms.gitlab import GitLabClient
-from slackbot.platforms.hooks import (
+from slackbot.platforms.gitlab.client import GitLabClient
+from slackbot.platforms.gitlab.hooks import (
     HookSecrets,
     IsOurs,
     Malformed,

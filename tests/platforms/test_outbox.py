@@ -15,14 +15,14 @@ from slackbot.health import Health
 from slackbot.local.slack import Channel, serve
 from slackbot.local.slack import Workspace as Slack
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Throttled, Unreachable
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import CLOCK_MARGIN, Outbox, Outcome, Place, Post, drawn
-from slackbot.platforms.slack import SlackClient
+from slackbot.platforms.slack.client import SlackClient
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import CLOCK_MARGIN, Outbox, Outcome, Place, Post, drawn
 from slackbot.rules.request import IssueKey
 from slackbot.store import facts
-from slackbot.store import outbox as store
-from slackbot.store.database import Database, LeaseLost, Record, Transaction, fenced_by
-from slackbot.store.outbox import Entry
+from slackbot.store.engine.database import Database, LeaseLost, Record, Transaction, fenced_by
+from slackbot.store.messages import outbox as store
+from slackbot.store.messages.outbox import Entry
 from slackbot.store.schema import posts
 from tests.conftest import MovableClock
 

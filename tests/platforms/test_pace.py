@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from slackbot.platforms.gitlab_api import PACES as GITLAB
+from slackbot.platforms.gitlab.api import PACES as GITLAB
 from slackbot.platforms.pace import (
     LONGEST_HOLD_SECONDS,
     PATIENCE_SECONDS,
@@ -25,7 +25,7 @@ from slackbot.platforms.pace import (
     seconds_asked,
 )
 from slackbot.store import schema
-from slackbot.store.database import Database, LeaseLost, Transaction, fenced_by
+from slackbot.store.engine.database import Database, LeaseLost, Transaction, fenced_by
 
 Make = Callable[[Allowance], Awaitable[Pace]]
 

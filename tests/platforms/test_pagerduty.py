@@ -9,8 +9,8 @@ from slackbot.local.pagerduty import PagerDuty as Account
 from slackbot.local.pagerduty import Turn, serve, server
 from slackbot.platforms import pagerduty as module
 from slackbot.platforms.pagerduty import PagerDuty
-from slackbot.rules.rota import NoAnswer, OnCall
-from slackbot.rules.shifts import Schedule, Shift
+from slackbot.rules.timing.rota import NoAnswer, OnCall
+from slackbot.rules.timing.shifts import Schedule, Shift
 from tests.conftest import MovableClock
 
 SCHEDULE, SPARE = "P9UIIDY", "PSPARE"

@@ -16,7 +16,6 @@ from slackbot.local.slack import Channel, serve
 from slackbot.local.slack import Workspace as Slack
 from slackbot.local.slack.calls import METHODS
 from slackbot.local.slack.rates import TIERS
-from slackbot.platforms import slack_api as module
 from slackbot.platforms.errors import (
     Denied,
     Platform,
@@ -27,8 +26,9 @@ from slackbot.platforms.errors import (
     Unsettled,
 )
 from slackbot.platforms.pace import Allowance
-from slackbot.platforms.slack import REQUIRED_SCOPES, SlackClient, UserGroup
-from slackbot.platforms.slack_api import PACES
+from slackbot.platforms.slack import api as module
+from slackbot.platforms.slack.api import PACES
+from slackbot.platforms.slack.client import REQUIRED_SCOPES, SlackClient, UserGroup
 from slackbot.rules.away import Status
 from slackbot.settings import Settings
 from tests.conftest import MovableClock

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slackbot.platforms.snapshot import (
+from slackbot.platforms.gitlab.snapshot import (
     GitLabUser,
     parse_issue,
     parse_label_event,

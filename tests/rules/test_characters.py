@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from slackbot.rules.characters import first_visible, is_visible, whole, without_invisible
+from slackbot.rules.reading.characters import first_visible, is_visible, whole, without_invisible
 
 HALVES = st.characters(categories=["Cs"])
 TEXTS = st.lists(st.text(max_size=5) | HALVES | st.just("\x00") | st.just("😀")).map("".join)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from slackbot.rules.countdown import Left, Overdue, countdown, next_change
-from slackbot.rules.deadline import ALWAYS, BusinessHours
+from slackbot.rules.timing.countdown import Left, Overdue, countdown, next_change
+from slackbot.rules.timing.deadline import ALWAYS, BusinessHours
 
 FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)
 DUE = datetime(2026, 2, 3, 15, 0, tzinfo=UTC)

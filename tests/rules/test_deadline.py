@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from slackbot.rules.deadline import (
+from slackbot.rules.timing.deadline import (
     ALWAYS,
     MINUTES_IN_DAY,
     BusinessHours,

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     CLOCK_TOLERANCE,
     WAITS_LIMIT,
@@ -70,6 +69,7 @@ from slackbot.rules.refusals import (
     UnknownLabel,
 )
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State, Triage, Wait, triaged
+from slackbot.rules.timing.deadline import ALWAYS
 
 ASKED = datetime(2026, 1, 30, 15, 0, 20, tzinfo=UTC)
 NOW = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.exempt import EXEMPT, exempt_kind, parse_exempt
+from slackbot.rules.reading.exempt import EXEMPT, exempt_kind, parse_exempt
 
 
 def kind_of(

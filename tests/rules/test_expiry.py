@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.expiry import NOTICE, expiry_problem
+from slackbot.rules.timing.expiry import NOTICE, expiry_problem
 
 DAY = date(2026, 12, 24)
 END = datetime(2026, 12, 24, tzinfo=UTC)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slackbot.rules.description import MAX_COMMENT, MAX_DESCRIPTION, MAX_VALUE, Description
-from slackbot.rules.feedback import (
+from slackbot.rules.handbook import HANDBOOK_LABELS
+from slackbot.rules.reading.description import MAX_COMMENT, MAX_DESCRIPTION, MAX_VALUE, Description
+from slackbot.rules.reading.feedback import (
     MAX_TITLE,
     Feedback,
     Sentiment,
@@ -16,7 +17,6 @@ from slackbot.rules.feedback import (
     score_sentiment,
     ticket_url,
 )
-from slackbot.rules.handbook import HANDBOOK_LABELS
 
 TITLE = "Negative feedback for ticket 412345"
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     Action,
     CloseIdle,
@@ -19,8 +18,8 @@ from slackbot.rules.decision import (
     decide,
     step_of,
 )
-from slackbot.rules.feedback import Sentiment
 from slackbot.rules.offers import Offer, offers
+from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.refusals import (
     AlreadyClosed,
     AlreadyThanked,
@@ -30,6 +29,7 @@ from slackbot.rules.refusals import (
     Refusal,
 )
 from slackbot.rules.request import IDLE, IssueKey, Person, Request, Rules, Triage, Wait
+from slackbot.rules.timing.deadline import ALWAYS
 
 TOUCHED = datetime(2026, 1, 30, 15, tzinfo=UTC)
 CLOSES = TOUCHED + timedelta(days=7)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.feedback import Sentiment
 from slackbot.rules.listing import (
     PAGE,
     Part,
@@ -19,7 +18,8 @@ from slackbot.rules.listing import (
     rows_of,
     untriaged_needed,
 )
-from slackbot.rules.query import Listing, PageTurn, read_query
+from slackbot.rules.reading.feedback import Sentiment
+from slackbot.rules.reading.query import Listing, PageTurn, read_query
 from slackbot.rules.request import IssueKey, Person, Request, triaged
 
 FRIDAY = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.feedback import Sentiment
 from slackbot.rules.offers import Offer, offers
+from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.request import IssueKey, Person, Request, State
 
 ASKED = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.period import (
+from slackbot.rules.timing.period import (
     EARLIEST,
     Grouping,
     NotAsked,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.query import (
+from slackbot.rules.reading.query import (
     DAYS,
     MOST_DAYS,
     TARGETS,

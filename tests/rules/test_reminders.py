@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.deadline import ALWAYS, BusinessHours
 from slackbot.rules.decision import Action, ChooseLabel, Claim, Decision, Release
 from slackbot.rules.refusals import AlreadyContacted, DeadlinePassed, IssueGone
-from slackbot.rules.reminders import (
+from slackbot.rules.request import IssueKey, Person, Request
+from slackbot.rules.timing.deadline import ALWAYS, BusinessHours
+from slackbot.rules.timing.reminders import (
     HOUR,
     DigestTime,
     Kind,
@@ -34,7 +35,6 @@ from slackbot.rules.reminders import (
     round_key,
     snoozed_until,
 )
-from slackbot.rules.request import IssueKey, Person, Request
 
 AVERY = Person(name="Avery Example", slack_team="T1", slack_user="U1")
 ASKED = datetime(2026, 1, 30, 15, 0, tzinfo=UTC)  # a Friday

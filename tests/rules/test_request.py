@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.deadline import ALWAYS
-from slackbot.rules.feedback import Sentiment
+from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.request import (
     CARD_WORTH,
     IssueKey,
@@ -22,6 +21,7 @@ from slackbot.rules.request import (
     in_scope,
     triaged,
 )
+from slackbot.rules.timing.deadline import ALWAYS
 
 ASKED = datetime(2026, 1, 30, 15, 0, 20, tzinfo=UTC)
 DUE = datetime(2026, 2, 3, 15, 0, tzinfo=UTC)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.deadline import BusinessHours
-from slackbot.rules.feedback import Sentiment
-from slackbot.rules.reminders import ReminderRules, parse_quiet_hours
+from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.request import IssueKey, Request, Triage
-from slackbot.rules.responses import Mark, mark_of, needs_response, respond_by
+from slackbot.rules.timing.deadline import BusinessHours
+from slackbot.rules.timing.reminders import ReminderRules, parse_quiet_hours
+from slackbot.rules.timing.responses import Mark, mark_of, needs_response, respond_by
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 WORKDAYS = BusinessHours(timezone=AMSTERDAM)

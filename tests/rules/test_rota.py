@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.rota import (
+from slackbot.rules.timing.rota import (
     OnCall,
     Rota,
     Weeks,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.deadline import ALWAYS, DeadlineRule, parse_scores
 from slackbot.rules.request import IssueKey, Request, State
 from slackbot.rules.routes import Route, Routes
+from slackbot.rules.timing.deadline import ALWAYS, DeadlineRule, parse_scores
 from tests.teams import PROJECT, RULES, team, teams
 
 MONDAY = datetime(2026, 2, 2, 9, tzinfo=UTC)

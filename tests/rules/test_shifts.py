@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.deadline import ALWAYS, BusinessHours
 from slackbot.rules.request import Person
-from slackbot.rules.shifts import AHEAD, Plan, Shift, Uncovered, in_order, shift_at
+from slackbot.rules.timing.deadline import ALWAYS, BusinessHours
+from slackbot.rules.timing.shifts import AHEAD, Plan, Shift, Uncovered, in_order, shift_at
 
 MONDAY = datetime(2026, 2, 2, tzinfo=UTC)
 DAY = timedelta(days=1)

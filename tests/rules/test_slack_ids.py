@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.slack_ids import CHANNELS, GROUPS, USERS, is_id, read_id
+from slackbot.rules.reading.slack_ids import CHANNELS, GROUPS, USERS, is_id, read_id
 
 ENDS = st.text("ABCXYZ0189", min_size=1, max_size=10)
 LABELS = st.text(st.characters(exclude_characters=">"))

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Row, Text, select, type_coerce
 
-from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     Action,
     Channel,
@@ -41,12 +40,13 @@ from slackbot.rules.decision import (
 )
 from slackbot.rules.refusals import AlreadyYours, Refusal, SameLabel
 from slackbot.rules.request import UNFINISHED, Request, Rules, State
+from slackbot.rules.timing.deadline import ALWAYS
 from slackbot.store import decisions, requests
-from slackbot.store.database import Database, Transaction
 from slackbot.store.decisions import FORGOTTEN_TEXT, Status
+from slackbot.store.engine.database import Database, Transaction
 from slackbot.store.requests import RequestRecord
 from slackbot.store.schema import decisions as table
-from slackbot.sync.observe import observe
+from slackbot.sync.reading.observe import observe
 from tests.conftest import migrated_sqlite
 from tests.model import (
     BORN,

@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.deadline import ALWAYS, BusinessHours
-from slackbot.rules.feedback import Sentiment, score_of
-from slackbot.rules.period import Grouping, Period
+from slackbot.rules.reading.feedback import Sentiment, score_of
 from slackbot.rules.request import IssueKey, Person, Request, Rules
 from slackbot.rules.stats import (
     MOST_BARS,
@@ -20,6 +18,8 @@ from slackbot.rules.stats import (
     Times,
     is_on_time,
 )
+from slackbot.rules.timing.deadline import ALWAYS, BusinessHours
+from slackbot.rules.timing.period import Grouping, Period
 
 MONDAY = datetime(2026, 2, 2, tzinfo=UTC)
 """A period begins with it, and the clock shows its Sunday."""

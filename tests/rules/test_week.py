@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.rules.week import ReviewWeek, parse_weekday
+from slackbot.rules.timing.week import ReviewWeek, parse_weekday
 
 THURSDAY = 3
 ZONES = [

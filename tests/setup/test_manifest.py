@@ -21,8 +21,8 @@ from slackbot.handlers.queue import COMMAND
 from slackbot.handlers.showing import SHOW_FEEDBACK
 from slackbot.local import validate_manifest
 from slackbot.local.shown import SHORTCUTS
-from slackbot.platforms.slack import MESSAGES_SCOPES, REQUIRED_SCOPES, UNFURL_SCOPES
-from slackbot.platforms.slack_files import FILE_SCOPES
+from slackbot.platforms.slack.client import MESSAGES_SCOPES, REQUIRED_SCOPES, UNFURL_SCOPES
+from slackbot.platforms.slack.files import FILE_SCOPES
 from slackbot.settings import Settings
 from slackbot.setup.manifest import (
     App,

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from slackbot.store.database import Database
+from slackbot.store.engine.database import Database
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Text, select, text, type_coerce
 
 from slackbot.local.gitlab import Issue
-from slackbot.rules.reminders import round_key
 from slackbot.rules.request import IssueKey
-from slackbot.store import facts, jobs, reminders, requests
-from slackbot.store.database import Database, Transaction
+from slackbot.rules.timing.reminders import round_key
+from slackbot.store import facts, jobs, requests
+from slackbot.store.engine.database import Database, Transaction
 from slackbot.store.facts import CatchUp
 from slackbot.store.jobs import PeriodicQueue
+from slackbot.store.messages import reminders
 from slackbot.store.schema import Document, metadata
 from tests.conftest import MovableClock
 from tests.town import Town, as_seen

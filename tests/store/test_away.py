@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from slackbot import logs
 from slackbot.logs import OutageLog
-from slackbot.store.away import RecordAway, is_dead, why_away
-from slackbot.store.database import Database, DatabaseError
+from slackbot.store.engine.away import RecordAway, is_dead, why_away
+from slackbot.store.engine.database import Database, DatabaseError
 
 AWAY = ("08006", "25006", "25P03", "53100", "53300", "57P01", "57P02", "57P03", "58030")
 OURS = ("22P02", "23505", "40P01", "42P01", "55P03", "57014")

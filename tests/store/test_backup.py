@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from slackbot.store.backup import back_up, dump_advice, put_back
-from slackbot.store.database import Database, DatabaseError, InUseError
+from slackbot.store.engine.backup import back_up, dump_advice, put_back
+from slackbot.store.engine.database import Database, DatabaseError, InUseError
 from slackbot.store.facts import BACKUP_OF, Fact
 
 KEPT = Fact("kept", str)

@@ -7,9 +7,9 @@ from sqlalchemy import Text, literal, update
 
 from slackbot.rules.decision import Step, StepKind
 from slackbot.rules.request import IssueKey, Person
-from slackbot.store import cards
-from slackbot.store.cards import Card
-from slackbot.store.database import Database, Transaction
+from slackbot.store.engine.database import Database, Transaction
+from slackbot.store.messages import cards
+from slackbot.store.messages.cards import Card
 from slackbot.store.schema import messages
 
 KEY, OTHER = IssueKey(7, 12), IssueKey(7, 13)

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs
 from slackbot.store.changes import announce, announce_all
-from slackbot.store.database import Database, Transaction
+from slackbot.store.engine.database import Database, Transaction
 from slackbot.store.jobs import IssueQueue
 from slackbot.store.schema import errands as rows
 

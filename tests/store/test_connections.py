@@ -12,9 +12,9 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import URL, make_url
 
 from slackbot.store import jobs
-from slackbot.store.database import LOOKOUT, Database
+from slackbot.store.engine.database import LOOKOUT, Database
+from slackbot.store.engine.postgres import SESSION
 from slackbot.store.jobs import IssueQueue
-from slackbot.store.postgres import SESSION
 from tests.conftest import Postgres
 from tests.sleepers import Sleepers
 from tests.store.test_transactions import KEY, NOW

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from slackbot.rules.request import Person
-from slackbot.rules.shifts import Plan, Schedule, Shift
+from slackbot.rules.timing.shifts import Plan, Schedule, Shift
 from slackbot.store import facts, schema
-from slackbot.store.database import Database, Transaction
+from slackbot.store.engine.database import Database, Transaction
 from slackbot.store.facts import Fact, KnownProject
 from slackbot.store.people import PLAN, TROUBLE
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Text, func, literal, select, update
 
-from slackbot.store.database import Database
+from slackbot.store.engine.database import Database
 from slackbot.store.grants import (
     RENEWAL,
     SealedCode,

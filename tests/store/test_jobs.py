@@ -23,7 +23,7 @@ from sqlalchemy import Connection, select
 
 from slackbot.rules.request import IssueKey
 from slackbot.store import jobs, schema
-from slackbot.store.database import Database, LeaseLost, Transaction
+from slackbot.store.engine.database import Database, LeaseLost, Transaction
 from slackbot.store.jobs import Ahead, IssueQueue, Job, PeriodicQueue, Queue
 from tests.elapse import age, elapse
 

@@ -9,11 +9,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from slackbot.store.away import RecordAway
-from slackbot.store.database import Database, DatabaseError, async_url, at_hand, newest_revision
+from slackbot.store.engine.away import RecordAway
+from slackbot.store.engine.database import (
+    Database,
+    DatabaseError,
+    async_url,
+    at_hand,
+    newest_revision,
+)
+from slackbot.store.engine.upgrade import migrations
 from slackbot.store.facts import Fact
 from slackbot.store.schema import metadata
-from slackbot.store.upgrade import migrations
 from tests.conftest import Postgres
 
 KEPT = Fact("kept", str)

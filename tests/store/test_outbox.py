@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slackbot.rules.request import IssueKey
-from slackbot.store import outbox
-from slackbot.store.database import Database
+from slackbot.store.engine.database import Database
+from slackbot.store.messages import outbox
 
 KEY, ABOUT = "reminder:7/1:deadline", IssueKey(7, 1)
 THEN = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.store.database import Database
+from slackbot.store.engine.database import Database
 from slackbot.store.people import (
     TROUBLE,
     Account,

@@ -3,7 +3,7 @@
 from sqlalchemy import Text, literal, update
 
 from slackbot.rules.profile import Profile
-from slackbot.store.database import Database
+from slackbot.store.engine.database import Database
 from slackbot.store.profiles import list_profiles, load_profile, save_profile
 from slackbot.store.schema import profiles
 

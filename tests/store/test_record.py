@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Text, literal, select, text, type_coerce
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import (
     Action,
     Channel,
@@ -28,10 +27,12 @@ from slackbot.rules.decision import (
     TakeOver,
 )
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State
-from slackbot.store import cards, decisions, facts, jobs, requests, schema
-from slackbot.store.database import Database, Transaction
+from slackbot.rules.timing.deadline import ALWAYS
+from slackbot.store import decisions, facts, jobs, requests, schema
 from slackbot.store.decisions import FORGOTTEN_TEXT, Status
+from slackbot.store.engine.database import Database, Transaction
 from slackbot.store.jobs import IssueQueue
+from slackbot.store.messages import cards
 from slackbot.store.schema import UnreadableError
 
 KEY, OTHER = IssueKey(7, 12), IssueKey(7, 13)

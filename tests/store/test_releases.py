@@ -22,15 +22,16 @@ from structlog.testing import capture_logs
 from slackbot.blocks.card import CARD_EVENT, STEP_EVENT
 from slackbot.blocks.reminder import GAP_EVENT, SUMMARY_EVENT
 from slackbot.local.slack import Message
-from slackbot.platforms.outbox import metadata
+from slackbot.platforms.slack.outbox import metadata
 from slackbot.rules.decision import StepKind
-from slackbot.rules.reminders import round_key
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards, facts, reminders, requests
-from slackbot.store.database import Database, Transaction
+from slackbot.rules.timing.reminders import round_key
+from slackbot.store import facts, requests
 from slackbot.store.decisions import DecisionRecord
+from slackbot.store.engine.database import Database, Transaction
+from slackbot.store.engine.upgrade import migrations
+from slackbot.store.messages import cards, reminders
 from slackbot.store.schema import UnreadableError
-from slackbot.store.upgrade import migrations
 from tests.conftest import MovableClock
 from tests.store.leftovers import (
     ASSIGNED,

@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 
 from slackbot.rules.decision import Channel, Decision, MarkContacted, Step, StepKind
 from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.store import cards, decisions, requests, retention, schema
-from slackbot.store.database import Database, Transaction
+from slackbot.store import decisions, requests, retention, schema
 from slackbot.store.decisions import FORGOTTEN_TEXT, Status
+from slackbot.store.engine.database import Database, Transaction
+from slackbot.store.messages import cards
 
 NOW = datetime(2026, 6, 1, 9, 30, tzinfo=UTC)
 OLD, BEFORE = NOW - timedelta(days=91), NOW - timedelta(days=90)

@@ -18,17 +18,18 @@ import pytest
 
 from slackbot.rules.decision import Action, Channel, Claim, Decision, Kudos, MarkContacted
 from slackbot.rules.profile import Profile
-from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import IssueKey, Person, Request
-from slackbot.store import cards, decisions, requests
-from slackbot.store.database import Database, DatabaseError, InUseError, Transaction
+from slackbot.rules.timing.reminders import Snooze
+from slackbot.store import decisions, requests
 from slackbot.store.decisions import DecisionRecord, Status
+from slackbot.store.engine.database import Database, DatabaseError, InUseError, Transaction
+from slackbot.store.engine.salvage import Salvage, replace_if_damaged
 from slackbot.store.grants import SealedGrant, list_grants, save_grant
-from slackbot.store.kudos import add_kudos, begin_comment, list_kudos
+from slackbot.store.messages import cards
+from slackbot.store.messages.kudos import add_kudos, begin_comment, list_kudos
 from slackbot.store.people import Redeemed, list_links, redeem_code, save_code
 from slackbot.store.profiles import load_profile, save_profile
 from slackbot.store.requests import load_snooze, save_snooze
-from slackbot.store.salvage import Salvage, replace_if_damaged
 from slackbot.store.schema import Code, Grant
 
 T = TypeVar("T")
@@ -338,7 +339,7 @@ import asyncio, os, signal, sys
 from dataclasses import replace
 from uuid import UUID
 from slackbot.store import decisions
-from slackbot.store.database import Database
+from slackbot.store.engine.database import Database
 from tests.store.test_salvage import WAITING
 async def main():
     database = Database(f"sqlite:///{sys.argv[1]}")

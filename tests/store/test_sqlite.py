@@ -12,11 +12,11 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
-from slackbot.store.away import RecordAway
-from slackbot.store.database import Database, Transaction
+from slackbot.store.engine.away import RecordAway
+from slackbot.store.engine.database import Database, Transaction
+from slackbot.store.engine.sqlite import SqliteEngine
 from slackbot.store.facts import SLACK_TEAM, Fact
 from slackbot.store.schema import facts
-from slackbot.store.sqlite import SqliteEngine
 from tests.faults.disk import NAME as POWER_CUT
 from tests.faults.disk import Disk
 

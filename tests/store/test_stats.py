@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import Channel, Decision, MarkContacted
 from slackbot.rules.request import IssueKey, Request, State
+from slackbot.rules.timing.deadline import ALWAYS
 from slackbot.store import decisions, stats
-from slackbot.store.database import Database, Record
+from slackbot.store.engine.database import Database, Record
 from slackbot.store.requests import save_request
 from slackbot.store.stats import feedback_between
 from tests.store.test_record import AVERY, NOW, RULES, WAITING

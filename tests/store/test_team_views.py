@@ -12,7 +12,7 @@ from slackbot.channel.views import Viewer
 from slackbot.rules.request import IssueKey, Request, Triage, Wait
 from slackbot.store import requests
 from slackbot.store.changes import save_listed
-from slackbot.store.database import Database, Transaction
+from slackbot.store.engine.database import Database, Transaction
 from tests.blocks.test_card import AVERY
 from tests.store.test_triage import ONE
 from tests.teams import team, teams

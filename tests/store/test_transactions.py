@@ -16,10 +16,11 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.engine import make_url
 
 from slackbot.rules.request import IssueKey
-from slackbot.store import cards, facts, jobs
+from slackbot.store import facts, jobs
 from slackbot.store import schema as tables
-from slackbot.store.database import LOOKOUT, Database, LeaseLost, Transaction, fenced_by
+from slackbot.store.engine.database import LOOKOUT, Database, LeaseLost, Transaction, fenced_by
 from slackbot.store.jobs import IssueQueue, PeriodicQueue
+from slackbot.store.messages import cards
 from tests.conftest import Postgres
 from tests.elapse import elapse
 from tests.sleepers import PATIENCE_SECONDS, Sleepers

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from slackbot.rules.feedback import Sentiment
+from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.request import IssueKey, Request, State, Triage, Wait
 from slackbot.store import requests, retention
-from slackbot.store.database import Database, Transaction
+from slackbot.store.engine.database import Database, Transaction
 from slackbot.store.requests import RequestRecord
 from tests.blocks.test_card import AVERY, DUE, FRIDAY
 

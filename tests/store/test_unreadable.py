@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, Text, literal, update
 
-from slackbot.rules.reminders import Snooze
 from slackbot.rules.request import IssueKey
-from slackbot.store import decisions, homes, people, requests, schema
-from slackbot.store.database import Database, Transaction
+from slackbot.rules.timing.reminders import Snooze
+from slackbot.store import decisions, people, requests, schema
+from slackbot.store.engine.database import Database, Transaction
+from slackbot.store.messages import homes
 from slackbot.store.schema import OnDuty, UnreadableError
 from tests.store import test_record
 from tests.store.test_people import AVERY, BLAKE, CASEY, NOW, TURN

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from slackbot.app import connect
-from slackbot.blocks.linking import LINK_EVENT
+from slackbot.blocks.answers.linking import LINK_EVENT
 from slackbot.local.gitlab import Issue
 from slackbot.people.roster import list_people, unlink
 from slackbot.store.jobs import IssueQueue, PeriodicQueue

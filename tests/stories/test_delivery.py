@@ -13,8 +13,8 @@ from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab.entities import Entities
 from slackbot.local.gitlab.faults import READ_ONLY, Fault
 from slackbot.local.slack import ApiRequest, Message
-from slackbot.platforms import slack_api as workspace
 from slackbot.platforms.errors import PLATFORM_TIMEOUT
+from slackbot.platforms.slack import api as workspace
 from slackbot.store.jobs import IssueQueue
 from tests.town import (
     CONTACT,

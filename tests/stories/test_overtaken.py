@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from slackbot.blocks.text import without_scope
 from slackbot.local.gitlab import Issue
-from slackbot.platforms import gitlab_api as client
 from slackbot.platforms.errors import PLATFORM_TIMEOUT
+from slackbot.platforms.gitlab import api as client
 from slackbot.store.schema import errands
 from tests.town import CONTACTED, PATIENCE, Town
 

@@ -9,9 +9,9 @@ import pytest
 from slackbot.local.gitlab import Issue
 from slackbot.past import stats_for
 from slackbot.platforms.errors import PlatformError
-from slackbot.rules.feedback import Sentiment
-from slackbot.rules.period import NotAsked, Trouble
+from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.stats import Stats
+from slackbot.rules.timing.period import NotAsked, Trouble
 from tests.process import launched
 from tests.town import CONTACT, Town
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from slackbot.blocks.duty import NOT_SET_UP
+from slackbot.blocks.answers.duty import NOT_SET_UP
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Ephemeral, User
 from slackbot.people import directory as people

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slackbot.blocks.stats import STATS_EVENT
+from slackbot.blocks.answers.stats import STATS_EVENT
 from slackbot.local.gitlab import Issue
 from slackbot.local.slack import Ephemeral, Message, User
 from slackbot.local.slack.models import Upload

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from slackbot.local.gitlab import GitLab, Issue, User
 from slackbot.local.gitlab.entities import Entities
-from slackbot.platforms.snapshot import parse_issue, parse_label_event, parse_note
+from slackbot.platforms.gitlab.snapshot import parse_issue, parse_label_event, parse_note
 from slackbot.rules.decision import (
     ChooseLabel,
     Claim,
@@ -20,8 +20,8 @@ from slackbot.rules.decision import (
     TakeOver,
     UndoContacted,
 )
-from slackbot.sync.notes import note_of
-from slackbot.sync.observe import Observation
+from slackbot.sync.reading.observe import Observation
+from slackbot.sync.writing.notes import note_of
 
 CONTACT, CONTACTED = "SSAT::Contact", "ssat-manager-contacted-customer"
 SOFT_SKILLS, KNOWN_ISSUE = "feedback::soft-skills", "feedback::known-issue"

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from slackbot.platforms.gitlab import IssueChange
-from slackbot.platforms.snapshot import LabelEvent, Note, StateEvent
+from slackbot.platforms.gitlab.client import IssueChange
+from slackbot.platforms.gitlab.snapshot import LabelEvent, Note, StateEvent
 from slackbot.rules.decision import Claim, Decision
 from slackbot.rules.request import IssueKey, Person
-from slackbot.sync.conflicts import Conflicts, conflicts_since
-from slackbot.sync.notes import note_of, withdrawal_of
+from slackbot.sync.writing.conflicts import Conflicts, conflicts_since
+from slackbot.sync.writing.notes import note_of, withdrawal_of
 
 NOTED = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 BEFORE, AFTER = NOTED - timedelta(seconds=1), NOTED + timedelta(seconds=1)

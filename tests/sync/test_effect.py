@@ -5,9 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from slackbot.platforms.gitlab import IssueChange
-from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot
-from slackbot.rules.deadline import ALWAYS
+from slackbot.platforms.gitlab.client import IssueChange
+from slackbot.platforms.gitlab.snapshot import GitLabUser, IssueSnapshot
 from slackbot.rules.decision import (
     Action,
     AddNote,
@@ -28,7 +27,8 @@ from slackbot.rules.decision import (
     WaitFor,
 )
 from slackbot.rules.request import IssueKey, Person, Rules
-from slackbot.sync.effect import NOTHING, assignees_after, change_of, replaced_label, undone
+from slackbot.rules.timing.deadline import ALWAYS
+from slackbot.sync.writing.effect import NOTHING, assignees_after, change_of, replaced_label, undone
 
 MONDAY = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 SOFT, DOCS, NEW = "feedback::soft-skills", "feedback::docs-not-helpful", "feedback::new"

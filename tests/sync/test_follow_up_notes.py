@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slackbot.local.gitlab import quick_actions
-from slackbot.platforms.gitlab import IssueChange
-from slackbot.platforms.gitlab_issues import is_marked
+from slackbot.platforms.gitlab.client import IssueChange
+from slackbot.platforms.gitlab.issues import is_marked
 from slackbot.rules.decision import FollowUp, NewIssue, Review, Tell
 from slackbot.rules.request import IssueKey
-from slackbot.sync.effect import NOTHING
-from slackbot.sync.notes import (
+from slackbot.sync.writing.effect import NOTHING
+from slackbot.sync.writing.notes import (
     description_of,
     note_of,
     read_marker,

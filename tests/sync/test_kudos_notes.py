@@ -5,10 +5,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.platforms.snapshot import Note
+from slackbot.platforms.gitlab.snapshot import Note
 from slackbot.rules.decision import CloseIdle, Kudos
 from slackbot.rules.request import Person
-from slackbot.sync.notes import comment_of_kudos, note_of, own_marks, withdrawal_of
+from slackbot.sync.writing.notes import comment_of_kudos, note_of, own_marks, withdrawal_of
 from tests.rules.test_good_reviews import AVERY, BLAKE, CLOSES, GOOD, decided
 from tests.sync.test_restore import ours, past
 

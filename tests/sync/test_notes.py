@@ -16,9 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slackbot.local.gitlab import quick_actions
-from slackbot.platforms.gitlab import IssueChange
-from slackbot.platforms.snapshot import Note
-from slackbot.rules.characters import whole_text
+from slackbot.platforms.gitlab.client import IssueChange
+from slackbot.platforms.gitlab.snapshot import Note
 from slackbot.rules.decision import (
     WAITS_LIMIT,
     Action,
@@ -45,8 +44,9 @@ from slackbot.rules.decision import (
     WaitFor,
 )
 from slackbot.rules.handbook import TEMPLATE
+from slackbot.rules.reading.characters import whole_text
 from slackbot.rules.request import IssueKey, Person
-from slackbot.sync.notes import (
+from slackbot.sync.writing.notes import (
     Marker,
     decisions_marked,
     marker,

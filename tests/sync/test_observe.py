@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given, settings
 
 from slackbot.platforms.errors import Platform, Unreachable
-from slackbot.platforms.snapshot import (
+from slackbot.platforms.gitlab.snapshot import (
     GitLabUser,
     IssueSnapshot,
     LabelEvent,
     Note,
 )
-from slackbot.rules.deadline import ALWAYS
 from slackbot.rules.decision import Closing, StepKind
-from slackbot.rules.exempt import EXEMPT
-from slackbot.rules.feedback import Sentiment
+from slackbot.rules.reading.exempt import EXEMPT
+from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State, Triage
-from slackbot.sync.observe import (
+from slackbot.rules.timing.deadline import ALWAYS
+from slackbot.sync.reading.observe import (
     COMMENT_LIMIT,
     Observation,
     asked_at,

@@ -17,19 +17,19 @@ from slackbot.health import GITLAB, Health
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import Request as ApiRequest
 from slackbot.local.gitlab.entities import Entities
-from slackbot.platforms.snapshot import IssueSnapshot, parse_issue
+from slackbot.platforms.gitlab.snapshot import IssueSnapshot, parse_issue
 from slackbot.rules.request import IssueKey
 from slackbot.settings import Settings
 from slackbot.store import facts, jobs, requests
 from slackbot.store.changes import FEW
-from slackbot.store.database import Database, Record, Transaction
+from slackbot.store.engine.database import Database, Record, Transaction
 from slackbot.store.facts import Cursor
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Postponed, Queue
 from slackbot.store.schema import errands
-from slackbot.sync.cursor import OVERLAP, Reading
-from slackbot.sync.observe import Observation, observe
-from slackbot.sync.poll import Poll
-from slackbot.sync.project import PROJECT_FOR, next_in_turn
+from slackbot.sync.reading.cursor import OVERLAP, Reading
+from slackbot.sync.reading.observe import Observation, observe
+from slackbot.sync.reading.poll import Poll
+from slackbot.sync.reading.project import PROJECT_FOR, next_in_turn
 from tests.conftest import MovableClock
 from tests.town import CONTACT, CONTACTED, DESCRIPTION, PROJECT, Town
 from tests.town import town as build_town

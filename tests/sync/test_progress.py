@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from slackbot.sync.progress import Progress, Tally, bar
+from slackbot.sync.reading.progress import Progress, Tally, bar
 
 
 class Stopwatch:

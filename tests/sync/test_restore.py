@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from slackbot.platforms.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
-from slackbot.rules.deadline import ALWAYS
+from slackbot.platforms.gitlab.snapshot import GitLabUser, IssueSnapshot, LabelEvent, Note
 from slackbot.rules.decision import (
     Action,
     AddNote,
@@ -35,9 +34,10 @@ from slackbot.rules.decision import (
     decide,
 )
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State
-from slackbot.sync.notes import note_of, withdrawal_of
-from slackbot.sync.observe import Observation, first_sight, observe, past_of
-from slackbot.sync.restore import Past, recall, was_suggested
+from slackbot.rules.timing.deadline import ALWAYS
+from slackbot.sync.reading.observe import Observation, first_sight, observe, past_of
+from slackbot.sync.reading.restore import Past, recall, was_suggested
+from slackbot.sync.writing.notes import note_of, withdrawal_of
 from tests.sync.history import (
     BOT,
     CONTACT,

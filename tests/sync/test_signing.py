@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slackbot.platforms.snapshot import Note
+from slackbot.platforms.gitlab.snapshot import Note
 from slackbot.rules.decision import Action, AddNote, Claim, Decision, Release, TakeOver
 from slackbot.rules.request import IssueKey, Person
-from slackbot.sync.assignment import latest_assignment
-from slackbot.sync.notes import OwnName, decisions_marked, note_of, own_marks, read_marker
 from slackbot.sync.signing import Signatures
+from slackbot.sync.writing.assignment import latest_assignment
+from slackbot.sync.writing.notes import OwnName, decisions_marked, note_of, own_marks, read_marker
 
 KEY, OTHER = IssueKey(7, 1), IssueKey(7, 2)
 AVERY, BLAKE, BOT = 11, 12, "ssat-bot"

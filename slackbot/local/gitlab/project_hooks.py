@@ -14,7 +14,7 @@ from slackbot.local.gitlab.hooks import TRIGGERS, Delivery, Hook
 from slackbot.local.gitlab.model import MAINTAINER, Project, User
 from slackbot.local.gitlab.payloads import Payloads
 from slackbot.local.json_type import Json
-from slackbot.platforms.hooks import signing_key
+from slackbot.platforms.gitlab.hooks import signing_key
 
 if TYPE_CHECKING:
     from slackbot.local.gitlab.instance import GitLab

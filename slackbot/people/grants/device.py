@@ -9,13 +9,13 @@ from uuid import uuid4
 import structlog
 
 from slackbot import metrics
-from slackbot.blocks import linking as words
+from slackbot.blocks.answers import linking as words
 from slackbot.people.grants.tokens import Grants, revoke
 from slackbot.people.grants.vault import Unsealable, Vault
 from slackbot.people.identities import Identities, WhoIsWho
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Untrusted
-from slackbot.platforms.gitlab import GitLabAsPerson, GitLabClient
-from slackbot.platforms.gitlab_oauth import (
+from slackbot.platforms.gitlab.client import GitLabAsPerson, GitLabClient
+from slackbot.platforms.gitlab.oauth import (
     DENIED,
     PENDING,
     SLOW_DOWN,
@@ -23,10 +23,10 @@ from slackbot.platforms.gitlab_oauth import (
     GitLabOAuth,
     Tokens,
 )
-from slackbot.platforms.message import SlackMessage
-from slackbot.platforms.outbox import Outbox, drawn
+from slackbot.platforms.gitlab.snapshot import GitLabUser
 from slackbot.platforms.patience import all_tried
-from slackbot.platforms.snapshot import GitLabUser
+from slackbot.platforms.slack.message import SlackMessage
+from slackbot.platforms.slack.outbox import Outbox, drawn
 from slackbot.rules.refusals import (
     ActsAlready,
     GitLabSilent,
@@ -38,7 +38,7 @@ from slackbot.rules.request import Person
 from slackbot.store import grants as store
 from slackbot.store import jobs
 from slackbot.store.changes import announce_queue
-from slackbot.store.database import Record, Transaction
+from slackbot.store.engine.database import Record, Transaction
 from slackbot.store.grants import SealedCode, SealedGrant
 from slackbot.store.jobs import PeriodicQueue
 from slackbot.store.people import digest_of, make_link

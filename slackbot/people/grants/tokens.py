@@ -7,12 +7,12 @@ import structlog
 
 from slackbot.people.grants.vault import Unsealable, Vault, is_usable
 from slackbot.platforms.errors import Denied, PlatformError, Rejected, Untrusted
-from slackbot.platforms.gitlab import GitLabAsPerson, GitLabClient
-from slackbot.platforms.gitlab_oauth import GitLabOAuth, Tokens
+from slackbot.platforms.gitlab.client import GitLabAsPerson, GitLabClient
+from slackbot.platforms.gitlab.oauth import GitLabOAuth, Tokens
 from slackbot.rules.request import Person
 from slackbot.store import grants as store
 from slackbot.store import jobs
-from slackbot.store.database import Record
+from slackbot.store.engine.database import Record
 from slackbot.store.grants import SealedGrant
 from slackbot.store.jobs import PeriodicQueue, Postponed
 from slackbot.store.schema import GrantState

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
-from slackbot.platforms.gitlab_oauth import Tokens
+from slackbot.platforms.gitlab.oauth import Tokens
 
 
 class Unsealable(Exception):
