@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from slackbot.exit_codes import SETUP_IS_WRONG
 from slackbot.handlers.queue import COMMAND
 from slackbot.handlers.showing import SHOW_FEEDBACK
-from slackbot.settings import Settings, SettingsError, load_settings
+from slackbot.settings import Settings, SettingsError, load_partly, to_be_fixed
 
 EVENTS_PATH = "/slack/events"
 DEFAULT_HOST = "gitlab.com"
@@ -28,11 +28,8 @@ _LINE = 100
 _PLAIN = re.compile(r"(?!(true|false|null|yes|no|on|off)$)[A-Za-z/][\w .,:/'-]*", re.IGNORECASE)
 """Texts that YAML reads as such without quotes."""
 
-_NO_TOKENS = {
-    "slack_bot_token": "xoxb-none",
-    "slack_app_token": "xapp-none",
-    "gitlab_token": "none",
-}
+_NEEDED = ("gitlab_url", "ssat_managers", "ssat_duty_group", "ssat_lead", "ssat_routes_file")
+_TOKENS = ("slack_bot_token", "slack_app_token", "slack_signing_secret", "gitlab_token")
 
 _SCOPES = (
     ("channels:history", "to find its own messages, after a doubtful post or over an empty record"),
@@ -90,12 +87,12 @@ def _settings() -> tuple[Settings, bool]:
     """Return the settings, and whether they are complete: tokens come after the app.
 
     Raises:
-        SettingsError: What is there cannot be used.
+        SettingsError: What the manifest is made from cannot be used.
     """
-    try:
-        return load_settings(), True
-    except SettingsError:
-        return load_settings(**_NO_TOKENS), False
+    settings, problems = load_partly()
+    if wrong := {name: said for name, said in problems.items() if name in _NEEDED}:
+        raise to_be_fixed(wrong, settings.misnamed)
+    return settings, problems.keys().isdisjoint(_TOKENS)
 
 
 def app_of(settings: Settings, url: str | None, *, is_complete: bool) -> App:

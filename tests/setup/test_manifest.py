@@ -277,6 +277,14 @@ def test_settings_that_cannot_be_used_are_named(
     assert said == "Fix these settings:\n  GITLAB_URL: give a URL that starts with https://\n"
 
 
+def test_what_the_manifest_does_not_need_may_be_wrong(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [*(f"{name}={value}" for name, value in TOKENS.items()), "SSAT_LEAD=S0LEAD"]
+    (home / ".env").write_text("\n".join([*lines, "SSAT_TIMEZONE=Atlantis", "PORT=none"]))
+    assert "usergroups:read" in printed(capsys, url=BOT)["oauth_config"]["scopes"]["bot"]
+
+
 def test_json_and_the_link_can_be_asked_for(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(json=True) == 0
     assert json.loads(capsys.readouterr().out) == manifest(App())
