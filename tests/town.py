@@ -353,12 +353,11 @@ class Town:
             found = list(connection.scalars(select(requests.c.document)))
         return {request.key: replace(request, gitlab_updated_at=None) for request in found}
 
-    def spoil(self, table: Table, which: ColumnElement[bool]) -> None:
+    async def spoil(self, table: Table, which: ColumnElement[bool]) -> None:
         """Make the documents of some rows unreadable, as another release or a fault may."""
-        engine = self.engine()
         nonsense = literal('{"at": "some day"}', Text)
-        with engine.begin() as connection:
-            connection.execute(update(table).where(which).values(document=nonsense))
+        spoiled = update(table).where(which).values(document=nonsense)
+        await self.change_record(lambda connection: connection.execute(spoiled))
 
     async def change_record(self, change: Callable[[Connection], object]) -> None:
         """Write to the bot's database beside it, in one transaction."""

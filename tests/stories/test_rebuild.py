@@ -607,8 +607,10 @@ async def test_rows_that_cannot_be_read_are_replaced_and_lost_choices_are_named(
             await town.card(issue, "⏳ Saved")
     town.gitlab.up()
     town.gitlab.delete_issue(gone)
-    town.spoil(requests, requests.c.iid.in_((claimed.iid, gone.iid)))
-    town.spoil(decisions, (decisions.c.iid == waiting.iid) & (decisions.c.status == "pending"))
+    await town.spoil(requests, requests.c.iid.in_((claimed.iid, gone.iid)))
+    await town.spoil(
+        decisions, (decisions.c.iid == waiting.iid) & (decisions.c.status == "pending")
+    )
 
     said = await rebuilt(town)
 
@@ -634,7 +636,7 @@ async def test_a_row_that_cannot_be_read_keeps_nobody_from_starting_nor_others_f
         for issue in (broken, whole):
             await town.card(issue, "🟠 Unclaimed")
         await town.settled()
-    town.spoil(requests, requests.c.iid == broken.iid)
+    await town.spoil(requests, requests.c.iid == broken.iid)
 
     async with town.bot_running():
         await click(town, whole, "avery", "Claim", "Claimed by Avery")

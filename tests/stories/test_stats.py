@@ -226,7 +226,7 @@ async def test_who_may_not_look_gets_no_figures(town: Town) -> None:
 async def test_when_the_record_fails_the_asker_is_told(town: Town) -> None:
     await town.request()
     await town.quiet()
-    town.spoil(requests, requests.c.iid > 0)
+    await town.spoil(requests, requests.c.iid > 0)
     await told(town, town.blake, "7d", "Something went wrong")
 
 
