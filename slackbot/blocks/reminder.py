@@ -33,6 +33,7 @@ from slackbot.blocks.words import (
 from slackbot.platforms.slack.message import SlackMessage
 from slackbot.rules.decision import Miss
 from slackbot.rules.offers import Offer, offers
+from slackbot.rules.reading.slack_ids import is_group
 from slackbot.rules.request import RESPONSE_DAYS, Person
 from slackbot.rules.timing.responses import respond_by
 
@@ -62,7 +63,7 @@ def render_reminder(view: CardView, to: Sequence[Person], *, is_missed: bool) ->
 
 def render_lead(view: CardView, lead: str) -> SlackMessage:
     """``lead`` is the id of a Slack user or user group."""
-    whom = f"<!subteam^{lead}>" if lead.startswith("S") else f"<@{lead}>"
+    whom = f"<!subteam^{lead}>" if is_group(lead) else f"<@{lead}>"
     about = subject_link(view.request)
     due = moment(view.request.due_at, view.hours.timezone)
     said = (

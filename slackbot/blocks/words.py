@@ -30,6 +30,7 @@ from slackbot.rules.decision import (
 from slackbot.rules.outreach import TEXT_LIMIT
 from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.reading.query import DAYS
+from slackbot.rules.reading.slack_ids import is_group
 from slackbot.rules.refusals import Obstacle, Refusal
 from slackbot.rules.request import IDLE, IDLE_DAYS, Person, Request, Rules, State, Wait
 from slackbot.rules.timing.countdown import Left, Overdue
@@ -554,8 +555,8 @@ def _label_changed(refusal: refusals.LabelChanged) -> str:
 
 def _not_a_manager(refusal: refusals.NotAManager) -> str:
     allowed = sorted(refusal.whom_to_ask - refusal.disabled)
-    groups = [f"<!subteam^{each}>" for each in allowed if each.startswith("S")]
-    people = [f"<@{each}>" for each in allowed if not each.startswith("S")]
+    groups = [f"<!subteam^{each}>" for each in allowed if is_group(each)]
+    people = [f"<@{each}>" for each in allowed if not is_group(each)]
     named = [*groups, *people][:10]
     ask = f" To take action, ask {', '.join(named)}." if named else ""
     return f"View only.{ask}{_disabled(refusal)}"

@@ -10,6 +10,7 @@ from slackbot.people.directory import Directory
 from slackbot.people.members import Members
 from slackbot.platforms.slack.outbox import Place
 from slackbot.rules.decision import Decision
+from slackbot.rules.reading.slack_ids import is_group
 from slackbot.rules.request import UNFINISHED, IssueKey, Person, Request
 from slackbot.rules.routes import Route
 from slackbot.rules.timing.reminders import (
@@ -171,7 +172,7 @@ class ReminderPlanner:
         lead, rules = situation.team.lead, situation.rules
         if lead is None or situation.told_at is None or LEAD in situation.done:
             return None
-        user = lead if not lead.startswith("S") else None
+        user = lead if not is_group(lead) else None
         zone = await self._members.zone(user, rules.hours.timezone)
         return lead_at(situation.request.due_at, situation.told_at, rules, zone, now)
 

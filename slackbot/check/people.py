@@ -14,6 +14,7 @@ from slackbot.people.identities import WhoIsWho
 from slackbot.platforms.errors import PlatformError, Rejected
 from slackbot.platforms.gitlab.snapshot import GitLabUser
 from slackbot.platforms.slack.client import Member
+from slackbot.rules.reading.slack_ids import is_group
 from slackbot.rules.routes import Route
 from slackbot.settings import Settings
 
@@ -94,7 +95,7 @@ def examine_folder(settings: Settings) -> Iterator[Finding]:
 
 async def _managers(team: Route, clients: Clients) -> _Managers:
     users = clients.slack.users
-    groups = sorted(each for each in team.managers if each.startswith("S"))
+    groups = sorted(each for each in team.managers if is_group(each))
     people = team.managers - set(groups)
     handles = await users.groups() if groups else {}
     found, named = set(people), []

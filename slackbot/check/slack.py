@@ -25,6 +25,7 @@ from slackbot.platforms.slack.client import (
     SlackClient,
 )
 from slackbot.platforms.slack.files import FILE_SCOPES
+from slackbot.rules.reading.slack_ids import is_group
 from slackbot.settings import Settings
 
 MANAGERS, MAIN_CHANNEL, BAD_CHANNEL = "SSAT_MANAGERS", "SSAT_CHANNEL", "SSAT_BAD_CHANNEL"
@@ -57,7 +58,7 @@ async def examine_slack(
     if settings.slack_app_token is not None:
         yield await _examine_app_token(settings, settings.slack_app_token.get_secret_value())
     needed = REQUIRED_SCOPES
-    if any(each.startswith("S") for each in _named(teams)):
+    if any(is_group(each) for each in _named(teams)):
         needed |= {"usergroups:read"}  # else nobody is known as a manager
     for finding in _examine_scopes(identity, needed):
         yield finding
@@ -131,10 +132,10 @@ async def _examine_people(teams: Teams, workspace: SlackClient) -> AsyncIterator
     named, managers = _named(teams), {each for team in teams for each in team.managers}
     looked_up = ", ".join(sorted({setting for uses in named.values() for setting, _ in uses}))
     try:
-        has_groups = any(each.startswith("S") for each in named)
+        has_groups = any(is_group(each) for each in named)
         groups = await workspace.users.groups() if has_groups else {}
         for each, uses in sorted(named.items()):
-            if each.startswith("S"):
+            if is_group(each):
                 group = groups.get(each)
                 problem = _problem_of_group(group.is_enabled if group else None)
             else:

@@ -8,6 +8,7 @@ from slackbot.people.identities import Identities
 from slackbot.people.members import Members
 from slackbot.platforms.errors import PlatformError, Rejected
 from slackbot.platforms.slack.client import Member
+from slackbot.rules.reading.slack_ids import is_group
 from slackbot.rules.refusals import CannotTell, NotAManager, OtherWorkspace
 from slackbot.rules.request import Person
 from slackbot.rules.routes import Routes
@@ -82,7 +83,7 @@ class Admission:
         if not managers or user in managers:
             return None
         disabled = set()
-        for group in sorted(each for each in managers if each.startswith("S")):
+        for group in sorted(each for each in managers if is_group(each)):
             members = await self._members.in_group(group)
             if members is None:
                 disabled.add(group)

@@ -15,6 +15,7 @@ from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.platforms.patience import patiently
 from slackbot.platforms.slack.client import Member, SlackClient
 from slackbot.rules.people import DEFAULT_KEYS, Colleague
+from slackbot.rules.reading.slack_ids import is_group
 from slackbot.rules.routes import Route
 from slackbot.rules.timing.rota import NoAnswer, OnCall
 from slackbot.settings import Settings
@@ -257,7 +258,7 @@ class _Checkup:
         if not team.managers:
             self._managers |= self._who.file.keys()  # everybody may act
         for each in sorted(team.managers):
-            if not each.startswith("S"):
+            if not is_group(each):
                 self._managers.add(each)
                 continue
             members = await patiently(partial(self._slack.users.in_group, each))

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 from slackbot.exit_codes import SETUP_IS_WRONG
 from slackbot.handlers.queue import COMMAND
 from slackbot.handlers.showing import SHOW_FEEDBACK
+from slackbot.rules.reading.slack_ids import is_group
 from slackbot.settings import Settings, SettingsError, load_partly, to_be_fixed
 
 EVENTS_PATH = "/slack/events"
@@ -99,7 +100,7 @@ def app_of(settings: Settings, url: str | None, *, is_complete: bool) -> App:
     """Leave open what settings say that are not complete yet."""
     teams = settings.routes
     named = {each for team in teams for each in (*team.managers, team.duty_group, team.lead)}
-    has_groups = any(each and each.startswith("S") for each in named)
+    has_groups = any(each and is_group(each) for each in named)
     return App(
         url=url,
         gitlab_host=host_of(settings.gitlab_url),

@@ -14,5 +14,10 @@ def read_id(text: str, letters: str) -> str | None:
     return next((each for each in parts if is_id(each, letters)), None)
 
 
+def is_group(whom: str) -> bool:
+    """Tell a user group's id from a person's."""
+    return whom.startswith(GROUPS)
+
+
 def is_id(text: str, letters: str) -> bool:
     return re.fullmatch(f"[{letters}][A-Z0-9]+", text) is not None

@@ -354,9 +354,8 @@ class Database:
     def _make_engine(self) -> "AsyncEngine | SqliteEngine":
         if self.is_sqlite:
             return SqliteEngine(self._url, reads_only=self._reads_only)
-        from slackbot.store.engine.postgres import (
-            postgres_engine,  # takes 50 ms and 10 MB to import
-        )
+        # It takes 50 ms and 10 MB to import.
+        from slackbot.store.engine.postgres import postgres_engine
 
         engine = postgres_engine(self._url, self._own_pids)
         return engine.execution_options(postgresql_readonly=True) if self._reads_only else engine
