@@ -56,7 +56,8 @@ export function guide() {
   wereAllTried = areAllTried();
   const open = isOpen();
   const { scene } = store.state;
-  const isShown = scene && (scene.is_playing || !store.ui.sceneClosed);
+  const isOver = scene && !scene.is_playing;
+  const isShown = scene && !(isOver && (store.ui.sceneClosed || isBeforeAsked(scene)));
   if (store.ui.panel && !isShown) return null;
   return h(
     "section",
@@ -149,22 +150,25 @@ function showButton(name) {
 
 const sceneInAddress = () => new URLSearchParams(location.search).get("scene");
 
-let before = null; // the number of the play before the one that this window has begun
+let asked = null; // the scene that this window has begun and not seen yet: its name and number
 
 async function play(name) {
+  asked = { name, number: (store.state.scene?.number ?? 0) + 1 };
   set({ sceneClosed: false, panel: null, pane: "slack" });
-  const { number = 0 } = store.state.scene ?? {};
-  if (!(await act("scene", { name }))) return false;
-  before = number;
+  const isBegun = await act("scene", { name });
+  if (!isBegun) asked = null;
   redraw();
-  return true;
+  return isBegun;
 }
+
+/** Tell whether this is another scene's end, while the one that was asked for has not begun. */
+const isBeforeAsked = (scene) => asked !== null && scene.name !== asked.name;
 
 /** Look as the person whom a scene asks for, once, in the window that has begun it. */
 export function lookAsAsked() {
   const { scene } = store.state;
-  if (before === null || !scene || scene.number === before) return;
-  before = null;
+  if (!asked || scene?.name !== asked.name || scene.number < asked.number) return;
+  asked = null;
   if (scene.me && scene.me !== store.ui.me) follow(scene.me);
 }
 

@@ -1,10 +1,11 @@
 """Each scene has an address, plays by itself, and shows what it tells people to look at."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 
 from tests.local.browser.axe import no_violations
 from tests.local.browser.visit import DANA, HARPER, PATIENCE, Visit, opened
@@ -117,6 +118,29 @@ async def test_a_scene_is_played_again_as_its_person_in_one_window(
         await expect(other.locator(f"article[data-issue='{number}']")).to_be_visible()
         for page in (visit.page, other):
             await expect(page.get_by_label("You are")).to_have_value(HARPER)
+
+
+async def test_a_scene_that_has_not_begun_is_not_taken_for_the_one_before(
+    browser: Browser, restless: Local
+) -> None:
+    async with scene(browser, restless, "two-claims"):
+        pass
+    may_begin = asyncio.Event()
+
+    async def begin_late(route: Route) -> None:
+        await may_begin.wait()
+        await route.continue_()
+
+    async with opened(browser, restless.url) as page:
+        await page.route("**/api/scene", begin_late)
+        stage = page.locator(".stage")
+        asked = page.expect_request("**/api/scene")
+        async with asked:
+            await page.get_by_role("link", name="A guest clicks").click()
+        await expect(stage).to_have_count(0)
+        may_begin.set()
+        await expect(stage.get_by_role("heading", name="A guest clicks")).to_be_visible()
+        await expect(stage.get_by_role("button", name="Play again")).to_be_enabled(timeout=PATIENCE)
 
 
 async def test_the_end_of_the_week(browser: Browser, restless: Local) -> None:
