@@ -94,7 +94,7 @@ from slackbot.sync.suggestion import Suggestion
 from slackbot.sync.writing.hand import Hand
 from slackbot.sync.writing.thanking import KudosSync
 from slackbot.templates.email import EmailTemplates
-from slackbot.watch import ClockWatch, Watch, enqueue_all
+from slackbot.watch import ClockWatch, Watch, catch_up
 from slackbot.web import (
     HookNotes,
     HookReceiver,
@@ -429,11 +429,10 @@ async def run_bot(
         services = Services(settings, clients, Record(database, clock))
         workers = make_workers(services, first_retry, shutdown_seconds)
         queues = [worker.queue for worker in workers]
-        async with database.transaction() as tx:
-            await tx.be_patient()
-            if database.is_sqlite:
+        if database.is_sqlite:
+            async with database.transaction() as tx:
                 await jobs.take_over_all(tx)
-            await enqueue_all(tx, clock(), queues)
+        await catch_up(services.record, queues, is_patient=True)
         async with _at_work(services, workers) as url:
             yield url
     finally:

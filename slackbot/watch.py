@@ -19,7 +19,7 @@ from slackbot.rules.routes import Routes
 from slackbot.rules.timing.expiry import ends_at, expiry_problem
 from slackbot.store import decisions, facts, jobs, requests
 from slackbot.store.engine.away import RecordAway
-from slackbot.store.engine.database import Record, Transaction
+from slackbot.store.engine.database import Record
 from slackbot.store.jobs import IssueQueue, PeriodicQueue, Queue
 
 log = structlog.get_logger()
@@ -44,16 +44,27 @@ TOKEN_EVERY = timedelta(days=1)
 """The day on which a token ends hardly ever changes."""
 
 
-async def enqueue_all(tx: Transaction, now: datetime, queues: Iterable[Queue]) -> None:
-    """Enqueue what became due while nothing ran or the clock was wrong."""
-    # Settings, and so all deadlines, may have changed.
-    for key, due_at in sorted(await requests.list_open_deadlines(tx)):
-        jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
-        jobs.enqueue(tx, IssueQueue.REMINDERS, [key], now, rank=due_at)
-    for queue in queues:
-        # A summary waits for a whole poll, which a restart may break off.
-        if isinstance(queue, PeriodicQueue) and queue is not PeriodicQueue.SUMMARY:
-            jobs.enqueue_periodic(tx, queue, now)
+async def catch_up(record: Record, queues: Iterable[Queue], *, is_patient: bool = False) -> None:
+    """Let all be looked at that became due while nothing ran or the clock was wrong.
+
+    ``is_patient``: wait for what others have locked, however long it takes.
+    """
+    now = record.now()
+    async with record.transaction() as tx:
+        # By a wrong clock, perhaps one of a process before, a job may wait for too long.
+        await jobs.bring_forward(tx, now)
+    # Apart: it holds many jobs, and enqueuing more might deadlock.
+    async with record.transaction() as tx:
+        if is_patient:
+            await tx.be_patient()
+        # Settings, and so all deadlines, may have changed.
+        for key, due_at in sorted(await requests.list_open_deadlines(tx)):
+            jobs.enqueue(tx, IssueQueue.SYNC, [key], now, rank=due_at)
+            jobs.enqueue(tx, IssueQueue.REMINDERS, [key], now, rank=due_at)
+        for queue in queues:
+            # A summary waits for a whole poll, which a restart may break off.
+            if isinstance(queue, PeriodicQueue) and queue is not PeriodicQueue.SUMMARY:
+                jobs.enqueue_periodic(tx, queue, now)
 
 
 @contextlib.contextmanager
@@ -68,7 +79,7 @@ def _tried_again(failure: str) -> Iterator[None]:
 
 
 class ClockWatch:
-    """Enqueues all when the clock is set: nobody shall wait even a queue's longest wait."""
+    """Catches up when the clock is set back: nobody shall wait even a queue's longest wait."""
 
     def __init__(self, record: Record, queues: Iterable[Queue]) -> None:
         self._record, self._queues = record, tuple(queues)
@@ -85,16 +96,8 @@ class ClockWatch:
                 is_behind = True
             if is_behind:
                 with _tried_again("clock_jump_not_healed"):
-                    await self._catch_up()
+                    await catch_up(self._record, self._queues)
                     is_behind = False
-
-    async def _catch_up(self) -> None:
-        now = self._record.now()
-        async with self._record.transaction() as tx:
-            await jobs.bring_forward(tx, now)
-        # Apart: it holds many jobs, and enqueuing more might deadlock.
-        async with self._record.transaction() as tx:
-            await enqueue_all(tx, now, self._queues)
 
 
 class Watch:

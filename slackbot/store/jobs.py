@@ -386,7 +386,7 @@ async def hurry(tx: Transaction, queue: Queue, now: datetime) -> None:
 
 
 async def bring_forward(tx: Transaction, now: datetime) -> None:
-    """Make all jobs ready: the clock by which they wait has been set back."""
+    """Make all jobs ready: the clock by which they wait may have been wrong."""
     for queue in (*IssueQueue, *PeriodicQueue):
         waiting = _unlocked(errands.c.lane == queue, errands.c.ready_at > now)
         await tx.execute(

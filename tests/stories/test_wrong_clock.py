@@ -109,6 +109,23 @@ async def test_what_was_posted_meanwhile_with_a_doubtful_outcome_is_not_posted_a
     assert len(town.cards) == 1
 
 
+async def test_a_card_that_waits_by_a_wrong_clock_comes_after_a_start_with_the_right_one(
+    quiet_town: Town,
+) -> None:
+    """What is chosen by a clock of tomorrow keeps the sooner time for which its card waits."""
+    async with quiet_town.bot_running():
+        issue, card = await quiet_town.request()
+        await quiet_town.quiet()  # the card waits until it reads differently, up to an hour
+        update = quiet_town.slack.faults.add("chat.update", hang=3600)
+        quiet_town.skew = DAY
+        await quiet_town.slack.wait_for(lambda: update.hits)
+        await quiet_town.slack.click(quiet_town.avery, card, "Claim")
+        await quiet_town.slack.wait_for(lambda: issue.assignees)
+    quiet_town.skew = timedelta(0)
+    async with quiet_town.bot_running():
+        await quiet_town.claimed(issue, "Avery Example")
+
+
 def shown(town: Town) -> str:
     return "\n".join(text_of(card) for card in town.cards)
 
