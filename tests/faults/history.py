@@ -12,6 +12,7 @@ from typing import Any
 
 from slackbot.local.gitlab import Issue
 from slackbot.local.gitlab import Note as GitLabNote
+from slackbot.local.gitlab.model import Request
 from slackbot.local.slack import Message
 from slackbot.local.slack.block_kit import elements_of
 from tests.town import Town, as_read, text_of
@@ -117,6 +118,10 @@ class Call:
     about: str = ""
     """What of the issue: ``notes``, ``resource_label_events``; empty for the issue itself."""
     status: int | None = 200
+    done_at: datetime | None = None
+    """When GitLab had carried it out; ``None`` if it has not."""
+    asked: str = ""
+    """What the change was to be."""
 
     @property
     def is_read(self) -> bool:
@@ -455,9 +460,16 @@ class Recorder:
                         method=request.method,
                         about=path[3] or "",
                         status=request.status,
+                        done_at=request.done_at,
+                        asked=_asked(request),
                     )
                 )
         return found
+
+
+def _asked(request: Request) -> str:
+    body = request.body if request.method == "PUT" else None
+    return str(body) if isinstance(body, dict) else ""
 
 
 def words_in(text: str) -> frozenset[str]:

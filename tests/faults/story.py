@@ -49,7 +49,9 @@ def _in_gitlab(history: History, key: str) -> Iterator[Line]:
             yield arrival.at, f"decision {arrival.decision[:8]} in {arrival.place}"
     for call in history.calls:
         if call.key == key:
-            yield call.at, f"bot: {call.method} {call.about or 'issue'} -> {call.status}"
+            done = f", done {call.done_at:%H:%M:%S.%f}" if call.done_at else ""
+            what = f"{call.method} {call.about or 'issue'} {call.asked}".strip()
+            yield call.at, f"bot: {what} -> {call.status}{done}"
 
 
 def _glance(card: str) -> str:
@@ -76,4 +78,5 @@ def _in_slack(history: History, key: str) -> Iterator[Line]:
             answer = "refused" if choice.is_refused else choice.problem or "acked"
             decision = decided.get(choice.interaction)
             became = f", decision {decision.id[:8]} {decision.status}" if decision else ""
-            yield choice.at, f"{choice.who}: {choice.what}: {answer}{became}"
+            at = f" {choice.answered_at:%H:%M:%S.%f}" if choice.answered_at else ""
+            yield choice.at, f"{choice.who}: {choice.what}: {answer}{at}{became}"

@@ -152,6 +152,7 @@ class Gate:
         if answer is not None:
             return answer
         response = await self._handle(request, handler, record)
+        record.done_at = self._gitlab.clock()
         fault = faults.take(request.method, record.path, "after")
         struck = await self._strike(fault, request, record) if fault else None
         if struck is not None:

@@ -283,3 +283,5 @@ class Request:
     body: object = None
     status: int | None = None
     username: str | None = None
+    done_at: datetime | None = None
+    """When GitLab had carried it out, whatever became of its answer."""
