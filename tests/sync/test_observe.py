@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from slackbot.platforms.errors import Platform, Unreachable
 from slackbot.platforms.gitlab.snapshot import (
@@ -86,6 +87,10 @@ def removed(label: str, at: datetime, by: Person | None = None) -> LabelEvent:
     return LabelEvent(label=label, is_added=False, at=at, by=by)
 
 
+def on_and_off(label: str, at: datetime) -> tuple[LabelEvent, LabelEvent]:
+    return added(label, at), removed(label, at + MOMENT)
+
+
 BORN = (added(CONTACT, FRIDAY, AUTOMATION),)
 
 
@@ -135,6 +140,11 @@ ASSIGNED_TO_AVERY: dict[str, Any] = {"assignees": (AVERY,)}
         # What came between the two readings is not in the issue that was read first.
         ((added(SOFT_SKILLS, MONDAY + MOMENT),), MONDAY),
         ((removed(CONTACT, MONDAY + MOMENT),), MONDAY),
+        (
+            (*on_and_off(SOFT_SKILLS, MONDAY + MOMENT), added(KNOWN_ISSUE, MONDAY + 2 * MOMENT)),
+            MONDAY,
+        ),
+        ((removed(CONTACT, MONDAY + MOMENT), added(CONTACT, MONDAY + 2 * MOMENT)), MONDAY),
     ],
 )
 def test_the_issue_is_what_it_is_since_its_latest_change(
@@ -1119,6 +1129,25 @@ def test_however_often_it_was_looked_at_the_last_look_says_how_it_stands(
     assert often is not None
     assert once is not None
     assert _without_history(often) == _without_history(once)
+
+
+@given(happenings, st.integers(0, 12))
+@settings(deadline=None)
+def test_what_happens_between_the_reading_of_an_issue_and_its_history_is_not_taken_for_seen(
+    happened: list[tuple[str, int, int, int]], seen_of_them: int
+) -> None:
+    history = History()
+    for what, who, hours, _ in happened[:seen_of_them]:
+        history.clock.now += MOMENT
+        history.happen(what, who, hours)
+    seen = history.seen()
+    for what, who, hours, _ in happened[seen_of_them:]:
+        history.clock.now += MOMENT
+        history.happen(what, who, hours)
+    dated_later = [replace(each, at=each.at + MOMENT / 4) for each in history.seen().label_events]
+    torn = replace(seen, label_events=dated_later)
+    missed = dated_later[len(seen.label_events) :]
+    assert all(event.at > torn.changed_at for event in missed)
 
 
 def _without_history(request: Request) -> Request:

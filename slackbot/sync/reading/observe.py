@@ -41,13 +41,20 @@ class Observation:
 
     @property
     def changed_at(self) -> datetime:
-        """By GitLab's clock, which dates label events some milliseconds later."""
-        shown = [
-            event.at
-            for event in self.label_events
-            if event.is_added == (event.label in self.issue.labels)
-        ]
-        return max([self.issue.updated_at, *shown])
+        """By GitLab's clock, which dates label events some milliseconds later.
+
+        The history is read after the issue: of such events, only those count without which the
+        labels would not be what the issue shows.
+        """
+        at = self.issue.updated_at
+        later = sorted((event for event in self.label_events if event.at > at), key=_moment)
+        shown = {event.label: event.label in self.issue.labels for event in later}
+        standing = {event.label: not event.is_added for event in reversed(later)}
+        for event in later:
+            if standing == shown:
+                break
+            standing[event.label], at = event.is_added, event.at
+        return at if standing == shown else self.issue.updated_at
 
     @property
     def assignment(self) -> Assignment | None:
