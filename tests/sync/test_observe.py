@@ -437,6 +437,17 @@ def test_who_is_assigned_in_gitlab_has_claimed_it_then() -> None:
             ],
             MONDAY,
         ),
+        # Taken off again only after the issue was read.
+        (
+            None,
+            [
+                *BORN,
+                removed(CONTACT, SATURDAY),
+                added(CONTACT, SUNDAY),
+                removed(CONTACT, MONDAY + MOMENT),
+            ],
+            SUNDAY,
+        ),
         # Put back within a minute of its birth is still put back.
         (
             None,
@@ -797,6 +808,22 @@ def test_the_label_put_on_in_gitlab_says_that_the_customer_was_contacted() -> No
         SUNDAY,
     )
     assert StepKind.CLOSED not in [step.kind for step in steps]  # that goes without saying
+
+
+def test_who_takes_a_label_off_after_the_issue_was_read_has_not_put_it_on() -> None:
+    labels = [CONTACTED, SOFT_SKILLS]
+    events = [
+        *BORN,
+        *(added(label, SUNDAY, BLAKE.person) for label in labels),
+        *(removed(label, MONDAY + MOMENT, AVERY.person) for label in labels),
+    ]
+    request, steps = observe(WAITING, look(events, labels=ISSUE.labels | set(labels)), RULES)
+    assert request is not None
+    assert (request.contacted_at, request.contacted_by) == (SUNDAY, BLAKE.person)
+    assert [(step.kind, step.who) for step in steps] == [
+        (StepKind.CONTACTED, BLAKE.person),
+        (StepKind.LABELED, BLAKE.person),
+    ]
 
 
 def test_without_an_event_the_contact_is_dated_by_the_issue() -> None:

@@ -206,6 +206,9 @@ def asked_at(seen: Observation, contact_label: str) -> datetime:
     """Follow the design: at birth, else when the label came."""
     born = seen.issue.created_at
     events = [event for event in seen.label_events if event.label == contact_label]
+    last = _latest(events, contact_label, is_added=True)
+    if last and contact_label in seen.issue.labels:  # the history may be later than the issue
+        events = [event for event in events if event.at <= last.at]
     removals = [event.at for event in events if not event.is_added]
     latest_removal = max(removals, default=None)
     added = [
@@ -353,7 +356,7 @@ def _contact_in_gitlab(
         return now, ()
     if not has_label and not _is_taken_off(seen.label_events, rules.contacted_label):
         return now, ()  # label renamed or deleted; the contact happened
-    event = _latest(seen.label_events, rules.contacted_label)
+    event = _latest(seen.label_events, rules.contacted_label, is_added=has_label)
     at, who = (event.at, event.by) if event else (seen.issue.updated_at, None)
     if not has_label:
         step = Step(kind=StepKind.UNCONTACTED, who=who, at=at, in_gitlab=True)
@@ -451,14 +454,22 @@ def _putting_on(known: Request, seen: Observation, label: str) -> LabelEvent | N
 
     A renamed label has the new name in old events, and its issue is unchanged.
     """
-    before, event = known.gitlab_updated_at, _latest(seen.label_events, label)
+    before = known.gitlab_updated_at
+    event = _latest(seen.label_events, label, is_added=True)
     if event is None or before is None:
         return event
     return event if seen.issue.updated_at != before and event.at > before else None
 
 
-def _latest(events: Iterable[LabelEvent], label: str) -> LabelEvent | None:
-    own = [event for event in events if event.label == label]
+def _latest(
+    events: Iterable[LabelEvent], label: str, *, is_added: bool | None = None
+) -> LabelEvent | None:
+    """Return how a label was put on or taken off last, or either of both.
+
+    The history is read after the issue, so the last of both may be later than what that shows.
+    """
+    wanted = (True, False) if is_added is None else (is_added,)
+    own = [event for event in events if event.label == label and event.is_added in wanted]
     return max(reversed(own), key=_moment, default=None)  # of two at once the later in the list
 
 
