@@ -16,6 +16,7 @@ from slackbot.store.schema import errands
 from tests.town import CONTACTED, PATIENCE, Town
 
 SOFT_SKILLS, OUTSIDE = "feedback::soft-skills", "feedback::outside-support"
+KNOWN_ISSUE = "feedback::known-issue"
 
 LOST = [
     pytest.param({"when": "before", "status": 502}, id="the change was not made"),
@@ -120,6 +121,22 @@ async def test_what_somebody_does_while_the_note_is_on_its_way_is_left_alone(tow
         "🔵 Avery Example claimed this request",
         "🔵 Dana Duty assigned <@U0BLAKE> in GitLab",
     ]
+
+
+async def test_what_is_relabelled_twice_while_an_issue_is_read_is_left_alone(town: Town) -> None:
+    issue, card = await town.request()
+    await town.settled()
+    town.gitlab.faults.add(method="GET", path="/resource_label_events$", hang=60)
+    await town.slack.choose(town.avery, card, "Feedback label", SOFT_SKILLS)
+    await lost(town)
+    town.gitlab.change_labels(issue, add=[KNOWN_ISSUE], by=town.duty_gitlab)
+    town.gitlab.change_labels(issue, add=[OUTSIDE], by=town.blake_gitlab)  # takes the other off
+    town.gitlab.faults.release()
+
+    await town.card(issue, f"{without_scope(OUTSIDE)}\n", delivered=True)
+    await town.settled()
+    assert OUTSIDE in issue.labels
+    assert SOFT_SKILLS not in issue.labels
 
 
 async def test_who_was_assigned_by_hand_after_a_take_over_keeps_the_request(town: Town) -> None:
