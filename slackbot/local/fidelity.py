@@ -361,6 +361,11 @@ RULES = (
         meets=r"/resource_(label|state)_events",
     ),
     _gitlab(
+        "What is noted of a change (events, GitLab's own notes) is dated some milliseconds after "
+        "it.",
+        f"{_GITLAB_SOURCE}/app/services/note_summary.rb",
+    ),
+    _gitlab(
         "Links of issues: `relates_to` only, once, both readable, at least Guest in both projects.",
         f"{_GITLAB}/api/issue_links/",
         meets=r"/links$",

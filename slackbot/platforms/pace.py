@@ -43,22 +43,23 @@ def _seconds(told: str, date: str) -> float:
     try:
         seconds = float(told)
     except ValueError:
-        return (_moment(told) - (_clock(date) or datetime.now(UTC))).total_seconds()
+        return (_moment(told) - (read_date(date) or datetime.now(UTC))).total_seconds()
     if not math.isfinite(seconds):
         raise ValueError
     return seconds
 
 
-def _clock(date: str) -> datetime | None:
+def read_date(date: str | None) -> datetime | None:
+    """Read the ``Date`` of an answer, by the clock of whoever wrote it; in whole seconds, UTC."""
     try:
-        return _moment(date)
+        return _moment(date or "")
     except (ValueError, OverflowError):
         return None
 
 
 def _moment(written: str) -> datetime:
     moment = parsedate_to_datetime(written)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(eq=False)

@@ -3,6 +3,7 @@
 import re
 import secrets
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from tests.contract.conftest import GitLabSide
 
@@ -67,6 +68,27 @@ async def test_events_tell_who_added_and_removed_which_label(gitlab: GitLabSide)
         ("remove", ONE),
     ]
     assert {each["user"]["username"] for each in events} == {me["username"]}
+
+
+async def test_what_gitlab_notes_of_a_change_is_no_older_than_the_change(
+    gitlab: GitLabSide,
+) -> None:
+    await gitlab.label(ONE)
+    issue = await gitlab.issue()
+    path = f"issues/{issue['iid']}"
+    change = {"add_labels": ONE, "state_event": "close"}
+    changed = (await gitlab.ask("PUT", path, change)).body
+    for kind in ("label", "state"):
+        [event] = (await gitlab.ask("GET", f"{path}/resource_{kind}_events")).body
+        since = changed["closed_at"] if kind == "state" else changed["created_at"]
+        assert datetime.fromisoformat(event["created_at"]) >= datetime.fromisoformat(since)
+
+
+async def test_an_answer_tells_the_time(gitlab: GitLabSide) -> None:
+    issue = await gitlab.issue()
+    told = await gitlab.ask("GET", f"issues/{issue['iid']}")
+    read_at = parsedate_to_datetime(told.headers["Date"])
+    assert read_at >= datetime.fromisoformat(issue["created_at"]).replace(microsecond=0)
 
 
 async def test_events_tell_who_closed_and_reopened(gitlab: GitLabSide) -> None:

@@ -275,3 +275,21 @@ async def test_what_nobody_else_touched_is_repeated(town: Town) -> None:
     await town.card(issue, "Claimed by Avery Example", without_scope(OUTSIDE), delivered=True)
     await town.settled()
     assert issue.assigned_to == ["avery"]
+
+
+@pytest.mark.parametrize("fault", LOST)
+async def test_who_takes_over_from_whom_gitlab_has_assigned_gets_it_at_the_second_try(
+    town: Town, fault: dict[str, Any]
+) -> None:
+    """GitLab's note of the assignment is later than the assignment, and no news all the same."""
+    issue, _ = await town.request()
+    town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
+    card = await town.claimed(issue, "Blake Sample")
+    town.clock.forward(minutes=10)
+    town.gitlab.faults.add(method="PUT", **fault)
+    assert (await town.slack.click(town.avery, card, "Take over")).ok
+    await lost(town)
+
+    await town.claimed(issue, "Avery Example")
+    await town.settled()
+    assert issue.assigned_to == ["avery"]

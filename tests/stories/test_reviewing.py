@@ -278,6 +278,20 @@ async def test_a_closed_request_is_reopened_and_waits_again(town: Town) -> None:
     assert town.steps(issue)[-1] == "Avery Example reopened this"
 
 
+async def test_what_was_closed_in_gitlab_is_reopened_at_the_second_try(town: Town) -> None:
+    issue, _ = await town.request()
+    town.gitlab.close(issue, by=town.blake_gitlab)
+    card = await town.card(issue, "Closed")
+    town.clock.forward(minutes=10)
+    town.gitlab.faults.add(method="PUT", status=502)
+    words = {"In your own words": "Nobody has called them."}
+    assert (await more(town, card, "Reopen…", **words)).ok
+
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
+    await town.settled()
+    assert issue.state == "opened"
+
+
 async def test_closing_what_somebody_else_has_closed_keeps_the_reason(town: Town) -> None:
     issue, card = await town.request()
     town.gitlab.down()

@@ -83,6 +83,12 @@ def test_what_was_done_between_the_reading_and_the_note_is_theirs_too() -> None:
     assert conflicts_since(DECISION.id, BOT, (ours,), (label,), ()) == Conflicts()
 
 
+def test_what_was_done_after_the_note_is_theirs_by_whichever_clock_the_reading_was_dated() -> None:
+    ours = note(note_of(DECISION, None, NOTED + timedelta(hours=1)), NOTED, BOT, is_system=False)
+    theirs = note("assigned to @blake", AFTER)
+    assert conflicts_since(DECISION.id, BOT, (theirs, ours), (), ()).assignment == theirs
+
+
 def test_what_was_done_before_a_withdrawn_note_was_written_anew_was_judged() -> None:
     withdrawal = note(withdrawal_of(DECISION), AFTER, BOT, is_system=False)
     anew = note(note_of(DECISION), AFTER + timedelta(minutes=1), BOT, is_system=False)

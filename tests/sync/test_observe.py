@@ -22,6 +22,7 @@ from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State, Triage
 from slackbot.rules.timing.deadline import ALWAYS
 from slackbot.sync.reading.observe import (
+    CLOCKS_DIFFER,
     COMMENT_LIMIT,
     Observation,
     asked_at,
@@ -150,7 +151,22 @@ ASSIGNED_TO_AVERY: dict[str, Any] = {"assignees": (AVERY,)}
 def test_the_issue_is_what_it_is_since_its_latest_change(
     events: Sequence[LabelEvent], changed_at: datetime
 ) -> None:
-    assert look(events, updated_at=MONDAY).changed_at == changed_at
+    assert look(events, updated_at=MONDAY).as_of == changed_at
+
+
+@pytest.mark.parametrize(
+    ("read_at", "as_of"),
+    [
+        (MONDAY + timedelta(minutes=5), MONDAY + timedelta(minutes=5) - CLOCKS_DIFFER),
+        (MONDAY + CLOCKS_DIFFER / 2, MONDAY),  # perhaps by the clock of another machine
+        (MONDAY - timedelta(hours=1), MONDAY),
+        (None, MONDAY),
+    ],
+)
+def test_the_issue_shows_what_was_noted_before_gitlab_told_it(
+    read_at: datetime | None, as_of: datetime
+) -> None:
+    assert look(updated_at=MONDAY, read_at=read_at).as_of == as_of
 
 
 # --- Who is who, whatever they are called ------------------------------------------------------
@@ -1174,7 +1190,7 @@ def test_what_happens_between_the_reading_of_an_issue_and_its_history_is_not_tak
     dated_later = [replace(each, at=each.at + MOMENT / 4) for each in history.seen().label_events]
     torn = replace(seen, label_events=dated_later)
     missed = dated_later[len(seen.label_events) :]
-    assert all(event.at > torn.changed_at for event in missed)
+    assert all(event.at > torn.as_of for event in missed)
 
 
 def _without_history(request: Request) -> Request:

@@ -21,6 +21,11 @@ from slackbot.local.gitlab.payloads import HookTimes, Payloads, changes_between
 from slackbot.local.json_type import Json
 
 _MILLISECOND = timedelta(milliseconds=1)
+_NOTED_AFTER = timedelta(milliseconds=7)
+"""GitLab saves a change first, and dates what it notes of it then.
+
+GitLab's ``app/services/note_summary.rb`` and ``app/services/resource_events``.
+"""
 _TOUCH_INTERVAL = timedelta(minutes=1)
 _REFERENCE = re.compile(r'[~@](?:"([^"]+)"|([^\s,]+))')
 _STATE_WORDS: dict[str, tuple[Literal["opened", "closed"], Literal["reopened", "closed"]]] = {
@@ -233,7 +238,7 @@ class Updates:
         issue.closed_at = now if state == "closed" else None
         issue.closed_by = by if state == "closed" else None
         issue.state_events.append(
-            StateEvent(id=self._gitlab.next_id(), user=by, created_at=now, state=past)
+            StateEvent(id=self._gitlab.next_id(), user=by, created_at=self._noted_at(), state=past)
         )
         return True
 
@@ -276,7 +281,7 @@ class Updates:
         event = LabelEvent(
             id=self._gitlab.next_id(),
             user=by,
-            created_at=self._gitlab.clock(),
+            created_at=self._noted_at(),
             action=action,
             label=label,
         )
@@ -297,8 +302,11 @@ class Updates:
         self._touch(issue, by)
         self._system_note(issue, by, " and ".join(words))
 
+    def _noted_at(self) -> datetime:
+        return self._gitlab.clock() + _NOTED_AFTER
+
     def _system_note(self, issue: Issue, by: User, body: str) -> None:
-        now = self._gitlab.clock()
+        now = self._noted_at()
         note = Note(
             id=self._gitlab.next_id(),
             author=by,

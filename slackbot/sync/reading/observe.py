@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab.snapshot import (
@@ -22,6 +22,8 @@ from slackbot.sync.writing.assignment import Assignment, latest_assignment
 
 COMMENT_LIMIT = 1500
 """Characters: what a card may show."""
+CLOCKS_DIFFER = timedelta(seconds=1)
+"""By how much those of GitLab's machines may."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +42,19 @@ class Observation:
     """UTC."""
 
     @property
-    def changed_at(self) -> datetime:
-        """By GitLab's clock, which dates label events some milliseconds later.
+    def as_of(self) -> datetime:
+        """Until when the issue shows what GitLab notes of it, by GitLab's clock.
 
-        The history is read after the issue: of such events, only those count without which the
-        labels would not be what the issue shows.
+        GitLab saves a change first, and dates its events and notes some milliseconds later.
+        """
+        read_at = self.issue.read_at
+        return max(self._labelled_at, read_at - CLOCKS_DIFFER) if read_at else self._labelled_at
+
+    @property
+    def _labelled_at(self) -> datetime:
+        """Count only the later events without which the labels would not be what the issue shows.
+
+        The history is read after the issue.
         """
         at = self.issue.updated_at
         later = sorted((event for event in self.label_events if event.at > at), key=_moment)

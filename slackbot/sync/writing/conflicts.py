@@ -71,8 +71,12 @@ def _is_assignment(note: Note, own: str) -> bool:
 
 def _judged_by(decision: UUID, own: str, notes: Iterable[Note]) -> datetime | None:
     """Count what others did between that reading and the note as theirs."""
-    marks = own_marks(notes, own)
+    # What has told the moment of the reading, perhaps a proxy, may have a wrong clock.
     return min(
-        (mark.judged_by or note.at for note, mark in marks if mark.decision == decision),
+        (
+            min(mark.judged_by or note.at, note.at)
+            for note, mark in own_marks(notes, own)
+            if mark.decision == decision
+        ),
         default=None,
     )

@@ -160,8 +160,8 @@ async def test_the_client_reads_who_labelled_and_who_closed(
     labels = await to_thread(found.resourcelabelevents.list, get_all=True)
     states = await to_thread(found.resourcestateevents.list, get_all=True)
     assert [(e.action, e.label["name"], e.created_at) for e in labels] == [
-        ("add", "SSAT::Contact", "2026-11-06T14:00:00.123Z"),
-        ("remove", "SSAT::Contact", "2026-11-06T15:00:00.123Z"),
+        ("add", "SSAT::Contact", "2026-11-06T14:00:00.130Z"),
+        ("remove", "SSAT::Contact", "2026-11-06T15:00:00.130Z"),
     ]
     assert [(e.state, e.user["username"]) for e in states] == [
         ("closed", "avery"),
