@@ -164,6 +164,20 @@ async def test_an_automatic_assignment_is_a_suggestion_that_a_claim_replaces(
     assert town.steps(issue) == ["🔵 Avery Example claimed this request"]
 
 
+async def test_who_is_not_known_in_gitlab_keeps_a_request_that_was_born_with_another_assignee(
+    town: Town,
+) -> None:
+    issue = town.feedback(assignees=[town.duty_gitlab])
+    await town.slack.click(town.casey, await town.card(issue, "🟠 Unclaimed"), "Claim")
+    await town.claimed(issue, "Casey Nolink")
+    await town.settled()
+    town.gitlab.change_labels(issue, add=["feedback::known-issue"], by=town.blake_gitlab)
+
+    await town.card(issue, "Claimed by Casey Nolink", "known-issue", delivered=True)
+    await town.settled()
+    assert not [step for step in town.steps(issue) if "Dana Duty" in step]
+
+
 async def test_who_was_faster_in_gitlab_keeps_the_request(town: Town) -> None:
     issue, card = await town.request()
     town.gitlab.down()

@@ -579,6 +579,21 @@ def test_whom_an_issue_is_born_with_is_a_suggestion(
     assert request.assignees == ("avery",)
 
 
+def test_whom_an_issue_was_born_with_does_not_get_what_somebody_else_has_claimed() -> None:
+    """GitLab's note of it is later than the issue."""
+    born = by(AUTOMATION, FRIDAY + MOMENT)
+    claimed = replace(
+        first(look(assigned=born, updated_at=FRIDAY, **ASSIGNED_TO_AVERY)),
+        holder=Person(name="Casey Nolink", slack_team="T1", slack_user="U3"),
+        held_since=SATURDAY,
+    )
+    labels = ISSUE.labels | {SOFT_SKILLS}
+    now, steps = observe(claimed, look(assigned=born, labels=labels, **ASSIGNED_TO_AVERY), RULES)
+    assert now is not None
+    assert now.holder == claimed.holder
+    assert steps == ()
+
+
 def test_of_several_who_were_assigned_before_anybody_looked_the_latest_has_it() -> None:
     seen = look(assigned=by(BLAKE.person), assignees=(DANA, AVERY))
     assert first(seen).holder == AVERY.person

@@ -401,6 +401,8 @@ def _assigned_anew(known: Request, seen: Observation) -> set[str]:
     assignment, before = seen.assignment, known.gitlab_updated_at
     if assignment is None or before is None or assignment.author == seen.own_username:
         return set()
+    if assignment.is_part_of_birth(seen.issue):  # its note is later than the issue
+        return set()
     return set(assignment.added) & set(known.assignees) if assignment.at > before else set()
 
 
