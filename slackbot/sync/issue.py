@@ -8,7 +8,7 @@ from structlog.contextvars import bound_contextvars
 from slackbot import metrics, tracing
 from slackbot.blocks.words import FAULT, problem_words, refusal_words
 from slackbot.people.directory import Directory
-from slackbot.platforms.errors import Missing, PlatformError
+from slackbot.platforms.errors import Missing, Platform, PlatformError
 from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.rules.decision import Release, TakeOver
 from slackbot.rules.refusals import IssueGone
@@ -54,7 +54,8 @@ class IssueSync:
             await self._reconcile(key)
             metrics.way_to_card.looked(key)
         except PlatformError as error:
-            await self._note_problem(key, problem_words(error))
+            if error.platform is Platform.GITLAB:  # else a card would blame it
+                await self._note_problem(key, problem_words(error))
             raise
         except (LeaseLost, Postponed):
             raise

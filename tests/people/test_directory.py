@@ -25,7 +25,7 @@ from slackbot.people.directory import Directory
 from slackbot.people.file import PeopleFile, PeopleFileError, read_people
 from slackbot.people.identities import Identities, Kept, Means, WhoIsWho
 from slackbot.people.members import Members
-from slackbot.platforms.errors import Unreachable
+from slackbot.platforms.errors import PlatformError, Unreachable
 from slackbot.platforms.gitlab.client import GitLabClient
 from slackbot.platforms.gitlab.snapshot import GitLabUser
 from slackbot.platforms.slack.client import SlackClient
@@ -722,13 +722,23 @@ async def test_who_cannot_be_found_has_no_account(slack: Slack, people: People, 
     assert await people.directory.account(Person(name="Somebody")) is None
 
 
-async def test_without_slacks_answer_a_claim_goes_on_without_an_account(
+async def test_without_slacks_answer_nobody_is_taken_for_unknown(
     slack: Slack, people: People
 ) -> None:
     person = Person(name="Blake", slack_team=TEAM, slack_user="U2")
     slack.down()
-    assert await people.directory.account(person) is None
+    with pytest.raises(PlatformError):
+        await people.directory.account(person)
     slack.up()
+    assert await people.directory.account(person) is not None
+
+
+async def test_while_slack_refuses_the_bot_a_choice_goes_on_without_an_account(
+    slack: Slack, people: People
+) -> None:
+    person = Person(name="Blake", slack_team=TEAM, slack_user="U2")
+    slack.faults.add("users.info", error="missing_scope")
+    assert await people.directory.account(person) is None
     assert await people.directory.account(person) is not None
 
 

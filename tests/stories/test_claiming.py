@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from slackbot.store.jobs import IssueQueue
 from tests.town import Town, as_read, as_seen, buttons, menu_of, text_of
 
 
@@ -176,6 +177,28 @@ async def test_who_is_not_known_in_gitlab_keeps_a_request_that_was_born_with_ano
     await town.card(issue, "Claimed by Casey Nolink", "known-issue", delivered=True)
     await town.settled()
     assert not [step for step in town.steps(issue) if "Dana Duty" in step]
+
+
+async def test_who_claims_is_assigned_though_slack_does_not_tell_at_first_who_it_is(
+    quiet_town: Town,
+) -> None:
+    async with quiet_town.bot_running():
+        issue, card = await quiet_town.request()
+        await quiet_town.settled()
+        quiet_town.gitlab.faults.add(method="GET", path=r"/issues/\d+$", hang=60)
+        await quiet_town.slack.click(quiet_town.blake, card, "Claim")
+        await quiet_town.card(issue, "Claimed by Blake Sample", "Saved, updating GitLab")
+    quiet_town.gitlab.faults.clear()
+    fault = quiet_town.slack.faults.add("users.info", times=None, status=500)
+    async with quiet_town.bot_running():
+        await quiet_town.slack.wait_for(lambda: fault.hits >= 3)
+        await quiet_town.idle(IssueQueue.CARD)
+        await quiet_town.card(issue, "Saved, updating GitLab")  # which is not the one to blame
+        quiet_town.slack.faults.clear()
+        await quiet_town.claimed(issue, "Blake Sample")
+        await quiet_town.settled()
+    assert issue.assigned_to == ["blake.sample"]
+    assert quiet_town.steps(issue) == ["🔵 Blake Sample claimed this request"]
 
 
 async def test_who_was_faster_in_gitlab_keeps_the_request(town: Town) -> None:
