@@ -33,13 +33,13 @@ def seconds_asked(told: str | None, date: str | None, default: float) -> float:
     It is a number of seconds or, from some proxies, a moment by the clock that wrote ``date``.
     """
     try:
-        seconds = _seconds(told or "", date or "")
+        seconds = _seconds(told or "", date)
     except (ValueError, OverflowError):
         seconds = default
     return min(max(seconds, 1.0), LONGEST_HOLD_SECONDS)
 
 
-def _seconds(told: str, date: str) -> float:
+def _seconds(told: str, date: str | None) -> float:
     try:
         seconds = float(told)
     except ValueError:

@@ -56,8 +56,8 @@ export function guide() {
   wereAllTried = areAllTried();
   const open = isOpen();
   const { scene } = store.state;
-  const isOver = scene && !scene.is_playing;
-  const isShown = scene && !(isOver && (store.ui.sceneClosed || isBeforeAsked(scene)));
+  const isShown =
+    scene && (scene.is_playing || !(store.ui.sceneClosed || isBeforeAsked(scene)));
   if (store.ui.panel && !isShown) return null;
   return h(
     "section",

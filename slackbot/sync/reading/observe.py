@@ -204,12 +204,11 @@ def _was_labeled(known: Request, rules: Rules) -> bool:
     return known.by_label or rules.contact_label in known.labels
 
 
-def _is_taken_off(events: Iterable[LabelEvent], label: str) -> bool:
+def _is_taken_off(events: Sequence[LabelEvent], label: str) -> bool:
     """Whether somebody took a label off: GitLab tells of every time."""
-    own = [event for event in events if event.label == label]
-    removed = max((event.at for event in own if not event.is_added), default=None)
-    added = max((event.at for event in own if event.is_added), default=None)
-    return removed is not None and (added is None or removed >= added)
+    removed = _latest(events, label, is_added=False)
+    added = _latest(events, label, is_added=True)
+    return removed is not None and (added is None or removed.at >= added.at)
 
 
 def asked_at(seen: Observation, contact_label: str) -> datetime:
@@ -480,8 +479,7 @@ def _latest(
 
     The history is read after the issue, so the last of both may be later than what that shows.
     """
-    wanted = (True, False) if is_added is None else (is_added,)
-    own = [event for event in events if event.label == label and event.is_added in wanted]
+    own = [event for event in events if event.label == label and is_added in (None, event.is_added)]
     return max(reversed(own), key=_moment, default=None)  # of two at once the later in the list
 
 
