@@ -33,33 +33,32 @@ def seconds_asked(told: str | None, date: str | None, default: float) -> float:
     It is a number of seconds or, from some proxies, a moment by the clock that wrote ``date``.
     """
     try:
-        seconds = _seconds(told or "", date)
+        seconds = _seconds(told or "", date or "")
     except (ValueError, OverflowError):
         seconds = default
     return min(max(seconds, 1.0), LONGEST_HOLD_SECONDS)
 
 
-def _seconds(told: str, date: str | None) -> float:
+def _seconds(told: str, date: str) -> float:
     try:
         seconds = float(told)
     except ValueError:
-        return (_moment(told) - (read_date(date) or datetime.now(UTC))).total_seconds()
+        return (_moment(told) - (_clock(date) or datetime.now(UTC))).total_seconds()
     if not math.isfinite(seconds):
         raise ValueError
     return seconds
 
 
-def read_date(date: str | None) -> datetime | None:
-    """Read the ``Date`` of an answer, by the clock of whoever wrote it; in whole seconds, UTC."""
+def _clock(date: str) -> datetime | None:
     try:
-        return _moment(date or "")
+        return _moment(date)
     except (ValueError, OverflowError):
         return None
 
 
 def _moment(written: str) -> datetime:
     moment = parsedate_to_datetime(written)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(eq=False)

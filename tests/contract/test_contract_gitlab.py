@@ -3,7 +3,6 @@
 import re
 import secrets
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 from tests.contract.conftest import GitLabSide
 
@@ -82,13 +81,6 @@ async def test_what_gitlab_notes_of_a_change_is_no_older_than_the_change(
         [event] = (await gitlab.ask("GET", f"{path}/resource_{kind}_events")).body
         since = changed["closed_at"] if kind == "state" else changed["created_at"]
         assert datetime.fromisoformat(event["created_at"]) >= datetime.fromisoformat(since)
-
-
-async def test_an_answer_tells_the_time(gitlab: GitLabSide) -> None:
-    issue = await gitlab.issue()
-    told = await gitlab.ask("GET", f"issues/{issue['iid']}")
-    read_at = parsedate_to_datetime(told.headers["Date"])
-    assert read_at >= datetime.fromisoformat(issue["created_at"]).replace(microsecond=0)
 
 
 async def test_events_tell_who_closed_and_reopened(gitlab: GitLabSide) -> None:

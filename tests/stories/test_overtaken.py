@@ -285,7 +285,6 @@ async def test_who_takes_over_from_whom_gitlab_has_assigned_gets_it_at_the_secon
     issue, _ = await town.request()
     town.gitlab.assign(issue, town.blake_gitlab, by=town.duty_gitlab)
     card = await town.claimed(issue, "Blake Sample")
-    town.clock.forward(minutes=10)
     town.gitlab.faults.add(method="PUT", **fault)
     assert (await town.slack.click(town.avery, card, "Take over")).ok
     await lost(town)
@@ -293,3 +292,15 @@ async def test_who_takes_over_from_whom_gitlab_has_assigned_gets_it_at_the_secon
     await town.claimed(issue, "Avery Example")
     await town.settled()
     assert issue.assigned_to == ["avery"]
+
+
+async def test_whom_gitlab_has_assigned_gives_it_back_at_the_second_try(town: Town) -> None:
+    issue, _ = await town.request()
+    town.gitlab.assign(issue, town.avery_gitlab, by=town.duty_gitlab)
+    card = await town.claimed(issue, "Avery Example")
+    town.gitlab.faults.add(method="PUT", status=502)
+    assert (await town.slack.click(town.avery, card, "Release")).ok
+
+    await town.card(issue, "🟠 Unclaimed", delivered=True)
+    await town.settled()
+    assert issue.assigned_to == []

@@ -282,7 +282,6 @@ async def test_what_was_closed_in_gitlab_is_reopened_at_the_second_try(town: Tow
     issue, _ = await town.request()
     town.gitlab.close(issue, by=town.blake_gitlab)
     card = await town.card(issue, "Closed")
-    town.clock.forward(minutes=10)
     town.gitlab.faults.add(method="PUT", status=502)
     words = {"In your own words": "Nobody has called them."}
     assert (await more(town, card, "Reopen…", **words)).ok

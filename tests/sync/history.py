@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from slackbot.local.gitlab import GitLab, Issue, User
 from slackbot.local.gitlab.entities import Entities
-from slackbot.platforms.gitlab.snapshot import parse_issue, parse_label_event, parse_note
+from slackbot.platforms.gitlab.snapshot import (
+    StateEvent,
+    parse_issue,
+    parse_label_event,
+    parse_note,
+    parse_state_event,
+)
 from slackbot.rules.decision import (
     ChooseLabel,
     Claim,
@@ -67,7 +73,7 @@ class History:
 
     def happen(self, what: str, who: int, hours: int) -> None:
         self.clock.now += timedelta(hours=hours)
-        by, issue, gitlab = self.users[who], self.issue, self.gitlab
+        by, issue, gitlab = [*self.users, self.bot][who], self.issue, self.gitlab
         match what.split():
             case ["close"]:
                 gitlab.close(issue, by)
@@ -137,6 +143,11 @@ class History:
             own_username=BOT,
             at=self.clock.now,
         )
+
+    def state_events(self) -> list[StateEvent]:
+        entities = Entities(self.gitlab.url)
+        events = self.issue.state_events
+        return [parse_state_event(entities.state_event(self.issue, event)) for event in events]
 
 
 WHAT_HAPPENS = [

@@ -1,20 +1,26 @@
-"""What others did after the bot's note, and what is left of the bot's own change then."""
+"""What others did since the bot read an issue, and what is left of its own change then."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from slackbot.platforms.gitlab.client import IssueChange
-from slackbot.platforms.gitlab.snapshot import LabelEvent, Note, StateEvent
+from slackbot.platforms.gitlab.snapshot import IssueSnapshot, LabelEvent, Note, StateEvent
 from slackbot.rules.decision import Claim, Decision
 from slackbot.rules.request import IssueKey, Person
+from slackbot.sync.writing.assignment import read_assignment
 from slackbot.sync.writing.conflicts import Conflicts, conflicts_since
 from slackbot.sync.writing.notes import note_of, withdrawal_of
+from tests.sync.history import BOT, CONTACT, WHAT_HAPPENS, History
 
 NOTED = datetime(2026, 2, 2, 9, 30, tzinfo=UTC)
 BEFORE, AFTER = NOTED - timedelta(seconds=1), NOTED + timedelta(seconds=1)
-BOT = "ssat-bot"
 AVERY, BLAKE = (Person(name=name, gitlab=name) for name in ("avery", "blake"))
 OURS = Person(name="ssat-bot", gitlab=BOT)
 DECISION = Decision(id=UUID(int=1), key=IssueKey(7, 12), by=AVERY, at=NOTED, action=Claim())
@@ -74,19 +80,119 @@ def test_labels_and_states_count_that_somebody_else_changed_since(
     assert found.state is counts
 
 
-def test_what_was_done_between_the_reading_and_the_note_is_theirs_too() -> None:
-    judged_by = BEFORE - timedelta(minutes=1)
-    label = LabelEvent(label=DOCS, is_added=True, at=BEFORE, by=BLAKE)
-    ours = note(note_of(DECISION, None, judged_by), NOTED, BOT, is_system=False)
-    assert conflicts_since(DECISION.id, BOT, (ours,), (label,), ()).labels == {DOCS}
-    ours = note(note_of(DECISION, None, BEFORE), NOTED, BOT, is_system=False)
-    assert conflicts_since(DECISION.id, BOT, (ours,), (label,), ()) == Conflicts()
+def test_an_older_marker_tells_only_when_its_decision_was_judged() -> None:
+    earlier = BEFORE - timedelta(minutes=1)
+    said = f'"judged_by": "{earlier.isoformat()}", "decision"'
+    ours = note(note_of(DECISION).replace('"decision"', said), NOTED, BOT, is_system=False)
+    labels = [
+        LabelEvent(label=label, is_added=True, at=at, by=BLAKE)
+        for label, at in ((DOCS, BEFORE), (SOFT, earlier))
+    ]
+    assert conflicts_since(DECISION.id, BOT, (ours,), labels, ()).labels == {DOCS}
 
 
-def test_what_was_done_after_the_note_is_theirs_by_whichever_clock_the_reading_was_dated() -> None:
-    ours = note(note_of(DECISION, None, NOTED + timedelta(hours=1)), NOTED, BOT, is_system=False)
-    theirs = note("assigned to @blake", AFTER)
-    assert conflicts_since(DECISION.id, BOT, (theirs, ours), (), ()).assignment == theirs
+ISSUE = replace(History().seen().issue, updated_at=BEFORE)
+JUST_AFTER = BEFORE + timedelta(milliseconds=7)
+
+
+def judged_by(
+    issue: IssueSnapshot, written: Callable[[str], str] = str, *notes: Note, **events: Any
+) -> Conflicts:
+    """Let the bot write its note after it has seen this ``issue``."""
+    ours = note(written(note_of(DECISION, None, issue)), NOTED, BOT, is_system=False)
+    return conflicts_since(
+        DECISION.id, BOT, (*notes, ours), events.get("labels", ()), events.get("states", ())
+    )
+
+
+def broken(written: str) -> str:
+    return written.replace('"labels": [', '"labels": 5, "others": [')
+
+
+@pytest.mark.parametrize(("written", "theirs"), [(str, set()), (broken, {CONTACT})])
+def test_a_marker_that_somebody_has_broken_counts_as_an_older_one(
+    written: Callable[[str], str], theirs: set[str]
+) -> None:
+    label = LabelEvent(label=CONTACT, is_added=True, at=JUST_AFTER, by=BLAKE)
+    assert judged_by(ISSUE, written, labels=(label,)).labels == theirs
+
+
+@pytest.mark.parametrize("since", [BEFORE, NOTED + timedelta(hours=1)])
+def test_what_was_done_after_the_note_is_theirs_whatever_the_issue_showed(since: datetime) -> None:
+    """An account or a label may have another name by now, or a clock may be wrong."""
+    issue = replace(ISSUE, updated_at=since)
+    at = NOTED + timedelta(minutes=10)
+    theirs = note("unassigned @renamed", at)
+    label = LabelEvent(label="renamed", is_added=False, at=at, by=BLAKE)
+    state = StateEvent(is_closed=False, at=at, by=BLAKE)
+    found = judged_by(issue, str, theirs, labels=(label,), states=(state,))
+    assert found == Conflicts(assignment=theirs, labels=frozenset({"renamed"}), state=True)
+
+
+class Happening(NamedTuple):
+    what: str
+    who: int
+
+
+def judged(
+    seen: list[Happening], missed: list[Happening], after: timedelta
+) -> tuple[Conflicts, Conflicts]:
+    """Return what counts as done since the bot read an issue, and what was."""
+    history = History()
+
+    def happen(happened: list[Happening]) -> None:
+        for what, who in happened:
+            history.clock.now += after
+            history.happen(what, who, 0)
+
+    happen(seen)
+    before, states_before = history.seen(), history.state_events()
+    happen(missed)
+    history.clock.now += after
+    history.gitlab.comment(history.issue, note_of(DECISION, None, before.issue), history.bot)
+    now, states = history.seen(), history.state_events()
+
+    def is_theirs(event: LabelEvent | StateEvent) -> bool:
+        return event.by is not None and event.by.gitlab != BOT
+
+    notes = now.notes[: len(now.notes) - len(before.notes)]
+    assigned = [each for each in notes if read_assignment(each) and each.author != BOT]
+    labelled = filter(is_theirs, now.label_events[len(before.label_events) :])
+    done = Conflicts(
+        assignment=assigned[0] if assigned else None,
+        labels=frozenset(event.label for event in labelled),
+        state=any(map(is_theirs, states[len(states_before) :])),
+    )
+    return conflicts_since(DECISION.id, BOT, now.notes, now.label_events, states), done
+
+
+acts = st.lists(
+    st.builds(Happening, st.sampled_from(WHAT_HAPPENS), st.integers(0, len(History().users))),
+    max_size=8,
+)
+
+
+@given(acts, acts)
+@example([Happening("assign avery", 1), Happening("assign blake", 3)], [])
+@settings(deadline=None)
+def test_what_others_did_since_the_issue_was_read_is_theirs_and_nothing_else(
+    seen: list[Happening], missed: list[Happening]
+) -> None:
+    found, done = judged(seen, missed, timedelta(milliseconds=20))
+    assert found == done
+
+
+@given(acts, acts)
+@settings(deadline=None)
+def test_what_others_did_since_the_issue_was_read_is_theirs_however_fast_they_were(
+    seen: list[Happening], missed: list[Happening]
+) -> None:
+    """Several changes within the moment after which GitLab notes the first."""
+    found, done = judged(seen, missed, timedelta(milliseconds=1))
+    assert found.labels >= done.labels
+    assert found.state >= done.state
+    if done.assignment:
+        assert found.assignment == done.assignment
 
 
 def test_what_was_done_before_a_withdrawn_note_was_written_anew_was_judged() -> None:

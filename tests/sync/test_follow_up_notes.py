@@ -20,7 +20,7 @@ from slackbot.sync.writing.notes import (
     supplement_of,
     withdrawal_of,
 )
-from tests.sync.test_notes import AVERY, BOT, ID, NOW, decided, note, references
+from tests.sync.test_notes import AVERY, BOT, ID, decided, note, references
 
 FEEDBACK = "https://gitlab.example/feedback/-/issues/12"
 CREATED = NewIssue(key=IssueKey(8, 3), url="https://gitlab.example/meta/-/issues/3")
@@ -65,7 +65,7 @@ def test_only_those_who_are_told_are_mentioned(text: str) -> None:
 
 @pytest.mark.parametrize("action", [FOLLOW_UP, TELL], ids=lambda action: action.kind)
 def test_a_note_is_known_again_and_can_be_taken_back(action: FollowUp | Tell) -> None:
-    mark = read_marker(note_of(decided(action), judged_by=NOW))
+    mark = read_marker(note_of(decided(action)))
     assert mark is not None
     assert (mark.decision, mark.kind, mark.person) == (ID, action.kind, AVERY)
     taken_back = read_marker(withdrawal_of(decided(action)))

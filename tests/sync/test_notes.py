@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from slackbot.local.gitlab import quick_actions
 from slackbot.platforms.gitlab.client import IssueChange
-from slackbot.platforms.gitlab.snapshot import Note
+from slackbot.platforms.gitlab.snapshot import GitLabUser, Note
 from slackbot.rules.decision import (
     WAITS_LIMIT,
     Action,
@@ -57,6 +57,7 @@ from slackbot.sync.writing.notes import (
     supplemented,
     withdrawal_of,
 )
+from tests.sync.history import History
 
 BOT = "ssat-bot"
 ID = UUID("5b6f6c0e-7d9b-4a0f-9a4e-0f6a8b1c2d3e")
@@ -541,10 +542,19 @@ def test_what_a_feedback_waits_on_is_read_back_as_it_was_typed(text: str, until:
     assert (mark.what, mark.until) == (whole_text(text[:WAITS_LIMIT]) or None, until)
 
 
-def test_a_marker_says_by_which_state_of_the_issue_its_decision_was_judged() -> None:
-    mark = read_marker(note_of(decided(Claim()), judged_by=NOW))
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_marker_says_by_what_the_issue_was_like_its_decision_was_judged(is_open: bool) -> None:
+    issue = replace(
+        History().seen().issue,
+        is_open=is_open,
+        labels=frozenset({"<b>", "@avery"}),
+        assignees=(GitLabUser(id=1, username="avery", name="Avery Example"),),
+    )
+    mark = read_marker(note_of(decided(Claim()), seen=issue))
     assert mark is not None
-    assert mark.judged_by == NOW
+    assert mark.judged_by == issue.updated_at
+    assert (mark.labels, mark.assignees) == (issue.labels, frozenset({"avery"}))
+    assert mark.state == ("opened" if is_open else "closed")
 
 
 def test_a_marker_names_the_account_that_was_found_for_a_person() -> None:

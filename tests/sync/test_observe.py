@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from slackbot.platforms.errors import Platform, Unreachable
 from slackbot.platforms.gitlab.snapshot import (
@@ -22,7 +21,6 @@ from slackbot.rules.reading.feedback import Sentiment
 from slackbot.rules.request import IssueKey, Person, Request, Rules, State, Triage
 from slackbot.rules.timing.deadline import ALWAYS
 from slackbot.sync.reading.observe import (
-    CLOCKS_DIFFER,
     COMMENT_LIMIT,
     Observation,
     asked_at,
@@ -88,10 +86,6 @@ def removed(label: str, at: datetime, by: Person | None = None) -> LabelEvent:
     return LabelEvent(label=label, is_added=False, at=at, by=by)
 
 
-def on_and_off(label: str, at: datetime) -> tuple[LabelEvent, LabelEvent]:
-    return added(label, at), removed(label, at + MOMENT)
-
-
 BORN = (added(CONTACT, FRIDAY, AUTOMATION),)
 
 
@@ -126,47 +120,6 @@ CLAIMED = replace(
     assignees=("avery",),
 )
 ASSIGNED_TO_AVERY: dict[str, Any] = {"assignees": (AVERY,)}
-
-
-# --- When the issue became what it is ----------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("events", "as_of"),
-    [
-        ((), MONDAY),
-        (BORN, MONDAY),
-        ((added(CONTACT, MONDAY + MOMENT),), MONDAY + MOMENT),  # noted after the issue was saved
-        ((removed(SOFT_SKILLS, MONDAY + MOMENT),), MONDAY + MOMENT),
-        # What came between the two readings is not in the issue that was read first.
-        ((added(SOFT_SKILLS, MONDAY + MOMENT),), MONDAY),
-        ((removed(CONTACT, MONDAY + MOMENT),), MONDAY),
-        (
-            (*on_and_off(SOFT_SKILLS, MONDAY + MOMENT), added(KNOWN_ISSUE, MONDAY + 2 * MOMENT)),
-            MONDAY,
-        ),
-        ((removed(CONTACT, MONDAY + MOMENT), added(CONTACT, MONDAY + 2 * MOMENT)), MONDAY),
-    ],
-)
-def test_the_issue_is_what_it_is_since_its_latest_change(
-    events: Sequence[LabelEvent], as_of: datetime
-) -> None:
-    assert look(events, updated_at=MONDAY).as_of == as_of
-
-
-@pytest.mark.parametrize(
-    ("read_at", "as_of"),
-    [
-        (MONDAY + timedelta(minutes=5), MONDAY + timedelta(minutes=5) - CLOCKS_DIFFER),
-        (MONDAY + CLOCKS_DIFFER / 2, MONDAY),  # perhaps by the clock of another machine
-        (MONDAY - timedelta(hours=1), MONDAY),
-        (None, MONDAY),
-    ],
-)
-def test_the_issue_shows_what_was_noted_before_gitlab_told_it(
-    read_at: datetime | None, as_of: datetime
-) -> None:
-    assert look(updated_at=MONDAY, read_at=read_at).as_of == as_of
 
 
 # --- Who is who, whatever they are called ------------------------------------------------------
@@ -1187,24 +1140,6 @@ def test_however_often_it_was_looked_at_the_last_look_says_how_it_stands(
     assert often is not None
     assert once is not None
     assert _without_history(often) == _without_history(once)
-
-
-@given(happenings, st.integers(0, 12))
-@settings(deadline=None)
-def test_what_happens_between_the_reading_of_an_issue_and_its_history_is_not_taken_for_seen(
-    happened: list[tuple[str, int, int, int]], seen_of_them: int
-) -> None:
-    history = History()
-    for what, who, hours, _ in happened[:seen_of_them]:
-        history.clock.now += MOMENT
-        history.happen(what, who, hours)
-    seen = history.seen()
-    for what, who, hours, _ in happened[seen_of_them:]:
-        history.clock.now += MOMENT
-        history.happen(what, who, hours)
-    torn = replace(seen, label_events=history.seen().label_events)
-    missed = torn.label_events[len(seen.label_events) :]
-    assert all(event.at > torn.as_of for event in missed)
 
 
 def _without_history(request: Request) -> Request:

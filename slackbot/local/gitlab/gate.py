@@ -5,7 +5,6 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -114,8 +113,6 @@ class Gate:
         try:
             with self._gitlab.crowds.one_more(f"{record.method} {record.path}"):
                 response = await self._answer(request, handler, record)
-            now = self._gitlab.clock().astimezone(UTC)
-            response.headers.setdefault("Date", format_datetime(now, usegmt=True))
             if begun is not None:
                 self._show(begun, request, record, response)
             return response

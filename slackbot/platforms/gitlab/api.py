@@ -237,8 +237,7 @@ def _by_remedy(url: str, error: GitlabError | requests.RequestException) -> Plat
             return Unreachable(Platform.GITLAB, "GitLab redirects elsewhere: is GITLAB_URL right?")
         case requests.Timeout():
             return _TimedOut(Platform.GITLAB, "GitLab did not answer in time")
-        # A redirect of a change, or no JSON after all.
-        case GitlabError() | requests.JSONDecodeError():
+        case GitlabError():  # a redirect of a change, or no JSON after all
             return Unreachable(Platform.GITLAB, f"GitLab is failing ({type(error).__name__})")
         case _:
             return no_answer(Platform.GITLAB, url, error)

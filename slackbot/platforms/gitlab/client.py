@@ -37,7 +37,7 @@ from slackbot.platforms.gitlab.snapshot import (
     parse_state_event,
     parse_user,
 )
-from slackbot.platforms.pace import Allowances, read_date
+from slackbot.platforms.pace import Allowances
 from slackbot.rules.refusals import Obstacle
 from slackbot.rules.request import IssueKey
 
@@ -324,8 +324,7 @@ class GitLabClient(GitLabIssues):
 
     async def read_issue(self, key: IssueKey) -> IssueSnapshot:
         def read(client: gitlab.Gitlab) -> IssueSnapshot:
-            answer = client.http_request("get", _issue(key))
-            return parse_issue(as_dict(answer.json()), read_date(answer.headers.get("Date")))
+            return parse_issue(as_dict(client.http_get(_issue(key))))
 
         return await self._of(key, self.ask(read))
 

@@ -52,8 +52,6 @@ class IssueSnapshot:
     project_path: str = ""
     moved_to_id: int | None = None
     """Not its number there; only administrators can look it up."""
-    read_at: datetime | None = None
-    """When GitLab told it, by its own clock, in whole seconds; ``None`` if it did not say."""
 
     @cached_property
     def feedback(self) -> Feedback:
@@ -129,7 +127,7 @@ def parse_person(data: Mapping[str, Any] | None) -> Person | None:
     return parse_user(data).person
 
 
-def parse_issue(data: Mapping[str, Any], read_at: datetime | None = None) -> IssueSnapshot:
+def parse_issue(data: Mapping[str, Any]) -> IssueSnapshot:
     """See https://docs.gitlab.com/api/issues/."""
     return IssueSnapshot(
         key=IssueKey(int(data["project_id"]), int(data["iid"])),
@@ -148,7 +146,6 @@ def parse_issue(data: Mapping[str, Any], read_at: datetime | None = None) -> Iss
         comments=int(data.get("user_notes_count") or 0),
         project_path=(data.get("references") or {}).get("full", "").rpartition("#")[0],
         moved_to_id=data.get("moved_to_id"),
-        read_at=read_at,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from slackbot.platforms.errors import PlatformError
 from slackbot.platforms.gitlab.snapshot import (
@@ -22,8 +22,6 @@ from slackbot.sync.writing.assignment import Assignment, latest_assignment
 
 COMMENT_LIMIT = 1500
 """Characters: what a card may show."""
-CLOCKS_DIFFER = timedelta(seconds=1)
-"""By how much those of GitLab's machines may."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,31 +38,6 @@ class Observation:
     """Why GitLab did not tell the history. No customer is hidden by that."""
     at: datetime
     """UTC."""
-
-    @property
-    def as_of(self) -> datetime:
-        """Until when the issue shows what GitLab notes of it, by GitLab's clock.
-
-        GitLab saves a change first, and dates its events and notes some milliseconds later.
-        """
-        read_at = self.issue.read_at
-        return max(self._labelled_at, read_at - CLOCKS_DIFFER) if read_at else self._labelled_at
-
-    @property
-    def _labelled_at(self) -> datetime:
-        """Count only the later events without which the labels would not be what the issue shows.
-
-        The history is read after the issue.
-        """
-        at = self.issue.updated_at
-        later = sorted((event for event in self.label_events if event.at > at), key=_moment)
-        shown = {event.label: event.label in self.issue.labels for event in later}
-        standing = {event.label: not event.is_added for event in reversed(later)}
-        for event in later:
-            if standing == shown:
-                break
-            standing[event.label], at = event.is_added, event.at
-        return at if standing == shown else self.issue.updated_at
 
     @property
     def assignment(self) -> Assignment | None:

@@ -9,7 +9,7 @@ from slackbot.platforms.gitlab.snapshot import BIRTH, IssueSnapshot, Note
 from slackbot.rules.request import Person
 
 _BEGINNINGS = ("assigned to", "unassigned")
-_USERNAME = re.compile(r"@([\w.-]*\w)")
+_USERNAME = re.compile(r"@([\w.-]*[\w-])")
 _TAKEN_OFF = re.compile(r"(?<!@)\bunassigned ")
 
 

@@ -331,7 +331,7 @@ class Delivery:
         decision = self._decision
 
         async def post(gitlab: GitLabClient, own_name: OwnName | None) -> None:
-            body = note_of(decision, replaced, seen.as_of, own_name)
+            body = note_of(decision, replaced, seen.issue, own_name)
             if thread is None or not await self._is_accepted(
                 gitlab.reply(decision.key, thread, body), "not_a_reply"
             ):

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from slackbot.blocks.words import CHANNELS, CLOSINGS, MISSES
 from slackbot.platforms.gitlab.client import IssueChange
-from slackbot.platforms.gitlab.snapshot import Note, parse_moment
+from slackbot.platforms.gitlab.snapshot import IssueSnapshot, Note, parse_moment
 from slackbot.rules import handbook
 from slackbot.rules.decision import (
     AddNote,
@@ -84,6 +84,12 @@ class Marker:
     contacted_at: datetime | None = None
     how: str | None = None
     judged_by: datetime | None = None
+    """Until then all that GitLab had done was seen, by its clock."""
+    assignees: frozenset[str] | None = None
+    """What the issue was like then, as are the next two."""
+    labels: frozenset[str] | None = None
+    state: str | None = None
+    """``opened`` or ``closed``, as GitLab calls it."""
     reason: str | None = None
     what: str | None = None
     until: date | None = None
@@ -100,10 +106,10 @@ class OwnName:
 
 
 def marker(
-    decision: Decision, judged_by: datetime | None = None, own_name: OwnName | None = None
+    decision: Decision, seen: IssueSnapshot | None = None, own_name: OwnName | None = None
 ) -> str:
-    """Write all that a lost record needs; ``judged_by`` is by GitLab's clock."""
-    content: dict[str, str | None] = {
+    """Write all that a lost record needs, and what was ``seen`` when the decision was judged."""
+    content: dict[str, Any] = {
         "decision": str(decision.id),
         "kind": decision.action.kind,
         "at": decision.at.isoformat(),
@@ -124,14 +130,19 @@ def marker(
             content |= {"what": what, "until": until.isoformat()}
         case _:
             pass
-    if judged_by is not None:
-        content["judged_by"] = judged_by.isoformat()
+    if seen is not None:
+        content |= {
+            "judged_by": seen.updated_at.isoformat(),
+            "assignees": seen.usernames,
+            "labels": sorted(seen.labels),
+            "state": "opened" if seen.is_open else "closed",
+        }
     if own_name is None:
         return _hidden(content)
     return _hidden(content | {"written": own_name.at.isoformat()}, own_name.sign)
 
 
-def _hidden(content: Mapping[str, str | None], sign: Callable[[str], str] = str) -> str:
+def _hidden(content: Mapping[str, Any], sign: Callable[[str], str] = str) -> str:
     # No name may end the comment early, or mention anybody.
     written = json.dumps(content)
     for character in "<>@":
@@ -186,6 +197,9 @@ def read_marker(body: str) -> Marker | None:
         contacted_at=_read(content, "contacted_at", parse_moment),
         how=_text(content, "how"),
         judged_by=_read(content, "judged_by", parse_moment),
+        assignees=_texts(content, "assignees"),
+        labels=_texts(content, "labels"),
+        state=_text(content, "state"),
         reason=_text(content, "reason"),
         what=_text(content, "what"),
         until=_read(content, "until", date.fromisoformat),
@@ -195,6 +209,11 @@ def read_marker(body: str) -> Marker | None:
 def _text(content: Mapping[str, Any], name: str) -> str | None:
     value = content.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def _texts(content: Mapping[str, Any], name: str) -> frozenset[str] | None:
+    value = content.get(name)
+    return frozenset(map(str, value)) if isinstance(value, list) else None
 
 
 def _read(content: Mapping[str, Any], name: str, read: Callable[[str], T]) -> T | None:
@@ -215,12 +234,12 @@ def _person_in(content: Mapping[str, Any]) -> Person | None:
 def note_of(
     decision: Decision,
     replaced: str | None = None,
-    judged_by: datetime | None = None,
+    seen: IssueSnapshot | None = None,
     own_name: OwnName | None = None,
 ) -> str:
-    """Name the ``replaced`` label, if any; ``judged_by`` is UTC."""
+    """Name the ``replaced`` label, if any."""
     who = _OWN_NAME if own_name else _By.person(decision.by)
-    return f"{_said(decision, replaced, who)}\n\n{marker(decision, judged_by, own_name)}"
+    return f"{_said(decision, replaced, who)}\n\n{marker(decision, seen, own_name)}"
 
 
 @dataclass(frozen=True)
