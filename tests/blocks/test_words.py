@@ -397,7 +397,7 @@ _MAY_WAKE: dict[StepKind, tuple[Callable[[Step], Person | None], ...]] = {
             *(StepKind.UNCONTACTED, StepKind.LABELED, StepKind.LABEL_CLEARED, StepKind.SNOOZED),
             *(StepKind.WITHDRAWN, StepKind.REVIEWED, StepKind.NOTED, StepKind.WAITS),
             *(StepKind.FOLLOWED_UP, StepKind.TOLD, StepKind.THANKED, StepKind.EXPLAINED),
-            *(StepKind.CLOSED, StepKind.REOPENED),
+            *(StepKind.CLOSED, StepKind.REOPENED, StepKind.REROUTED),
         ),
         (_OWNER,),
     ),
@@ -417,6 +417,13 @@ def test_an_owner_is_told_of_whatever_a_colleague_does(action: Action) -> None:
     decision = Decision(id=UUID(int=1), key=CLAIMED.key, by=BLAKE, at=NOW, action=action)
     told = render_step(step_of(decision, CLAIMED), RULES)
     assert pings(told.text) == {f"<@{AVERY.slack_user}>"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in StepKind if kind is not StepKind.CONTACTED])
+def test_an_owner_is_told_of_these_steps_and_of_no_others(kind: StepKind) -> None:
+    told = render_step(Step(kind=kind, at=NOW, owner=AVERY), RULES)
+    is_told = _OWNER in _MAY_WAKE.get(kind, ())
+    assert pings(told.text) == ({f"<@{AVERY.slack_user}>"} if is_told else set())
 
 
 @given(
