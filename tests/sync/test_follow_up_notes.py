@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slackbot.local.gitlab import quick_actions
@@ -89,6 +89,8 @@ lines = st.lists(
 
 
 @given(lines, lines)
+@example("&#0", "&lt; is [x](y)")
+@example(r"\#12 and \\@avery", "a < b")
 def test_a_reviews_points_are_read_back_as_they_were_typed(summary: str, to_do: str) -> None:
     review = Review(summary=summary, to_do=to_do, contact=False)
     assert reviewed([note(note_of(decided(review)))], BOT) == (summary, to_do)

@@ -465,6 +465,7 @@ _in_gitlab = st.tuples(
 
 
 @given(st.lists(st.tuples(_in_slack | _in_gitlab, st.integers(1, 40)), max_size=15))
+@example([(("close", AVERY), 1), (("reopen", 0), 1), (("close", 0), 1)])
 def test_a_lost_record_is_restored_as_it_was(
     happened: list[tuple[tuple[str, Any], int]],
 ) -> None:

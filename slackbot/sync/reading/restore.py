@@ -15,7 +15,12 @@ class _Asked:
     """The customer asks for contact."""
 
 
-_Happening = Marker | Assignment | LabelEvent | _Asked
+@dataclass(frozen=True)
+class _ClosedInGitLab:
+    """Somebody closes the issue there: what was said of an earlier closing is over."""
+
+
+_Happening = Marker | Assignment | LabelEvent | _Asked | _ClosedInGitLab
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +59,8 @@ def recall(
     assignments = _assignments(notes, own_username, names)
     events = [(event.at, event) for event in label_events if event.label == contacted_label]
     asked = [(asked_at, _Asked())] if asked_at else []
-    dated: list[tuple[datetime, _Happening]] = [*asked, *marks, *assignments, *events]
+    closings = _closings(issue, notes, own_username)
+    dated: list[tuple[datetime, _Happening]] = [*asked, *marks, *assignments, *events, *closings]
     for _, happening in sorted(dated, key=lambda each: each[0]):
         past = _after(past, happening, issue)
     return _still_assigned(past, issue)
@@ -99,6 +105,17 @@ def _assignments(
     return [(each.at, each.called(names)) for each in found if each]
 
 
+def _closings(
+    issue: IssueSnapshot, notes: Sequence[Note], own_username: str | None
+) -> list[tuple[datetime, _ClosedInGitLab]]:
+    """Return the last, unless it is one of which a note says why."""
+    by = issue.closed_by and issue.closed_by.gitlab
+    if issue.closed_at is None or by is None:
+        return []
+    has_said_why = by in {note.author for note, _ in own_marks(notes, own_username)}
+    return [] if has_said_why else [(issue.closed_at, _ClosedInGitLab())]
+
+
 def was_suggested(notes: Sequence[Note], own_username: str | None) -> bool:
     """Expect all notes, newest first; assignments after claims don't count."""
     marks, is_for_claim = dict(own_marks(notes, own_username)), False
@@ -130,6 +147,8 @@ def _after(past: Past, happening: _Happening, issue: IssueSnapshot) -> Past:
             return _assigned(past, happening, issue)
         case _Asked():
             return replace(past, claimed_at=past.held_since, missed_because=None)
+        case _ClosedInGitLab():
+            return replace(past, closed_because=None, closed_by=None)
         case Marker():
             return _reviewed(past, happening)
         case _:

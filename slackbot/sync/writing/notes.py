@@ -358,7 +358,8 @@ def _yes(answer: bool) -> str:
 _POINTS = re.compile(
     "".join(rf"\* \*\*{re.escape(line)}\*\*\n((?:  >.*\n)+)" for line in handbook.TEMPLATE[:2])
 )
-_MADE_INERT = re.compile(rf"\\({_SIGN})")
+_INERT_SIGN = re.compile(_SIGN, re.ASCII | re.IGNORECASE)
+_ODD_SLASHES = re.compile(r"(?<!\\)\\(?:\\\\)*+(?!\\)")
 
 
 def reviewed(notes: Iterable[Note], own_username: str) -> tuple[str, str] | None:
@@ -371,7 +372,13 @@ def reviewed(notes: Iterable[Note], own_username: str) -> tuple[str, str] | None
 
 def _unquoted(text: str) -> str:
     lines = (line.removeprefix("  >").removeprefix(" ") for line in text.splitlines())
-    return _MADE_INERT.sub(r"\1", "\n".join(lines).replace("&lt;", "<"))
+    text = re.sub(r"(?<!\\)&lt;", "<", "\n".join(lines))
+    # From the end: what a sign is depends on what follows, as it was typed.
+    for slashes in reversed([*_ODD_SLASHES.finditer(text)]):
+        begun = text[: slashes.start()] + slashes[0][: len(slashes[0]) // 2]
+        if _INERT_SIGN.match(typed := begun + text[slashes.end() :], len(begun)):
+            text = typed
+    return text
 
 
 def _whom(thanks: Iterable[Person]) -> str:
