@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slackbot.platforms.gitlab.client import IssueChange
-from slackbot.platforms.gitlab.snapshot import IssueSnapshot, LabelEvent, Note, StateEvent
+from slackbot.platforms.gitlab.snapshot import LabelEvent, Note, StateEvent
 from slackbot.rules.decision import Claim, Decision
 from slackbot.rules.request import IssueKey, Person
 from slackbot.sync.writing.assignment import read_assignment
@@ -32,13 +32,20 @@ def note(body: str, at: datetime, author: str = "blake", *, is_system: bool = Tr
     return Note(body=body, author=author, by=BLAKE, is_system=is_system, at=at)
 
 
-NOTE = note(note_of(DECISION), NOTED, BOT, is_system=False)
+def ours(body: str) -> Note:
+    return note(body, NOTED, BOT, is_system=False)
+
+
+NOTE = ours(note_of(DECISION))
 
 
 def seen(
-    *notes: Note, labels: tuple[LabelEvent, ...] = (), states: tuple[StateEvent, ...] = ()
+    *notes: Note,
+    noted: Note = NOTE,
+    labels: tuple[LabelEvent, ...] = (),
+    states: tuple[StateEvent, ...] = (),
 ) -> Conflicts:
-    return conflicts_since(DECISION.id, BOT, (NOTE, *notes), labels, states)
+    return conflicts_since(DECISION.id, BOT, (noted, *notes), labels, states)
 
 
 @pytest.mark.parametrize(
@@ -83,26 +90,14 @@ def test_labels_and_states_count_that_somebody_else_changed_since(
 def test_an_older_marker_tells_only_when_its_decision_was_judged() -> None:
     earlier = BEFORE - timedelta(minutes=1)
     said = f'"judged_by": "{earlier.isoformat()}", "decision"'
-    ours = note(note_of(DECISION).replace('"decision"', said), NOTED, BOT, is_system=False)
-    labels = [
-        LabelEvent(label=label, is_added=True, at=at, by=BLAKE)
-        for label, at in ((DOCS, BEFORE), (SOFT, earlier))
-    ]
-    assert conflicts_since(DECISION.id, BOT, (ours,), labels, ()).labels == {DOCS}
+    noted = ours(note_of(DECISION).replace('"decision"', said))
+    later = LabelEvent(label=DOCS, is_added=True, at=BEFORE, by=BLAKE)
+    known = LabelEvent(label=SOFT, is_added=True, at=earlier, by=BLAKE)
+    assert seen(noted=noted, labels=(later, known)).labels == {DOCS}
 
 
 ISSUE = replace(History().seen().issue, updated_at=BEFORE)
 JUST_AFTER = BEFORE + timedelta(milliseconds=7)
-
-
-def judged_by(
-    issue: IssueSnapshot, written: Callable[[str], str] = str, *notes: Note, **events: Any
-) -> Conflicts:
-    """Let the bot write its note after it has seen this ``issue``."""
-    ours = note(written(note_of(DECISION, None, issue)), NOTED, BOT, is_system=False)
-    return conflicts_since(
-        DECISION.id, BOT, (*notes, ours), events.get("labels", ()), events.get("states", ())
-    )
 
 
 def broken(written: str) -> str:
@@ -114,7 +109,8 @@ def test_a_marker_that_somebody_has_broken_counts_as_an_older_one(
     written: Callable[[str], str], theirs: set[str]
 ) -> None:
     label = LabelEvent(label=CONTACT, is_added=True, at=JUST_AFTER, by=BLAKE)
-    assert judged_by(ISSUE, written, labels=(label,)).labels == theirs
+    noted = ours(written(note_of(DECISION, None, ISSUE)))
+    assert seen(noted=noted, labels=(label,)).labels == theirs
 
 
 @pytest.mark.parametrize("since", [BEFORE, NOTED + timedelta(hours=1)])
@@ -125,7 +121,8 @@ def test_what_was_done_after_the_note_is_theirs_whatever_the_issue_showed(since:
     theirs = note("unassigned @renamed", at)
     label = LabelEvent(label="renamed", is_added=False, at=at, by=BLAKE)
     state = StateEvent(is_closed=False, at=at, by=BLAKE)
-    found = judged_by(issue, str, theirs, labels=(label,), states=(state,))
+    noted = ours(note_of(DECISION, None, issue))
+    found = seen(theirs, noted=noted, labels=(label,), states=(state,))
     assert found == Conflicts(assignment=theirs, labels=frozenset({"renamed"}), state=True)
 
 

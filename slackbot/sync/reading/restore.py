@@ -148,7 +148,7 @@ def _after(past: Past, happening: _Happening, issue: IssueSnapshot) -> Past:
         case _Asked():
             return replace(past, claimed_at=past.held_since, missed_because=None)
         case _ClosedInGitLab():
-            return replace(past, closed_because=None, closed_by=None)
+            return _closed(past, None, None)
         case Marker():
             return _reviewed(past, happening)
         case _:
@@ -158,7 +158,7 @@ def _after(past: Past, happening: _Happening, issue: IssueSnapshot) -> Past:
 def _reviewed(past: Past, mark: Marker) -> Past:
     match mark:
         case Marker(kind="reopen" | "undo_contacted"):
-            return replace(past, closed_because=None, closed_by=None)
+            return _closed(past, None, None)
         case Marker(kind="review", person=who, at=at, reason=reason):
             plans_contact = reason == PLANS_CONTACT
             return replace(past, reviewed_at=at, reviewed_by=who, plans_contact=plans_contact)
