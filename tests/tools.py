@@ -8,7 +8,7 @@ import pytest
 REQUIRED = "REQUIRE_TOOLS"
 PACKAGES = {
     "caddy": "caddy",
-    "chromium": "chromium",
+    "chromium-headless-shell": "chromium-headless-shell",
     "promtool": "prometheus",
     "shellcheck": "shellcheck",
     "systemd-analyze": "systemd",

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 
@@ -46,8 +47,14 @@ LOOK_SECONDS = 0.1
 """How often to look whether there is something new to show."""
 QUIET_LOOKS = 50
 """After how many looks without a change to draw the state anew."""
-AT_MOST_EVERY, WHILE_PLAYING = 0.05, 0.4
-"""Seconds between two pieces of news: a burst of changes is shown at once."""
+AT_MOST_EVERY, WHILE_TIME_PASSES = 0.05, 0.4
+"""Seconds between two pieces of news: a burst of changes is shown at once, and so are hours."""
+PAUSE = 3
+"""How often the time that a state took to draw and to send must go by before the next: in a channel
+that has grown long, the bot behind the page gets the most of it, and so does the browser."""
+
+_Version = tuple[int, int, int, int]
+"""Counts what changes: worlds, and in this one what Slack and GitLab have, and what was said."""
 
 
 class Page:
@@ -104,27 +111,39 @@ class Page:
         with contextlib.suppress(ConnectionError):
             while not self._is_closing:
                 await self._stage.is_set.wait()
+                began, version = time.monotonic(), self._version
                 state = json.dumps(self._state(me))
                 # A page that is gone gets noticed.
                 news = f"data: {state}" if state != sent else ": still here"
                 await stream.write(f"{news}\n\n".encode())
                 sent = state
-                await self._next_change()
+                await self._change_after(version, PAUSE * (time.monotonic() - began))
         return stream
 
-    async def _next_change(self) -> None:
-        """Return after the next change; without one after a while, for what comes with the time."""
-        seen = self._version
-        await asyncio.sleep(AT_MOST_EVERY if self._world.is_ready else WHILE_PLAYING)
+    async def _change_after(self, seen: _Version, pause: float) -> None:
+        """Return after the next change; without one after a while, for what comes with the time.
+
+        Args:
+            seen: The version that is shown already.
+            pause: Seconds that go by at least.
+        """
+        world = self._world
+        time_passes = not world.is_ready or world.moving_to is not None
+        await asyncio.sleep(max(pause, WHILE_TIME_PASSES if time_passes else AT_MOST_EVERY))
         for _ in range(QUIET_LOOKS):
             if self._version != seen or self._is_closing:
                 return
             await self._world.sample.slack.next_change(LOOK_SECONDS)
 
     @property
-    def _version(self) -> tuple[int, int, int]:
+    def _version(self) -> _Version:
         sample = self._world.sample
-        return sample.slack.version, sample.gitlab.change_count, self._world.traffic.count
+        return (
+            self._stage.number,
+            sample.slack.version,
+            sample.gitlab.change_count,
+            self._world.traffic.count,
+        )
 
     async def act(self, request: web.Request) -> web.Response:
         """Do what a person asks for; what keeps it from being done is told in words."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from slackbot.handlers.showing import SHOW_FEEDBACK
@@ -48,7 +49,7 @@ def shown_to(me: str, world: World) -> Json:
         "ready": world.is_ready,
         "me": me,
         "offset": round(sample.clock.offset.total_seconds()),
-        "deadlines": sorted(due.isoformat() for due in deadlines(sample)),
+        "deadlines": [due.isoformat() for due in deadlines(sample)],
         "people": [_figure(each, sample) for each in PEOPLE],
         "tried": world.tried.look(),
         "troubles": [
@@ -100,11 +101,15 @@ def _markdown(slack: Json, gitlab: Json) -> Iterator[str]:
         yield from sources(message.get("blocks", ()))
 
 
-def deadlines(sample: Sample) -> Iterator[datetime]:
-    """Yield when the customers who wait are to be contacted."""
-    for issue in sample.project.issues.values():
-        if due := due_at(sample, issue):
-            yield due
+def deadlines(sample: Sample) -> list[datetime]:
+    """Return when the customers who wait are to be contacted, the soonest first."""
+    return _deadlines(sample, sample.gitlab.change_count)
+
+
+@lru_cache(maxsize=1)  # each look asks for it, and only a change in GitLab changes it
+def _deadlines(sample: Sample, _: int) -> list[datetime]:
+    moments = (due_at(sample, issue) for issue in sample.project.issues.values())
+    return sorted(due for due in moments if due)
 
 
 def due_at(sample: Sample, issue: Issue) -> datetime | None:

@@ -31,7 +31,7 @@ TO_DO = "Discuss in the team's retrospective how a ticket is handed over."
 LABEL = "process-engineer-not-followed"
 MISSING = (
     "The pictures need Chromium and a font with emoji "
-    "(Debian: apt-get install chromium fonts-noto-color-emoji)."
+    "(Debian: apt-get install chromium-headless-shell fonts-noto-color-emoji)."
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.local.browser.visit import chromium, launched
+from tests.local.browser.visit import BROWSERS, chromium, launched
 from tests.local.process import TUESDAY, Local, running
 from tests.tools import required
 
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Start it once: that takes as long as a story does."""
-    async with launched(chromium() or required("chromium")) as browser:
+    async with launched(chromium() or required(BROWSERS[0])) as browser:
         yield browser
 
 

@@ -11,11 +11,12 @@ from tests.local.process import Local
 
 async def test_cards_stand_in_the_channel_next_to_the_issue(browser: Browser, local: Local) -> None:
     async with visiting(browser, local) as visit:
-        await expect(visit.page.get_by_role("article").first).to_contain_text("Overdue")
-        await expect(visit.card(CLAIMED)).to_contain_text("Casey Placeholder")
-        await expect(visit.gitlab.get_by_role("heading", level=2)).to_have_text(FRESH.title)
+        cards = visit.page.locator("article[data-issue]")
+        await expect(cards.first).to_contain_text(f"ticket {OVERDUE.ticket}")
+        number = await cards.last.get_attribute("data-issue")
+        await expect(visit.gitlab).to_contain_text(f"#{number} · ")
         await visit.card(CLAIMED).get_by_role("button", name=re.compile("replies")).click()
-        await expect(visit.card(CLAIMED)).to_contain_text("claimed this request")
+        await expect(visit.card(CLAIMED)).to_contain_text("Casey Placeholder claimed this request")
 
 
 async def test_a_claim_shows_on_the_card_and_in_gitlab(browser: Browser, local: Local) -> None:
@@ -33,6 +34,7 @@ async def test_a_customer_is_marked_as_contacted_by_the_modal(
     browser: Browser, local: Local
 ) -> None:
     async with visiting(browser, local) as visit:
+        await expect(visit.card(OVERDUE)).to_contain_text("Overdue")
         await visit.opens_in_gitlab(OVERDUE)
         await visit.button(OVERDUE, "Mark contacted").click()
         send = visit.modal.get_by_role("button", name="Save contact")

@@ -34,8 +34,9 @@ async def test_the_command_is_typed_into_the_message_box(browser: Browser, local
 
 async def test_a_claim_is_made_in_the_answer_to_the_command(browser: Browser, local: Local) -> None:
     async with visiting(browser, local, BLAKE) as visit:
+        await visit.arrives()
         told = await visit.asks("/ssat unclaimed")
-        await named_button(told, "Claim").first.click()
+        await named_button(told, "Claim").last.click()
         await visit.asks("/ssat mine")
         mine = visit.page.get_by_role("article").filter(has_text="filters: mine")
         await expect(mine).to_contain_text("laimed by Blake Sample")
@@ -44,6 +45,7 @@ async def test_a_claim_is_made_in_the_answer_to_the_command(browser: Browser, lo
 
 async def test_a_claim_is_made_in_the_home(browser: Browser, local: Local) -> None:
     async with visiting(browser, local, CASEY) as visit:
+        await visit.arrives()
         await visit.page.get_by_role("button", name="Home", exact=True).click()
         home = visit.page.get_by_role("region", name="Home")
         await expect(home).to_contain_text("aiting to hear from a manager")

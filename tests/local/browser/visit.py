@@ -202,9 +202,13 @@ async def height(shown: Locator) -> float:
     return float(await shown.evaluate("shown => shown.getBoundingClientRect().height"))
 
 
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
+"""Chromium without a window comes first: a whole one opens all that belongs to a window, too."""
+
+
 def chromium() -> str | None:
     """Return where the browser is, if there is one."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @asynccontextmanager
