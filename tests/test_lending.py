@@ -1,7 +1,6 @@
 """The databases that tests are lent: an emptied one serves the next test, any other is dropped."""
 
 import psycopg
-from sqlalchemy import make_url
 
 from tests.conftest import Postgres
 
@@ -19,8 +18,7 @@ def test_a_database_serves_the_next_test_too(postgres: Postgres) -> None:
 def test_a_database_with_tables_of_another_release_serves_no_other_test(postgres: Postgres) -> None:
     for change in ("UPDATE alembic_version SET version_num = '0001'", "DROP TABLE facts"):
         url = postgres.lend()
-        uri = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(uri, autocommit=True) as connection:
+        with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(change.encode())
         postgres.take_back(url)
         assert _lent_next(postgres) != url
