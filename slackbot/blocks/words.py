@@ -29,7 +29,7 @@ from slackbot.rules.decision import (
 )
 from slackbot.rules.outreach import TEXT_LIMIT
 from slackbot.rules.reading.feedback import Sentiment
-from slackbot.rules.reading.query import DAYS
+from slackbot.rules.reading.query import DAYS, TARGETS
 from slackbot.rules.reading.slack_ids import is_group
 from slackbot.rules.refusals import Obstacle, Refusal
 from slackbot.rules.request import IDLE, IDLE_DAYS, Person, Request, Rules, State, Wait
@@ -599,12 +599,12 @@ def _no_follow_up(refusal: refusals.NoFollowUp) -> str:
 def _not_in_gitlab(refusal: refusals.NotInGitLab) -> str:
     if refusal.is_group:
         return (
-            f"GitLab has no group {name(refusal.name)}, or hides it from the bot. Type its path, "
-            "such as gitlab-org/manage."
+            f"GitLab has no group {name(refusal.name)}, or hides it from the bot. Enter this again "
+            "with its path, such as gitlab-org/manage."
         )
     return (
-        f"GitLab has no user {name(refusal.name)}. Type the username, which is the last part of "
-        "their GitLab profile's address."
+        f"GitLab has no user {name(refusal.name)}. Enter this again with the username, which is "
+        "the last part of their GitLab profile's address."
     )
 
 
@@ -723,9 +723,10 @@ _REFUSALS: dict[type[Refusal], str | Callable[[Any], str]] = {
     ),
     refusals.ReasonRequired: "Give a reason, so that colleagues know.",
     refusals.OtherWorkspace: (
-        "Only members of this workspace can take action. Ask a manager of the support team."
+        "Only members of this workspace can take action or use `/ssat`. Ask a manager of the "
+        "support team."
     ),
-    refusals.Guest: "Guests can't take action. Ask a manager of the support team.",
+    refusals.Guest: "Guests can't take action or use `/ssat`. Ask a manager of the support team.",
     refusals.NotAHuman: "Only people can take action.",
     refusals.NotAManager: _not_a_manager,
     refusals.CannotTell: (
@@ -796,7 +797,16 @@ MENTIONED = (
 )
 NOTHING_NAMED = "This message names no ticket and no feedback issue."
 SAY_WHICH = "Which one? Add a number or a link, for example `/ssat show 412345`."
-REFRESHING = "Checking GitLab now. Changes show on the cards and in `/ssat` in a moment."
+REFRESHING = (
+    "Checking GitLab now. Changes show on the cards and in `/ssat` as soon as GitLab answers."
+)
+
+
+def not_used(words: str) -> str:
+    return (
+        f"Not used: {name(words, 120)}. With a number or a link, `/ssat` shows that feedback, "
+        f"up to {TARGETS} at once. To take action, use its buttons."
+    )
 
 
 def unknown_in_gitlab(person: Person, *, can_link: bool) -> str:

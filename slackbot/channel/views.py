@@ -289,6 +289,7 @@ class Viewer:
             missing=tuple(missing),
             foreign=tuple(target for target in targets if target not in own),
             project=", ".join(each.path for each in projects),
+            gitlab=place_of(self._gitlab),
             hours=self.rules.hours,
             now=self._clock(),
         )

@@ -57,7 +57,7 @@ from slackbot.rules.handbook import HANDBOOK_LABELS
 from slackbot.rules.outreach import Webmail
 from slackbot.rules.profile import Profile
 from slackbot.rules.reading.feedback import Sentiment
-from slackbot.rules.reading.query import Listing
+from slackbot.rules.reading.query import Listing, place_of
 from slackbot.rules.refusals import Refusal
 from slackbot.rules.request import IssueKey, Person, Request
 from slackbot.rules.stats import Measure
@@ -247,6 +247,7 @@ class _Maker:
             missing=(),
             foreign=(),
             project=self._settings.gitlab_project,
+            gitlab=place_of(self._settings.gitlab_url),
             hours=self._rules.hours,
             now=NOW,
         )

@@ -233,7 +233,7 @@ class Answers:
             return message(nothing)
         async with self._record.transaction() as tx:
             found = await self._viewer.find(tx, show.targets)
-        return render_found(found, asker)
+        return render_found(found, asker, show.left_out)
 
     async def preview(self, url: str) -> list[Block] | None:
         target = issue_of_link(url)
@@ -274,10 +274,12 @@ class Answers:
             if not has_code_too:
                 raise
             return await self._code(person, username)
-        code = None
+        code = problem = None
         if has_code_too and asked.link is not None:
-            with contextlib.suppress(NotLinkable):
+            try:
                 code = await self._code(person, username)
+            except NotLinkable as refusal:
+                problem = refusal_words(refusal)
         offered = [each for each in (asked.link, asked.act) if each]
         return authorize(
             link=(asked.link.url, asked.link.user_code) if asked.link else None,
@@ -285,6 +287,7 @@ class Answers:
             gitlab=asked.gitlab,
             minutes=int(min(each.lifetime for each in offered).total_seconds() // 60),
             otherwise=code,
+            problem=problem,
         )
 
     async def _unlink(self, person: Person) -> SlackMessage:

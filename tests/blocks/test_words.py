@@ -478,8 +478,8 @@ _REFUSALS: list[tuple[Refusal, str]] = [
     (TooManyNamed("names", 10), "Name at most 10."),
     (
         NotInGitLab("names", "dana"),
-        "GitLab has no user dana. Type the username, which is the last part of their GitLab "
-        "profile's address.",
+        "GitLab has no user dana. Enter this again with the username, which is the last part of "
+        "their GitLab profile's address.",
     ),
     (
         NoKnownAccount("people", "Casey Nolink"),
@@ -590,9 +590,10 @@ _REFUSALS: list[tuple[Refusal, str]] = [
     (ReasonRequired(), "Give a reason, so that colleagues know."),
     (
         OtherWorkspace(),
-        "Only members of this workspace can take action. Ask a manager of the support team.",
+        "Only members of this workspace can take action or use `/ssat`. Ask a manager of the "
+        "support team.",
     ),
-    (Guest(), "Guests can't take action. Ask a manager of the support team."),
+    (Guest(), "Guests can't take action or use `/ssat`. Ask a manager of the support team."),
     (NotAHuman(), "Only people can take action."),
     (
         NotAManager(frozenset({"S9", "U2", "U1"})),

@@ -37,8 +37,9 @@ def listing(*filters: Filter, days: int = DAYS) -> Listing:
     return Listing(filters=frozenset(filters), days=days)
 
 
-def show(*numbers: int, kind: Kind = Kind.ANY) -> Show:
-    return Show(targets=tuple(Target(number=n, kind=kind) for n in numbers))
+def show(*numbers: int, kind: Kind = Kind.ANY, left_out: str = "") -> Show:
+    targets = tuple(Target(number=n, kind=kind) for n in numbers)
+    return Show(targets=targets, left_out=tuple(left_out.split()))
 
 
 @pytest.mark.parametrize(
@@ -56,13 +57,19 @@ def show(*numbers: int, kind: Kind = Kind.ANY) -> Show:
         ("done 2w", listing(Filter.DONE, days=14)),
         ("done 14", listing(Filter.DONE, days=14)),
         ("done 9999d", listing(Filter.DONE, days=MOST_DAYS)),
+        ("30d done", listing(Filter.DONE, days=30)),  # in any order, as filters are
+        ("14 all mine", listing(Filter.ALL, Filter.MINE, days=14)),
         ("412345", show(412345)),  # ticket or issue
         ("show 412345", show(412345)),
         ("show #12", show(12, kind=Kind.ISSUE)),
         ("#12", show(12, kind=Kind.ISSUE)),
         ("show ticket 412345", show(412345, kind=Kind.TICKET)),
         ("issue 12", show(12, kind=Kind.ISSUE)),
-        ("show 1 2 3 4 5 6", show(1, 2, 3, 4, 5)),
+        ("show 1 2 3 4 5 6 6", show(1, 2, 3, 4, 5, left_out="6")),
+        ("412345 overdue", show(412345, left_out="overdue")),
+        ("claim 412345", show(412345, left_out="claim")),
+        ("done 412345", show(412345, left_out="done")),
+        ("ticket no 412345", show(412345, kind=Kind.TICKET, left_out="no")),
         (f"show <{LINK_12}>", Show(targets=(ISSUE_12,))),
         (f"<{LINK_12}|{LINK_12}>", Show(targets=(ISSUE_12,))),
         (f"show {LINK_12.replace('issues', 'work_items')}#note_7", Show(targets=(ISSUE_12,))),
@@ -91,6 +98,7 @@ def show(*numbers: int, kind: Kind = Kind.ANY) -> Show:
         ("<@U0STRANGER|stranger>", Mentioned()),
         ("mine <!subteam^S0X>", Mentioned()),
         ("show <@U0STRANGER>", Mentioned()),
+        ("412345 <@U0STRANGER>", Mentioned()),
         ("show nothing", NotUnderstood(word="nothing", nearest=None)),
         ("0", NotUnderstood(word="0", nearest=None)),
         ("1234567890123", NotUnderstood(word="1234567890123", nearest=None)),

@@ -218,6 +218,9 @@ async def test_where_there_are_both_ways_the_code_is_the_other_one(people_before
         await town.idle(PeriodicQueue.LINKS)
         # Without a username there is no code to give out; without a button there is one.
         assert "ssat-link-" not in await people.asks(town.blake)
+        said = text_of(await town.asks(town.blake, "link nobody.knows"))
+        assert "press the button" in said
+        assert "GitLab has no user nobody.knows" in said
         people.oauth.applications.clear()
         assert "ssat-link-" in text_of(await town.asks(town.blake, "link blake.sample"))
 

@@ -438,8 +438,8 @@ async def test_a_product_group_is_mentioned(town: Town) -> None:
         (
             {NAMES: "blake.sample nobody"},
             {
-                "names": "GitLab has no user nobody. Type the username, which is the last part of "
-                "their GitLab profile's address."
+                "names": "GitLab has no user nobody. Enter this again with the username, which is "
+                "the last part of their GitLab profile's address."
             },
         ),
         (

@@ -422,6 +422,29 @@ async def test_a_link_to_another_project_gets_a_sentence(town: Town) -> None:
     await town.polled()
     said = await says(town, town.avery, "show <https://gitlab.com/other/project/-/issues/7>")
     assert "gitlab.com/other/project #7 is in another project" in said
+    # On another GitLab the path may be the same.
+    said = await says(town, town.avery, f"https://gitlab.com/{town.project.path}/-/issues/7")
+    own_host = town.gitlab.url.removeprefix("http://")
+    assert said.endswith(f"I only track {town.project.path} at {own_host}.")
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"), [("412345 overdue", "overdue"), ("claim 412345", "claim")]
+)
+async def test_with_a_number_other_words_are_told_to_be_of_no_use(
+    town: Town, text: str, left_out: str
+) -> None:
+    await town.card(town.feedback(), "🟠 Unclaimed")
+    said = await says(town, town.avery, text)
+    assert "Unclaimed · Example Ltd · ticket 412345" in said
+    assert f"Not used: {left_out}. " in said
+
+
+async def test_numbers_beyond_five_are_told_to_be_left_out(town: Town) -> None:
+    await town.polled()
+    said = await says(town, town.avery, "show 901 902 903 904 905 906 907")
+    assert said.startswith("I don't know 901, 902, 903, 904, 905.")
+    assert "Not used: 906, 907. " in said
 
 
 async def test_the_person_on_duty_is_told_from_the_record(quiet_town: Town) -> None:

@@ -251,7 +251,7 @@ async def test_a_link_to_any_project_is_known(at_work: Teams) -> None:
     assert "412403" in text_of(await at_work.asks(town.avery, f"show {link}", at_work.lobby))
     foreign = f"{town.gitlab.url}/example/elsewhere/-/issues/1"
     said = text_of(await at_work.asks(town.avery, f"show {foreign}", at_work.lobby))
-    assert f"I only track {town.project.path}, {OTHER}." in said
+    assert f"I only track {town.project.path}, {OTHER} at 127.0.0.1" in said
 
 
 async def test_a_project_that_cannot_be_read_keeps_no_other_waiting(teams: Teams) -> None:

@@ -18,8 +18,12 @@ def authorize(
     gitlab: str | None,
     minutes: int,
     otherwise: SlackMessage | None = None,
+    problem: str | None = None,
 ) -> SlackMessage:
-    """Show what to authorize, each as address and code; for their eyes only."""
+    """Show what to authorize, each as address and code; for their eyes only.
+
+    ``problem`` says why there is nothing else for the account that they have named.
+    """
     blocks: list[Block] = []
     if link:
         told = "To link your GitLab account, press the button and confirm in GitLab."
@@ -27,7 +31,10 @@ def authorize(
     if act:
         told = ACTING if link is None else f"Or do that, and more: {ACTING[0].lower()}{ACTING[1:]}"
         if gitlab is not None:
-            told = f"You are linked to *{name(gitlab)}* in GitLab.\n{told}"
+            told = (
+                f"You are linked to *{name(gitlab)}* in GitLab. To change that, first type "
+                f"`/ssat unlink`.\n{told}"
+            )
         blocks += _to_authorize(told, "Act as yourself", ACT, act)
     blocks.append(
         context(
@@ -39,6 +46,8 @@ def authorize(
         blocks += [
             section(f"If you can't do that: {otherwise.text[0].lower()}{otherwise.text[1:]}")
         ]
+    if problem:
+        blocks += [section(f"⚠️ {problem}")]
     return SlackMessage(text="Link your GitLab account", blocks=tuple(blocks))
 
 

@@ -27,6 +27,7 @@ from slackbot.blocks.words import (
     closed_words,
     exempt_words,
     issue_link,
+    not_used,
     only_team,
     someone,
     subject_link,
@@ -383,17 +384,21 @@ class Found:
     """Links to other projects."""
     project: str
     """The path of the tracked one."""
+    gitlab: str
+    """Where that is: a host, and a path if it has one."""
     hours: BusinessHours
     now: datetime
 
 
-def render_found(found: Found, asker: Asker) -> SlackMessage:
+def render_found(found: Found, asker: Asker, left_out: Sequence[str] = ()) -> SlackMessage:
     blocks: list[Block] = []
     again = spell_again(Show(targets=found.own))
     for view in found.items[:MOST_SHOWN]:
         blocks += request_row(view, asker, again)
     said = _unknown(found)
     blocks += map(section, said)
+    if left_out:
+        blocks.append(context(not_used(", ".join(left_out))))
     first = next(iter(found.items), None)
     text = escape(headline(first)) if first else "".join(said[:1])
     return SlackMessage(text=text or "Feedback", blocks=tuple(blocks))
@@ -409,7 +414,10 @@ def _unknown(found: Found) -> list[str]:
         )
     for each in found.foreign:
         where = f"{name(each.place or '', 120)} #{each.number}"
-        said.append(f"{where} is in another project. I only track {name(found.project, 120)}.")
+        said.append(
+            f"{where} is in another project. I only track {name(found.project, 120)} at "
+            f"{name(found.gitlab)}."
+        )
     return said if said or found.items else [NOTHING_NAMED]
 
 

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from slackbot.rules.reading.feedback import ticket_of_link
@@ -94,6 +94,8 @@ class Show:
     """Without targets the person did not say which."""
 
     targets: tuple[Target, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """What else was typed: a filter, an action, one target too many."""
 
     def __str__(self) -> str:
         return " ".join([Verb.SHOW, *map(str, self.targets)])
@@ -144,11 +146,13 @@ def read_query(text: str) -> Query:
     first = words[0].casefold()
     if first in set(Verb) - {Verb.SHOW}:
         return Order(verb=Verb(first), rest=" ".join(words[1:]))
+    if any(_MENTION.match(word) for word in words):
+        return Mentioned()
     if first == Verb.SHOW:
         return _show(words[1:])
-    if all(_is_target(word) or word.casefold() in _KINDS for word in words):
-        return _show(words)
-    return _listing(words)
+    if any(_is_target(word) or word.casefold() in _KINDS for word in words):
+        return _listing(words) or _show(words)
+    return _listing(words) or _not_understood(words)
 
 
 def _words(text: str) -> list[str]:
@@ -163,25 +167,23 @@ def _typed(word: str) -> str:
     return word.translate(_QUOTES)
 
 
-def _listing(words: Sequence[str]) -> Query:
-    filters: set[Filter] = set()
-    days = DAYS
-    for word in words:
-        folded = word.casefold()
-        span = _SPAN.fullmatch(folded)
-        if folded in set(Filter):
-            filters.add(Filter(folded))
-        elif span and {Filter.DONE, Filter.ALL} & filters:
+def _listing(words: Sequence[str]) -> Listing | None:
+    """Return None if there is more than filters and a period."""
+    folded = [word.casefold() for word in words]
+    asked = Listing(filters=frozenset(Filter(word) for word in folded if word in set(Filter)))
+    for word in folded:
+        span = _SPAN.fullmatch(word)
+        if span and asked.shows_done:
             weeks = (span[2] or "").startswith("w")
-            days = min(int(span[1]) * (7 if weeks else 1), MOST_DAYS)
-        else:
-            return _not_understood(word)
-    return Listing(filters=frozenset(filters), days=days)
+            asked = replace(asked, days=min(int(span[1]) * (7 if weeks else 1), MOST_DAYS))
+        elif word not in set(Filter):
+            return None
+    return asked
 
 
-def _not_understood(word: str) -> Query:
-    if _MENTION.match(word):
-        return Mentioned()
+def _not_understood(words: Sequence[str]) -> Query:
+    """Explain the first word that is no filter."""
+    word = next(each for each in words if each.casefold() not in set(Filter))
     known = [*Filter, *Verb]
     near = difflib.get_close_matches(word.casefold()[:40], known, n=1)
     return NotUnderstood(word=word, nearest=str(near[0]) if near else None)
@@ -199,16 +201,21 @@ _KINDS = {
 def _show(words: Sequence[str]) -> Query:
     kind = Kind.ANY
     targets: list[Target] = []
+    left_out: list[str] = []
     for word in words:
         if word.casefold() in _KINDS:
             kind = _KINDS[word.casefold()]
             continue
         target = _target(word, kind)
         if target is None:
-            return _not_understood(word)
-        targets.append(target)
+            left_out.append(word)
+            continue
+        targets += [] if target in targets else [target]
         kind = Kind.ANY
-    return Show(targets=tuple(dict.fromkeys(targets))[:TARGETS])
+    if left_out and not targets:
+        return _not_understood(left_out)
+    left_out += [str(each) for each in targets[TARGETS:]]
+    return Show(targets=tuple(targets[:TARGETS]), left_out=tuple(left_out))
 
 
 def _is_target(word: str) -> bool:
