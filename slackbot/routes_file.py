@@ -133,6 +133,11 @@ class _RouteTable(_Table):
     def _none(cls, value: Any) -> Any:
         return None if value == "" else value
 
+    @field_validator("project", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return str(value) if type(value) is int else value
+
     @field_validator("label")
     @classmethod
     def _is_a_label(cls, value: str | None) -> str | None:

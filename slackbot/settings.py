@@ -83,6 +83,7 @@ HEADER = re.compile("[!-~]+")
 """A token goes into an HTTP header."""
 HEADER_OF_WORDS = re.compile("[ -~]+")
 """GitLab sends this secret in one; people choose it, so it may have several words."""
+SLACK_TOKEN = re.compile(r"(xox[a-z]|xapp)[-_.]")
 OTHER_TOKEN = re.compile(r"(xox[a-z]|xapp|glpat|whsec)[-_.]")
 """How tokens of Slack and GitLab begin; a signing secret has hexadecimal digits only."""
 CHANNEL_NAME = re.compile(r"[^\s#@<>/:,]+")
@@ -97,6 +98,7 @@ _OF_OTHERS = frozenset({"GITLAB_PROJECT_ID", "GITLAB_URI", "SLACK_API_TOKEN"})
 _LIKE_A_SETTING = 0.9
 """How like one a variable is that may be another program's: one letter is wrong."""
 NOT_SET = "is not set"
+RELATIVE = "a path without / in front begins where the bot is started"
 PLACEHOLDERS = frozenset({"", "xoxb-", "xapp-", "glpat-"})
 """What ``.env.example`` has where a token belongs."""
 
@@ -242,7 +244,7 @@ def project_path(value: str, gitlab_url: str) -> str:
         ValueError: It is none of the project's names.
     """
     path = value.removeprefix(gitlab_url).partition("/-/")[0].strip("/")
-    if not path or "://" in path:
+    if not path or "://" in path or re.search(r"\s", path):
         raise ValueError("give the project's path or number, or its address at GITLAB_URL")
     return path
 
@@ -297,6 +299,13 @@ SigningSecret = Annotated[
         "that is another token: copy the Signing Secret (Slack app page, Basic Information)",
     ),
 ]
+GitLabToken = Annotated[
+    Token,
+    _must(
+        lambda text: not SLACK_TOKEN.match(text),
+        "that is a token of Slack: give the one that was created in GitLab",
+    ),
+]
 HookSecret = Annotated[
     SecretStr,
     _must(
@@ -329,8 +338,12 @@ ReminderMarks = Annotated[tuple[float, ...], NoDecode, read(parse_reminders)]
 QuietTimes = Annotated[QuietHours, NoDecode, read(parse_quiet_hours)]
 Exempt = Annotated[tuple[str, ...], NoDecode, read(parse_exempt)]
 DigestTimes = Annotated[tuple[DigestTime, ...], NoDecode, read(parse_digest)]
-ExistingFile = Annotated[Path, _must(Path.is_file, "there is no such file")]
-PeopleFile = Annotated[Path, _must(_is_there, "there is no such file or folder")]
+ExistingFile = Annotated[
+    Path,
+    _must(lambda path: not path.is_dir(), "that is a folder: name the file in it"),
+    _must(Path.is_file, f"there is no such file: {RELATIVE}"),
+]
+PeopleFile = Annotated[Path, _must(_is_there, f"there is no such file or folder: {RELATIVE}")]
 PeopleKeys = Annotated[Mapping[str, str], NoDecode, read(parse_keys)]
 Folder = Annotated[Path, _must(Path.is_dir, "there is no such folder")]
 SlackIds = Annotated[frozenset[str], NoDecode, read(_slack_ids)]
@@ -379,7 +392,7 @@ class Settings(BaseSettings):
     ssat_bad_channel: Channel | None = None
 
     gitlab_url: SiteUrl = "https://gitlab.com"
-    gitlab_token: Token
+    gitlab_token: GitLabToken
     gitlab_project: str = "gitlab-com/support/feedback"
     gitlab_webhook_secret: HookSecret | None = None
     gitlab_webhook_signing_token: SigningToken | None = None

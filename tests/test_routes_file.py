@@ -104,6 +104,12 @@ def test_one_route_without_a_word_is_todays_settings_but_for_its_name(tmp_path: 
     assert route == plain.route("all")
 
 
+def test_a_project_may_be_a_number(tmp_path: Path) -> None:
+    text = '[[route]]\nname = "other"\nproject = 1006\nchannel = "#other"\n'
+    other, _ = read(tmp_path, f'{text}[[route]]\nname = "all"\n').routes
+    assert other.project == "1006"
+
+
 def test_an_empty_value_is_none_whatever_the_settings_say(tmp_path: Path) -> None:
     text = '[[route]]\nname = "all"\nbad_channel = ""\nlead = ""\npagerduty_schedule = ""\n'
     (route,) = read(tmp_path, text, ssat_bad_channel="#bad", ssat_lead="U0LEAD").routes

@@ -689,6 +689,8 @@ ANY_TEXT = {
 
 WRONG = [
     ("GITLAB_TOKEN", "glpat-with a space", "copy it again"),
+    ("GITLAB_TOKEN", "xoxb-hidden", "that is a token of Slack"),
+    ("GITLAB_PROJECT", "a b", "give the project's path or number"),
     ("PAGERDUTY_API_TOKEN", "y_with a space", "copy it again"),
     ("SLACK_SIGNING_SECRET", "signed with a space", "copy it again"),
     ("SLACK_SIGNING_SECRET", "xapp-1-A0-2-hidden", "copy the Signing Secret"),
@@ -699,7 +701,8 @@ WRONG = [
     ("SSAT_LABEL_SCOPE", "::", "feedback"),
     ("SSAT_REGION_SCOPE", "::", "feedback"),
     ("SSAT_TIER_SCOPE", "::", "feedback"),
-    ("SSAT_ROUTES_FILE", "/nowhere/routes.toml", "no such file"),
+    ("SSAT_ROUTES_FILE", "/nowhere/routes.toml", "no such file: a path without / in front"),
+    ("SSAT_ROUTES_FILE", "/dev", "that is a folder: name the file in it"),
     ("SLACK_BOT_TOKEN", "xoxp-of-a-person", "starts with xoxb-"),
     ("SLACK_APP_TOKEN", "xoxb-not-an-app's", "starts with xapp-"),
     ("SLACK_API_URL", "slack.com/api", "starts with https://"),
@@ -773,7 +776,11 @@ WRONG = [
     ("SSAT_HOURS", "17:00-09:00", ""),
     ("SSAT_HOURS", "office", ""),
     ("SSAT_HOLIDAYS", "Atlantis", ""),
-    ("SSAT_PEOPLE_FILE", "/nowhere/people.toml", "no such file"),
+    (
+        "SSAT_PEOPLE_FILE",
+        "/nowhere/people.toml",
+        "no such file or folder: a path without / in front",
+    ),
     ("SSAT_PEOPLE_FILE", "/dev/null", "no such file or folder"),
     ("SSAT_PEOPLE_KEYS", "slak=id", "is it slack?"),
     ("SSAT_PEOPLE_KEYS", "slack", "has no ="),

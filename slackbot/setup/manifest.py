@@ -69,11 +69,16 @@ class App:
 def run_manifest(arguments: Namespace) -> int:
     try:
         settings, is_complete = _settings()
-        url = public_url(arguments.url) if arguments.url is not None else None
-    except (SettingsError, ValueError) as problem:
+    except SettingsError as problem:
         print(problem, file=sys.stderr)
         return SETUP_IS_WRONG
-    if is_complete and not (url or arguments.socket or settings.uses_socket_mode):
+    try:
+        url = public_url(arguments.url) if arguments.url is not None else None
+    except ValueError as problem:
+        print(f"--url: {problem}", file=sys.stderr)
+        return SETUP_IS_WRONG
+    has_secret = is_complete or settings.slack_signing_secret is not None
+    if has_secret and not (url or arguments.socket or settings.uses_socket_mode):
         print(
             "The settings are for HTTP mode: give --url with the bot's address, or --socket.",
             file=sys.stderr,

@@ -169,7 +169,8 @@ async def test_a_sqlite_file_is_looked_at_and_nothing_is_left_beside_it(tmp_path
     assert not (await examine_database(url)).is_fatal
     assert left() == [file]
     file.write_text("no database, but a text")
-    assert "is no SQLite database" in str(await examine_database(url))
+    said = str(await examine_database(url))
+    assert "is no SQLite database: name another file, or run `ssat-bot rebuild`" in said
     file.write_bytes(b"")  # as a start leaves it that was killed early
     assert not (await examine_database(url)).is_fatal
 

@@ -259,14 +259,22 @@ def test_user_groups_of_a_team_are_asked_for_too(
     assert "usergroups:read" in asked["bot"]
 
 
+@pytest.mark.parametrize("lacks", [None, "GITLAB_TOKEN"])
 def test_a_set_up_for_http_mode_needs_the_address(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, capsys: pytest.CaptureFixture[str], lacks: str | None
 ) -> None:
-    (home / ".env").write_text("\n".join(f"{name}={value}" for name, value in TOKENS.items()))
+    there = {name: value for name, value in TOKENS.items() if name != lacks}
+    (home / ".env").write_text("\n".join(f"{name}={value}" for name, value in there.items()))
     assert refused(capsys) == (
         "The settings are for HTTP mode: give --url with the bot's address, or --socket.\n"
     )
     assert printed(capsys, socket=True)["settings"]["socket_mode_enabled"]
+
+
+def test_an_address_that_cannot_be_used_is_named(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refused(capsys, url="bot.example.com").startswith("--url: it has to begin with https://")
 
 
 def test_settings_that_cannot_be_used_are_named(

@@ -98,11 +98,20 @@ def test_how_many_to_keep_needs_a_folder(sqlite: str, tmp_path: Path) -> None:
         back_up(file_of(Database(sqlite)), tmp_path / "copy", NOW, keep=2)
 
 
-@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"x" * 5000])
-def test_what_is_no_sound_database_is_not_backed_up(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "cannot be backed up"),
+        (b"no database", "is damaged: run `ssat-bot rebuild`"),
+        (b"SQLite format 3\0" + b"x" * 5000, "is damaged: run `ssat-bot rebuild`"),
+    ],
+)
+def test_what_is_no_sound_database_is_not_backed_up(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
     source = tmp_path / "ssat-bot.db"
     source.write_bytes(content)
-    with pytest.raises(DatabaseError, match=r"ssat-bot\.db"):
+    with pytest.raises(DatabaseError, match=rf"ssat-bot\.db {words}"):
         back_up(source, tmp_path / "copy", NOW)
     assert left_in(tmp_path) == set()
 

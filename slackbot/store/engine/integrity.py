@@ -25,7 +25,10 @@ def look_at(file: Path) -> None:
             raise OSError(f"{file} is no file")
         with file.open("rb") as opened:
             if opened.read(len(_BEGINNING)) not in (_BEGINNING, b""):
-                raise OSError(f"{file} is no SQLite database")
+                raise OSError(
+                    f"{file} is no SQLite database: name another file, or run `ssat-bot rebuild` "
+                    "if this one is the bot's"
+                )
     for each in (file.parent, file):
         if each.exists() and not os.access(each, os.W_OK):
             raise OSError(f"{each} may not be written to")
@@ -44,7 +47,7 @@ def is_sound(file: Path) -> bool:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             return verdict == "ok" and _is_readable(connection)
     except sqlite3.DatabaseError as error:
-        if _is_damage(error):
+        if is_damage(error):
             return False
         raise
 
@@ -64,7 +67,7 @@ def _is_readable(connection: sqlite3.Connection) -> bool:
     return True
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
+def is_damage(error: sqlite3.DatabaseError) -> bool:
     # No code: text that is not UTF-8. A disk or permission error has another code.
     code = getattr(error, "sqlite_errorcode", None)
     return code is None or code & 0xFF in _DAMAGE
