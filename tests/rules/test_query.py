@@ -100,6 +100,8 @@ def show(*numbers: int, kind: Kind = Kind.ANY, left_out: str = "") -> Show:
         ("show <@U0STRANGER>", Mentioned()),
         ("412345 <@U0STRANGER>", Mentioned()),
         ("show nothing", NotUnderstood(word="nothing", nearest=None)),
+        ("show mine", NotUnderstood(word="mine", nearest="mine")),
+        ("ticket overdue", NotUnderstood(word="overdue", nearest="overdue")),
         ("0", NotUnderstood(word="0", nearest=None)),
         ("1234567890123", NotUnderstood(word="1234567890123", nearest=None)),
     ],
@@ -113,6 +115,11 @@ def test_whatever_is_typed_is_read(text: str) -> None:
     read_query(text)
     read_again(text)
     mentioned_feedback(text)
+
+
+@given(st.lists(st.sampled_from(["show", "mine", "done", "30d", "12", "word"]), max_size=3))
+def test_whatever_words_are_put_together_are_read(words: list[str]) -> None:
+    read_query(" ".join(words))
 
 
 @given(st.lists(st.sampled_from(["mine", "<", ">", "|", "12", "#", "https://", "/-/issues/", " "])))

@@ -182,8 +182,8 @@ def _listing(words: Sequence[str]) -> Listing | None:
 
 
 def _not_understood(words: Sequence[str]) -> Query:
-    """Explain the first word that is no filter."""
-    word = next(each for each in words if each.casefold() not in set(Filter))
+    """Explain the first word that is no filter, if there is one."""
+    word = next((each for each in words if each.casefold() not in set(Filter)), words[0])
     known = [*Filter, *Verb]
     near = difflib.get_close_matches(word.casefold()[:40], known, n=1)
     return NotUnderstood(word=word, nearest=str(near[0]) if near else None)
