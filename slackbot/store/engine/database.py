@@ -203,7 +203,8 @@ class RightOfWay:
     A person's click must not wait until the workers have done what the click before has begun.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, give_way_seconds: float = GIVE_WAY_SECONDS) -> None:
+        self._give_way_seconds = give_way_seconds
         self._ahead, self._is_free = 0, asyncio.Event()
         self._is_free.set()
         self._next = asyncio.Lock()
@@ -227,7 +228,7 @@ class RightOfWay:
             return
         async with self._next:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GIVE_WAY_SECONDS):
+                async with asyncio.timeout(self._give_way_seconds):
                     await self._is_free.wait()
 
 
