@@ -8,7 +8,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from slackbot.rules.routes import Route, Routes
 from slackbot.rules.timing.deadline import DeadlineRule, parse_scores
@@ -58,6 +65,9 @@ def _name(text: str) -> str:
     return text
 
 
+_NUMBER_TOO = BeforeValidator(lambda value: str(value) if type(value) is int else value)
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -76,14 +86,9 @@ class _Table(BaseModel):
 
 class _Deadline(_Table):
     hours: BusinessTime
-    score: Scores | None = None
+    score: Annotated[Scores | None, _NUMBER_TOO] = None
     label: str | None = None
     tier: str | None = None
-
-    @field_validator("score", mode="before")
-    @classmethod
-    def _number(cls, value: Any) -> Any:
-        return str(value) if type(value) is int else value
 
     @field_validator("label", "tier")
     @classmethod
@@ -110,7 +115,7 @@ class _Deadline(_Table):
 class _RouteTable(_Table):
     name: Name
     label: str | None = None
-    project: str | None = None
+    project: Annotated[str | None, _NUMBER_TOO] = None
     channel: Channel | None = None
     bad_channel: Channel | None = None
     timezone: Zone | None = None
@@ -132,11 +137,6 @@ class _RouteTable(_Table):
     @classmethod
     def _none(cls, value: Any) -> Any:
         return None if value == "" else value
-
-    @field_validator("project", mode="before")
-    @classmethod
-    def _number(cls, value: Any) -> Any:
-        return str(value) if type(value) is int else value
 
     @field_validator("label")
     @classmethod

@@ -84,7 +84,7 @@ HEADER = re.compile("[!-~]+")
 HEADER_OF_WORDS = re.compile("[ -~]+")
 """GitLab sends this secret in one; people choose it, so it may have several words."""
 SLACK_TOKEN = re.compile(r"(xox[a-z]|xapp)[-_.]")
-OTHER_TOKEN = re.compile(r"(xox[a-z]|xapp|glpat|whsec)[-_.]")
+OTHER_TOKEN = re.compile(rf"{SLACK_TOKEN.pattern}|(glpat|whsec)[-_.]")
 """How tokens of Slack and GitLab begin; a signing secret has hexadecimal digits only."""
 CHANNEL_NAME = re.compile(r"[^\s#@<>/:,]+")
 KEY_BYTES = 32

@@ -10,6 +10,7 @@ from slackbot.check.findings import Finding, fatal, good, unknown, warning
 from slackbot.people.identities import Kept, load_kept
 from slackbot.store import facts, grants, interactions
 from slackbot.store.engine.database import Database, DatabaseError, is_damaged, newest_revision
+from slackbot.store.engine.integrity import damaged
 from slackbot.store.schema import GrantState, UnreadableError
 
 
@@ -56,7 +57,7 @@ async def examine_record(database_url: str, now: datetime) -> tuple[list[Finding
         return [usable, schema], await _read(database, now)
     except (SQLAlchemyError, UnreadableError, OSError) as error:
         if database.file and is_damaged(database.file):
-            problem = f"{database.file} is damaged: run `ssat-bot rebuild`"
+            problem = damaged(database.file)
             return [usable, fatal("record", problem)], NOTHING
         problem = f"cannot be read now ({type(error).__name__})"
         return [usable, replace(unknown("record", problem), is_unanswered=True)], NOTHING

@@ -150,9 +150,7 @@ def read_query(text: str) -> Query:
         return Mentioned()
     if first == Verb.SHOW:
         return _show(words[1:])
-    if any(_is_target(word) or word.casefold() in _KINDS for word in words):
-        return _listing(words) or _show(words)
-    return _listing(words) or _not_understood(words)
+    return _listing(words) or _show(words)
 
 
 def _words(text: str) -> list[str]:
@@ -216,10 +214,6 @@ def _show(words: Sequence[str]) -> Query:
         return _not_understood(left_out)
     left_out += [str(each) for each in targets[TARGETS:]]
     return Show(targets=tuple(targets[:TARGETS]), left_out=tuple(left_out))
-
-
-def _is_target(word: str) -> bool:
-    return _target(word, Kind.ANY) is not None
 
 
 def _target(word: str, kind: Kind) -> Target | None:

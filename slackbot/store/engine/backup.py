@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from slackbot.store.engine.database import Database, DatabaseError
-from slackbot.store.engine.integrity import is_damage, is_sound, open_to_read
+from slackbot.store.engine.integrity import damaged, is_damage, is_sound, open_to_read
 from slackbot.store.engine.salvage import new_beside, take_the_place
 from slackbot.store.facts import BACKUP
 
@@ -66,13 +66,13 @@ def _copy(source: Path, target: Path, now: datetime) -> None:
             connection.execute("VACUUM INTO ?", (name,))
         _mark(copy, now)
         if not is_sound(copy):
-            raise DatabaseError(f"{source} is damaged: run `ssat-bot rebuild`")
+            raise DatabaseError(damaged(source))
         _sync(copy)
         copy.replace(target)
         _sync(target.parent)
     except sqlite3.DatabaseError as error:
         if is_damage(error):
-            raise DatabaseError(f"{source} is damaged: run `ssat-bot rebuild`") from error
+            raise DatabaseError(damaged(source)) from error
         raise DatabaseError(f"{source} cannot be backed up: {error}") from error
     finally:
         copy.unlink(missing_ok=True)

@@ -41,7 +41,7 @@ from sqlalchemy.schema import Table
 from slackbot import metrics, tracing
 from slackbot.clock import Clock
 from slackbot.store.engine.away import Outage, RecordAway, why_away, words_of_driver
-from slackbot.store.engine.integrity import is_sound, look_at
+from slackbot.store.engine.integrity import damaged, is_sound, look_at
 from slackbot.store.engine.sqlite import SqliteConnection, SqliteEngine
 from slackbot.store.schema import Instant, UnreadableError
 
@@ -459,7 +459,7 @@ class Database:
             elif self.file and not self.file.exists():
                 raise OSError(f"there is no file {self.file}; `ssat-bot run` creates it")
             if self.file and is_damaged(self.file):
-                raise DamagedError(f"{self.file} is damaged: run `ssat-bot rebuild`")
+                raise DamagedError(damaged(self.file))
             await self.migrate()
         except (SQLAlchemyError, OSError) as error:
             raise _unusable(error) from error

@@ -52,6 +52,11 @@ def is_sound(file: Path) -> bool:
         raise
 
 
+def damaged(file: Path) -> str:
+    """Say what to do about it."""
+    return f"{file} is damaged: run `ssat-bot rebuild`"
+
+
 def open_to_read(file: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
     connection.row_factory = sqlite3.Row
